@@ -172,7 +172,7 @@ pub(super) async fn get(State(api): State<Api>, caller: Caller) -> Result<Json<D
 /// Examine everything again.
 ///
 /// Changes nothing; see `GET /v1/doctor` for how far it is. While one examination runs, asking is asking for the same. Until
-/// `stands_until` the last report is the answer (200): for a minute, and for fifteen where it failed at signing in, because a few
+/// `valid_until` the last report is the answer (200): for a minute, and for fifteen where it failed at signing in, because a few
 /// sign-ins that fail lock the account out. `adjourn doctor` does not wait.
 #[utoipa::path(post, path = "/v1/doctor", tag = "doctor", responses(
     (status = 200, body = DoctorView, description = "The last report, which still stands: nothing is examined"),

@@ -183,7 +183,7 @@ impl ConnectionTask {
         });
         let http = hyper::server::conn::http1::Builder::new()
             .timer(TokioTimer::new())
-            // `Patient` has one for a head and another for the time between two requests; hyper has one for both.
+            // `RequestTimeoutStream` has one for a head and another for the time between two requests; hyper has one for both.
             .header_read_timeout(None)
             .max_buf_size(HEAD_BYTES_MAX)
             .max_headers(HEADERS_MAX)

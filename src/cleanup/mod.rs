@@ -4,7 +4,7 @@
 //! rooms ──busy?──► events ──judge (pure)──► Plan ──limits──► apply: read again, judge again, perform
 //! ```
 //!
-//! [`judge`] decides; it knows no server and no clock. [`Sweep`] asks the calendars and runs what was decided through
+//! [`evaluate`] decides; it knows no server and no clock. [`Sweep`] asks the calendars and runs what was decided through
 //! the engine, which guards every write. Nothing is ever done that a plan does not list.
 
 mod decision;

@@ -67,14 +67,14 @@ pub struct EvaluatedEvent {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "stop")]
 pub enum PlanStop {
-    /// More actions than [`Limits::actions_max`].
+    /// More actions than [`SweepLimits::actions_max`].
     TooMany {
         /// Planned.
         actions: usize,
         /// Allowed.
         max: usize,
     },
-    /// A larger share of the events than [`Limits::share_max`], by rules other than the one on check-ins: that one is
+    /// A larger share of the events than [`SweepLimits::max_fraction`], by rules other than the one on check-ins: that one is
     /// held by the crowd of each stretch ([`crate::presence::Crowd`]).
     TooLargeAShare {
         /// Planned.

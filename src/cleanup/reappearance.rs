@@ -21,7 +21,7 @@ pub enum OnReappearance {
     Repeat,
 }
 
-/// How often at most the same event is acted on by sweeps under [`CameBack::Again`].
+/// How often at most the same event is acted on by sweeps under [`OnReappearance::Repeat`].
 const ACTIONS_MAX: usize = 2;
 
 /// What a sweep does too: what was booked or extended here has not come back, it was never away.

@@ -1,4 +1,4 @@
-//! Judging one room: asks calendar, directory and journal for what [`judge`] needs. Touches nothing.
+//! Judging one room: asks calendar, directory and journal for what [`evaluate`] needs. Touches nothing.
 
 use std::borrow::Cow;
 use std::collections::HashMap;

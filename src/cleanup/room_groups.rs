@@ -26,7 +26,7 @@ pub struct RoomGroup {
     pub early: Option<TimeDelta>,
     /// Over [`NoCheckIn::presence_after`].
     pub presence_after: Option<TimeDelta>,
-    /// Over [`NoCheckIn::how`].
+    /// Over [`NoCheckIn::release_by`].
     pub release_by: Option<ReleaseMethod>,
     /// Over [`NoCheckIn::walk_in_grace`]; zero: spared altogether.
     pub walk_in_grace: Option<TimeDelta>,
@@ -34,7 +34,7 @@ pub struct RoomGroup {
     pub auto_check_in: Option<BTreeSet<String>>,
     /// Over [`NoCheckIn::strikes`].
     pub strikes: Option<u32>,
-    /// Over [`NoCheckIn::strikes_then`].
+    /// Over [`NoCheckIn::on_last_strike`].
     pub on_last_strike: Option<OnLastStrike>,
     /// The building in which they are.
     pub building: Option<String>,

@@ -79,7 +79,7 @@ pub struct OrganizerGone {
     /// The organization's own mail domains. Only an organizer in one of them can be gone: of people elsewhere the
     /// directory knows nothing, whether they are there or not.
     pub domains: BTreeSet<String>,
-    /// What to do; not `End`, since most such events lie ahead.
+    /// What to do; not `WorkResult`, since most such events lie ahead.
     pub release_by: ReleaseMethod,
 }
 

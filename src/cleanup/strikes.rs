@@ -130,7 +130,7 @@ impl<A: Attendance> Attendance for ReadOnlyAttendance<A> {
     }
 }
 
-/// How often at most one series is taken off, under [`CameBack::Again`]: it would go on for ever.
+/// How often at most one series is taken off, under [`OnReappearance::Repeat`]: it would go on for ever.
 const SERIES_REMOVALS_MAX: usize = 2;
 
 /// Dates further apart are no row: what was between them, nobody may have watched. A month has 31 days.

@@ -1,4 +1,4 @@
-//! Runs a sweep: asks the calendars for what [`judge`] needs, and hands what it decided to the engine.
+//! Runs a sweep: asks the calendars for what [`evaluate`] needs, and hands what it decided to the engine.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -111,7 +111,7 @@ pub enum SweepError {
 const AVAILABILITY_MAILBOXES_MAX: usize = 100;
 
 impl Sweep {
-    /// A sweep that looks at `rooms_at_once` rooms concurrently.
+    /// A sweep that looks at `max_concurrent_rooms` rooms concurrently.
     pub fn new(
         engine: Arc<Engine>,
         rules: Rules,

@@ -10,7 +10,7 @@ use super::output::Output;
 use crate::calendar::RoomAddress;
 use crate::config::{AuthConfig, Config, ExchangeConfig};
 use crate::setup::online::Application;
-use crate::setup::{Names, Reach, Script, on_premises, online};
+use crate::setup::{GrantScope, Script, SetupNames, on_premises, online};
 
 pub(super) fn run(
     args: SetupArgs,
@@ -49,7 +49,7 @@ fn for_online(args: SetupArgs, config: &Config) -> Result<Script, CommandError> 
     }
     let (at, configured) = exchange(&args, config, application_id)?;
     let (reach, names) = (reach(&args)?, names(&args, at, config)?);
-    let application = Application { app: args.app_id.or(configured), object: args.object_id };
+    let application = Application { client_id: args.app_id.or(configured), object_id: args.object_id };
     online::script(&reach, application, &names).map_err(|error| CommandError::from_error(Exit::Usage, error))
 }
 
@@ -85,19 +85,19 @@ fn application_id(server: &ExchangeConfig) -> Option<Uuid> {
     }
 }
 
-fn reach(args: &SetupArgs) -> Result<Reach, CommandError> {
+fn reach(args: &SetupArgs) -> Result<GrantScope, CommandError> {
     let group = || args.group.clone().ok_or_else(|| usage("name the group with --group"));
     Ok(match args.scope {
-        ScopeKind::Everyone => Reach::Everyone,
-        ScopeKind::RoomsAndEquipment => Reach::RoomsAndEquipment,
-        ScopeKind::Rooms => Reach::Rooms,
-        ScopeKind::Group => Reach::Group(group()?),
-        ScopeKind::RoleGroup => Reach::RoleGroup(group()?),
+        ScopeKind::Everyone => GrantScope::Everyone,
+        ScopeKind::RoomsAndEquipment => GrantScope::RoomsAndEquipment,
+        ScopeKind::Rooms => GrantScope::Rooms,
+        ScopeKind::Group => GrantScope::Group(group()?),
+        ScopeKind::RoleGroup => GrantScope::RoleGroup(group()?),
     })
 }
 
 /// A room and an outsider that live there; any, where it is not known which Exchange it is.
-fn names(args: &SetupArgs, at: Option<&str>, config: &Config) -> Result<Names, CommandError> {
+fn names(args: &SetupArgs, at: Option<&str>, config: &Config) -> Result<SetupNames, CommandError> {
     let lives_there = |address: &&RoomAddress| at.is_none() || connection_name(config, address) == at;
     let outsider = match (&args.out_of_scope, config.out_of_scope.iter().find(lives_there)) {
         (Some(given), _) => connect::parse_address("--out-of-scope", given)?.to_string(),
@@ -106,7 +106,7 @@ fn names(args: &SetupArgs, at: Option<&str>, config: &Config) -> Result<Names, C
     };
     let room =
         config.scope.rooms().find(lives_there).map_or("room1@example.com".to_owned(), ToString::to_string);
-    Ok(Names { label: args.name.clone(), room, outsider })
+    Ok(SetupNames { label: args.name.clone(), room, out_of_scope: outsider })
 }
 
 fn usage(message: &str) -> CommandError {

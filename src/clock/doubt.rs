@@ -20,7 +20,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 pub const SKEW_MAX: TimeDelta = TimeDelta::minutes(5);
 /// A wall clock that moves by more than this against the monotonic clock was set, or the machine slept. NTP steps are smaller.
 const STEP_MIN: TimeDelta = TimeDelta::minutes(1);
-/// Where Exchange sends no `Date`, a step forward of up to this is believed: a machine may sleep over the holidays.
+/// Where Exchange sends no `ModifiedOccurrence`, a step forward of up to this is believed: a machine may sleep over the holidays.
 const STEP_UNWITNESSED_MAX: TimeDelta = TimeDelta::days(7);
 /// A record may be younger than the wall clock by so much: processes on one machine do not write at the same instant.
 const RECORD_AHEAD_MAX: TimeDelta = TimeDelta::minutes(1);
@@ -132,9 +132,9 @@ pub struct Witnesses {
     /// The wall clock just after the last step that was a pause or a correction.
     running_since: Option<DateTime<Utc>>,
     newest_record: Option<DateTime<Utc>>,
-    /// A server answered since the start, with or without a `Date`.
+    /// A server answered since the start, with or without a `ModifiedOccurrence`.
     answered: bool,
-    /// A server sent a `Date`, at any time.
+    /// A server sent a `ModifiedOccurrence`, at any time.
     dated: bool,
     servers: BTreeMap<String, DateSamples>,
 }

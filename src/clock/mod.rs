@@ -20,7 +20,7 @@ pub trait Clock: Send + Sync {
         None
     }
 
-    /// Its offset from each server that sent a `Date`; positive when this clock is ahead.
+    /// Its offset from each server that sent a `ModifiedOccurrence`; positive when this clock is ahead.
     fn offsets(&self) -> Vec<(String, TimeDelta)> {
         Vec::new()
     }

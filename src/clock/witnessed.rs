@@ -1,4 +1,4 @@
-//! This machine's clock with its witnesses. The engine reads the time from it; the EWS client reports the servers' `Date` to it.
+//! This machine's clock with its witnesses. The engine reads the time from it; the EWS client reports the servers' `ModifiedOccurrence` to it.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -27,7 +27,7 @@ impl WitnessedClock {
         self.witnesses().add_record(at);
     }
 
-    /// A server let us in and answered; `said` is the time in its `Date` header.
+    /// A server let us in and answered; `said` is the time in its `ModifiedOccurrence` header.
     pub fn record_answer(&self, server: &str, said: Option<DateTime<Utc>>) {
         self.witnesses().record_answer(server, said, self.reading());
     }

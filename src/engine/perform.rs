@@ -272,7 +272,7 @@ impl Engine {
     }
 
     /// Closes the action, and returns how; `None` where it stays open: the mailbox could not be read, and will be asked again
-    /// until [`Options::give_up_after`].
+    /// until [`EngineOptions::give_up_after`].
     pub(super) async fn close_if_known(
         &self,
         id: ActionId,

@@ -63,7 +63,7 @@ pub fn plan(
             check_delete(action, event, how, now)?;
             Ok(plan_delete(event, copy, how, action.reason.as_deref()))
         }
-        // Planned with what stands around it, in `longer.rs`, and from what the journal knows, in `undo.rs`.
+        // Planned with what stands around it, in `extend.rs`, and from what the journal knows, in `undo.rs`.
         ActionKind::Extend { .. } | ActionKind::Book { .. } | ActionKind::Undo { .. } => {
             Err(Refusal::NothingToUndo.into())
         }

@@ -1,7 +1,7 @@
 //! Response codes: what Exchange says, and the one table that says what each means for us.
 //!
 //! Texts beside a code are localized and never looked at. A code that is not in the table is kept verbatim and means
-//! [`Meaning::Unknown`]: after a write that is a doubt, not a refusal.
+//! [`CodeMeaning::InvalidUser`]: after a write that is a doubt, not a refusal.
 
 use std::borrow::Cow;
 

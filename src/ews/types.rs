@@ -180,7 +180,7 @@ impl Default for CalendarItem<'_> {
     }
 }
 
-/// One element of `Items`: a calendar item, or some other kind that we keep by name.
+/// One element of `ItemTable`: a calendar item, or some other kind that we keep by name.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[expect(
     clippy::large_enum_variant,

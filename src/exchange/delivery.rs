@@ -50,7 +50,7 @@ pub(super) fn proves_authenticated(status: u16, headers: &HeaderMap) -> bool {
 }
 
 impl HttpResponse {
-    /// See [`lets_in`].
+    /// See [`proves_authenticated`].
     pub(super) fn proves_authenticated(&self) -> bool {
         proves_authenticated(self.status, &self.headers)
     }

@@ -2,7 +2,7 @@
 //! first is found, and then a few at once; rooms of other domains wait for none of it. A search goes on when its caller has gone,
 //! so that what it finds, or does not, is known to the next.
 //!
-//! Nothing is asked with credentials before the lockout guard (`standing.rs`) lets it: from then on the search holds the guard, and
+//! Nothing is asked with credentials before the lockout guard (`lockout.rs`) lets it: from then on the search holds the guard, and
 //! what refused us is counted before the next search may say who we are.
 
 use std::collections::HashMap;

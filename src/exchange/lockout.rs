@@ -6,7 +6,7 @@
 //!
 //! A server may refuse one room and accept the account for the others, because each room's requests end at the back end that has its
 //! mailbox. So a refusal counts against the account only where a room that worked before is refused too (`sign_in_probe.rs`); else
-//! the room rests alone (`refusals.rs`). Refused tokens lock no account and always concern the room alone.
+//! the room rests alone (`sign_in_failures.rs`). Refused tokens lock no account and always concern the room alone.
 //!
 //! What is under way already cannot be taken back: Basic and tokens go along with every request, so as many are refused as were
 //! sent at once. Connections that Windows has forgotten are for `login`, which lets one of them go first.

@@ -1,5 +1,5 @@
 //! Tells a refused account from a refused room: after a 401, sends one cheap request for a room that worked before, on a new
-//! connection, so that the server has to check the account again. Counts the refusal where it belongs (`standing.rs`).
+//! connection, so that the server has to check the account again. Counts the refusal where it belongs (`lockout.rs`).
 
 use std::time::Duration;
 

@@ -25,7 +25,7 @@ pub(crate) fn parse_date(text: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>
     Some(found.and_utc())
 }
 
-/// `Retry-After` (section 10.2.3): seconds, or a date, measured from the answer's own `Date` where it has one, since the
+/// `Retry-After` (section 10.2.3): seconds, or a date, measured from the answer's own `ModifiedOccurrence` where it has one, since the
 /// server's clock and ours may differ. A date in the past is no wait. The caller limits the wait.
 pub(crate) fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
     let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();

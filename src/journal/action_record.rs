@@ -74,7 +74,7 @@ pub struct InvalidTransition {
 }
 
 impl ActionRecord {
-    /// What `life` is after `entry`: the one function that says which fact may follow which.
+    /// What `action_record` is after `entry`: the one function that says which fact may follow which.
     pub fn apply(life: Option<Self>, entry: &ActionEntry) -> Result<Self, InvalidTransition> {
         let stage = life.as_ref().map(|life| life.stage);
         let impossible = || InvalidTransition {

@@ -9,7 +9,7 @@
 //!
 //! Beside the actions' facts stand [`AdminEvent`]s: who changed keys or the configuration, and what was refused.
 //!
-//! [`Life`] is the one place that knows which fact may follow which. [`Sealed`] is a fact as it is kept: versioned, and
+//! [`ActionRecord`] is the one place that knows which fact may follow which. [`SealedEntry`] is a fact as it is kept: versioned, and
 //! chained to the one before it by a hash. This module does no I/O: `store` keeps a journal on disk through [`Journal`],
 //! and [`MemoryJournal`] keeps one that ends with the process.
 

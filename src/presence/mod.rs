@@ -5,14 +5,14 @@
 //! | --- | --- |
 //! | `sign` | signs that people are there, and which event each is about |
 //! | `sign_log` | all signs, by room |
-//! | `bounds` | how much evidence is kept, of whom |
+//! | `evidence_limits` | how much evidence is kept, of whom |
 //! | `reference` | ids and UIDs in one spelling |
-//! | `watch` | which sources were alive when; the coverage of a room |
+//! | `source_tracker` | which sources were alive when; the coverage of a room |
 //! | `coverage` | intervals of time |
 //! | `decision` | present, absent (with a proof), unknown (with a reason), waiting |
 //! | `crowd` | how many meetings of the same stretch look empty |
 //! | `file` | signs as CSV or JSON |
-//! | `books` | all of it together |
+//! | `state` | all of it together |
 //!
 //! Only [`Presence::Absent`] may lead to a release. Everything else keeps the meeting.
 

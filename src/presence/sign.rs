@@ -22,7 +22,7 @@ pub struct Sign {
     pub received_at: DateTime<Utc>,
     /// What sent it: a sensor system, a badge reader, a display, a button.
     pub source: String,
-    /// The API key that reported it, by id, or what else did. Evidence is shared out by it ([`Bounds`](super::Bounds)).
+    /// The API key that reported it, by id, or what else did. Evidence is shared out by it ([`EvidenceLimits`](super::Bounds)).
     #[serde(default)]
     pub reporter: String,
     /// Signs of the same source that were merged into this one: bit *n* is set when one is from the minute that begins *n*

@@ -75,7 +75,7 @@ impl SignLog {
         }
     }
 
-    /// Takes over a stored sign, the newest first; `false` when a bound is reached. [`Self::restored`] ends that.
+    /// Takes over a stored sign, the newest first; `false` when a bound is reached. [`Self::finish_restore`] ends that.
     pub fn restore(&mut self, sign: Sign) -> bool {
         self.last_number = self.last_number.max(sign.number);
         if let Some(bound) = self.usage.exceeded(&sign, &self.limits) {

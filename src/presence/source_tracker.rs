@@ -1,5 +1,5 @@
 //! Watching: which sources of signs were alive when, and so which rooms were watched. Pure; its owner stores what
-//! [`Watch::changed`] returns.
+//! [`SourceTracker::take_changed`] returns.
 //!
 //! ```text
 //! coverage of a room = intake ∩ (the room's displays ∪ the feeds of its group)

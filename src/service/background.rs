@@ -169,7 +169,7 @@ impl Service {
         }
     }
 
-    /// How it ended, in the words of [`Phase`](super::Phase), and how many actions are planned or over.
+    /// How it ended, in the words of [`SweepPhase`](super::Phase), and how many actions are planned or over.
     async fn apply_scheduled(&self, sweep: &Sweep, plan: &SweepPlan) -> (&'static str, usize) {
         match self.apply_and_publish(sweep, plan, &IgnoreProgress).await {
             Ok(SweepResult {

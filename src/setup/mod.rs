@@ -15,7 +15,7 @@ pub mod online;
 
 /// How far the right shall reach.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reach {
+pub enum GrantScope {
     /// Every mailbox of the organization.
     Everyone,
     /// Room and equipment mailboxes.
@@ -30,13 +30,13 @@ pub enum Reach {
 
 /// What is meant, wherever the rooms are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Names {
+pub struct SetupNames {
     /// What the scope and the assignment are called.
     pub label: String,
     /// A room that is in reach.
     pub room: String,
     /// A mailbox that is not.
-    pub outsider: String,
+    pub out_of_scope: String,
 }
 
 /// Commands for PowerShell, each with its reason.
@@ -56,12 +56,12 @@ pub struct Part {
     /// What they do.
     pub title: &'static str,
     /// In this order.
-    pub commands: Vec<Command>,
+    pub commands: Vec<SetupCommand>,
 }
 
 /// One command.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Command {
+pub struct SetupCommand {
     /// Why, in one line.
     pub why: String,
     /// As it is typed; of what is done in a browser, where it is found.
@@ -71,31 +71,31 @@ pub struct Command {
 }
 
 impl Part {
-    fn new(title: &'static str, commands: Vec<Command>) -> Self {
+    fn new(title: &'static str, commands: Vec<SetupCommand>) -> Self {
         Self { title, commands }
     }
 
     /// All of it for another time, or for another place.
-    fn for_later(title: &'static str, commands: Vec<Command>) -> Self {
+    fn for_later(title: &'static str, commands: Vec<SetupCommand>) -> Self {
         Self::new(title, commands.into_iter().map(for_later).collect())
     }
 }
 
 /// The commands that make the scope; none where everything is in reach.
-fn make_scope(reach: &Reach, names: &Names) -> Vec<Command> {
+fn make_scope(reach: &GrantScope, names: &SetupNames) -> Vec<SetupCommand> {
     let mut commands = Vec::new();
-    if let Reach::Group(group) = reach {
+    if let GrantScope::Group(group) = reach {
         commands.push(command(
             "The scope names the group by its distinguished name.",
             format!(
                 "$group = (Get-DistributionGroup -Identity {} -ErrorAction Stop).DistinguishedName.Replace(\"'\", \"''\")",
-                quoted(group)
+                powershell_quoted(group)
             ),
         ));
     }
     if let Some(filter) = filter(reach) {
-        let label = quoted(&names.label);
-        commands.push(must(
+        let label = powershell_quoted(&names.label);
+        commands.push(critical_command(
             format!("The scope: {reach}, and nothing else."),
             format!("New-ManagementScope -Name {label} -RecipientRestrictionFilter {filter}"),
         ));
@@ -104,9 +104,9 @@ fn make_scope(reach: &Reach, names: &Names) -> Vec<Command> {
 }
 
 /// The command that lists what is in the scope.
-fn look_at_scope(reach: &Reach, names: &Names) -> Option<Command> {
+fn list_scope_members(reach: &GrantScope, names: &SetupNames) -> Option<SetupCommand> {
     filter(reach)?;
-    let label = quoted(&names.label);
+    let label = powershell_quoted(&names.label);
     Some(command(
         "What the scope holds now.",
         format!(
@@ -116,28 +116,28 @@ fn look_at_scope(reach: &Reach, names: &Names) -> Option<Command> {
 }
 
 /// What Adjourn itself can show about the grant.
-fn ask_adjourn(reach: &Reach, names: &Names) -> Vec<Command> {
+fn verify_with_adjourn(reach: &GrantScope, names: &SetupNames) -> Vec<SetupCommand> {
     let mut commands = vec![for_later(command(
         "In a shell of yours: the room must be listed.",
         format!("adjourn events {}", names.room),
     ))];
-    if *reach != Reach::Everyone {
+    if *reach != GrantScope::Everyone {
         commands.push(for_later(command(
             "The real test: what is out of reach must be refused by Exchange (exit code 5).",
-            format!("adjourn events {0} --in-scope {0}", names.outsider),
+            format!("adjourn events {0} --in-scope {0}", names.out_of_scope),
         )));
     }
     commands
 }
 
-fn remove_assignment(names: &Names) -> Command {
-    let label = quoted(&names.label);
+fn remove_assignment(names: &SetupNames) -> SetupCommand {
+    let label = powershell_quoted(&names.label);
     command("The right.", format!("Remove-ManagementRoleAssignment -Identity {label} -Confirm:$false"))
 }
 
-fn remove_scope(reach: &Reach, names: &Names) -> Option<Command> {
+fn remove_scope(reach: &GrantScope, names: &SetupNames) -> Option<SetupCommand> {
     filter(reach)?;
-    let label = quoted(&names.label);
+    let label = powershell_quoted(&names.label);
     Some(command(
         "The scope, which nothing uses any more.",
         format!("Remove-ManagementScope -Identity {label} -Confirm:$false"),
@@ -145,34 +145,34 @@ fn remove_scope(reach: &Reach, names: &Names) -> Option<Command> {
 }
 
 /// The filter of the scope, in OPATH; `None` where there is no scope.
-fn filter(reach: &Reach) -> Option<&'static str> {
+fn filter(reach: &GrantScope) -> Option<&'static str> {
     match reach {
-        Reach::Everyone => None,
-        Reach::RoomsAndEquipment => {
+        GrantScope::Everyone => None,
+        GrantScope::RoomsAndEquipment => {
             Some("\"RecipientTypeDetails -eq 'RoomMailbox' -or RecipientTypeDetails -eq 'EquipmentMailbox'\"")
         }
-        Reach::Rooms | Reach::RoleGroup(_) => Some("\"RecipientTypeDetails -eq 'RoomMailbox'\""),
-        Reach::Group(_) => Some("\"MemberOfGroup -eq '$group'\""),
+        GrantScope::Rooms | GrantScope::RoleGroup(_) => Some("\"RecipientTypeDetails -eq 'RoomMailbox'\""),
+        GrantScope::Group(_) => Some("\"MemberOfGroup -eq '$group'\""),
     }
 }
 
 /// What is said of a reach, whoever has it.
-fn warning(reach: &Reach) -> Option<String> {
+fn warning(reach: &GrantScope) -> Option<String> {
     let warning = match reach {
-        Reach::Everyone => {
+        GrantScope::Everyone => {
             "WARNING: without a scope the mailbox of everybody can be read and changed, managers included. Choose rooms instead."
         }
-        Reach::Group(_) => {
+        GrantScope::Group(_) => {
             "Exchange looks at direct members of the group only: rooms in groups within the group are out of reach."
         }
-        Reach::RoomsAndEquipment | Reach::Rooms | Reach::RoleGroup(_) => return None,
+        GrantScope::RoomsAndEquipment | GrantScope::Rooms | GrantScope::RoleGroup(_) => return None,
     };
     Some(warning.to_owned())
 }
 
 /// `$ErrorActionPreference` is for what the script itself says: it does not reach into the modules that hold the commands of
 /// Exchange, so those that matter say it again ([`must`]).
-fn stop_at_errors() -> Command {
+fn stop_at_errors() -> SetupCommand {
     command(
         "What fails ends the script: nothing is granted over a scope that is another one. To try again, first take back what was made.",
         "$ErrorActionPreference = 'Stop'".to_owned(),
@@ -180,21 +180,21 @@ fn stop_at_errors() -> Command {
 }
 
 /// A command after whose failure nothing may follow.
-fn must(why: impl Into<String>, cmdlet: impl fmt::Display) -> Command {
+fn critical_command(why: impl Into<String>, cmdlet: impl fmt::Display) -> SetupCommand {
     command(why, format!("{cmdlet} -ErrorAction Stop"))
 }
 
-fn command(why: impl Into<String>, command: String) -> Command {
-    Command { why: why.into(), command, runs: true }
+fn command(why: impl Into<String>, command: String) -> SetupCommand {
+    SetupCommand { why: why.into(), command, runs: true }
 }
 
-fn for_later(command: Command) -> Command {
-    Command { runs: false, ..command }
+fn for_later(command: SetupCommand) -> SetupCommand {
+    SetupCommand { runs: false, ..command }
 }
 
 /// A text that PowerShell takes as it is: nothing in single quotes means anything but the quote itself, and PowerShell takes
 /// the curly ones for it too.
-fn quoted(text: &str) -> String {
+fn powershell_quoted(text: &str) -> String {
     let mut quoted = String::from("'");
     for letter in text.chars().filter(|letter| !letter.is_control()) {
         if matches!(letter, '\'' | '\u{2018}' | '\u{2019}' | '\u{201A}' | '\u{201B}') {
@@ -211,7 +211,7 @@ fn in_one_line(text: &str) -> String {
     text.chars().filter(|letter| !letter.is_control() && !matches!(letter, '\u{2028}' | '\u{2029}')).collect()
 }
 
-impl fmt::Display for Reach {
+impl fmt::Display for GrantScope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Everyone => f.write_str("everyone"),
@@ -232,7 +232,7 @@ impl fmt::Display for Script {
         }
         for part in &self.parts {
             write!(f, "\n## {}\n", part.title)?;
-            for Command { why, command, runs } in &part.commands {
+            for SetupCommand { why, command, runs } in &part.commands {
                 let (why, command) = (in_one_line(why), in_one_line(command));
                 write!(f, "\n# {why}\n{}{command}\n", if *runs { "" } else { "#   " })?;
             }

@@ -9,8 +9,9 @@
 use uuid::Uuid;
 
 use super::{
-    Command, Names, Part, Reach, Script, ask_adjourn, command, for_later, look_at_scope, make_scope, must,
-    quoted, remove_assignment, remove_scope, stop_at_errors, warning,
+    GrantScope, Part, Script, SetupCommand, SetupNames, command, critical_command, for_later,
+    list_scope_members, make_scope, powershell_quoted, remove_assignment, remove_scope, stop_at_errors,
+    verify_with_adjourn, warning,
 };
 
 /// The application, under the two ids that Exchange Online wants to know. What is not known yet stands in the script as a word
@@ -18,9 +19,9 @@ use super::{
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Application {
     /// The application (client) id.
-    pub app: Option<Uuid>,
+    pub client_id: Option<Uuid>,
     /// The object id of the enterprise application; that of the registration is another.
-    pub object: Option<Uuid>,
+    pub object_id: Option<Uuid>,
 }
 
 /// An application cannot be reached by way of a role group.
@@ -28,17 +29,21 @@ pub struct Application {
 #[error(
     "in Exchange Online an application holds its role itself, never as a member of a role group: choose --scope rooms, which reaches as far"
 )]
-pub struct NoRoleGroup;
+pub struct RoleGroupUnsupported;
 
 /// The script that lets `application` act.
-pub fn script(reach: &Reach, application: Application, names: &Names) -> Result<Script, NoRoleGroup> {
-    if let Reach::RoleGroup(_) = reach {
-        return Err(NoRoleGroup);
+pub fn script(
+    reach: &GrantScope,
+    application: Application,
+    names: &SetupNames,
+) -> Result<Script, RoleGroupUnsupported> {
+    if let GrantScope::RoleGroup(_) = reach {
+        return Err(RoleGroupUnsupported);
     }
     Ok(Script {
         title: format!(
             "Let the application {} act in the calendars of {reach}, in Exchange Online",
-            application.app()
+            application.client_id_or_placeholder()
         ),
         warnings: warnings(reach, application),
         parts: vec![
@@ -47,12 +52,12 @@ pub fn script(reach: &Reach, application: Application, names: &Names) -> Result<
             Part::new("Let EWS answer to the application", let_ews_answer()),
             Part::new("Grant", grant(reach, names)),
             Part::new("Verify", verify(reach, application, names)),
-            Part::for_later("Take it back", take_back(reach, application, names)),
+            Part::for_later("Take it back", revoke(reach, application, names)),
         ],
     })
 }
 
-fn warnings(reach: &Reach, application: Application) -> Vec<String> {
+fn warnings(reach: &GrantScope, application: Application) -> Vec<String> {
     let mut all = [
         "WARNING: Microsoft ends EWS in Exchange Online. Since 1 October 2026 it is switched off tenant by tenant, unless EwsEnabled is True; then only the applications in EwsAllowedAppIDs are answered. On 1 April 2027 it ends in every tenant, and no exception is announced.",
         "That means: Adjourn reaches rooms in Exchange Online until 31 March 2027 at most, whatever is granted here. Rooms on Exchange Server on premises are not concerned.",
@@ -63,14 +68,14 @@ fn warnings(reach: &Reach, application: Application) -> Vec<String> {
     .map(str::to_owned)
     .to_vec();
     all.extend(warning(reach));
-    if application.app.is_none() || application.object.is_none() {
+    if application.client_id.is_none() || application.object_id.is_none() {
         all.push(format!("Put the ids for {APP_UNKNOWN} and {OBJECT_UNKNOWN}, or give --app-id and --object-id: the script stops at these words."));
     }
     all
 }
 
 /// What is done in a browser, before there is anything to connect to.
-fn in_entra(application: Application) -> Vec<Command> {
+fn in_entra(application: Application) -> Vec<SetupCommand> {
     let steps = [
         (
             "An application of this tenant alone; it needs no redirect URI.",
@@ -93,30 +98,30 @@ fn in_entra(application: Application) -> Vec<Command> {
     let mut commands: Vec<_> = steps.map(|(why, place)| command(why, place.to_owned())).into();
     commands.push(command(
         "The same two ids, asked of Microsoft Graph (module Microsoft.Graph.Applications): AppId, and Id, which is the object id.",
-        format!("Get-MgServicePrincipal -Filter \"appId eq '{}'\" | Format-List DisplayName, AppId, Id", application.app()),
+        format!("Get-MgServicePrincipal -Filter \"appId eq '{}'\" | Format-List DisplayName, AppId, Id", application.client_id_or_placeholder()),
     ));
     commands
 }
 
-fn connect(application: Application) -> Vec<Command> {
+fn connect(application: Application) -> Vec<SetupCommand> {
     vec![
         stop_at_errors(),
         command(
             "The application. What is no id ends the script here.",
-            format!("$app = ([guid]'{}').ToString()", application.app()),
+            format!("$app = ([guid]'{}').ToString()", application.client_id_or_placeholder()),
         ),
         command(
             "Its enterprise application.",
-            format!("$object = ([guid]'{}').ToString()", application.object()),
+            format!("$object = ([guid]'{}').ToString()", application.object_id_or_placeholder()),
         ),
-        must(
+        critical_command(
             "To Exchange Online; if the command is missing: Install-Module ExchangeOnlineManagement.",
             "Connect-ExchangeOnline -ShowBanner:$false",
         ),
     ]
 }
 
-fn let_ews_answer() -> Vec<Command> {
+fn let_ews_answer() -> Vec<SetupCommand> {
     vec![
         command(
             "How EWS stands. If EwsApplicationAccessPolicy is set, it must let the user agent adjourn/* pass as well.",
@@ -139,16 +144,16 @@ fn let_ews_answer() -> Vec<Command> {
             "if ($allowed -notcontains $app) { Set-OrganizationConfig -EwsAllowedAppIDs (($allowed + $app) -join ',') -ErrorAction Stop }"
                 .to_owned(),
         ),
-        must(
+        critical_command(
             "EWS stays on, or comes back, for what is on the list. Only after the list: without one nothing is answered.",
             "Set-OrganizationConfig -EwsEnabled $true",
         ),
     ]
 }
 
-fn grant(reach: &Reach, names: &Names) -> Vec<Command> {
-    let label = quoted(&names.label);
-    let mut commands = vec![must(
+fn grant(reach: &GrantScope, names: &SetupNames) -> Vec<SetupCommand> {
+    let label = powershell_quoted(&names.label);
+    let mut commands = vec![critical_command(
         "How Exchange Online knows the application. If it does already, leave this out.",
         format_args!("New-ServicePrincipal -AppId $app -ObjectId $object -DisplayName {label}"),
     )];
@@ -157,8 +162,8 @@ fn grant(reach: &Reach, names: &Names) -> Vec<Command> {
         "New-ManagementRoleAssignment -Name {label} -App $object -Role 'Application EWS.AccessAsApp'"
     );
     commands.push(match reach {
-        Reach::Everyone => must("The right to act in every mailbox.", assignment),
-        _ => must(
+        GrantScope::Everyone => critical_command("The right to act in every mailbox.", assignment),
+        _ => critical_command(
             "The right to act in what is in the scope.",
             format_args!("{assignment} -CustomResourceScope {label}"),
         ),
@@ -166,7 +171,7 @@ fn grant(reach: &Reach, names: &Names) -> Vec<Command> {
     commands
 }
 
-fn verify(reach: &Reach, application: Application, names: &Names) -> Vec<Command> {
+fn verify(reach: &GrantScope, application: Application, names: &SetupNames) -> Vec<SetupCommand> {
     let mut commands = vec![
         command(
             "What the application holds, and how far: this one role, and nothing you do not expect.",
@@ -177,11 +182,13 @@ fn verify(reach: &Reach, application: Application, names: &Names) -> Vec<Command
             authorization(&names.room),
         ),
     ];
-    if *reach != Reach::Everyone {
-        commands
-            .push(command("What is out of reach: InScope must be False.", authorization(&names.outsider)));
+    if *reach != GrantScope::Everyone {
+        commands.push(command(
+            "What is out of reach: InScope must be False.",
+            authorization(&names.out_of_scope),
+        ));
     }
-    commands.extend(look_at_scope(reach, names));
+    commands.extend(list_scope_members(reach, names));
     commands.extend([
         command(
             "Whom EWS answers in this tenant: the application must be on the list.",
@@ -189,40 +196,43 @@ fn verify(reach: &Reach, application: Application, names: &Names) -> Vec<Command
         ),
         command(
             "The same for the room: EwsEnabled must not be False.",
-            format!("Get-CASMailbox -Identity {} | Format-List Ews*", quoted(&names.room)),
+            format!("Get-CASMailbox -Identity {} | Format-List Ews*", powershell_quoted(&names.room)),
         ),
         for_later(command(
             "What was consented in Entra, asked of Microsoft Graph: full_access_as_app (dc890d15-9560-4a4c-9b7f-a736ec74ec40) must not be there.",
-            format!("Get-MgServicePrincipalAppRoleAssignment -ServicePrincipalId '{}' | Format-Table ResourceDisplayName, AppRoleId", application.object()),
+            format!("Get-MgServicePrincipalAppRoleAssignment -ServicePrincipalId '{}' | Format-Table ResourceDisplayName, AppRoleId", application.object_id_or_placeholder()),
         )),
         for_later(command(
             "In adjourn.toml, since Autodiscover does not answer an application that holds its right this way.",
             "url = \"https://outlook.office365.com/EWS/Exchange.asmx\"".to_owned(),
         )),
     ]);
-    commands.extend(ask_adjourn(reach, names));
+    commands.extend(verify_with_adjourn(reach, names));
     commands
 }
 
 fn authorization(mailbox: &str) -> String {
     format!(
         "Test-ServicePrincipalAuthorization -Identity $object -Resource {} | Format-Table RoleName, AllowedResourceScope, ScopeType, InScope",
-        quoted(mailbox)
+        powershell_quoted(mailbox)
     )
 }
 
 /// Run one by one, perhaps on another day: nothing here stands in a variable of the script.
-fn take_back(reach: &Reach, application: Application, names: &Names) -> Vec<Command> {
+fn revoke(reach: &GrantScope, application: Application, names: &SetupNames) -> Vec<SetupCommand> {
     let mut commands = vec![remove_assignment(names)];
     commands.extend(remove_scope(reach, names));
     commands.extend([
         command(
             "How Exchange Online knows the application, unless it holds another role.",
-            format!("Remove-ServicePrincipal -Identity '{}' -Confirm:$false", application.object()),
+            format!(
+                "Remove-ServicePrincipal -Identity '{}' -Confirm:$false",
+                application.object_id_or_placeholder()
+            ),
         ),
         command(
             "Who is allowed to use EWS without it.",
-            format!("$left = @({ALLOWED}) -ne '{}'", application.app()),
+            format!("$left = @({ALLOWED}) -ne '{}'", application.client_id_or_placeholder()),
         ),
         command(
             "The list without it, if others are on it.",
@@ -241,12 +251,12 @@ fn take_back(reach: &Reach, application: Application, names: &Names) -> Vec<Comm
 }
 
 impl Application {
-    fn app(self) -> String {
-        self.app.map_or_else(|| APP_UNKNOWN.to_owned(), |id| id.to_string())
+    fn client_id_or_placeholder(self) -> String {
+        self.client_id.map_or_else(|| APP_UNKNOWN.to_owned(), |id| id.to_string())
     }
 
-    fn object(self) -> String {
-        self.object.map_or_else(|| OBJECT_UNKNOWN.to_owned(), |id| id.to_string())
+    fn object_id_or_placeholder(self) -> String {
+        self.object_id.map_or_else(|| OBJECT_UNKNOWN.to_owned(), |id| id.to_string())
     }
 }
 

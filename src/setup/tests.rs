@@ -1,38 +1,38 @@
 use uuid::Uuid;
 
-use super::online::{Application, NoRoleGroup};
+use super::online::{Application, RoleGroupUnsupported};
 use super::*;
 
 const ACCOUNT: &str = r"EXAMPLE\svc-rooms";
 
-fn names() -> Names {
-    Names {
+fn names() -> SetupNames {
+    SetupNames {
         label: "Adjourn".to_owned(),
         room: "room1@example.com".to_owned(),
-        outsider: "somebody@example.com".to_owned(),
+        out_of_scope: "somebody@example.com".to_owned(),
     }
 }
 
 fn application() -> Application {
     let id = |digits: u128| Some(Uuid::from_u128(digits));
     Application {
-        app: id(0x1111_1111_2222_4333_8444_5555_5555_5555),
-        object: id(0xaaaa_aaaa_bbbb_4ccc_8ddd_eeee_eeee_eeee),
+        client_id: id(0x1111_1111_2222_4333_8444_5555_5555_5555),
+        object_id: id(0xaaaa_aaaa_bbbb_4ccc_8ddd_eeee_eeee_eeee),
     }
 }
 
-fn every_reach() -> [(&'static str, Reach); 5] {
+fn every_reach() -> [(&'static str, GrantScope); 5] {
     [
-        ("everyone", Reach::Everyone),
-        ("rooms-and-equipment", Reach::RoomsAndEquipment),
-        ("rooms", Reach::Rooms),
-        ("group", Reach::Group("engine-rooms@example.com".to_owned())),
-        ("role-group", Reach::RoleGroup("Room engine".to_owned())),
+        ("everyone", GrantScope::Everyone),
+        ("rooms-and-equipment", GrantScope::RoomsAndEquipment),
+        ("rooms", GrantScope::Rooms),
+        ("group", GrantScope::Group("engine-rooms@example.com".to_owned())),
+        ("role-group", GrantScope::RoleGroup("Room engine".to_owned())),
     ]
 }
 
 /// Every script there is, under the name of its fixture.
-fn every_script(names: &Names) -> Vec<(String, Script)> {
+fn every_script(names: &SetupNames) -> Vec<(String, Script)> {
     let mut all = Vec::new();
     for (name, reach) in every_reach() {
         all.push((format!("on-premises-{name}"), on_premises::script(&reach, ACCOUNT, names)));
@@ -40,7 +40,7 @@ fn every_script(names: &Names) -> Vec<(String, Script)> {
             all.push((format!("online-{name}"), script));
         }
     }
-    let unknown = online::script(&Reach::Rooms, Application::default(), names).unwrap();
+    let unknown = online::script(&GrantScope::Rooms, Application::default(), names).unwrap();
     all.push(("online-ids-unknown".to_owned(), unknown));
     all
 }
@@ -78,7 +78,7 @@ fn what_is_granted_is_taken_back() {
 #[test]
 fn whatever_grants_ends_the_script_when_it_fails() {
     for (name, script) in every_script(&names()) {
-        for Command { command, runs, .. } in script.parts.iter().flat_map(|part| &part.commands) {
+        for SetupCommand { command, runs, .. } in script.parts.iter().flat_map(|part| &part.commands) {
             let changes = ["New-", "Set-", "Connect-"].iter().any(|verb| command.contains(verb)) && *runs;
             assert!(
                 !changes || command.contains("-ErrorAction Stop") || command.contains("throw"),
@@ -102,14 +102,14 @@ fn what_is_taken_back_needs_no_variable_of_the_script() {
 
 #[test]
 fn an_application_is_in_no_role_group() {
-    let reach = Reach::RoleGroup("Room engine".to_owned());
-    assert_eq!(online::script(&reach, application(), &names()), Err(NoRoleGroup));
-    assert!(NoRoleGroup.to_string().contains("--scope rooms"));
+    let reach = GrantScope::RoleGroup("Room engine".to_owned());
+    assert_eq!(online::script(&reach, application(), &names()), Err(RoleGroupUnsupported));
+    assert!(RoleGroupUnsupported.to_string().contains("--scope rooms"));
 }
 
 #[test]
 fn the_end_of_ews_is_the_first_thing_said() {
-    let script = online::script(&Reach::Rooms, application(), &names()).unwrap();
+    let script = online::script(&GrantScope::Rooms, application(), &names()).unwrap();
     let first = script.warnings.first().unwrap();
     assert!(
         first.starts_with("WARNING") && first.contains("1 October 2026") && first.contains("1 April 2027"),
@@ -119,7 +119,7 @@ fn the_end_of_ews_is_the_first_thing_said() {
 
 #[test]
 fn the_list_of_allowed_applications_is_read_before_it_is_written_and_written_before_ews_is_on() {
-    let script = online::script(&Reach::Rooms, application(), &names()).unwrap().to_string();
+    let script = online::script(&GrantScope::Rooms, application(), &names()).unwrap().to_string();
     let runs: Vec<_> = script.lines().filter(|line| !line.starts_with('#')).collect();
     let place = |what: &str| runs.iter().position(|line| line.contains(what)).unwrap();
     let order = [
@@ -134,17 +134,17 @@ fn the_list_of_allowed_applications_is_read_before_it_is_written_and_written_bef
 
 #[test]
 fn a_name_is_a_name_whatever_is_in_it() {
-    assert_eq!(quoted("O'Hara"), "'O''Hara'");
-    assert_eq!(quoted("a\u{2019}; Remove-Mailbox *"), "'a\u{2019}\u{2019}; Remove-Mailbox *'");
-    assert_eq!(quoted("two\nlines"), "'twolines'");
-    assert_eq!(quoted("$(evil) `n \"x\""), "'$(evil) `n \"x\"'");
+    assert_eq!(powershell_quoted("O'Hara"), "'O''Hara'");
+    assert_eq!(powershell_quoted("a\u{2019}; Remove-Mailbox *"), "'a\u{2019}\u{2019}; Remove-Mailbox *'");
+    assert_eq!(powershell_quoted("two\nlines"), "'twolines'");
+    assert_eq!(powershell_quoted("$(evil) `n \"x\""), "'$(evil) `n \"x\"'");
 }
 
 #[test]
 fn no_name_becomes_a_command() {
     let evil = || "a'; Remove-Mailbox *\r\nRemove-Mailbox *\u{2028}'b".to_owned();
-    let names = Names { label: evil(), room: evil(), outsider: evil() };
-    let reach = Reach::Group(evil());
+    let names = SetupNames { label: evil(), room: evil(), out_of_scope: evil() };
+    let reach = GrantScope::Group(evil());
     let scripts = [
         on_premises::script(&reach, &evil(), &names),
         online::script(&reach, application(), &names).unwrap(),

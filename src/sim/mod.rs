@@ -1,7 +1,7 @@
 //! An Exchange in a box: EWS over real HTTP and HTTPS, for demos, tests and people's own integration tests.
 //!
 //! A [`World`] of mailboxes, meetings and series is pure and can be looked at and changed at any time; a [`Simulator`]
-//! serves it, keeps what would have been mailed, and has [`Trouble`] on request. It reads with roxmltree and writes with
+//! serves it, keeps what would have been mailed, and has [`FaultRule`] on request. It reads with roxmltree and writes with
 //! templates: it shares no code with the client it is there to check.
 
 mod affinity;

@@ -58,9 +58,9 @@ pub struct SimulatorOptions {
     pub tls_ends_at_proxy: bool,
     /// Only clients with a certificate of this CA (in PEM) are let in by TLS.
     pub client_ca_pem: Option<String>,
-    /// The access tokens that open the door to [`Scheme::Bearer`].
+    /// The access tokens that open the door to [`AuthScheme::Bearer`].
     pub tokens: AccessTokens,
-    /// How far this server's clock is ahead of ours, as its `Date` header says.
+    /// How far this server's clock is ahead of ours, as its `ModifiedOccurrence` header says.
     pub clock_ahead: TimeDelta,
     /// Mailboxes for which EWS is switched off (HTTP 403); `*` for all.
     pub disabled: Vec<String>,

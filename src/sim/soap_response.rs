@@ -46,7 +46,7 @@ pub(crate) fn instant(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
-/// The response element of an operation, `{operation}Response`.
+/// The response element of an operation, `{operation}NtlmV2Response`.
 pub(crate) fn response(operation: &str, attributes: &str, content: &str) -> String {
     format!("<m:{operation}Response{attributes} {PAYLOAD_NAMESPACES}>{content}</m:{operation}Response>")
 }
@@ -80,7 +80,7 @@ pub(crate) fn fault(refusal: &EwsError) -> String {
     )
 }
 
-/// One `m:{operation}ResponseMessage`. `when_refused` is what the schema still wants in an error, such as `<m:Items/>`.
+/// One `m:{operation}ResponseMessage`. `when_refused` is what the schema still wants in an error, such as `<m:ItemTable/>`.
 pub(crate) fn message(operation: &str, outcome: &Result<String, EwsError>, when_refused: &str) -> String {
     let name = format!("{operation}ResponseMessage");
     match outcome {

@@ -55,7 +55,7 @@ impl Conditions {
             self.add("accepted_ms >= ?", [since.timestamp_millis().into()]);
         }
         if let Some(until) = query.until {
-            // The index has milliseconds; `Query::means` compares exactly.
+            // The index has milliseconds; `Query::matches` compares exactly.
             self.add("accepted_ms <= ?", [until.timestamp_millis().into()]);
         }
     }

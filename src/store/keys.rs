@@ -2,7 +2,7 @@
 //! written to the journal.
 //!
 //! The command line changes keys while the service owns the journal. So the change and its admin event are stored here in one
-//! transaction, and whoever owns the journal moves the event into the chain (`pending.rs`).
+//! transaction, and whoever owns the journal moves the event into the chain (`pending_events.rs`).
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, named_params};

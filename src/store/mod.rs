@@ -1,5 +1,5 @@
 //! The journal on disk. Knows files and SQL; decides nothing about actions: which fact may follow which is
-//! [`crate::journal::Life`]'s business.
+//! [`crate::journal::ActionRecord`]'s business.
 //!
 //! ```text
 //! record() ──► queue ──► one writer thread: as many facts as wait, one transaction, one fsync ──► everyone's answer

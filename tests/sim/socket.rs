@@ -1,5 +1,5 @@
 //! A client of bare bytes: one connection, HTTP written by hand, and NTLM of the simplest kind (no session key, no MIC).
-//! Written from MS-NLMP, as the simulator is; what real clients make of it is in `strangers`.
+//! Written from MS-NLMP, as the simulator is; what real clients make of it is in `foreign_clients`.
 
 use std::sync::Arc;
 

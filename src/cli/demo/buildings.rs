@@ -1,5 +1,5 @@
 //! The buildings of a demo that is served: the office everybody knows, whose rooms are left alone, and two more in which people
-//! come and go while somebody watches. Values only; who comes and goes is in `live`.
+//! come and go while somebody watches. Values only; who comes and goes is in `people`.
 
 use std::collections::BTreeMap;
 

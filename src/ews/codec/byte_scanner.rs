@@ -1,7 +1,7 @@
 //! Looking for the one byte that matters, many at a time.
 //!
-//! A [`Vector`] is a way to look. [`Avx2`] takes 32 bytes at a time, and a value of it exists only where the processor
-//! was found to have AVX2; [`Narrow`] takes 16 with what every x86-64 has, and goes byte by byte elsewhere. Memory is
+//! A [`ByteScanner`] is a way to look. [`Avx2`] takes 32 bytes at a time, and a value of it exists only where the processor
+//! was found to have AVX2; [`Baseline`] takes 16 with what every x86-64 has, and goes byte by byte elsewhere. Memory is
 //! only ever read through references: a body may end at the last byte of a page. The naive twin is in the tests, and the
 //! fuzz targets run all of it under AddressSanitizer.
 
@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 
 use super::rules::time;
 
-/// A way to look at bytes: each function says where a run at the start of `bytes` ends, which is the length of `bytes`
+/// A way to look at bytes: each function says where a run at the start of `byte_scanner` ends, which is the length of `byte_scanner`
 /// if nothing ends it.
 pub(super) trait ByteScanner: Copy {
     /// Runs `work` compiled for a processor on which this can look. Only what is inlined into `work` gains.
@@ -21,7 +21,7 @@ pub(super) trait ByteScanner: Copy {
     /// Ordinary attribute value: ends at a `"`, `<`, `&` or a control character.
     fn value_len(self, bytes: &[u8]) -> usize;
 
-    /// As [`Vector::text_len`], of 32 bytes at once; and a bit for each of them that equals its counterpart in `other`.
+    /// As [`ByteScanner::text_len`], of 32 bytes at once; and a bit for each of them that equals its counterpart in `other`.
     fn text_len_and_equal(self, lane: &[u8; 32], other: &[u8; 32]) -> (usize, u32);
 
     /// An element's name: ends at a `>`, `/`, or anything up to the space.
@@ -112,7 +112,7 @@ mod wide {
 
     use super::{ByteScanner, ends_name, ends_text, ends_value, first, time};
 
-    /// Proof that the processor has AVX2 and BMI1: there is no way to one but [`Avx2::find`].
+    /// Proof that the processor has AVX2 and BMI1: there is no way to one but [`Avx2::find_server`].
     #[derive(Debug, Clone, Copy)]
     pub(in super::super) struct Avx2(());
 
@@ -278,7 +278,7 @@ mod wide {
 #[cfg(not(target_arch = "x86_64"))]
 pub(super) use nowhere::Avx2;
 
-/// Other processors get [`Narrow`].
+/// Other processors get [`Baseline`].
 #[cfg(not(target_arch = "x86_64"))]
 mod nowhere {
     use chrono::{DateTime, Utc};

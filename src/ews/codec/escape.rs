@@ -35,12 +35,12 @@ const fn table(special: &[u8]) -> [u8; 256] {
     table
 }
 
-/// Appends `text` as the content of an element.
+/// Appends `escape` as the content of an element.
 pub(super) fn push_text(out: &mut Vec<u8>, text: &str) {
     push(out, text, &IN_TEXT);
 }
 
-/// Appends `text` as the value of an attribute in double quotes (which it does not write).
+/// Appends `escape` as the value of an attribute in double quotes (which it does not write).
 pub(super) fn push_attribute(out: &mut Vec<u8>, text: &str) {
     push(out, text, &IN_ATTRIBUTE);
 }

@@ -6,7 +6,7 @@
 //!              both by the rules: what a character, an attribute, a boolean, a time is
 //! ```
 //!
-//! A stream of answers is cut into bodies first, as its bytes arrive (`envelopes`).
+//! A stream of answers is cut into bodies first, as its bytes arrive (`envelope_splitter`).
 //!
 //! Never opens a socket, never recurses, never trusts a number that came from outside.
 

@@ -24,7 +24,7 @@ pub enum CreateItem<'a> {
 pub struct ResponseObject<'a> {
     /// `t:ReferenceItemId`, with a current ChangeKey.
     pub item: ItemRef<'a>,
-    /// Plain text for the other side (`Body`, or `NewBodyContent` of a cancellation).
+    /// Plain text for the other side (`SoapBody`, or `NewBodyContent` of a cancellation).
     pub text: Option<&'a str>,
     /// `MessageDisposition`.
     pub disposition: MessageDisposition,
@@ -96,7 +96,7 @@ impl Operation for CreateItem<'_> {
 }
 
 impl ResponseObject<'_> {
-    /// Accept or decline: the text is the `Body`, before the item it is about (a schema sequence).
+    /// Accept or decline: the text is the `SoapBody`, before the item it is about (a schema sequence).
     fn write_answer(&self, name: &'static str, out: &mut XmlWriter<'_>) {
         self.open(name, out);
         if let Some(text) = self.text {
@@ -108,7 +108,7 @@ impl ResponseObject<'_> {
         close(name, out);
     }
 
-    /// A cancellation: `Body` would be ignored (CancelCalendarItem page), the text is the `NewBodyContent`, after the item.
+    /// A cancellation: `SoapBody` would be ignored (CancelCalendarItem page), the text is the `NewBodyContent`, after the item.
     fn write_cancellation(&self, out: &mut XmlWriter<'_>) {
         self.open("t:CancelCalendarItem", out);
         self.item.write("t:ReferenceItemId", out);

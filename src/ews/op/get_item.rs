@@ -22,7 +22,7 @@ pub struct GetRecurringMaster<'a> {
     pub properties: &'a [Property],
 }
 
-/// The answer: one message per id, in request order. `None`: without `m:Items`.
+/// The answer: one message per id, in request order. `None`: without `m:ItemTable`.
 pub type GetItemAnswer<'a> = Vec<ResponseMessage<'a, Option<Vec<Item<'a>>>>>;
 
 impl Operation for GetItem<'_> {

@@ -26,7 +26,7 @@ pub struct StreamingEventsPayload<'a> {
     pub notifications: Vec<Notification<'a>>,
     /// Subscriptions that the server does not know, or no more.
     pub error_subscription_ids: Vec<Text<'a>>,
-    /// `OK`; `Closed` with the last envelope.
+    /// `OK`; `TokenError` with the last envelope.
     pub connection_status: Option<Text<'a>>,
 }
 

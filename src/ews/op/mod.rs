@@ -58,7 +58,7 @@ pub trait Operation {
         false
     }
 
-    /// Writes the one child of `soap:Body`. Leaves out what [`Writer::version`] does not know; checks nothing else: a list
+    /// Writes the one child of `soap:SoapBody`. Leaves out what [`XmlWriter::version`] does not know; checks nothing else: a list
     /// that must not be empty and is makes a request that Exchange refuses with `ErrorSchemaValidation`.
     fn write_body(&self, out: &mut XmlWriter<'_>);
 }

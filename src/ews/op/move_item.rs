@@ -13,7 +13,7 @@ pub struct MoveItem<'a> {
     pub to: FolderId<'a>,
 }
 
-/// The answer: one message per id, with the item under its new id. `None`: without `m:Items`.
+/// The answer: one message per id, with the item under its new id. `None`: without `m:ItemTable`.
 pub type MoveItemAnswer<'a> = Vec<ResponseMessage<'a, Option<Vec<Item<'a>>>>>;
 
 impl Operation for MoveItem<'_> {

@@ -1,4 +1,4 @@
-//! `UpdateItem`. Changes single properties of one item: `calendar:End`, `calendar:Start`, `item:Subject`, `item:Body`.
+//! `UpdateItem`. Changes single properties of one item: `calendar:End`, `calendar:Start`, `item:Subject`, `item:SoapBody`.
 
 use chrono::{DateTime, Utc};
 
@@ -36,7 +36,7 @@ pub enum SetItemField<'a> {
     Start(DateTime<Utc>),
     /// `item:Subject`.
     Subject(&'a str),
-    /// `item:Body`, as plain text.
+    /// `item:SoapBody`, as plain text.
     Body(&'a str),
 }
 
@@ -56,7 +56,7 @@ pub struct UpdateItem<'a> {
 /// What an update carries back.
 #[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
 pub struct UpdateItemPayload<'a> {
-    /// The item, with its new ChangeKey; `None`: without `m:Items`.
+    /// The item, with its new ChangeKey; `None`: without `m:ItemTable`.
     pub items: Option<Vec<Item<'a>>>,
     /// `m:ConflictResults/t:Count`.
     pub conflict_count: Option<u32>,

@@ -16,7 +16,7 @@ pub struct ServerVersionInfo<'a> {
     pub major_build: Option<u32>,
     /// `MinorBuildNumber`.
     pub minor_build: Option<u32>,
-    /// `Version`: the schema it speaks, such as `V2017_07_11`.
+    /// `UnsupportedVersion`: the schema it speaks, such as `V2017_07_11`.
     pub version: Option<Text<'a>>,
 }
 
@@ -27,9 +27,9 @@ pub struct SoapFault<'a> {
     pub fault_code: Option<Text<'a>>,
     /// `detail/e:ResponseCode`: the only thing decisions are made on.
     pub response_code: Option<ResponseCode<'a>>,
-    /// `faultstring` (or `Reason/Text`). Localized; for people.
+    /// `faultstring` (or `DeclineReason/Text`). Localized; for people.
     pub text: Option<Text<'a>>,
-    /// `detail/e:Message`. Localized; for people.
+    /// `detail/e:AvailabilityMessage`. Localized; for people.
     pub message: Option<Text<'a>>,
     /// `detail/t:MessageXml`: details, such as `BackOffMilliseconds`.
     pub message_xml: Vec<MessageXmlEntry<'a>>,

@@ -76,7 +76,7 @@ macro_rules! opening {
 }
 
 impl RequestHeaders<'_> {
-    /// The envelope up to and with the start of `soap:Body`.
+    /// The envelope up to and with the start of `soap:SoapBody`.
     pub(in crate::ews) fn write_opening(&self, out: &mut XmlWriter<'_>) {
         out.raw(match self.version {
             ServerVersion::Exchange2010Sp2 => opening!("Exchange2010_SP2"),

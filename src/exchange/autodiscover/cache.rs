@@ -1,7 +1,7 @@
 //! What was found, and what was not, for a while. Pure: time comes in as a value, and it never asks anybody.
 //!
 //! An EWS URL stays good until a mailbox moves, which the mailbox's server says when it is written to; so it is kept for a
-//! day and forgotten at the first such word ([`Cache::forget`]). A failure is kept for minutes only: long enough that a sweep
+//! day and forgotten at the first such word ([`DiscoveryCache::invalidate`]). A failure is kept for minutes only: long enough that a sweep
 //! of a thousand rooms in a domain without Autodiscover does not ask a thousand times forty questions twice, short enough
 //! that whoever mended it sees it mended.
 //!
@@ -82,7 +82,7 @@ impl DiscoveryCache {
     }
 
     /// Remembers that it was not found. A URL that is still good is not given up for it: that somebody asks again means
-    /// [`Self::forget`] was called before.
+    /// [`Self::invalidate`] was called before.
     pub fn record_failed(&mut self, room: &RoomAddress, report: &DiscoveryReport, now: DateTime<Utc>) {
         if !matches!(self.get(room, now), Some(CachedLocation::Url(_))) {
             self.keep(

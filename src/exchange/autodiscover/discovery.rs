@@ -1,4 +1,4 @@
-//! The machine: what to ask next, and how it ends. What an answer means for what is left to ask is in `hear`. Sends nothing,
+//! The machine: what to ask next, and how it ends. What an answer means for what is left to ask is in `response`. Sends nothing,
 //! waits for nothing.
 //!
 //! ```text
@@ -76,7 +76,7 @@ impl Discovery {
         quest
     }
 
-    /// What to do now. Says the same until [`Self::hears`] was told what came of it.
+    /// What to do now. Says the same until [`Self::observe`] was told what came of it.
     pub fn next_step(&mut self) -> DiscoveryStep {
         while self.end.is_none() {
             if let Some(pending) = &self.pending {

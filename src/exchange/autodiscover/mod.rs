@@ -1,6 +1,6 @@
 //! From a room's SMTP address to the EWS URL of the server where its mailbox lives.
 //!
-//! A [`Quest`] says what to ask next and hears the answer; it never opens a connection and never knows a password. The
+//! A [`Discovery`] says what to ask next and hears the answer; it never opens a connection and never knows a password. The
 //! shell that carries out what it asks for is [`discover`], over whatever the caller sends requests with:
 //!
 //! ```text
@@ -15,12 +15,12 @@
 //! configured first host could not say. Service connection points in Active Directory need LDAP and a joined machine.
 //!
 //! **Whom we trust.** Autodiscover leads wherever a name server or a web site at the domain says, so nothing it says is
-//! believed. Only hosts that the administrator has confirmed ([`Policy::confirmed`]) are asked with credentials, and only a
-//! URL on such a host is ever found; others are asked the JSON question, without credentials, over HTTPS. A [`Report`] names
+//! believed. Only hosts that the administrator has confirmed ([`Policy::trusted`]) are asked with credentials, and only a
+//! URL on such a host is ever found; others are asked the JSON question, without credentials, over HTTPS. A [`DiscoveryReport`] names
 //! the host that would have to be confirmed.
 //!
 //! **Whom we ask for.** A server may say "ask for another address" (hybrid: `room1@contoso.mail.onmicrosoft.com`). From then
-//! on that address is asked for, and [`Found::asked_as`] holds it. The room keeps its own name: it is impersonated, recorded
+//! on that address is asked for, and [`DiscoveredServer::mailbox_address`] holds it. The room keeps its own name: it is impersonated, recorded
 //! and shown under the address it was configured with.
 
 pub mod cache;
@@ -46,10 +46,10 @@ pub use report::{Cause, DiscoveryAttempt, DiscoveryReport};
 pub use url::EwsUrl;
 
 /// An answer's body may have this many bytes; Exchange's longest, POX with every protocol, has some ten thousand. Whoever
-/// reads answers for a [`Quest`] need not read further.
+/// reads answers for a [`Discovery`] need not read further.
 pub const BODY_BYTES_MAX: usize = 1 << 20;
 
-/// What a [`Quest`] wants.
+/// What a [`Discovery`] wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DiscoveryStep {
     /// Send this, without following redirects, and tell the quest what came of it.
@@ -109,12 +109,12 @@ pub struct DiscoveredServer {
     pub attempts: Vec<DiscoveryAttempt>,
 }
 
-/// Carries a quest out. `ask` sends one request as it is: it follows no redirect, adds credentials only where
-/// [`Ask::credentials`] says so, and reads at most [`BODY_BYTES_MAX`]. A sign-in of several legs is its business too: a 401
+/// Carries a quest out. `one_shot` sends one request as it is: it follows no redirect, adds credentials only where
+/// [`OneShotRequest::credentials`] says so, and reads at most [`BODY_BYTES_MAX`]. A sign-in of several legs is its business too: a 401
 /// that it hands on is final, and the host sees no credentials again.
 ///
 /// # Errors
-/// A [`Report`] of everything that was tried when no URL was found.
+/// A [`DiscoveryReport`] of everything that was tried when no URL was found.
 pub async fn discover<F, A>(mut quest: Discovery, ask: F) -> Result<DiscoveredServer, DiscoveryReport>
 where
     // Not `AsyncFn`: its future borrows the closure, and a compiler cannot yet see that it may go to another thread.

@@ -19,7 +19,7 @@ const REDIRECTS_MAX: usize = 10;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
     /// Hosts that may see the service account's credentials, here and later in every EWS request. Nothing is confirmed
-    /// unless it is listed: neither the room's own domain, whose web site is often somebody else's, nor [`Self::first`].
+    /// unless it is listed: neither the room's own domain, whose web site is often somebody else's, nor [`Self::first_batch`].
     pub trusted: Vec<HostPattern>,
     /// The host to ask before those that follow from the address, such as `outlook.office365.com`.
     pub preferred_host: Option<Host>,

@@ -34,7 +34,7 @@ pub(super) fn action() -> (&'static str, String) {
     ("SOAPAction", format!("\"{ACTION}\""))
 }
 
-/// "Handling Autodiscover error messages": an `ErrorCode` under `Response` is about the request, one under `UserResponse`
+/// "Handling Autodiscover error messages": an `ErrorCode` under `JsonResponse` is about the request, one under `UserResponse`
 /// about the address; the first that is no `NoError` counts.
 pub(super) fn read(body: &[u8]) -> Result<ParsedResponse, String> {
     let envelope = xml::read(body)?;

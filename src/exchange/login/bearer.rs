@@ -1,5 +1,5 @@
 //! Bearer tokens (RFC 6750): one for all connections, fetched by one task at a time, renewed before it ends. Where they come
-//! from is a [`Source`]'s business.
+//! from is a [`TokenSource`]'s business.
 //!
 //! Nobody waits for a renewal while the token in hand is good, and a source that refuses or is away is left alone for a
 //! while, however many requests want a token.
@@ -42,7 +42,7 @@ pub trait TokenSource: Send + Sync {
     /// A new token.
     ///
     /// # Errors
-    /// Why there is none, as a [`Failure::SignIn`].
+    /// Why there is none, as a [`TransportError::SignInMethod`].
     async fn fetch(&self) -> Result<AccessToken, TransportError>;
 }
 

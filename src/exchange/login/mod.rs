@@ -1,4 +1,4 @@
-//! Who we are towards the server: one [`Credential`] for all connections, one [`Dialogue`] on each. Says which header a
+//! Who we are towards the server: one [`Credential`] for all connections, one [`AuthSession`] on each. Says which header a
 //! request needs; never sends one.
 //!
 //! Three kinds of schemes fit: those that say the same in every request (Basic), those whose word wears out (bearer tokens,
@@ -63,7 +63,7 @@ pub trait AuthSession: Send {
     /// Hears the challenges of a 401. The request that it answered was not carried out.
     ///
     /// # Errors
-    /// As for [`Dialogue::begin`].
+    /// As for [`AuthSession::first_round`].
     async fn on_challenge(&mut self, challenges: &[&str]) -> Result<ChallengeAction, TransportError>;
 
     /// Hears that a request was let in.

@@ -1,6 +1,6 @@
 //! An Entra ID in a box: a token endpoint over real HTTP that gives an application access tokens for its secret or its
 //! certificate (OAuth 2.0 client credentials), and says no as the real one does. A simulator that was given its
-//! [`Tokens`] accepts what it gives out.
+//! [`AccessTokens`] accepts what it gives out.
 //!
 //! ```no_run
 //! # use adjourn::sim::{Authority, AuthorityOptions, Options, Scheme, Simulator, World};
@@ -176,7 +176,7 @@ impl Authority {
         self.ca_pem.as_deref()
     }
 
-    /// The tokens it gives out, for [`Options::tokens`](super::Options::tokens).
+    /// The tokens it gives out, for [`SimulatorOptions::tokens`](super::Options::tokens).
     pub fn tokens(&self) -> AccessTokens {
         self.shared.tokens.clone()
     }

@@ -41,7 +41,7 @@ pub enum AuthScheme {
     Ntlm,
     /// SPNEGO, once per connection; NTLM is what it comes to, since there is no Kerberos here.
     Negotiate,
-    /// OAuth: a token with every request (`Options::tokens`).
+    /// OAuth: a token with every request (`SimulatorOptions::tokens`).
     Bearer,
     /// None is needed: everybody may come in whom TLS let through.
     Anonymous,

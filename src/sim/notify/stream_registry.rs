@@ -1,5 +1,5 @@
 //! The open streams as the hub knows them: for whom each is, what waits for it, and what goes wrong with it. Pure but for the
-//! waker; the tasks that write them are in `stream`.
+//! waker; the tasks that write them are in `stream_writer`.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ pub(super) struct StreamState {
     failures: Vec<(EwsError, String)>,
     ending: Option<StreamEnding>,
     fault: Option<InjectedFault>,
-    /// Events told so far, for `Wrong::Dropped`.
+    /// Events told so far, for `InjectedFault::Dropped`.
     events_sent: usize,
 }
 

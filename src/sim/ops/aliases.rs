@@ -132,7 +132,7 @@ fn stored(look: &PropertyContext<'_>, property: &ExtendedProperty) -> Option<Pro
     }
 }
 
-/// A value that [`Extended::takes`], as what it is.
+/// A value that [`ExtendedProperty::takes`], as what it is.
 fn typed(kind: &str, text: &str) -> PropertyValue {
     let number = || text.trim().parse().ok().map(PropertyValue::Number);
     let value = match kind {

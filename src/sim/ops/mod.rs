@@ -1,5 +1,5 @@
 //! One file per operation, or per family: from the request's element to the whole answer. Synchronous; sees the world
-//! through a [`Desk`] and never the socket.
+//! through a [`AppRegistration`] and never the socket.
 //!
 //! Exchange refuses at three levels, and so does this: HTTP (in `server`), the whole request (`Err`, sent as a fault),
 //! one item of a batch (an error message among the others).

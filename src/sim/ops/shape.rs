@@ -134,7 +134,7 @@ fn extended(look: &PropertyContext<'_>, shape: &ItemShape) -> String {
     shown.collect()
 }
 
-/// `t:Value`, or `t:Values` of an array.
+/// `t:PropertyValue`, or `t:Values` of an array.
 fn plain(value: &PropertyValue) -> String {
     let one = |value: &PropertyValue| format!("<t:Value>{}</t:Value>", escape(&value.text()));
     match value {

@@ -1,6 +1,6 @@
 //! A document walked element by element, on quick-xml's events.
 //!
-//! [`Document::children`] hands each child to a closure and skips whatever of it the closure left unread, so that an
+//! [`XmlDocument::children`] hands each child to a closure and skips whatever of it the closure left unread, so that an
 //! unknown element costs nothing and nobody can read past the end of their own. Namespaces are resolved here; every
 //! tag is checked here, also in what is skipped. Never recurses by itself, and refuses what exceeds its limits.
 
@@ -26,7 +26,7 @@ pub(super) struct XmlDocument<'a> {
     open_elements: Vec<&'a str>,
     entries: usize,
     limits: DecodeLimits,
-    /// Bytes of a byte order mark before `text`.
+    /// Bytes of a byte order mark before `escape`.
     bom_len: usize,
 }
 
@@ -52,7 +52,7 @@ enum XmlToken<'a> {
 }
 
 impl<'a> XmlDocument<'a> {
-    /// `text` is the body without a byte order mark, of which it had `skipped` bytes.
+    /// `escape` is the body without a byte order mark, of which it had `skipped` bytes.
     pub(super) fn new(text: &'a str, skipped: usize, limits: &DecodeLimits) -> Self {
         let mut events = Reader::from_str(text);
         let config = events.config_mut();

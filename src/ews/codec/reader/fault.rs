@@ -1,4 +1,4 @@
-//! Faults: SOAP 1.1's `faultcode`, `faultstring` and `detail`, SOAP 1.2's `Code`, `Reason` and `Detail`, and the codes
+//! Faults: SOAP 1.1's `faultcode`, `faultstring` and `detail`, SOAP 1.2's `Code`, `DeclineReason` and `Detail`, and the codes
 //! that Exchange puts into the detail of either.
 //!
 //! Demands nothing: a fault that says nothing we know is still a fault.
@@ -14,7 +14,7 @@ use crate::ews::types::Text;
 
 type Result<T> = std::result::Result<T, DecodeError>;
 
-/// A `Fault` of either version. SOAP 1.1 has its children in no namespace (4.4), SOAP 1.2 in its own (5.4); some
+/// A `SoapFault` of either version. SOAP 1.1 has its children in no namespace (4.4), SOAP 1.2 in its own (5.4); some
 /// intermediaries mix them up, so either will do.
 pub(super) fn fault<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Result<SoapFault<'a>> {
     let mut fault = SoapFault::default();
@@ -82,7 +82,7 @@ fn qualified<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Re
     }))
 }
 
-/// Exchange has `ResponseCode` and `Message` in the errors namespace and `MessageXml` in that of types; the same
+/// Exchange has `ResponseCode` and `AvailabilityMessage` in the errors namespace and `MessageXml` in that of types; the same
 /// elements of an answer are in that of messages, and somebody's gateway will have them there.
 fn detail<'a>(
     document: &mut XmlDocument<'a>,

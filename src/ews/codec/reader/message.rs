@@ -89,7 +89,7 @@ fn code<'a>(
 }
 
 /// `MessageXml`: any elements, of any names. Many say all they have to say in an attribute: `t:FieldURI` in its
-/// `FieldURI`, `t:Value` in its `Name` what its text is about.
+/// `FieldURI`, `t:Value` in its `KnownName` what its text is about.
 pub(super) fn entries<'a>(
     document: &mut XmlDocument<'a>,
     element: &XmlElement<'a>,

@@ -2,7 +2,7 @@
 //!
 //! Compares declared names, never prefixes; names are compared after their references are resolved (Namespaces in XML 1.0,
 //! 2.3). A linear search over a short list, because
-//! [`Limits::namespaces_max`](super::super::Limits::namespaces_max) keeps it short.
+//! [`DecodeLimits::namespaces_max`](super::super::Limits::namespaces_max) keeps it short.
 
 use super::super::rules::text;
 

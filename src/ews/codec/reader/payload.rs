@@ -16,7 +16,7 @@ pub(super) fn no_payload(_: &mut XmlDocument<'_>, _: &XmlElement<'_>, (): &mut (
     Ok(())
 }
 
-/// `m:Items`: `GetItem`, `CreateItem`, `MoveItem`.
+/// `m:ItemTable`: `GetItem`, `CreateItem`, `MoveItem`.
 pub(super) fn items<'a>(
     document: &mut XmlDocument<'a>,
     child: &XmlElement<'a>,
@@ -28,7 +28,7 @@ pub(super) fn items<'a>(
     Ok(())
 }
 
-/// `m:Items` and `m:ConflictResults`: `UpdateItem`.
+/// `m:ItemTable` and `m:ConflictResults`: `UpdateItem`.
 pub(super) fn updated<'a>(
     document: &mut XmlDocument<'a>,
     child: &XmlElement<'a>,
@@ -188,7 +188,7 @@ pub(super) fn room_lists<'a>(
     })
 }
 
-/// `m:Rooms`, each `t:Room/t:Id`: `GetRooms`.
+/// `m:RoomCache`, each `t:Room/t:Id`: `GetRooms`.
 pub(super) fn rooms<'a>(
     document: &mut XmlDocument<'a>,
     child: &XmlElement<'a>,

@@ -41,7 +41,7 @@ static NAME_BYTES: [bool; 256] = {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RawAttribute<'a> {
     pub(crate) name: &'a str,
-    /// Between the quotes, untouched: [`super::text::attribute`] makes a value of it.
+    /// Between the quotes, untouched: [`super::escape::attribute`] makes a value of it.
     pub(crate) value: &'a str,
 }
 
