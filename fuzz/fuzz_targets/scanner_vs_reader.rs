@@ -5,9 +5,9 @@
 #[path = "../../tests/codec/checks.rs"]
 mod checks;
 
-use adjourn::ews::codec::Limits;
+use adjourn::ews::codec::DecodeLimits;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|body: &[u8]| {
-    checks::scanner_agrees_with_reader(body, &Limits::default());
+    checks::scanner_agrees_with_reader(body, &DecodeLimits::default());
 });

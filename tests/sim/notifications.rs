@@ -167,7 +167,7 @@ async fn what_happens_while_no_stream_is_open_is_told_by_the_next_one_and_once()
 async fn dead_subscriptions_are_named_and_the_others_are_served_or_not() {
     for one_dead_refuses_all in [false, true] {
         let options = NotificationOptions {
-            reject_if_any_dead,
+            reject_if_any_dead: one_dead_refuses_all,
             folder_events: false,
             ..NotificationOptions::default()
         };

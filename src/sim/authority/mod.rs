@@ -3,10 +3,11 @@
 //! [`AccessTokens`] accepts what it gives out.
 //!
 //! ```no_run
-//! # use adjourn::sim::{Authority, AuthorityOptions, Options, Scheme, Simulator, World};
+//! # use adjourn::sim::{Authority, AuthorityOptions, AuthScheme, Simulator, SimulatorOptions, World};
 //! # async fn start() -> std::io::Result<()> {
 //! let authority = Authority::start(AuthorityOptions::default()).await?;
-//! let options = Options { schemes: vec![Scheme::Bearer], tokens: authority.tokens(), ..Options::default() };
+//! let schemes = vec![AuthScheme::Bearer];
+//! let options = SimulatorOptions { schemes, tokens: authority.tokens(), ..SimulatorOptions::default() };
 //! let exchange = Simulator::start(World::new(), options).await?;
 //! # Ok(()) }
 //! ```
