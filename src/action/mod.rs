@@ -10,7 +10,6 @@
 
 mod display;
 mod idempotency_key;
-mod naming;
 mod outcome;
 mod refusal;
 mod step;
@@ -24,8 +23,9 @@ use uuid::Uuid;
 use crate::calendar::{EventId, RoomAddress};
 use crate::presence::Proof;
 
+pub use display::Naming;
+pub(crate) use display::sentence;
 pub use idempotency_key::{IdempotencyKey, IdempotencyKeyError};
-pub use naming::Naming;
 pub use outcome::{
     Answer, Change, Done, EventSnapshot, IrreversibleReason, NoChangeReason, Notified, Outcome, Reversibility,
 };

@@ -50,6 +50,17 @@ fn is_false(value: &bool) -> bool {
     !*value
 }
 
+impl Outcome {
+    /// The other action that the outcome names.
+    pub fn named_action(&self) -> Option<ActionId> {
+        match self {
+            Self::AlreadyDone { why: NoChangeReason::ByAction { action } } => Some(*action),
+            Self::Refused { refusal } => refusal.named_action(),
+            Self::Done(_) | Self::AlreadyDone { .. } | Self::NeedsAttention { .. } => None,
+        }
+    }
+}
+
 impl Answer {
     /// It is not known yet whether this action was done; its journal entry is open, and the mailbox is looked at again.
     pub fn is_in_doubt(&self) -> bool {
@@ -219,16 +230,4 @@ pub enum NoChangeReason {
         /// That action.
         action: ActionId,
     },
-}
-
-impl std::fmt::Display for IrreversibleReason {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::OccurrenceLeavesNothing => "a deleted occurrence leaves nothing behind",
-            Self::DeclineWasSent => "the decline is sent",
-            Self::CancellationWasSent => "the cancellation is sent",
-            Self::SeriesWent => "a whole series went, and other events may stand at its times by now",
-            Self::IsAnUndo => "it undid something itself; ask for the first action again",
-        })
-    }
 }

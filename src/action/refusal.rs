@@ -1,7 +1,5 @@
 //! Why an action was not done, whose fault that is, and what to do next.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
 use super::{ActionId, EventSnapshot, IrreversibleReason, TimeRange};
@@ -215,104 +213,38 @@ impl Refusal {
             Self::Exchange { responsible: fault, .. } => *fault,
         }
     }
-}
 
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// The action that the refusal names.
+    pub fn named_action(&self) -> Option<ActionId> {
         match self {
-            Self::OutOfScope { room } => {
-                write!(
-                    f,
-                    "{room} is not among the configured rooms; add it to [scope] if Adjourn may act there"
-                )
-            }
-            Self::NoCurrentEvent => f.write_str("nothing is on in the room"),
-            Self::Ambiguous { events } => {
-                let least = if events.len() < CANDIDATES_MAX { "" } else { "at least " };
-                write!(f, "{least}{} events are on at once; name one of them:", events.len())?;
-                events.iter().take(SHOWN_MAX).try_for_each(|event| write!(f, " {}", event.id))?;
-                write_rest(f, events)
-            }
-            Self::NotStarted { times } => write!(f, "it starts only at {}; delete it instead", times.start),
-            Self::NotCurrent { times } => {
-                write!(f, "it is not on now ({times}), and only what is on is extended")
-            }
-            Self::Over { times } => write!(f, "it was over at {}", times.end),
-            Self::AllDay => f.write_str("it is an all-day event; insist on it (--all-day) if that is meant"),
-            Self::Cancelled => {
-                f.write_str("its organizer has cancelled it already; remove it silently instead")
-            }
-            Self::Declined => f.write_str("the room has declined it already; remove it silently instead"),
-            Self::UnknownCopy => {
-                f.write_str("Exchange did not say whose copy it is, so nothing may be done to it")
-            }
-            Self::WholeSeries => f.write_str("it is a whole series; name one of its dates"),
-            Self::EventNotFound => f.write_str(
-                "the room's calendar has no event of this id; list its events and name one of them",
-            ),
-            Self::InvalidEventId { code } => write!(
-                f,
-                "Exchange does not accept this event id; take the id from `adjourn list` or from the API ({code})"
-            ),
-            Self::NotAsSeen { seen, is } => {
-                write!(f, "it is not as you saw it: {seen} then, {is} now; look again and decide again")
-            }
-            Self::ChangedMeanwhile { was, is: Some(is) } => {
-                write!(f, "somebody changed it meanwhile: {was} before, {is} now; nothing was done")
-            }
-            Self::ChangedMeanwhile { was, is: None } => {
-                write!(f, "somebody took it away meanwhile (it was {was}); nothing was done")
-            }
-            Self::KeepsChanging => {
-                f.write_str("somebody keeps changing it; nothing was done, ask again in a minute")
-            }
-            Self::NoLongerApplies { why } => write!(f, "the plan no longer applies: {why}"),
-            Self::IrreversibleForbidden => {
-                f.write_str("it could not be undone, and the configuration forbids such actions")
-            }
-            Self::KeyReused { action } => {
-                write!(f, "the idempotency key belongs to another wish (action {action}); use a new one")
-            }
-            Self::Interrupted => f.write_str("it could not be done in time, and nothing was done; ask again"),
-            Self::StillInDoubt { action } => {
-                write!(f, "whether action {action} was done is not known yet; ask again in a minute")
-            }
-            Self::NoSuchAction { action } => write!(f, "the journal knows no action {action} in this room"),
-            Self::MaybeArchived { action, last, file } => write!(
-                f,
-                "the journal holds no action {action} in this room; entries 1 to {last} are archived ({file}), and \
-                 archived actions are not undone"
-            ),
-            Self::NothingToUndo => f.write_str("that action changed nothing, so there is nothing to undo"),
-            Self::NotUndoable { because } => write!(f, "it cannot be undone: {because}"),
-            Self::Collides { events } => {
-                f.write_str("the room is taken at that time now")?;
-                f.write_str(if events.is_empty() { "" } else { ":" })?;
-                events.iter().take(SHOWN_MAX).try_for_each(|event| {
-                    write!(f, " {} ({})", TimeRange { start: event.start, end: event.end }, event.id)
-                })?;
-                write_rest(f, events)
-            }
-            Self::LeftDeletedItems => f.write_str(
-                "it is not in the room's Deleted Items any more; only a mailbox restore brings it back",
-            ),
-            Self::Exchange { advice, code, .. } => write!(f, "{advice} ({code})"),
+            Self::KeyReused { action }
+            | Self::StillInDoubt { action }
+            | Self::NoSuchAction { action }
+            | Self::MaybeArchived { action, .. } => Some(*action),
+            Self::OutOfScope { .. }
+            | Self::NoCurrentEvent
+            | Self::Ambiguous { .. }
+            | Self::NotStarted { .. }
+            | Self::NotCurrent { .. }
+            | Self::Over { .. }
+            | Self::AllDay
+            | Self::Cancelled
+            | Self::Declined
+            | Self::UnknownCopy
+            | Self::WholeSeries
+            | Self::EventNotFound
+            | Self::InvalidEventId { .. }
+            | Self::NotAsSeen { .. }
+            | Self::ChangedMeanwhile { .. }
+            | Self::KeepsChanging
+            | Self::NoLongerApplies { .. }
+            | Self::IrreversibleForbidden
+            | Self::Interrupted
+            | Self::NothingToUndo
+            | Self::NotUndoable { .. }
+            | Self::Collides { .. }
+            | Self::LeftDeletedItems
+            | Self::Exchange { .. } => None,
         }
-    }
-}
-
-/// The most events that one sentence names: a room holds any number of them at one time.
-const SHOWN_MAX: usize = 5;
-
-fn write_rest(f: &mut fmt::Formatter<'_>, events: &[EventSnapshot]) -> fmt::Result {
-    match events.len().saturating_sub(SHOWN_MAX) {
-        0 => Ok(()),
-        more => write!(f, " and {more} more"),
-    }
-}
-
-impl fmt::Display for TimeRange {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} to {}", self.start.format("%F %H:%MZ"), self.end.format("%F %H:%MZ"))
     }
 }

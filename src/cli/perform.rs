@@ -85,7 +85,7 @@ pub(super) fn print_answer(
     output: &Output,
 ) -> Result<Exit, CommandError> {
     let Answer { action, outcome, repeated } = answer;
-    let again = if *repeated { "as answered before: " } else { "" };
+    let again = if *repeated { "Same answer as before: " } else { "" };
     let message = format!("{again}{}", outcome);
     let printed = PrintedAnswer { action: *action, repeated: *repeated, room, outcome, message: &message };
     output.data(&printed, || format!("{room}: {}\naction {action}", escape(&message)))?;

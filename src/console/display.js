@@ -245,10 +245,7 @@ async function doing(words, what) {
 }
 
 // The API's own words, with times as the room has them.
-function told({ message }) {
-  const text = inZone(message, view.time_zone);
-  return text.charAt(0).toUpperCase() + text.slice(1);
-}
+const told = ({ message }) => inZone(message, view.time_zone);
 
 // What became of what was pressed, for a while; with an action that can be undone.
 function answer(text = "", action = null) {

@@ -217,8 +217,9 @@ pub(super) fn with_id(mut done: Done, own: &Event) -> Done {
 fn changed_before_revert() -> CalendarError {
     CalendarError {
         responsible: ResponsibleParty::Nobody,
-        advice: "Two events stand at one time, and somebody changed ours before it could be taken back"
-            .to_owned(),
+        advice:
+            "Two events overlap, and Adjourn's own was changed by someone else before it could be reverted"
+                .to_owned(),
         code: "collides".to_owned(),
     }
 }

@@ -82,7 +82,7 @@ impl UnreadableItem {
         CalendarError {
             responsible: ResponsibleParty::Administrator,
             advice:
-                "an item in the room's calendar cannot be read; open the calendar and repair or delete it"
+                "An item in the room's calendar cannot be read; open the calendar and repair or delete it"
                     .to_owned(),
             code: self.to_string(),
         }

@@ -82,7 +82,7 @@ async fn no_answer_names_an_action_of_another_key() {
         let one = lobby.send_as(&stranger, method, &path, headers, body).await;
         said += &format!("{method} {path}: {one:?}\n");
     }
-    assert!(said.contains("done already, by an earlier action"), "{said}");
+    assert!(said.contains("An earlier action has already done this"), "{said}");
     // The stream tells of both actions, and ends with the service.
     lobby.stop.cancel();
     lobby.service.notices.close();

@@ -24,11 +24,11 @@ test("whoever checks in before the deadline keeps the room; the other is release
   await door.page.getByText("Checked in.", { exact: true }).waitFor();
   const { json: kept } = await api(there, "GET", `/v1/rooms/${KEPT}`);
   const happened = board.page.getByRole("log");
-  await happened.getByText(/Heron: .*was declined; the organizer was told/).waitFor({ timeout: PATIENCE });
+  await happened.getByText(/Heron: .* declined\. The organizer was notified/).waitFor({ timeout: PATIENCE });
   assert.equal((await api(there, "GET", `/v1/rooms/${LOST}`)).json.busy, false);
   const still = (await api(there, "GET", `/v1/rooms/${KEPT}`)).json;
   assert.equal((still.current ?? still.next).id, (kept.current ?? kept.next).id);
   await happened.getByText(/somebody checked in \(badge reader\)/).first().waitFor({ timeout: PATIENCE });
-  await happened.getByText(saying("now ends HH:MM instead of")).first().waitFor({ timeout: PATIENCE });
+  await happened.getByText(saying("ended at HH:MM \\(was HH:MM\\)")).first().waitFor({ timeout: PATIENCE });
   for (const each of [board, door]) each.calm(), await each.close();
 });

@@ -66,7 +66,7 @@ test("a meeting that ends on one display ends on the other, and comes back", asy
   await Promise.all([one, other].map(({ page }) => shows(page, "In use")));
   await end(one.page);
   await Promise.all([one, other].map(({ page }) => shows(page, "Free")));
-  await one.page.locator(".said").getByText(saying("now ends HH:MM instead of HH:MM; nobody was told")).waitFor();
+  await one.page.locator(".said").getByText(saying("ended at HH:MM \\(was HH:MM\\)\\. Nobody was notified\\.")).waitFor();
   await button(one.page, "Undo").click();
   await Promise.all([one, other].map(({ page }) => shows(page, "In use")));
   for (const each of [one, other]) each.calm(), await each.close();
@@ -90,13 +90,13 @@ test("a free room is booked, kept longer and given back, by keyboard alone", asy
   await tabTo(page, "Book 30 min");
   await page.keyboard.press("Enter");
   // While one press is under way, no other is taken.
-  await page.locator(".said").getByText(/is booked from/).waitFor();
+  await page.locator(".said").getByText(/^Room booked from/).waitFor();
   await shows(page, "In use");
   const before = (await view("fjord")).current.end;
   await tabTo(page, "Extend 15 min");
   await page.keyboard.press("Space");
   await until(async () => (await view("fjord")).current.end > before, "it lasts longer");
-  await page.locator(".said").getByText(saying("ends HH:MM now instead of")).waitFor();
+  await page.locator(".said").getByText(saying("extended to HH:MM \\(was")).waitFor();
   await tabTo(page, "End");
   await page.keyboard.press("Enter");
   await tabTo(page, "Cancel");
@@ -139,7 +139,7 @@ test("what has changed since the display showed it is left alone, in the API's w
   assert.equal(extended.status, 200, JSON.stringify(extended));
   await end(page);
   const said = page.locator(".said");
-  await said.getByText(/^it is not as you saw it: .* then, .* now; look again and decide again$/).waitFor();
+  await said.getByText(/^The event is not as you saw it: .* then, .* now\. Look at it again, and decide again\.$/).waitFor();
   assert.doesNotMatch(await said.textContent(), /\d\dZ/, "times are the room's");
   assert.ok((await view("delta")).busy);
   assert.deepEqual(wrong, []);

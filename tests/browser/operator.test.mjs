@@ -74,7 +74,7 @@ test("a plan gives each verdict's reason, and is applied once", async () => {
   await button(page, "Apply to 2").click();
   await button(page, "Apply now").click();
   await page.getByText("Applied: 2 done.").waitFor();
-  await page.getByText(/was moved to Deleted Items/).first().waitFor();
+  await page.getByText(/ moved to Deleted Items/).first().waitFor();
   assert.equal(await button(page, "Apply to 2").isVisible(), false);
   const done = await api(there, "GET", `/v1/actions?room=${room("cirrus")}&state=done`);
   assert.equal(done.json.actions.length, 2);
@@ -100,7 +100,7 @@ test("the record is filtered, and an action is taken back from it", async () => 
   await button(page, "Filter").click();
   await page.getByRole("button", { name: "Undo: End in Room Aurora" }).click();
   await button(page, "Undo now").click();
-  await page.getByText(saying("Room Aurora: .*ends HH:MM again")).waitFor();
+  await page.getByText(saying("Room Aurora: .*ends at HH:MM again")).waitFor();
   const { json } = await api(there, "GET", `/v1/rooms/${room("aurora")}`);
   assert.ok(json.busy, JSON.stringify(json));
   calm();

@@ -40,8 +40,8 @@ const attended = () =>
 
 try {
   await picture("board", "/", async (page) => {
-    await page.getByRole("log").getByText(/was declined/).first().waitFor();
-    await page.getByRole("log").getByText(/now ends/).first().waitFor();
+    await page.getByRole("log").getByText(/ declined\. /).first().waitFor();
+    await page.getByRole("log").getByText(/ ended at /).first().waitFor();
   });
   const room = await attended();
   for (const [name, colorScheme] of [["display", "light"], ["display-dark", "dark"]]) {

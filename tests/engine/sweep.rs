@@ -308,7 +308,7 @@ async fn a_room_outside_the_scope_is_named_and_left_alone() {
     let stage = test_engine();
     let plan = plan(&stage, &["ceo@people.example".parse().unwrap(), room("r1")]).await;
     assert_eq!(plan.unreadable_rooms(), 1);
-    assert!(plan.rooms[0].trouble.as_deref().unwrap().contains("not among the configured rooms"));
+    assert!(plan.rooms[0].trouble.as_deref().unwrap().contains("not in the configured scope"));
 }
 
 #[tokio::test]
