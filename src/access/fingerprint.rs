@@ -1,5 +1,5 @@
-//! Fingerprints of client certificates: a key that is bound to one opens only over a TLS connection on which that certificate
-//! was presented (RFC 8705).
+//! Fingerprints of client certificates: a key that is bound to one is valid only over a TLS connection on which that certificate
+//! was presented (RFC 8705). Reads and compares fingerprints; never certificates.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,7 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fingerprint(pub [u8; 32]);
 
-/// Why a text is no fingerprint.
+/// A text is not a fingerprint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a certificate's fingerprint is its SHA-256: 64 hexadecimal digits (`openssl x509 -noout -fingerprint -sha256`), or \

@@ -1,9 +1,9 @@
-//! Bearer tokens of an OpenID provider: who is let in by one, and what for. Pure: token, the provider's keys and the time
-//! come in.
+//! Authentication by bearer tokens of an OpenID provider. Pure: token, the provider's keys and the time come in, a holder with
+//! rights comes out.
 //!
-//! A token is a JWT (RFC 7519) signed by one of the provider's keys, made by the configured issuer for the configured
-//! audience. Signatures by a shared secret (`HS256`) and unsigned tokens are no tokens: whoever can check the first can
-//! make it. What its holder may is said by the first grant whose claim the token has.
+//! A token is a JWT (RFC 7519) signed by one of the provider's keys, issued by the configured issuer for the configured
+//! audience. Unsigned tokens are rejected, and so are signatures by a shared secret (`HS256`): every verifier could forge them.
+//! The first grant whose claim the token has decides the holder's rights.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -17,15 +17,15 @@ use sha2::{Digest, Sha256};
 use super::{Holder, KeyId, Rights, signature};
 use crate::printable::is_printable;
 
-/// How far two clocks may be apart.
+/// Allowed difference between the provider's clock and ours.
 const SKEW: TimeDelta = TimeDelta::seconds(60);
 /// A token with a page of claims has 4 KiB; a request's head has 16 KiB for everything.
 const TOKEN_BYTES_MAX: usize = 12 * 1024;
 /// OpenID Connect Core 1.0, section 2: `sub` has at most 255 characters.
 const SUBJECT_MAX: usize = 255;
-/// Of a name, in the audit and as the source of a check-in.
+/// Characters of a name, in the audit and as the source of a check-in.
 const SHOWN_MAX: usize = 40;
-/// Of the hash that stands for issuer and subject: too many to find another subject for.
+/// Bytes of the hash of issuer and subject: enough that no second subject has the same.
 const ID_BYTES: usize = 10;
 const ALGORITHMS: [Algorithm; 9] = [
     Algorithm::RS256,
@@ -39,58 +39,58 @@ const ALGORITHMS: [Algorithm; 9] = [
     Algorithm::EdDSA,
 ];
 
-/// Whose tokens are taken, and what they are worth.
+/// An issuer whose tokens are accepted, and the rights that they grant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrustedIssuer {
-    /// As it stands in `iss`, to the letter.
+    /// The exact value of `iss`.
     pub issuer: String,
-    /// One of the values of `aud`.
+    /// A value that `aud` must contain.
     pub audience: String,
-    /// A claim that is shown beside the subject; the subject alone is who it is.
+    /// The claim with the holder's name. The subject alone identifies the holder.
     pub name_claim: Option<String>,
-    /// What tokens are good for; the first that fits decides.
+    /// The grants; the first that matches decides.
     pub grants: Vec<Grant>,
 }
 
-/// What is granted to whoever has a claim.
+/// The rights of tokens with a claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
     /// The claim: `roles`, `groups`, `scp`, `sub`.
     pub claim: String,
-    /// Its value, or one of its values (of a list, or of words in a text).
+    /// The value, or one of the values of a list or of a space-separated text.
     pub value: String,
-    /// What it is good for.
+    /// The rights.
     pub rights: Rights,
-    /// Requests a minute.
+    /// Limit on requests per minute.
     pub per_minute: u32,
 }
 
-/// Who was let in.
+/// A valid token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AcceptedToken {
-    /// Who.
+    /// The holder.
     pub holder: Holder,
-    /// Until then.
+    /// The end of its validity.
     pub until: DateTime<Utc>,
 }
 
-/// Why a token opens nothing. What is wrong with it is for the log, not for whoever sent it.
+/// Why a token is rejected. The reason is logged, and not returned to the sender.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RejectedToken {
-    /// Not a signed token in the form that providers use.
-    #[error("it is no signed JWT: {0}")]
+    /// Not a signed JWT in the form that providers use.
+    #[error("the token is not a signed JWT: {0}")]
     Malformed(String),
-    /// Signed by a key that is not known (yet).
-    #[error("it is signed by a key that the issuer does not show")]
+    /// The signing key is not among the issuer's keys (yet).
+    #[error("the token is signed by a key that the issuer does not publish")]
     UnknownKey,
     /// Signature, issuer or audience are wrong.
-    #[error("it is not for us: {0}")]
+    #[error("the token has a wrong signature, issuer or audience: {0}")]
     Untrue(String),
-    /// Not yet, or not any more.
-    #[error("it is not valid at this time")]
+    /// Before or after its validity period.
+    #[error("the token is not valid at this time")]
     Expired,
-    /// Nothing is granted to its holder.
-    #[error("no grant fits its claims")]
+    /// No grant has a claim of the token.
+    #[error("no grant matches the token's claims")]
     NoGrant,
 }
 
@@ -105,12 +105,12 @@ struct TokenClaims {
 }
 
 impl TrustedIssuer {
-    /// Checks a token against the issuer's keys.
+    /// Verifies a token with the issuer's keys, and returns its holder.
     ///
     /// `access_token_issuer` is a second accepted `iss`: AD FS publishes one issuer for itself and another one for access tokens.
     ///
     /// # Errors
-    /// When it opens nothing.
+    /// When the token is rejected.
     pub fn authenticate(
         &self,
         token: &str,
@@ -149,13 +149,13 @@ impl TrustedIssuer {
             return Err(malformed(&"too long"));
         }
         let header = decode_header(token).map_err(|error| malformed(&error))?;
-        // What must be understood and is not makes a token invalid (RFC 7515, section 4.1.11); sign-in and logout tokens of
-        // some providers say by `typ` that they are none for an API.
+        // A token with a critical header that we do not support is invalid (RFC 7515, section 4.1.11). Some providers mark
+        // sign-in and logout tokens by `typ`: those are not for an API.
         if header.crit.is_some() || header.typ.as_deref().is_some_and(|typ| !is_for_an_api(typ)) {
-            return Err(malformed(&"its header asks for what is not known here"));
+            return Err(malformed(&"unsupported `crit` or `typ` in its header"));
         }
         if !ALGORITHMS.contains(&header.alg) {
-            return Err(malformed(&"its algorithm is not one of those that providers sign with"));
+            return Err(malformed(&"unsupported signature algorithm"));
         }
         let key = find(keys, &header).ok_or(RejectedToken::UnknownKey)?;
         let key = DecodingKey::from_jwk(key).map_err(|error| malformed(&error))?;
@@ -171,7 +171,7 @@ impl TrustedIssuer {
         Ok(read.claims)
     }
 
-    /// The same for ever, for this person or program.
+    /// The permanent id of this person or program.
     fn id_of(&self, subject: &str) -> KeyId {
         let hash = Sha256::new()
             .chain_update(self.issuer.as_bytes())
@@ -181,10 +181,10 @@ impl TrustedIssuer {
         KeyId(format!("oidc-{}", URL_SAFE_NO_PAD.encode(&hash[..ID_BYTES])))
     }
 
-    /// Begins with the id, which nobody else has.
+    /// A name that begins with the id, which is unique.
     fn name_of(&self, claims: &TokenClaims) -> String {
         let claim = self.name_claim.as_ref().and_then(|claim| claims.all.get(claim)).and_then(Value::as_str);
-        // What a terminal would obey or hide is left out: a name has no room for its escapes.
+        // Control characters and invisible ones are dropped: a name is too short for escapes.
         let shown = claim
             .unwrap_or(&claims.sub)
             .chars()
@@ -208,7 +208,7 @@ impl Grant {
     }
 }
 
-/// The key that signed: named, or the only one where none is named; for signatures, and for this algorithm.
+/// The signing key for this algorithm: the one that `kid` names, or the only one if there is no `kid`.
 fn find<'a>(keys: &'a JwkSet, header: &Header) -> Option<&'a Jwk> {
     let signs = |key: &&Jwk| {
         let usable = matches!(key.common.public_key_use, None | Some(PublicKeyUse::Signature));
@@ -227,7 +227,7 @@ fn is_for_an_api(typ: &str) -> bool {
 }
 
 fn at(seconds: f64) -> Option<DateTime<Utc>> {
-    // Beyond what a time can be, the cast ends at the largest number, which is no time either.
+    // A number beyond the range of times saturates to the largest integer, which is not a valid time either.
     #[expect(clippy::cast_possible_truncation, reason = "a fraction of a second does not matter")]
     DateTime::from_timestamp(seconds as i64, 0)
 }

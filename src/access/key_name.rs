@@ -1,18 +1,18 @@
-//! Names of API keys: what people call the holder, in lists, logs and the audit.
+//! Names of API keys, for lists, logs and the audit. A name never identifies a key: its id does.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::printable::is_printable_name;
 
-/// A line of a table is no longer.
+/// Limit on the characters of a name, so that it fits a table.
 const NAME_CHARS_MAX: usize = 64;
 
 /// 1 to 64 printable characters without white space at the ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyName(String);
 
-/// Why a text is no name of a key.
+/// A text is not a key's name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a key's name has 1 to {NAME_CHARS_MAX} printable characters: no control characters, line breaks or bidirectional controls"
@@ -20,7 +20,7 @@ pub struct KeyName(String);
 pub struct KeyNameError;
 
 impl KeyName {
-    /// As a text.
+    /// The name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -29,7 +29,7 @@ impl KeyName {
 impl FromStr for KeyName {
     type Err = KeyNameError;
 
-    /// White space at the ends is left out.
+    /// Ignores white space at the ends.
     fn from_str(text: &str) -> Result<Self, KeyNameError> {
         let name = text.trim();
         let fits = (1..=NAME_CHARS_MAX).contains(&name.chars().count());

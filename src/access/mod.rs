@@ -1,5 +1,5 @@
-//! Who may ask for what: holders of API keys and of an OpenID provider's tokens, their rights, and how often they may ask.
-//! Knows no HTTP and no store.
+//! Authentication and authorization of callers: API keys, an OpenID provider's tokens, rights, and rate limits per key. Knows no
+//! HTTP and no store.
 //!
 //! A key is `adj_` + its id + `_` + 32 random bytes. Only a hash of the secret part is kept: it is as random as a hash is
 //! long, so a plain SHA-256 is enough, where a password would need a slow one.
@@ -24,49 +24,49 @@ pub use issuer::{AcceptedToken, Grant, RejectedToken, TrustedIssuer};
 pub use key_name::{KeyName, KeyNameError};
 pub use rights::{Right, Rights, UnknownRight};
 
-/// What every key begins with, so that one in a log or a repository is recognized.
+/// The prefix of every key, by which secret scanners recognize one in a log or a repository.
 const PREFIX: &str = "adj";
 
-/// Names a key for ever: in the audit, in lists, in the key itself.
+/// The permanent id of a key, in the audit, in lists and in the key itself.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct KeyId(pub String);
 
-/// Who asks, and what for: by an API key, or by a token.
+/// An authenticated caller, by an API key or a token, and their rights.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
-    /// The key's name for ever; or what is made of a token's issuer and subject.
+    /// The key's id; for a token, a hash of its issuer and subject.
     pub id: KeyId,
-    /// What people call the holder; stands in the audit.
+    /// The holder's name, for people and for the audit.
     pub name: String,
-    /// What may be asked for.
+    /// The rights.
     pub rights: Rights,
-    /// Requests a minute.
+    /// Limit on requests per minute.
     pub per_minute: u32,
 }
 
-/// A key as it is kept.
+/// A key as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredKey {
-    /// Whose it is.
+    /// The holder.
     pub holder: Holder,
     /// SHA-256 of the secret.
     pub hash: [u8; 32],
-    /// From this instant on it opens nothing; `None`: until it is revoked.
+    /// The instant from which the key is invalid; `None`: valid until it is revoked.
     pub expires: Option<DateTime<Utc>>,
-    /// It opens only over TLS with this client certificate; `None`: over any connection.
+    /// The key is valid only over TLS with this client certificate; `None`: over any connection.
     pub certificate: Option<Fingerprint>,
 }
 
-/// A new key, as its holder gets it: once.
+/// A new key, with the token that is shown once.
 pub struct NewKey {
-    /// As it is kept.
+    /// The key as it is stored.
     pub stored: StoredKey,
-    /// As it is sent.
+    /// The token that callers send.
     pub token: String,
 }
 
 impl StoredKey {
-    /// Makes a key that may this, does not expire, and is bound to no certificate.
+    /// A new random key with these rights, without expiry and without a client certificate.
     pub fn generate(name: &str, rights: Rights, per_minute: u32) -> NewKey {
         let mut secret = [0; 32];
         secret[..16].copy_from_slice(Uuid::new_v4().as_bytes());
@@ -79,7 +79,7 @@ impl StoredKey {
         NewKey { stored, token }
     }
 
-    /// A key whose id and secret are known: for demos and tests on this machine.
+    /// A key with a given id and secret, for demos and tests.
     pub fn with_secret(id: &str, secret: &str, rights: Rights, per_minute: u32) -> NewKey {
         let token = format!("{PREFIX}_{id}_{secret}");
         let holder = Holder { id: KeyId(id.to_owned()), name: id.to_owned(), rights, per_minute };
@@ -87,18 +87,18 @@ impl StoredKey {
         NewKey { stored, token }
     }
 
-    /// Whether its time is over.
+    /// Whether the key has expired.
     pub fn is_expired(&self, now: DateTime<Utc>) -> bool {
         self.expires.is_some_and(|expires| expires <= now)
     }
 
-    /// Whether this is its secret. Takes as long for a wrong one as for the right one.
+    /// Whether this is the key's secret, compared in constant time.
     pub fn has_secret(&self, secret: &str) -> bool {
         self.hash.ct_eq(&hash(secret)).into()
     }
 }
 
-/// The two parts of a key as it was sent.
+/// The id and the secret of a token.
 pub fn split_token(token: &str) -> Option<(KeyId, &str)> {
     let (id, secret) = token.strip_prefix(PREFIX)?.strip_prefix('_')?.split_once('_')?;
     Some((KeyId(id.to_owned()), secret))
@@ -114,7 +114,7 @@ impl fmt::Display for KeyId {
     }
 }
 
-/// Never shows the token.
+/// Never prints the token.
 impl fmt::Debug for NewKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NewKey").field("id", &self.stored.holder.id).finish_non_exhaustive()

@@ -1,40 +1,40 @@
-//! What a caller may: which rooms, and what there. Pure.
+//! The rights of a caller: rooms, and the operations that are allowed there. Pure.
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use crate::calendar::{RoomAddress, RoomPattern};
 
-/// One thing a caller may ask for.
+/// One kind of operation that a caller may request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Right {
-    /// See rooms, their state, and the actions in them.
+    /// Read rooms, their state, and the actions in them.
     Read,
     /// Check in.
     CheckIn,
-    /// End what is on.
+    /// End the current event.
     End,
-    /// Take an event off the calendar.
+    /// Remove an event from the calendar.
     Delete,
-    /// Let what is on last longer.
+    /// Extend the current event.
     Extend,
     /// Book a free room.
     Book,
-    /// Put back what an action changed.
+    /// Undo an action.
     Undo,
     /// Report occupancy.
     Evidence,
     /// Plan and apply sweeps.
     Cleanup,
-    /// Read the record of all actions, whoever asked.
+    /// Read the record of all actions, of every requester.
     Audit,
     /// Read the metrics.
     Metrics,
 }
 
-/// It is none.
+/// A word is not a right.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no right; there are {all}, and `all`", all = Right::ALL.map(Right::as_str).join(", "))]
+#[error("unknown right \"{0}\"; valid: {all}, all", all = Right::ALL.map(Right::as_str).join(", "))]
 pub struct UnknownRight(pub String);
 
 impl Right {
@@ -52,14 +52,14 @@ impl Right {
         Self::Audit,
         Self::Metrics,
     ];
-    /// What a display needs.
+    /// The rights that a display needs.
     pub const DISPLAY: [Self; 6] =
         [Self::Read, Self::CheckIn, Self::End, Self::Extend, Self::Book, Self::Evidence];
 
-    /// The rights that these words mean; `all` means all.
+    /// Parses a list of rights; `all` means all of them.
     ///
     /// # Errors
-    /// When a word is none.
+    /// When a word is not a right.
     pub fn parse_all(words: &[String]) -> Result<Vec<Self>, UnknownRight> {
         if words.iter().any(|word| word == "all") {
             return Ok(Self::ALL.to_vec());
@@ -67,7 +67,7 @@ impl Right {
         words.iter().map(|word| word.parse()).collect()
     }
 
-    /// As it is stored and typed.
+    /// The value as stored and typed.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Read => "read",
@@ -96,7 +96,7 @@ impl FromStr for Right {
     }
 }
 
-/// Which rooms, and what there.
+/// Patterns of rooms, and the rights in these rooms.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Rights {
     rooms: Vec<RoomPattern>,
@@ -109,17 +109,17 @@ impl Rights {
         Self { rooms: rooms.into_iter().collect(), granted: may.into_iter().collect() }
     }
 
-    /// Whether the room may be known at all.
+    /// Whether the caller may know of the room at all.
     pub fn can_see(&self, room: &RoomAddress) -> bool {
         self.rooms.iter().any(|pattern| pattern.matches(room))
     }
 
-    /// Whether this may be asked for, wherever it may.
+    /// Whether the right is granted in some room.
     pub fn allow(&self, right: Right) -> bool {
         self.granted.contains(&right)
     }
 
-    /// The patterns.
+    /// The room patterns.
     pub fn rooms(&self) -> &[RoomPattern] {
         &self.rooms
     }

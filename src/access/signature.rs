@@ -1,5 +1,5 @@
-//! Signatures of bearer tokens, checked by ring: the library for tokens brings none of its own, and ring is here for TLS.
-//! Signs nothing.
+//! Verification of token signatures by ring, which is linked for TLS already: `jsonwebtoken` is built without a backend of its
+//! own. Never signs.
 
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{Error, ErrorKind};
@@ -18,7 +18,7 @@ static RING: CryptoProvider = CryptoProvider {
     key_utils: KeyUtils::new_unimplemented(),
 };
 
-/// Makes ring check signatures in this process, unless a program around us chose something else.
+/// Installs ring as the verifier of this process, unless the host program installed another one.
 pub(super) fn install() {
     let _ = RING.install_default();
 }

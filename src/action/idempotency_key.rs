@@ -1,4 +1,4 @@
-//! Idempotency keys: a caller's own name for a wish, so that asking twice is asking once.
+//! Idempotency keys: a caller's own name for a request, so that a repeated request is carried out once.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,18 +8,19 @@ use serde::{Deserialize, Serialize};
 /// Longest key; a UUID has 36 characters, a URL-shaped one seldom more than this.
 const KEY_LEN_MAX: usize = 200;
 
-/// A caller's own name for one wish. The same key again gets the same answer; another wish under it is refused.
+/// A caller's own name for one request. The same request under the same key returns the same answer; another request under it is
+/// refused.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct IdempotencyKey(String);
 
-/// Why a text is no key.
+/// A text is not an idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("an idempotency key is 1 to {KEY_LEN_MAX} printable ASCII characters without blanks")]
 pub struct IdempotencyKeyError;
 
 impl IdempotencyKey {
-    /// As the caller wrote it.
+    /// The key as the caller wrote it.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,11 +1,11 @@
-//! What may be asked of Adjourn and what it answers. Values only: nothing here reads, writes or decides.
+//! The action that a caller requests, and its outcome, as plain values. This module never reads, writes or decides anything.
 //!
 //! ```text
-//! Action { room, target, ask, actor, reason, force }  ──►  Outcome
-//!                                                           ├ Done         the calendar was changed, by us, now
-//!                                                           ├ AlreadyDone  it was so before; nothing was changed
-//!                                                           ├ Refused      nothing was changed, and why
-//!                                                           └ NeedsAttention  a person has to look
+//! Action { room, target, kind, actor, reason, all_day }  ──►  Outcome
+//!                                                              ├ Done            this action changed the calendar
+//!                                                              ├ AlreadyDone     the calendar was already as requested
+//!                                                              ├ Refused         nothing was changed, with the reason
+//!                                                              └ NeedsAttention  a person has to check the calendar
 //! ```
 
 mod display;
@@ -32,13 +32,13 @@ pub use outcome::{
 pub use refusal::{CANDIDATES_MAX, Refusal, ResponsibleParty};
 pub use step::{RequestIds, Step};
 
-/// Names one action for ever: in the journal, in logs, towards callers.
+/// The unique id of an action, in the journal, in logs and in the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ActionId(pub Uuid);
 
 impl ActionId {
-    /// A new name, for the shells: the core is told which name to use.
+    /// A new random id. Only the outer layers call this; the core receives ids as values.
     pub fn random() -> Self {
         Self(Uuid::new_v4())
     }
@@ -50,64 +50,64 @@ impl fmt::Display for ActionId {
     }
 }
 
-/// What a caller asks for: one thing, about one event, in one room.
+/// A caller's request: one kind of change to one event in one room.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Action {
-    /// Its name.
+    /// The id.
     pub id: ActionId,
-    /// In which room.
+    /// The room.
     pub room: RoomAddress,
-    /// About which event.
+    /// The event.
     pub target: Target,
-    /// What to do.
+    /// The change.
     #[serde(rename = "ask")]
     pub kind: ActionKind,
-    /// Who asked; kept for the audit.
+    /// The requester, kept for the audit.
     pub actor: Actor,
-    /// Said to the organizer or attendees where the action sends a message, and kept for the audit.
+    /// The text of the message to the organizer or attendees, where the action sends one. Kept for the audit.
     pub reason: Option<String>,
-    /// Do it to an all-day event too.
+    /// Whether the action may change an all-day event.
     pub all_day: AllDay,
-    /// The caller's own name for the wish.
+    /// The caller's idempotency key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<IdempotencyKey>,
 }
 
 impl Action {
-    /// About the event that is on now, without a reason, sparing all-day events.
+    /// An action on the current event, without a reason, that leaves all-day events alone.
     pub fn new(id: ActionId, room: RoomAddress, ask: ActionKind, actor: Actor) -> Self {
         let (target, all_day) = (Target::Current, AllDay::Spare);
         Self { id, room, target, kind: ask, actor, reason: None, all_day, key: None }
     }
 
-    /// Asks for the same: who asks, and under which name, does not matter.
+    /// Whether both request the same change. Actor, id and idempotency key are not compared.
     pub fn same_request(&self, other: &Self) -> bool {
         (&self.room, &self.target, self.kind, &self.reason, self.all_day)
             == (&other.room, &other.target, other.kind, &other.reason, other.all_day)
     }
 }
 
-/// Which event is meant.
+/// The event that an action is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Target {
-    /// The one that is on now. Refused when there are two.
+    /// The event that is on now. Refused when several are on.
     Current,
-    /// This one.
+    /// The event with this id.
     Event {
-        /// Its id, as the calendar gave it.
+        /// The id that the calendar returned.
         id: EventId,
-        /// What the caller saw. An event that has changed since is left alone.
+        /// The times that the caller saw. If the event's times differ, the action is refused.
         seen: Option<TimeRange>,
     },
-    /// This whole series. Only deleting means a series.
+    /// The whole series. Only deletion accepts a series.
     Series {
-        /// Its own id, not that of one of its dates.
+        /// The id of the series master, not of one of its dates.
         id: EventId,
     },
 }
 
-/// When an event was to start and end.
+/// Start and end of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TimeRange {
     /// First instant.
@@ -116,25 +116,25 @@ pub struct TimeRange {
     pub end: DateTime<Utc>,
 }
 
-/// What to do to the event.
+/// The kind of change that an action makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ActionKind {
-    /// Let it end now.
+    /// Ends the event now.
     End(Notify),
-    /// Take it off the calendar.
+    /// Removes the event from the calendar.
     Delete(DeleteMode),
-    /// Let the event that is on last longer, until the next one at most.
+    /// Extends the current event, at most until the next one begins.
     Extend {
-        /// By so many minutes.
+        /// Minutes to add.
         minutes: u16,
     },
-    /// Take the room from now on, until the next event at most.
+    /// Books the room from now on, at most until the next event begins.
     Book {
-        /// For so many minutes.
+        /// Minutes to book.
         minutes: u16,
     },
-    /// Put it back as it was before that action.
+    /// Reverts an earlier action.
     Undo {
         /// The action to undo.
         of: ActionId,
@@ -142,7 +142,7 @@ pub enum ActionKind {
 }
 
 impl ActionKind {
-    /// What was asked, as a verb.
+    /// The kind as a verb, as stored and printed.
     pub fn verb(self) -> &'static str {
         match self {
             Self::End(_) => "end",
@@ -153,43 +153,44 @@ impl ActionKind {
         }
     }
 
-    /// Who asks this for an event is there, or wants it. Taking it off the calendar shows neither.
+    /// Whether a request of this kind is a sign of presence. A deletion is not: it needs no person in the room.
     pub fn implies_presence(self) -> bool {
         !matches!(self, Self::Delete(_))
     }
 }
 
-/// Who hears of an early end. Only an organizer copy has anybody to tell: an attendee cannot send updates.
+/// Whether Exchange sends an update when the end of an event moves. Only an organizer copy can: an attendee cannot send
+/// updates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Notify {
-    /// The attendees get the update.
+    /// Exchange sends the update to the attendees.
     #[default]
     Attendees,
-    /// Nobody.
+    /// Exchange sends no update.
     Nobody,
 }
 
-/// How an event is taken off the calendar.
+/// How an event is removed from the calendar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DeleteMode {
-    /// The other side is told: an attendee copy is declined, an organizer copy is cancelled, a plain event is removed.
+    /// With a message: an attendee copy is declined, an organizer copy is cancelled, a plain event is removed.
     #[default]
     #[serde(rename = "tell")]
     Notify,
-    /// Moved to Deleted Items without a word. Calendar repair may bring a future attendee copy back.
+    /// Moved to Deleted Items without a message. Calendar repair may restore a future attendee copy.
     Silent,
 }
 
-/// Whether all-day events may be touched.
+/// Whether an action may change an all-day event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AllDay {
-    /// They are left alone.
+    /// All-day events are left alone.
     #[default]
     Spare,
-    /// The caller insists.
+    /// All-day events are changed like others.
     Include,
 }
 
@@ -199,7 +200,7 @@ impl Actor {
         Self::Program { name: name.into(), key_id: None }
     }
 
-    /// The id of the key that the program came with.
+    /// The id of the API key that the program used.
     pub fn key_id(&self) -> Option<&str> {
         match self {
             Self::Program { key_id, .. } => key_id.as_deref(),
@@ -207,7 +208,7 @@ impl Actor {
         }
     }
 
-    /// User, program or sweep.
+    /// `user`, `program` or `sweep`.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::User { .. } => "user",
@@ -224,7 +225,7 @@ impl Actor {
         }
     }
 
-    /// Why absence was proven, where a sweep acted on it.
+    /// The proof of absence that a sweep acted on.
     pub fn proof(&self) -> Option<&Proof> {
         match self {
             Self::Sweep { proof, .. } => proof.as_deref(),
@@ -241,7 +242,7 @@ impl Actor {
     }
 }
 
-/// Who asked.
+/// The requester of an action.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum Actor {
@@ -254,15 +255,15 @@ pub enum Actor {
     Sweep {
         /// The rule's name.
         rule: String,
-        /// Why absence was proven, where a rule on check-ins decided.
+        /// The proof of absence, where the rule on check-ins decided.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         proof: Option<Box<Proof>>,
     },
-    /// A program: a holder of an API key or of a provider's token, or whatever uses the library.
+    /// A program: the holder of an API key or of a provider's token, or a user of the library.
     Program {
         /// Its name.
         name: String,
-        /// The id of the key, where the program came with one. Entries of formats 1 to 5 have none.
+        /// The id of the API key, if the program used one. Journal entries of formats 1 to 5 have none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         key_id: Option<String>,
     },

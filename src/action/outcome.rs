@@ -1,4 +1,5 @@
-//! How an action ended.
+//! The outcome of an action: what was changed, who was notified, and whether an undo is possible. Values only; `display.rs` has
+//! their sentences.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -6,14 +7,14 @@ use serde::{Deserialize, Serialize};
 use super::{ActionId, Refusal};
 use crate::calendar::{Copy, Event, EventId, EventKind, Uid};
 
-/// What a caller is told.
+/// The response to one request for an action.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
-    /// The action that the outcome belongs to: an earlier one when the answer is a repeated one.
+    /// The action that the outcome belongs to: an earlier one when the answer is repeated.
     pub action: ActionId,
-    /// How it ended.
+    /// The outcome.
     pub outcome: Outcome,
-    /// This answer was given before, under the same key; nothing was done now.
+    /// The same answer was returned before, under the same idempotency key; nothing was done now.
     pub repeated: bool,
 }
 
@@ -25,21 +26,21 @@ pub enum Outcome {
     Done(Done),
     /// Nothing had to be changed.
     AlreadyDone {
-        /// What was found.
+        /// What was found instead.
         why: NoChangeReason,
     },
     /// Nothing was changed.
     Refused {
-        /// Why.
+        /// The reason.
         refusal: Refusal,
     },
-    /// It is not known what happened, or it went wrong half-way: a person has to look.
+    /// The result is not known, or the change was made only in part: a person has to check the calendar.
     NeedsAttention {
         /// The event it is about.
         event: EventSnapshot,
         /// What is known and what to do, for a person.
         advice: String,
-        /// The mailbox could not be read: once it can be, it is looked up without a person.
+        /// The mailbox could not be read. Adjourn reads it again by itself.
         #[serde(default, skip_serializing_if = "is_false")]
         recheck: bool,
     },
@@ -62,46 +63,46 @@ impl Outcome {
 }
 
 impl Answer {
-    /// It is not known yet whether this action was done; its journal entry is open, and the mailbox is looked at again.
+    /// Whether this action is in doubt: its journal record is open, and Adjourn will read the mailbox again.
     pub fn is_in_doubt(&self) -> bool {
         matches!(&self.outcome, Outcome::Refused { refusal: Refusal::StillInDoubt { action } } if *action == self.action)
     }
 }
 
-/// What was changed, who knows, and whether there is a way back.
+/// What was changed, who was notified, and whether an undo is possible.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Done {
-    /// The event as it was before.
+    /// The event as it was before the change.
     pub event: EventSnapshot,
     /// Whose copy was changed.
     pub copy: Copy,
-    /// What was done to it.
+    /// The change.
     pub change: Change,
-    /// Who was told by Exchange.
+    /// Who was notified by Exchange.
     #[serde(rename = "told")]
     pub notified: Notified,
-    /// Is there a way back?
+    /// Whether an undo is possible.
     #[serde(rename = "undoable")]
     pub reversibility: Reversibility,
-    /// True when nothing was written: this is what would have been done.
+    /// Nothing was written: this is the change that the action would have made.
     #[serde(rename = "rehearsed")]
     pub dry_run: bool,
 }
 
-/// An event as it was seen; what an answer may show of it.
+/// The properties of an event that an answer may show, as they were when the event was read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventSnapshot {
-    /// Where it is stored (before the change).
+    /// The id before the change.
     pub id: EventId,
     /// First instant.
     pub start: DateTime<Utc>,
     /// First instant after.
     pub end: DateTime<Utc>,
-    /// Single, occurrence or exception.
+    /// Single event, occurrence, exception or series master.
     pub kind: EventKind,
-    /// The organizer's address, where known.
+    /// The organizer's address, if known.
     pub organizer: Option<String>,
-    /// What stays the same when the event moves, where known.
+    /// The UID, which stays the same when the event moves, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uid: Option<Uid>,
 }
@@ -119,15 +120,15 @@ impl From<&Event> for EventSnapshot {
     }
 }
 
-/// What was done to an event.
+/// The change that was made to an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "change")]
 pub enum Change {
-    /// Its end was moved forward.
+    /// It ends earlier.
     Ended {
-        /// The end it had.
+        /// The end before.
         from: DateTime<Utc>,
-        /// The end it has.
+        /// The end now.
         to: DateTime<Utc>,
     },
     /// Declined in the room's name; the copy went to Deleted Items.
@@ -136,42 +137,42 @@ pub enum Change {
     Cancelled,
     /// Moved to Deleted Items.
     Removed,
-    /// Its end was moved back.
+    /// It ends later.
     Extended {
-        /// The end it had.
+        /// The end before.
         from: DateTime<Utc>,
-        /// The end it has.
+        /// The end now.
         to: DateTime<Utc>,
     },
-    /// It was made.
+    /// It was created.
     Booked,
-    /// Undone: the end it had before was set again.
+    /// Undone: the earlier end was set again.
     EndRestored {
-        /// The end it had.
+        /// The end before.
         from: DateTime<Utc>,
-        /// The end it has.
+        /// The end now.
         to: DateTime<Utc>,
     },
     /// Undone: moved back from Deleted Items.
     MovedBack,
 }
 
-/// Whom Exchange told.
+/// The people to whom Exchange sent a message about the change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Notified {
-    /// Nobody: the organizer and the attendees still see what they saw.
+    /// None: the calendars of organizer and attendees are unchanged.
     Nobody,
-    /// The organizer got a decline.
+    /// The organizer received a decline.
     Organizer,
-    /// The attendees got an update or a cancellation.
+    /// The attendees received an update or a cancellation.
     Attendees,
-    /// The calendar was changed, but Exchange did not confirm that the message about it was sent.
+    /// The calendar was changed, but Exchange did not confirm that a message was sent.
     Unknown,
 }
 
 impl Notified {
-    /// As it is printed.
+    /// The value as the API and the command line print it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Nobody => "nobody",
@@ -186,44 +187,44 @@ impl Notified {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "undoable")]
 pub enum Reversibility {
-    /// Yes: the old end can be set again, or the item moved back from Deleted Items.
+    /// An undo can set the old end again, or move the item back from Deleted Items.
     #[serde(rename = "yes")]
     Reversible,
-    /// No.
+    /// No undo is possible.
     #[serde(rename = "no")]
     Irreversible {
-        /// Because of this.
+        /// The reason.
         because: IrreversibleReason,
     },
 }
 
-/// Why there is no way back.
+/// Why an action cannot be undone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum IrreversibleReason {
-    /// A deleted occurrence leaves nothing behind: it is an edit of its series.
+    /// A deleted occurrence leaves no item in Deleted Items: the deletion is an edit of its series.
     OccurrenceLeavesNothing,
-    /// The organizer has the decline; accepting again would need a new invitation.
+    /// The organizer received the decline; accepting again would need a new invitation.
     DeclineWasSent,
-    /// The attendees have the cancellation.
+    /// The attendees received the cancellation.
     CancellationWasSent,
-    /// A whole series went; other events may stand at its times by now.
+    /// A whole series was removed; other events may be at its times by now.
     SeriesWent,
-    /// It is an undoing itself: the way back is to ask for the first action again.
+    /// The action is an undo itself: to revert it, request the first action again.
     IsAnUndo,
 }
 
-/// What was found instead of something to do.
+/// Why nothing had to be changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NoChangeReason {
     /// The event is over.
     Over,
-    /// The event is not on the calendar any more.
+    /// The event is no longer on the calendar.
     Gone,
     /// The room has declined the meeting, and its calendar keeps the declined item.
     Declined,
-    /// The event has the end again that it had before.
+    /// The event already has the end that the undo would set.
     Restored,
     /// An earlier action did the same to the same event.
     ByAction {

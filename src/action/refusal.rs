@@ -1,27 +1,28 @@
-//! Why an action was not done, whose fault that is, and what to do next.
+//! Refusals: why an action changed nothing, who can resolve that, and what to do next. Values only; `display.rs` has the
+//! sentences.
 
 use serde::{Deserialize, Serialize};
 
 use super::{ActionId, EventSnapshot, IrreversibleReason, TimeRange};
 use crate::calendar::RoomAddress;
 
-/// Who has to change something before the action can succeed.
+/// Who can resolve a refusal or an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ResponsibleParty {
-    /// Whoever asked.
+    /// The caller, with another request.
     Caller,
-    /// Whoever runs Adjourn or Exchange.
+    /// The administrator of Adjourn or Exchange.
     Administrator,
-    /// Exchange, for now: ask again later.
+    /// Exchange: the failure is temporary; try again later.
     Server,
-    /// The way to Exchange, for now: ask again later.
+    /// The network between Adjourn and Exchange: the failure is temporary; try again later.
     Network,
-    /// Nobody: the calendar is as it is.
+    /// Nobody: the state of the calendar is the reason.
     Nobody,
 }
 
-/// Events that an ambiguous request may have meant, in its answer and in the journal.
+/// Limit on the candidates of an ambiguous request, in its answer and in the journal.
 pub const CANDIDATES_MAX: usize = 50;
 
 /// Why nothing was changed.
@@ -31,94 +32,94 @@ pub const CANDIDATES_MAX: usize = 50;
 pub enum Refusal {
     /// The room is not in the configured scope.
     OutOfScope {
-        /// Which room.
+        /// The room.
         room: RoomAddress,
     },
-    /// Nothing is on in the room.
+    /// No event is on in the room.
     #[serde(rename = "nothing-on")]
     NoCurrentEvent,
-    /// Several events are on and the caller named none.
+    /// Several events are on, and the request names none of them.
     Ambiguous {
         /// The first [`CANDIDATES_MAX`] of them.
         events: Vec<EventSnapshot>,
     },
-    /// An event that has not started cannot be ended: it is deleted.
+    /// The event has not started: it can be deleted, not ended.
     NotStarted {
-        /// When it is.
+        /// Its times.
         times: TimeRange,
     },
-    /// Only what is on is extended.
+    /// The event is not on now, and only the current event can be extended.
     #[serde(rename = "not-on")]
     NotCurrent {
-        /// When it is.
+        /// Its times.
         times: TimeRange,
     },
-    /// An event that is over is not deleted: it happened.
+    /// The event is over. Past events stay on the calendar as a record of what happened.
     Over {
-        /// When it was.
+        /// Its times.
         times: TimeRange,
     },
-    /// Whole-day events are spared unless the caller insists.
+    /// The event is an all-day event, and the request does not include those.
     AllDay,
-    /// The organizer has cancelled the event already: it can be removed, not ended or declined.
+    /// The organizer has cancelled the event: it can be removed, not ended or declined.
     Cancelled,
-    /// The room has declined the meeting already: it can be removed, not extended.
+    /// The room has declined the meeting: it can be removed, not extended.
     Declined,
-    /// The server did not say whose copy this is.
+    /// The server did not return whose copy the event is.
     UnknownCopy,
-    /// A whole series was named where one of its dates is meant, or the other way round.
+    /// The request names a whole series where it needs one of its dates, or the other way round.
     WholeSeries,
-    /// The room's calendar has no event of this id, and nothing shows that it ever had one.
+    /// The room's calendar has no event with this id, and neither journal nor cache remember one.
     EventNotFound,
-    /// Exchange does not accept the id that was given: mistyped, cut off, or made by another API.
+    /// Exchange does not accept the id: it is mistyped, cut off, or from another API.
     InvalidEventId {
         /// The response code.
         code: String,
     },
-    /// It is not the event the caller saw.
+    /// The event no longer has the times that the caller saw.
     NotAsSeen {
-        /// What the caller saw.
-        seen: TimeRange,
-        /// What it is.
+        /// The times that the caller saw.
+        seen: Times,
+        /// The times now.
         is: TimeRange,
     },
-    /// Somebody changed the event while the action was under way.
+    /// The event was changed by someone else while the action was in progress.
     ChangedMeanwhile {
-        /// What it was when the action was planned.
-        was: TimeRange,
-        /// What it is, unless it is gone.
+        /// The times when the action was planned.
+        was: Times,
+        /// The times now; `None` when the event is gone.
         is: Option<TimeRange>,
     },
-    /// Somebody keeps changing the event.
+    /// The event was changed by someone else at every attempt.
     KeepsChanging,
-    /// What the sweep decided on no longer holds.
+    /// The reason for the planned action no longer holds.
     NoLongerApplies {
-        /// What is so now.
+        /// What has changed.
         why: String,
     },
-    /// The configuration forbids what cannot be undone.
+    /// The action could not be undone, and the configuration forbids such actions.
     #[serde(rename = "cannot-be-undone")]
     IrreversibleForbidden,
-    /// The idempotency key belongs to another wish.
+    /// The idempotency key belongs to another request.
     KeyReused {
         /// The action it belongs to.
         action: ActionId,
     },
-    /// Nothing was done in time (the process ended, or Exchange hung), and nobody waits for it any more.
+    /// The action was not done in time (the process ended, or Exchange did not respond), so the caller has given up waiting.
     Interrupted,
-    /// Whether the earlier wish under this key was done is not known yet: Exchange cannot be asked now.
+    /// An earlier action is in doubt: Exchange cannot be reached now to find out whether it was done.
     StillInDoubt {
-        /// That wish.
+        /// That action.
         action: ActionId,
     },
-    /// There is no such action in this room's journal.
+    /// The journal has no such action in this room.
     NoSuchAction {
-        /// The name that was given.
+        /// The id in the request.
         action: ActionId,
     },
-    /// There is no such action in the journal, and older entries of it are archived.
+    /// The journal has no such action in this room, and its older entries are archived.
     MaybeArchived {
-        /// The name that was given.
+        /// The id in the request.
         action: ActionId,
         /// The number of the last archived entry.
         last: u64,
@@ -127,39 +128,39 @@ pub enum Refusal {
     },
     /// The action to undo changed nothing.
     NothingToUndo,
-    /// The action to undo has no way back.
+    /// The action to undo is irreversible.
     NotUndoable {
-        /// Because of this.
+        /// The reason.
         because: IrreversibleReason,
     },
-    /// Something else stands in the room at that time now.
+    /// Other events are at that time now.
     Collides {
-        /// All of it.
-        events: Vec<EventSnapshot>,
+        /// Those events.
+        events: Vec<Seen>,
     },
-    /// It is in the room's Deleted Items no more.
+    /// The event is no longer in the room's Deleted Items.
     LeftDeletedItems,
-    /// Exchange could not be asked, or refused.
+    /// Exchange could not be reached, or refused.
     Exchange {
-        /// Who has to do something.
+        /// Who can resolve it.
         #[serde(rename = "fault")]
         responsible: ResponsibleParty,
-        /// What to do next, for whoever asked.
+        /// What to do next, for the caller.
         advice: String,
-        /// The response code or HTTP status, for whoever looks into it.
+        /// The response code or HTTP status, for diagnosis.
         code: String,
     },
 }
 
 impl Refusal {
-    /// Nothing was done and nothing about the calendar speaks against doing it: the same wish may be tried again.
+    /// Whether the same request may succeed when it is repeated: nothing was changed, and the calendar is not the reason.
     pub fn is_retryable(&self) -> bool {
         matches!(self, Self::Interrupted)
             || matches!(self.responsible(), ResponsibleParty::Server | ResponsibleParty::Network)
     }
 
-    /// The same request cannot succeed as long as the event and the configuration are as they are: a loop must not repeat it.
-    /// What an administrator or time can mend (rights, outages) is not final.
+    /// Whether the same request cannot succeed while event and configuration are unchanged, so that a loop must not repeat it.
+    /// Failures that pass or that an administrator can fix (rights, outages) are not final.
     pub fn is_final(&self) -> bool {
         match self {
             Self::OutOfScope { .. }
@@ -182,7 +183,7 @@ impl Refusal {
         }
     }
 
-    /// Who has to change something.
+    /// Who can resolve it.
     pub fn responsible(&self) -> ResponsibleParty {
         match self {
             Self::OutOfScope { .. } | Self::IrreversibleForbidden => ResponsibleParty::Administrator,

@@ -1,4 +1,5 @@
-//! Steps: what is sent to a calendar to carry an action out, and the names of the requests that sent it.
+//! Steps: the single operation that an action sends to a calendar, and the ids of the requests that carried it. Values only:
+//! the wire format belongs to the adapter.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -6,73 +7,73 @@ use serde::{Deserialize, Serialize};
 use super::Notify;
 use crate::calendar::{ChangeKey, EventId, Uid};
 
-/// One operation on one event, with everything that is sent.
+/// One operation on one event, with everything that the request contains.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "step")]
 pub enum Step {
-    /// Set the end, and nothing else.
+    /// Sets the end, and nothing else.
     SetEnd {
-        /// Which event.
+        /// The event.
         id: EventId,
-        /// In which version.
+        /// The version that was read.
         change_key: ChangeKey,
         /// The new end.
         end: DateTime<Utc>,
-        /// Who hears of it.
+        /// Who receives an update.
         notify: Notify,
     },
-    /// Decline in the room's name.
+    /// Declines the meeting in the room's name.
     Decline {
-        /// Which event.
+        /// The event.
         id: EventId,
-        /// In which version.
+        /// The version that was read.
         change_key: ChangeKey,
-        /// Said to the organizer.
+        /// The text of the message to the organizer.
         text: Option<String>,
     },
-    /// Cancel in the room's name.
+    /// Cancels the meeting in the room's name.
     Cancel {
-        /// Which event.
+        /// The event.
         id: EventId,
-        /// In which version.
+        /// The version that was read.
         change_key: ChangeKey,
-        /// Said to the attendees.
+        /// The text of the message to the attendees.
         text: Option<String>,
     },
-    /// Move to Deleted Items, silently.
+    /// Moves the event to Deleted Items without a message.
     Remove {
-        /// Which event.
+        /// The event.
         id: EventId,
-        /// In which version.
+        /// The version that was read.
         change_key: ChangeKey,
     },
-    /// Make a plain event in the room's calendar.
+    /// Creates a plain event in the room's calendar.
     Book {
-        /// By which it is found again: the server gives it an id only then.
+        /// The UID by which the event is found again: the server assigns the item id only when it creates the event.
         uid: Uid,
         /// First instant.
         start: DateTime<Utc>,
         /// First instant after.
         end: DateTime<Utc>,
-        /// What people read.
+        /// The subject that people read.
         subject: String,
     },
-    /// Move from Deleted Items back to the calendar, silently.
+    /// Moves the event from Deleted Items back to the calendar, without a message.
     MoveBack {
-        /// Which event, by its id in Deleted Items.
+        /// The event, by its id in Deleted Items.
         id: EventId,
-        /// In which version.
+        /// The version that was read.
         change_key: ChangeKey,
     },
 }
 
 impl Step {
-    /// Which event it is about, if that is there already.
+    /// The event; `None` for a booking, which has no id before it is created.
     pub fn id(&self) -> Option<&EventId> {
         self.item().map(|(id, _)| id)
     }
 
-    /// It takes the event off the calendar.
+    /// Whether the step removes the event from the calendar.
     pub fn removes_event(&self) -> bool {
         match self {
             Self::Decline { .. } | Self::Cancel { .. } | Self::Remove { .. } => true,
@@ -80,18 +81,18 @@ impl Step {
         }
     }
 
-    /// It sends a message in the operation that does it.
+    /// Whether the operation itself is a meeting message (a decline or a cancellation).
     pub fn sends_meeting_message(&self) -> bool {
         matches!(self, Self::Decline { .. } | Self::Cancel { .. })
     }
 
-    /// Exchange sends mail when it carries the step out.
+    /// Whether Exchange sends mail when it carries out the step.
     pub fn sends_mail(&self) -> bool {
         self.sends_meeting_message() || matches!(self, Self::SetEnd { notify: Notify::Attendees, .. })
     }
 
-    /// Exchange itself compares the version and refuses another one, whenever the request arrives. Of what is moved or deleted
-    /// it does not (no conflict is documented for `MoveItem` and `DeleteItem`), and what is made has no version yet.
+    /// Whether Exchange itself compares the `ChangeKey` and refuses a stale one, however late the request arrives. `MoveItem` and
+    /// `DeleteItem` document no conflict, and a new item has no version yet.
     pub fn is_guarded(&self) -> bool {
         match self {
             Self::SetEnd { .. } | Self::Decline { .. } | Self::Cancel { .. } => true,
@@ -99,7 +100,7 @@ impl Step {
         }
     }
 
-    /// Which event in which version it is about, if that is there already.
+    /// The event and its version; `None` for a booking, which has none before it is created.
     pub fn item(&self) -> Option<(&EventId, &ChangeKey)> {
         match self {
             Self::SetEnd { id, change_key, .. }
@@ -112,11 +113,11 @@ impl Step {
     }
 }
 
-/// The two names of one request, for the logs of both sides.
+/// The two ids of one request, one in each side's logs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestIds {
-    /// `client-request-id`, as we sent it.
+    /// The `client-request-id` that Adjourn sent.
     pub ours: String,
-    /// `request-id`, as Exchange answered; `None` when no answer came.
+    /// The `request-id` that Exchange returned; `None` without a response.
     pub theirs: Option<String>,
 }

@@ -1,42 +1,42 @@
-//! Events and whose copy they are.
+//! Events, and whose copy an event is. Values only.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{ChangeKey, EventId, Uid, Window};
 
-/// One calendar item on a room's calendar: a single event, an occurrence or an exception. A series itself is no event that
-/// takes place; it is one only to be taken off the calendar as a whole.
+/// One item on a room's calendar: a single event, an occurrence, an exception, or a series master. A calendar view never returns
+/// a master; it is read by its id when a caller deletes the whole series.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
-    /// Where it is stored.
+    /// The id of the item.
     pub id: EventId,
-    /// Which version was read.
+    /// The version that was read.
     pub change_key: ChangeKey,
     /// Shared by all copies of the meeting and all occurrences of the series.
     pub uid: Option<Uid>,
-    /// Where an occurrence stood in its series before anyone moved it.
+    /// The start that an occurrence has by its series, before it was moved.
     pub original_start: Option<DateTime<Utc>>,
     /// First instant.
     pub start: DateTime<Utc>,
     /// First instant after.
     pub end: DateTime<Utc>,
-    /// Rooms usually hold the organizer's name here (the booking attendant replaces it).
+    /// The subject. On room calendars usually the organizer's name, with which the booking attendant replaces it.
     pub subject: Option<String>,
-    /// Who called the meeting.
+    /// The organizer.
     pub organizer: Option<Person>,
-    /// Single, occurrence or exception.
+    /// Single event, occurrence, exception or series master.
     pub kind: EventKind,
-    /// Whose item it is; `None` when the server gave no clue, and then nothing may be done to it.
+    /// Whose copy it is; `None` when the server's properties do not show it, and then no action is allowed.
     pub copy: Option<Copy>,
-    /// Whole days: often a note, seldom a meeting somebody walks out of.
+    /// It takes whole days: often a note, seldom a meeting in the room.
     pub is_all_day: bool,
-    /// The organizer cancelled, but the item still stands there.
+    /// The organizer cancelled the meeting, but the item is still on the calendar.
     pub is_cancelled: bool,
     /// The room declined the meeting, and its calendar keeps the declined item (`PreserveDeclinedMeetings`, other servers).
     #[serde(default, skip_serializing_if = "is_false")]
     pub is_declined: bool,
-    /// How the item shows in free/busy.
+    /// The free/busy status.
     #[serde(default, skip_serializing_if = "FreeBusy::is_busy")]
     pub free_busy: FreeBusy,
     /// Marked private, personal or confidential, where the room's calendar processing keeps the mark.
@@ -53,20 +53,20 @@ fn is_false(value: &bool) -> bool {
     !*value
 }
 
-/// How an item shows in free/busy (`LegacyFreeBusyStatus`).
+/// The free/busy status of an item (`LegacyFreeBusyStatus`).
 #[derive(Debug, Clone, std::marker::Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FreeBusy {
-    /// It takes no time: Exchange books other meetings over it.
+    /// Does not occupy the room: Exchange books other meetings over it.
     Free,
-    /// Tentatively accepted. It takes time.
+    /// Tentatively accepted. Occupies the room.
     Tentative,
-    /// It takes time. Also what an item counts as when the server does not report its status.
+    /// Occupies the room. Also the status of an item for which the server returns none.
     #[default]
     Busy,
-    /// Out of office. It takes time.
+    /// Out of office. Occupies the room.
     OutOfOffice,
-    /// Working elsewhere. It takes time.
+    /// Working elsewhere. Occupies the room.
     WorkingElsewhere,
 }
 
@@ -77,22 +77,22 @@ impl FreeBusy {
     }
 }
 
-/// What an event is to its series.
+/// The relation of an event to its series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EventKind {
-    /// On its own.
+    /// An event without a series.
     Single,
-    /// As the series has it.
+    /// A date of a series, unchanged.
     Occurrence,
-    /// Changed against its series.
+    /// A changed date of a series.
     Exception,
-    /// The series itself; its times are those of its first date.
+    /// The series master; its times are those of the first date.
     Series,
 }
 
 impl EventKind {
-    /// One date among others.
+    /// Whether the event is one date of a series.
     pub fn is_date_of_series(self) -> bool {
         matches!(self, Self::Occurrence | Self::Exception)
     }
@@ -101,9 +101,9 @@ impl EventKind {
 /// A series, and which of its dates were changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Series {
-    /// The series itself.
+    /// The series master.
     pub master: Event,
-    /// The dates that were changed, and their times.
+    /// The changed dates, with their times.
     pub exceptions: Vec<ModifiedOccurrence>,
 }
 
@@ -118,15 +118,15 @@ pub struct ModifiedOccurrence {
     pub end: DateTime<Utc>,
 }
 
-/// Whose item an event is. It decides what may be done to it and who hears of it.
+/// Whose copy of a meeting an item is. It decides which operations are possible and who is notified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Copy {
-    /// Someone else organized; the room was invited. The normal room booking.
+    /// Someone else organizes the meeting and invited the room. The normal room booking.
     Attendee,
-    /// The room organized, and there are attendees.
+    /// The room organizes the meeting, and there are attendees.
     Organizer,
-    /// No meeting: nobody was invited.
+    /// Not a meeting: an event without attendees.
     Plain,
 }
 
@@ -142,14 +142,14 @@ pub struct Person {
     pub legacy_dn: Option<String>,
 }
 
-/// What a server says that tells whose copy an item is. Servers leave out what their version does not have.
+/// The properties that show whose copy an item is. Servers omit those that their version does not have.
 #[derive(Debug, Clone, std::marker::Copy, PartialEq, Eq, Default)]
 pub struct CopyClues {
     /// `IsMeeting`.
     pub is_meeting: Option<bool>,
     /// `IsOrganizer` (Exchange 2013 and later).
     pub is_organizer: Option<bool>,
-    /// `MyResponseType` is `Organizer`. Also said of plain events, so it decides only after `IsMeeting`.
+    /// `MyResponseType` is `Organizer`. Plain events have that too, so it decides only after `IsMeeting`.
     pub responded_as_organizer: Option<bool>,
     /// `AppointmentState`: bit 1 meeting, bit 2 received, bit 4 cancelled (MS-OXWSMTGS R514).
     pub appointment_state: Option<i32>,
@@ -163,15 +163,15 @@ const STATE_RECEIVED: i32 = 2;
 const STATE_CANCELLED: i32 = 4;
 
 impl CopyClues {
-    /// `AppointmentState` has the bit of a cancelled meeting.
+    /// Whether `AppointmentState` has the bit of a cancelled meeting.
     pub fn state_is_cancelled(self) -> bool {
         self.appointment_state.is_some_and(|state| state & STATE_CANCELLED != 0)
     }
 }
 
 impl Copy {
-    /// Reads the clues. Where two of them contradict each other nothing is known: a wrong guess would send mail in the
-    /// room's name or change the wrong side.
+    /// Determines the copy; `None` where two properties contradict each other: a wrong guess would send mail in the room's name or
+    /// change the wrong copy.
     pub fn from_clues(clues: CopyClues) -> Option<Self> {
         let by_state = clues.appointment_state.map(|state| state & STATE_MEETING != 0);
         let is_meeting = agree(clues.is_meeting, by_state)?;
@@ -184,7 +184,7 @@ impl Copy {
     }
 }
 
-/// What both say, or the one that speaks; `None` when neither does or they contradict each other.
+/// The common value of both, or of the one that is set; `None` when neither is set or they contradict each other.
 fn agree(a: Option<bool>, b: Option<bool>) -> Option<bool> {
     match (a, b) {
         (Some(a), Some(b)) if a != b => None,
@@ -193,8 +193,8 @@ fn agree(a: Option<bool>, b: Option<bool>) -> Option<bool> {
     }
 }
 
-/// Like [`agree`], but silence on both sides stays open (`Some(None)`) and only a contradiction is `None`.
-#[expect(clippy::option_option, reason = "outer: contradiction; inner: silence")]
+/// Like [`agree`], but two absent values are `Some(None)`, and only a contradiction is `None`.
+#[expect(clippy::option_option, reason = "outer: contradiction; inner: both absent")]
 fn agree_or(a: Option<bool>, b: Option<bool>) -> Option<Option<bool>> {
     match (a, b) {
         (None, None) => Some(None),
@@ -203,7 +203,7 @@ fn agree_or(a: Option<bool>, b: Option<bool>) -> Option<Option<bool>> {
 }
 
 impl Event {
-    /// True when the event is on at `now`.
+    /// Whether the event is on at `now`.
     pub fn is_on(&self, now: DateTime<Utc>) -> bool {
         self.start <= now && now < self.end
     }
@@ -213,17 +213,17 @@ impl Event {
         !self.is_cancelled && !self.is_declined && self.free_busy != FreeBusy::Free && self.start < self.end
     }
 
-    /// How long it is booked for.
+    /// The booked length.
     pub fn duration(&self) -> TimeDelta {
         self.end - self.start
     }
 
-    /// True when some instant of `window` belongs to the event.
+    /// Whether the event overlaps the window.
     pub fn overlaps(&self, window: &Window) -> bool {
         self.start < window.end() && window.start() < self.end
     }
 
-    /// What stays the same when the event moves to another folder or place: its UID and its place in the series.
+    /// The identity that stays the same when the event moves to another folder or time: UID and place in the series.
     pub fn identity(&self) -> Option<(&Uid, DateTime<Utc>)> {
         let uid = self.uid.as_ref()?;
         Some((uid, self.original_start.unwrap_or(self.start)))

@@ -1,4 +1,4 @@
-//! Names of things on a calendar. All opaque: they are compared and passed on, never looked into.
+//! Ids of calendar items. All opaque: they are compared and passed on, never parsed.
 
 use std::fmt;
 
@@ -12,12 +12,12 @@ macro_rules! opaque {
         pub struct $name(String);
 
         impl $name {
-            /// Takes the value as it came.
+            /// An id with this value.
             pub fn new(value: impl Into<String>) -> Self {
                 Self(value.into())
             }
 
-            /// The value as it came.
+            /// The value as received.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -32,7 +32,7 @@ macro_rules! opaque {
 }
 
 opaque! {
-    /// Where an event is stored in one mailbox (EWS `ItemId`). It changes when the event moves to another folder.
+    /// The id of an event in one mailbox (EWS `ItemId`). It changes when the event moves to another folder.
     EventId
 }
 impl EventId {
@@ -52,6 +52,6 @@ opaque! {
     ChangeKey
 }
 opaque! {
-    /// What all copies of a meeting, and all occurrences of its series, share (EWS `UID`).
+    /// The id that all copies of a meeting and all occurrences of its series share (EWS `UID`).
     Uid
 }

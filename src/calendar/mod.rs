@@ -1,7 +1,7 @@
-//! The domain: rooms, events, copies, windows, people. No wire format, no I/O, no clock.
+//! The calendar domain: rooms, events, copies, windows, people. No wire format, no I/O, no clock.
 //!
-//! An [`Event`] is what the rest of Adjourn decides about. It cannot be a series master: whoever reads a calendar
-//! leaves masters out, so no action can ever be planned for one.
+//! A calendar view returns single events, occurrences and exceptions. A series master is an [`Event`] of kind
+//! [`EventKind::Series`] only when a caller requests the deletion of a whole series; the engine plans nothing else for it.
 
 mod event;
 mod ids;

@@ -1,10 +1,10 @@
-//! Which event a request means and which time is taken. Displays, check-ins and actions all ask here, so that a display
-//! offers what the action accepts. Pure.
+//! Which event is current and which time is occupied. Displays, check-ins and actions all use these functions, so that a
+//! display offers exactly the actions that the engine accepts. Pure.
 //!
-//! | item on the calendar | takes time | meant without a name |
+//! | item on the calendar | occupies the room | current without an id in the request |
 //! | --- | --- | --- |
 //! | meeting, plain event, placeholder; tentative too | yes | yes |
-//! | all-day event that is not shown as Free | yes | only where the caller insists |
+//! | all-day event that is not shown as Free | yes | only if the request includes all-day events |
 //! | shown as Free; cancelled; declined and kept; without length | no | no |
 //!
 //! An event that ends where a window begins does not overlap it, although Exchange's CalendarView returns it.
@@ -15,23 +15,23 @@ use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 
 use super::{Event, EventId, Window};
 
-/// A shorter booking is refused: people would have to leave before they sat down.
+/// The shortest booking: a shorter one would end before people sat down.
 pub const BOOKING_MIN: TimeDelta = TimeDelta::minutes(1);
 
-/// The event that a request means when it names none.
+/// The event of a request without an event id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CurrentEvent<'e> {
-    /// No event takes the room now.
+    /// No event is on.
     None,
-    /// Only all-day events take the room now, and the caller does not insist on them.
+    /// Only all-day events are on, and the request does not include them.
     OnlyAllDay,
-    /// This one.
+    /// This event.
     One(&'e Event),
-    /// Two or more, in display order: the caller has to name one.
+    /// Two or more, in display order: the request has to name one.
     Several(Vec<&'e Event>),
 }
 
-/// Why the end of an event is not moved now.
+/// Why the end of an event cannot be moved now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EndFixedReason {
     /// The server did not return whose copy it is.
@@ -44,11 +44,11 @@ pub enum EndFixedReason {
     Declined,
     /// It has not started.
     NotStarted,
-    /// It takes whole days, and the caller does not insist.
+    /// It is an all-day event, and the request does not include those.
     AllDay,
 }
 
-/// The events that take the room now, in display order: timed before all-day events, the last begun first.
+/// The events that occupy the room now, in display order: timed before all-day events, the latest start first.
 pub fn current(events: &[Event], now: DateTime<Utc>) -> Vec<&Event> {
     let mut on: Vec<_> = occupying(events).filter(|event| event.is_on(now)).collect();
     on.sort_by(|a, b| display_order(a).cmp(&display_order(b)));
@@ -59,7 +59,7 @@ fn display_order(event: &Event) -> (bool, Reverse<DateTime<Utc>>, DateTime<Utc>,
     (event.is_all_day, Reverse(event.start), event.end, event.id.as_str())
 }
 
-/// The event that takes the room next.
+/// The next event that occupies the room.
 pub fn next(events: &[Event], now: DateTime<Utc>) -> Option<&Event> {
     let ahead = occupying(events).filter(|event| event.start > now);
     ahead.min_by(|a, b| upcoming_order(a).cmp(&upcoming_order(b)))
@@ -69,8 +69,8 @@ fn upcoming_order(event: &Event) -> (DateTime<Utc>, bool, DateTime<Utc>, &str) {
     (event.start, event.is_all_day, event.end, event.id.as_str())
 }
 
-/// The event that a request without a name means. An all-day event counts only with `all_day`; then also one that is shown
-/// as Free, Outlook's default for whole days, where no other event is on.
+/// The event of a request without an event id. An all-day event counts only with `all_day`; then also one that is shown as Free,
+/// Outlook's default for whole days, if no other event is on.
 pub fn current_event(events: &[Event], now: DateTime<Utc>, all_day: bool) -> CurrentEvent<'_> {
     let mut meant = current(events, now);
     if !all_day && !meant.is_empty() {
@@ -90,7 +90,7 @@ pub fn current_event(events: &[Event], now: DateTime<Utc>, all_day: bool) -> Cur
     }
 }
 
-/// The end of the time that is taken without a gap from now on, by one event after or beside another.
+/// The end of the time that is occupied without a gap from now on, by consecutive or overlapping events.
 pub fn busy_until(events: &[Event], now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let mut busy: Vec<_> = occupying(events).filter(|event| event.end > now).collect();
     busy.sort_by_key(|event| event.start);
@@ -101,33 +101,33 @@ pub fn busy_until(events: &[Event], now: DateTime<Utc>) -> Option<DateTime<Utc>>
     (until > now).then_some(until)
 }
 
-/// The events other than `own` that take time within the window.
+/// The events other than `own` that occupy the room within the window.
 pub fn conflicts<'e>(events: &'e [Event], own: Option<&EventId>, window: &Window) -> Vec<&'e Event> {
     let others = occupying(events).filter(|event| own != Some(&event.id));
     others.filter(|event| event.overlaps(window)).collect()
 }
 
-/// The instant up to which the window is free of events other than `own`: its end, or an earlier one down to its start.
+/// The end of the free time from the window's start on, apart from `own`: between the window's start and its end.
 pub fn free_until(events: &[Event], own: Option<&EventId>, window: &Window) -> DateTime<Utc> {
     let first = conflicts(events, own, window).into_iter().map(|event| event.start).min();
     first.map_or(window.end(), |first| first.clamp(window.start(), window.end()))
 }
 
-/// The instant from which a room's events have to be read to know its state at `now`: what ended within the minute decides
+/// The start of the window that must be read to know a room's state at `now`: an event that ended within the minute decides
 /// where a booking begins.
 pub fn reading_start(now: DateTime<Utc>) -> DateTime<Utc> {
     minute(now)
 }
 
-/// The events that have to be read before [`bookable`] is asked; `None` for a booking without length.
+/// The window that must be read before [`booking_window`] is called; `None` for a booking without length.
 pub fn booking_read_window(now: DateTime<Utc>, minutes: u16) -> Option<Window> {
     let minute = minute(now);
     let length = TimeDelta::minutes(minutes.into());
     (minutes > 0).then(|| Window::clamped(minute, minute + length + TimeDelta::minutes(1))).flatten()
 }
 
-/// The window of a booking from now on, at most as long as wished, or the events in its way. It begins with this minute, since
-/// calendars think in minutes, or within it, where an event ended to the second.
+/// The window of a booking from now on, at most as long as requested, or the events in its way. It begins with this minute, since
+/// calendars show whole minutes, or within it, where an event ended to the second.
 pub fn booking_window(events: &[Event], now: DateTime<Utc>, minutes: u16) -> Result<Window, Vec<&Event>> {
     let minute = minute(now);
     let ends = occupying(events).map(|event| event.end).filter(|end| minute < *end && *end <= now);
@@ -140,7 +140,7 @@ pub fn booking_window(events: &[Event], now: DateTime<Utc>, minutes: u16) -> Res
     }
 }
 
-/// At least as long as wished, up to a full minute.
+/// At least as long as requested, rounded up to a full minute.
 fn booking_from(start: DateTime<Utc>, minutes: u16) -> Option<Window> {
     let end = start + TimeDelta::minutes(minutes.into());
     let full = minute(end);
@@ -160,15 +160,15 @@ pub fn may_move_end(event: &Event, now: DateTime<Utc>, all_day: bool) -> Result<
     }
 }
 
-/// Whether this event may last longer, by however little.
+/// Whether this event can be extended, by a minute at least.
 pub fn may_extend(events: &[Event], event: &Event, now: DateTime<Utc>) -> bool {
     let after = Window::new(event.end, event.end + TimeDelta::minutes(1));
     may_move_end(event, now, false).is_ok()
         && after.is_ok_and(|after| free_until(events, Some(&event.id), &after) > event.end)
 }
 
-/// The event that a check-in without a name is for: of those on and those that begin within `early`, in display order, the
-/// first that `waits` for one, else the first. An all-day event only where it waits for one and no timed event does.
+/// The event of a check-in without an event id: the first in display order that `waits` for a check-in, else the first, among
+/// the events that are on or begin within `early`. An all-day event only if it waits and no timed event does.
 pub fn check_in_event(
     events: &[Event],
     now: DateTime<Utc>,
@@ -184,8 +184,7 @@ pub fn check_in_event(
     waiting.or_else(|| timed().next()).copied()
 }
 
-/// The event that a check-in by this id or UID is for. Several dates of a series have one UID: the one that is on, else the
-/// next.
+/// The event of a check-in with this id or UID. Several dates of a series share one UID: the one that is on, else the next.
 pub fn named_check_in_event<'e>(
     events: &'e [Event],
     now: DateTime<Utc>,

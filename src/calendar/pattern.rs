@@ -1,4 +1,4 @@
-//! Many rooms at once, by their addresses.
+//! Patterns of room addresses. They never list rooms: they only match addresses.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,14 +7,14 @@ use wildmatch::WildMatch;
 
 use super::RoomAddress;
 
-/// Room addresses with `*` for anything: `berlin-*@example.com`, `*@example.com`, `*`.
+/// A room address in which `*` matches any text: `berlin-*@example.com`, `*@example.com`, `*`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RoomPattern(WildMatch);
 
 impl Eq for RoomPattern {}
 
 impl RoomPattern {
-    /// Whether the room is meant.
+    /// Whether the room matches.
     pub fn matches(&self, room: &RoomAddress) -> bool {
         self.0.matches(room.as_str())
     }

@@ -1,4 +1,4 @@
-//! Rooms and the scope: which rooms Adjourn may touch at all.
+//! Room addresses, and the scope: the rooms on which Adjourn may act at all. Values only.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 #[serde(try_from = "String", into = "String")]
 pub struct RoomAddress(String);
 
-/// Why a text is no room address.
+/// A text is not a room address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RoomAddressError {
     /// No `@`, or nothing on one side of it, or more than one.
@@ -34,7 +34,7 @@ impl RoomAddress {
         &self.0
     }
 
-    /// What stands behind the `@`.
+    /// The part after the `@`.
     pub fn domain(&self) -> &str {
         self.0.rsplit_once('@').map_or("", |(_, domain)| domain)
     }
@@ -108,7 +108,7 @@ impl Scope {
         self.rooms.extend(rooms);
     }
 
-    /// May this room be touched?
+    /// Whether Adjourn may act on this room.
     pub fn contains(&self, room: &RoomAddress) -> bool {
         self.rooms.contains(room) || self.domains.contains(room.domain())
     }
@@ -118,12 +118,12 @@ impl Scope {
         self.rooms.iter()
     }
 
-    /// Whether it names domains: then it holds rooms that it does not list.
+    /// Whether the scope names domains, and so contains rooms that it does not list.
     pub fn has_domains(&self) -> bool {
         !self.domains.is_empty()
     }
 
-    /// True when nothing may be touched.
+    /// Whether the scope contains no room.
     pub fn is_empty(&self) -> bool {
         self.rooms.is_empty() && self.domains.is_empty()
     }

@@ -1,9 +1,9 @@
-//! A stretch of time on a calendar.
+//! Windows: bounded ranges of time on a calendar. Values only.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-/// From `start` (inside) to `end` (outside), both UTC.
+/// The range from `start` (included) to `end` (excluded), both UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "(DateTime<Utc>, DateTime<Utc>)", into = "(DateTime<Utc>, DateTime<Utc>)")]
 pub struct Window {
@@ -11,7 +11,7 @@ pub struct Window {
     end: DateTime<Utc>,
 }
 
-/// Why two instants make no window.
+/// Two instants do not form a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum WindowError {
     /// The end is not after the start.
@@ -38,17 +38,17 @@ impl Window {
         Ok(Self { start, end })
     }
 
-    /// The same, cut to the longest; `None` when there is nothing in between.
+    /// The same, cut to [`Window::SPAN_MAX`]; `None` when it would be empty.
     pub fn clamped(start: DateTime<Utc>, end: DateTime<Utc>) -> Option<Self> {
         Self::new(start, end.min(start + Self::SPAN_MAX)).ok()
     }
 
-    /// The second that begins at `now`: what is on at this instant.
+    /// The second that begins at `now`, to read the events that are on at this instant.
     pub fn instant(now: DateTime<Utc>) -> Self {
         Self { start: now, end: now + TimeDelta::seconds(1) }
     }
 
-    /// Cuts the window in two halves; `None` when it is too short to cut (two seconds).
+    /// The two halves of the window; `None` when it is shorter than two seconds.
     pub fn halves(&self) -> Option<(Self, Self)> {
         let half_seconds = (self.end - self.start).num_seconds() / 2;
         if half_seconds < 1 {

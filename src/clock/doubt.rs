@@ -1,4 +1,5 @@
-//! Whether the wall clock can be believed. Pure: readings of the clocks and what others said come in, a doubt comes out.
+//! Decides whether the wall clock can be trusted. Pure: clock readings and the times of servers and records come in, a doubt
+//! comes out.
 //!
 //! ```text
 //! wall clock  ◄── Exchange's Date header (RFC 9110, section 6.6.1)   decides, once an answer came
@@ -6,8 +7,8 @@
 //!             ◄── newest record on disk                              shows that the wall clock was set back
 //! ```
 //!
-//! While a doubt stands, nothing is done that cannot be taken back and that follows from the time alone: no meeting is judged, no
-//! schedule runs, no evidence is deleted. What a person asks for at a door is done.
+//! While there is a doubt, nothing irreversible is done that depends on the time alone: no meeting is evaluated, no schedule runs,
+//! no evidence is deleted. Requests of people at a door are carried out.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -15,30 +16,32 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// Exchange's clock and this machine's may differ by so much; Kerberos allows as much (RFC 4120, section 1.3.6; "Maximum tolerance
-/// for computer clock synchronization" in Windows).
+/// Allowed difference between Exchange's clock and this machine's, the same as in Kerberos (RFC 4120, section 1.3.6; "Maximum
+/// tolerance for computer clock synchronization" in Windows).
 pub const SKEW_MAX: TimeDelta = TimeDelta::minutes(5);
-/// A wall clock that moves by more than this against the monotonic clock was set, or the machine slept. NTP steps are smaller.
+/// A wall clock that moves by more than this against the monotonic clock was set, or the machine was suspended. NTP steps are
+/// smaller.
 const STEP_MIN: TimeDelta = TimeDelta::minutes(1);
-/// Where Exchange sends no `ModifiedOccurrence`, a step forward of up to this is believed: a machine may sleep over the holidays.
+/// Where Exchange sends no `Date` header, a step forward of up to this is accepted: a machine may be suspended over the
+/// holidays.
 const STEP_UNWITNESSED_MAX: TimeDelta = TimeDelta::days(7);
-/// A record may be younger than the wall clock by so much: processes on one machine do not write at the same instant.
+/// How far a record may be ahead of the wall clock: processes on one machine do not write at the same instant.
 const RECORD_AHEAD_MAX: TimeDelta = TimeDelta::minutes(1);
 /// After a longer pause since the newest record, Exchange has to confirm the time first.
 const RECORD_AGE_MAX: TimeDelta = TimeDelta::days(7);
-/// Answers remembered of one server: one wrong back end behind it is outvoted.
+/// Limit on the `Date` samples of one server: one wrong back end behind it is outvoted.
 const ANSWERS_MAX: usize = 9;
-/// Servers remembered.
+/// Limit on the servers.
 const SERVERS_MAX: usize = 64;
 
-/// Why the wall clock is not believed.
+/// Why the wall clock is not trusted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClockDoubt {
-    /// Exchange says another time.
+    /// Exchange reports another time.
     Exchange {
-        /// Which server.
+        /// The server.
         server: String,
-        /// By how much this machine's clock is ahead of it.
+        /// How far this machine's clock is ahead of it.
         ahead: TimeDelta,
     },
     /// The newest record is from the future.
@@ -53,13 +56,13 @@ pub enum ClockDoubt {
     },
     /// The wall clock stepped while the process ran, and Exchange has not confirmed the time since.
     Stepped {
-        /// By how much.
+        /// The step.
         by: TimeDelta,
     },
 }
 
 impl ClockDoubt {
-    /// Its name in metrics and records.
+    /// The name in metrics and records.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Exchange { .. } => "exchange-differs",
@@ -94,7 +97,7 @@ impl fmt::Display for ClockDoubt {
     }
 }
 
-/// The size of an offset in words, and the side it is on.
+/// The size of an offset in words, and its direction.
 fn side(ahead: TimeDelta) -> (String, &'static str) {
     let (size, side) = if ahead < TimeDelta::zero() { (-ahead, "behind") } else { (ahead, "ahead of") };
     let words = match (size.num_days(), size.num_hours(), size.num_minutes()) {
@@ -116,39 +119,39 @@ pub struct ClockReading {
 }
 
 impl ClockReading {
-    /// By how much the wall clock moved against the monotonic clock since then.
+    /// The movement of the wall clock against the monotonic clock since then.
     fn step_since(self, before: Self) -> TimeDelta {
         let passed = self.monotonic.saturating_sub(before.monotonic);
         (self.wall - before.wall) - TimeDelta::from_std(passed).unwrap_or(TimeDelta::MAX)
     }
 }
 
-/// What speaks for and against the wall clock.
+/// The other sources of time by which the wall clock is checked.
 #[derive(Debug, Default)]
 pub struct Witnesses {
     last: Option<ClockReading>,
-    /// Since the last time that a server agreed.
+    /// The steps since a server last agreed.
     stepped: TimeDelta,
     /// The wall clock just after the last step that was a pause or a correction.
     running_since: Option<DateTime<Utc>>,
     newest_record: Option<DateTime<Utc>>,
-    /// A server answered since the start, with or without a `ModifiedOccurrence`.
+    /// A server responded since the start, with or without a `Date` header.
     answered: bool,
-    /// A server sent a `ModifiedOccurrence`, at any time.
+    /// A server sent a `Date` header, at any time.
     dated: bool,
     servers: BTreeMap<String, DateSamples>,
 }
 
-/// What one server said last: its time, and the monotonic clock then.
+/// The last times that one server returned, each with the monotonic clock at its receipt.
 type DateSamples = VecDeque<(DateTime<Utc>, Duration)>;
 
 impl Witnesses {
-    /// Something on disk was written at this time.
+    /// Adds the time of a record on disk.
     pub fn add_record(&mut self, at: DateTime<Utc>) {
         self.newest_record = self.newest_record.max(Some(at));
     }
 
-    /// Takes a reading in. After a step, what servers said before is no evidence any more: the machine may have slept.
+    /// Adds a reading. After a step, earlier `Date` headers prove nothing any more: the machine may have been suspended.
     pub fn record_reading(&mut self, reading: ClockReading) {
         let step = self.last.map_or_else(TimeDelta::zero, |last| reading.step_since(last));
         self.last = Some(reading);
@@ -162,7 +165,7 @@ impl Witnesses {
         }
     }
 
-    /// A server answered, and said this time, if it said one.
+    /// Adds a server's response, with the time of its `Date` header if it has one.
     pub fn record_answer(&mut self, server: &str, said: Option<DateTime<Utc>>, reading: ClockReading) {
         self.record_reading(reading);
         self.answered = true;
@@ -177,12 +180,12 @@ impl Witnesses {
         }
         answers.push_back((said, reading.monotonic));
         if self.differing(reading).is_none() {
-            // What the records say is outvoted by two clocks that agree.
+            // Two clocks that agree outvote the records.
             (self.stepped, self.newest_record) = (TimeDelta::zero(), None);
         }
     }
 
-    /// Why the wall clock is not believed now.
+    /// Why the wall clock is not trusted now.
     pub fn doubt(&mut self, reading: ClockReading) -> Option<ClockDoubt> {
         self.record_reading(reading);
         if !self.servers.is_empty() {
@@ -201,17 +204,17 @@ impl Witnesses {
         (is_old && !self.answered).then_some(ClockDoubt::Unconfirmed { newest })
     }
 
-    /// Since when this process has run without a pause of the machine; `None`: since its start.
+    /// The time since which this process has run without a pause of the machine; `None`: since its start.
     pub fn running_since(&self) -> Option<DateTime<Utc>> {
         self.running_since
     }
 
-    /// By how much the wall clock is ahead of each server.
+    /// How far the wall clock is ahead of each server.
     pub fn offsets(&self, reading: ClockReading) -> impl Iterator<Item = (&str, TimeDelta)> {
         self.servers.iter().filter_map(move |(server, answers)| Some((&**server, ahead(answers, reading)?)))
     }
 
-    /// The servers differ from the wall clock, unless at least as many agree.
+    /// A server that differs from the wall clock, unless at least as many agree as differ.
     fn differing(&self, reading: ClockReading) -> Option<ClockDoubt> {
         let differing: Vec<_> = self.offsets(reading).filter(|(_, ahead)| ahead.abs() > SKEW_MAX).collect();
         let agreeing = self.servers.len() - differing.len();
@@ -220,7 +223,7 @@ impl Witnesses {
     }
 }
 
-/// By how much the wall clock is ahead of a server, by the median of its answers.
+/// How far the wall clock is ahead of a server, by the median of its samples.
 fn ahead(answers: &DateSamples, now: ClockReading) -> Option<TimeDelta> {
     let mut all: Vec<_> = answers
         .iter()

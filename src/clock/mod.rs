@@ -1,4 +1,7 @@
-//! The only place that asks the time. Everything else is handed a [`Clock`] or an instant.
+//! The only place that asks for the wall-clock time. All other code receives a [`Clock`] or an instant.
+//!
+//! Durations are measured elsewhere too, but only with monotonic clocks, which no step of the wall clock changes: tokio's in async
+//! code (tests pause it), and std's in `store`, whose threads have no runtime.
 
 mod doubt;
 mod witnessed;
@@ -10,22 +13,22 @@ use chrono::{DateTime, TimeDelta, Utc};
 pub use doubt::{ClockDoubt, ClockReading, SKEW_MAX, Witnesses};
 pub use witnessed::WitnessedClock;
 
-/// Gives the wall-clock time in UTC.
+/// A source of the wall-clock time in UTC.
 pub trait Clock: Send + Sync {
     /// Now.
     fn now(&self) -> DateTime<Utc>;
 
-    /// Why that may be wrong. While there is a reason, nothing is done that follows from the time alone and cannot be taken back.
+    /// Why the time may be wrong. While there is a reason, nothing irreversible is done that depends on the time alone.
     fn doubt(&self) -> Option<ClockDoubt> {
         None
     }
 
-    /// Its offset from each server that sent a `ModifiedOccurrence`; positive when this clock is ahead.
+    /// The offset from each server that sent a `Date` header; positive when this clock is ahead.
     fn offsets(&self) -> Vec<(String, TimeDelta)> {
         Vec::new()
     }
 
-    /// Since when this process has run without a pause of the machine; `None`: since its start.
+    /// The time since which this process has run without a pause of the machine; `None`: since its start.
     fn running_since(&self) -> Option<DateTime<Utc>> {
         None
     }
@@ -36,7 +39,7 @@ pub trait Clock: Send + Sync {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "the one place that may ask")]
+    #[expect(clippy::disallowed_methods, reason = "the one place that asks for the wall-clock time")]
     fn now(&self) -> DateTime<Utc> {
         Utc::now()
     }

@@ -1,4 +1,5 @@
-//! This machine's clock with its witnesses. The engine reads the time from it; the EWS client reports the servers' `ModifiedOccurrence` to it.
+//! This machine's clock, checked against its witnesses: the engine reads the time from it, and the EWS client reports the
+//! servers' `Date` headers to it. It never sets the clock.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -15,19 +16,22 @@ pub struct WitnessedClock {
 }
 
 impl Default for WitnessedClock {
-    #[expect(clippy::disallowed_methods, reason = "the one place that may ask")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the monotonic clock, by which steps of the wall clock are seen"
+    )]
     fn default() -> Self {
         Self { started: Instant::now(), witnesses: Mutex::default() }
     }
 }
 
 impl WitnessedClock {
-    /// Something on disk was written at this time.
+    /// Adds the time of a record on disk.
     pub fn add_record(&self, at: DateTime<Utc>) {
         self.witnesses().add_record(at);
     }
 
-    /// A server let us in and answered; `said` is the time in its `ModifiedOccurrence` header.
+    /// Adds an authenticated response of a server; `said` is the time in its `Date` header.
     pub fn record_answer(&self, server: &str, said: Option<DateTime<Utc>>) {
         self.witnesses().record_answer(server, said, self.reading());
     }

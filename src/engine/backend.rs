@@ -1,7 +1,7 @@
-//! What the engine asks of a calendar server, whichever protocol it speaks.
+//! The [`Calendar`] trait: the operations that the engine needs from a calendar server, whatever its protocol.
 //!
-//! Implementations translate and deliver; they decide nothing. A write is sent at most once: whether it may be sent
-//! again is the engine's decision, after it has looked.
+//! Implementations translate and deliver; they decide nothing. They send a write at most once: the engine decides about a
+//! second attempt, after it has read the mailbox.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -14,19 +14,19 @@ use crate::journal::JournalError;
 /// A server's calendars.
 #[async_trait]
 pub trait Calendar: Send + Sync {
-    /// What this server can do.
+    /// The capabilities of this server.
     fn capabilities(&self) -> Capabilities;
 
-    /// All events of a room that overlap the window: singles, occurrences, exceptions. Some servers return items that only touch
-    /// it as well, so callers ask [`occupancy`](crate::calendar::occupancy) which of them count.
-    /// Items that could not be read are returned beside them.
+    /// All events of a room that overlap the window: single events, occurrences and exceptions. Some servers also return items
+    /// that only touch it, so callers filter with [`occupancy`](crate::calendar::occupancy).
+    /// Items that could not be decoded are returned beside the events.
     async fn events(&self, room: &RoomAddress, window: Window) -> Result<CalendarView, CalendarError>;
 
-    /// One event as it is now; `None` when it is not there (or the room may not see it).
+    /// One event as it is now; `None` when it does not exist or the room may not see it.
     async fn event(&self, room: &RoomAddress, id: &EventId) -> Result<Option<Event>, CalendarError>;
 
-    /// The same, of an id that came from outside: never an event of another mailbox, and "not there" only of a calendar that the
-    /// room may see. An id in another API's spelling is translated.
+    /// The event of an id that a caller supplied. Never returns an event of another mailbox, and returns "not found" only for a
+    /// calendar that the room may see. Translates ids of other APIs (Graph, REST).
     async fn event_by_external_id(
         &self,
         room: &RoomAddress,
@@ -36,24 +36,24 @@ pub trait Calendar: Send + Sync {
         Ok(found.map_or(EventLookup::NotFound, |event| EventLookup::Found(Box::new(event))))
     }
 
-    /// The series that this date belongs to; `None` when it is not there.
+    /// The series of this date; `None` when it does not exist.
     async fn series(&self, room: &RoomAddress, date: &EventId) -> Result<Option<Series>, CalendarError>;
 
-    /// The series of this id of its own; `None` when it is not there.
+    /// The series with this id; `None` when it does not exist.
     async fn series_by_id(
         &self,
         room: &RoomAddress,
         series: &EventId,
     ) -> Result<Option<Series>, CalendarError>;
 
-    /// The event that was seen and is in the room's Deleted Items now, under its id there; `None` when it is not.
+    /// The event in the room's Deleted Items, under its id there; `None` when it is not in that folder.
     async fn find_deleted(
         &self,
         room: &RoomAddress,
         seen: &EventSnapshot,
     ) -> Result<Option<Event>, CalendarError>;
 
-    /// Whether the message that this step sends about this event is in the room's Sent Items, sent at `since` or later.
+    /// Whether the room's Sent Items contain the message that this step sends about this event, sent at `since` or later.
     async fn has_sent_message(
         &self,
         room: &RoomAddress,
@@ -62,10 +62,10 @@ pub trait Calendar: Send + Sync {
         since: DateTime<Utc>,
     ) -> Result<bool, CalendarError>;
 
-    /// Carries out one step, once.
+    /// Sends one step, once.
     async fn write(&self, room: &RoomAddress, step: &Step) -> WriteReport;
 
-    /// Which of these rooms have anything at all in the window. Same order, same number. May group requests.
+    /// Whether each of these rooms has any event in the window, in the same order. May group requests.
     async fn occupancy(&self, rooms: &[RoomAddress], window: Window)
     -> Result<Vec<Occupancy>, CalendarError>;
 
@@ -86,12 +86,12 @@ pub trait Calendar: Send + Sync {
         address: &str,
     ) -> Result<AddressLookup, CalendarError>;
 
-    /// What its conversations came to so far, for metrics.
+    /// Counters of the connection for metrics.
     fn metrics(&self) -> Vec<Metric> {
         Vec::new()
     }
 
-    /// The rooms of a room list, asked in the name of `asking`.
+    /// The members of a room list, requested in the name of `asking`.
     async fn room_list_members(
         &self,
         room_list: &str,
@@ -99,95 +99,95 @@ pub trait Calendar: Send + Sync {
     ) -> Result<Vec<RoomAddress>, CalendarError>;
 }
 
-/// What an id that came from outside names.
+/// Result of looking up an id that a caller supplied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EventLookup {
     /// This event.
     Found(Box<Event>),
-    /// The server accepts the id, and has no such item or does not show it.
+    /// The server accepts the id, but has no such item or does not show it.
     NotFound,
-    /// It is no id of an item of this server.
+    /// The server does not accept the id.
     InvalidId {
         /// The response code.
         code: String,
     },
 }
 
-/// What is known of rooms without asking anybody, because the server tells what changes. It may be a moment old: good for
-/// what the version of the event guards, and for nothing else.
+/// Cached calendars, kept current by change notifications. They may be a moment old, so the engine uses them only where the
+/// event's `ChangeKey` guards the write.
 pub trait CalendarCache: Send + Sync {
-    /// Everything on the room's calendar now and within the next hours; `None` when that is not known.
+    /// The room's events now and within the next hours; `None` when the cache is not current.
     fn events(&self, room: &RoomAddress) -> Option<Vec<Event>>;
 
-    /// One of them.
+    /// One of these events.
     fn event(&self, room: &RoomAddress, id: &EventId) -> Option<Event>;
 }
 
-/// One number for metrics: how often something happened, or how many are `waiting` now.
+/// One value for metrics: a counter, or the number of requests that are `waiting` now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Metric {
-    /// To which server, by its name in the configuration.
+    /// The connection, by its name in the configuration.
     pub connection: String,
     /// `decoded`, `throttled`, `waiting`, …: the metric's name after `exchange_`.
     pub kind: &'static str,
-    /// What of it.
+    /// The value of the metric's label.
     pub label: String,
-    /// How many.
+    /// The value.
     pub count: u64,
 }
 
-/// What a server can do. The plan depends on it, so that another protocol can move in.
+/// The capabilities of a server. The plan depends on them, so that other protocols can be added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capabilities {
-    /// An update of an organizer copy can be kept from the attendees.
+    /// The server can update an organizer copy without sending updates to the attendees.
     pub can_mute_updates: bool,
-    /// A write with a stale version is refused by the server.
+    /// The server refuses a write with a stale version.
     pub has_change_key_lock: bool,
 }
 
-/// What became of a step, and by which names it is in the logs of both sides.
+/// The result of a write, and the ids of its requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WriteReport {
-    /// What became of it.
+    /// The result.
     pub outcome: WriteOutcome,
-    /// Every request that was sent for it, in order.
+    /// All requests that were sent for it, in order.
     pub requests: Vec<RequestIds>,
 }
 
-/// What became of a step.
+/// The result of a write, as far as the reply proves it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WriteOutcome {
-    /// The server did it.
+    /// The server carried it out.
     Done,
-    /// The server reports the item as not found: it is not there, or the account may not see it or write to it.
+    /// The server reports the item as not found: it does not exist, or the account may not see it or write to it.
     Gone,
-    /// Somebody changed the item since it was read; the server did nothing.
+    /// The item was changed since it was read; the server did nothing.
     Conflict,
-    /// The server is busy and did nothing. Reading the event waits as long as it said; then decide again.
+    /// The server is busy and did nothing. The next read waits for the server's back-off; then plan again.
     Throttled(CalendarError),
-    /// The server did nothing, or never got it.
+    /// The server did nothing, or never received the request.
     NotApplied(CalendarError),
-    /// The server reports a failure that it can report after the change, or a page that is not Exchange's came back. Look before
-    /// it is called refused.
+    /// The server reported a failure that can follow the change, or the response is not from Exchange. Read the mailbox before
+    /// calling it refused.
     Unproven(CalendarError),
-    /// It may have been done. Look before doing anything else.
+    /// The write may have been carried out. Read the mailbox before doing anything else.
     InDoubt(CalendarError),
 }
 
-/// What stood in the way, in words for two readers.
+/// A failed operation: advice for the caller, and a code for diagnosis.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{advice} ({code})")]
 pub struct CalendarError {
-    /// Who has to do something about it.
+    /// Who can resolve it.
     pub responsible: ResponsibleParty,
-    /// What to do next, for whoever asked.
+    /// What to do next, for the caller.
     pub advice: String,
-    /// Response code, HTTP status or kind of failure, for whoever looks into it.
+    /// Response code, HTTP status or kind of failure, for diagnosis.
     pub code: String,
 }
 
 impl CalendarError {
-    /// It passes by itself: the same question may be answered later.
+    /// Whether the failure is temporary: the same request may succeed later.
     pub fn is_transient(&self) -> bool {
         matches!(self.responsible, ResponsibleParty::Server | ResponsibleParty::Network)
     }
@@ -206,9 +206,9 @@ impl From<JournalError> for CalendarError {
 /// Whether a room has anything in a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Occupancy {
-    /// Nothing: no need to look.
+    /// No event: the calendar need not be read.
     Free,
-    /// Something, or the server would not say.
+    /// Some event, or the server did not return the room's free/busy information.
     MaybeBusy,
 }
 
@@ -217,7 +217,7 @@ pub enum Occupancy {
 pub enum PersonLookup {
     /// A mailbox or contact has this address.
     Found,
-    /// No recipient has this address: two independent lookups returned so.
+    /// No recipient has this address, by two independent lookups.
     NotFound,
     /// The lookups prove neither: an entry hidden from the address lists, a partial match, an error.
     Unknown,

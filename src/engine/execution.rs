@@ -1,7 +1,7 @@
-//! One action on its way: read, plan, announce, write, and look again where that is needed.
+//! The execution of one action: read, plan, record the intent, write, and verify where the reply leaves doubt.
 //!
-//! The shell around the pure parts. It never sends a write a second time without having read the event in between, and
-//! it never does what the journal has not taken.
+//! The shell around the pure parts. It never sends a write a second time without reading the event in between, and never
+//! writes to a calendar before the journal has stored the intent.
 
 use chrono::{DateTime, Utc};
 
@@ -21,61 +21,61 @@ use crate::action::{
 use crate::calendar::{Event, Window};
 use crate::journal::{ActionRecord, ActionStatus, Fact, Intent, JournalError, Query};
 
-/// How many of a room's last changes are searched for the one that a wish repeats.
+/// How many of a room's latest changes are searched for the one that a request repeats.
 pub(super) const RECENT_ACTIONS_MAX: usize = 100;
 
-/// An action under way.
+/// An action in progress.
 pub(super) struct Execution<'a> {
     pub(super) engine: &'a Engine,
     pub(super) action: &'a Action,
     mode: Mode,
     precondition: &'a dyn Precondition,
-    /// When it was asked for: nothing of it was sent before, and what is meant was on then.
+    /// The time of the request: no write was sent before it, and the event that the caller means was on then.
     pub(super) requested_at: DateTime<Utc>,
-    /// A sending may have landed, or may land yet, without our knowing. Never taken back: an answer to a later sending
-    /// says nothing of it.
+    /// A write may have been, or may still be, applied without our seeing the reply. Never cleared: the reply to a later send
+    /// proves nothing about an earlier one.
     pub(super) in_doubt: bool,
-    /// The one that may land yet.
+    /// The write that may still be applied.
     in_flight: Option<InFlight>,
     counts: AttemptCounts,
-    /// The last answer was that the server is busy and did nothing.
+    /// The last reply was that the server is busy and did nothing.
     pub(super) throttled: bool,
-    /// Sent since the last stored fact.
+    /// Requests sent since the last recorded fact.
     pub(super) requests: Vec<RequestIds>,
 }
 
-/// What one decision led to.
+/// The result of one round of planning and writing.
 enum DecisionResult {
     Finished(Outcome),
-    /// Nothing was done, or it is not known; to be decided again.
+    /// Nothing was done, or the result is unknown: plan again.
     Retry(Box<Attempt>),
 }
 
-/// What was decided about, and what was wanted.
+/// One attempt: the event before it, and its plan.
 #[derive(Clone)]
 pub(super) struct Attempt {
     pub(super) before: Event,
     pub(super) plan: Plan,
 }
 
-/// A sending that may be carried out yet, since when.
+/// A write that may still be applied, and when it was sent.
 struct InFlight {
     tried: Attempt,
     at: DateTime<Utc>,
 }
 
-/// How the event of an action is chosen.
+/// What the search for the event of an action starts from.
 pub(super) enum LocateFrom {
-    /// As the action says.
+    /// The request's target.
     Request,
-    /// After a conflict, a doubt, or a stop of the process: the same event, if it still stands where it stood.
+    /// An earlier attempt, after a conflict, a doubtful write or a restart: the same event, if its times are unchanged.
     Attempt(Box<Attempt>),
 }
 
-/// What was read for the first decision: what an undo puts back, and the event; or that the action is over.
+/// What was read for the first plan: what an undo reverts, and the event; or the outcome that ends the action.
 pub(super) type InitialRead = Result<(Option<UndoTarget>, Result<Selected, Outcome>), Outcome>;
 
-/// How often what went on.
+/// Counts that limit the attempts.
 #[derive(Default)]
 struct AttemptCounts {
     conflicts: u32,
@@ -83,7 +83,7 @@ struct AttemptCounts {
     waits: u32,
 }
 
-/// How often a write is put off because the server is busy; each time at least as long as it said.
+/// How often a write waits for a busy server, each time at least for the server's back-off.
 const WAITS_MAX: u32 = 30;
 
 impl<'a> Execution<'a> {
@@ -108,7 +108,7 @@ impl<'a> Execution<'a> {
         }
     }
 
-    /// The same, for an action that was taken on before the process was stopped.
+    /// The execution of an action that an earlier process accepted.
     pub(super) fn resumed(engine: &'a Engine, life: &'a ActionRecord, guard: &'a dyn Precondition) -> Self {
         let run = Self::new(engine, &life.action, Mode::Perform, guard, life.accepted_at);
         let sent =
@@ -116,7 +116,7 @@ impl<'a> Execution<'a> {
         Self { in_doubt: sent.is_some(), in_flight: sent, ..run }
     }
 
-    /// Reads what the first decision needs. Reading changes nothing, so the action need not be on record yet.
+    /// Reads what the first plan needs. A read changes nothing, so the action need not be recorded yet.
     pub(super) async fn read_initial(&self) -> Result<InitialRead, JournalError> {
         self.read_for(&LocateFrom::Request).await
     }
@@ -134,7 +134,7 @@ impl<'a> Execution<'a> {
         Ok(Ok((back, chosen)))
     }
 
-    /// Carries the action through, and says what was sent since the last fact.
+    /// Carries the action out. Returns the outcome, and the requests sent since the last recorded fact.
     pub(super) async fn finish(
         mut self,
         first: InitialRead,
@@ -143,7 +143,7 @@ impl<'a> Execution<'a> {
         self.conclude(outcome).await
     }
 
-    /// The same, for an action that had intended this when the process was stopped, or that was taken on only.
+    /// The same for an action of an earlier process, from its last recorded intent, if it had one.
     pub(super) async fn finish_from(
         mut self,
         intent: Option<&Intent>,
@@ -155,7 +155,7 @@ impl<'a> Execution<'a> {
         self.conclude(outcome).await
     }
 
-    /// Looks once more where that can change the answer.
+    /// Reads the mailbox once more where that can change the outcome.
     pub(super) async fn conclude(
         mut self,
         outcome: Outcome,
@@ -165,7 +165,7 @@ impl<'a> Execution<'a> {
         Ok((outcome, self.requests))
     }
 
-    /// Nothing was done, says the outcome: that is known only when whatever is under way can land no more.
+    /// Verifies an outcome of "nothing was changed" after the delivery window of the write that is in flight.
     async fn wait_out_late_delivery(&mut self, outcome: Outcome) -> Outcome {
         let says_nothing_done = matches!(outcome, Outcome::Refused { .. } | Outcome::AlreadyDone { .. });
         let Some(InFlight { tried, at }) = self.in_flight.take().filter(|_| says_nothing_done) else {
@@ -176,10 +176,10 @@ impl<'a> Execution<'a> {
         self.verified_outcome(before, step, done).await.unwrap_or(outcome)
     }
 
-    /// Waits until what was sent then has landed, or will not any more.
+    /// Waits until a request sent at that time has been applied, or can no longer be.
     pub(super) async fn wait_delivery_window(&self, sent: DateTime<Utc>) {
         let lands_within = self.engine.options().delivery_window;
-        // A clock that was set back since must not make anybody wait for as long as that.
+        // A clock that was set back since must not prolong the wait.
         let left = (sent + lands_within - self.engine.clock().now()).min(lands_within);
         tokio::time::sleep(left.to_std().unwrap_or_default()).await;
     }
@@ -208,7 +208,7 @@ impl<'a> Execution<'a> {
                 DecisionResult::Retry(tried) => choice = LocateFrom::Attempt(tried),
             }
             if self.counts.conflicts >= self.engine.options().decisions_max {
-                // The last conflict may have been one with ourselves.
+                // The last conflict may have been with our own write.
                 let last = self.locate(&choice, None).await;
                 return Ok(last.err().unwrap_or(refused(Refusal::KeepsChanging)));
             }
@@ -252,7 +252,7 @@ impl<'a> Execution<'a> {
         self.write(event, plan).await
     }
 
-    /// The step for the event; what takes more time is planned with what stands around it.
+    /// Plans the step for the event; an extension is planned with the events after it.
     async fn plan(&self, event: &Event) -> Result<Result<Plan, PlanError>, CalendarError> {
         let (now, calendar) = (self.engine.clock().now(), self.engine.calendar());
         match self.action.kind {
@@ -292,12 +292,12 @@ impl<'a> Execution<'a> {
         self.handle_reply_in_doubt(reply.outcome, tried).await
     }
 
-    /// What an answer means that no earlier sending makes doubtful.
+    /// Handles a reply when no earlier send is in doubt.
     async fn handle_reply(&mut self, written: WriteOutcome, tried: Attempt) -> DecisionResult {
         let Attempt { before, plan: Plan { step, done } } = &tried;
         match written {
             WriteOutcome::Done => DecisionResult::Finished(Outcome::Done(tried.plan.done)),
-            // Something on the way delivered it twice, if the message is out.
+            // If the message was sent, a proxy delivered the request twice.
             WriteOutcome::Gone
                 if step.sends_meeting_message() && self.left_trace(before, step).await.unwrap_or(false) =>
             {
@@ -308,7 +308,7 @@ impl<'a> Execution<'a> {
             WriteOutcome::Throttled(trouble) if self.counts.waits >= WAITS_MAX => {
                 DecisionResult::Finished(refused(trouble.into()))
             }
-            // By the time it may be asked again, it is to be decided again.
+            // After the server's back-off the event may have changed: plan again.
             WriteOutcome::Throttled(_) => {
                 self.counts.waits += 1;
                 DecisionResult::Retry(Box::new(tried))
@@ -320,7 +320,7 @@ impl<'a> Execution<'a> {
         }
     }
 
-    /// The server reports the item as not found: so it does where the account may read the item and not write to it.
+    /// Handles "not found", which the server also returns where the account may read the item but not write to it.
     async fn not_found(&mut self, tried: Attempt) -> DecisionResult {
         let Attempt { before, plan: Plan { step, .. } } = &tried;
         match self.find_again(before).await {
@@ -335,8 +335,8 @@ impl<'a> Execution<'a> {
         }
     }
 
-    /// A server that reports a failure may have changed the calendar before it failed to send the mail. Where the calendar cannot
-    /// be read, only a code that `proves` it means that nothing was done.
+    /// Verifies a reported failure: the server may have changed the calendar before it failed to send the mail. Where the calendar
+    /// cannot be read, only a code that `proves` it means that nothing was done.
     async fn verify_refusal(
         &mut self,
         trouble: CalendarError,
@@ -347,15 +347,15 @@ impl<'a> Execution<'a> {
         let Attempt { before, plan: Plan { step, done } } = &tried;
         DecisionResult::Finished(match self.verify(before, step).await {
             Ok(Observation::Indeterminate) => messages::needs_attention(before, step, &trouble),
-            // Of a message in Sent Items it is known that it left; of an update of times it is not (`reconcile`).
+            // A message in Sent Items proves the notification; an update of times leaves no such proof (`reconcile`).
             Ok(found) => found.outcome(done).unwrap_or_else(|| refused(trouble.into())),
             Err(_) if proves => refused(trouble.into()),
             Err(blind) => messages::needs_attention(before, step, &blind),
         })
     }
 
-    /// What the mailbox shows; where that is "as it was" and the next sending would not be the same harmless one, once more when
-    /// the first can land no more.
+    /// What the mailbox shows. If it shows no change and a second send would not be harmless, reads it again after the delivery
+    /// window of the first.
     async fn verify_twice(
         &self,
         written: &WriteOutcome,
@@ -378,7 +378,7 @@ impl<'a> Execution<'a> {
         }
     }
 
-    /// Whatever the answer says, a sending may have landed: only the mailbox knows.
+    /// Handles a reply while an earlier send is in doubt: only the mailbox shows which writes were applied.
     async fn handle_reply_in_doubt(
         &mut self,
         written: WriteOutcome,
@@ -402,7 +402,7 @@ impl<'a> Execution<'a> {
         match (found, written) {
             (Observation::Modified, _) => {
                 if step.is_guarded() {
-                    // By a version that is no more: it cannot land.
+                    // It carries a stale version, so Exchange will refuse it.
                     self.in_flight = None;
                 }
                 Ok(self.conflict(tried))
@@ -411,7 +411,7 @@ impl<'a> Execution<'a> {
             (Observation::Unchanged, WriteOutcome::InDoubt(_)) if !tired => {
                 Ok(DecisionResult::Retry(Box::new(tried)))
             }
-            // Nothing can land any more.
+            // No send can be applied any more.
             (Observation::Unchanged, WriteOutcome::InDoubt(why)) => {
                 Ok(DecisionResult::Finished(refused(messages::reply_lost(why).into())))
             }
@@ -438,7 +438,7 @@ impl<'a> Execution<'a> {
         self.engine.record(self.action.id, Fact::InDoubt { why: why.to_string(), requests }).await
     }
 
-    /// Nothing to do: perhaps because this was asked, and done, before.
+    /// The outcome "nothing to change", or the earlier action that already made this change.
     async fn nothing_to_do(
         &self,
         why: NoChangeReason,
@@ -451,7 +451,7 @@ impl<'a> Execution<'a> {
         Ok(Outcome::AlreadyDone { why: by.unwrap_or(why) })
     }
 
-    /// The calendar is against it: perhaps because this was asked, and done, before.
+    /// The refusal, or the earlier action that already made this change.
     async fn refuse(&self, refusal: Refusal, read: Option<&Event>) -> Result<Outcome, JournalError> {
         let by = match refusal {
             Refusal::NoCurrentEvent | Refusal::Over { .. } => self.earlier_action(read, None).await?,
@@ -461,8 +461,8 @@ impl<'a> Execution<'a> {
         Ok(by.map_or_else(|| refused(refusal), |why| Outcome::AlreadyDone { why }))
     }
 
-    /// The earlier action that did the same to the same event (the one that was `read`), if that is still as the action left it
-    /// (where it is known how it `is`).
+    /// The earlier action that made the same change to the same event (the one that was `read`), if the event's times (`is`, if
+    /// known) are still as that action left them.
     async fn earlier_action(
         &self,
         read: Option<&Event>,
@@ -471,14 +471,14 @@ impl<'a> Execution<'a> {
         let changes = self.recent_changes().await?;
         let by = earlier_same_action(self.action, &changes, read, is, self.engine.clock().now());
         let Some(life) = by else { return Ok(None) };
-        // Where nothing is on and no event is named, the one that is meant is the last that was on.
+        // If no event is on and the request names none, it means the last event that was on.
         if read.is_none() && self.action.target == Target::Current && self.was_followed(life).await {
             return Ok(None);
         }
         Ok(Some(NoChangeReason::ByAction { action: life.action.id }))
     }
 
-    /// Another meeting was on since this action ended its own, or that cannot be read.
+    /// Whether another event was on since this action ended its own, or the calendar cannot be read.
     async fn was_followed(&self, life: &ActionRecord) -> bool {
         let Some(Done { event, change: Change::Ended { to, .. }, .. }) = life.done() else { return false };
         let Some(since) = Window::clamped(*to, self.engine.clock().now()) else { return false };
@@ -487,7 +487,7 @@ impl<'a> Execution<'a> {
         events.iter().any(|other| !other.id.is_same(&event.id) && other.occupies_room())
     }
 
-    /// The room's last changes, newest first.
+    /// The room's latest changes, newest first.
     pub(super) async fn recent_changes(&self) -> Result<Vec<ActionRecord>, JournalError> {
         let query = Query { limit: Some(RECENT_ACTIONS_MAX), ..Query::room(&self.action.room) };
         self.engine.journal().find(&query.with_status(ActionStatus::Done)).await
@@ -502,8 +502,8 @@ impl From<&Intent> for Attempt {
 }
 
 impl LocateFrom {
-    /// The step that was tried before, if it is about this very version: then the same is sent again, and whichever
-    /// lands first makes the other a conflict. What takes more time depends on others too, and is planned anew.
+    /// The plan of the earlier attempt, if it is about this very version: the same step is sent again, and the first one applied
+    /// makes the other a conflict. Extensions and bookings depend on other events too, and are planned anew.
     fn same_plan(&self, event: &Event, ask: ActionKind) -> Option<&Plan> {
         match self {
             Self::Attempt(tried) if tried.before.change_key == event.change_key => {
@@ -525,7 +525,7 @@ impl From<CalendarError> for Refusal {
 }
 
 impl CalendarError {
-    /// Something only the configuration can have caused.
+    /// An error that only the configuration can cause.
     pub(crate) fn configuration(what: &str) -> Self {
         Self {
             responsible: ResponsibleParty::Administrator,

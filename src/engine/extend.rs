@@ -1,5 +1,5 @@
-//! Taking more of a room's time: letting an event last longer, and booking from now on. Until the next event at most.
-//! Pure.
+//! Plans the actions that take more of a room's time: extending an event, and booking the room from now on. Both end at the
+//! next event at the latest. Pure.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -11,12 +11,12 @@ use crate::action::{Action, ActionId, AllDay, Change, Notified, Notify, Refusal,
 use crate::calendar::occupancy::{EndFixedReason, booking_window, conflicts, free_until, may_move_end};
 use crate::calendar::{ChangeKey, Copy, Event, EventId, EventKind, FreeBusy, Uid, Window};
 
-/// The time an event would get, of which the calendar has to be read before it is planned.
+/// The time that an extension would add; the calendar is read in this window before planning.
 pub(super) fn extension_window(event: &Event, minutes: u16) -> Option<Window> {
     Window::new(event.end, event.end + TimeDelta::minutes(minutes.into())).ok()
 }
 
-/// Lets `event` last longer, where `around` is everything in the time it would get.
+/// Plans the extension of `event`, where `around` holds all events in the added time.
 pub(super) fn plan_extend(
     action: &Action,
     event: &Event,
@@ -50,7 +50,7 @@ fn extension_refused(fixed: EndFixedReason, event: &Event) -> Refusal {
     }
 }
 
-/// The event that a booking makes, where `around` is everything within [`booking_reach`](crate::calendar::occupancy::booking_reach).
+/// The event to book, where `around` holds all events within [`booking_read_window`](crate::calendar::occupancy::booking_read_window).
 pub(super) fn booking(
     action: ActionId,
     subject: &str,
@@ -79,7 +79,7 @@ pub(super) fn booking(
     })
 }
 
-/// Makes it.
+/// Plans the creation of that event.
 pub(super) fn plan_booking(event: &Event) -> Result<Plan, PlanError> {
     let uid = event.uid.clone().ok_or(Refusal::UnknownCopy)?;
     let subject = event.subject.clone().unwrap_or_default();

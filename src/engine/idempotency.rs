@@ -1,4 +1,4 @@
-//! Asking twice: which earlier action a wish repeats. Pure.
+//! Repeated requests: which earlier action a request repeats, by its idempotency key or by its effect. Pure.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -6,18 +6,18 @@ use crate::action::{Action, ActionId, Answer, Change, Done, Outcome, Refusal, Ta
 use crate::calendar::Event;
 use crate::journal::ActionRecord;
 
-/// What an earlier wish under the same key means for this one.
+/// The earlier request under the same idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum PriorRequest {
-    /// It is answered already.
+    /// It was answered.
     Answered(Answer),
-    /// It is not over yet, and cannot be brought to its end now.
+    /// It is still open, and cannot be settled now.
     Open(ActionId),
-    /// Nothing was done, and this is another try.
+    /// There was none, or it changed nothing and may be retried.
     None,
 }
 
-/// What the newest action under the key means, which is forgotten when it is older than `ttl`.
+/// Interprets the newest action under the key; one that is older than `ttl` is forgotten.
 pub(super) fn prior_request(
     action: &Action,
     newest: Option<ActionRecord>,
@@ -39,9 +39,9 @@ pub(super) fn prior_request(
     }
 }
 
-/// The action that did to the event what is asked for again, while the event would still be on or ahead. `done` are
-/// the lives in the room that changed something, the newest first. Where the event was read, only an action on that event is
-/// meant; where it is known how the event `is`, only one that left it so.
+/// The earlier action that already made the requested change, while the event would still be on or ahead. `done`: the room's
+/// actions that changed something, newest first. If the event was `read`, only actions on that event count; if its times are
+/// known (`is`), only an action that left it with those times.
 pub(super) fn earlier_same_action<'l>(
     action: &Action,
     done: &'l [ActionRecord],
@@ -57,14 +57,14 @@ pub(super) fn earlier_same_action<'l>(
         .find(|life| is.is_none_or(|is| life.done().and_then(times_after) == Some(is)))
 }
 
-/// The action was about this event: by its id, or by its UID and place in its series.
+/// Whether the action was on this event: by its id, or by its UID and place in its series.
 fn is_of(life: &ActionRecord, event: &Event) -> bool {
     let by_id = life.done().is_some_and(|done| done.event.id.is_same(&event.id));
     let before = life.intent.as_ref().and_then(|intent| intent.before.identity());
     by_id || before.is_some() && before == event.identity()
 }
 
-/// The times an event has since.
+/// The times that the change left the event with.
 fn times_after(done: &Done) -> Option<TimeRange> {
     match done.change {
         Change::Ended { to, .. } | Change::Extended { to, .. } => {
@@ -81,7 +81,7 @@ fn is_about(action: &Action, done: &Done, now: DateTime<Utc>) -> bool {
     match &action.target {
         Target::Current => done.event.start <= now && matches!(done.change, Change::Ended { .. }),
         Target::Event { id, .. } => id.is_same(&done.event.id),
-        // Its end is not known: what is gone is gone.
+        // The end of a series is not known.
         Target::Series { .. } => false,
     }
 }

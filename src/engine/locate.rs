@@ -1,4 +1,5 @@
-//! Finding the event of an action: the first time, and again after a conflict, a doubt or a stop. Reads only.
+//! Finds the event of an action: for the first plan, and again after a conflict, a doubtful write or a restart. Reads only, and
+//! never writes to a calendar or the journal.
 
 use super::execution::{Attempt, Execution, LocateFrom, refused};
 use super::extend::booking;
@@ -14,7 +15,7 @@ use crate::calendar::{Event, EventId, Window};
 use crate::journal::{Archived, Journal, JournalError};
 
 impl Execution<'_> {
-    /// Finds the event, or that the action is over.
+    /// Finds the event, or the outcome that ends the action.
     pub(super) async fn locate(
         &self,
         choice: &LocateFrom,
@@ -32,7 +33,7 @@ impl Execution<'_> {
         }
     }
 
-    /// The same event, unless the conflict was with ourselves: something on the way delivered a request late or twice.
+    /// Finds the same event again, unless the conflict was with our own write: a proxy delivered the request late or twice.
     async fn locate_again(&self, tried: &Attempt, back: Option<&UndoTarget>) -> Result<Selected, Outcome> {
         let Attempt { before, plan: Plan { step, done } } = tried;
         let nothing_done = self.throttled && !self.in_doubt;
@@ -42,7 +43,7 @@ impl Execution<'_> {
         };
         let after = self.find_again(before).await.map_err(blind)?;
         let found = self.observe(before, step, after.as_ref()).await.map_err(blind)?;
-        // A mark without a message is another's doing, unless a sending of ours is in doubt.
+        // A mark without a message is someone else's change, unless one of our sends is in doubt.
         let is_anothers =
             found == Observation::AppliedMaybeNotified && step.sends_meeting_message() && !self.in_doubt;
         if let Some(outcome) = found.outcome(done).filter(|_| !is_anothers) {
@@ -52,7 +53,7 @@ impl Execution<'_> {
             return Err(messages::indeterminate(before, step));
         }
         if let (ActionKind::Book { minutes }, None) = (self.action.kind, &after) {
-            // It was not made: the room may be taken by now.
+            // The booking was not made, and the room may be taken by now.
             return self.select_booking_time(minutes).await.map_err(blind);
         }
         match (select_again(self.action.kind, before, after), back) {
@@ -61,7 +62,7 @@ impl Execution<'_> {
         }
     }
 
-    /// What an undo has to put back.
+    /// What an undo has to revert; `None` for other kinds of action.
     pub(super) async fn undo_target(&self) -> Result<Result<Option<UndoTarget>, Outcome>, JournalError> {
         let ActionKind::Undo { of } = self.action.kind else { return Ok(Ok(None)) };
         let journal = self.engine.journal();
@@ -85,7 +86,7 @@ impl Execution<'_> {
         match &self.action.target {
             Target::Current => {
                 let now = self.engine.clock().now();
-                // While the wish waited for its turn, or for a new process, another meeting may have begun.
+                // While the request waited for the room lock or for a restart, another meeting may have begun.
                 let meant = |on: Vec<Event>| {
                     let on: Vec<_> = on.into_iter().filter(|event| event.is_on(self.requested_at)).collect();
                     current(&on, now, self.action.all_day)
@@ -93,7 +94,7 @@ impl Execution<'_> {
                 let known = self.engine.cache_for(self.action.kind).and_then(|known| known.events(room));
                 match known.map(meant) {
                     Some(Selected::Event(event)) if self.has_plan(&event) => Ok(Selected::Event(event)),
-                    // What is known may be a moment old. No is said only after a look.
+                    // The cache may be a moment old, so a refusal needs a fresh read.
                     _ => Ok(meant(calendar.events(room, Window::instant(now)).await?.with_stand_ins()?)),
                 }
             }
@@ -116,8 +117,9 @@ impl Execution<'_> {
         }
     }
 
-    /// An id that the server does not find is no proof that an event is gone: it may be mistyped, belong to a date whose series
-    /// was changed, or lie out of the account's sight. Gone is what was seen under this id before and stands nowhere near its time.
+    /// The result for an id that the server does not find. That alone does not prove that an event is gone: the id may be mistyped,
+    /// belong to a date whose series was changed, or be invisible to the account. An event counts as gone only if journal or cache
+    /// remember it under this id, and its UID is nowhere near its time.
     async fn select_missing(&self, id: &EventId) -> Result<Selected, CalendarError> {
         let Some(before) = self.remembered_event(id).await? else {
             return Ok(Selected::Refused(Refusal::EventNotFound));
@@ -131,17 +133,17 @@ impl Execution<'_> {
         })
     }
 
-    /// Whether there is something to do about an event that is known from memory.
+    /// Whether the action has a plan for this event from the cache.
     fn has_plan(&self, event: &Event) -> bool {
         let (now, calendar) = (self.engine.clock().now(), self.engine.calendar());
         plan(self.action, event, now, calendar.capabilities()).is_ok()
     }
 
-    /// For a booking: the event it makes, if the room is free.
+    /// For a booking: the event to create, if the room is free.
     async fn select_booking_time(&self, minutes: u16) -> Result<Selected, CalendarError> {
         let now = self.engine.clock().now();
         if now - self.requested_at > self.engine.options().resume_within {
-            // Whoever pressed the button minutes ago has gone; the room is not to be taken for them.
+            // The person at the door left minutes ago, so the room must not be booked for them any more.
             return Ok(Selected::Refused(Refusal::Interrupted));
         }
         let Some(reach) = booking_read_window(now, minutes) else {
@@ -153,14 +155,14 @@ impl Execution<'_> {
         Ok(booking.map_or_else(Selected::Refused, |event| Selected::Event(Box::new(event))))
     }
 
-    /// For an undo: the event whose end was changed, or the one in Deleted Items; if its time is free.
+    /// For an undo: the event whose end was changed or that was booked, or the one in Deleted Items, if its time is free.
     async fn select_undo_target(&self, back: &UndoTarget) -> Result<Selected, CalendarError> {
         let (room, calendar) = (&self.action.room, self.engine.calendar());
         let (UndoTarget::End(done) | UndoTarget::Removed(done) | UndoTarget::Booked(done)) = back;
         let own = match back {
             UndoTarget::End(_) | UndoTarget::Booked(_) => match self.find_changed(&done.event.id).await? {
                 Some(event) => event,
-                // What was to be taken away is gone; an end cannot be given back to what is gone.
+                // A booking that is gone needs no removal; an event that is gone cannot get its end back.
                 None if matches!(back, UndoTarget::Booked(_)) => {
                     return Ok(Selected::NoChange(NoChangeReason::Gone));
                 }
@@ -177,7 +179,7 @@ impl Execution<'_> {
         self.if_time_is_free(back, own).await
     }
 
-    /// The event that an action changed: by its id, or by what the journal knows of it.
+    /// The event that an action changed: by its id, or by the identity that the journal recorded.
     async fn find_changed(&self, id: &EventId) -> Result<Option<Event>, CalendarError> {
         if let Some(event) = self.engine.calendar().event(&self.action.room, id).await? {
             return Ok(Some(event));
@@ -188,7 +190,7 @@ impl Execution<'_> {
         }
     }
 
-    /// The event to put back, if nothing else stands at its time.
+    /// The event to restore, if no other event is at its time.
     async fn if_time_is_free(&self, back: &UndoTarget, own: Event) -> Result<Selected, CalendarError> {
         let taken = match time_needed(back) {
             Some(window) => {
@@ -202,8 +204,8 @@ impl Execution<'_> {
     }
 }
 
-/// After a conflict: the same event, if it still stands where it stood. A meeting that was extended or moved while
-/// somebody was at the door is not the meeting they meant. One that is gone needs neither ending nor deleting.
+/// After a conflict: the same event, if its times are unchanged. A meeting that was extended or moved in the meantime is not the
+/// meeting that the caller meant. A meeting that is gone needs neither ending nor deleting.
 fn select_again(ask: ActionKind, before: &Event, after: Option<Event>) -> Selected {
     let was = times(before);
     match after {
@@ -216,7 +218,7 @@ fn select_again(ask: ActionKind, before: &Event, after: Option<Event>) -> Select
     }
 }
 
-/// Why an action that the journal does not hold is not undone: it may be among those that are archived.
+/// The refusal for an action that the journal does not have: it may be among the archived ones.
 pub async fn unknown_action(journal: &dyn Journal, action: ActionId) -> Result<Refusal, JournalError> {
     Ok(match journal.archived().await? {
         Some(Archived { last, file, .. }) => Refusal::MaybeArchived { action, last, file },

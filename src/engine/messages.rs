@@ -1,10 +1,10 @@
-//! What is said to the person who has to look at a calendar. Pure.
+//! Messages to the person who has to check a calendar. Pure.
 
 use super::CalendarError;
 use crate::action::{Done, EventSnapshot, Outcome, ResponsibleParty, Step, sentence};
 use crate::calendar::Event;
 
-/// The answer was lost, and what the mailbox shows was made by somebody else since.
+/// The reply was lost, and someone else changed the event since.
 pub(super) fn indeterminate(event: &Event, step: &Step) -> Outcome {
     let trouble = CalendarError {
         responsible: ResponsibleParty::Nobody,
@@ -15,7 +15,7 @@ pub(super) fn indeterminate(event: &Event, step: &Step) -> Outcome {
     needs_attention(event, step, &trouble)
 }
 
-/// The account reads the item, and the server does not let it write there.
+/// The account may read the item, but not write to it.
 pub(super) fn not_writable() -> CalendarError {
     CalendarError {
         responsible: ResponsibleParty::Administrator,
@@ -26,14 +26,14 @@ pub(super) fn not_writable() -> CalendarError {
     }
 }
 
-/// The replies were lost, and the mailbox shows that nothing was done.
+/// The replies were lost, and the mailbox shows that nothing was changed.
 pub(super) fn reply_lost(trouble: CalendarError) -> CalendarError {
     let advice =
         "Exchange did not confirm the change, and the calendar shows that nothing was changed; try again";
     CalendarError { advice: advice.to_owned(), ..trouble }
 }
 
-/// Nobody but a person can tell what became of it.
+/// The result is unknown: a person has to check the calendar.
 pub(super) fn needs_attention(event: &Event, step: &Step, trouble: &CalendarError) -> Outcome {
     let check = match step {
         Step::SetEnd { end, .. } => format!("Check whether the event ends at {}", end.format("%F %H:%MZ")),
@@ -52,7 +52,7 @@ pub(super) fn needs_attention(event: &Event, step: &Step, trouble: &CalendarErro
     Outcome::NeedsAttention { event: EventSnapshot::from(event), advice, recheck: trouble.is_transient() }
 }
 
-/// What was to be taken back stands there beside what it collides with.
+/// The event that should have been reverted is still there beside the event that it overlaps.
 pub(super) fn overlap_remains(event: &Event) -> Outcome {
     let start = event.start.format("%F %H:%MZ");
     let advice =
@@ -60,7 +60,7 @@ pub(super) fn overlap_remains(event: &Event) -> Outcome {
     Outcome::NeedsAttention { event: EventSnapshot::from(event), advice, recheck: false }
 }
 
-/// It was done, but whether somebody else was there at the same time could not be looked up.
+/// The change was made, but the calendar could not be read for an overlap.
 pub(super) fn overlap_unchecked(done: &Done, trouble: &CalendarError) -> Outcome {
     let advice = format!(
         "The change was made, but the calendar could not be checked for another event at the same time: look at the room's \

@@ -1,25 +1,24 @@
-//! The engine: decides what one action does to which copy, does it, and finds out what happened when in doubt.
+//! The engine plans one action for one event, carries it out, and reads the mailbox when the result is in doubt. It knows
+//! calendars only through the [`Calendar`] trait: no EWS, no HTTP.
 //!
 //! ```text
 //! perform(action)
-//!    ├ turn             one action at a time in each room            (crate::turns)
-//!    ├ key              answered before under this key?              (repeat.rs, pure)
+//!    ├ room lock        one action at a time in each room             (crate::keyed_mutex)
+//!    ├ idempotency key  answered before under this key?               (idempotency.rs, pure)
 //!    ├ journal Accepted
-//!    ├ scope            refused outside it, before anything is read
-//!    ├ read, select     which event is meant                       (choose.rs; select.rs, pure)
-//!    ├ plan             copy × ask × time → one step, or a refusal   (plan.rs, longer.rs, undo.rs, pure)
+//!    ├ scope            rooms outside it are refused before any read
+//!    ├ read, select     find the event                                (locate.rs; select.rs, pure)
+//!    ├ plan             copy × kind × time → one step, or a refusal   (plan.rs, extend.rs, undo.rs, pure)
 //!    ├ journal Intended
 //!    ├ write            through the Calendar trait, guarded by the ChangeKey
-//!    ├ conflict, busy   → read again, decide again, a few times at most
-//!    ├ in doubt         → look at the mailbox before deciding        (look.rs; reconcile.rs, pure)
-//!    ├ took more time?  → look whether somebody else was there first (give_way.rs)
+//!    ├ conflict, busy   → read again, plan again, a few times at most
+//!    ├ in doubt         → read the mailbox before planning again      (verify.rs; reconcile.rs, pure)
+//!    ├ added time?      → check for overlapping events                (overlap_check.rs)
 //!    └ journal Closed, then the answer
 //!
-//! recover()             what a stop or an outage left open: look at the mailbox, then finish or say who must look
-//! look_again()          the same beside actions under way, for a service
+//! recover()             settles the actions that a crash or an outage left open, by reading the mailbox   (recover.rs)
+//! recover_idle_rooms()  the same while the service runs, in rooms without an action in progress
 //! ```
-//!
-//! It knows calendars only through the [`Calendar`] trait: no EWS, no HTTP.
 
 mod backend;
 mod execution;

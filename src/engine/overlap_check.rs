@@ -1,5 +1,7 @@
-//! Exchange takes two events at one time when they are written straight to a calendar. So what takes more of a room's time
-//! is checked once more after it was written, and taken back if somebody else was there: whoever was not us keeps it.
+//! Checks for overlapping events after an action that takes more of a room's time, and reverts the action if there are any.
+//!
+//! Exchange accepts overlapping events when they are written straight to a calendar. So the range is read again after the
+//! write, and on overlap our change is reverted: the other event stays. Never changes an event of someone else.
 
 use chrono::{DateTime, Utc};
 
@@ -16,7 +18,7 @@ use crate::calendar::{Event, Window};
 use crate::journal::{Fact, Intent, JournalError};
 
 impl Execution<'_> {
-    /// The outcome, once it is sure that the time is ours alone.
+    /// The outcome after the overlap check.
     pub(super) async fn check_overlap(&mut self, outcome: Outcome) -> Result<Outcome, JournalError> {
         match outcome {
             Outcome::Done(done) if !done.dry_run => match time_added(&done) {
@@ -30,8 +32,8 @@ impl Execution<'_> {
         }
     }
 
-    /// The same, for an action that was taking its effect back when the process was stopped, and had said so then. What was
-    /// sent may be under way still. The trouble, if Exchange cannot be asked.
+    /// Continues a revert that the journal recorded before the process ended. Its request may still be in flight. Returns the
+    /// error if Exchange cannot be read.
     pub(super) async fn resume_revert(
         mut self,
         intent: &Intent,
@@ -56,7 +58,7 @@ impl Execution<'_> {
         taking_back: bool,
     ) -> Result<Outcome, JournalError> {
         let Some(own) = there.iter().find(|event| is_own(event, &done)) else {
-            // Without a take-back somebody else was quick to change it; done it was.
+            // The event is gone. Without a revert, someone else changed it after our write, which was done.
             let taken_back = || refused(conflict_with(conflicts(there, None, &window)));
             return Ok(if taking_back { taken_back() } else { Outcome::Done(done) });
         };
@@ -72,7 +74,7 @@ impl Execution<'_> {
             Some(refusal) => match (end_state(own, &done), taking_back) {
                 (EndState::AsWritten, _) => self.revert(own.clone(), done, refusal).await,
                 (EndState::Reverted, true) => Ok(refused(refusal)),
-                // Another changed it since: that is not overwritten.
+                // Someone else changed the event since; their change is not overwritten.
                 (EndState::Reverted | EndState::Modified, _) => Ok(messages::overlap_remains(own)),
             },
         }
@@ -88,14 +90,14 @@ impl Execution<'_> {
         reply.outcome
     }
 
-    /// Takes away the second item that one booking made; `None` when only the first is left.
+    /// Removes the duplicate of a booking; `None` when only the first item is left.
     async fn remove_duplicate(&mut self, twin: Event, done: &Done) -> Result<Option<Outcome>, JournalError> {
         let step = Step::Remove { id: twin.id.clone(), change_key: twin.change_key.clone() };
         let written = self.record_and_send(&twin, &step, done.clone()).await?;
         Ok(self.revert_failure(written, &twin, &step).await)
     }
 
-    /// `None` when what was to be taken back is taken back.
+    /// The outcome of a failed revert; `None` when the revert succeeded.
     async fn revert_failure(&mut self, written: WriteOutcome, own: &Event, step: &Step) -> Option<Outcome> {
         match written {
             WriteOutcome::Done => None,
@@ -144,7 +146,7 @@ impl Execution<'_> {
             if !matches!(written, WriteOutcome::Throttled(_)) {
                 break;
             }
-            // The same version: nobody else is overwritten, however late it comes.
+            // The same version: a late delivery overwrites no other change.
             tokio::time::sleep(self.engine.options().settle_delay).await;
             written = self.send(step).await;
         }
@@ -152,10 +154,10 @@ impl Execution<'_> {
     }
 }
 
-/// How often a take-back is tried that a busy server put off.
+/// How often a revert is sent to a busy server.
 const REVERT_SENDS_MAX: u32 = 30;
 
-/// Whether what was intended last takes back what the action had done.
+/// Whether the last intent reverts the action's own change.
 pub(super) fn is_revert(ask: ActionKind, intent: &Intent) -> bool {
     match (ask, &intent.step, intent.done.change) {
         (ActionKind::Book { .. }, Step::Remove { .. }, _) => true,
@@ -168,7 +170,7 @@ pub(super) fn is_revert(ask: ActionKind, intent: &Intent) -> bool {
     }
 }
 
-/// The time that was added.
+/// The time that the change added.
 fn time_added(done: &Done) -> Option<Window> {
     match done.change {
         Change::Extended { from, to } | Change::EndRestored { from, to } => Window::clamped(from, to),
@@ -179,18 +181,18 @@ fn time_added(done: &Done) -> Option<Window> {
 
 fn is_own(event: &Event, done: &Done) -> bool {
     match done.change {
-        // Under another id than it was seen with.
+        // The id is not the one in the journal: created or moved items get a new one.
         Change::Booked | Change::MovedBack => event.uid.is_some() && event.uid == done.event.uid,
         _ => event.id == done.event.id,
     }
 }
 
-/// Of one booking, Exchange made this item too: the request was delivered twice.
+/// Whether Exchange created this item for the same booking: the request was delivered twice.
 fn is_duplicate(event: &Event, done: &Done) -> bool {
     done.change == Change::Booked && is_own(event, done)
 }
 
-/// The end of an event whose end was moved, before it is taken back.
+/// The end of our event now, compared with what the action wrote.
 enum EndState {
     AsWritten,
     Reverted,
@@ -208,7 +210,7 @@ fn end_state(own: &Event, done: &Done) -> EndState {
     }
 }
 
-/// A booking gets its id only when it is made.
+/// The change with the event's id: Exchange assigns the id of a booking when it creates the item.
 pub(super) fn with_id(mut done: Done, own: &Event) -> Done {
     done.event.id = own.id.clone();
     done

@@ -1,4 +1,4 @@
-//! The engine's front: takes an action on, at most once, one after another in each room, and answers.
+//! The engine's public interface: accepts an action at most once, runs the actions of a room one after another, and answers.
 
 use std::sync::{Arc, OnceLock};
 
@@ -29,37 +29,37 @@ pub struct Engine {
     cache: OnceLock<Arc<dyn CalendarCache>>,
 }
 
-/// For real or not.
+/// Whether the engine writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// Do it.
+    /// Carry the action out.
     Perform,
-    /// Do everything but the writes, and journal nothing.
+    /// Do everything but the writes, and record nothing in the journal.
     DryRun,
 }
 
-/// How the engine behaves where people differ.
+/// Settings of the engine. Its defaults are the product's defaults: the configuration takes them from here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EngineOptions {
-    /// How often an event is read and decided about again when somebody else keeps writing to it. At the limit the
-    /// action is refused ([`Refusal::KeepsChanging`]).
+    /// How often an action is planned when other writers keep changing its event. At the limit the action is refused
+    /// ([`Refusal::KeepsChanging`]).
     pub decisions_max: u32,
-    /// How often a step is sent whose earlier sending is known not to have landed. At the limit a person has to look.
+    /// How often a step is sent when the earlier send is known not to have been applied. At the limit a person has to check the
+    /// calendar.
     pub sends_max: u32,
-    /// How long to let the server settle before looking after a doubtful write. Longer is surer and slower.
+    /// Pause before the mailbox is read after a doubtful write. Longer is safer and slower.
     pub settle_delay: Duration,
-    /// How long after it was sent a request may still be carried out without our hearing of it. Only then "nothing was
-    /// done" is said of what was in doubt.
+    /// How long after it was sent a request may still be applied without a reply. An action in doubt is reported as "nothing was
+    /// changed" only after this time.
     pub delivery_window: TimeDelta,
-    /// Refuse what could not be undone.
+    /// Refuse actions that cannot be undone.
     pub forbid_irreversible: bool,
-    /// How long after it was taken on an interrupted action is still carried out. Later nobody stands at the door any
-    /// more, and it is closed as [`Refusal::Interrupted`] if nothing was done.
+    /// How long after its request an interrupted action is still carried out. Later the person has left the door, and the action
+    /// is closed as [`Refusal::Interrupted`] if nothing was done.
     pub resume_within: TimeDelta,
-    /// How long an interrupted action stays open when Exchange cannot be asked what became of it. Later a person has to
-    /// look.
+    /// How long an action in doubt stays open while Exchange cannot be read. Later a person has to check the calendar.
     pub give_up_after: TimeDelta,
-    /// How long an idempotency key is remembered. Later the same key is a new request: devices count anew after a restart.
+    /// How long an idempotency key is remembered. Later the same key is a new request: some devices restart their counters.
     pub key_ttl: TimeDelta,
     /// Keep subjects (and the organizer's display name) in the journal.
     pub journal_subjects: bool,
@@ -84,14 +84,14 @@ impl Default for EngineOptions {
     }
 }
 
-/// Sees the event an action is about, as it is now, just before anything is planned for it.
+/// A condition that the event must meet each time an action is planned.
 #[async_trait]
 pub trait Precondition: Send + Sync {
-    /// Lets the action go on, or says why not.
+    /// Accepts the event as it is now, or returns the reason to refuse the action.
     async fn check(&self, event: &Event, now: DateTime<Utc>) -> Result<(), Refusal>;
 }
 
-/// Lets everything through.
+/// The condition that every event meets.
 pub(super) struct NoPrecondition;
 
 #[async_trait]
@@ -102,7 +102,7 @@ impl Precondition for NoPrecondition {
 }
 
 impl Engine {
-    /// An engine that acts on `scope` through `calendar` and tells `journal`.
+    /// An engine that acts on `scope` through `calendar` and records in `journal`.
     pub fn new(
         calendar: Arc<dyn Calendar>,
         journal: Arc<dyn Journal>,
@@ -122,39 +122,38 @@ impl Engine {
         }
     }
 
-    /// The calendars it acts on.
+    /// The calendars.
     pub fn calendar(&self) -> &Arc<dyn Calendar> {
         &self.calendar
     }
 
-    /// Goes by what is known of rooms without asking, where the version of an event guards against its being old. Said once;
-    /// the first counts.
+    /// Lets actions use cached calendars where the event's `ChangeKey` guards against a stale entry. Only the first call counts.
     pub fn set_cache(&self, known: Arc<dyn CalendarCache>) {
         let _ = self.cache.set(known);
     }
 
-    /// What is known without asking, if a step that does this may be decided on it.
+    /// The cache, if an action of this kind may be planned from it: only an early end, on a server that checks the `ChangeKey`.
     pub(super) fn cache_for(&self, ask: ActionKind) -> Option<&dyn CalendarCache> {
         let guarded = matches!(ask, ActionKind::End(_)) && self.calendar.capabilities().has_change_key_lock;
         self.cache.get().filter(|_| guarded).map(|known| &**known)
     }
 
-    /// What it tells everything.
+    /// The journal.
     pub fn journal(&self) -> &Arc<dyn Journal> {
         &self.journal
     }
 
-    /// What it may act on.
+    /// The rooms on which the engine may act.
     pub fn scope(&self) -> Arc<Scope> {
         self.scope.load_full()
     }
 
-    /// Acts within this scope from now on; what is under way is not called back.
+    /// Replaces the scope. Actions in progress are not stopped.
     pub fn set_scope(&self, scope: Scope) {
         self.scope.store(Arc::new(scope));
     }
 
-    /// The clock it goes by.
+    /// The clock.
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.clock
     }
@@ -164,7 +163,8 @@ impl Engine {
         self.options.key_ttl
     }
 
-    /// The same, as long as the clock is believed: a clock that jumps ahead makes no repeated press a new one.
+    /// The time to live of idempotency keys: unlimited while the clock is in doubt, since a clock that jumps ahead must not turn
+    /// a repeated request into a new one.
     fn effective_key_ttl(&self) -> TimeDelta {
         if self.clock.doubt().is_some() { TimeDelta::MAX } else { self.options.key_ttl }
     }
@@ -173,15 +173,14 @@ impl Engine {
         &self.options
     }
 
-    /// Performs one action, or rehearses it. `Err` means that the journal failed and nothing was done after that moment.
+    /// Performs one action, or a dry run of it. `Err` means that the journal failed, and that nothing was done after that moment.
     ///
-    /// A future that is dropped on the way leaves the action open; the next action in the room, or
-    /// [`Engine::recover`], finds out what became of it.
+    /// A dropped future leaves the action open; the next action in the room, or [`Engine::recover`], settles it.
     pub async fn perform(&self, action: Action, mode: Mode) -> Result<Answer, JournalError> {
         self.perform_if(action, mode, &NoPrecondition).await
     }
 
-    /// The same, with a guard that sees the event after every reading and may call the action off.
+    /// The same, with a condition that is checked after every read of the event and may refuse the action.
     pub async fn perform_if(
         &self,
         action: Action,
@@ -210,7 +209,7 @@ impl Engine {
         }
         let accepted = self.record(id, Fact::Accepted { action: Box::new(action.clone()) });
         let run = Execution::new(self, &action, mode, guard, asked_at);
-        // The disk and Exchange at once. Nothing is decided before both have answered.
+        // Record and read at the same time. Nothing is planned before both have completed.
         let (accepted, first) = tokio::join!(accepted, run.read_initial());
         accepted?;
         let (outcome, requests) = run.finish(first?).await?;
@@ -219,7 +218,7 @@ impl Engine {
         Ok(Answer { action: id, outcome, repeated: false })
     }
 
-    /// Waits until no action is under way in the room; whether it had to.
+    /// Waits until no action is in progress in the room. Returns whether it had to wait.
     pub async fn wait_until_idle(&self, room: &RoomAddress) -> bool {
         if self.room_locks.try_lock(room.as_str()).is_some() {
             return false;
@@ -228,23 +227,23 @@ impl Engine {
         true
     }
 
-    /// The turn of a room, if no action is under way there.
+    /// Locks the room, if no action is in progress there.
     pub(super) fn try_lock_room(&self, room: &str) -> Option<OwnedMutexGuard<()>> {
         self.room_locks.try_lock(room)
     }
 
-    /// The event of this id in the calendar as it is followed, if it is known there.
+    /// The event with this id in the cache.
     pub(super) fn cached_event(&self, room: &RoomAddress, id: &EventId) -> Option<Event> {
         self.cache.get().and_then(|known| known.event(room, id))
     }
 
-    /// The turn of a room: actions on it run one after another.
+    /// Locks the room: its actions run one after another.
     pub(super) async fn lock_room(&self, room: &str) -> OwnedMutexGuard<()> {
         self.room_locks.lock(room).await
     }
 
-    /// Brings what a stop left open in this room to its end, so that nothing new can be mistaken for it. Answers the
-    /// action that stays open because its mailbox cannot be looked at now.
+    /// Settles the actions that a crash left open in this room, so that no new change can be mistaken for theirs. Returns the
+    /// action that stays open because the mailbox cannot be read now.
     async fn settle_open_actions(&self, action: &Action) -> Result<Option<ActionId>, JournalError> {
         let mut unsettled = None;
         for life in self.journal.find(&Query::room(&action.room).with_status(ActionStatus::Open)).await? {
@@ -256,7 +255,7 @@ impl Engine {
         Ok(unsettled)
     }
 
-    /// The answer to the same wish under the same key, if it was given.
+    /// The answer to the same request under the same idempotency key, if there was one.
     async fn prior_answer(&self, action: &Action) -> Result<Option<Answer>, JournalError> {
         let Some(key) = &action.key else { return Ok(None) };
         let query = Query { key: Some(key.clone()), limit: Some(1), ..Query::default() };
@@ -271,8 +270,8 @@ impl Engine {
         }
     }
 
-    /// Closes the action, and returns how; `None` where it stays open: the mailbox could not be read, and will be asked again
-    /// until [`EngineOptions::give_up_after`].
+    /// Closes the action and returns its outcome; `None` if it stays open: the mailbox could not be read, and is read again until
+    /// [`EngineOptions::give_up_after`].
     pub(super) async fn close_if_known(
         &self,
         id: ActionId,
@@ -307,7 +306,7 @@ impl Engine {
         self.journal.record(ActionEntry { action, at: self.clock.now(), fact }).await
     }
 
-    /// What the journal may keep of an event.
+    /// The event without the properties that the journal may not keep.
     pub(super) fn as_journalled(&self, mut event: Event) -> Event {
         if !self.options.journal_subjects {
             event.subject = None;

@@ -1,14 +1,14 @@
-//! What an action does to an event: one step, or a refusal. Pure; the table of the whole product is in here.
+//! Plans an action on an event: one step, or a refusal. Pure. This table is the core of the product:
 //!
-//! | copy | end | delete, telling | delete, silent |
+//! | copy | end | delete with a message | delete silently |
 //! | --- | --- | --- | --- |
-//! | attendee | `SetEnd`, nobody told | `Decline`, organizer told | `Remove` |
-//! | organizer | `SetEnd`, attendees told unless silent | `Cancel`, attendees told | `Remove` |
+//! | attendee | `SetEnd`, no notification | `Decline`, organizer notified | `Remove` |
+//! | organizer | `SetEnd`, attendees notified unless silent | `Cancel`, attendees notified | `Remove` |
 //! | plain | `SetEnd` | `Remove` | `Remove` |
 //!
-//! Why an attendee copy is declined rather than deleted: a decline is the only documented way to free the room *and* let
-//! the organizer know (MS-OXWSMTGS, `DeclineItem`); a silent removal leaves the organizer believing in the room, and
-//! calendar repair may put the meeting back.
+//! Why an attendee copy is declined rather than deleted: a decline is the only documented way to free the room *and* notify
+//! the organizer (MS-OXWSMTGS, `DeclineItem`). After a silent removal the organizer still expects the room, and calendar
+//! repair may restore the meeting.
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 
@@ -21,21 +21,21 @@ use crate::action::{
 use crate::calendar::occupancy::{EndFixedReason, may_move_end};
 use crate::calendar::{Copy, Event, EventKind};
 
-/// A step and the answer it leads to when it is done.
+/// A step, and the change to report when it is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
-    /// What to send.
+    /// The step to send.
     pub step: Step,
-    /// What to answer.
+    /// The change to report.
     pub done: Done,
 }
 
-/// Why there is no step.
+/// Why no step is planned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PlanError {
-    /// There is nothing to do.
+    /// Nothing has to be changed.
     NoChange(NoChangeReason),
-    /// It must not be done.
+    /// The action is refused.
     Refused(Refusal),
 }
 
@@ -45,7 +45,7 @@ impl From<Refusal> for PlanError {
     }
 }
 
-/// Decides what `action` does to `event` at `now`.
+/// Plans `action` on `event` at `now`.
 pub fn plan(
     action: &Action,
     event: &Event,
@@ -63,15 +63,15 @@ pub fn plan(
             check_delete(action, event, how, now)?;
             Ok(plan_delete(event, copy, how, action.reason.as_deref()))
         }
-        // Planned with what stands around it, in `extend.rs`, and from what the journal knows, in `undo.rs`.
+        // `extend.rs` plans these with the events around them, and `undo.rs` from the journal.
         ActionKind::Extend { .. } | ActionKind::Book { .. } | ActionKind::Undo { .. } => {
             Err(Refusal::NothingToUndo.into())
         }
     }
 }
 
-/// A series is touched only by who means the series, and only to take it off the calendar: an early end of a series would
-/// shorten every date it ever had.
+/// Only a deletion whose target is a series may change a series: an early end of a series would shorten all its dates, past ones
+/// included.
 pub(super) fn check_series(action: &Action, event: &Event) -> Result<(), PlanError> {
     let meant = matches!((&action.target, action.kind), (Target::Series { .. }, ActionKind::Delete(_)));
     if meant == (event.kind == EventKind::Series) { Ok(()) } else { Err(Refusal::WholeSeries.into()) }
@@ -94,18 +94,18 @@ fn check_delete(
     how: DeleteMode,
     now: DateTime<Utc>,
 ) -> Result<(), PlanError> {
-    // Of a series, the times are those of its first date; that some lie ahead, whoever asks has seen.
+    // A series master has the times of its first date, so its end does not show whether dates lie ahead.
     let is_over = event.end <= now && event.kind != EventKind::Series;
-    // A second decline would send the organizer a second message.
+    // A second decline would send a second message to the organizer.
     let is_declined = event.is_declined && event.copy == Some(Copy::Attendee);
     if is_declined && !event.is_cancelled && how == DeleteMode::Notify {
         return Err(PlanError::NoChange(NoChangeReason::Declined));
     }
-    // A leftover that was cancelled or declined may be cleared away even when its time is over: it never happened.
+    // A cancelled or declined leftover may be removed even after its end: the meeting did not take place.
     if is_over && !event.is_cancelled && !is_declined {
         return Err(Refusal::Over { times: times(event) }.into());
     }
-    // Exchange refuses to decline what is cancelled (`ErrorCalendarIsCancelledForDecline`).
+    // Exchange refuses to decline a cancelled meeting (`ErrorCalendarIsCancelledForDecline`).
     if event.is_cancelled && how == DeleteMode::Notify && event.copy != Some(Copy::Plain) {
         return Err(Refusal::Cancelled.into());
     }
@@ -137,7 +137,7 @@ fn plan_end(
     })
 }
 
-/// The step that moves the end, and who hears of it.
+/// The step that moves the end, and who is notified.
 pub(super) fn set_end(
     event: &Event,
     copy: Copy,
@@ -148,8 +148,8 @@ pub(super) fn set_end(
     let notify = match copy {
         Copy::Organizer if !server.can_mute_updates => Notify::Attendees,
         Copy::Organizer => notify,
-        // An attendee or a plain event has nobody to send an update to; asking for one could turn a plain event into
-        // a meeting.
+        // An attendee copy or a plain event has no attendees to update; requesting an update could turn a plain event
+        // into a meeting.
         Copy::Attendee | Copy::Plain => Notify::Nobody,
     };
     let told = match notify {
@@ -159,7 +159,7 @@ pub(super) fn set_end(
     (Step::SetEnd { id: event.id.clone(), change_key: event.change_key.clone(), end, notify }, told)
 }
 
-/// The end an event gets: this minute's beginning, since calendars think in minutes, and never the start itself, since
+/// The new end of an event: the beginning of this minute, since calendars show whole minutes, but never the start itself, since
 /// Exchange refuses an event without length (MS-OXWSCDATA `ErrorCalendarEndDateIsEarlierThanStartDate`).
 fn early_end(event: &Event, now: DateTime<Utc>) -> DateTime<Utc> {
     let minute = now.duration_trunc(TimeDelta::minutes(1)).unwrap_or(now);

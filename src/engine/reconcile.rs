@@ -1,33 +1,32 @@
-//! What must have happened, told from what the mailbox shows now. Pure.
+//! Compares the mailbox with a write whose reply was lost, to find out whether the write was applied. Pure.
 //!
-//! A write whose answer was lost has either landed or not, and the mailbox knows. The `ChangeKey` makes the difference
-//! sharp: an item that still has the key the write was guarded with was not written to.
+//! The `ChangeKey` decides: an item that still has the key that guarded the write was not written to.
 
 use super::select::times;
 use crate::action::{ActionId, Done, NoChangeReason, Notified, Outcome, Step};
 use crate::calendar::Event;
 
-/// What the mailbox shows.
+/// What the mailbox shows about a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Observation {
-    /// What we wanted has happened.
+    /// The write was applied.
     Applied,
-    /// The calendar shows it, and nothing shows whether the message about it was sent.
+    /// The write was applied, but the mailbox does not show whether a message was sent.
     AppliedMaybeNotified,
-    /// It has happened, and may well be the late doing of this earlier action of ours, which was closed in doubt.
+    /// The change is there, possibly from a late request of this earlier action, which was closed in doubt.
     AppliedBy(ActionId),
-    /// The item is as it was: the write did not happen (yet).
+    /// The item is unchanged: the write was not applied (yet).
     Unchanged,
-    /// The write did not happen, or was taken back: somebody else wrote. To be decided about again.
+    /// The write was not applied, or was reverted: someone else changed the item. Plan again.
     Modified,
-    /// The item is gone, and it makes no difference any more whether the write happened.
+    /// The item is gone, so it no longer matters whether the write was applied.
     Gone,
-    /// It cannot be told any more: somebody else was there since.
+    /// The mailbox no longer shows it: someone else changed the item since.
     Indeterminate,
 }
 
 impl Observation {
-    /// The end of the action, where there is nothing left to do.
+    /// The outcome, if nothing is left to do.
     pub(super) fn outcome(self, done: &Done) -> Option<Outcome> {
         let already = |why| Some(Outcome::AlreadyDone { why });
         match self {
@@ -42,15 +41,15 @@ impl Observation {
     }
 }
 
-/// Compares the item after a doubtful write with the item before it. An item of another id was found by its UID: it was
-/// moved, or made anew by an update or by calendar repair, from whichever of its versions. `left` says whether what is
-/// gone under its id was left where our steps leave it.
+/// Compares the item after a doubtful write with the item before it. An item with another id was found by its UID: it was
+/// moved, or created again by an update or by calendar repair, from any of its versions. `left`: Sent Items or Deleted Items
+/// contain the item that our step leaves there.
 pub(super) fn reconcile(step: &Step, before: &Event, after: Option<&Event>, left: bool) -> Observation {
     match step {
         Step::SetEnd { end, .. } => match after {
             None => Observation::Gone,
-            // Its end may be one that somebody, or an earlier action, had set before ours was gone. Only a date of a series
-            // is the same one under another id: an update makes it an exception.
+            // Its end may have been set by someone else, or by an earlier action. Only a date of a series keeps its identity under
+            // another id: an update turns an occurrence into an exception.
             Some(after) if after.id != before.id && !is_date(before) => Observation::Indeterminate,
             Some(after) if after.end == *end && after.start == before.start => applied(!step.sends_mail()),
             Some(after) if after.id != before.id => Observation::Indeterminate,
@@ -58,10 +57,10 @@ pub(super) fn reconcile(step: &Step, before: &Event, after: Option<&Event>, left
             Some(after) if times(after) == times(before) => Observation::Modified,
             Some(_) => Observation::Indeterminate,
         },
-        // Found by its UID. It is never sent twice: nothing would keep the second one from being made.
+        // Found by its UID. A booking is never sent twice: Exchange would create a second item.
         Step::Book { .. } => after.map_or(Observation::Unchanged, |_| Observation::Applied),
-        // These move the item away, in the operation that sends the message; a calendar that keeps declined or cancelled items
-        // marks it.
+        // The operation that sends the message also moves the item away; a calendar that keeps declined or cancelled items marks
+        // it instead.
         Step::Decline { .. } | Step::Cancel { .. }
             if after.is_some_and(|after| is_marked(step, before, after)) =>
         {
@@ -76,7 +75,7 @@ pub(super) fn reconcile(step: &Step, before: &Event, after: Option<&Event>, left
             None if matches!(step, Step::Remove { .. }) => Observation::Gone,
             _ => Observation::Indeterminate,
         },
-        // Moved, so under another id: found on the calendar by its UID.
+        // A moved item has another id, and is found on the calendar by its UID.
         Step::MoveBack { .. } => match after {
             Some(after) if after.id != before.id => Observation::Applied,
             Some(after) if after.change_key == before.change_key => Observation::Unchanged,
@@ -90,7 +89,7 @@ fn applied(is_told_known: bool) -> Observation {
     if is_told_known { Observation::Applied } else { Observation::AppliedMaybeNotified }
 }
 
-/// The item is still on the calendar, and shows that the step was carried out.
+/// Whether the item is still on the calendar with the mark that the step leaves.
 pub(super) fn is_marked(step: &Step, before: &Event, after: &Event) -> bool {
     match step {
         Step::Decline { .. } => after.is_declined && !before.is_declined,
@@ -99,7 +98,7 @@ pub(super) fn is_marked(step: &Step, before: &Event, after: &Event) -> bool {
     }
 }
 
-/// One date of a series: its UID and its place in the series name one item, whatever its id is.
+/// Whether the event is one date of a series: UID and place in the series identify it, whatever its id.
 fn is_date(event: &Event) -> bool {
     event.original_start.is_some() && event.kind.is_date_of_series()
 }

@@ -1,4 +1,5 @@
-//! After a stop: what becomes of actions that were under way. Looks at the mailbox before it decides anything.
+//! Settles the actions that a crash or an outage left open, after a restart and while the service runs. Never decides about an
+//! action before it has read the mailbox.
 
 use std::sync::Arc;
 
@@ -14,41 +15,41 @@ use super::reconcile::Observation;
 use crate::action::{ActionKind, Actor, NoChangeReason, Outcome, Refusal, RequestIds};
 use crate::journal::{ActionRecord, ActionStatus, Fact, Intent, JournalError, Query};
 
-/// Rooms looked at together.
+/// Rooms that are recovered at the same time.
 const CONCURRENT_ROOMS_MAX: usize = 16;
 
-/// What is done about a room in which an action is under way.
+/// What to do about a room in which an action is in progress.
 #[derive(Debug, Clone, Copy)]
 enum BusyRoomPolicy {
     Wait,
     Skip,
 }
 
-/// By how much the clock may have been set right while the process was away.
+/// How far the clock may have been corrected while the process was down.
 const CLOCK_SLACK: TimeDelta = TimeDelta::seconds(5);
 
-/// How long after it was asked for an action that was closed in doubt is looked up again.
+/// How long after its request an action that was closed in doubt is checked again.
 const RECHECKED_WITHIN: TimeDelta = TimeDelta::days(1);
 
-/// What a recovery came to.
+/// The result of a recovery.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Recovered {
-    /// Actions that are over now.
-    pub closed: Vec<ActionRecord>,
-    /// Actions whose mailbox could not be looked at: they stay open for the next time.
-    pub still_open: Vec<ActionRecord>,
-    /// Actions that were closed without knowing what became of them, and of which it is known now.
+    /// Actions that are closed now.
+    pub closed: Vec<Life>,
+    /// Actions that stay open, because their mailbox could not be read.
+    pub still_open: Vec<Life>,
+    /// Actions that were closed in doubt, and whose outcome is known now.
     pub settled: Vec<ActionRecord>,
 }
 
 impl Engine {
-    /// Brings every open action to its end, as far as Exchange can be asked. To be called once before the first action;
-    /// calling it again is harmless.
+    /// Settles every open action, as far as Exchange can be read. To be called once before the first action; calling it again is
+    /// harmless.
     pub async fn recover(self: &Arc<Self>) -> Result<Recovered, JournalError> {
         self.resume_all(BusyRoomPolicy::Wait).await
     }
 
-    /// The same beside actions under way: rooms in which one is under way are left for the next time.
+    /// The same while actions are performed: skips rooms in which one is in progress.
     pub async fn recover_idle_rooms(self: &Arc<Self>) -> Result<Recovered, JournalError> {
         self.resume_all(BusyRoomPolicy::Skip).await
     }
@@ -71,7 +72,7 @@ impl Engine {
                     BusyRoomPolicy::Skip => engine.try_lock_room(room),
                 };
                 let Some(_turn) = turn else { return Ok(()) };
-                // Somebody may have been faster.
+                // Another task may have settled it in the meantime.
                 match engine.journal().action_record(action.id).await? {
                     Some(life) if life.is_open() => engine.resume(life).await.map(drop),
                     Some(life) if life.needs_recheck() => engine.recheck(&life).await,
@@ -80,7 +81,7 @@ impl Engine {
             });
         }
         while let Some(joined) = tasks.join_next().await {
-            // One that broke off has closed nothing, which shows below.
+            // A task that panicked has closed nothing; its action is still open below.
             joined.unwrap_or(Ok(()))?;
         }
         let mut recovered = Recovered::default();
@@ -98,8 +99,8 @@ impl Engine {
         Ok(recovered)
     }
 
-    /// Looks up what became of an action that was closed in doubt, and puts it on record once the mailbox shows it. Writes
-    /// nothing to the calendar. The caller has the room's turn.
+    /// Reads the mailbox for an action that was closed in doubt, and records the outcome once the mailbox shows it. Never writes
+    /// to the calendar. The caller holds the room lock.
     async fn recheck(&self, life: &ActionRecord) -> Result<(), JournalError> {
         let Some(Intent { before, step, done }) = &life.intent else { return Ok(()) };
         let takes_back = life.intent.as_ref().is_some_and(|intent| is_revert(life.action.kind, intent));
@@ -107,7 +108,7 @@ impl Engine {
         run.wait_delivery_window(life.last_at).await;
         let outcome = match run.verify(before, step).await {
             Err(_) => return Ok(()),
-            // What was done was taken back again.
+            // The change was reverted.
             Ok(Observation::Applied | Observation::AppliedMaybeNotified | Observation::Gone)
                 if takes_back =>
             {
@@ -118,7 +119,7 @@ impl Engine {
             }
             Ok(Observation::Unchanged | Observation::Modified) => refused(Refusal::Interrupted),
             Ok(found) => match (found.outcome(done), run.done_by_other_since(life, before, step).await?) {
-                // Another action wanted the same since, and was answered.
+                // Another action made the same change since, and was reported as done.
                 (Some(Outcome::Done(_)), Some(action)) => {
                     Outcome::AlreadyDone { why: NoChangeReason::ByAction { action } }
                 }
@@ -136,18 +137,17 @@ impl Engine {
         self.record(life.action.id, Fact::Settled { outcome: Box::new(outcome) }).await
     }
 
-    /// Brings one open action to its end and closes it; `None` when its mailbox cannot be looked at now. The caller has
-    /// the room's turn.
+    /// Settles one open action and closes it; `None` when its mailbox cannot be read now. The caller holds the room lock.
     pub(super) async fn resume(&self, life: ActionRecord) -> Result<Option<Outcome>, JournalError> {
         if !life.is_open() {
             return Ok(life.outcome);
         }
         let run = Execution::resumed(self, &life, &NoPrecondition);
-        // Of what comes from the future (the clock was set back) nobody knows how old it is.
+        // Timestamps in the future (the clock was set back) have no usable age.
         let age = self.clock().now() - life.accepted_at;
         let is_certain = self.clock().doubt().is_none();
         let young = is_certain && -CLOCK_SLACK <= age && age <= self.options().resume_within;
-        // A sweep's guard is gone with its process, so what it planned is not begun again.
+        // A sweep's precondition ended with its process, so its actions are not started again.
         // A booking that may have been sent is never sent again.
         let booking = matches!(life.action.kind, ActionKind::Book { .. }) && life.intent.is_some();
         let goes_on = young && !booking && !matches!(life.action.actor, Actor::Sweep { .. });
@@ -160,7 +160,7 @@ impl Engine {
         self.close_if_known(life.action.id, life.accepted_at, outcome, requests).await
     }
 
-    /// How an action ends that was about to send something, or had sent it.
+    /// Settles an action whose last recorded fact is an intent: its step may have been sent.
     async fn resume_intent(
         &self,
         run: Execution<'_>,

@@ -1,4 +1,4 @@
-//! Which event an action means. Pure.
+//! Selects the event that an action means. Pure.
 
 use chrono::{DateTime, Utc};
 
@@ -6,7 +6,7 @@ use crate::action::{AllDay, CANDIDATES_MAX, EventSnapshot, NoChangeReason, Refus
 use crate::calendar::Event;
 use crate::calendar::occupancy::{CurrentEvent, current_event};
 
-/// What selecting gave: an event, or the end of the action.
+/// The selected event, or why there is none.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Selected {
     Event(Box<Event>),
@@ -14,7 +14,7 @@ pub(super) enum Selected {
     Refused(Refusal),
 }
 
-/// The one event that is on at `now` and that the action could touch.
+/// The one event that is on at `now` and that the action may change.
 pub(super) fn current(events: &[Event], now: DateTime<Utc>, all_day: AllDay) -> Selected {
     match current_event(events, now, all_day == AllDay::Include) {
         CurrentEvent::None => Selected::Refused(Refusal::NoCurrentEvent),
@@ -27,7 +27,7 @@ pub(super) fn current(events: &[Event], now: DateTime<Utc>, all_day: AllDay) -> 
     }
 }
 
-/// A named event, if it is still there and still what the caller saw.
+/// The named event, if it still exists and has the times that the caller saw.
 pub(super) fn named(event: Option<Event>, seen: Option<TimeRange>) -> Selected {
     let Some(event) = event else { return Selected::NoChange(NoChangeReason::Gone) };
     let is = times(&event);
@@ -37,7 +37,7 @@ pub(super) fn named(event: Option<Event>, seen: Option<TimeRange>) -> Selected {
     }
 }
 
-/// When an event is.
+/// Start and end of an event.
 pub(super) fn times(event: &Event) -> TimeRange {
     TimeRange { start: event.start, end: event.end }
 }

@@ -1,12 +1,12 @@
-//! The way back: what undoing an action does. Pure.
+//! Plans the undo of an earlier action. Pure.
 //!
-//! | what was done | way back |
+//! | earlier change | undo |
 //! | --- | --- |
-//! | ended early, extended | the end it had is set again; whoever was told is told |
-//! | booked | removed |
-//! | removed, single event | moved back from Deleted Items; nobody is told, as nobody was |
-//! | removed, occurrence | none: it was an edit of its series and left nothing behind |
-//! | declined, cancelled | none: the message is out, and accepting again takes a new invitation |
+//! | ended early, extended | sets the earlier end again; notifies the same people |
+//! | booked | removes the booking |
+//! | removed, single event | moves it back from Deleted Items; nobody is notified, as before |
+//! | removed, occurrence | not possible: the removal was an edit of the series and left no item |
+//! | declined, cancelled | not possible: the message was sent, and accepting again takes a new invitation |
 //!
 //! An event that was changed since is left alone, and so is one whose old time is taken by now.
 
@@ -20,18 +20,18 @@ use crate::calendar::occupancy::conflicts;
 use crate::calendar::{Event, EventKind, Window};
 use crate::journal::ActionRecord;
 
-/// What has to be put back.
+/// What an undo has to revert.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum UndoTarget {
-    /// The end, of an event that still stands there.
+    /// The end of an event that is still on the calendar.
     End(Done),
-    /// The event, which is in Deleted Items.
+    /// The removal of an event, which is in Deleted Items.
     Removed(Done),
-    /// The room's time: the event was made.
+    /// A booking.
     Booked(Done),
 }
 
-/// What undoing this life means.
+/// What the undo of this action has to revert.
 pub(super) fn undo_target(life: &ActionRecord) -> Result<UndoTarget, Refusal> {
     let done = life.done().ok_or(Refusal::NothingToUndo)?;
     match (done.reversibility, done.change) {
@@ -50,7 +50,7 @@ pub(super) fn undo_target(life: &ActionRecord) -> Result<UndoTarget, Refusal> {
     }
 }
 
-/// The time that must be free, besides what is there already.
+/// The time that the undo needs in addition, and that must be free.
 pub(super) fn time_needed(back: &UndoTarget) -> Option<Window> {
     match back {
         UndoTarget::End(Done { change: Change::Ended { from, to }, .. }) => Window::clamped(*to, *from),
@@ -59,7 +59,7 @@ pub(super) fn time_needed(back: &UndoTarget) -> Option<Window> {
     }
 }
 
-/// What stands in the way of `own` in the window. An event that takes no time itself stands beside any other.
+/// The conflict of `own` with other events in the window. An event that does not occupy the room conflicts with none.
 pub(super) fn conflict(events: &[Event], own: &Event, window: &Window) -> Option<Refusal> {
     let others = if own.occupies_room() { conflicts(events, Some(&own.id), window) } else { Vec::new() };
     (!others.is_empty()).then(|| conflict_with(others))
@@ -69,7 +69,7 @@ pub(super) fn conflict_with(by: Vec<&Event>) -> Refusal {
     Refusal::Collides { events: by.into_iter().map(EventSnapshot::from).collect() }
 }
 
-/// The step back, for the event as it is now (on the calendar, or in Deleted Items).
+/// Plans the undo for the event as it is now (on the calendar, or in Deleted Items).
 pub(super) fn plan_undo(back: &UndoTarget, event: &Event) -> Result<Plan, PlanError> {
     if event.kind == EventKind::Series {
         return Err(Refusal::WholeSeries.into());

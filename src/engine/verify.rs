@@ -1,5 +1,5 @@
-//! Looking at the mailbox after a doubtful write, a conflict or a stop: where the event is now, and whether what became of
-//! it was our doing. Reads only.
+//! Reads the mailbox after a doubtful write, a conflict or a restart: where the event is now, and whether our write was
+//! applied. Reads only.
 
 use chrono::TimeDelta;
 
@@ -10,19 +10,19 @@ use crate::action::{ActionId, Done, EventSnapshot, Outcome, Step};
 use crate::calendar::{Event, EventId, EventKind, Window};
 use crate::journal::{ActionRecord, JournalError, Query};
 
-/// How far from its time an event is looked for when its id is not known any more.
+/// How far around its times an event is searched for when its id no longer exists.
 const SEARCH_MARGIN: TimeDelta = TimeDelta::days(1);
 
 impl Execution<'_> {
-    /// What the mailbox shows of a step that may have been carried out, once the server has had time to settle.
+    /// What the mailbox shows of a step that may have been applied, after a pause in which the server can finish it.
     pub(super) async fn verify(&self, before: &Event, step: &Step) -> Result<Observation, CalendarError> {
         tokio::time::sleep(self.engine.options().settle_delay).await;
         let after = self.find_again(before).await?;
         self.observe(before, step, after.as_ref()).await
     }
 
-    /// What a look makes of the action, in the running process and after a restart alike; `None`: nothing was done, or others wrote
-    /// since. Where the mailbox cannot be read, the action stays in doubt.
+    /// The outcome by what the mailbox shows, in the running process and after a restart alike; `None`: the step was not applied, or
+    /// someone else wrote since. Where the mailbox cannot be read, the action stays in doubt.
     pub(super) async fn verified_outcome(&self, before: &Event, step: &Step, done: &Done) -> Option<Outcome> {
         match self.verify(before, step).await {
             Ok(Observation::Indeterminate) => Some(messages::indeterminate(before, step)),
@@ -31,10 +31,10 @@ impl Execution<'_> {
         }
     }
 
-    /// The event as it is now: by its id, or by what stays the same when the id changes.
+    /// The event as it is now: by its id, else by its UID and place in its series.
     pub(super) async fn find_again(&self, before: &Event) -> Result<Option<Event>, CalendarError> {
         let (room, calendar) = (&self.action.room, self.engine.calendar());
-        // A booking has no id before it is made.
+        // A booking has no id before it is created.
         let has_id = !before.id.as_str().is_empty();
         if has_id && let Some(event) = calendar.event(room, &before.id).await? {
             return Ok(Some(event));
@@ -42,7 +42,7 @@ impl Execution<'_> {
         self.find_by_identity(before).await
     }
 
-    /// The event of the same UID and place in its series, near its time.
+    /// The event with the same UID and place in its series, near its time.
     pub(super) async fn find_by_identity(&self, before: &Event) -> Result<Option<Event>, CalendarError> {
         let (room, calendar) = (&self.action.room, self.engine.calendar());
         let Some(identity) = before.identity() else { return Ok(None) };
@@ -51,13 +51,13 @@ impl Execution<'_> {
         let view = calendar.events(room, around).await?;
         match view.events.iter().find(|event| event.identity() == Some(identity)) {
             Some(event) => Ok(Some(event.clone())),
-            // An item that cannot be read may be the event.
+            // An unreadable item may be the event.
             None => view.into_complete().map(|_| None),
         }
     }
 
-    /// What `after` means for a step on `before`. Traces are looked for only where one of our sendings may have left
-    /// them.
+    /// Compares `after` with `before` for a step. Searches Sent Items and Deleted Items only where one of our sends may have left
+    /// an item there.
     pub(super) async fn observe(
         &self,
         before: &Event,
@@ -65,7 +65,8 @@ impl Execution<'_> {
         after: Option<&Event>,
     ) -> Result<Observation, CalendarError> {
         let stands = after.is_some_and(|after| after.id == before.id && !is_marked(step, before, after));
-        // A message says for certain whose doing it was; an item in Deleted Items does only where it may be ours.
+        // A message in Sent Items proves that our step was applied; an item in Deleted Items does so only if a send of ours is in
+        // doubt.
         let ours = (self.in_doubt && step.removes_event() || step.sends_meeting_message()) && !stands;
         let left = ours && self.left_trace(before, step).await?;
         match reconcile(step, before, after, left) {
@@ -76,8 +77,8 @@ impl Execution<'_> {
         }
     }
 
-    /// An earlier action that wanted the same end of the same version, and was closed without knowing: its sending may
-    /// have landed only now.
+    /// An earlier action that set the same end on the same version and was closed in doubt: its request may have been applied
+    /// only now.
     async fn other_claimant(&self, before: &Event, step: &Step) -> Result<Option<ActionId>, CalendarError> {
         let Step::SetEnd { end: wanted, .. } = step else { return Ok(None) };
         let same = |other: &Step| {
@@ -91,7 +92,7 @@ impl Execution<'_> {
         Ok(self.records_of(before).await?.iter().find(may_be).map(|life| life.action.id))
     }
 
-    /// Another action that did to the same item what this one wanted, for certain, since this one was accepted.
+    /// Another action that made the same change to the same item since this one was accepted, and is known to be done.
     pub(super) async fn done_by_other_since(
         &self,
         life: &ActionRecord,
@@ -105,7 +106,7 @@ impl Execution<'_> {
         };
         let did = |other: &&ActionRecord| {
             other.action.id != life.action.id
-                // Actions in one room run one after another: what was over before this one began cannot be what is seen now.
+                // Actions in one room run one after another: one that ended before this one began is not the cause.
                 && other.last_at >= life.accepted_at
                 && other.done().is_some()
                 && other.intent.as_ref().is_some_and(|intent| same(&intent.step))
@@ -113,7 +114,7 @@ impl Execution<'_> {
         Ok(self.records_of(before).await?.iter().find(did).map(|other| other.action.id))
     }
 
-    /// The event that had this id, as far as the followed calendar or the journal remembers it.
+    /// The event that had this id, if the cache or the journal remembers it.
     pub(super) async fn remembered_event(&self, id: &EventId) -> Result<Option<Event>, CalendarError> {
         let room = &self.action.room;
         if let Some(event) = self.engine.cached_event(room, id) {
@@ -128,17 +129,17 @@ impl Execution<'_> {
         Ok(lives.into_iter().find(had).and_then(|life| life.intent).map(|intent| intent.before))
     }
 
-    /// Everything that was ever tried on this event; nothing for an event without a UID.
+    /// All actions on this event; empty for an event without a UID.
     async fn records_of(&self, event: &Event) -> Result<Vec<ActionRecord>, JournalError> {
         let Some((uid, start)) = event.identity() else { return Ok(Vec::new()) };
         let query = Query { identity: Some((uid.clone(), start)), ..Query::room(&self.action.room) };
         self.engine.journal().find(&query).await
     }
 
-    /// Whether what is gone from the calendar left the trace that the step leaves: the message in Sent Items, or, where
-    /// nobody is told, the item in Deleted Items. An occurrence removed in silence leaves nothing anywhere, what has no
-    /// UID cannot be told from others, and what was taken away before and came back may have left its trace then: of
-    /// those it cannot be known who took them away.
+    /// Whether an event that is gone from the calendar left the item that the step leaves: the message in Sent Items, or, for a
+    /// silent removal, the item in Deleted Items. Three cases leave no proof: an occurrence that was removed silently leaves no
+    /// item, an event without a UID cannot be recognized, and an event that was removed before and restored may have left its
+    /// item then.
     pub(super) async fn left_trace(&self, before: &Event, step: &Step) -> Result<bool, CalendarError> {
         if before.identity().is_none() {
             return Ok(false);

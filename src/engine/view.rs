@@ -1,7 +1,7 @@
-//! A calendar as one reading returned it: the events, and the items that could not be read. Pure.
+//! The result of reading one calendar: the events, and the items that could not be decoded. Pure.
 //!
-//! An unreadable item costs the others nothing, but the room is not fully known: it takes its time, or all time when its
-//! times are unknown.
+//! An unreadable item does not affect the other events, but it counts as busy: for its times, or for all time if its times are
+//! unknown.
 
 use std::fmt;
 
@@ -11,39 +11,39 @@ use super::CalendarError;
 use crate::action::ResponsibleParty;
 use crate::calendar::{ChangeKey, Event, EventId, EventKind, FreeBusy, Window};
 
-/// Everything that a reading of one room's calendar returned.
+/// All items of one room's calendar in a window.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CalendarView {
-    /// The events that could be read.
+    /// The events that could be decoded.
     pub events: Vec<Event>,
     /// The items that could not.
     pub unreadable: Vec<UnreadableItem>,
 }
 
-/// A calendar item that lacks a property without which it is no event.
+/// A calendar item without a property that every event needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnreadableItem {
-    /// Its id, if that could be read.
+    /// The id, if it could be read.
     pub id: Option<EventId>,
-    /// Its place in the server's list, counted from 1.
+    /// The position in the server's list, counted from 1.
     pub position: usize,
     /// The property that is missing or cannot be read.
     pub missing: &'static str,
-    /// When it begins, if that could be read.
+    /// The start, if it could be read.
     pub start: Option<DateTime<Utc>>,
-    /// When it ends, if that could be read.
+    /// The end, if it could be read.
     pub end: Option<DateTime<Utc>>,
 }
 
-/// Characters of an item's id in a message.
+/// Limit on the characters of an item's id in a message.
 const ID_CHARS_MAX: usize = 200;
 
 impl CalendarView {
-    /// What takes the room's time: the events, and a stand-in for each unreadable item. No action is possible on a stand-in,
-    /// since its copy is unknown.
+    /// The events, and a busy stand-in for each unreadable item. No action is possible on a stand-in, since its copy is
+    /// unknown.
     ///
     /// # Errors
-    /// When the times of an item are unknown: then no time in the window is known to be free.
+    /// When the times of an item are unknown: no time in the window is known to be free then.
     pub fn with_stand_ins(self) -> Result<Vec<Event>, CalendarError> {
         let Self { mut events, unreadable } = self;
         for item in unreadable {
@@ -53,7 +53,7 @@ impl CalendarView {
         Ok(events)
     }
 
-    /// The events, where they are all that the server returned.
+    /// The events, if every item could be read.
     ///
     /// # Errors
     /// When an item could not be read.
@@ -72,12 +72,12 @@ impl From<Vec<Event>> for CalendarView {
 }
 
 impl UnreadableItem {
-    /// Whether it may take time in the window. An item without times may.
+    /// Whether the item may be in the window. An item without times may.
     pub fn may_overlap(&self, window: &Window) -> bool {
         self.stand_in().is_none_or(|event| event.start < window.end() && event.end > window.start())
     }
 
-    /// The trouble it is to whoever needs the whole calendar.
+    /// The error for an operation that needs the whole calendar.
     pub fn to_error(&self) -> CalendarError {
         CalendarError {
             responsible: ResponsibleParty::Administrator,

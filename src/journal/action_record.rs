@@ -1,4 +1,4 @@
-//! One action's life: what its facts add up to, and which fact may come next. Pure.
+//! The record of one action: the state that its facts add up to, and which fact may come next. Pure.
 
 use chrono::{DateTime, Utc};
 
@@ -6,21 +6,21 @@ use super::{ActionEntry, Fact};
 use crate::action::{Action, ActionId, ActionKind, Done, Outcome, RequestIds, Step};
 use crate::calendar::Event;
 
-/// Where an action stands.
+/// The stage of an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ActionStage {
-    /// Taken on; nothing was sent.
+    /// Accepted; no step was sent.
     Accepted,
-    /// A step was about to be sent: it may have been.
+    /// A step was about to be sent, and may have been.
     Intended,
-    /// A step may have been carried out.
+    /// A step may have been applied.
     InDoubt,
-    /// Over.
+    /// Closed, with an outcome.
     Closed,
 }
 
 impl ActionStage {
-    /// As it is stored and printed.
+    /// The value as stored and printed.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Accepted => "accepted",
@@ -31,50 +31,50 @@ impl ActionStage {
     }
 }
 
-/// What was about to be done, the last time something was.
+/// The last step that was recorded before it was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Intent {
-    /// What was to be sent.
+    /// The step.
     pub step: Step,
-    /// The event before it.
+    /// The event before the step.
     pub before: Event,
-    /// The answer, if it is done.
+    /// The change to report if the step is done.
     pub done: Done,
 }
 
-/// An action and what is known about it.
+/// An action and its state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActionRecord {
-    /// The wish.
+    /// The request.
     pub action: Action,
-    /// When it was taken on.
+    /// When it was accepted.
     pub accepted_at: DateTime<Utc>,
-    /// Where it stands.
+    /// The stage.
     pub stage: ActionStage,
-    /// The last step that was intended.
+    /// The last intent.
     pub intent: Option<Intent>,
-    /// Everything that was sent to change something, as far as it was stored.
+    /// All recorded write requests.
     pub requests: Vec<RequestIds>,
-    /// When the last fact was stored.
+    /// When the last fact was recorded.
     pub last_at: DateTime<Utc>,
-    /// How it ended.
+    /// The outcome, when the action is closed.
     pub outcome: Option<Outcome>,
 }
 
-/// A fact that cannot be true.
+/// A fact cannot follow the stage of its action.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("action {action}: `{fact}` cannot follow {after}")]
 pub struct InvalidTransition {
-    /// Whose.
+    /// The action.
     pub action: ActionId,
-    /// Its name.
+    /// The kind of the fact.
     pub fact: &'static str,
-    /// What it was to follow.
+    /// The stage.
     pub after: String,
 }
 
 impl ActionRecord {
-    /// What `action_record` is after `entry`: the one function that says which fact may follow which.
+    /// The record after `entry`. This is the one function that decides which fact may follow which.
     pub fn apply(life: Option<Self>, entry: &ActionEntry) -> Result<Self, InvalidTransition> {
         let stage = life.as_ref().map(|life| life.stage);
         let impossible = || InvalidTransition {
@@ -100,9 +100,9 @@ impl ActionRecord {
 
     /// | after | Intended | InDoubt | Closed | Settled |
     /// | --- | --- | --- | --- | --- |
-    /// | Accepted | yes | no: nothing was sent | yes, unless it says that something was done | no |
-    /// | Intended | yes: decided again | yes | yes | no |
-    /// | InDoubt | yes: decided again | yes: sent again | yes | no |
+    /// | Accepted | yes | no: nothing was sent | yes, unless the outcome is `Done` | no |
+    /// | Intended | yes: planned again | yes | yes | no |
+    /// | InDoubt | yes: planned again | yes: sent again | yes | no |
     /// | Closed | no | no | no | once, where the mailbox could not be read |
     fn accepts(&self, fact: &Fact) -> bool {
         match (self.stage, fact) {
@@ -139,12 +139,12 @@ impl ActionRecord {
         self
     }
 
-    /// Closed while the mailbox could not be read: what became of it is looked up once it can be.
+    /// Whether the action was closed while its mailbox could not be read, so that the mailbox is read again later.
     pub fn needs_recheck(&self) -> bool {
         matches!(self.outcome, Some(Outcome::NeedsAttention { recheck: true, .. }))
     }
 
-    /// What was done, if something was.
+    /// The change, if the outcome is `Done`.
     pub fn done(&self) -> Option<&Done> {
         match &self.outcome {
             Some(Outcome::Done(done)) => Some(done),
@@ -152,12 +152,12 @@ impl ActionRecord {
         }
     }
 
-    /// It put back what that action did.
+    /// Whether this action is an undo of that one, and is done.
     pub fn has_undone(&self, of: ActionId) -> bool {
         self.action.kind == ActionKind::Undo { of } && self.done().is_some()
     }
 
-    /// Not over yet.
+    /// Whether the action is not closed.
     pub fn is_open(&self) -> bool {
         self.stage != ActionStage::Closed
     }

@@ -1,17 +1,17 @@
-//! Admin events: facts about the installation instead of an action, in the same chain. They say who changed keys or the
-//! configuration, which sign-ins were refused, and what was archived or erased.
+//! Admin events: facts about the installation instead of an action, in the same chain: who changed keys or the configuration,
+//! which sign-ins were refused, which entries were archived or erased. Values only.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-/// One admin event, who caused it, and when it was recorded.
+/// One admin event, its cause, and the time of its record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AdminEntry {
-    /// When.
+    /// The time.
     pub at: DateTime<Utc>,
-    /// Who caused it.
+    /// The cause.
     pub by: AdminActor,
-    /// What happened.
+    /// The event.
     pub event: AdminEvent,
 }
 
@@ -40,16 +40,16 @@ pub enum AdminActor {
         #[serde(rename = "signal")]
         name: String,
     },
-    /// The service itself, by its configuration.
+    /// The service itself, because of its configuration.
     Service,
 }
 
-/// What happened.
+/// A kind of admin event, with its details.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 #[non_exhaustive]
 pub enum AdminEvent {
-    /// An API key was made.
+    /// An API key was created.
     KeyCreated(KeyFacts),
     /// Rights, rooms, name or expiry of an API key were changed; these are the new ones.
     KeyChanged(KeyFacts),
@@ -66,7 +66,7 @@ pub enum AdminEvent {
         address: Option<String>,
         /// The reason, as the problem names it.
         reason: String,
-        /// How many since the last such event of this address.
+        /// The number since the last such event for this address.
         count: u64,
     },
     /// The service read its configuration again.
@@ -76,23 +76,23 @@ pub enum AdminEvent {
     },
     /// Entries were written to an archive file and removed here.
     Archived(Archived),
-    /// Personal values were erased. Which ones is not said.
+    /// Personal values were erased. The event does not name them.
     Erased {
-        /// How many.
+        /// The number of values.
         values: u64,
-        /// They belonged to entries up to this number.
+        /// The last entry to which one of them belonged.
         through: u64,
     },
-    /// The wall clock disagreed with what else is known about the time.
+    /// The wall clock disagreed with another source of time.
     ClockImplausible {
-        /// What it disagreed with.
+        /// The source that it disagreed with.
         from: String,
-        /// How.
+        /// The difference.
         reason: String,
     },
 }
 
-/// What a key's holder may do.
+/// The rights and rooms of a key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyFacts {
     /// The key's id.
@@ -103,12 +103,12 @@ pub struct KeyFacts {
     pub rights: Vec<String>,
     /// Its rooms, as patterns.
     pub rooms: Vec<String>,
-    /// The instant from which it opens nothing.
+    /// The instant from which the key is invalid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<DateTime<Utc>>,
 }
 
-/// Which entries left the journal, and what the rest goes on from.
+/// The entries that were moved to an archive file, and the point from which the journal continues.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Archived {
     /// The first entry of the archive file.
@@ -119,17 +119,17 @@ pub struct Archived {
     pub head: String,
     /// The name of the archive file.
     pub file: String,
-    /// Personal values that `erased` events up to here announced, less those that are missing up to here. Below zero where
-    /// a later event announced them.
+    /// Personal values that `erased` events up to here announced, minus those that are missing up to here. Negative if a later
+    /// event announced them.
     #[serde(default)]
     pub erased: i64,
-    /// Up to which entry those events reach.
+    /// The last entry that those events cover.
     #[serde(default)]
     pub erased_through: u64,
 }
 
 impl AdminActor {
-    /// Its kind, as it is stored and printed.
+    /// The kind, as stored and printed.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::CommandLine { .. } => "command-line",
@@ -141,7 +141,7 @@ impl AdminActor {
 }
 
 impl AdminEvent {
-    /// Its kind, as it is stored and printed.
+    /// The kind, as stored and printed.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::KeyCreated(_) => "key-created",
@@ -156,20 +156,20 @@ impl AdminEvent {
     }
 }
 
-/// Which admin events; everything that is set must hold.
+/// A query for admin events; all fields that are set must match.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AdminQuery {
     /// Recorded at this instant or later …
     pub since: Option<DateTime<Utc>>,
     /// … and before this one.
     pub until: Option<DateTime<Utc>>,
-    /// With a number below this one: where a page goes on.
+    /// With a number below this one: the start of the next page.
     pub before: Option<u64>,
-    /// The newest so many.
+    /// At most this many, the newest.
     pub limit: usize,
 }
 
-/// Admin events of one page, unless a query says otherwise.
+/// Admin events of one page, by default.
 const PAGE: usize = 1_000;
 
 impl Default for AdminQuery {
@@ -179,20 +179,20 @@ impl Default for AdminQuery {
 }
 
 impl AdminQuery {
-    /// Whether this entry is meant, wherever it stands in the chain.
+    /// Whether this entry matches, apart from `before` and `limit`.
     pub fn matches(&self, entry: &AdminEntry) -> bool {
         self.since.is_none_or(|since| since <= entry.at) && self.until.is_none_or(|until| entry.at < until)
     }
 }
 
-/// Admin events, the newest first.
+/// Admin events, newest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AdminPage {
     /// Each with its number in the chain.
     pub events: Vec<(u64, AdminEntry)>,
-    /// Older ones were not looked at: a query with this `before` goes on.
+    /// The `before` of the next page; `None` when there are no older events.
     pub more: Option<u64>,
 }
 
-/// Admin events that one query reads at most, whether it means them or not.
+/// Limit on the admin events that one query reads, whether they match or not.
 pub const ADMIN_EVENTS_READ_MAX: usize = 10_000;

@@ -1,4 +1,5 @@
-//! Facts: what can be known about an action, one at a time.
+//! Facts: the events in the history of an action, one per journal entry. Values only; `action_record.rs` decides which fact may
+//! follow which.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,44 +11,44 @@ use crate::calendar::Event;
 #[serde(rename_all = "kebab-case", tag = "kind")]
 #[non_exhaustive]
 pub enum Fact {
-    /// A caller's wish was taken on: from here on it will be answered.
+    /// A request was accepted: from now on it will be answered.
     Accepted {
-        /// The wish.
+        /// The request.
         action: Box<Action>,
     },
-    /// The next thing to happen is this step.
+    /// This step is about to be sent.
     Intended {
-        /// What will be sent.
+        /// The step.
         step: Step,
-        /// The event as it is before it: what undo and audit need. Without the subject unless that is configured. Of a
-        /// booking, the event as it is to be; it has no id yet.
+        /// The event before the step, for undo and audit. Without the subject unless that is configured. For a booking, the
+        /// event to create, which has no id yet.
         before: Box<Event>,
-        /// The answer, when the step turns out to be done.
+        /// The change to report if the step is done.
         done: Box<Done>,
     },
-    /// It is not known whether the step was carried out; the mailbox is about to be looked at.
+    /// Whether the step was applied is unknown; the engine will read the mailbox.
     InDoubt {
         /// What is known.
         why: String,
-        /// What was sent.
+        /// The requests that were sent.
         requests: Vec<RequestIds>,
     },
-    /// The action is over.
+    /// The action is closed.
     Closed {
-        /// How.
+        /// The outcome.
         outcome: Box<Outcome>,
-        /// What was sent since the last fact.
+        /// The requests that were sent since the last fact.
         requests: Vec<RequestIds>,
     },
-    /// The action was closed without knowing what became of it; the mailbox could be read later, and shows it.
+    /// The outcome of an action that was closed in doubt: the mailbox could be read later.
     Settled {
-        /// How it ended.
+        /// The outcome.
         outcome: Box<Outcome>,
     },
 }
 
 impl Fact {
-    /// Its name, as it is stored.
+    /// The kind, as stored.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Accepted { .. } => "accepted",

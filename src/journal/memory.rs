@@ -1,5 +1,5 @@
-//! A journal that lasts as long as the process: for rehearsals, demos and tests. It forgets the oldest closed actions, so that
-//! a demo may run for weeks.
+//! A journal in memory, for dry runs, demos and tests. It drops the oldest closed actions, so that a demo may run for weeks, and
+//! never touches a file.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,12 +13,12 @@ use super::{
 };
 use crate::action::ActionId;
 
-/// Closed actions that are remembered: some days of a demo's rooms.
+/// Limit on closed actions: some days of a demo's rooms.
 pub const MEMORY_CLOSED_MAX: usize = 10_000;
-/// Entries that are remembered: three for each of those actions, as most have.
+/// Limit on entries: three for each of those actions, as most have.
 pub const MEMORY_ENTRIES_MAX: usize = 3 * MEMORY_CLOSED_MAX;
 
-/// Keeps facts in memory, sealed like those on disk.
+/// A journal in memory, with entries sealed like those on disk.
 #[derive(Debug, Default)]
 pub struct MemoryJournal {
     state: Mutex<MemoryJournalState>,
@@ -29,10 +29,10 @@ struct MemoryJournalState {
     entries: VecDeque<(JournalEntry, SealedEntry)>,
     chain: Chain,
     records: HashMap<ActionId, ActionRecord>,
-    /// In the order they were taken on.
+    /// In the order in which they were accepted.
     order: VecDeque<ActionId>,
     closed: usize,
-    /// Actions that were forgotten; those that are left keep their places in a page.
+    /// The number of dropped actions: the others keep their positions in a page.
     forgotten: usize,
     has_forgotten: bool,
 }
@@ -56,7 +56,7 @@ impl MemoryJournal {
 impl MemoryJournalState {
     fn append(&mut self, record: JournalEntry) -> Result<(), JournalError> {
         let mut count = u128::from(self.chain.length) << 64;
-        // Nothing leaves the process: a count is random enough.
+        // The HMACs never leave the process, so a counter is random enough.
         let mut salt = || -> Salt {
             count += 1;
             count.to_be_bytes()
@@ -71,7 +71,7 @@ impl MemoryJournalState {
         Ok(())
     }
 
-    /// Forgets the action that was taken on first among those that are closed.
+    /// Drops the closed action that was accepted first.
     fn forget_closed(&mut self) {
         let is_closed = |id: &ActionId| self.records.get(id).is_none_or(|life| !life.is_open());
         if let Some(oldest) = self.order.iter().position(is_closed).and_then(|at| self.order.remove(at)) {
@@ -86,7 +86,7 @@ impl MemoryJournalState {
         if !std::mem::replace(&mut self.has_forgotten, true) {
             tracing::warn!(
                 closed_max = MEMORY_CLOSED_MAX,
-                "the journal in memory is full; it forgets the oldest closed actions from now on"
+                "the in-memory journal is full; it drops the oldest closed actions from now on"
             );
         }
     }

@@ -1,17 +1,17 @@
-//! The journal: facts about actions, each stored before what it announces happens.
+//! The journal: a chain of facts about actions, each stored before the effect that it announces. No I/O: `store` keeps a
+//! journal on disk through the [`Journal`] trait, and [`MemoryJournal`] keeps one that ends with the process.
 //!
 //! ```text
 //! Accepted ──► Intended{step, before} ──► InDoubt ──► Closed{outcome} ──► Settled{outcome}, where the mailbox was unreadable
 //!     │             ▲   │                  │  ▲ │        ▲
-//!     │             └───┴── decided again ─┘  └─┘ again  │
+//!     │             └───┴── planned again ─┘  └─┘ again  │
 //!     └──────────────────────────────────────────────────┘  refused, already done
 //! ```
 //!
-//! Beside the actions' facts stand [`AdminEvent`]s: who changed keys or the configuration, and what was refused.
+//! The chain also holds [`AdminEvent`]s: changes of keys and configuration, refused sign-ins, archives.
 //!
-//! [`ActionRecord`] is the one place that knows which fact may follow which. [`SealedEntry`] is a fact as it is kept: versioned, and
-//! chained to the one before it by a hash. This module does no I/O: `store` keeps a journal on disk through [`Journal`],
-//! and [`MemoryJournal`] keeps one that ends with the process.
+//! [`ActionRecord`] is the state that the facts about one action add up to, and the one place that knows which fact may follow
+//! which. [`SealedEntry`] is an entry as it is stored: versioned, and chained to the one before it by a hash.
 
 mod action_record;
 mod admin;
@@ -43,27 +43,27 @@ pub use seal::{
 
 use crate::action::ActionId;
 
-/// Keeps facts. Every implementation passes the same tests (`tests/store`).
+/// A store of facts. Every implementation passes the same tests (`tests/store`).
 #[async_trait]
 pub trait Journal: Send + Sync {
-    /// Stores one fact. `Ok` means that it survives whatever happens next, as far as this journal promises. A fact that
-    /// cannot follow what is stored of its action is refused.
+    /// Stores one fact. `Ok` means that it is durable, as far as this journal promises. A fact that cannot follow the stored
+    /// facts of its action is refused.
     async fn record(&self, entry: ActionEntry) -> Result<(), JournalError>;
 
     /// Stores one admin event, in the same chain.
     async fn record_admin(&self, entry: AdminEntry) -> Result<(), JournalError>;
 
-    /// The admin events that a query asks for, the newest first.
+    /// The admin events that match a query, newest first.
     async fn admin_events(&self, query: &AdminQuery) -> Result<AdminPage, JournalError>;
 
-    /// What is known of one action.
+    /// The record of one action.
     async fn action_record(&self, action: ActionId) -> Result<Option<ActionRecord>, JournalError>;
 
-    /// The lives that a query asks for, the last taken on first. For what the engine asks about one room, key or event.
+    /// The records that match a query, the last accepted first. For the engine's queries about one room, key or event.
     async fn find(&self, query: &Query) -> Result<Vec<ActionRecord>, JournalError>;
 
-    /// A page of the audit: of the next `examine` actions after `after` in a query's range (its room, else its actor, else its
-    /// rule, and its times), those that the query means, newest first by time. Delays no [`find`](Self::find).
+    /// A page of the audit: those of the next `examine` actions after `after` in a query's range (its room, else its actor, else
+    /// its rule, and its times) that match the query, newest first by time. Delays no [`find`](Self::find).
     async fn page(
         &self,
         query: &Query,
@@ -71,15 +71,15 @@ pub trait Journal: Send + Sync {
         examine: usize,
     ) -> Result<RecordPage, JournalError>;
 
-    /// The entries as they are kept, in order: at most `max`, from the number `first` on (the first of all is 1).
+    /// The entries as stored, in order: at most `max`, from the number `first` on (the first of all is 1).
     async fn entries(&self, first: u64, max: usize) -> Result<Vec<SealedEntry>, JournalError>;
 
-    /// Commits a transaction that changes nothing: whether the disk takes what would be recorded now.
+    /// Commits a transaction that changes nothing, to test whether the disk accepts writes.
     async fn try_commit(&self) -> Result<(), JournalError> {
         Ok(())
     }
 
-    /// What became of the commits so far, for metrics.
+    /// The result of the commits so far, for metrics.
     fn health(&self) -> JournalHealth {
         JournalHealth::default()
     }
@@ -89,43 +89,43 @@ pub trait Journal: Send + Sync {
         None
     }
 
-    /// Which entries left the journal for an archive file: the newest such event.
+    /// The newest event about entries that were moved to an archive file.
     async fn archived(&self) -> Result<Option<Archived>, JournalError> {
         Ok(None)
     }
 
-    /// Erases personal values, and records how many. A journal that ends with its process erases nothing.
+    /// Erases personal values, and records how many. A journal in memory erases nothing.
     async fn erase(&self, _erasure: ErasureRequest) -> Result<ErasureResult, JournalError> {
         Ok(ErasureResult::default())
     }
 
-    /// Facts that wait to be stored, for metrics.
+    /// The number of facts that wait to be stored, for metrics.
     fn queued_facts(&self) -> usize {
         0
     }
 }
 
-/// What became of a journal's commits, and the space that is left for more.
+/// The state of a journal's commits, and the free space for more.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct JournalHealth {
     /// Entries and trial commits that failed since the start.
     pub failed_commits: u64,
-    /// How long ago the last commit succeeded; `None`: none did yet.
+    /// Time since the last commit that succeeded; `None` before the first one.
     pub last_commit_age: Option<Duration>,
-    /// Free space where the journal is kept, as far as the system says.
+    /// Free space on the journal's file system, if the system returns it.
     pub free_bytes: Option<u64>,
 }
 
-/// The journal could not do what it must. Nothing may be done that a fact was to announce.
+/// The journal failed. The effect that a fact should have announced must not happen.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum JournalError {
     /// Disk full, read-only, or the file is damaged.
     #[error("the journal cannot be used: {0}")]
     Unusable(String),
-    /// Something in it is not what was written there.
-    #[error("the journal is not as it was written: {0}")]
+    /// An entry was changed after it was written.
+    #[error("the journal is damaged: {0}")]
     Damaged(String),
-    /// A fact was to be stored that cannot be true. A defect of Adjourn.
+    /// A fact cannot follow the stored ones. A defect of Adjourn.
     #[error(transparent)]
     InvalidTransition(#[from] InvalidTransition),
 }

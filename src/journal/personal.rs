@@ -1,12 +1,13 @@
-//! Personal values: what names a person leaves an entry's body before it is sealed, and is kept beside the chain.
+//! Personal values: names and addresses are moved out of an entry's body before it is sealed, and are stored beside the chain,
+//! so that they can be erased without breaking it. Never decides what is erased.
 //!
 //! ```text
 //! body     … "organizer":null … "personal":{"/fact/done/event/organizer":"HMAC-SHA-256(salt, value)"}
 //! beside   number, "/fact/done/event/organizer", salt, "ada@example.com"
 //! ```
 //!
-//! The chain covers the HMAC. While the value is there, the HMAC proves it; when value and salt are erased, the HMAC says
-//! nothing about the value, because nobody can compute it for a guess without the salt. Places are JSON pointers (RFC 6901).
+//! The chain covers the HMAC. While the value exists, the HMAC proves it; once value and salt are erased, the HMAC reveals nothing
+//! about the value, because a guess cannot be checked without the salt. Positions are JSON pointers (RFC 6901).
 
 use std::collections::BTreeMap;
 
@@ -16,25 +17,26 @@ use sha2::Sha256;
 
 use super::Head;
 
-/// What an erased name reads as, where an entry cannot be without one.
+/// The placeholder for an erased name where the entry's type requires one.
 pub const ERASED: &str = "erased";
 
 /// The random key of one value's HMAC.
 pub type Salt = [u8; 16];
 
-/// Whom a value names. A request to erase a person means all values of an action that have the role of a matching one.
+/// The person that a value names. A request to erase a person covers all values of an action that have the role of a matching
+/// one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// Who asked, and the words they gave.
+    /// The requester, and the texts that they supplied.
     Actor,
-    /// Who called the meeting, and the meeting's subject.
+    /// The organizer, and the meeting's subject.
     Organizer,
     /// The owner of an IP address.
     Address,
 }
 
 impl Role {
-    /// Of the value in this place.
+    /// The role of the value at this pointer.
     pub fn of(pointer: &str) -> Option<Self> {
         let same = |place: &str| {
             let is_as_long = place.split('/').count() == pointer.split('/').count();
@@ -45,10 +47,10 @@ impl Role {
     }
 }
 
-/// One value that was taken out of a body.
+/// One value that was moved out of a body.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PersonalValue {
-    /// Its place in the body.
+    /// The JSON pointer to its position in the body.
     pub pointer: String,
     /// The key of its HMAC.
     pub salt: Salt,
@@ -56,14 +58,14 @@ pub struct PersonalValue {
     pub value: String,
 }
 
-/// Never shows the value: it must not reach a log.
+/// Never prints the value: it must not reach a log.
 impl std::fmt::Debug for PersonalValue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("PersonalValue").field("pointer", &self.pointer).finish_non_exhaustive()
     }
 }
 
-/// Where entries name people. `*` stands for every element of an array.
+/// The positions in entries that name people. `*` stands for every element of an array.
 const PERSONAL_POINTERS: [(&str, Role); 16] = [
     ("/fact/action/actor/name", Role::Actor),
     ("/fact/action/reason", Role::Actor),
@@ -84,14 +86,14 @@ const PERSONAL_POINTERS: [(&str, Role); 16] = [
     ("/event/address", Role::Address),
 ];
 
-/// Places whose type demands a text. Elsewhere an erased value is absent.
+/// Positions whose type requires a text. Elsewhere an erased value is absent.
 const REQUIRED_POINTERS: [&str; 3] =
     ["/fact/action/actor/name", "/fact/step/subject", "/fact/outcome/refusal/why"];
 
-/// The HMACs of a body, by place.
+/// The HMACs of a body, by pointer.
 pub(super) type HmacsByPointer = BTreeMap<String, String>;
 
-/// Takes the personal values out of a body, and leaves null in their places.
+/// Moves the personal values out of a body, and leaves null in their positions.
 pub(super) fn extract(
     body: &mut Value,
     salt: &mut dyn FnMut() -> Salt,
@@ -109,7 +111,7 @@ pub(super) fn extract(
     (proofs, values)
 }
 
-/// The pointers that a place means in this body.
+/// The pointers in this body that match a pattern of [`PERSONAL_POINTERS`].
 fn pointers(body: &Value, place: &str) -> Vec<String> {
     let Some((array, rest)) = place.split_once("/*") else { return vec![place.to_owned()] };
     let elements = body.pointer(array).and_then(Value::as_array).map_or(0, Vec::len);
@@ -136,7 +138,7 @@ pub enum PersonalValueError {
     Unknown(String),
 }
 
-/// Puts the values back; the number of those that are erased.
+/// Puts the values back. Returns the number of erased ones.
 pub(super) fn restore(
     body: &mut Value,
     proofs: &HmacsByPointer,

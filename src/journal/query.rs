@@ -1,4 +1,4 @@
-//! What a journal may be asked. One function says whether a life is meant, whatever keeps the journal.
+//! Queries for action records. One function decides whether a record matches, for every implementation of the journal.
 
 use chrono::{DateTime, Utc};
 
@@ -6,32 +6,32 @@ use super::ActionRecord;
 use crate::action::{IdempotencyKey, Outcome};
 use crate::calendar::{Event, RoomAddress, Uid};
 
-/// Which lives; everything that is set must hold.
+/// A query for action records; all fields that are set must match.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Query {
     /// In this room.
     pub room: Option<RoomAddress>,
-    /// Taken on at this instant or later …
+    /// Accepted at this instant or later …
     pub since: Option<DateTime<Utc>>,
     /// … and before this one.
     pub until: Option<DateTime<Utc>>,
-    /// Asked for by this user, program or rule.
+    /// Requested by this user, program or rule.
     pub actor: Option<String>,
-    /// Chosen by this rule of a sweep.
+    /// Requested by a sweep because of this rule.
     pub rule: Option<String>,
-    /// Ended like this.
+    /// With this status.
     pub status: Option<ActionStatus>,
-    /// Under this key.
+    /// Under this idempotency key.
     pub key: Option<IdempotencyKey>,
-    /// About an event with this UID, whatever its place in its series.
+    /// On an event with this UID, at any place in its series.
     pub uid: Option<Uid>,
-    /// About the event with this UID and place in its series.
+    /// On the event with this UID and place in its series.
     pub identity: Option<(Uid, DateTime<Utc>)>,
-    /// The newest so many.
+    /// At most this many, the newest.
     pub limit: Option<usize>,
 }
 
-/// How an action ended, or that it has not.
+/// The kind of an action's outcome, or `Open`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum ActionStatus {
@@ -47,7 +47,7 @@ impl ActionStatus {
     pub const ALL: [Self; 5] =
         [Self::Open, Self::Done, Self::AlreadyDone, Self::Refused, Self::NeedsAttention];
 
-    /// As it is stored and printed.
+    /// The value as stored and printed.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Open => "open",
@@ -58,12 +58,12 @@ impl ActionStatus {
         }
     }
 
-    /// The one of this name.
+    /// The status with this name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|ending| ending.as_str() == name)
     }
 
-    /// Of a life.
+    /// The status of a record.
     pub fn of(life: &ActionRecord) -> Self {
         life.outcome.as_ref().map_or(Self::Open, Self::from)
     }
@@ -86,13 +86,13 @@ impl Query {
         Self { room: Some(room.clone()), ..Self::default() }
     }
 
-    /// The same, ended like this.
+    /// The same query, for this status only.
     #[must_use]
     pub fn with_status(self, ending: ActionStatus) -> Self {
         Self { status: Some(ending), ..self }
     }
 
-    /// Whether this life is meant, wherever it stands in the order of all (`limit` is the journal's business).
+    /// Whether this record matches, apart from `limit`.
     pub fn matches(&self, life: &ActionRecord) -> bool {
         let asked_by = &life.action.actor;
         let before = life.intent.as_ref().map(|intent| &intent.before);

@@ -1,11 +1,12 @@
-//! Entries as they are kept: one line of JSON with a version, and a hash that covers it and everything before it.
+//! Sealed entries: one line of JSON with a version, and a hash that covers it and all entries before it. Never writes a file.
 //!
 //! ```text
 //! hash(n) = SHA-256( hash(n-1) ‖ body(n) )        hash(0) = 32 zeros
 //! ```
 //!
-//! Whoever changes, drops or inserts an entry has to change every later hash; whoever keeps the last hash somewhere else
-//! notices that too, and also that entries were cut off at the end. The body is kept as the text it was hashed as.
+//! A changed, dropped or inserted entry changes every later hash. A copy of the last hash in another place detects that even if
+//! all hashes were computed again, and detects entries that were cut off at the end. The body is stored as the text that was
+//! hashed.
 
 use std::fmt;
 use std::str::FromStr;
@@ -19,18 +20,18 @@ use super::personal::{self, HmacsByPointer, PersonalValue, PersonalValueError, S
 use super::{AdminActor, AdminEntry, AdminEvent, Fact};
 use crate::action::ActionId;
 
-/// One fact about one action, and when it was known.
+/// One fact about one action, and its time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActionEntry {
-    /// Whose.
+    /// The action.
     pub action: ActionId,
-    /// When.
+    /// The time.
     pub at: DateTime<Utc>,
-    /// What.
+    /// The fact.
     pub fact: Fact,
 }
 
-/// What an entry of the chain is about.
+/// The content of an entry: about an action or about the installation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JournalEntry {
     /// An action.
@@ -39,31 +40,31 @@ pub enum JournalEntry {
     Admin(AdminEntry),
 }
 
-/// An entry as it is kept.
+/// An entry as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealedEntry {
-    /// Its number; the first is 1.
+    /// The number; the first entry has 1.
     pub number: u64,
     /// The JSON text.
     pub body: String,
-    /// Covers the body and every entry before.
+    /// The hash of the body and of every entry before.
     pub hash: Head,
-    /// What stands beside the chain, as far as it was not erased.
+    /// The personal values beside the chain, except erased ones.
     pub personal: Vec<PersonalValue>,
 }
 
-/// The text of an entry that is to be sealed, and what is kept beside it.
+/// The text of an entry before it is sealed, and its personal values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EntryText {
     /// The JSON text.
     pub body: String,
-    /// What was taken out of it.
+    /// The personal values that were moved out of it.
     pub personal: Vec<PersonalValue>,
 }
 
-/// Version of the format. A journal may hold older ones: all of them are read for ever.
+/// Version of the format. A journal may contain older versions, which are read for ever.
 ///
-/// | version | since then |
+/// | version | new |
 /// | --- | --- |
 /// | 1 | end, delete, undo |
 /// | 2 | extend and book: new words, and everything of version 1 as it was |
@@ -80,7 +81,7 @@ struct FactBody<F> {
     fact: F,
 }
 
-/// An entry without an action has an admin event in place of the fact.
+/// The body of an admin event, which has no action.
 #[derive(Serialize, Deserialize)]
 struct AdminBody<A, E> {
     at: DateTime<Utc>,
@@ -88,7 +89,7 @@ struct AdminBody<A, E> {
     event: E,
 }
 
-/// Around every body: the version in front, the HMACs of what stands beside it at the end.
+/// The outer object of every body: the version first, the HMACs of the personal values last.
 #[derive(Serialize)]
 struct VersionedBody {
     v: u32,
@@ -101,25 +102,25 @@ struct VersionedBody {
 /// Why an entry cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum EntryError {
-    /// A later Adjourn wrote it.
+    /// A later version of Adjourn wrote it.
     #[error("format {0}, which a later version of Adjourn wrote; this one reads up to {VERSION}")]
     Later(u64),
-    /// No entry at all.
-    #[error("no journal entry: {0}")]
+    /// Not an entry.
+    #[error("not a journal entry: {0}")]
     Malformed(#[from] serde_json::Error),
     /// JSON without a version.
-    #[error("no journal entry: it has no version")]
+    #[error("not a journal entry: it has no version")]
     NoVersion,
-    /// What stands beside it does not belong to it.
+    /// The personal values do not belong to it.
     #[error(transparent)]
     Personal(#[from] PersonalValueError),
 }
 
 impl JournalEntry {
-    /// As it is kept. `salt` makes a random key for each personal value.
+    /// The text to seal. `salt` returns a random key for each personal value.
     ///
     /// # Errors
-    /// Never for what Adjourn makes: nothing in an entry is of a kind that JSON does not have.
+    /// Never for an entry of Adjourn: JSON has all types that an entry uses.
     pub fn to_text(&self, salt: &mut dyn FnMut() -> Salt) -> Result<EntryText, EntryError> {
         let mut body = match self {
             Self::Action(ActionEntry { action, at, fact }) => {
@@ -135,12 +136,12 @@ impl JournalEntry {
         Ok(EntryText { body: serde_json::to_string(&envelope)?, personal })
     }
 
-    /// Reads an entry of any version, with what stands beside it.
+    /// Parses an entry of any version, with its personal values.
     pub fn parse(body: &str, values: &[PersonalValue]) -> Result<Self, EntryError> {
         Ok(Self::parse_counting_erased(body, values)?.0)
     }
 
-    /// The same, and how many of its personal values are erased.
+    /// The same, with the number of its erased personal values.
     pub fn parse_counting_erased(body: &str, values: &[PersonalValue]) -> Result<(Self, usize), EntryError> {
         let mut members: Map<String, Value> = serde_json::from_str(body)?;
         let version =
@@ -162,7 +163,7 @@ impl JournalEntry {
         Ok((record, erased))
     }
 
-    /// When it was recorded.
+    /// The time of the record.
     pub fn at(&self) -> DateTime<Utc> {
         match self {
             Self::Action(entry) => entry.at,
@@ -170,7 +171,7 @@ impl JournalEntry {
         }
     }
 
-    /// The action that the entry is filed under; an admin event is filed under the empty text.
+    /// The action id under which the store files the entry; the empty text for an admin event.
     pub fn filed_under(&self) -> String {
         match self {
             Self::Action(entry) => entry.action.to_string(),
@@ -180,7 +181,7 @@ impl JournalEntry {
 }
 
 impl SealedEntry {
-    /// What it says.
+    /// Parses the entry.
     pub fn parse(&self) -> Result<JournalEntry, EntryError> {
         JournalEntry::parse(&self.body, &self.personal)
     }
@@ -207,11 +208,11 @@ pub struct Chain {
     pub head: Head,
 }
 
-/// Where a chain does not hold.
+/// A chain does not verify.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ChainError {
     /// One or more entries are missing, or there is one too many.
-    #[error("entry {expected} is missing: {found} stands in its place")]
+    #[error("entry {expected} is missing: entry {found} is in its place")]
     Missing {
         /// Its number.
         expected: u64,
@@ -219,19 +220,19 @@ pub enum ChainError {
         found: u64,
     },
     /// The entry, its hash, or something before it was changed.
-    #[error("entry {0} was changed, or entries before it were taken out or put in")]
+    #[error("entry {0} was changed, or entries before it were removed or inserted")]
     Changed(u64),
 }
 
 impl Chain {
-    /// Seals one more.
+    /// Seals one more entry.
     pub fn seal(&mut self, body: String) -> SealedEntry {
         self.length += 1;
         self.head = hash(self.head, &body);
         SealedEntry { number: self.length, body, hash: self.head, personal: Vec::new() }
     }
 
-    /// Seals one more, with what stands beside it.
+    /// Seals one more entry, with its personal values.
     pub fn seal_text(&mut self, text: EntryText) -> SealedEntry {
         SealedEntry { personal: text.personal, ..self.seal(text.body) }
     }
@@ -250,11 +251,11 @@ impl Chain {
     }
 }
 
-/// The hash of an entry and of everything before it; of nothing, zeros. Printed and read as 64 hexadecimal digits.
+/// The hash of an entry and of all entries before it; zeros for an empty chain. Printed and parsed as 64 hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Head(pub [u8; 32]);
 
-/// It is no hash.
+/// A text is not a hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a hash is 64 hexadecimal digits, as `adjourn audit verify` prints it")]
 pub struct InvalidHead;

@@ -1,4 +1,4 @@
-//! Coverage: the intervals of time in which a sign of presence would have reached us. Pure.
+//! Coverage: the intervals of time in which a sign of presence would have been received. Pure.
 
 use std::fmt;
 
@@ -36,7 +36,7 @@ impl fmt::Display for Interval {
     }
 }
 
-/// The last instant that every RFC 3339 reader takes, in seconds since 1970.
+/// The last instant that every RFC 3339 parser accepts, in seconds since 1970.
 const YEAR_9999_S: i64 = 253_402_300_799;
 
 /// Intervals that neither overlap nor touch, in order.
@@ -44,13 +44,13 @@ const YEAR_9999_S: i64 = 253_402_300_799;
 pub struct Coverage(Vec<Interval>);
 
 impl Coverage {
-    /// All of time: an operator accepted that no source proves absence.
+    /// All of time: an operator declared that every meeting without a sign is abandoned.
     pub fn always() -> Self {
         let end = DateTime::from_timestamp(YEAR_9999_S, 0).unwrap_or(DateTime::<Utc>::MAX_UTC);
         Self(Interval::new(DateTime::UNIX_EPOCH, end).into_iter().collect())
     }
 
-    /// Adds an interval; what overlaps or touches becomes one.
+    /// Adds an interval; intervals that overlap or touch are merged.
     pub fn add(&mut self, Interval { mut from, mut to }: Interval) {
         self.0.retain(|old| {
             let apart = old.to < from || to < old.from;
@@ -63,19 +63,19 @@ impl Coverage {
         self.0.insert(at, Interval { from, to });
     }
 
-    /// Forgets what ended before `oldest`.
+    /// Drops the intervals that ended before `oldest`.
     pub fn forget_before(&mut self, oldest: DateTime<Utc>) {
         self.0.retain(|interval| interval.to >= oldest);
     }
 
-    /// What one of them covers.
+    /// The time that is covered by one of them.
     #[must_use]
     pub fn union(mut self, other: &Self) -> Self {
         other.0.iter().for_each(|interval| self.add(*interval));
         self
     }
 
-    /// What both cover.
+    /// The time that is covered by both.
     #[must_use]
     pub fn intersection(&self, other: &Self) -> Self {
         let pairs = self.0.iter().flat_map(|one| other.0.iter().map(move |two| (*one, *two)));

@@ -1,5 +1,5 @@
-//! The crowd: of the meetings that were judged in the same stretch of time, how many look empty. A feed that has gone silent
-//! looks exactly like a house in which nobody came. Pure.
+//! The crowd check: how many of the meetings that were evaluated at the same time look empty. A failed feed looks exactly like
+//! a building in which all meetings are empty. Pure.
 
 use std::collections::HashMap;
 
@@ -8,17 +8,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::calendar::{RoomAddress, Uid};
 
-/// Meetings whose windows closed within this time of each other are judged together: nearly all meetings begin on the hour or
-/// the half hour.
+/// Meetings whose windows closed within this time of each other are compared: nearly all meetings begin on the hour or the half
+/// hour.
 const STRETCH: TimeDelta = TimeDelta::minutes(15);
-/// Verdicts are kept this long, so that a meeting released a minute ago still counts.
+/// How long verdicts are kept, so that a meeting released a minute ago still counts.
 const KEPT: TimeDelta = TimeDelta::hours(2);
-/// From so many meetings on, a crowd in which nobody came anywhere is a silent feed.
+/// From this number of meetings on, a crowd in which all are empty means a failed feed.
 const NOBODY_MIN: usize = 3;
-/// Verdicts kept at most; the largest houses have fewer meetings within two hours.
+/// Limit on verdicts; the largest organizations have fewer meetings within two hours.
 const VERDICTS_MAX: usize = 200_000;
 
-/// How many meetings of a stretch were judged, and how many of them look empty.
+/// The number of meetings that were evaluated at the same time, and how many of them look empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Crowd {
     /// Present or absent.
@@ -27,23 +27,23 @@ pub struct Crowd {
     pub absent: usize,
 }
 
-/// What the crowd may look like before its absence is believed.
+/// Limits beyond which absence is not trusted.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CrowdLimits {
-    /// The largest share of absent meetings, 0 to 1.
+    /// The largest fraction of absent meetings, 0 to 1.
     pub max_fraction: f64,
-    /// From how many meetings on the share counts.
+    /// The number of meetings from which on the fraction counts.
     pub min_events: usize,
 }
 
-/// A meeting that was judged.
+/// A meeting that was evaluated.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct JudgedMeeting {
-    /// In which room.
+    /// The room.
     pub room: RoomAddress,
-    /// Its UID, where it has one.
+    /// The UID, if it has one.
     pub uid: Option<Uid>,
-    /// When it begins.
+    /// The start.
     pub start: DateTime<Utc>,
 }
 
@@ -74,12 +74,12 @@ impl CrowdLog {
         }
     }
 
-    /// Forgets old verdicts.
+    /// Drops old verdicts.
     pub fn forget_before(&mut self, now: DateTime<Utc>) {
         self.verdicts.retain(|_, verdict| now - verdict.closes <= KEPT);
     }
 
-    /// The meetings of the group whose windows closed about then.
+    /// The crowd of the group's meetings whose windows closed about then.
     pub fn around(&self, group: Option<&str>, closes: DateTime<Utc>) -> Crowd {
         let near = |verdict: &&CrowdVerdict| {
             verdict.group.as_deref() == group && (verdict.closes - closes).abs() <= STRETCH
@@ -93,8 +93,8 @@ impl CrowdLog {
 }
 
 impl Crowd {
-    /// Whether so many look empty that the source is more likely silent. `any_sign`: some room of the group gave a sign while
-    /// people could come.
+    /// Whether so many meetings look empty that the source has more likely failed. `any_sign`: some room of the group had a sign
+    /// while people could come.
     pub fn is_silent(self, limits: &CrowdLimits, any_sign: bool) -> bool {
         #[expect(clippy::cast_precision_loss, reason = "counts of meetings are far below 2^52")]
         let share = self.absent as f64 / self.judged.max(1) as f64;

@@ -1,12 +1,12 @@
-//! The decision on one event: present, absent, unknown, or too early to say. Pure.
+//! The decision on one event: present, absent, unknown, or too early to decide. Pure.
 //!
 //! ```text
-//! base   = the latest of: start, created, first seen at this start, last written to, rule switched on
-//! opens  = base - early, or when watching began, if later
-//! closes = the later of base and when watching began, + grace
+//! start  = the latest of: start, created, first seen at this start, last written to, rule switched on   (`grace_start`)
+//! opens  = start - early, or the beginning of the coverage, if later
+//! closes = the later of start and the beginning of the coverage, + grace
 //! ```
 //!
-//! Absence is a claim about the interval from `opens` to `closes`: it is made only where that interval was covered throughout.
+//! Absence is a claim about the interval from `opens` to `closes`, and is made only if that interval is covered throughout.
 //! docs/presence.md explains it with pictures.
 
 use std::fmt;
@@ -20,66 +20,66 @@ use crate::calendar::{Event, EventKind, RoomAddress};
 /// The times of the rule on check-ins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CheckInTiming {
-    /// How long after the base people may still come.
+    /// How long after the start of the grace period people may still come.
     pub grace: TimeDelta,
     /// How long before the start a sign already counts.
     pub early: TimeDelta,
-    /// From how long after the start a sign that names no event counts; zero: as early as a check-in.
+    /// The time after the start from which a sign without an event counts; zero: as early as a check-in.
     pub presence_after: TimeDelta,
 }
 
-/// Everything a decision is made of.
+/// All inputs of a decision.
 #[derive(Debug, Clone, Copy)]
 pub struct PresenceInput<'a> {
-    /// In which room.
+    /// The room.
     pub room: &'a RoomAddress,
-    /// Which event.
+    /// The event.
     pub event: &'a Event,
     /// The room's events that were read with it, this one included.
     pub events: &'a [Event],
     /// The signs.
     pub signs: &'a SignLog,
-    /// When the room was watched.
+    /// The time in which the room was watched.
     pub coverage: &'a Coverage,
-    /// When the event was first seen at its present start, where its move was seen.
+    /// When the event was first seen at its present start, if its move was seen.
     pub seen_since: Option<DateTime<Utc>>,
-    /// When the rule was switched on for this room, if that is known.
+    /// When the rule was switched on for this room, if known.
     pub rule_since: Option<DateTime<Utc>>,
-    /// Now.
+    /// The current time.
     pub now: DateTime<Utc>,
-    /// The latest time that is on record. A clock that shows less was set back.
+    /// The latest recorded time. A clock that shows an earlier one was set back.
     pub recorded_until: Option<DateTime<Utc>>,
 }
 
-/// What is known about people at an event.
+/// Whether people are at an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Presence {
-    /// A sign says that people are there.
+    /// A sign shows that people are there.
     Present(Sign),
-    /// Nobody came, with the proof.
+    /// Absence is proven.
     Absent(Proof),
-    /// Not known, with the reason. The meeting stays.
-    Unknown(UnknownReason),
-    /// People may still come until then.
+    /// Not known. The meeting is kept.
+    Unknown(Doubt),
+    /// People may still come.
     Waiting {
-        /// When grace ends.
+        /// When the grace period ends.
         until: DateTime<Utc>,
     },
 }
 
-/// Why absence is proven.
+/// The proof of absence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Proof {
-    /// People could show presence from then …
+    /// People could show presence from this instant …
     pub opens: DateTime<Utc>,
-    /// … until then.
+    /// … until this one.
     pub closes: DateTime<Utc>,
-    /// The interval in which every sign would have reached us.
+    /// The interval in which every sign would have been received.
     pub watched: Interval,
-    /// The sources that were alive in it.
+    /// The sources that were alive in that interval.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<String>,
-    /// The meetings that were judged in the same stretch of time.
+    /// The meetings that were evaluated at the same time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub crowd: Option<super::Crowd>,
 }
@@ -90,48 +90,48 @@ pub struct Proof {
 pub enum UnknownReason {
     /// No source watched the room throughout the window.
     NotWatched {
-        /// The room was watched until then last, if ever.
+        /// The last time at which the room was watched, if ever.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         until: Option<DateTime<Utc>>,
     },
     /// A sign for this room and time matches no event.
     UnmatchedSign {
-        /// What sent it.
+        /// The source that sent it.
         source: String,
         /// The time it is about.
         at: DateTime<Utc>,
-        /// The event it names, if it names one.
+        /// The event that it names, if any.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         event: Option<String>,
     },
-    /// Evidence of the room that may be about the event was refused, since a limit was reached.
+    /// Evidence that may be about the event was refused, because a limit was reached.
     EvidenceRefused {
-        /// It was about the time until then.
+        /// The end of the time that the refused evidence is about.
         until: DateTime<Utc>,
     },
     /// A property that the decision needs is missing.
     MissingField {
-        /// Which.
+        /// The property.
         field: String,
     },
-    /// So many of the meetings of the same stretch look empty that the source is more likely silent than the house empty.
+    /// So many meetings at the same time look empty that the source has more likely failed.
     FeedSilent(super::Crowd),
-    /// Our clock shows less than what is on record.
+    /// Our clock is behind the latest recorded time.
     Clock {
-        /// The latest time on record.
+        /// The latest recorded time.
         recorded: DateTime<Utc>,
     },
-    /// The event ends before grace does.
+    /// The event ends before the grace period does.
     EndsInGrace {
-        /// When grace would end.
+        /// When the grace period would end.
         until: DateTime<Utc>,
     },
 }
 
-/// How far the clock may be behind the latest time on record: it may have been set right by that much.
+/// How far the clock may be behind the latest recorded time: it may have been corrected by that much.
 const CLOCK_BACK_MAX: TimeDelta = TimeDelta::minutes(2);
 
-/// Decides about one event.
+/// Decides the presence at one event.
 pub fn decide(case: &PresenceInput<'_>, terms: &CheckInTiming) -> Presence {
     let PresenceInput { room, event, now, .. } = *case;
     if let Some(sign) = case.signs.matching(room, event, terms) {
@@ -149,7 +149,7 @@ pub fn decide(case: &PresenceInput<'_>, terms: &CheckInTiming) -> Presence {
         AbsenceWindow::Proven(proof) => Presence::Absent(proof),
         AbsenceWindow::Open { closes } if closes >= event.end => ends_in_grace(closes),
         AbsenceWindow::Open { closes } => Presence::Waiting { until: closes },
-        // Watching may begin yet; when grace ends it is looked at again.
+        // The coverage may still begin; the event is evaluated again when grace ends.
         AbsenceWindow::NotWatched if now < base + terms.grace => {
             Presence::Waiting { until: base + terms.grace }
         }
@@ -159,7 +159,7 @@ pub fn decide(case: &PresenceInput<'_>, terms: &CheckInTiming) -> Presence {
     }
 }
 
-/// The moment from which grace counts. An event that is written to after its start gets its grace anew: its organizer is at it.
+/// The start of the grace period. A write to the event after its start restarts it: the organizer is working on the event.
 pub(super) fn grace_start(
     event: &Event,
     seen_since: Option<DateTime<Utc>>,
@@ -170,8 +170,8 @@ pub(super) fn grace_start(
     times.into_iter().flatten().fold(event.start, DateTime::max)
 }
 
-/// When the event itself was written to. An occurrence shows the last write to its series, whichever date that was about. A time
-/// ahead of our clock is taken as long as the two clocks may differ by so much.
+/// The last write to the event itself. An occurrence has the time of the last write to its series, for any date. A time ahead of
+/// our clock counts up to the allowed difference of the clocks.
 fn written(event: &Event, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let own = matches!(event.kind, EventKind::Single | EventKind::Exception);
     event.modified.filter(|modified| own && *modified - now <= SERVER_AHEAD_MAX)
@@ -185,9 +185,9 @@ fn ends_in_grace(until: DateTime<Utc>) -> Presence {
 }
 
 enum AbsenceWindow {
-    /// It was covered throughout, and is over.
+    /// The interval is over, and was covered throughout.
     Proven(Proof),
-    /// The room is watched now; grace ends later.
+    /// The room is watched now, and the grace period ends later.
     Open {
         closes: DateTime<Utc>,
     },
@@ -210,7 +210,7 @@ impl PresenceInput<'_> {
         Some(UnknownReason::Clock { recorded })
     }
 
-    /// The first interval that proves absence, or the one that may yet do so.
+    /// The first interval that proves absence, or the one that still may.
     fn find_window(&self, base: DateTime<Utc>, terms: &CheckInTiming) -> AbsenceWindow {
         for watched in self.coverage.intervals() {
             let closes = base.max(watched.from) + terms.grace;
@@ -244,17 +244,17 @@ impl fmt::Display for UnknownReason {
             Self::NotWatched { until: Some(until) } => {
                 write!(
                     f,
-                    "no source watched the room throughout; the last one until {}",
+                    "no source watched the room throughout; the last one did until {}",
                     until.format("%F %H:%MZ")
                 )
             }
             Self::UnmatchedSign { source, at, event } => {
-                write!(f, "a sign by {source} for {} matches no event", at.format("%F %H:%MZ"))?;
+                write!(f, "a sign from {source} for {} matches no event", at.format("%F %H:%MZ"))?;
                 event.as_ref().map_or(Ok(()), |event| write!(f, " (it names event {event})"))
             }
             Self::EvidenceRefused { until } => write!(
                 f,
-                "evidence of this room for the time until {} was refused: a limit on evidence is reached",
+                "evidence for this room up to {} was refused: a limit on evidence was reached",
                 until.format("%F %H:%MZ")
             ),
             Self::MissingField { field } => write!(f, "Exchange did not return {field}"),
@@ -266,12 +266,12 @@ impl fmt::Display for UnknownReason {
             Self::Clock { recorded } => {
                 write!(
                     f,
-                    "this machine's clock is behind the latest record of {}",
+                    "this machine's clock is behind the latest record, which is from {}",
                     recorded.format("%F %H:%MZ")
                 )
             }
             Self::EndsInGrace { until } => {
-                write!(f, "the meeting ends before grace does at {}", until.format("%H:%MZ"))
+                write!(f, "the meeting ends before the grace period does, at {}", until.format("%H:%MZ"))
             }
         }
     }
@@ -286,7 +286,7 @@ impl fmt::Display for Proof {
         }
         match &self.crowd {
             Some(crowd) => {
-                write!(f, "; {} of {} meetings at this time had nobody", crowd.absent, crowd.judged)
+                write!(f, "; {} of {} meetings at this time were empty", crowd.absent, crowd.judged)
             }
             None => Ok(()),
         }

@@ -1,14 +1,14 @@
-//! How much evidence is kept, in all, of each reporter and of each room, and how much of that is taken. Pure.
+//! Limits on stored evidence, in all, per reporter and per room, and the usage of each. Pure.
 //!
 //! ```text
-//! in all                 ├──────────── common part ───────────┤── reserve ──┤
-//! one reporter           ├──────────────────────────┤
-//! a reporter with little ├──────────── common part ───────────┤── reserve ──┤
+//! in all                          ├──────────── common part ───────────┤── reserve ──┤
+//! one reporter                    ├──────────────────────────┤
+//! a reporter with little evidence ├──────────── common part ───────────┤── reserve ──┤
 //! ```
 //!
-//! A reporter is an API key. What it may hold in one room is less than what the room may hold, and what it may hold in all is
-//! less than the common part: its signs never take the place of another key's. Every sign stays for at least a day, so that
-//! what a key may hold is also what it may add in a day.
+//! A reporter is an API key. Its limit in one room is lower than the room's limit, and its limit in all is lower than the common
+//! part, so its signs never displace another key's. Every sign stays for at least a day, so a key's limit is also what it may
+//! add in a day.
 
 use std::collections::HashMap;
 
@@ -17,11 +17,11 @@ use crate::calendar::RoomAddress;
 
 /// Evidence in all, in bytes: 5 000 rooms with thirty signs each, where a sign merges an hour of motion.
 pub const EVIDENCE_BYTES_MAX: usize = 64 << 20;
-/// The part of it that only reporters with little evidence use.
+/// The part of it that is reserved for reporters with little evidence.
 pub const EVIDENCE_BYTES_RESERVED: usize = 16 << 20;
 /// Evidence of one reporter, in bytes: a sensor system of 5 000 rooms for two working days.
 pub const REPORTER_BYTES_MAX: usize = 40 << 20;
-/// A reporter with less than this has little evidence.
+/// A reporter with less than this counts as one with little evidence.
 pub const REPORTER_BYTES_LITTLE: usize = 64 << 10;
 /// Signs in one room: four reporters at their limit.
 pub const ROOM_SIGNS_MAX: usize = 2_048;
@@ -36,18 +36,18 @@ pub const REPORTER_SIGNS_PER_EVENT_MAX: usize = 128;
 /// Longest id or UID of an event in a sign, in bytes. Exchange's own have less than 600.
 pub const EVENT_REFERENCE_BYTES_MAX: usize = 2_000;
 
-/// The bounds of one log of signs.
+/// The limits of one log of signs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EvidenceLimits {
-    /// In all, in bytes.
+    /// Bytes in all.
     pub bytes: usize,
-    /// Of these, only for reporters with little evidence.
+    /// The bytes of these that are reserved for reporters with little evidence.
     pub reserved: usize,
-    /// Of one reporter, in bytes.
+    /// Bytes of one reporter.
     pub reporter: usize,
-    /// In one room: signs and bytes.
-    pub room: EvidenceAmount,
-    /// Of one reporter in one room: signs and bytes.
+    /// Signs and bytes in one room.
+    pub room: Held,
+    /// Signs and bytes of one reporter in one room.
     pub reporter_in_room: EvidenceAmount,
     /// Signs of one reporter for one event.
     pub event: usize,
@@ -70,19 +70,19 @@ impl Default for EvidenceLimits {
 }
 
 impl EvidenceLimits {
-    /// Of a file that an operator names: one reporter, who may fill everything up to this many bytes.
+    /// The limits for a file that an operator names: its signs may take this many bytes.
     pub fn for_file(bytes: usize) -> Self {
         let all = EvidenceAmount { signs: usize::MAX, bytes };
         Self { bytes, reserved: 0, reporter: bytes, room: all, reporter_in_room: all, event: usize::MAX }
     }
 }
 
-/// Signs, and the bytes they take.
+/// A number of signs, and the bytes they take.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct EvidenceAmount {
-    /// How many.
+    /// The number of signs.
     pub signs: usize,
-    /// How large.
+    /// Their size in bytes.
     pub bytes: usize,
 }
 
@@ -97,13 +97,13 @@ impl EvidenceAmount {
         self.bytes = self.bytes.saturating_sub(bytes);
     }
 
-    /// Whether another sign of this size goes beyond the limit.
+    /// Whether another sign of this size would exceed the limit.
     fn is_full(self, bytes: usize, limit: Self) -> bool {
         self.signs >= limit.signs || self.bytes + bytes > limit.bytes
     }
 }
 
-/// Which bound refused a sign.
+/// The limit for which a sign was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum EvidenceLimit {
     /// The signs of one reporter for one event.
@@ -122,7 +122,7 @@ impl EvidenceLimit {
     /// All of them.
     pub const ALL: [Self; 5] = [Self::Event, Self::ReporterInRoom, Self::Room, Self::Reporter, Self::All];
 
-    /// As metrics name it.
+    /// The value in metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Event => "event",
@@ -133,19 +133,19 @@ impl EvidenceLimit {
         }
     }
 
-    /// Why the sign was refused, for its sender.
+    /// The reason of the refusal, for the sender.
     pub fn reason(self) -> &'static str {
         match self {
-            Self::Event => "this key reported as many signs for this event as are kept",
-            Self::ReporterInRoom => "this key reported as much evidence for this room as is kept",
-            Self::Room => "the room has as much evidence as is kept",
-            Self::Reporter => "this key reported as much evidence as is kept of one key",
-            Self::All => "the service keeps no more evidence",
+            Self::Event => "this key has reached its limit of signs for this event",
+            Self::ReporterInRoom => "this key has reached its limit of evidence for this room",
+            Self::Room => "the room has reached its limit of evidence",
+            Self::Reporter => "this key has reached its limit of evidence",
+            Self::All => "the service has reached its limit of evidence",
         }
     }
 }
 
-/// What is kept, by reporter and room.
+/// The stored evidence, by reporter and room.
 #[derive(Debug, Clone, Default)]
 pub(super) struct EvidenceUsage {
     all: EvidenceAmount,
@@ -173,7 +173,7 @@ impl EvidenceUsage {
         self.by_room.get(room).map(|shares| shares.all).unwrap_or_default()
     }
 
-    /// The bound that this sign would go beyond.
+    /// The limit that this sign would exceed.
     pub(super) fn exceeded(&self, sign: &Sign, bounds: &EvidenceLimits) -> Option<EvidenceLimit> {
         let bytes = sign.bytes();
         let of =
@@ -202,7 +202,7 @@ impl EvidenceUsage {
         room.by_reporter.entry(sign.reporter.clone()).or_default().add(bytes);
     }
 
-    /// A sign was given the identity of its event.
+    /// Adds the bytes by which a sign grew when it got the identity of its event.
     pub(super) fn grow(&mut self, sign: &Sign, bytes: usize) {
         self.all.bytes += bytes;
         let room = self.by_room.entry(sign.room.clone()).or_default();

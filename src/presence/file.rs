@@ -1,14 +1,14 @@
-//! Files of evidence: signs as CSV or JSON, and the time that the file covers. Read sign by sign, so that a file takes no more
-//! memory than what its reader keeps.
+//! Evidence files: signs as CSV or JSON, and the time that the file covers. The parser returns one sign after another, so that
+//! a file takes no more memory than the signs that its reader keeps.
 //!
 //! ```csv
 //! room,event,at,source
 //! room1@example.com,,2026-05-06T09:02:00Z,motion sensor
 //! ```
 //!
-//! `event` (an item id or a UID, in EWS' or Graph's spelling) may be empty: then the sign is about the event that was on in the
-//! room at that time. A file covers the time that it states (JSON: an object with `covers_from`, `covers_to` and `signs`), else
-//! the time from its first to its newest sign.
+//! `event` (an item id or a UID, in the spelling of EWS or Graph) may be empty: then the sign is about the event that was on in
+//! the room at that time. A file covers the time that it states (JSON: an object with `covers_from`, `covers_to` and `signs`),
+//! else the time from its first to its newest sign.
 
 use std::cell::Cell;
 use std::fmt;
@@ -22,15 +22,15 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess
 use super::{Coverage, Interval, Sign};
 use crate::calendar::RoomAddress;
 
-/// A day of signs every ten seconds from a hundred rooms is 864 000; beyond a few million the file is a mistake.
+/// Limit on the signs of a file. A day of signs every ten seconds from a hundred rooms has 864 000.
 pub const SIGNS_MAX: usize = 5_000_000;
-/// The largest file: five million signs are less.
+/// Limit on the bytes of a file: five million signs take less.
 pub const EVIDENCE_FILE_BYTES_MAX: usize = 1 << 30;
-/// The most that one sign takes in the file, with what stands before it.
+/// Limit on the bytes of one sign in the file, with the bytes before it.
 pub const SIGN_IN_FILE_BYTES_MAX: usize = 1 << 20;
 
-/// Why a file of evidence cannot be used. A sweep without its evidence would free rooms that people sit in, so one bad line
-/// spoils the file.
+/// Why an evidence file is rejected. A sweep without its evidence would release occupied rooms, so one bad line rejects the whole
+/// file.
 #[derive(Debug, thiserror::Error)]
 pub enum EvidenceError {
     /// The file is not CSV with the columns `room,event,at,source`.
@@ -44,17 +44,17 @@ pub enum EvidenceError {
     /// The file has more than [`SIGNS_MAX`] signs.
     #[error("the evidence has more than {SIGNS_MAX} signs")]
     TooMany,
-    /// The file's signs take more memory than is given to them, also after signs of one hour were merged.
+    /// The file's signs exceed their memory limit, even after signs of one hour were merged.
     #[error(
-        "the evidence takes more than {0} MiB of memory; leave out days and rooms that this sweep is not about"
+        "the evidence takes more than {0} MiB of memory; leave out the days and rooms that this sweep does not cover"
     )]
     TooLarge(usize),
-    /// A column that must be there is not.
+    /// A required column is missing.
     #[error("the evidence has no column `{0}` in its first line; the columns are room,event,at,source")]
     NoHeader(&'static str),
 }
 
-/// How a file of evidence is written.
+/// The format of an evidence file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EvidenceFormat {
     /// With a header line.
@@ -63,16 +63,16 @@ pub enum EvidenceFormat {
     Json,
 }
 
-/// What a file of evidence holds, besides the signs themselves.
+/// Properties of an evidence file, besides its signs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct EvidenceFile {
-    /// How many signs it has.
+    /// The number of signs.
     pub signs: usize,
     /// The time of the newest sign.
     pub newest: Option<DateTime<Utc>>,
     /// The times of the first and the last sign with a usable clock.
     usable: Option<(DateTime<Utc>, DateTime<Utc>)>,
-    /// The time that it states to cover.
+    /// The time that the file states to cover.
     pub stated: Option<Interval>,
 }
 
@@ -86,11 +86,11 @@ struct EvidenceLine {
     source: String,
 }
 
-/// Takes each sign of a file.
+/// Receives each sign of a file.
 type OnSign<'a> = &'a mut dyn FnMut(Sign) -> Result<(), EvidenceError>;
 
 impl EvidenceFile {
-    /// Reads a file, and gives each sign to `each`, received at `now`. An empty text has no signs and covers nothing.
+    /// Parses a file and passes each sign to `each`, received at `now`. An empty text has no signs and covers no time.
     ///
     /// # Errors
     /// When the text is not of this format, or `each` fails.
@@ -129,7 +129,7 @@ impl EvidenceFile {
         Ok(())
     }
 
-    /// The time that the file covers, as known at `now`: no file covers what lies ahead.
+    /// The time that the file covers, up to `now`: no file covers the future.
     pub fn coverage(&self, now: DateTime<Utc>) -> Coverage {
         let by_signs = || self.usable.and_then(|(first, last)| Interval::new(first, last));
         let covered = self.stated.or_else(by_signs);
@@ -137,16 +137,16 @@ impl EvidenceFile {
     }
 }
 
-/// Signs of a file that are older than this have no usable clock, or are about nothing that is judged now.
+/// Signs of a file that are older than this have no usable clock, or are about no event that is evaluated now.
 const FILE_AGE_MAX: TimeDelta = TimeDelta::days(400);
 
-/// The sign of a line, received at its time: a sign from the future has a wrong clock.
+/// The sign of a line, as received at its own time; a sign from the future, whose clock is wrong, as received now.
 fn sign(EvidenceLine { room, event, at, source }: EvidenceLine, now: DateTime<Utc>) -> Sign {
     let received_at = if at > now || now - at > FILE_AGE_MAX { now } else { at };
     Sign { event, received_at, keep_until: DateTime::<Utc>::MAX_UTC, ..Sign::new(room, at, source) }
 }
 
-/// Counts the bytes of a file, so that a line without an end takes no memory without a limit.
+/// Counts the bytes of a file, so that an endless line cannot take unlimited memory.
 struct ByteMeter<R> {
     text: R,
     all: usize,
@@ -196,10 +196,10 @@ fn read_json(text: impl Read, take: OnLine<'_>) -> Result<Option<Interval>, Evid
     }
 }
 
-/// An array of signs, or an object that states the time it covers and has them.
+/// An array of signs, or an object with the signs and the time that they cover.
 struct EvidenceDocument<'a, 'f> {
     take: OnLine<'a>,
-    /// Why a sign was not taken.
+    /// The error of the receiver.
     failed: &'f mut Option<EvidenceError>,
 }
 
@@ -208,7 +208,7 @@ impl EvidenceDocument<'_, '_> {
         while let Some(line) = signs.next_element()? {
             if let Err(error) = (self.take)(line) {
                 *self.failed = Some(error);
-                return Err(A::Error::custom("a sign was not taken"));
+                return Err(A::Error::custom("a sign was rejected"));
             }
         }
         Ok(())

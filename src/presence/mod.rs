@@ -1,16 +1,17 @@
-//! Presence: may "nobody came" be said about a meeting? Pure: events, signs, watching, rules and *now* come in as values, and a
-//! decision with its proof goes out. Knows no server, no file system and no clock.
+//! Presence: decides whether absence from a meeting is proven. Pure: events, signs, coverage, rules and the current time come
+//! in as values, and a decision with its proof comes out. Knows no server, no file system and no clock.
 //!
 //! | file | subject |
 //! | --- | --- |
-//! | `sign` | signs that people are there, and which event each is about |
+//! | `sign` | signs of presence, and the event of each |
 //! | `sign_log` | all signs, by room |
-//! | `evidence_limits` | how much evidence is kept, of whom |
+//! | `evidence_limits` | limits on stored evidence, in all, per reporter and per room |
 //! | `reference` | ids and UIDs in one spelling |
 //! | `source_tracker` | which sources were alive when; the coverage of a room |
 //! | `coverage` | intervals of time |
+//! | `timing` | the times of the rule on check-ins |
 //! | `decision` | present, absent (with a proof), unknown (with a reason), waiting |
-//! | `crowd` | how many meetings of the same stretch look empty |
+//! | `crowd` | how many meetings at the same time look empty |
 //! | `file` | signs as CSV or JSON |
 //! | `state` | all of it together |
 //!

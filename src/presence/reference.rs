@@ -1,4 +1,4 @@
-//! References to events as check-in systems write them, brought into one spelling. Pure.
+//! References to events in the spellings that check-in systems use, normalized for comparison. Pure.
 //!
 //! | reference | compared by |
 //! | --- | --- |
@@ -19,16 +19,16 @@ const GLOBAL_OBJECT_ID: &str = "040000008200E00074C5B7101A82E008";
 /// The date stands in these characters: four of the year, two of the month, two of the day.
 const DATE: std::ops::Range<usize> = 32..40;
 
-/// How a reference is about an event.
+/// How precisely a reference names an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ReferenceMatch {
-    /// About this event and no other.
+    /// It names this event only.
     ThisEvent,
-    /// About this event or another date of its series.
+    /// It names the event's series: this date or another one.
     Series,
 }
 
-/// An id in one spelling.
+/// The normalized spelling of an id.
 pub(super) fn canonical_id(id: &str) -> String {
     id.trim().chars().map(|letter| if letter == '/' { '-' } else { letter }).map(plus).collect()
 }
@@ -37,7 +37,7 @@ fn plus(letter: char) -> char {
     if letter == '+' { '_' } else { letter }
 }
 
-/// A UID in one spelling, and the date that its global object id names.
+/// The normalized spelling of a UID, and the date in its global object id.
 pub(super) fn canonical_uid(uid: &str) -> (String, Option<NaiveDate>) {
     let upper = uid.trim().to_ascii_uppercase();
     let is_global = upper.is_ascii() && upper.len() >= DATE.end && upper.starts_with(GLOBAL_OBJECT_ID);
@@ -54,7 +54,7 @@ fn date_of(hex: &str) -> Option<NaiveDate> {
     NaiveDate::from_ymd_opt(i32::try_from(number(0..4)?).ok()?, number(4..6)?, number(6..8)?)
 }
 
-/// Whether the reference is about the event, and how surely.
+/// Whether the reference names the event, and how precisely.
 pub(super) fn match_reference(reference: &str, event: &Event) -> Option<ReferenceMatch> {
     if canonical_id(reference) == canonical_id(event.id.as_str()) {
         return Some(ReferenceMatch::ThisEvent);
@@ -73,7 +73,7 @@ pub(super) fn match_reference(reference: &str, event: &Event) -> Option<Referenc
     }
 }
 
-/// The date is the series' own, in its own time zone, so it may differ from the date in UTC by one.
+/// The date is in the time zone of the series, so it may differ from the UTC date by one day.
 fn is_on(date: NaiveDate, start: DateTime<Utc>) -> bool {
     (start.date_naive() - date).abs() <= TimeDelta::days(1)
 }

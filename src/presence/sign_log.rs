@@ -1,5 +1,5 @@
-//! All signs, by room, within their bounds. A sign that says nothing new is merged into the one before; one that goes beyond a
-//! bound is refused, and the log remembers for which time its room's evidence is incomplete: no meeting is released then. Pure.
+//! All signs, by room, within their limits. A sign with the same content is merged into the one before. A sign that exceeds a
+//! limit is refused, and the log records for which time the room's evidence is incomplete: no meeting is released then. Pure.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,7 +10,7 @@ use super::sign::{KEPT, NAMED_EARLY};
 use super::{CheckInTiming, Interval, Sign};
 use crate::calendar::{Event, RoomAddress, Uid};
 
-/// Signs of a room that a new one is compared with, from the newest back. Bounds the work for one sign.
+/// Number of a room's signs that a new one is compared with, from the newest back. Limits the work for one sign.
 const COMPARED_MAX: usize = 1_024;
 
 /// All signs, by room.
@@ -20,21 +20,21 @@ pub struct SignLog {
     limits: EvidenceLimits,
     usage: EvidenceUsage,
     last_number: u64,
-    /// When evidence of a room was refused.
+    /// The time in which evidence of a room was refused.
     refused: HashMap<RoomAddress, Interval>,
     counts: SignCounts,
 }
 
-/// What became of the signs that arrived, in numbers.
+/// Counts of the signs that arrived, by result.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SignCounts {
-    /// Signs that said nothing new.
+    /// Signs that were merged into an earlier one.
     pub merged: u64,
-    /// Signs that were refused, by the bound that they went beyond.
+    /// Signs that were refused, by the limit that they exceeded.
     pub refused: BTreeMap<EvidenceLimit, u64>,
 }
 
-/// What became of a sign that arrived.
+/// The result for a sign that arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {
     /// It is kept, or merged into another one, under this number.
@@ -44,12 +44,12 @@ pub enum Admission {
 }
 
 impl SignLog {
-    /// An empty log with these bounds.
+    /// An empty log with these limits.
     pub fn with_limits(bounds: EvidenceLimits) -> Self {
         Self { limits: bounds, ..Self::default() }
     }
 
-    /// Adds one sign, unless a bound is reached.
+    /// Adds one sign, unless a limit is reached.
     pub fn push(&mut self, sign: Sign) -> Admission {
         let signs = self.by_room.get_mut(&sign.room);
         let mut same_event = 0;
@@ -75,7 +75,7 @@ impl SignLog {
         }
     }
 
-    /// Takes over a stored sign, the newest first; `false` when a bound is reached. [`Self::finish_restore`] ends that.
+    /// Restores a stored sign, the newest first; `false` when a limit is reached. [`Self::finish_restore`] must follow.
     pub fn restore(&mut self, sign: Sign) -> bool {
         self.last_number = self.last_number.max(sign.number);
         if let Some(bound) = self.usage.exceeded(&sign, &self.limits) {
@@ -87,7 +87,7 @@ impl SignLog {
         true
     }
 
-    /// Every stored sign was taken over: brings them into the order in which they arrived.
+    /// Sorts the restored signs into the order of their arrival.
     pub fn finish_restore(&mut self) {
         self.by_room.values_mut().for_each(|signs| signs.sort_by_key(|sign| sign.number));
     }
@@ -99,7 +99,7 @@ impl SignLog {
         number
     }
 
-    /// The sign of this number in a room.
+    /// The sign with this number in a room.
     pub fn get(&self, room: &RoomAddress, number: u64) -> Option<&Sign> {
         self.of_room(room).iter().rev().find(|sign| sign.number == number)
     }
@@ -112,7 +112,7 @@ impl SignLog {
         self.restore_refused(sign.room.clone(), span);
     }
 
-    /// Evidence of this room was refused in this time. Nothing that ended a day before belongs to it.
+    /// Records that evidence of this room was refused in this time. Replaces a span that ended more than a day before.
     pub fn restore_refused(&mut self, room: RoomAddress, span: Interval) {
         let joined = match self.refused.get(&room) {
             Some(old) if old.to + KEPT >= span.from => {
@@ -123,12 +123,12 @@ impl SignLog {
         self.refused.insert(room, joined);
     }
 
-    /// When evidence was refused, by room.
+    /// The time in which evidence was refused, by room.
     pub fn refused(&self) -> &HashMap<RoomAddress, Interval> {
         &self.refused
     }
 
-    /// Evidence was refused that may be about this event: until when.
+    /// The end of the time in which evidence was refused, if some of it may be about this event.
     pub fn refused_about(
         &self,
         room: &RoomAddress,
@@ -139,7 +139,7 @@ impl SignLog {
         (event.start - terms.early < *to && *from < event.end).then_some(*to)
     }
 
-    /// Forgets the signs that are not kept any more.
+    /// Drops the signs whose retention is over.
     pub fn forget_before(&mut self, now: DateTime<Utc>) {
         let shares = &mut self.usage;
         for signs in self.by_room.values_mut() {
@@ -155,22 +155,22 @@ impl SignLog {
         self.refused.retain(|_, span| span.to + KEPT >= now);
     }
 
-    /// What is kept.
+    /// The stored evidence in all.
     pub fn usage(&self) -> EvidenceAmount {
         self.usage.all()
     }
 
-    /// What is kept of one room.
+    /// The stored evidence of one room.
     pub fn usage_of_room(&self, room: &RoomAddress) -> EvidenceAmount {
         self.usage.of_room(room)
     }
 
-    /// What became of the signs that arrived.
+    /// The counts of the signs that arrived.
     pub fn counts(&self) -> &SignCounts {
         &self.counts
     }
 
-    /// The signs of a room, in the order in which they arrived.
+    /// The signs of a room, in the order of their arrival.
     pub fn of_room(&self, room: &RoomAddress) -> &[Sign] {
         self.by_room.get(room).map_or(&[], Vec::as_slice)
     }
@@ -188,7 +188,7 @@ impl SignLog {
         Some(Sign { at, ..sign.clone() })
     }
 
-    /// A sign that may be about the event, and could not be matched to any event.
+    /// A sign that may be about the event, but matches no event.
     pub fn unmatched(
         &self,
         room: &RoomAddress,
@@ -199,7 +199,7 @@ impl SignLog {
         self.of_room(room).iter().find(|sign| sign.may_be_about(event, events, terms))
     }
 
-    /// Whether any of these rooms gave a sign from one of these times to the other, both included.
+    /// Whether any of these rooms had a sign in this time, both ends included.
     pub fn has_any(
         &self,
         (from, to): (DateTime<Utc>, DateTime<Utc>),
@@ -212,8 +212,8 @@ impl SignLog {
         self.by_room.iter().any(|(room, signs)| of(room) && signs.iter().any(speaks))
     }
 
-    /// Gives the room's signs the identity of the events that they name, and returns those that are to be kept for longer now.
-    /// `known` finds an event by an id that it had before.
+    /// Gives the room's signs the identity of the events that they name, and returns those whose retention was prolonged. `known`
+    /// finds an event by an earlier id.
     pub fn identify(
         &mut self,
         room: &RoomAddress,

@@ -1,13 +1,13 @@
-//! Watching: which sources of signs were alive when, and so which rooms were watched. Pure; its owner stores what
+//! Tracks when each source of signs was alive, and so when each room was watched. Pure; its owner stores the changes that
 //! [`SourceTracker::take_changed`] returns.
 //!
 //! ```text
 //! coverage of a room = intake ∩ (the room's displays ∪ the feeds of its group)
 //! ```
 //!
-//! A *display* speaks for the rooms whose state it asks for, a *feed* (a sensor system, a badge system, a check-in service) for
-//! the group of rooms that it sends signs or heartbeats for. A room that has a display of its own, and no sign of any feed,
-//! is watched by its display only: when that display breaks, people at this door cannot check in, whatever other rooms do.
+//! A *display* watches the rooms whose state it requests; a *feed* (a sensor system, a badge system, a check-in service) watches
+//! the group of rooms for which it sends signs or heartbeats. A room with a display and without signs from a feed is watched by
+//! its display only: when that display fails, people at this door cannot check in, whatever other rooms report.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -16,19 +16,20 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{Coverage, Interval};
 use crate::calendar::RoomAddress;
 
-/// How long a source may be silent and still count as alive.
+/// How long a source may be silent and still counts as alive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SilenceLimits {
     /// Between two requests of a display.
     pub display: TimeDelta,
     /// Between two signs or heartbeats of a feed …
     pub feed: TimeDelta,
-    /// … and of feeds that are named.
+    /// … and of feeds with their own limit, by name.
     pub feeds: BTreeMap<String, TimeDelta>,
 }
 
 impl Default for SilenceLimits {
-    /// A display asks every few seconds; a motion sensor reports within the hour; a badge reader may be quiet for a night.
+    /// A display sends a request every few seconds; a motion sensor reports within the hour; a badge reader may be silent for a
+    /// night.
     fn default() -> Self {
         Self {
             display: TimeDelta::minutes(5),
@@ -44,7 +45,7 @@ impl SilenceLimits {
     }
 }
 
-/// What a source is to a place.
+/// The rooms that a source watches, and how.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum SourceScope {
     /// A display of this room.
@@ -55,7 +56,7 @@ pub enum SourceScope {
     Group(Option<String>),
 }
 
-/// Contact with a source: without a longer silence from the first to the last one.
+/// A period of contact with a source, without a silence beyond its limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Contact {
     /// The first contact after the last silence.
@@ -67,13 +68,13 @@ pub struct Contact {
 /// One source, as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceContact {
-    /// What it is to which place.
-    pub link: SourceScope,
+    /// The rooms that it watches.
+    pub link: Link,
     /// Its name.
     pub source: String,
     /// The API key that reported it first, by id.
     pub reporter: String,
-    /// When it was in contact.
+    /// The last period of contact.
     pub contact: Contact,
 }
 
@@ -82,9 +83,9 @@ struct SourceState {
     /// The API key that reported it first, by id.
     reporter: String,
     contact: Contact,
-    /// Ended intervals, the last ones.
+    /// The last intervals that ended.
     before: Coverage,
-    /// Open connections: it is alive for as long as there is one.
+    /// Open connections: the source is alive while there is one.
     connections: u32,
 }
 
@@ -93,7 +94,7 @@ type SourceMap = HashMap<String, SourceState>;
 #[derive(Debug, Clone, Default)]
 struct RoomSources {
     displays: SourceMap,
-    /// With the API key that reported each first.
+    /// Each feed with the API key that reported it first.
     feeds: HashMap<String, String>,
 }
 
@@ -101,7 +102,7 @@ struct RoomSources {
 #[derive(Debug, Clone, Default)]
 pub struct SourceTracker {
     intake: Coverage,
-    /// We take signs since then, and still do.
+    /// The service has received signs since then.
     running_since: Option<DateTime<Utc>>,
     accepted: Coverage,
     silence: SilenceLimits,
@@ -109,17 +110,17 @@ pub struct SourceTracker {
     groups: HashMap<Option<String>, SourceMap>,
     /// Each with the API key that reported it first.
     changed: HashMap<(SourceScope, String), (String, Contact)>,
-    /// Sources that were not taken, since a place has as many as are kept.
+    /// Sources that were refused because of a limit.
     refused: u64,
 }
 
-/// Ended intervals are forgotten after this time.
+/// Retention of ended intervals.
 const KEPT: TimeDelta = TimeDelta::days(2);
-/// A display that was not in contact for so long is not the room's any more.
+/// A display without contact for this long no longer counts as the room's.
 const DISPLAY_GONE: TimeDelta = TimeDelta::days(14);
-/// Sources of one place kept at most: displays, sensors, badge readers, calls, and room to spare.
+/// Limit on the sources of one room or group: displays, sensors, badge readers, API calls, and some to spare.
 pub const SOURCES_PER_SCOPE_MAX: usize = 64;
-/// Of these, sources of one reporter. A reporter names its sources as it likes, and must leave places for others.
+/// Limit on the sources of one reporter among these: a reporter chooses the names of its sources, and must not fill the list.
 pub const SOURCES_PER_REPORTER_MAX: usize = 16;
 
 impl SourceState {
@@ -148,10 +149,10 @@ impl SourceState {
     }
 }
 
-/// Rooms of which sources are kept: those of the largest house. A scope that names a domain holds any address there.
+/// Limit on the rooms with sources: those of the largest organization. A scope that names a domain contains any address in it.
 pub const WATCHED_ROOMS_MAX: usize = 20_000;
 
-/// Whether a place has room for this source.
+/// Whether the list of sources may take this one.
 fn has_room<'a>(
     sources: impl Iterator<Item = (&'a String, &'a String)>,
     source: &str,
@@ -172,7 +173,7 @@ fn reporters(sources: &SourceMap) -> impl Iterator<Item = (&String, &String)> {
     sources.iter().map(|(name, alive)| (name, &alive.reporter))
 }
 
-/// The source's contact now; `None` when its place has no room for it.
+/// The source's contact now; `None` when a limit on sources is reached.
 fn record_contact(
     sources: &mut SourceMap,
     (source, reporter): (&str, &str),
@@ -188,33 +189,33 @@ fn record_contact(
 }
 
 impl SourceTracker {
-    /// Lets sources be silent for so long.
+    /// Sets how long sources may be silent.
     pub fn set_silence(&mut self, silence: SilenceLimits) {
         self.silence = silence;
     }
 
-    /// From then on we take and store signs, for as long as this value lives.
+    /// Records that the service receives and stores signs from this time on.
     pub fn start_intake(&mut self, start: DateTime<Utc>) {
         self.running_since = Some(start);
     }
 
-    /// We took and stored signs in this time.
+    /// Records that the service received and stored signs in this time.
     pub fn add_intake(&mut self, interval: Interval) {
         self.intake.add(interval);
         self.intake.forget_before(interval.to - KEPT);
     }
 
-    /// Every room is covered in this time whatever the sources did: a file covers it, or an operator insists.
+    /// Declares every room covered in this time, independent of sources: by an evidence file, or by an operator.
     pub fn accept_coverage(&mut self, coverage: Coverage) {
         self.accepted = coverage;
     }
 
-    /// Whether an operator insists that every meeting without a sign is abandoned.
+    /// Whether an operator declared that every meeting without a sign is abandoned.
     pub fn is_forced(&self) -> bool {
         self.accepted == Coverage::always()
     }
 
-    /// A feed sent a sign or a heartbeat for rooms of this group.
+    /// Records a sign or a heartbeat of a feed for rooms of this group.
     pub fn record_feed_contact(
         &mut self,
         group: Option<String>,
@@ -227,7 +228,7 @@ impl SourceTracker {
         self.note(SourceScope::Group(group), (source, reporter), reached);
     }
 
-    /// A feed sent a sign for this very room, which is in this group.
+    /// Records a sign of a feed for this room, which is in this group.
     pub fn record_room_feed_contact(
         &mut self,
         room: &RoomAddress,
@@ -246,7 +247,7 @@ impl SourceTracker {
         self.record_feed_contact(group, (source, reporter), at);
     }
 
-    /// A display asked for its room.
+    /// Records a request of a display for its room.
     pub fn record_display_contact(&mut self, room: &RoomAddress, source: &str, at: DateTime<Utc>) {
         let silence = self.silence.display;
         let reached = self
@@ -255,7 +256,7 @@ impl SourceTracker {
         self.note(SourceScope::Display(room.clone()), (source, source), reached);
     }
 
-    /// A display opened a connection that stays open.
+    /// Records that a display opened a long-lived connection.
     pub fn connect_display(&mut self, room: &RoomAddress, source: &str, at: DateTime<Utc>) {
         self.record_display_contact(room, source, at);
         if let Some(alive) = self.display(room, source) {
@@ -263,7 +264,7 @@ impl SourceTracker {
         }
     }
 
-    /// That connection ended.
+    /// Records that this connection ended.
     pub fn disconnect_display(&mut self, room: &RoomAddress, source: &str, at: DateTime<Utc>) {
         if let Some(alive) = self.display(room, source) {
             alive.contact.last = alive.contact.last.max(at);
@@ -273,7 +274,7 @@ impl SourceTracker {
         }
     }
 
-    /// The sources of a room; `None` when it is new and there are as many as are kept.
+    /// The sources of a room; `None` for a new room when the limit on rooms is reached.
     fn room(&mut self, room: &RoomAddress) -> Option<&mut RoomSources> {
         if self.rooms.len() >= WATCHED_ROOMS_MAX && !self.rooms.contains_key(room) {
             return None;
@@ -294,12 +295,12 @@ impl SourceTracker {
         }
     }
 
-    /// Sources that were not taken, since their place has as many as are kept.
+    /// The number of sources that were refused because of a limit.
     pub fn refused_sources(&self) -> u64 {
         self.refused
     }
 
-    /// Takes over what was stored, as far as its place has room for it.
+    /// Restores a stored source, unless a limit is reached.
     pub fn restore(&mut self, SourceContact { link, source, reporter, contact }: SourceContact) {
         let alive = SourceState { contact, ..SourceState::at(contact.last, &reporter) };
         let has_room = |count: usize| count < SOURCES_PER_SCOPE_MAX;
@@ -319,7 +320,7 @@ impl SourceTracker {
         }
     }
 
-    /// The sources that were reached since this was asked last, to be stored.
+    /// The sources with a new contact since the last call, to be stored.
     pub fn take_changed(&mut self) -> Vec<SourceContact> {
         let changed = std::mem::take(&mut self.changed).into_iter();
         let contact =
@@ -327,7 +328,7 @@ impl SourceTracker {
         changed.map(contact).collect()
     }
 
-    /// Forgets displays and feeds that were not in contact for long.
+    /// Drops displays and feeds without recent contact.
     pub fn forget_before(&mut self, now: DateTime<Utc>) {
         let stays = |alive: &SourceState| alive.connections > 0 || now - alive.contact.last <= DISPLAY_GONE;
         self.rooms.values_mut().for_each(|room| room.displays.retain(|_, alive| stays(alive)));
@@ -335,7 +336,7 @@ impl SourceTracker {
         self.groups.values_mut().for_each(|sources| sources.retain(|_, alive| stays(alive)));
     }
 
-    /// When signs in this room would have reached us.
+    /// The time in which signs in this room would have been received.
     pub fn coverage(&self, room: &RoomAddress, group: Option<&str>, now: DateTime<Utc>) -> Coverage {
         let sources = self.watching(room, group);
         let by_sources = sources
@@ -345,7 +346,7 @@ impl SourceTracker {
         intake.intersection(&by_sources).union(&self.accepted)
     }
 
-    /// The names of the sources that were alive in some part of this interval.
+    /// The names of the sources that were alive in a part of this interval.
     pub fn sources_in(&self, room: &RoomAddress, group: Option<&str>, time: Interval) -> Vec<String> {
         let meets = |coverage: Coverage| {
             coverage.intervals().iter().any(|one| one.from < time.to && time.from < one.to)

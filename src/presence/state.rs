@@ -1,5 +1,5 @@
-//! The books: signs, watching, and when rules and events came to be as they are. Shared by everything that judges, so that plan,
-//! release, strikes and display decide by the same inputs.
+//! The state of presence: signs, sources, and since when rules and events are as they are. Sweep, release, strikes and display
+//! share it, so that all of them decide by the same inputs. Never stores anything: its owner does.
 
 use std::collections::HashMap;
 use std::ops::{Deref, DerefMut};
@@ -14,23 +14,23 @@ use super::{
 };
 use crate::calendar::{Event, RoomAddress, Uid};
 
-/// Everything that is known about presence.
+/// Everything by which presence is decided.
 #[derive(Debug, Clone, Default)]
 pub struct PresenceState {
     /// The signs.
     pub signs: SignLog,
     /// The sources.
     pub watch: SourceTracker,
-    /// When the rule on check-ins was switched on for a room, where that is known.
+    /// When the rule on check-ins was switched on for a room, if known.
     pub rule_since: HashMap<RoomAddress, DateTime<Utc>>,
-    /// The latest time on record; a clock that shows less was set back.
+    /// The latest recorded time; a clock that shows an earlier one was set back.
     pub recorded_until: Option<DateTime<Utc>>,
-    /// Which event an id belongs to: a date of a series gets another id when it is changed.
+    /// The event of each id: a date of a series gets another id when it is changed.
     ids: HashMap<RoomAddress, HashMap<String, KnownId>>,
     ids_count: usize,
-    /// Signs that are to be kept for longer than their store knows.
+    /// Signs whose new retention is not stored yet.
     changed_signs: Vec<Sign>,
-    /// Organizers' SMTP addresses by their X.500 address (or the event's id), as the directory answered, and when.
+    /// Organizers' SMTP addresses by their X.500 address (or the event's id), from the directory, and when it was asked.
     organizers: HashMap<String, (Option<String>, DateTime<Utc>)>,
 }
 
@@ -40,48 +40,48 @@ struct KnownId {
     until: DateTime<Utc>,
 }
 
-/// How long the directory's answer about an organizer is believed …
+/// How long an organizer's address from the directory is valid …
 const ORGANIZER_BELIEVED: TimeDelta = TimeDelta::hours(12);
-/// … and how long it is believed that the directory cannot tell.
+/// … and how long a directory's "not found" is.
 const UNKNOWN_BELIEVED: TimeDelta = TimeDelta::minutes(10);
-/// Organizers remembered.
+/// Limit on cached organizers.
 pub const ORGANIZERS_MAX: usize = 20_000;
-/// Longest address or id under which an organizer is remembered, in bytes.
+/// Longest address or id of a cached organizer, in bytes.
 const ORGANIZER_BYTES_MAX: usize = 1_000;
-/// Changed signs that wait to be stored.
+/// Limit on changed signs that wait to be stored.
 const CHANGED_SIGNS_MAX: usize = 20_000;
-/// Ids remembered for one room: several days of the fullest calendar.
+/// Limit on ids per room: several days of the fullest calendar.
 const IDS_PER_ROOM_MAX: usize = 256;
-/// Ids remembered in all: a day of five thousand rooms. A sign under an id that is not remembered matches nothing, and its
-/// room's meetings stay.
+/// Limit on ids in all: a day of five thousand rooms. A sign under an id that was dropped matches no event, so its room's
+/// meetings are kept.
 pub const IDS_MAX: usize = 100_000;
 
-/// One question to the books.
+/// A query for the presence at one event.
 #[derive(Debug, Clone, Copy)]
 pub struct PresenceQuery<'a> {
-    /// In which room.
+    /// The room.
     pub room: &'a RoomAddress,
     /// The group whose feeds watch the room.
     pub group: Option<&'a str>,
-    /// Which event.
+    /// The event.
     pub event: &'a Event,
     /// The room's events that were read with it.
     pub events: &'a [Event],
-    /// When the event was first seen at its present start, where its move was seen.
+    /// When the event was first seen at its present start, if its move was seen.
     pub seen_since: Option<DateTime<Utc>>,
-    /// Now.
+    /// The current time.
     pub now: DateTime<Utc>,
 }
 
 impl PresenceState {
-    /// Books of these signs, that cover this time in every room.
+    /// A state with these signs, in which every room is covered for this time.
     pub fn covering(signs: SignLog, coverage: Coverage) -> Self {
         let mut books = Self { signs, ..Self::default() };
         books.watch.accept_coverage(coverage);
         books
     }
 
-    /// Takes note of the events that were read in a room: signs that name them get their identity, and their ids are remembered.
+    /// Records the events that were read in a room: signs that name them get their identity, and their ids are kept.
     pub fn note_events(
         &mut self,
         room: &RoomAddress,
@@ -105,24 +105,24 @@ impl PresenceState {
         self.changed_signs.extend(changed.into_iter().take(room_left));
     }
 
-    /// The signs that are to be kept for longer since this was asked last.
+    /// The signs whose retention was prolonged since the last call.
     pub fn take_changed_signs(&mut self) -> Vec<Sign> {
         std::mem::take(&mut self.changed_signs)
     }
 
-    /// The event that an id belonged to, if it was read under that id.
+    /// The event that was read under this id.
     pub fn known_id(&self, room: &RoomAddress, id: &str) -> Option<(Uid, DateTime<Utc>)> {
         Some(self.ids.get(room)?.get(&canonical_id(id))?.identity.clone())
     }
 
-    /// What the directory answered about this organizer of late.
+    /// The cached directory answer about this organizer, unless it is too old.
     pub fn organizer(&self, key: &str, now: DateTime<Utc>) -> Option<Option<String>> {
         let (address, asked_at) = self.organizers.get(key)?;
         let believed = if address.is_some() { ORGANIZER_BELIEVED } else { UNKNOWN_BELIEVED };
         (now - *asked_at <= believed).then(|| address.clone())
     }
 
-    /// Remembers what the directory answered about this organizer.
+    /// Caches the directory's answer about this organizer.
     pub fn remember_organizer(&mut self, key: String, address: Option<String>, now: DateTime<Utc>) {
         let length = key.len() + address.as_ref().map_or(0, String::len);
         if length > ORGANIZER_BYTES_MAX {
@@ -134,18 +134,18 @@ impl PresenceState {
         self.organizers.insert(key, (address, now));
     }
 
-    /// Whether a sign in this room would reach us now.
+    /// Whether a sign of presence in this room would be received now.
     pub fn is_watched(&self, room: &RoomAddress, group: Option<&str>, now: DateTime<Utc>) -> bool {
         self.watch.coverage(room, group, now).end().is_some_and(|end| now <= end)
     }
 
-    /// When grace ends, as long as watching has no gap.
+    /// When the grace period ends, if the coverage has no gap.
     pub fn grace_end(&self, question: &PresenceQuery<'_>, terms: &CheckInTiming) -> DateTime<Utc> {
         let rule_since = self.rule_since.get(question.room).copied();
         grace_start(question.event, question.seen_since, rule_since, question.now) + terms.grace
     }
 
-    /// Decides about one event.
+    /// Decides the presence at one event.
     pub fn decide(&self, question: &PresenceQuery<'_>, terms: &CheckInTiming) -> Presence {
         let PresenceQuery { room, group, event, events, seen_since, now } = *question;
         let coverage = self.watch.coverage(room, group, now);
@@ -171,7 +171,7 @@ impl PresenceState {
     }
 }
 
-/// Books that grow while they are used.
+/// Presence state that several tasks read and write.
 #[derive(Debug, Clone, Default)]
 pub struct SharedPresence(Arc<RwLock<PresenceState>>);
 
@@ -182,12 +182,12 @@ impl From<PresenceState> for SharedPresence {
 }
 
 impl SharedPresence {
-    /// Reads them.
+    /// Locks the state for reading.
     pub fn read(&self) -> impl Deref<Target = PresenceState> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes them.
+    /// Locks the state for writing.
     pub fn write(&self) -> impl DerefMut<Target = PresenceState> {
         self.0.write().unwrap_or_else(PoisonError::into_inner)
     }

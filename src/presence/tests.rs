@@ -1,4 +1,4 @@
-//! Properties of the judgement: what may never happen, whatever events, signs and sources do.
+//! Properties of the presence decision that hold for all events, signs and sources.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;

@@ -80,7 +80,7 @@ async fn a_room_whose_evidence_was_refused_is_not_released_and_the_others_are() 
     assert_ne!(lobby.event_end(OTHER), Some(planned), "nobody came: it is released");
     let decisions = lobby.desk.decisions(lobby.began).await.unwrap();
     let why = decisions.iter().find(|decision| decision.room.as_str() == BUSY).map(|decision| &decision.why);
-    assert!(why.is_some_and(|why| why.contains("a limit on evidence is reached")), "{decisions:?}");
+    assert!(why.is_some_and(|why| why.contains("a limit on evidence was reached")), "{decisions:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

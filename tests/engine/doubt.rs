@@ -1,5 +1,5 @@
-//! Requests that arrive late, and other answers to the wrong question: a sending that may have landed is remembered until
-//! the action is over.
+//! Requests that arrive late, and replies that prove nothing about an earlier send: a write that may have been applied is in doubt
+//! until the action is closed.
 
 use adjourn::action::{
     Action, ActionId, ActionKind, Actor, DeleteMode, Notify, Outcome, Refusal, Target, TimeRange,

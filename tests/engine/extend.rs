@@ -1,4 +1,4 @@
-//! Extending and booking: until the next event at most, and never two at one time.
+//! Extending and booking: until the next event at most, and never two events at one time.
 
 use adjourn::action::{
     Action, ActionId, ActionKind, Actor, Change, Notified, Notify, Outcome, Refusal, Reversibility, Step,

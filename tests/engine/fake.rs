@@ -1,4 +1,4 @@
-//! A calendar in memory that keeps versions like a server does and misbehaves on command.
+//! A calendar in memory that keeps versions like a server does, and fails on command.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -16,25 +16,25 @@ use adjourn::journal::MemoryJournal;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// What the next write meets.
+/// The fate of the next write.
 pub enum NextWrite {
-    /// The answer is lost, the write is done.
+    /// The write is done, and the reply is lost.
     LostAfter,
-    /// The request is lost, nothing is done, nobody knows.
+    /// The request is lost, and nothing is done.
     LostBefore,
-    /// Nobody knows, and the request is under way still: it arrives just before the next one.
+    /// The reply is lost, and the request is still in flight: it arrives just before the next one.
     Late,
-    /// Something on the way delivers the request twice; the second answer arrives.
+    /// A proxy delivers the request twice; the second reply arrives.
     Twice,
     /// The server refuses.
     Refuse,
-    /// Somebody else changes the event just before.
+    /// Someone else changes the event just before.
     After(Box<dyn FnOnce(&mut Event) + Send>),
-    /// Somebody else deletes the event just before.
+    /// Someone else deletes the event just before.
     GoneFirst,
     /// The write is done as usual; from then on nothing can be read.
     ThenBlind,
-    /// Nobody knows whether the write was done (it was, or not); from then on nothing can be read.
+    /// The reply is lost (the write was done, or not); from then on nothing can be read.
     LostThenBlind { landed: bool },
     /// The server is busy and does nothing; from then on nothing can be read.
     BusyThenBlind,
@@ -42,17 +42,17 @@ pub enum NextWrite {
     TwiceThenBlind,
     /// The write is done, and the answer is a failure: the mail was not sent.
     DoneButRefused,
-    /// The answer is a failure that proves nothing (the write was done, or not); from then on nothing can be read.
+    /// The reply is a failure that proves nothing (the write was done, or not); from then on nothing can be read.
     UnprovenThenBlind { landed: bool },
     /// The server reports the item as not found: the account may read it only.
     NoRights,
-    /// Somebody books another one at the same moment.
+    /// Someone books another event at the same moment.
     Beside(Box<Event>),
-    /// Somebody touches the event and books another one, just before.
+    /// Someone changes the event and books another one, just before.
     Booked(Box<Event>),
 }
 
-/// From which room, by what kind of step, about which event, and when that began.
+/// The room, the kind of step, the event's UID and its start.
 type Sent = (RoomAddress, std::mem::Discriminant<Step>, Option<Uid>, DateTime<Utc>);
 
 #[derive(Default)]
@@ -62,17 +62,17 @@ pub struct State {
     pub next: VecDeque<NextWrite>,
     pub writes: Vec<Step>,
     pub effects: Vec<(RoomAddress, Step)>,
-    /// About which event which room sent what.
+    /// The messages that rooms sent.
     pub sent: Vec<Sent>,
     pub reads: usize,
     pub gone_people: Vec<String>,
     /// SMTP addresses by X.500 address.
     pub organizers: Vec<(String, String)>,
     pub person_questions: usize,
-    /// The address that a room had before it was renamed, by its new one.
+    /// The address of a room before it was renamed, by its new one.
     pub aliases: BTreeMap<String, String>,
     pub blind: bool,
-    /// What is declined or cancelled stays on the calendar, marked.
+    /// Declined and cancelled items stay on the calendar, with a mark.
     pub keeps_declined: bool,
     /// Requests that have not arrived yet.
     pub late: Vec<(RoomAddress, Step)>,
@@ -116,7 +116,7 @@ impl State {
         }
     }
 
-    /// What was under way arrives.
+    /// Delivers the requests in flight.
     pub fn land_late(&mut self) {
         for (room, step) in std::mem::take(&mut self.late) {
             self.arrive(&room, &step);
@@ -132,7 +132,7 @@ impl State {
         place.insert((room.clone(), event.id.clone()), event);
     }
 
-    /// The way of the adapter: what Exchange does not guard is read, and compared, just before it is sent.
+    /// As the adapter does: items that Exchange does not guard are read and compared just before the write.
     pub fn carry_out(&mut self, room: &RoomAddress, step: &Step) -> WriteOutcome {
         let Some((id, change_key)) = step.item() else { return self.arrive(room, step) };
         let key = (room.clone(), id.clone());
@@ -147,7 +147,7 @@ impl State {
         if matches!(step, Step::MoveBack { .. }) { &self.deleted } else { &self.events }
     }
 
-    /// What Exchange does with it, whenever it arrives.
+    /// What Exchange does with the request, whenever it arrives.
     pub fn arrive(&mut self, room: &RoomAddress, step: &Step) -> WriteOutcome {
         if let Step::Book { uid, start, end, subject } = step {
             let id = EventId::new(format!("made-{}", self.effects.len()));

@@ -1,6 +1,6 @@
-//! Random histories, told by a seed: several callers, lost and refused requests, people who edit, processes that are killed
-//! anywhere. At the end of each: nothing acknowledged is lost, nothing was done twice, no untouched event was changed,
-//! every action is over.
+//! Random histories from a seed: several callers, lost and refused requests, people who edit, processes that are killed
+//! anywhere. At the end of each: nothing acknowledged is lost, nothing was done twice, no unrelated event was changed,
+//! every action is closed.
 //!
 //! Time is tokio's paused clock, so a history of an hour takes a millisecond and always goes the same way.
 //! `ADJOURN_SEEDS=N` runs so many seeds from a random one on; `ADJOURN_SEED=N` runs one. A seed that failed goes into

@@ -1,5 +1,5 @@
-//! What an answer claims is known: an event that is not found was not therefore there, a failure after the write is no proof that
-//! nothing was written, and what could not be read is looked up later.
+//! An answer claims only what is known: "not found" does not prove that an event existed, a failure after the write does not prove
+//! that nothing was written, and a mailbox that could not be read is read again later.
 
 use adjourn::action::{
     Action, ActionId, ActionKind, Actor, Change, DeleteMode, NoChangeReason, Notified, Notify, Outcome,

@@ -1,4 +1,4 @@
-//! Following rooms by a scripted feed: what is told, what is asked, what is read, and what an early end may go by.
+//! Tracking rooms by a scripted feed: notifications, polls, reads, and early ends that use the cache.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex};

@@ -1,5 +1,5 @@
-//! An answer is lost, and the mailbox cannot be read for longer than the look takes: the action stays in doubt for an hour, then
-//! needs attention, and is settled on record when the mailbox can be read. The same in the running process and after a restart.
+//! A reply is lost, and the mailbox cannot be read for a long time: the action stays in doubt for an hour, then needs attention,
+//! and is settled in the journal when the mailbox can be read. The same in the running process and after a restart.
 
 use adjourn::action::{Action, ActionId, ActionKind, Actor, DeleteMode, Notify, Outcome, Refusal, Target};
 use adjourn::calendar::EventId;

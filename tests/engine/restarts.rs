@@ -1,6 +1,6 @@
-//! A process that stops: after every fact, before and after it is stored, for every action and every fate of its request.
-//! Whatever happens, the next process brings the action to an end, nothing happens twice, and whoever asks again under the
-//! same key gets one answer.
+//! A process that is killed after every fact, before and after it is stored, for every action and every fate of its request.
+//! The next process always settles the action, nothing is done twice, and a repeated request under the same key gets one
+//! answer.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

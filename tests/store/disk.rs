@@ -175,20 +175,20 @@ async fn whatever_is_changed_behind_its_back_shows() {
     let meddlings = [
         (
             "UPDATE entries SET body = replace(body, 'r1@', 'r9@') WHERE number = 1",
-            "entry 1 was changed, or entries before it were taken out or put in",
+            "entry 1 was changed, or entries before it were removed or inserted",
         ),
         (
             "UPDATE entries SET body = body || ' ' WHERE number = 40",
-            "entry 40 was changed, or entries before it were taken out or put in",
+            "entry 40 was changed, or entries before it were removed or inserted",
         ),
         (
             "UPDATE entries SET hash = zeroblob(32) WHERE number = 3",
-            "entry 3 was changed, or entries before it were taken out or put in",
+            "entry 3 was changed, or entries before it were removed or inserted",
         ),
-        ("DELETE FROM entries WHERE number = 5", "entry 5 is missing: 6 stands in its place"),
+        ("DELETE FROM entries WHERE number = 5", "entry 5 is missing: entry 6 is in its place"),
         (
             "UPDATE entries SET number = number + 1000 WHERE number = 7",
-            "entry 7 is missing: 8 stands in its place",
+            "entry 7 is missing: entry 8 is in its place",
         ),
         (
             "INSERT INTO entries SELECT -1, action, body, hash FROM entries WHERE number = 1",
