@@ -1,4 +1,4 @@
-//! What was measured, as a table for people: criterion's own samples, their median, and ratios to the raw events.
+//! Prints the measurements as a table: criterion's samples, their median, and ratios to quick-xml's raw events.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
-/// The peer that all ratios are taken to.
+/// The peer that all ratios refer to.
 pub(crate) const MEASURE: &str = "quick-xml events";
 
-/// One input and its rows, in the order of measuring.
+/// One input and its rows, in order of measurement.
 struct Input {
     name: String,
     bytes: usize,
@@ -28,7 +28,7 @@ impl Board {
         self.inputs.borrow_mut().push(input);
     }
 
-    /// One sample of the last input: how long `rounds` rounds of `peer` took.
+    /// Adds a sample for the last input: the time for `rounds` rounds of `peer`.
     pub(crate) fn sample(&self, peer: &str, rounds: u64, took: Duration) {
         let mut inputs = self.inputs.borrow_mut();
         let Some(input) = inputs.last_mut() else { return };
@@ -39,7 +39,7 @@ impl Board {
         }
     }
 
-    /// Prints the table, and each goal with what was reached.
+    /// Prints the table, and each goal with its result.
     pub(crate) fn print(&self) {
         let inputs = self.inputs.borrow();
         let mut table = Table::new();
@@ -70,7 +70,7 @@ impl Board {
     }
 }
 
-/// What the project promises; `benches/README.md` has the words.
+/// The project's goals; `benches/README.md` explains them.
 const GOALS: [(&str, &str, f64); 5] = [
     ("in turn ordered", MEASURE, 12.0),
     ("in turn missing", MEASURE, 6.0),
@@ -79,7 +79,7 @@ const GOALS: [(&str, &str, f64); 5] = [
     ("1000 ordered", "crate ews", 40.0),
 ];
 
-/// And of the request that ends a meeting, in nanoseconds.
+/// The goal for the request that ends a meeting, in nanoseconds.
 const REQUEST: (&str, f64) = ("UpdateItem request", 250.0);
 
 fn goals(reached: &BTreeMap<(String, String), f64>) {

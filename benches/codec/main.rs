@@ -1,6 +1,6 @@
-//! The codec: Adjourn and its peers on the same bytes in one run; what each gives is checked before it is timed.
+//! Benchmarks the codec: Adjourn and its peers on the same bytes in one run. Each result is checked before it is timed.
 //!
-//! `cargo bench --bench codec`; how to read it is in `benches/README.md`.
+//! Run `cargo bench --bench codec`; `benches/README.md` explains the output.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a bench may fail loudly")]
 #![allow(clippy::disallowed_methods, reason = "measuring time is the point")]
 #![allow(missing_docs)]
@@ -18,10 +18,10 @@ use board::{Board, MEASURE};
 use criterion::{BenchmarkGroup, Criterion, Throughput, measurement::WallTime};
 use pages::{Page, Shape};
 
-/// How often the two go through the fresh pages in turn.
+/// How often the two peers alternate over the fresh pages.
 const TURNS: usize = 40;
 
-/// How many different pages a fresh run goes through, and the items of each.
+/// Number of different pages in a fresh run, and the items of each.
 const FRESH_PAGES: usize = 50;
 const FRESH_ITEMS: usize = 200;
 
@@ -74,7 +74,7 @@ fn one_page(criterion: &mut Criterion, board: &Board, shape: Shape, count: usize
     group.finish();
 }
 
-/// Every decoder finds what was put in, and Adjourn finds it by the scanner.
+/// Checks that each decoder finds all values, and that Adjourn uses the scanner.
 fn check(page: &Page) {
     let decoded = peers::adjourn(&page.xml);
     assert_eq!(decoded.path.as_str(), "scanner", "declined: {:?}", decoded.path.declined());
@@ -90,8 +90,8 @@ fn pages_of(shape: Shape) -> Vec<Page> {
     (0..FRESH_PAGES).map(|seed| pages::page(shape, FRESH_ITEMS, 7_000 + seed as u64)).collect()
 }
 
-/// The same pages without criterion, the two whose ratio is the goal taking turns on each page: a slow moment of the
-/// machine meets both.
+/// Times the same pages without criterion; the two peers whose ratio is the goal alternate on each page, so a slow moment of the machine
+/// affects both.
 fn alternate_peers(board: &Board, shape: Shape) {
     let pages = pages_of(shape);
     let bytes = pages.iter().map(|page| page.xml.len()).sum::<usize>() / pages.len();
@@ -113,7 +113,7 @@ fn alternate_peers(board: &Board, shape: Shape) {
     }
 }
 
-/// Different pages, each copied into one reused buffer; the time of the copies is subtracted.
+/// Times different pages, each copied into one reused buffer; the time of the copies is subtracted.
 fn fresh_pages(criterion: &mut Criterion, board: &Board, shape: Shape) {
     let pages = pages_of(shape);
     pages.iter().for_each(check);

@@ -1,15 +1,15 @@
-//! FindItem answers as Exchange writes them, made up from a seed, and what a right decoder must find in them.
+//! Generates FindItem responses in Exchange's form from a seed, with the values that a correct decoder must find.
 
-/// How the fields of a page's items look.
+/// The form of the items' fields.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Shape {
-    /// Every field, in the order of the schema.
+    /// All fields, in schema order.
     Ordered,
     /// As above; four subjects in ten have references or are not ASCII.
     Escapes,
-    /// Optional fields missing here and there.
+    /// Some optional fields are missing.
     Missing,
-    /// Every item's fields in an order of its own.
+    /// Each item has its fields in its own order.
     Shuffled,
 }
 
@@ -26,13 +26,13 @@ impl Shape {
     }
 }
 
-/// A page and the sum that its decoder must come to.
+/// A page and its digest.
 pub(crate) struct Page {
     pub(crate) xml: Vec<u8>,
     pub(crate) digest: Digest,
 }
 
-/// What is compared: enough of every field that a decoder which skips one is found out.
+/// The digest for comparison: it covers enough of every field that skipping one changes it.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Digest {
     pub(crate) items: usize,
@@ -44,7 +44,7 @@ pub(crate) struct Digest {
     pub(crate) organizer_bytes: usize,
 }
 
-/// A small generator of numbers (xorshift), so that pages are the same everywhere.
+/// A small pseudo-random generator (xorshift), so that pages are the same on all machines.
 pub(crate) struct Dice(u64);
 
 impl Dice {
@@ -82,7 +82,7 @@ const PLAIN: [&str; 6] = [
     "Quarterly numbers, first look",
 ];
 
-/// As sent, and as meant.
+/// A subject as sent, and as decoded.
 const SPECIAL: [(&str, &str); 4] = [
     ("R&amp;D sync", "R&D sync"),
     ("Besprechung: Umbau Raum Zürich &lt;Süd&gt;", "Besprechung: Umbau Raum Zürich <Süd>"),
@@ -92,7 +92,7 @@ const SPECIAL: [(&str, &str); 4] = [
 
 const NAMES: [&str; 5] = ["Ada Byron", "Grace Murray", "Radia P.", "Barbara L.", "Edsger D."];
 
-/// A page of `count` items.
+/// Generates a page of `count` items.
 pub(crate) fn page(shape: Shape, count: usize, seed: u64) -> Page {
     let mut dice = Dice::new(seed);
     let mut digest = Digest::default();

@@ -1,4 +1,4 @@
-//! Each way of decoding a page, and the digest of what it found.
+//! The decoders under comparison, and the digest of each one's result.
 
 use adjourn::ews::codec::{DecodeLimits, Decoded, SoapBody, decode, decode_with_reader};
 use adjourn::ews::types::{CalendarItem, Item};
@@ -8,12 +8,12 @@ use serde::Deserialize;
 
 use crate::pages::{Digest, seconds};
 
-/// What the application does: the scanner, and the reader where the scanner declines.
+/// Adjourn's decoder as the application uses it: the scanner, and the reader if the scanner declines.
 pub(crate) fn adjourn(xml: &[u8]) -> Decoded<'_> {
     decode(xml, &DecodeLimits::default()).expect("a page")
 }
 
-/// The reader alone.
+/// Adjourn's reader alone.
 pub(crate) fn adjourn_reader(xml: &[u8]) -> Decoded<'_> {
     decode_with_reader(xml, &DecodeLimits::default()).expect("a page")
 }
@@ -40,7 +40,7 @@ fn add(digest: &mut Digest, item: &CalendarItem<'_>) {
     digest.organizer_bytes += address.map_or(0, |address| address.len());
 }
 
-/// quick-xml's events, nothing extracted: the measure of all goals. Answers how many there were.
+/// quick-xml's events without extracting anything: the reference for all goals. Returns their number.
 pub(crate) fn quick_xml_events(xml: &[u8]) -> usize {
     let mut reader = quick_xml::Reader::from_reader(xml);
     let mut count = 0;
@@ -164,7 +164,7 @@ impl SerdeEnvelope {
     }
 }
 
-/// roxmltree: a tree, then the fields that the digest needs (the others looked at, not kept).
+/// roxmltree: a tree, then the fields of the digest (the others are visited, not kept).
 pub(crate) fn roxmltree(xml: &[u8]) -> Digest {
     let text = std::str::from_utf8(xml).expect("UTF-8");
     let document = roxmltree::Document::parse(text).expect("a page");
@@ -190,17 +190,17 @@ pub(crate) fn roxmltree(xml: &[u8]) -> Digest {
     digest
 }
 
-/// Thunderbird's crate. It has 4 of the fields (id, subject, sensitivity, last change).
+/// Thunderbird's crate `ews`, which has 4 of the fields (id, subject, sensitivity, last change).
 pub(crate) fn ews_crate(xml: &[u8]) -> Envelope<ews::find_item::FindItemResponse> {
     Envelope::from_xml_document(xml).expect("a page")
 }
 
-/// Of the short answers that crate has the deletion of a calendar item alone: it knows no calendar item.
+/// The deletion, the only short response that the crate `ews` decodes: it has no calendar items.
 pub(crate) fn ews_crate_deletion(xml: &[u8]) -> Envelope<ews::delete_item::DeleteItemResponse> {
     Envelope::from_xml_document(xml).expect("an answer")
 }
 
-/// Items, bytes of subjects, bytes of ids: what that crate can be compared by.
+/// Number of items, bytes of subjects, bytes of ids: what the crate `ews` can be compared by.
 pub(crate) fn ews_crate_digest(
     envelope: &Envelope<ews::find_item::FindItemResponse>,
 ) -> (usize, usize, usize) {

@@ -1,7 +1,7 @@
-//! Encoding: the two requests that change something, impersonated, into a warm buffer.
+//! Benchmarks encoding: the two impersonated write requests, into a warm buffer.
 //!
-//! The peers write the same bytes (held against Adjourn's before anything is timed), except the crate `ews`, which knows
-//! neither impersonation nor calendar fields: it writes the deletion it can, and is shown with its own size.
+//! The peers write the same bytes (compared with Adjourn's before timing), except the crate `ews`, which supports neither impersonation
+//! nor calendar fields: it writes the deletion that it can, and is shown with its own size.
 
 use std::hint::black_box;
 
@@ -18,7 +18,7 @@ use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
 use crate::board::Board;
 use crate::timed;
 
-/// Who and what a request names; the subject is one that must be escaped.
+/// The values of a request; the subject needs escaping.
 struct Case {
     mailbox: String,
     id: String,
@@ -98,7 +98,7 @@ fn one_request<O: Operation>(
     group.finish();
 }
 
-/// What quick-xml's writer is given: a start tag with its attributes, an end tag, a text.
+/// Input of quick-xml's writer: a start tag with attributes, an end tag, a text.
 enum Piece<'a> {
     Start(&'static str, Vec<(&'static str, &'a str)>),
     Empty(&'static str, Vec<(&'static str, &'a str)>),

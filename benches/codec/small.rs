@@ -1,4 +1,4 @@
-//! The short answers that every action gets: an update, a deletion, a fault.
+//! Benchmarks the short responses of an action: an update, a deletion, a fault.
 
 use std::hint::black_box;
 

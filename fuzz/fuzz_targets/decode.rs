@@ -1,4 +1,4 @@
-//! Any bytes decode to an answer or to an error that names a byte of the body, under limits tight enough to be met.
+//! Fuzzes decoding: any bytes yield a value or an error with an offset inside the body, under limits low enough to be reached.
 #![no_main]
 
 #[allow(dead_code)]

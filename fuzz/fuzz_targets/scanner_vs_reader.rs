@@ -1,4 +1,4 @@
-//! Whatever the scanner answers, the reader answers too.
+//! Fuzzes the scanner against the reader: whenever the scanner decodes a body, the reader returns the same value.
 #![no_main]
 
 #[allow(dead_code)]

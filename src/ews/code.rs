@@ -1,79 +1,79 @@
-//! Response codes: what Exchange says, and the one table that says what each means for us.
+//! Response codes of Exchange, and the table that gives each a meaning for Adjourn. Never reads the localized texts beside a code.
 //!
-//! Texts beside a code are localized and never looked at. A code that is not in the table is kept verbatim and means
-//! [`CodeMeaning::InvalidUser`]: after a write that is a doubt, not a refusal.
+//! A code that is not in the table is kept verbatim and means [`CodeMeaning::Unknown`]: after a write that leaves the outcome in doubt; it is
+//! not a refusal.
 
 use std::borrow::Cow;
 
 use serde::Serialize;
 
-/// A response code, kept verbatim: unknown ones are as good as known ones.
+/// A response code, kept verbatim, known or not.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[serde(transparent)]
 pub struct ResponseCode<'a>(pub Cow<'a, str>);
 
-/// What a response code means for whoever asked.
+/// The meaning of a response code for the sender of the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CodeMeaning {
-    /// Done.
+    /// The operation succeeded.
     Success,
-    /// Not done for now: too much asked of this mailbox. Wait, as long as `BackOffMilliseconds` says.
+    /// Not executed: the server throttles this mailbox. Wait as long as `BackOffMilliseconds` says.
     Busy,
-    /// Not done for now: too many requests at once. Wait, and ask fewer at once.
+    /// Not executed: too many concurrent requests. Wait, and send fewer at once.
     TooManyConcurrentRequests,
-    /// A failure of the moment. Whether a write was carried out is not known.
+    /// A temporary failure. A write may or may not have been executed.
     Transient,
-    /// An earlier item of the batch failed; this one was not touched.
+    /// Not executed, because an earlier item of the batch failed.
     BatchStopped,
-    /// The item is not there, or not visible to the account.
+    /// The item does not exist, or the account cannot see it.
     ItemNotFound,
-    /// The id in the request is no item id of this server: malformed, cut off, of another kind.
+    /// The id in the request is not an item id of this server: malformed, truncated, or of another kind.
     InvalidId,
     /// The stored item is damaged or incomplete, so that Exchange cannot process it.
     CorruptItem,
-    /// Somebody changed the item since it was read.
+    /// The item was changed since it was read.
     Conflict,
-    /// The account may not do this to that mailbox.
+    /// The account lacks the permission in that mailbox.
     Denied,
-    /// The folder is not there, or not visible to the account. Every mailbox has the folders that are asked for.
+    /// The folder does not exist, or the account cannot see it. Every mailbox has the folders that Adjourn requests.
     FolderNotFound,
-    /// The account may not act for that mailbox, or the header that says so is wrong.
+    /// The account may not impersonate that mailbox, or the impersonation header is invalid.
     ImpersonationFailed,
-    /// There is no such mailbox, or it has moved or is closed.
+    /// The mailbox does not exist, has moved, or is disabled.
     MailboxNotFound,
-    /// The mailbox is another server's, to which this one does not pass the request on.
+    /// Another server hosts the mailbox, and this one does not forward the request.
     WrongServer,
-    /// Nobody of that name: the directory's answer, not a failure.
+    /// The directory has no match. This is an answer, not a failure.
     NoMatch,
-    /// More than one of that name.
+    /// The directory has several matches.
     MultipleMatches,
-    /// The calendar's own rules forbid it: not the organizer, already cancelled, a master instead of an occurrence, …
+    /// Exchange's calendar rules forbid it: not the organizer, already cancelled, a master instead of an occurrence, …
     Forbidden,
-    /// The window or the result is larger than the server gives at once.
+    /// The window or the result exceeds the server's limit.
     TooLarge,
-    /// The server does not speak the version asked for.
+    /// The server does not support the requested schema version.
     UnsupportedVersion,
-    /// The request is wrong: ours to mend.
+    /// The request is invalid: a defect of Adjourn.
     BadRequest,
-    /// The server keeps no more of these for this mailbox, however long one waits.
+    /// The mailbox has reached its limit of subscriptions; waiting does not help.
     SubscriptionLimit,
-    /// The server does not tell of changes by that name any more: subscribe, or synchronise, from the beginning.
+    /// The subscription or synchronisation state is no longer valid: subscribe, or synchronise, from the beginning.
     SubscriptionExpired,
     /// The account is locked, expired or must change its password.
     AccountUnusable,
-    /// Not in the table.
+    /// The code is not in the table.
     Unknown,
 }
 
 impl ResponseCode<'_> {
-    /// What it means.
+    /// The meaning of this code.
     pub fn meaning(&self) -> CodeMeaning {
         meaning(&self.0)
     }
 }
 
-/// What a code means (the documentation's `ResponseCode` page, read with MS-OXWSCDATA 2.2.5.24).
+/// The meaning of a code (from the documentation's `ResponseCode` page and MS-OXWSCDATA 2.2.5.24).
 pub fn meaning(code: &str) -> CodeMeaning {
     match TABLE.binary_search_by(|(known, _)| (*known).cmp(code)) {
         Ok(at) => TABLE.get(at).map_or(CodeMeaning::Unknown, |(_, meaning)| *meaning),
@@ -81,7 +81,7 @@ pub fn meaning(code: &str) -> CodeMeaning {
     }
 }
 
-/// Whether Exchange can report this after it has stored the item: the mail about it, or the copy, failed then.
+/// Whether Exchange can return this code after it has stored the item: the mail or the copy failed then.
 pub fn may_follow_a_change(code: &str) -> bool {
     AFTER_A_CHANGE.contains(&code)
 }
@@ -99,12 +99,12 @@ const AFTER_A_CHANGE: &[&str] = &[
     "ErrorSubmissionQuotaExceeded",
 ];
 
-/// Every code of the table, for tests and support.
+/// All codes of the table, for tests and support.
 pub fn all_codes() -> impl Iterator<Item = (&'static str, CodeMeaning)> {
     TABLE.iter().copied()
 }
 
-/// Sorted by name; a test sees to it.
+/// Sorted by name for the binary search; a test checks it.
 const TABLE: &[(&str, CodeMeaning)] = &[
     ("ErrorADOperation", CodeMeaning::Transient),
     ("ErrorADUnavailable", CodeMeaning::Transient),

@@ -1,12 +1,12 @@
-//! Exchange's language: bytes to values and values to bytes.
+//! The protocol of Exchange Web Services (EWS): encodes requests and decodes responses.
 //!
-//! Synchronous. Knows no socket, no clock and no randomness. Every operation is one file in [`op`] with its request,
-//! its answer and its tests; [`codec`] holds the machinery they share; [`soap`] the envelope, the headers and faults;
-//! [`code`] the one table that says what each response code means for us.
+//! Synchronous and pure: never opens a socket, reads a clock or uses randomness. Each operation is one file in [`op`] with its request and
+//! its response; [`codec`] holds the encoder and decoders they share; [`soap`] the envelope, the headers and faults;
+//! [`code`] the table of response codes and their meanings.
 //!
-//! Decoding has two paths that give the same value: the *scanner* (`codec::scanner`) knows the shapes Exchange really
-//! sends and either answers or says "not mine"; the *reader* (`codec::reader`) is always right. [`codec::decode`] tries the
-//! first and falls back to the second.
+//! Decoding has two paths that return the same value. The *scanner* (`codec::scanner`) decodes the shapes that Exchange sends in practice
+//! and declines all others; the *reader* (`codec::reader`) decodes any well-formed response. [`codec::decode`] tries the scanner first
+//! and falls back to the reader.
 
 pub mod code;
 pub mod codec;

@@ -1,7 +1,7 @@
-//! The values that answers and requests share: ids, items, mailboxes, response messages.
+//! Values shared by requests and responses: ids, items, mailboxes, response messages. Never validates them.
 //!
-//! Everything an answer holds borrows from the body it was read from; text is copied only where an escape forces it.
-//! Unknown wire values are kept verbatim, never dropped. Names are those of the EWS schema.
+//! A response borrows from the body it was decoded from; text is copied only when it contains an escape. Unknown wire values are
+//! kept verbatim. Names follow the EWS schema.
 
 use std::borrow::Cow;
 
@@ -10,10 +10,10 @@ use serde::Serialize;
 
 use super::code::ResponseCode;
 
-/// Text of an answer: borrowed from the body unless an escape forced a copy.
+/// Text of a response: borrowed from the body unless an escape required a copy.
 pub type Text<'a> = Cow<'a, str>;
 
-/// An opaque item identifier with the version of the item it was read at.
+/// An opaque item id, with the version at which the item was read.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize)]
 pub struct ItemId<'a> {
     /// `Id`: changes when the item moves to another folder.
@@ -33,7 +33,7 @@ pub enum CalendarItemType<'a> {
     Unknown(Text<'a>),
 }
 
-/// `t:MyResponseType`: how this mailbox answered the meeting request.
+/// `t:MyResponseType`: this mailbox's response to the meeting request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[allow(missing_docs)]
 pub enum ResponseType<'a> {
@@ -81,33 +81,33 @@ pub struct Mailbox<'a> {
     pub routing_type: Option<Text<'a>>,
     /// `Mailbox`, `OneOff`, `PublicDL`, …
     pub mailbox_type: Option<Text<'a>>,
-    /// Directory or contact id, when the server gives one.
+    /// Directory or contact id, if the server returns one.
     pub item_id: Option<Box<ItemId<'a>>>,
 }
 
-/// `t:Attendee` with its answer.
+/// `t:Attendee` with its response.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Attendee<'a> {
-    /// Who.
+    /// The attendee.
     pub mailbox: Mailbox<'a>,
-    /// How they answered, as far as this copy knows.
+    /// The attendee's response, as far as this copy knows.
     pub response_type: Option<ResponseType<'a>>,
 }
 
-/// `t:OccurrenceInfo`: one date of a series.
+/// `t:OccurrenceInfo`: one occurrence of a series.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Occurrence<'a> {
-    /// The date's own id.
+    /// The occurrence's own id.
     pub item_id: Option<ItemId<'a>>,
     /// First instant.
     pub start: Option<DateTime<Utc>>,
     /// First instant after.
     pub end: Option<DateTime<Utc>>,
-    /// Where it stood in the series before it was changed.
+    /// Its start before it was moved.
     pub original_start: Option<DateTime<Utc>>,
 }
 
-/// One calendar item. Every property is optional: servers leave out what they do not have.
+/// One calendar item. Every property is optional, because servers omit properties that they do not have.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[allow(missing_docs)]
 pub struct CalendarItem<'a> {
@@ -118,7 +118,7 @@ pub struct CalendarItem<'a> {
     pub date_time_created: Option<DateTime<Utc>>,
     pub last_modified_time: Option<DateTime<Utc>>,
     pub uid: Option<Text<'a>>,
-    /// The occurrence's place in its series (`t:RecurrenceId`); only on occurrences and exceptions.
+    /// The occurrence's original date in its series (`t:RecurrenceId`); only on occurrences and exceptions.
     pub recurrence_id: Option<DateTime<Utc>>,
     pub start: Option<DateTime<Utc>>,
     pub end: Option<DateTime<Utc>>,
@@ -135,7 +135,7 @@ pub struct CalendarItem<'a> {
     pub required_attendees: Vec<Attendee<'a>>,
     pub optional_attendees: Vec<Attendee<'a>>,
     pub resources: Vec<Attendee<'a>>,
-    /// Of a series master: the dates that were changed.
+    /// Only on a series master: the occurrences that were changed.
     pub modified_occurrences: Vec<Occurrence<'a>>,
     /// Bit 1 meeting, 2 received, 4 cancelled (read-only).
     pub appointment_state: Option<i32>,
@@ -143,7 +143,7 @@ pub struct CalendarItem<'a> {
 }
 
 impl CalendarItem<'_> {
-    /// Without any property. A constant, so that a new item in a page is one copy of it.
+    /// An item without properties. A constant, so that adding an item to a page is one copy.
     pub const EMPTY: Self = Self {
         item_id: None,
         subject: None,
@@ -180,7 +180,7 @@ impl Default for CalendarItem<'_> {
     }
 }
 
-/// One element of `ItemTable`: a calendar item, or some other kind that we keep by name.
+/// One element of `Items`: a calendar item, or another kind that is kept by its element name.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[expect(
     clippy::large_enum_variant,
@@ -189,24 +189,24 @@ impl Default for CalendarItem<'_> {
 pub enum Item<'a> {
     /// `t:CalendarItem`.
     Calendar(CalendarItem<'a>),
-    /// Any other kind (`MeetingResponse`, `AvailabilityMessage`, one of tomorrow's).
+    /// Any other kind, such as `MeetingResponse` or `Message`.
     Other(Box<OtherItem<'a>>),
 }
 
-/// An item that is no calendar item: what tells which message about which event it is.
+/// An item that is not a calendar item, with the properties that identify a meeting message.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct OtherItem<'a> {
     /// Local name of the element.
     pub element: Text<'a>,
-    /// Its id, when it has one.
+    /// The item's id, if it has one.
     pub item_id: Option<ItemId<'a>>,
     /// `IPM.Schedule.Meeting.Resp.Neg` is a decline.
     pub item_class: Option<Text<'a>>,
-    /// When it was sent, by the server's clock.
+    /// When it was sent, according to the server's clock.
     pub date_time_sent: Option<DateTime<Utc>>,
-    /// Of a meeting message: that of the meeting.
+    /// The meeting's UID; only in meeting messages.
     pub uid: Option<Text<'a>>,
-    /// Of a meeting message: when the meeting, or the date of its series that is meant, begins.
+    /// The start of the meeting or of the occurrence in question; only in meeting messages.
     pub start: Option<DateTime<Utc>>,
 }
 
@@ -224,23 +224,23 @@ pub enum ResponseClass {
 pub struct MessageXmlEntry<'a> {
     /// Local name of the element: `Value`, `FieldURI`, `LineNumber`, …
     pub element: Text<'a>,
-    /// Its `KnownName` (or `FieldURI`) attribute.
+    /// The `Name` (or `FieldURI`) attribute.
     pub name: Option<Text<'a>>,
-    /// Its text; empty for attribute-only elements.
+    /// The text; empty for attribute-only elements.
     pub value: Text<'a>,
 }
 
-/// What one response message says, whatever it carries.
+/// One response message of any operation.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ResponseMessage<'a, T> {
     /// Success, Warning or Error.
     pub class: ResponseClass,
-    /// The only thing decisions are made on.
+    /// The response code; decisions use nothing else.
     pub code: ResponseCode<'a>,
     /// Localized; for people.
     pub message_text: Option<Text<'a>>,
     /// Details, such as `BackOffMilliseconds`.
     pub message_xml: Vec<MessageXmlEntry<'a>>,
-    /// What the operation carries.
+    /// The content that is specific to the operation.
     pub payload: T,
 }

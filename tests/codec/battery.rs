@@ -1,4 +1,4 @@
-//! What has broken clients before: each of these is a value or an error that names itself, and costs no neighbour.
+//! Responses that have broken clients before: each yields a value or a precise error, and costs no other item.
 
 use adjourn::ews::codec::{DecodeLimits, Deviation, SoapBody};
 use adjourn::ews::types::{Item, ResponseClass};

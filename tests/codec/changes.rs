@@ -1,4 +1,4 @@
-//! What changed, as a server tells it: streams, and answers about what happened since the last time.
+//! Change notifications of streams, and responses of `SyncFolderItems`.
 
 use adjourn::ews::codec::{DecodeLimits, EnvelopeSplitter, SoapBody, decode};
 use adjourn::ews::types::ResponseClass;

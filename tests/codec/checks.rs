@@ -1,5 +1,5 @@
-//! What must hold for every body whatever: the fuzz targets run these over what they invent, and the tests over
-//! everything they decode.
+//! Checks that hold for every body: the fuzz targets run them on generated bodies, the tests on all bodies that they
+//! decode.
 
 use adjourn::ews::codec::{
     DecodeError, DecodeLimits, Decoded, EnvelopeSplitter, decode, decode_with_reader, decode_with_scanner,
@@ -14,17 +14,17 @@ pub fn decodes_or_says_where<'a>(body: &'a [u8], limits: &DecodeLimits) -> Resul
     decoded
 }
 
-/// Whenever the scanner answers, the reader gives the same answer. Answers whether the scanner did.
+/// Checks that the reader returns the scanner's value; returns whether the scanner decoded the body.
 pub fn scanner_agrees_with_reader(body: &[u8], limits: &DecodeLimits) -> bool {
     let Ok(scanned) = decode_with_scanner(body, limits) else { return false };
     match decode_with_reader(body, limits) {
-        Ok(read) => assert_eq!(scanned.envelope, read.envelope, "the scanner's answer, and the reader's"),
-        Err(error) => panic!("the scanner answers where the reader says: {error}"),
+        Ok(read) => assert_eq!(scanned.envelope, read.envelope, "the scanner's value, and the reader's"),
+        Err(error) => panic!("the scanner decoded a body that the reader refuses: {error}"),
     }
     true
 }
 
-/// A stream is cut into the same envelopes, or given up at the same one, whether it comes whole or byte by byte.
+/// Checks that a stream is split into the same envelopes, or fails at the same one, as a whole and byte by byte.
 pub fn cuts_the_same_whatever_the_pieces(stream: &[u8]) {
     let cut = |piece: usize| {
         let (mut envelopes, mut whole) = (EnvelopeSplitter::new(300), Vec::new());

@@ -1,4 +1,4 @@
-//! Our table of response codes against Microsoft's list, which ADJOURN_RESPONSE_CODES names: nothing may be misspelt.
+//! Compares the table of response codes with Microsoft's list, whose path is in ADJOURN_RESPONSE_CODES: no code may be misspelt.
 
 use std::collections::BTreeSet;
 

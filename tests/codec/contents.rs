@@ -1,4 +1,4 @@
-//! What is there and what is not, by both paths; references in namespaces; errors that show nothing of the answer.
+//! Missing and empty content by both paths; references in namespaces; errors without text of the response.
 
 use adjourn::ews::codec::{DecodeLimits, SoapBody, decode, decode_with_scanner};
 
@@ -50,7 +50,7 @@ fn references_in_namespaces_are_resolved() {
     assert_ne!(read(other.as_bytes()).unwrap(), read(plain.as_bytes()).unwrap());
 }
 
-/// In the default namespace as well, and where a prefix is declared anew further inside.
+/// Also in the default namespace, and where an inner element declares a prefix again.
 #[test]
 fn references_in_a_namespace_declared_inside_are_resolved() {
     let inside = page(

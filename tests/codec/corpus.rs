@@ -1,5 +1,5 @@
-//! Real answers, collected elsewhere and not part of this repository: ADJOURN_SAMPLES names their directory, which holds
-//! `samples/` and its index. Without it nothing is checked, and that is said.
+//! Real responses, collected outside this repository: ADJOURN_SAMPLES names their directory with `samples/` and an index. Without
+//! it the tests print that they checked nothing.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use adjourn::ews::codec::{DecodeLimits, decode, decode_with_scanner};
 
 use crate::checks;
 
-/// Cuts of one sample; larger ones are cut at this many places, evenly spread.
+/// Cuts of one sample; longer samples are cut at this many evenly spaced offsets.
 const CUTS_MAX: usize = 4_000;
 
 struct Sample {
@@ -22,7 +22,7 @@ struct Sample {
 
 fn samples() -> Vec<Sample> {
     let Some(root) = std::env::var_os("ADJOURN_SAMPLES").map(PathBuf::from) else {
-        println!("ADJOURN_SAMPLES is not set: no sample was looked at");
+        println!("ADJOURN_SAMPLES is not set: no sample was checked");
         return Vec::new();
     };
     let directory = root.join("samples");
@@ -77,7 +77,7 @@ fn every_sample_cut_anywhere() {
     }
 }
 
-/// Captures and fixtures of Exchange 2013 and later that answer the operations of the main job.
+/// Captures and fixtures of Exchange 2013 and later that respond to the scanner's operations.
 fn is_our_business(sample: &Sample) -> bool {
     sample.kind == "response"
         && sample.version.starts_with("15.")
@@ -99,6 +99,6 @@ fn nine_in_ten_real_answers_take_the_fast_path() {
             Err(declined) => println!("{} ({}): {declined}", sample.file, sample.operation),
         }
     }
-    println!("{fast} of {} answers on the fast path", ours.len());
+    println!("{fast} of {} responses on the fast path", ours.len());
     assert!(fast * 10 >= ours.len() * 9, "{fast} of {}", ours.len());
 }

@@ -1,5 +1,5 @@
-//! Bodies that end too early, at every byte: an error that points into what came, never a panic, and never an answer
-//! other than the whole body's.
+//! Bodies truncated at every byte: each yields an error with an offset inside the body; never a panic, and never a value
+//! that differs from the whole body's.
 
 use adjourn::ews::codec::{DecodeLimits, Deviation};
 

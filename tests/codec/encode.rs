@@ -1,4 +1,4 @@
-//! Requests, read back by an XML parser that is not ours.
+//! Requests, parsed by an independent XML parser.
 
 use std::path::PathBuf;
 
@@ -13,7 +13,7 @@ use chrono::DateTime;
 use proptest::prelude::*;
 use roxmltree::{Document, Node};
 
-/// Writes every example where a schema validator can see it, if told where.
+/// Writes every example into a directory for a schema validator, if the environment names one.
 #[test]
 fn examples_are_well_formed_and_of_distinct_names() {
     let dir = std::env::var_os("ADJOURN_WRITE_REQUESTS").map(PathBuf::from);
@@ -117,7 +117,7 @@ fn named<'a>(document: &'a Document<'_>, name: &'a str) -> impl Iterator<Item = 
     document.descendants().filter(move |node| node.tag_name().name() == name)
 }
 
-/// Every value arrives as itself, but for the characters that XML 1.0 cannot carry.
+/// Every value arrives unchanged, except characters that XML 1.0 cannot carry.
 fn check(bytes: &[u8], values: &[(&str, Option<()>, &str)], text: &str) {
     let document = Document::parse(std::str::from_utf8(bytes).unwrap()).unwrap();
     for (element, as_text, value) in values {
@@ -128,13 +128,13 @@ fn check(bytes: &[u8], values: &[(&str, Option<()>, &str)], text: &str) {
     assert_eq!(allowed(named(&document, "Body").last().unwrap().text().unwrap_or_default()), allowed(text));
 }
 
-/// What XML 1.0 lets through (section 2.2), and nothing that a writer may have put in the place of the rest.
+/// The characters that XML 1.0 allows (section 2.2), without those that the writer may have substituted.
 fn allowed(text: &str) -> String {
     let forbidden = |c: char| matches!(c, '\0'..='\u{8}' | '\u{B}' | '\u{C}' | '\u{E}'..='\u{1F}' | '\u{FFFE}' | '\u{FFFF}');
     text.chars().filter(|c| !forbidden(*c) && *c != '\u{FFFD}').collect()
 }
 
-/// Counted, not timed: the second request into a buffer costs no allocation at all.
+/// Counts allocations: the second request into a buffer needs none.
 #[test]
 fn a_warm_buffer_needs_no_allocation() {
     let end = DateTime::from_timestamp(1_795_600_800, 0).unwrap();

@@ -1,4 +1,4 @@
-//! Bytes to values and values to bytes: everything about the wire that needs no socket.
+//! Tests of the EWS codec: encoding and decoding without a socket.
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod battery;

@@ -1,4 +1,4 @@
-//! The rules of the wire, each line of the table in `ews::codec::rules` and each rule of a value.
+//! Tests of the wire rules: each line of the table in `ews::codec::rules`, and each rule for values.
 
 use adjourn::ews::types::{CalendarItemType, FreeBusyStatus, ResponseType, Sensitivity};
 

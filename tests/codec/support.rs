@@ -1,4 +1,4 @@
-//! Bodies to decode: our fixtures, and answers put together from parts. Never decides what is right.
+//! Bodies for the tests: the fixtures, and responses assembled from parts. Never asserts what is right.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ pub const SOAP12: &str = "http://www.w3.org/2003/05/soap-envelope";
 
 const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"utf-8\"?>";
 
-/// Every file in `fixtures/answers`, by name.
+/// All files in `fixtures/answers`, with their names.
 pub fn fixtures() -> Vec<(String, Vec<u8>)> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/answers");
     let mut files: Vec<_> = std::fs::read_dir(&directory)
@@ -28,12 +28,12 @@ pub fn fixtures() -> Vec<(String, Vec<u8>)> {
     files
 }
 
-/// One of them.
+/// One of the fixtures.
 pub fn fixture(name: &str) -> Vec<u8> {
     fixtures().into_iter().find(|(file, _)| file == name).unwrap_or_else(|| panic!("no fixture {name}")).1
 }
 
-/// What the reader says, after the whole decoder was checked against it.
+/// The reader's value, after comparing the whole decoder with it.
 pub fn read(body: &[u8]) -> Result<SoapEnvelope<'_>, DecodeError> {
     read_within(body, &DecodeLimits::default())
 }
@@ -46,7 +46,7 @@ pub fn read_within<'a>(body: &'a [u8], limits: &DecodeLimits) -> Result<SoapEnve
     read
 }
 
-/// What is wrong with a body that must not decode.
+/// The deviation of a body that must not decode.
 pub fn deviation(body: &[u8]) -> Deviation {
     match read(body) {
         Ok(envelope) => panic!("decoded: {envelope:?}"),
@@ -59,7 +59,7 @@ pub fn envelope(body: &str) -> String {
     format!("{DECLARATION}<s:Envelope xmlns:s=\"{SOAP11}\"><s:Body>{body}</s:Body></s:Envelope>")
 }
 
-/// An answer of `operation` that holds `messages`.
+/// A response of `operation` with `messages`.
 pub fn answer(operation: &str, messages: &str) -> String {
     envelope(&format!(
         "<m:{operation}Response xmlns:m=\"{MESSAGES}\" xmlns:t=\"{TYPES}\"><m:ResponseMessages>{messages}\
@@ -67,13 +67,13 @@ pub fn answer(operation: &str, messages: &str) -> String {
     ))
 }
 
-/// An answer of `operation` with one message.
+/// A response of `operation` with one message.
 pub fn message(operation: &str, class: &str, inside: &str) -> String {
     let name = format!("m:{operation}ResponseMessage");
     answer(operation, &format!("<{name} ResponseClass=\"{class}\">{inside}</{name}>"))
 }
 
-/// A FindItem answer that holds `items`.
+/// A FindItem response with `items`.
 pub fn page(items: &str) -> String {
     let folder = "<m:RootFolder TotalItemsInView=\"1\" IncludesLastItemInRange=\"true\">";
     let inside =
@@ -81,7 +81,7 @@ pub fn page(items: &str) -> String {
     message("FindItem", "Success", &inside)
 }
 
-/// A FindItem answer with two items, the first of which holds `properties`: what breaks the one may not cost the other.
+/// A FindItem response with two items, the first of which holds `properties`: a bad first item must not cost the second.
 pub fn page_of(properties: &str) -> String {
     page(&format!(
         "<t:CalendarItem>{properties}</t:CalendarItem>\
@@ -99,7 +99,7 @@ pub fn items<'a>(envelope: SoapEnvelope<'a>) -> Vec<Item<'a>> {
     }
 }
 
-/// What [`page_of`] says about its first item; its second must have survived.
+/// The first item of [`page_of`]; checks that the second was decoded.
 pub fn first_of_page(body: &str) -> CalendarItem<'_> {
     let mut items = items(read(body.as_bytes()).unwrap());
     assert_eq!(items.len(), 2);
@@ -114,7 +114,7 @@ pub fn calendar(item: Item<'_>) -> CalendarItem<'_> {
     }
 }
 
-/// The subject that `raw` spells.
+/// The decoded subject of `raw`.
 pub fn subject(raw: &str) -> String {
     let page = page_of(&format!("<t:Subject>{raw}</t:Subject>"));
     first_of_page(&page).subject.expect("a subject").into_owned()

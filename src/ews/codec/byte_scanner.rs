@@ -1,33 +1,32 @@
-//! Looking for the one byte that matters, many at a time.
+//! Byte search with vector instructions: finds the byte that ends a text, a value or a name, many bytes at a time.
 //!
-//! A [`ByteScanner`] is a way to look. [`Avx2`] takes 32 bytes at a time, and a value of it exists only where the processor
-//! was found to have AVX2; [`Baseline`] takes 16 with what every x86-64 has, and goes byte by byte elsewhere. Memory is
-//! only ever read through references: a body may end at the last byte of a page. The naive twin is in the tests, and the
-//! fuzz targets run all of it under AddressSanitizer.
+//! A [`ByteScanner`] is one implementation. [`Avx2`] takes 32 bytes at a time, and a value of it exists only where the processor has AVX2;
+//! [`Baseline`] takes 16 with SSE2, which every x86-64 has, and single bytes elsewhere. Never reads memory except through references: a body
+//! may end at the last byte of a page. The tests compare both with a naive version, and the fuzz targets run all of it under AddressSanitizer.
 
 use chrono::{DateTime, Utc};
 
 use super::rules::time;
 
-/// A way to look at bytes: each function says where a run at the start of `byte_scanner` ends, which is the length of `byte_scanner`
-/// if nothing ends it.
+/// One implementation of the searches. Each function returns the length of the run at the start of `bytes`, which is the length of
+/// `bytes` if no byte ends the run.
 pub(super) trait ByteScanner: Copy {
-    /// Runs `work` compiled for a processor on which this can look. Only what is inlined into `work` gains.
+    /// Runs `work` compiled with the target features of this implementation. Only code inlined into `work` gains.
     fn with_target_features<R>(self, work: impl FnOnce() -> R) -> R;
 
-    /// Ordinary text: ends at a `<`, an `&` or a control character (any byte below the space).
+    /// Length of plain text: ends at a `<`, an `&` or a control character (any byte below the space).
     fn text_len(self, bytes: &[u8]) -> usize;
 
-    /// Ordinary attribute value: ends at a `"`, `<`, `&` or a control character.
+    /// Length of a plain attribute value: ends at a `"`, `<`, `&` or a control character.
     fn value_len(self, bytes: &[u8]) -> usize;
 
-    /// As [`ByteScanner::text_len`], of 32 bytes at once; and a bit for each of them that equals its counterpart in `other`.
+    /// As [`ByteScanner::text_len`] for 32 bytes, and a bit for each byte that equals its counterpart in `other`.
     fn text_len_and_equal(self, lane: &[u8; 32], other: &[u8; 32]) -> (usize, u32);
 
-    /// An element's name: ends at a `>`, `/`, or anything up to the space.
+    /// Length of an element's name: ends at a `>`, `/`, or any byte up to the space.
     fn name_len(self, bytes: &[u8]) -> usize;
 
-    /// The time that a lane begins with, in the form `YYYY-MM-DDTHH:MM:SSZ` and no other.
+    /// Parses the time at the start of a lane, in the form `YYYY-MM-DDTHH:MM:SSZ` only.
     fn time(self, lane: &[u8; 32]) -> Option<DateTime<Utc>>;
 }
 
@@ -43,7 +42,7 @@ fn ends_name(byte: u8) -> bool {
     matches!(byte, b'>' | b'/') || byte <= b' '
 }
 
-/// The first position where `one` holds; `many` says the same of a whole lane, a bit for each byte.
+/// The first position where `one` holds; `many` tests a whole lane and sets a bit for each byte.
 #[inline(always)]
 fn first<const N: usize>(bytes: &[u8], many: impl Fn(&[u8; N]) -> u32, one: impl Fn(u8) -> bool) -> usize {
     let mut at = 0;
@@ -57,7 +56,7 @@ fn first<const N: usize>(bytes: &[u8], many: impl Fn(&[u8; N]) -> u32, one: impl
     bytes[at..].iter().position(|byte| one(*byte)).map_or(bytes.len(), |tail| at + tail)
 }
 
-/// Sixteen bytes at a time; works everywhere.
+/// The compiler's baseline: sixteen bytes at a time with SSE2, single bytes on other processors.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Baseline;
 
@@ -97,7 +96,7 @@ impl ByteScanner for Baseline {
 #[cfg(target_arch = "x86_64")]
 pub(super) use wide::Avx2;
 
-/// AVX2, where the processor has it.
+/// AVX2, on processors that have it.
 #[cfg(target_arch = "x86_64")]
 #[allow(unsafe_code, reason = "vector instructions; every call's proof is beside it")]
 mod wide {
@@ -112,12 +111,12 @@ mod wide {
 
     use super::{ByteScanner, ends_name, ends_text, ends_value, first, time};
 
-    /// Proof that the processor has AVX2 and BMI1: there is no way to one but [`Avx2::find_server`].
+    /// Proof that the processor has AVX2 and BMI1: only [`Avx2::find`] creates a value.
     #[derive(Debug, Clone, Copy)]
     pub(in super::super) struct Avx2(());
 
     impl Avx2 {
-        /// Asks the processor (once; then it is remembered).
+        /// Detects the features; the standard library caches the result.
         #[inline(always)]
         pub(in super::super) fn find() -> Option<Self> {
             let has =
@@ -131,14 +130,14 @@ mod wide {
         work()
     }
 
-    /// What ends a run: the bytes of `table`, each in the place that its low four bits name (whose high bit is clear),
-    /// and every byte up to `ceiling`.
+    /// The bytes that end a run: those of `table`, each at the index of its low four bits (its high bit is clear), and every byte up to
+    /// `ceiling`.
     struct Stops {
         table: [u8; 16],
         ceiling: u8,
     }
 
-    /// The other places hold a byte above 127, which no byte can look up.
+    /// Unused entries hold a byte above 127, which no look-up matches.
     const fn stops(bytes: &[u8], ceiling: u8) -> Stops {
         let mut table = [0xff_u8; 16];
         let mut at = 0;
@@ -156,8 +155,8 @@ mod wide {
     impl ByteScanner for Avx2 {
         #[inline(always)]
         fn with_target_features<R>(self, work: impl FnOnce() -> R) -> R {
-            // SAFETY: unsafe to call for one reason only, that the processor might lack the features; `self` is the
-            // proof that it has them. Nothing but `work` is run, which is safe code.
+            // SAFETY: the only requirement is a processor with these features; `self` proves that it has them. Nothing but `work` runs,
+            // which is safe code.
             unsafe { compiled(work) }
         }
 
@@ -173,7 +172,7 @@ mod wide {
 
         #[inline(always)]
         fn text_len_and_equal(self, lane: &[u8; 32], other: &[u8; 32]) -> (usize, u32) {
-            // SAFETY: unsafe to call for one reason only, that the processor might lack AVX2; `self` is the proof.
+            // SAFETY: the only requirement is a processor with AVX2; `self` proves that it has it.
             let equal = unsafe { equal(lane, other) };
             (self.hits(lane, &TEXT).trailing_zeros() as usize, equal)
         }
@@ -185,7 +184,7 @@ mod wide {
 
         #[inline(always)]
         fn time(self, lane: &[u8; 32]) -> Option<DateTime<Utc>> {
-            // SAFETY: unsafe to call for one reason only, that the processor might lack AVX2; `self` is the proof.
+            // SAFETY: the only requirement is a processor with AVX2; `self` proves that it has it.
             time::from_packed_numbers(unsafe { numbers(lane) }?)
         }
     }
@@ -193,13 +192,13 @@ mod wide {
     impl Avx2 {
         #[inline(always)]
         fn hits(self, lane: &[u8; 32], stops: &Stops) -> u32 {
-            // SAFETY: unsafe to call for one reason only, that the processor might lack AVX2; `self` is the proof.
+            // SAFETY: the only requirement is a processor with AVX2; `self` proves that it has it.
             unsafe { hits(lane, stops) }
         }
     }
 
-    /// A bit for each byte that is a stop. Looking a byte up by its low four bits gives the one stop it could be, or
-    /// nothing that equals it; a byte above 127 looks up zero, which it is not.
+    /// A bit for each byte that ends a run. The look-up by the low four bits yields the one stop that the byte can equal; a byte above
+    /// 127 yields zero, which it does not equal.
     #[inline]
     #[target_feature(enable = "avx2")]
     fn hits(lane: &[u8; 32], stops: &Stops) -> u32 {
@@ -211,10 +210,10 @@ mod wide {
         _mm256_movemask_epi8(_mm256_or_si256(listed, low)) as u32
     }
 
-    /// What a time looks like. What comes behind its 20 bytes does not matter.
+    /// The shape of a time. The lane's bytes after its 20 do not matter.
     const SHAPE: &[u8; 32] = b"0000-00-00T00:00:00Z............";
 
-    /// How far each byte may be above the shape: nine for a digit, not at all for a separator.
+    /// How far each byte may exceed the shape: nine for a digit, zero for a separator.
     const ABOVE: [u8; 32] = {
         let mut above = [0xff; 32];
         let mut at = 0;
@@ -225,8 +224,8 @@ mod wide {
         above
     };
 
-    /// Where the digits are, a pair beside a pair, in each half; the seconds, alone in the second half, come to stand where
-    /// the first has nothing. A high bit gives zero.
+    /// Shuffle that puts the digits of each number side by side in each half; the seconds, alone in the second half, take bytes that
+    /// the first leaves zero. An index with its high bit set yields zero.
     const DIGITS: [u8; 32] = {
         const N: u8 = 0x80;
         [
@@ -235,10 +234,10 @@ mod wide {
         ]
     };
 
-    /// Tens and ones, as two bytes.
+    /// The weights of tens and ones, as two bytes.
     const TENS_AND_ONES: i16 = 0x010a;
 
-    /// The numbers that the pairs of digits of a time spell: one in each byte, the first in the lowest.
+    /// The numbers of a time's digit pairs, one in each byte, the first in the lowest.
     #[inline]
     #[target_feature(enable = "avx2")]
     fn numbers(lane: &[u8; 32]) -> Option<u64> {
@@ -262,15 +261,15 @@ mod wide {
     #[inline]
     #[target_feature(enable = "avx2")]
     fn load(lane: &[u8; 32]) -> __m256i {
-        // SAFETY: reads the 32 bytes behind a reference to 32 bytes; the instruction asks for no alignment.
+        // SAFETY: reads the 32 bytes of a reference to 32 bytes; the instruction requires no alignment.
         unsafe { _mm256_loadu_si256(lane.as_ptr().cast()) }
     }
 
-    /// The table in both halves, as the shuffle wants it.
+    /// The table in both halves, as the shuffle instruction requires.
     #[inline]
     #[target_feature(enable = "avx2")]
     fn table(table: &[u8; 16]) -> __m256i {
-        // SAFETY: reads the 16 bytes behind a reference to 16 bytes; the instruction asks for no alignment.
+        // SAFETY: reads the 16 bytes of a reference to 16 bytes; the instruction requires no alignment.
         _mm256_broadcastsi128_si256(unsafe { _mm_loadu_si128(table.as_ptr().cast()) })
     }
 }
@@ -278,7 +277,7 @@ mod wide {
 #[cfg(not(target_arch = "x86_64"))]
 pub(super) use nowhere::Avx2;
 
-/// Other processors get [`Baseline`].
+/// Uninhabited: other processors use [`Baseline`].
 #[cfg(not(target_arch = "x86_64"))]
 mod nowhere {
     use chrono::{DateTime, Utc};
@@ -329,9 +328,9 @@ mod lanes {
         __m128i, _mm_cmpeq_epi8, _mm_min_epu8, _mm_movemask_epi8, _mm_or_si128, _mm_set_epi64x, _mm_set1_epi8,
     };
 
-    // SAFETY, of all three calls: the functions below are unsafe to call for one reason only, that the processor
-    // might lack SSE2. This module is compiled only where the target has it (`cfg` above), so it cannot. They take
-    // and give plain values and touch no memory but their argument, which is a reference.
+    // SAFETY, for all three calls: the only requirement is a processor with SSE2, and this module is compiled only where the target
+    // has it (`cfg` above). The functions take and return plain values and touch no memory but their argument, which is a
+    // reference.
 
     #[inline(always)]
     pub(super) fn ends_text(lane: &[u8; 16]) -> u32 {
@@ -370,7 +369,7 @@ mod lanes {
         bits(_mm_or_si128(_mm_or_si128(equal(lane, b'>'), equal(lane, b'/')), at_most(lane, b' ')))
     }
 
-    /// Two halves of eight bytes; the compiler makes one unaligned load of it.
+    /// Loads two halves of eight bytes; the compiler makes one unaligned load of them.
     #[inline]
     #[target_feature(enable = "sse2")]
     fn load(lane: &[u8; 16]) -> __m128i {
@@ -425,7 +424,7 @@ mod tests {
         (0..32).map(|at| u32::from(lane[at] == byte) << at).sum()
     }
 
-    /// Every byte at every position of a run long enough for two lanes and a tail.
+    /// Tries every byte at every position of a run that spans two lanes and a tail.
     fn stops_where_its_naive_twin_stops(vector: impl ByteScanner) {
         for special in 0..=u8::MAX {
             for at in 0..72 {
@@ -450,7 +449,7 @@ mod tests {
         }
     }
 
-    /// Every byte at every place of a time, and every number in every pair.
+    /// Tries every byte at every position of a time, and every number in every pair.
     fn reads_the_times_that_the_general_way_reads(vector: impl ByteScanner) {
         let mut tried = 0;
         let mut same = |lane: [u8; 32]| {
@@ -490,7 +489,7 @@ mod tests {
     fn wide_reads_times() {
         match Avx2::find() {
             Some(wide) => reads_the_times_that_the_general_way_reads(wide),
-            None => println!("this processor has no AVX2: nothing was tested"),
+            None => println!("skipped: this processor has no AVX2"),
         }
     }
 
@@ -504,7 +503,7 @@ mod tests {
     fn wide_stops_where_its_naive_twin_stops() {
         match Avx2::find() {
             Some(wide) => stops_where_its_naive_twin_stops(wide),
-            None => println!("this processor has no AVX2: nothing was tested"),
+            None => println!("skipped: this processor has no AVX2"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One body in, one answer out, by whichever path can give it. Decides the path and nothing else.
+//! Decodes one response body, by the scanner or else by the reader. Decides the path and nothing else.
 
 use serde::Serialize;
 
@@ -13,24 +13,24 @@ use crate::ews::op::{
 use crate::ews::soap::{ServerVersionInfo, SoapFault};
 use crate::ews::types::{ResponseMessage, Text};
 
-/// What a body may cost us. A stranger chooses the bytes, we choose these.
+/// Limits for decoding one body. The sender chooses the bytes, so the receiver bounds their cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DecodeLimits {
     /// Bytes of one body.
     pub body_bytes_max: usize,
-    /// Elements inside one another.
+    /// Nesting depth of elements.
     pub depth_max: usize,
     /// Attributes of one tag.
     pub attributes_max: usize,
     /// Namespace declarations in force at once.
     pub namespaces_max: usize,
-    /// Entries of all lists of one answer together: items, attendees, response messages, …
+    /// Entries of all lists of one response together: items, attendees, response messages, …
     pub entries_max: usize,
 }
 
 impl Default for DecodeLimits {
-    /// 64 MiB, 64 deep, 64 attributes, 64 namespaces, 200 000 entries: several times what Exchange sends for the
-    /// largest view it grants (1 000 items on premises, `EWSFindCountLimit`).
+    /// 64 MiB, 64 deep, 64 attributes, 64 namespaces, 200 000 entries: several times the largest view that Exchange sends
+    /// (1 000 items on premises, `EWSFindCountLimit`).
     fn default() -> Self {
         Self {
             body_bytes_max: 64 << 20,
@@ -42,25 +42,25 @@ impl Default for DecodeLimits {
     }
 }
 
-/// A decoded body and how it was decoded.
+/// A decoded body, and the path that decoded it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Decoded<'a> {
-    /// What it says; the same whichever path read it.
+    /// The content; the same from both paths.
     pub envelope: SoapEnvelope<'a>,
-    /// Which path read it.
+    /// The path that decoded it.
     pub path: DecodePath,
 }
 
 /// A SOAP envelope.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SoapEnvelope<'a> {
-    /// `h:ServerVersionInfo`; faults often come without.
+    /// `h:ServerVersionInfo`; faults often have none.
     pub server: Option<ServerVersionInfo<'a>>,
-    /// What it carries.
+    /// The content of `Body`.
     pub body: SoapBody<'a>,
 }
 
-/// What a SOAP body carries: the answer of an operation, or a fault.
+/// The content of a SOAP body: the response of an operation, or a fault.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[allow(missing_docs)]
 pub enum SoapBody<'a> {
@@ -79,27 +79,27 @@ pub enum SoapBody<'a> {
     Unsubscribe(UnsubscribeAnswer<'a>),
     GetStreamingEvents(GetStreamingEventsAnswer<'a>),
     SyncFolderItems(SyncFolderItemsAnswer<'a>),
-    /// The server did not carry out the request.
+    /// The server did not execute the request.
     Fault(SoapFault<'a>),
-    /// An operation that we never call: its element and what its messages say.
+    /// An operation that Adjourn never calls: its element and its messages without content.
     Other {
         element: Text<'a>,
         messages: Vec<ResponseMessage<'a, ()>>,
     },
 }
 
-/// Which path decoded a body.
+/// The path that decoded a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DecodePath {
-    /// The fast one.
+    /// The scanner, the fast path.
     Scanner,
-    /// The one that is always right; why the scanner left it to this one, if it was asked.
+    /// The reader; the value says why the scanner declined, if it ran.
     Reader(Option<Declined>),
 }
 
 impl DecodePath {
-    /// `scanner` or `reader`, as metrics name it.
+    /// `scanner` or `reader`, as in the metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Scanner => "scanner",
@@ -107,7 +107,7 @@ impl DecodePath {
         }
     }
 
-    /// Why the scanner declined, if it was asked and did.
+    /// Why the scanner declined, if it ran and declined.
     pub fn declined(self) -> Option<Declined> {
         match self {
             Self::Scanner => None,
@@ -116,10 +116,10 @@ impl DecodePath {
     }
 }
 
-/// Decodes a body: by the scanner if it is of a shape the scanner knows, else by the reader.
+/// Decodes a body by the scanner if it knows the shape, else by the reader.
 ///
 /// # Errors
-/// When the body is no SOAP envelope in UTF-8, is cut, or exceeds a limit; the error names the byte.
+/// The body is not a SOAP envelope in UTF-8, is truncated, or exceeds a limit; the error holds the byte offset.
 pub fn decode<'a>(body: &'a [u8], limits: &DecodeLimits) -> Result<Decoded<'a>, DecodeError> {
     match scanner::scan(body, limits) {
         Ok(envelope) => Ok(Decoded { envelope, path: DecodePath::Scanner }),
@@ -142,7 +142,7 @@ pub fn decode_with_reader<'a>(body: &'a [u8], limits: &DecodeLimits) -> Result<D
 /// Decodes a body by the scanner alone, for benches and comparisons.
 ///
 /// # Errors
-/// When the body is not of a shape the scanner knows.
+/// The scanner does not know the shape of the body.
 pub fn decode_with_scanner<'a>(body: &'a [u8], limits: &DecodeLimits) -> Result<Decoded<'a>, Declined> {
     let envelope = scanner::scan(body, limits)?;
     Ok(Decoded { envelope, path: DecodePath::Scanner })

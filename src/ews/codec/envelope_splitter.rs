@@ -1,38 +1,38 @@
-//! A stream of answers, cut into its envelopes as the bytes arrive: `GetStreamingEvents` answers with one after another, each
-//! with a root of its own, and nothing but XML says where one ends.
+//! Splits a stream of responses into SOAP envelopes as the bytes arrive. `GetStreamingEvents` sends one envelope after another, each
+//! with its own root element, without lengths or separators.
 //!
-//! Cuts and nothing else: whether an envelope is any good is for [`decode`](super::decode) to say. Looks at each byte once,
-//! whatever the pieces they come in; holds no more than one envelope may have, and what came with it.
+//! Never validates an envelope: [`decode`](super::decode) does. Examines each byte once, however the stream is chunked; holds at most one
+//! envelope up to the limit and the bytes that arrived with it.
 
 use thiserror::Error;
 
-/// Cuts one stream. After an error it is of no more use: where the next envelope begins is not known.
+/// Splits one stream. After an error it is unusable, because the start of the next envelope is unknown.
 #[derive(Debug)]
 pub struct EnvelopeSplitter {
-    /// What came and was not handed out.
+    /// Bytes that were received and not returned.
     buffer: Vec<u8>,
-    /// Up to where it was looked at.
+    /// End of the bytes already examined.
     scanned: usize,
-    /// Where what has not been handed out begins.
+    /// Start of the bytes not yet returned.
     start: usize,
     state: MarkupState,
-    /// Elements that are open.
+    /// Number of open elements.
     depth: u32,
     bytes_max: usize,
 }
 
-/// Why a stream cannot be cut any more.
+/// Why a stream cannot be split any further.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum FramingError {
-    /// More bytes than an envelope may have, and no end.
+    /// An envelope exceeds the size limit.
     #[error("an envelope of the stream is larger than {0} bytes")]
     TooLarge(usize),
-    /// Something else than XML's markup: a page for people, most likely.
-    #[error("the stream is not a series of envelopes")]
+    /// The stream is not XML: most likely an HTML page.
+    #[error("the stream is not a sequence of SOAP envelopes")]
     NotXml,
 }
 
-/// Where in the markup the next byte is.
+/// Position of the next byte in the markup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum MarkupState {
     /// Between two tags.
@@ -47,21 +47,21 @@ enum MarkupState {
     End,
     /// After `<?`; whether the last byte was a `?`.
     Instruction { mark: bool },
-    /// After `<!` and so much of `--` or `[CDATA[`.
+    /// After `<!` and this many bytes of `--` or `[CDATA[`.
     Bang(u8),
-    /// In a comment, after so many dashes in a row (two count as all).
+    /// In a comment, after this many dashes in a row (two counts as all).
     Comment(u8),
-    /// In a CDATA section, after so many `]` in a row (two count as all).
+    /// In a CDATA section, after this many `]` in a row (two counts as all).
     Cdata(u8),
 }
 
 impl EnvelopeSplitter {
-    /// A stream of envelopes of at most so many bytes each.
+    /// Splits envelopes of at most `bytes_max` bytes each.
     pub fn new(bytes_max: usize) -> Self {
         Self { buffer: Vec::new(), scanned: 0, start: 0, state: MarkupState::Text, depth: 0, bytes_max }
     }
 
-    /// More bytes of the stream have come.
+    /// Adds received bytes.
     pub fn push(&mut self, bytes: &[u8]) {
         self.buffer.drain(..self.start);
         self.scanned -= self.start;
@@ -69,10 +69,10 @@ impl EnvelopeSplitter {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// The next whole envelope among what has come; `None` when none is.
+    /// The next complete envelope; `None` until more bytes arrive.
     ///
     /// # Errors
-    /// When there is no telling where it ends.
+    /// The end of the envelope cannot be found.
     pub fn next_envelope(&mut self) -> Result<Option<&[u8]>, FramingError> {
         while let Some(&byte) = self.buffer.get(self.scanned) {
             self.scanned += 1;
@@ -84,7 +84,7 @@ impl EnvelopeSplitter {
             if self.scanned - self.start > self.bytes_max {
                 return Err(FramingError::TooLarge(self.bytes_max));
             }
-            // What stands between envelopes is not kept.
+            // White space between envelopes is dropped.
             if self.depth == 0 && self.state == MarkupState::Text && is_blank(byte) && self.has_one_byte() {
                 self.start = self.scanned;
             }
@@ -92,7 +92,7 @@ impl EnvelopeSplitter {
         Ok(None)
     }
 
-    /// Whether an envelope has begun and not ended: a stream that ends here was cut.
+    /// Whether an envelope has started and not ended: a stream that ends here is truncated.
     pub fn is_incomplete(&self) -> bool {
         self.start < self.buffer.len()
     }
@@ -101,11 +101,11 @@ impl EnvelopeSplitter {
         self.scanned == self.start + 1
     }
 
-    /// One byte on. Whether it ends the root element.
+    /// Processes one byte; returns whether it ends the root element.
     fn step(&mut self, byte: u8) -> Result<bool, FramingError> {
         self.state = match (self.state, byte) {
             (MarkupState::Text, b'<') => MarkupState::Less,
-            // A byte order mark may stand before an envelope, and text inside one.
+            // A byte order mark may precede an envelope, and text may appear inside one.
             (MarkupState::Text, _) if self.depth > 0 || is_blank(byte) || is_mark(byte) => MarkupState::Text,
             (MarkupState::Text, _) => return Err(FramingError::NotXml),
             (MarkupState::Less, b'?') => MarkupState::Instruction { mark: false },
@@ -145,22 +145,22 @@ impl EnvelopeSplitter {
         Ok(false)
     }
 
-    /// An element ended: by a tag of its own, or in its start tag. Whether it was the root.
+    /// Handles the end of an element, by an end tag or a self-closing tag; returns whether it was the root.
     fn close_element(&mut self, by_tag: bool) -> bool {
         self.state = MarkupState::Text;
         let was_inside = self.depth > 0;
         if by_tag {
             self.depth = self.depth.saturating_sub(1);
         }
-        // An end tag that closes nothing ends an envelope that no decoder takes.
+        // An end tag without a start tag ends an envelope, which the decoder then refuses.
         self.depth == 0 && (by_tag || !was_inside)
     }
 }
 
-/// What stands between `<![` and the text.
+/// The keyword after `<![`.
 const CDATA: &[u8] = b"CDATA[";
 
-/// After so many of the closing byte in a row: how many now, or `None` when this byte is the `>` that ends it.
+/// Given the number of closing bytes in a row, the number after this byte, or `None` if this byte is the final `>`.
 fn closing_count(count: u8, byte: u8, closing: u8) -> Option<u8> {
     match byte {
         b'>' if count >= 2 => None,
@@ -224,7 +224,7 @@ mod tests {
         assert_eq!(cut(&format!("<a>{}", "x".repeat(2_000)), 7), Err(FramingError::TooLarge(1_000)));
         assert_eq!(cut("Service Unavailable", 7), Err(FramingError::NotXml));
         assert_eq!(cut("<!DOCTYPE html><html>", 7), Err(FramingError::NotXml));
-        // Any number of blanks may come between envelopes: some servers send them to keep a proxy awake.
+        // Any amount of white space may separate envelopes: some servers send it to keep a proxy's connection open.
         assert_eq!(cut(&" ".repeat(5_000), 7), Ok(Vec::new()));
     }
 

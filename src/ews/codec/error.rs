@@ -1,19 +1,19 @@
-//! What can be wrong with an answer, named exactly, with the byte where it shows.
+//! Errors of decoding: the exact problem and its byte offset.
 //!
-//! Never holds text of the answer beyond the beginning of a name: subjects and bodies stay out of logs, and a name of a
-//! megabyte costs a log no megabyte.
+//! Never holds text of the response beyond the beginning of a name: subjects and bodies stay out of logs, and a name of a megabyte adds
+//! no megabyte to a log.
 
 use std::fmt;
 
 use thiserror::Error;
 
-/// Why a body could not be decoded, and where.
+/// Why a body could not be decoded, and the byte offset.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("failed to decode an answer at byte {offset}: {deviation}")]
+#[error("failed to decode the response at byte {offset}: {deviation}")]
 pub struct DecodeError {
-    /// What is wrong.
+    /// The problem.
     pub deviation: Deviation,
-    /// The byte of the body where it shows.
+    /// Its byte offset in the body.
     pub offset: usize,
 }
 
@@ -24,12 +24,12 @@ impl DecodeError {
     }
 }
 
-/// Characters of an element's or attribute's name in an error.
+/// Maximum characters of an element's or attribute's name in an error.
 const NAME_CHARS_MAX: usize = 60;
-/// Characters of a namespace's name in an error.
+/// Maximum characters of a namespace's name in an error.
 const NAMESPACE_CHARS_MAX: usize = 120;
 
-/// The beginning of `name`, as far as it is a plain name; an ellipsis stands for the rest.
+/// The beginning of `name`, up to the first character that plain names do not have; an ellipsis stands for the rest.
 fn plain(name: &str) -> String {
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-' | '.' | ':');
     beginning(name, NAME_CHARS_MAX, is_plain)
@@ -41,7 +41,7 @@ fn beginning(text: &str, max: usize, is_shown: impl Fn(char) -> bool) -> String 
 }
 
 impl Deviation {
-    /// The same, with nothing in it but the beginnings of names.
+    /// The same deviation with its names shortened.
     fn bounded(self) -> Self {
         match self {
             Self::AttributeSyntax { element } => Self::AttributeSyntax { element: plain(&element) },
@@ -69,7 +69,7 @@ impl Deviation {
     }
 }
 
-/// Exactly what is wrong with a body.
+/// The exact problem of a body.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Deviation {
@@ -82,71 +82,71 @@ pub enum Deviation {
     /// More bytes than [`super::DecodeLimits::body_bytes_max`].
     #[error("body of {bytes} bytes exceeds the limit of {limit}")]
     BodyTooLarge {
-        /// How many came.
+        /// Size of the body.
         bytes: usize,
-        /// How many are allowed.
+        /// The limit.
         limit: usize,
     },
     /// The XML declaration names an encoding other than UTF-8.
     #[error("declared encoding {0:?} is not UTF-8")]
     DeclaredEncoding(String),
-    /// A DOCTYPE: Exchange never writes one, and entity bombs need one.
-    #[error("a DOCTYPE is refused")]
+    /// A DOCTYPE: Exchange never sends one, and entity expansion attacks need one.
+    #[error("a DOCTYPE is not allowed")]
     Doctype,
     /// The same attribute twice in one tag.
-    #[error("attribute {name:?} twice in <{element}>")]
+    #[error("attribute {name:?} appears twice in <{element}>")]
     DuplicateAttribute {
         /// The element's name as written.
         element: String,
-        /// The attribute's.
+        /// The attribute's name.
         name: String,
     },
-    /// No bytes, or nothing but white space.
+    /// The body has no bytes except white space.
     #[error("the body is empty")]
     Empty,
-    /// A SOAP envelope without `SoapBody`, or with nothing in it.
+    /// A SOAP envelope without `Body`, or with an empty one.
     #[error("the SOAP envelope has no content")]
     EmptyEnvelope,
-    /// Neither a tag nor an attribute may be called so.
-    #[error("{0:?} is no name")]
+    /// An invalid XML name.
+    #[error("{0:?} is not an XML name")]
     InvalidName(String),
-    /// `<?xml …?>` elsewhere than at the start.
-    #[error("an XML declaration after the start")]
+    /// `<?xml …?>` not at the start.
+    #[error("an XML declaration is not at the start")]
     MisplacedDeclaration,
-    /// An end tag that closes something else than is open.
+    /// An end tag that does not match the open element.
     #[error("</{found}> closes <{expected}>")]
     MismatchedEndTag {
-        /// What is open.
+        /// The open element.
         expected: String,
-        /// What is closed.
+        /// The end tag's name.
         found: String,
     },
-    /// An element that must be there is not.
-    #[error("{inside} without {element}")]
+    /// A required element is missing.
+    #[error("{inside} has no {element}")]
     MissingElement {
-        /// What is missing.
+        /// The missing element.
         element: &'static str,
-        /// Where.
+        /// Its parent.
         inside: String,
     },
-    /// `ResponseClass` is missing or none of Success, Warning, Error.
+    /// `ResponseClass` is missing, or is not Success, Warning or Error.
     #[error("response class {0:?} is unknown")]
     ResponseClass(Option<String>),
-    /// Well-formed, but no SOAP envelope: an error page, a login page, another service.
-    #[error("<{root}> in namespace {namespace:?} is no SOAP envelope")]
+    /// Well-formed XML, but not a SOAP envelope: an error page, a login page, another service.
+    #[error("<{root}> in namespace {namespace:?} is not a SOAP envelope")]
     NotSoap {
         /// Local name of the root element.
         root: String,
         /// Its namespace.
         namespace: String,
     },
-    /// Not UTF-8.
+    /// The body is not UTF-8.
     #[error("the body is not UTF-8 ({0})")]
     NotUtf8(Encoding),
-    /// What XML knows no other name for.
+    /// Another XML syntax error.
     #[error("{0}")]
     Syntax(&'static str),
-    /// Something other than white space, comments and instructions beside the root element.
+    /// Text or markup other than comments and processing instructions beside the root element.
     #[error("text or markup outside the root element")]
     OutsideRoot,
     /// More attributes in one tag than [`super::DecodeLimits::attributes_max`].
@@ -161,22 +161,22 @@ pub enum Deviation {
     /// More namespace declarations in force at once than [`super::DecodeLimits::namespaces_max`].
     #[error("more than {0} namespace declarations in force")]
     TooManyNamespaces(usize),
-    /// The body ends before the element does.
+    /// The body ends inside an element.
     #[error("the body ends inside <{0}>")]
     Truncated(String),
-    /// A prefix that nothing declares.
+    /// A namespace prefix without a declaration.
     #[error("prefix {0:?} is not declared")]
     UnboundPrefix(String),
 }
 
-/// What a body that is not UTF-8 seems to be.
+/// The likely encoding of a body that is not UTF-8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
     /// Begins with a big-endian byte order mark, or with a NUL and `<`.
     Utf16Be,
     /// Begins with a little-endian byte order mark, or with `<` and a NUL.
     Utf16Le,
-    /// Some other byte sequence; the error's offset is the first bad byte.
+    /// Another encoding; the error's offset is the first invalid byte.
     Unknown,
 }
 

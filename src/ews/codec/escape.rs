@@ -1,19 +1,19 @@
-//! Escaping: what keeps a stranger's text from becoming markup. It never changes what a reader of the XML sees, with one
-//! exception: characters that XML 1.0 cannot carry at all become U+FFFD.
+//! Escapes text for XML, so that it never becomes markup. A reader of the XML gets the same text back, except that characters which
+//! XML 1.0 cannot carry become U+FFFD.
 //!
-//! They are replaced, not dropped: dropping a character could turn one address or id into another one that exists, and
-//! could empty a value that has to hold at least one character (`t:NonEmptyStringType`). Sending them as references is
-//! no way out: `&#x1;` is as ill-formed as the character itself (XML 1.0, 4.1, "Legal Character"), and Exchange answers
-//! it with `ErrorSchemaValidation` or HTTP 400.
+//! Those are replaced, not dropped: dropping a character could turn one address or id into another that exists, and could empty
+//! a value that needs at least one character (`t:NonEmptyStringType`). Character references are no alternative: `&#x1;` is as
+//! ill-formed as the character itself (XML 1.0, 4.1, "Legal Character"), and Exchange answers it with `ErrorSchemaValidation` or
+//! HTTP 400.
 
-/// What to do with a byte: nothing, in nearly every case.
+/// A byte that is written as it is.
 const PLAIN: u8 = 0;
-/// Has to be looked at.
+/// A byte that may need escaping.
 const SPECIAL: u8 = 1;
 
-/// Bytes that mean something in text.
+/// Bytes that may need escaping in text.
 static IN_TEXT: [u8; 256] = table(b"&<>\r");
-/// Bytes that mean something in an attribute: a reader turns a literal TAB or LF there into a space (XML 1.0, 3.3.3).
+/// Bytes that may need escaping in an attribute: a reader turns a literal TAB or LF there into a space (XML 1.0, 3.3.3).
 static IN_ATTRIBUTE: [u8; 256] = table(b"&<>\"\r\n\t");
 
 /// Marks the given bytes, the control characters that XML forbids, and 0xEF: U+FFFE and U+FFFF begin with it.
@@ -35,12 +35,12 @@ const fn table(special: &[u8]) -> [u8; 256] {
     table
 }
 
-/// Appends `escape` as the content of an element.
+/// Appends `text` as the content of an element.
 pub(super) fn push_text(out: &mut Vec<u8>, text: &str) {
     push(out, text, &IN_TEXT);
 }
 
-/// Appends `escape` as the value of an attribute in double quotes (which it does not write).
+/// Appends `text` as the value of an attribute in double quotes (which it does not write).
 pub(super) fn push_attribute(out: &mut Vec<u8>, text: &str) {
     push(out, text, &IN_ATTRIBUTE);
 }
@@ -53,11 +53,11 @@ fn push(out: &mut Vec<u8>, text: &str, table: &[u8; 256]) {
     }
 }
 
-/// Bytes looked at together: a width that every compiler target has a vector for.
+/// Bytes examined together: a width that every compiler target has a vector for.
 const LANE: usize = 16;
 
-/// Whether nothing in there means anything in either place. Written so that the compiler looks at a lane at once; the last
-/// lane may overlap the one before.
+/// Whether no byte needs escaping in either place. Written so that the compiler examines a lane at once; the last lane may overlap
+/// the one before.
 #[inline]
 fn is_plain(bytes: &[u8]) -> bool {
     let (lanes, tail) = bytes.as_chunks::<LANE>();
@@ -73,7 +73,7 @@ fn lane_is_plain(lane: &[u8; LANE]) -> bool {
     !lane.iter().fold(false, |any, byte| any | may_be_special(*byte))
 }
 
-/// What either table marks, and a little more: without a branch.
+/// Holds for each byte that either table marks and a few more, without a branch.
 #[inline]
 fn may_be_special(byte: u8) -> bool {
     (byte < b' ') | (byte == b'&') | (byte == b'<') | (byte == b'>') | (byte == b'"') | (byte == 0xEF)
@@ -91,12 +91,12 @@ fn push_special(out: &mut Vec<u8>, mut rest: &[u8], table: &[u8; 256]) {
     out.extend_from_slice(rest);
 }
 
-/// What stands for the character at the beginning, and how many bytes that character has.
+/// The replacement of the first character, and the character's length in bytes.
 fn replacement(bytes: &[u8]) -> (&[u8], usize) {
     match bytes {
         [b'&', ..] => (b"&amp;", 1),
         [b'<', ..] => (b"&lt;", 1),
-        // Only `]]>` would be wrong in text; escaping every `>` is simpler and as right.
+        // XML forbids only `]]>` in text; escaping every `>` is simpler and equally valid.
         [b'>', ..] => (b"&gt;", 1),
         [b'"', ..] => (b"&quot;", 1),
         // A reader turns a literal CR, and CR LF, into LF (XML 1.0, 2.11); as a reference it survives.

@@ -1,14 +1,14 @@
-//! The machinery of encoding and decoding: bytes to values, values to bytes.
+//! Encoder and decoders: values to bytes, bytes to values.
 //!
 //! ```text
-//! bytes ─► decode ─┬─► scanner   the shapes Exchange really sends: answers, or says "not mine" and why
-//!                  └─► reader    quick-xml, any prefix, any order: always right
-//!              both by the rules: what a character, an attribute, a boolean, a time is
+//! bytes ─► decode ─┬─► scanner   the shapes that Exchange sends in practice; declines all others, with a reason
+//!                  └─► reader    quick-xml, any prefix, any order
+//!              both use `rules`: characters, attributes, booleans, times
 //! ```
 //!
-//! A stream of answers is cut into bodies first, as its bytes arrive (`envelope_splitter`).
+//! `envelope_splitter` first cuts a stream of responses into bodies, as the bytes arrive.
 //!
-//! Never opens a socket, never recurses, never trusts a number that came from outside.
+//! Never opens a socket, never recurses, never trusts a number from the server.
 
 pub(crate) mod byte_scanner;
 mod decode;

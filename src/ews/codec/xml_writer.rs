@@ -1,5 +1,5 @@
-//! Writes a request into a caller's buffer. Never allocates in a buffer that is large enough, never validates, and never
-//! lets text become markup: markup comes in as `&'static str` only, everything else passes through the escaping.
+//! Writes XML into a caller's buffer. Never allocates in a buffer that is large enough, never validates, and never turns text into
+//! markup: markup is `&'static str` only, all other text is escaped.
 
 use chrono::{DateTime, Datelike, NaiveDateTime, Timelike, Utc};
 
@@ -14,29 +14,29 @@ pub struct XmlWriter<'b> {
 }
 
 impl<'b> XmlWriter<'b> {
-    /// Writes to the end of `out`, in the language of `version`.
+    /// Appends to `out`, for the schema version `version`.
     pub fn new(out: &'b mut Vec<u8>, version: ServerVersion) -> Self {
         Self { out, version }
     }
 
-    /// What the request claims to speak: what came later must not be written.
+    /// The schema version of the request; content of later versions must not be written.
     pub fn version(&self) -> ServerVersion {
         self.version
     }
 
-    /// Markup, as it is.
+    /// Writes markup unchanged.
     #[inline]
     pub fn raw(&mut self, markup: &'static str) {
         self.out.extend_from_slice(markup.as_bytes());
     }
 
-    /// The content of an element: markup and CR are escaped; what XML 1.0 forbids becomes U+FFFD.
+    /// Writes the text of an element: markup and CR are escaped; characters that XML 1.0 forbids become U+FFFD.
     #[inline]
     pub fn text(&mut self, text: &str) {
         escape::push_text(self.out, text);
     }
 
-    /// ` name="value"`: as [`Self::text`], and quotes, TAB and LF are escaped.
+    /// Writes ` name="value"`: escaped as in [`Self::text`], and also quotes, TAB and LF.
     #[inline]
     pub fn attribute(&mut self, name: &'static str, value: &str) {
         self.raw(" ");
@@ -46,13 +46,13 @@ impl<'b> XmlWriter<'b> {
         self.raw("\"");
     }
 
-    /// What stands between the quotes of an attribute.
+    /// Writes the value between an attribute's quotes.
     #[inline]
     pub fn attribute_value(&mut self, value: &str) {
         escape::push_attribute(self.out, value);
     }
 
-    /// `<name>text</name>`.
+    /// Writes `<name>text</name>`.
     pub fn element(&mut self, name: &'static str, text: &str) {
         self.raw("<");
         self.raw(name);
@@ -63,7 +63,7 @@ impl<'b> XmlWriter<'b> {
         self.raw(">");
     }
 
-    /// An `xs:int` that is not negative. What does not fit one is written as the largest.
+    /// Writes a non-negative `xs:int`. A larger number is written as the largest `xs:int`.
     pub fn int(&mut self, number: u32) {
         let mut digits = [b'0'; 10];
         let mut rest = number.min(i32::MAX as u32);
@@ -79,14 +79,13 @@ impl<'b> XmlWriter<'b> {
         self.out.extend_from_slice(digits.get(first..).unwrap_or_default());
     }
 
-    /// `YYYY-MM-DDTHH:MM:SSZ`. Exchange 2010 and later take a time with `Z` as it is, whatever the zone of the item or of
-    /// the request (Microsoft's "Time zones and EWS in Exchange", table 2). Fractions of a second are cut off: Exchange
-    /// keeps none.
+    /// Writes `YYYY-MM-DDTHH:MM:SSZ`. Exchange 2010 and later use a time with `Z` as it is, whatever the zone of the item or of the request
+    /// (Microsoft's "Time zones and EWS in Exchange", table 2). Fractions of a second are cut off, because Exchange keeps none.
     pub fn date_time(&mut self, at: DateTime<Utc>) {
         self.out.extend_from_slice(&date_time(at));
     }
 
-    /// As [`Self::date_time`], without the `Z`: for availability, whose times are in the zone of the request
+    /// Writes the time without the `Z`, for availability, whose times are in the zone of the request
     /// (MS-OXWAVLS `t:Duration`).
     pub fn zoneless_date_time(&mut self, at: DateTime<Utc>) {
         let [zoneless @ .., _] = date_time(at);
@@ -94,8 +93,7 @@ impl<'b> XmlWriter<'b> {
     }
 }
 
-/// The time in 20 bytes. Beyond the years 1 to 9999, which are all that Exchange (.NET) and `xs:dateTime` know, the
-/// nearest second that they know.
+/// The time in 20 bytes, clamped to the years 1 to 9999, the range of Exchange (.NET) and `xs:dateTime`.
 fn date_time(at: DateTime<Utc>) -> [u8; 20] {
     let at = at.naive_utc();
     match at.year() {
@@ -121,7 +119,7 @@ fn two(number: u32) -> [u8; 2] {
     [ascii(number / 10 % 10), ascii(number % 10)]
 }
 
-/// The character of a number below ten.
+/// The digit of a number below ten.
 fn ascii(digit: u32) -> u8 {
     b'0' + digit as u8
 }

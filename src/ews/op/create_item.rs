@@ -1,4 +1,5 @@
-//! `CreateItem`. Creates a calendar item, or sends a response object (accept, decline, cancel) about one.
+//! `CreateItem`: creates a calendar item, or sends a response object (accept, decline, cancel) about one. Never creates a meeting with
+//! attendees.
 
 use chrono::{DateTime, Utc};
 
@@ -6,29 +7,29 @@ use super::{Effect, FolderId, ItemRef, Operation};
 use crate::ews::codec::xml_writer::XmlWriter;
 use crate::ews::types::{Item, ResponseMessage};
 
-/// What to create.
+/// `CreateItem` of one item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CreateItem<'a> {
-    /// `t:DeclineItem`: attendee copies only; the organizer is told, the copy goes to Deleted Items.
+    /// `t:DeclineItem`, for attendee copies only: Exchange notifies the organizer and moves the copy to Deleted Items.
     Decline(ResponseObject<'a>),
-    /// `t:CancelCalendarItem`: organizer copies only; the attendees are told, the copy goes to Deleted Items.
+    /// `t:CancelCalendarItem`, for organizer copies only: Exchange notifies the attendees and moves the copy to Deleted Items.
     Cancel(ResponseObject<'a>),
-    /// `t:AcceptItem`: attendee copies only.
+    /// `t:AcceptItem`, for attendee copies only.
     Accept(ResponseObject<'a>),
     /// A plain `t:CalendarItem` in the impersonated mailbox's calendar.
     CalendarItem(NewCalendarItem<'a>),
 }
 
-/// A response object: about which item, and what is said.
+/// A response object: an item and a text for the other side.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResponseObject<'a> {
     /// `t:ReferenceItemId`, with a current ChangeKey.
     pub item: ItemRef<'a>,
-    /// Plain text for the other side (`SoapBody`, or `NewBodyContent` of a cancellation).
+    /// Plain text for the other side (`Body`, or `NewBodyContent` of a cancellation).
     pub text: Option<&'a str>,
     /// `MessageDisposition`.
     pub disposition: MessageDisposition,
-    /// Where a saved copy goes (`SavedItemFolderId`); `None` for the Sent Items of the mailbox in whose name is asked.
+    /// Folder of the saved copy (`SavedItemFolderId`); `None` for the Sent Items of the impersonated mailbox.
     pub saved_in: Option<FolderId<'a>>,
 }
 
@@ -48,7 +49,7 @@ pub struct NewCalendarItem<'a> {
     pub subject: &'a str,
     /// Plain-text body.
     pub body: Option<&'a str>,
-    /// `UID`, which a client may choose when it creates an item; without one the server makes one up.
+    /// `UID`, which a client may choose for a new item; without one the server generates it.
     pub uid: Option<&'a str>,
     /// Start.
     pub start: DateTime<Utc>,
@@ -56,18 +57,18 @@ pub struct NewCalendarItem<'a> {
     pub end: DateTime<Utc>,
     /// Location.
     pub location: Option<&'a str>,
-    /// The calendar it is created in.
+    /// The calendar that receives the item.
     pub calendar: FolderId<'a>,
 }
 
-/// The answer: what was created (for a response object often nothing, or the copy that moved).
+/// The response: the created item (for a response object often none, or the copy that moved).
 pub type CreateItemAnswer<'a> = Vec<ResponseMessage<'a, Option<Vec<Item<'a>>>>>;
 
 impl MessageDisposition {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::SaveOnly, Self::SendOnly, Self::SendAndSaveCopy];
 
-    /// As it stands on the wire.
+    /// Its spelling on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::SaveOnly => "SaveOnly",
@@ -96,7 +97,7 @@ impl Operation for CreateItem<'_> {
 }
 
 impl ResponseObject<'_> {
-    /// Accept or decline: the text is the `SoapBody`, before the item it is about (a schema sequence).
+    /// Accept or decline: the text is the `Body` and precedes the item (a schema sequence).
     fn write_answer(&self, name: &'static str, out: &mut XmlWriter<'_>) {
         self.open(name, out);
         if let Some(text) = self.text {
@@ -108,7 +109,7 @@ impl ResponseObject<'_> {
         close(name, out);
     }
 
-    /// A cancellation: `SoapBody` would be ignored (CancelCalendarItem page), the text is the `NewBodyContent`, after the item.
+    /// A cancellation: Exchange ignores `Body` (CancelCalendarItem page), so the text is the `NewBodyContent`, after the item.
     fn write_cancellation(&self, out: &mut XmlWriter<'_>) {
         self.open("t:CancelCalendarItem", out);
         self.item.write("t:ReferenceItemId", out);
@@ -147,8 +148,8 @@ fn close(name: &'static str, out: &mut XmlWriter<'_>) {
 }
 
 impl NewCalendarItem<'_> {
-    /// In the order of the schema: what every item has, then what calendar items have. What `SendMeetingInvitations`
-    /// needs is said (`ErrorSendMeetingInvitationsRequired`); a room needs no reminder and is busy.
+    /// Writes the fields in schema order: those of every item, then those of calendar items. `SendMeetingInvitations` is required
+    /// (`ErrorSendMeetingInvitationsRequired`); a room needs no reminder and is busy.
     fn write(&self, out: &mut XmlWriter<'_>) {
         out.raw(r#"<m:CreateItem SendMeetingInvitations="SendToNone">"#);
         saved_in(self.calendar, out);

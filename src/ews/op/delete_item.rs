@@ -1,4 +1,4 @@
-//! `DeleteItem`. Removes items. Never hand it a series master: that deletes the whole series.
+//! `DeleteItem`: removes items. Never pass a series master: that deletes the whole series.
 
 use super::{Effect, ItemRef, Operation, write_items};
 use crate::ews::codec::xml_writer::XmlWriter;
@@ -25,22 +25,22 @@ pub enum SendCancellations {
 /// `DeleteItem`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeleteItem<'a> {
-    /// Which items.
+    /// The items.
     pub items: &'a [ItemRef<'a>],
-    /// Where they go.
+    /// Where the items go.
     pub delete_type: DeleteType,
-    /// Whom Exchange mails (defined for the organizer's copy only).
+    /// The recipients of Exchange's mail (defined for the organizer's copy only).
     pub send: SendCancellations,
 }
 
-/// The answer: one message per id, in request order.
+/// The response: one message per id, in request order.
 pub type DeleteItemAnswer<'a> = Vec<ResponseMessage<'a, ()>>;
 
 impl DeleteType {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::MoveToDeletedItems, Self::SoftDelete, Self::HardDelete];
 
-    /// As it stands on the wire.
+    /// Its spelling on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::MoveToDeletedItems => "MoveToDeletedItems",
@@ -54,7 +54,7 @@ impl SendCancellations {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::ToNone, Self::OnlyToAll, Self::ToAllAndSaveCopy];
 
-    /// As it stands on the wire.
+    /// Its spelling on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::ToNone => "SendToNone",
@@ -68,8 +68,8 @@ impl Operation for DeleteItem<'_> {
     const NAME: &'static str = "DeleteItem";
     const EFFECT: Effect = Effect::Write;
 
-    /// Without `AffectedTaskOccurrences`, so that a task is refused; without `SuppressReadReceipts`, which came with
-    /// Exchange 2013 SP1 (MS-OXWSCORE R2310, R2311) and says nothing about calendar items.
+    /// Omits `AffectedTaskOccurrences`, so that Exchange refuses a task; omits `SuppressReadReceipts`, which Exchange 2013 SP1
+    /// introduced (MS-OXWSCORE R2310, R2311) and which does not concern calendar items.
     fn write_body(&self, out: &mut XmlWriter<'_>) {
         out.raw(r#"<m:DeleteItem DeleteType=""#);
         out.raw(self.delete_type.as_str());

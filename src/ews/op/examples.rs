@@ -1,12 +1,12 @@
-//! One request of every kind with every option, for whoever wants to see or check what goes over the wire: the schema
-//! check of CI, the tests, `adjourn wire encode --all`. Sends nothing; every name and id in here is made up.
+//! Example requests of every kind with every option, for the schema check of CI, the tests and `adjourn wire encode --all`. Never sends
+//! anything; all names and ids are invented.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::*;
 use crate::ews::soap::Impersonate;
 
-/// Text that tries everything: markup, entities, CDATA's end, quotes, all line ends, what XML forbids, all of Unicode.
+/// Text with markup, entities, the end of a CDATA section, quotes, all line ends, characters that XML forbids, and non-ASCII characters.
 pub const HOSTILE_TEXT: &str = "</t:Body>&amp;<!--]]>\"'\r\n\t\0\u{1}\u{B}\u{1F}\u{7F}\u{85}\u{FFFE}\u{FFFF}\u{FFFD}\u{FF5E}\
                            \u{2028}\u{202E}e\u{301}\u{1F6AA}\u{10FFFF} ";
 
@@ -15,7 +15,7 @@ const ITEM: ItemRef<'static> = ItemRef { id: "AAMkADexample+/=", change_key: Som
 const UNVERSIONED: ItemRef<'static> = ItemRef { id: "AAMkADother=", change_key: None };
 const HOSTILE_ITEM: ItemRef<'static> = ItemRef { id: HOSTILE_TEXT, change_key: Some(HOSTILE_TEXT) };
 
-/// File stem and bytes of requests that Microsoft's schemas of Exchange 2013 SP1 and of every later version accept.
+/// File stem and bytes of requests that are valid in Microsoft's schemas of Exchange 2013 SP1 and of every later version.
 pub fn examples() -> Vec<(String, Vec<u8>)> {
     let mut all = Examples::for_version(ServerVersion::Exchange2013Sp1);
     every_request(&mut all);
@@ -23,8 +23,8 @@ pub fn examples() -> Vec<(String, Vec<u8>)> {
     all.done
 }
 
-/// File stem and bytes of the same requests in every version we speak. Kept apart because a schema may fix the version:
-/// that of Exchange 2013 SP1 allows no other `RequestServerVersion`; that of Exchange SE allows all of them.
+/// File stem and bytes of the same requests in every supported version. Kept apart because a schema may fix the version: that of
+/// Exchange 2013 SP1 allows no other `RequestServerVersion`; that of Exchange SE allows all of them.
 pub fn examples_in_every_version() -> Vec<(String, Vec<u8>)> {
     ServerVersion::ALL.into_iter().flat_map(in_version).collect()
 }
@@ -35,7 +35,7 @@ fn in_version(version: ServerVersion) -> impl Iterator<Item = (String, Vec<u8>)>
     all.done.into_iter().map(move |(stem, bytes)| (format!("{stem}-{}", version.as_str()), bytes))
 }
 
-/// What has been written so far, and in whose name.
+/// The examples so far, and the headers of the next one.
 struct Examples {
     headers: RequestHeaders<'static>,
     done: Vec<(String, Vec<u8>)>,
@@ -47,7 +47,7 @@ impl Examples {
         Self { headers, done: Vec::new() }
     }
 
-    /// Named after the operation and its variant.
+    /// Adds a request, named after the operation and its variant.
     fn add<O: Operation>(&mut self, variant: &str, op: &O) {
         let mut bytes = Vec::new();
         encode_into(op, &self.headers, &mut bytes);
@@ -102,7 +102,7 @@ fn folders() -> [(&'static str, FolderId<'static>); 7] {
     ]
 }
 
-/// 2024-02-29T09:40:00Z: a day that not every calendar has.
+/// 2024-02-29T09:40:00Z: a leap day.
 fn start() -> DateTime<Utc> {
     DateTime::UNIX_EPOCH + TimeDelta::seconds(1_709_199_600)
 }

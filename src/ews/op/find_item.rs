@@ -1,4 +1,4 @@
-//! `FindItem`. Finds what a calendar window holds: singles, occurrences and exceptions, never series masters.
+//! `FindItem`: lists the events of a calendar window, or a page of another folder. A calendar view never contains series masters.
 
 use chrono::{DateTime, Utc};
 
@@ -9,30 +9,30 @@ use crate::ews::types::{Item, ResponseMessage};
 /// `FindItem` with a `CalendarView`: one folder, one window.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FindItem<'a> {
-    /// Whose calendar.
+    /// The calendar.
     pub folder: FolderId<'a>,
     /// Events that end after this instant …
     pub start: DateTime<Utc>,
     /// … and start before this one. At most two years after `start` (`ErrorCalendarViewRangeTooBig`).
     pub end: DateTime<Utc>,
-    /// `MaxEntriesReturned`: CalendarView cannot page, so a truncated answer means: split the window.
+    /// `MaxEntriesReturned`: a CalendarView has no pages, so after a truncated response split the window.
     pub max_entries: u32,
-    /// What to ask for besides the id.
+    /// The properties to return besides the id.
     pub properties: &'a [Property],
 }
 
 /// One `m:RootFolder`.
 #[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
 pub struct RootFolder<'a> {
-    /// `TotalItemsInView`, as the server counts.
+    /// `TotalItemsInView`: the server's count.
     pub total_items_in_view: Option<u32>,
-    /// `IncludesLastItemInRange`: false means the answer was truncated.
+    /// `IncludesLastItemInRange`: false means that the response was truncated.
     pub includes_last_item_in_range: Option<bool>,
-    /// The items; `None` when the folder came without a list of them, which an empty folder never does.
+    /// The items; `None` when the folder has no list of them, which an empty folder always has.
     pub items: Option<Vec<Item<'a>>>,
 }
 
-/// The answer: one message per folder asked. `None`: without `m:RootFolder`, as an error is.
+/// The response: one message per requested folder. `None`: without `m:RootFolder`, as in an error.
 pub type FindItemAnswer<'a> = Vec<ResponseMessage<'a, Option<RootFolder<'a>>>>;
 
 impl Operation for FindItem<'_> {
@@ -54,17 +54,17 @@ impl Operation for FindItem<'_> {
     }
 }
 
-/// `FindItem` with an `IndexedPageItemView`: a page of any folder, what was changed last first. In a calendar it would
-/// show series masters, so it is for the other folders.
+/// `FindItem` with an `IndexedPageItemView`: a page of any folder, last modified first. In a calendar it would return series
+/// masters, so use it for other folders.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListItems<'a> {
-    /// Which folder.
+    /// The folder.
     pub folder: FolderId<'a>,
-    /// How many to leave out at the beginning.
+    /// How many items to skip.
     pub offset: u32,
     /// `MaxEntriesReturned`; on premises at most 1000 (`EWSFindCountLimit`).
     pub max_entries: u32,
-    /// What to ask for besides the id.
+    /// The properties to return besides the id.
     pub properties: &'a [Property],
 }
 

@@ -1,4 +1,4 @@
-//! `GetFolder`. Reads a folder: the cheapest proof that impersonation of a room works.
+//! `GetFolder`: reads a folder's name and counts. The cheapest proof that impersonation of a room works.
 
 use super::{Effect, FolderId, Operation};
 use crate::ews::codec::xml_writer::XmlWriter;
@@ -7,7 +7,7 @@ use crate::ews::types::{ItemId, ResponseMessage, Text};
 /// `GetFolder`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GetFolder<'a> {
-    /// Which folder.
+    /// The folder.
     pub folder: FolderId<'a>,
     /// Request [`EffectiveRights`] as well.
     pub effective_rights: bool,
@@ -16,9 +16,9 @@ pub struct GetFolder<'a> {
 /// The account's rights in a folder (`EffectiveRights`), as far as the server returns them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 pub struct EffectiveRights {
-    /// Make items.
+    /// May create items.
     pub create_contents: Option<bool>,
-    /// Read items.
+    /// May read items.
     pub read: Option<bool>,
 }
 
@@ -27,27 +27,27 @@ pub struct EffectiveRights {
 pub struct Folder<'a> {
     /// Local name of the element: `CalendarFolder`, `Folder`, …
     pub element: Text<'a>,
-    /// Its id.
+    /// The folder's id.
     pub folder_id: Option<ItemId<'a>>,
     /// Localized name.
     pub display_name: Option<Text<'a>>,
-    /// How many items it holds.
+    /// Number of items.
     pub total_count: Option<u32>,
-    /// How many folders it holds.
+    /// Number of subfolders.
     pub child_folder_count: Option<u32>,
-    /// The account's rights, if the request asked for them.
+    /// The account's rights, if the request includes them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub effective_rights: Option<EffectiveRights>,
 }
 
-/// The answer: one message per folder asked.
+/// The response: one message per requested folder.
 pub type GetFolderAnswer<'a> = Vec<ResponseMessage<'a, Option<Vec<Folder<'a>>>>>;
 
 impl Operation for GetFolder<'_> {
     const NAME: &'static str = "GetFolder";
     const EFFECT: Effect = Effect::Read;
 
-    /// The `Default` shape is the smallest that has the name and both counts.
+    /// The `Default` shape is the smallest one with the name and both counts.
     fn write_body(&self, out: &mut XmlWriter<'_>) {
         out.raw("<m:GetFolder><m:FolderShape><t:BaseShape>Default</t:BaseShape>");
         if self.effective_rights {

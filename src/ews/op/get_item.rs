@@ -1,28 +1,28 @@
-//! `GetItem`. Reads items by id, with whatever properties are asked for (attendees too, which FindItem never gives).
+//! `GetItem`: reads items by id with the requested properties, including attendees, which `FindItem` never returns.
 
 use super::{Effect, ItemRef, Operation, Property, write_items, write_shape};
 use crate::ews::codec::xml_writer::XmlWriter;
 use crate::ews::types::{Item, ResponseMessage};
 
-/// `GetItem`: one message comes back per id, in the same order.
+/// `GetItem`: returns one message per id, in the same order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GetItem<'a> {
-    /// Which items.
+    /// The items.
     pub items: &'a [ItemRef<'a>],
-    /// What to ask for besides the id.
+    /// The properties to return besides the id.
     pub properties: &'a [Property],
 }
 
-/// `GetItem` of the series that a date belongs to, by the date's id (`t:RecurringMasterItemId`).
+/// `GetItem` of the series master, by the id of one of its occurrences (`t:RecurringMasterItemId`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GetRecurringMaster<'a> {
-    /// One of its dates.
+    /// One of its occurrences.
     pub occurrence: ItemRef<'a>,
-    /// What to ask for besides the id.
+    /// The properties to return besides the id.
     pub properties: &'a [Property],
 }
 
-/// The answer: one message per id, in request order. `None`: without `m:ItemTable`.
+/// The response: one message per id, in request order. `None`: without `m:Items`.
 pub type GetItemAnswer<'a> = Vec<ResponseMessage<'a, Option<Vec<Item<'a>>>>>;
 
 impl Operation for GetItem<'_> {

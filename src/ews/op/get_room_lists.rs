@@ -1,4 +1,4 @@
-//! `GetRoomLists`. Lists the room lists (distribution groups of rooms) of the organization.
+//! `GetRoomLists`: lists the room lists (distribution groups of rooms) of the organization.
 
 use super::{Effect, Operation};
 use crate::ews::codec::xml_writer::XmlWriter;
@@ -8,7 +8,7 @@ use crate::ews::types::{Mailbox, ResponseMessage};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct GetRoomLists;
 
-/// The answer: one message at operation level, holding the lists.
+/// The response: one message with the lists.
 pub type GetRoomListsAnswer<'a> = ResponseMessage<'a, Option<Vec<Mailbox<'a>>>>;
 
 impl Operation for GetRoomLists {

@@ -1,4 +1,4 @@
-//! `GetRooms`. Lists the rooms of one room list.
+//! `GetRooms`: lists the rooms of one room list.
 
 use super::{Effect, Operation};
 use crate::ews::codec::xml_writer::XmlWriter;
@@ -7,11 +7,11 @@ use crate::ews::types::{Mailbox, ResponseMessage};
 /// `GetRooms`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GetRooms<'a> {
-    /// SMTP address of the list. Unknown: `ErrorNameResolutionNoResults`.
+    /// SMTP address of the list. An unknown one returns `ErrorNameResolutionNoResults`.
     pub room_list: &'a str,
 }
 
-/// The answer: one message at operation level, holding the rooms.
+/// The response: one message with the rooms.
 pub type GetRoomsAnswer<'a> = ResponseMessage<'a, Option<Vec<Mailbox<'a>>>>;
 
 impl Operation for GetRooms<'_> {

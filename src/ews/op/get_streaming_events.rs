@@ -1,11 +1,11 @@
-//! `GetStreamingEvents`. A request whose answer does not end: envelope after envelope, for minutes, each of which says what
-//! changed, or only that the server is still there.
+//! `GetStreamingEvents`: a request whose response lasts for minutes and consists of one SOAP envelope after another. Each envelope carries
+//! change notifications, or only shows that the connection is alive.
 
 use super::{Effect, Operation};
 use crate::ews::codec::xml_writer::XmlWriter;
 use crate::ews::types::{ItemId, ResponseMessage, Text};
 
-/// Subscriptions in one request, at most (the page on affinity).
+/// Maximum number of subscriptions in one request (Microsoft's page on affinity).
 pub const SUBSCRIPTIONS_MAX: usize = 200;
 /// The longest `ConnectionTimeout`, in minutes.
 pub const CONNECTION_MINUTES_MAX: u32 = 30;
@@ -13,42 +13,42 @@ pub const CONNECTION_MINUTES_MAX: u32 = 30;
 /// `GetStreamingEvents`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GetStreamingEvents<'a> {
-    /// What to tell of: at most [`SUBSCRIPTIONS_MAX`], all of one server.
+    /// The subscriptions: at most [`SUBSCRIPTIONS_MAX`], all of one server.
     pub subscription_ids: &'a [String],
-    /// How long the answer lasts, in minutes: 1 to [`CONNECTION_MINUTES_MAX`].
+    /// Duration of the response in minutes: 1 to [`CONNECTION_MINUTES_MAX`].
     pub connection_minutes: u32,
 }
 
-/// What one envelope tells.
+/// The content of one envelope.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
 pub struct StreamingEventsPayload<'a> {
-    /// What changed.
+    /// Change notifications.
     pub notifications: Vec<Notification<'a>>,
-    /// Subscriptions that the server does not know, or no more.
+    /// Subscriptions that are unknown to the server or expired.
     pub error_subscription_ids: Vec<Text<'a>>,
-    /// `OK`; `TokenError` with the last envelope.
+    /// `OK`; `Closed` in the last envelope.
     pub connection_status: Option<Text<'a>>,
 }
 
-/// What changed for one subscription.
+/// The changes of one subscription.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
 pub struct Notification<'a> {
-    /// Which.
+    /// The subscription's id.
     pub subscription_id: Option<Text<'a>>,
-    /// In order, as far as the server keeps it.
+    /// The events, in the server's order.
     pub events: Vec<NotificationEvent<'a>>,
 }
 
-/// One change.
+/// One event of a notification.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
 pub struct NotificationEvent<'a> {
-    /// The element: `CreatedEvent`, `ModifiedEvent`, …; `StatusEvent` when nothing happened.
+    /// Local name of the element: `CreatedEvent`, `ModifiedEvent`, …; `StatusEvent` when nothing happened.
     pub element: Text<'a>,
-    /// The item it is about; of a series, the master. None where a folder changed.
+    /// The changed item; for a series, its master. `None` for a folder.
     pub item_id: Option<ItemId<'a>>,
 }
 
-/// The answer: one message in each envelope.
+/// The response: one message in each envelope.
 pub type GetStreamingEventsAnswer<'a> = Vec<ResponseMessage<'a, StreamingEventsPayload<'a>>>;
 
 impl Operation for GetStreamingEvents<'_> {

@@ -1,4 +1,4 @@
-//! `GetUserAvailability`. Asks who is busy when: up to 100 mailboxes in one request, window at most 42 days, all times UTC.
+//! `GetUserAvailability`: reads free/busy times of up to 100 mailboxes in one request. Window of at most 42 days; all times UTC.
 
 use chrono::{DateTime, Utc};
 
@@ -19,33 +19,33 @@ pub struct GetUserAvailability<'a> {
     pub interval_minutes: u32,
 }
 
-/// One `t:CalendarEvent` of somebody's free/busy.
+/// One `t:CalendarEvent` of a mailbox's free/busy view.
 #[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
 pub struct CalendarEvent<'a> {
-    /// In the zone of the request; ours asks in UTC. `None`: missing, or no time; likewise below.
+    /// Start, in the zone of the request, which is UTC. `None`: missing or unreadable; likewise below.
     pub start: Option<DateTime<Utc>>,
-    /// Likewise.
+    /// End, likewise.
     pub end: Option<DateTime<Utc>>,
     /// Busy, Tentative, …
     pub busy_type: Option<FreeBusyStatus<'a>>,
 }
 
-/// One mailbox's free/busy.
+/// The free/busy view of one mailbox.
 #[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
 pub struct FreeBusyView<'a> {
-    /// `FreeBusyViewType`: `None` when nothing was allowed to be seen.
+    /// `FreeBusyViewType`: `None` when the account may not see anything.
     pub view_type: Option<Text<'a>>,
     /// `MergedFreeBusy`: one digit per interval: 0 free, 1 tentative, 2 busy, 3 out of office, 4 no data.
     pub merged: Option<Text<'a>>,
-    /// The events, when the view is detailed enough.
+    /// The events, if the view has them.
     pub events: Vec<CalendarEvent<'a>>,
 }
 
-/// The answer: one message per mailbox, in request order.
+/// The response: one message per mailbox, in request order.
 pub type GetUserAvailabilityAnswer<'a> = Vec<ResponseMessage<'a, FreeBusyView<'a>>>;
 
-/// A zone without bias and without daylight saving, which makes the times of request and answer UTC. Schema: all of it
-/// is required, and first.
+/// A time zone without bias and daylight saving, which makes the times of request and response UTC. The schema requires all of it,
+/// as the first element.
 const UTC: &str = concat!(
     "<t:TimeZone><t:Bias>0</t:Bias>",
     "<t:StandardTime><t:Bias>0</t:Bias><t:Time>00:00:00</t:Time><t:DayOrder>0</t:DayOrder><t:Month>0</t:Month>",

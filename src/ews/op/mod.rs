@@ -1,7 +1,7 @@
-//! One file per operation: its request, its answer, its tests.
+//! The operations of EWS, one file each with its request and its response type. Never sends anything.
 //!
-//! A request is a plain struct that borrows what the caller has; it is written by [`Operation::write_body`] and never
-//! validates: ids and times are checked types before they come here. Answers are the types beside it.
+//! A request is a plain struct that borrows the caller's values; [`Operation::write_body`] writes it and never validates, because ids
+//! and times are checked types already.
 
 mod create_item;
 mod delete_item;
@@ -37,33 +37,33 @@ pub use update_item::*;
 use super::codec::xml_writer::XmlWriter;
 use super::soap::{CLOSE, RequestHeaders, ServerVersion};
 
-/// Whether an operation changes anything, which decides whether it may be sent a second time.
+/// Whether an operation changes data, which decides whether it may be sent a second time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Effect {
-    /// Changes nothing: may be repeated.
+    /// Changes nothing, so it may be repeated.
     Read,
-    /// Changes something, or has mail sent: never repeated without looking first.
+    /// Changes data or sends mail: never repeated before the mailbox was read.
     Write,
 }
 
-/// A request.
+/// A request of EWS.
 pub trait Operation {
-    /// Name of the operation: for the SOAPAction, logs and counters.
+    /// The operation's name for the SOAPAction header, logs and counters.
     const NAME: &'static str;
-    /// Whether it changes anything.
+    /// Whether it changes data.
     const EFFECT: Effect;
 
-    /// It makes a new item: the server compares no version, so that a repetition makes a second one.
+    /// Whether it creates an item. The server compares no version then, so a repeated request creates a second item.
     fn creates_item(&self) -> bool {
         false
     }
 
-    /// Writes the one child of `soap:SoapBody`. Leaves out what [`XmlWriter::version`] does not know; checks nothing else: a list
-    /// that must not be empty and is makes a request that Exchange refuses with `ErrorSchemaValidation`.
+    /// Writes the one child of `soap:Body`. Omits content that [`XmlWriter::version`] does not support; checks nothing else: an empty list
+    /// where the schema requires an entry makes a request that Exchange refuses with `ErrorSchemaValidation`.
     fn write_body(&self, out: &mut XmlWriter<'_>);
 }
 
-/// Writes the whole request into `out`. What was in there is gone; its capacity is kept, so a warm buffer needs no
+/// Writes the whole request into `out`, replacing its content. Keeps the buffer's capacity, so a warm buffer needs no
 /// allocation.
 pub fn encode_into<O: Operation + ?Sized>(op: &O, headers: &RequestHeaders<'_>, out: &mut Vec<u8>) {
     out.clear();
@@ -73,7 +73,7 @@ pub fn encode_into<O: Operation + ?Sized>(op: &O, headers: &RequestHeaders<'_>, 
     writer.raw(CLOSE);
 }
 
-/// A folder that every mailbox has.
+/// A folder that every mailbox has (`t:DistinguishedFolderId`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DistinguishedFolder {
     /// `calendar`.
@@ -84,18 +84,18 @@ pub enum DistinguishedFolder {
     SentItems,
 }
 
-/// A folder as a request names it.
+/// A folder in a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FolderId<'a> {
-    /// Of the mailbox in whose name is asked.
+    /// A folder of the impersonated mailbox, or of the account's own without impersonation.
     Own(DistinguishedFolder),
-    /// Of the mailbox of this address, to which whoever asks must have been given access.
+    /// A folder of the mailbox with this address; the account needs delegate access to it.
     InMailbox(DistinguishedFolder, &'a str),
     /// An opaque id.
     Id(&'a str),
 }
 
-/// An item as a request names it: borrowed id and ChangeKey.
+/// An item in a request: borrowed id and ChangeKey.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ItemRef<'a> {
     /// `Id`.
@@ -104,7 +104,7 @@ pub struct ItemRef<'a> {
     pub change_key: Option<&'a str>,
 }
 
-/// A property that a read can ask for (`t:FieldURI`).
+/// A property that a read can request (`t:FieldURI`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(missing_docs)]
 pub enum Property {
@@ -193,7 +193,7 @@ fn write_items(items: &[ItemRef<'_>], out: &mut XmlWriter<'_>) {
     out.raw("</m:ItemIds>");
 }
 
-/// `m:ItemShape`: the id and what is asked for besides.
+/// `m:ItemShape`: the id and the requested properties.
 fn write_shape(properties: &[Property], out: &mut XmlWriter<'_>) {
     let version = out.version();
     let mut known = properties.iter().filter(|property| property.since() <= version).peekable();
@@ -242,7 +242,7 @@ impl Property {
         Self::IsOrganizer,
     ];
 
-    /// `FieldURI`: how the schema names it (`t:UnindexedFieldURIType`).
+    /// `FieldURI`: the property's name in the schema (`t:UnindexedFieldURIType`).
     pub fn field_uri(self) -> &'static str {
         match self {
             Self::ItemClass => "item:ItemClass",
@@ -275,8 +275,8 @@ impl Property {
         }
     }
 
-    /// The oldest version we speak that knows it; an older request simply does not ask for it. Only `IsOrganizer` is
-    /// younger than the oldest: Exchange 2013 (MS-OXWSMTGS R80047, R80048).
+    /// The oldest supported version that has the property; older requests omit it. Only `IsOrganizer` is newer than the oldest
+    /// version: Exchange 2013 (MS-OXWSMTGS R80047, R80048).
     pub fn since(self) -> ServerVersion {
         match self {
             Self::IsOrganizer => ServerVersion::Exchange2013,

@@ -1,26 +1,26 @@
-//! `MoveItem`. Moves items to another folder of the same mailbox (undo). Occurrences cannot be moved.
+//! `MoveItem`: moves items to another folder of the same mailbox, for undo. Exchange cannot move occurrences.
 
 use super::{Effect, FolderId, ItemRef, Operation, write_items};
 use crate::ews::codec::xml_writer::XmlWriter;
 use crate::ews::types::{Item, ResponseMessage};
 
-/// `MoveItem`; asks for the new ids.
+/// `MoveItem`; requests the new ids.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MoveItem<'a> {
-    /// Which items.
+    /// The items.
     pub items: &'a [ItemRef<'a>],
-    /// Where to.
+    /// The target folder.
     pub to: FolderId<'a>,
 }
 
-/// The answer: one message per id, with the item under its new id. `None`: without `m:ItemTable`.
+/// The response: one message per id, with the item under its new id. `None`: without `m:Items`.
 pub type MoveItemAnswer<'a> = Vec<ResponseMessage<'a, Option<Vec<Item<'a>>>>>;
 
 impl Operation for MoveItem<'_> {
     const NAME: &'static str = "MoveItem";
     const EFFECT: Effect = Effect::Write;
 
-    /// `ReturnNewItemIds` since Exchange 2010 SP1, so every version that we speak knows it (MS-OXWSCORE R1229, R1230).
+    /// `ReturnNewItemIds` exists since Exchange 2010 SP1, so every supported version has it (MS-OXWSCORE R1229, R1230).
     fn write_body(&self, out: &mut XmlWriter<'_>) {
         out.raw("<m:MoveItem><m:ToFolderId>");
         self.to.write(out);

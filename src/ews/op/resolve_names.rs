@@ -1,4 +1,4 @@
-//! `ResolveNames`. Searches the directory for a name or an address; `ErrorNameResolutionNoResults` means no match.
+//! `ResolveNames`: searches the directory for a name or an address; `ErrorNameResolutionNoResults` means no match.
 
 use super::{Effect, Operation};
 use crate::ews::codec::xml_writer::XmlWriter;
@@ -7,10 +7,10 @@ use crate::ews::types::{Mailbox, ResponseMessage, Text};
 /// `ResolveNames` in the directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResolveNames<'a> {
-    /// A name, an X.500 address, or `smtp:` and an address. Exchange matches the beginnings of values, so a hit may have
+    /// A name, an X.500 address, or `smtp:` and an address. Exchange matches the beginnings of values, so a match may have
     /// another address than the one in the request (UnresolvedEntry page).
     pub unresolved_entry: &'a str,
-    /// `ReturnFullContactData`: the answer lists the proxy addresses of each hit.
+    /// `ReturnFullContactData`: the response lists the proxy addresses of each match.
     pub full_contact_data: bool,
 }
 
@@ -19,13 +19,13 @@ pub struct ResolveNames<'a> {
 pub struct ResolutionSet<'a> {
     /// `TotalItemsInView`.
     pub total_items_in_view: Option<u32>,
-    /// False when there were more hits than the server gives (100).
+    /// False when there were more matches than the server returns (100).
     pub includes_last_item_in_range: Option<bool>,
-    /// The hits. Several hits come as a Warning with `ErrorNameResolutionMultipleResults`.
+    /// The matches. Several matches come as a Warning with `ErrorNameResolutionMultipleResults`.
     pub resolutions: Vec<Resolution<'a>>,
 }
 
-/// `t:Resolution`: one hit.
+/// `t:Resolution`: one match.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
 pub struct Resolution<'a> {
     /// `t:Mailbox`, with the primary address.
@@ -35,14 +35,14 @@ pub struct Resolution<'a> {
     pub email_addresses: Vec<Text<'a>>,
 }
 
-/// The answer: one message.
+/// The response: one message.
 pub type ResolveNamesAnswer<'a> = Vec<ResponseMessage<'a, Option<ResolutionSet<'a>>>>;
 
 impl Operation for ResolveNames<'_> {
     const NAME: &'static str = "ResolveNames";
     const EFFECT: Effect = Effect::Read;
 
-    /// `SearchScope` is said because its default also looks through the contacts of the mailbox (ResolveNames page).
+    /// Sets `SearchScope`, because the default also searches the contacts of the mailbox (ResolveNames page).
     fn write_body(&self, out: &mut XmlWriter<'_>) {
         out.raw(r#"<m:ResolveNames ReturnFullContactData=""#);
         out.raw(if self.full_contact_data { "true" } else { "false" });

@@ -1,5 +1,5 @@
-//! `Subscribe` and `Unsubscribe`. Asks the server to tell what changes in a calendar; a stream ([`GetStreamingEvents`]) then
-//! carries it. Never the push form, in which the server calls us.
+//! `Subscribe` and `Unsubscribe`: subscribes to changes in a calendar; a stream ([`GetStreamingEvents`]) then carries the
+//! notifications. Never uses push subscriptions, for which the server connects to the client.
 //!
 //! [`GetStreamingEvents`]: super::GetStreamingEvents
 
@@ -7,30 +7,30 @@ use super::{Effect, FolderId, Operation};
 use crate::ews::codec::xml_writer::XmlWriter;
 use crate::ews::types::{ResponseMessage, Text};
 
-/// `Subscribe` with a `StreamingSubscriptionRequest`: one folder of one mailbox, as more is refused
+/// `Subscribe` with a `StreamingSubscriptionRequest` for one folder of one mailbox: Exchange refuses more
 /// (`ErrorInvalidSubscriptionRequest`). Since Exchange 2010 SP1.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subscribe<'a> {
-    /// Whose calendar.
+    /// The calendar.
     pub folder: FolderId<'a>,
 }
 
-/// What a `Subscribe` answers with.
+/// The content of a `Subscribe` response.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
 pub struct SubscribePayload<'a> {
-    /// Names the subscription from now on.
+    /// The id of the new subscription.
     pub subscription_id: Option<Text<'a>>,
 }
 
-/// The answer: one message.
+/// The response: one message.
 pub type SubscribeAnswer<'a> = Vec<ResponseMessage<'a, SubscribePayload<'a>>>;
 
-/// Everything that may change what a calendar view shows.
+/// All events that can change a calendar view.
 const EVENT_TYPES: [&str; 5] = ["CreatedEvent", "ModifiedEvent", "DeletedEvent", "MovedEvent", "CopiedEvent"];
 
 impl Operation for Subscribe<'_> {
     const NAME: &'static str = "Subscribe";
-    /// A second subscription costs the server something for half an hour, and changes nothing.
+    /// A duplicate subscription uses server memory for half an hour and changes no data.
     const EFFECT: Effect = Effect::Read;
 
     fn write_body(&self, out: &mut XmlWriter<'_>) {
@@ -44,19 +44,19 @@ impl Operation for Subscribe<'_> {
     }
 }
 
-/// `Unsubscribe`: the server may forget it.
+/// `Unsubscribe`: ends a subscription.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unsubscribe<'a> {
-    /// Which.
+    /// The subscription's id.
     pub subscription_id: &'a str,
 }
 
-/// The answer: one message that carries nothing.
+/// The response: one message without content.
 pub type UnsubscribeAnswer<'a> = Vec<ResponseMessage<'a, ()>>;
 
 impl Operation for Unsubscribe<'_> {
     const NAME: &'static str = "Unsubscribe";
-    /// What is gone can go again.
+    /// Ending a subscription twice is harmless.
     const EFFECT: Effect = Effect::Read;
 
     fn write_body(&self, out: &mut XmlWriter<'_>) {

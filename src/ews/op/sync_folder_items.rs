@@ -1,45 +1,45 @@
-//! `SyncFolderItems`. Asks what changed in a folder since the last time: for servers that do not stream. Tells series masters,
-//! not their dates.
+//! `SyncFolderItems`: lists changes in a folder since the last call, for servers that do not stream. Reports series masters, never
+//! their occurrences.
 
 use super::{Effect, FolderId, Operation, write_shape};
 use crate::ews::codec::xml_writer::XmlWriter;
 use crate::ews::types::{ItemId, ResponseMessage, Text};
 
-/// Changes in one answer, at most (MS-OXWSSYNC, `MaxChangesReturned`).
+/// Maximum number of changes in one response (MS-OXWSSYNC, `MaxChangesReturned`).
 pub const CHANGES_MAX: u32 = 512;
 
-/// `SyncFolderItems`, for ids alone.
+/// `SyncFolderItems`, returning ids only.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SyncFolderItems<'a> {
-    /// Whose calendar.
+    /// The calendar.
     pub folder: FolderId<'a>,
-    /// What the last answer said; without it, everything in the folder is new.
+    /// The state from the last response; without it, the response lists every item of the folder.
     pub sync_state: Option<&'a str>,
     /// 1 to [`CHANGES_MAX`].
     pub max_changes: u32,
 }
 
-/// What changed, and what to say next time.
+/// The changes, and the state for the next call.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
 pub struct SyncFolderItemsPayload<'a> {
-    /// Opaque.
+    /// Opaque state for the next call.
     pub sync_state: Option<Text<'a>>,
-    /// False: there is more to be asked for at once.
+    /// False: more changes can be requested at once.
     pub includes_last_item_in_range: Option<bool>,
-    /// In no particular order; `None`: without `m:Changes`, which an answer without changes never is.
+    /// The changes in no particular order; `None`: without `m:Changes`, which a response without changes also has.
     pub changes: Option<Vec<SyncChange<'a>>>,
 }
 
 /// One change.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
 pub struct SyncChange<'a> {
-    /// The element: `Create`, `Update`, `Delete`, `ReadFlagChange`.
+    /// Local name of the element: `Create`, `Update`, `Delete`, `ReadFlagChange`.
     pub element: Text<'a>,
-    /// Of which item.
+    /// The changed item.
     pub item_id: Option<ItemId<'a>>,
 }
 
-/// The answer: one message.
+/// The response: one message.
 pub type SyncFolderItemsAnswer<'a> = Vec<ResponseMessage<'a, SyncFolderItemsPayload<'a>>>;
 
 impl Operation for SyncFolderItems<'_> {

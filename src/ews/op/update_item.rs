@@ -1,4 +1,5 @@
-//! `UpdateItem`. Changes single properties of one item: `calendar:End`, `calendar:Start`, `item:Subject`, `item:SoapBody`.
+//! `UpdateItem`: sets single properties of one item: `calendar:End`, `calendar:Start`, `item:Subject`, `item:Body`. Never sets a time
+//! zone.
 
 use chrono::{DateTime, Utc};
 
@@ -26,8 +27,8 @@ pub enum SendUpdates {
     ToChangedAndSaveCopy,
 }
 
-/// One `t:SetItemField`: exactly one property each. There is deliberately no time-zone property: setting one on an
-/// attendee copy is refused with `ErrorInvalidPropertySet`.
+/// One `t:SetItemField`, which sets exactly one property. There is deliberately no time-zone property: Exchange refuses one on an
+/// attendee copy with `ErrorInvalidPropertySet`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SetItemField<'a> {
     /// `calendar:End`, written as UTC `Z`.
@@ -36,40 +37,40 @@ pub enum SetItemField<'a> {
     Start(DateTime<Utc>),
     /// `item:Subject`.
     Subject(&'a str),
-    /// `item:SoapBody`, as plain text.
+    /// `item:Body`, as plain text.
     Body(&'a str),
 }
 
 /// `UpdateItem` of one item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UpdateItem<'a> {
-    /// Which item, at which version (Exchange wants the ChangeKey).
+    /// The item, with the ChangeKey that Exchange compares.
     pub item: ItemRef<'a>,
-    /// In document order, as the server applies them.
+    /// The changes, in the order in which the server applies them.
     pub changes: &'a [SetItemField<'a>],
-    /// What a concurrent change means.
+    /// What Exchange does after a concurrent change.
     pub conflict_resolution: ConflictResolution,
-    /// Whom Exchange mails.
+    /// The recipients of Exchange's mail.
     pub send: SendUpdates,
 }
 
-/// What an update carries back.
+/// The content of an `UpdateItem` response.
 #[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
 pub struct UpdateItemPayload<'a> {
-    /// The item, with its new ChangeKey; `None`: without `m:ItemTable`.
+    /// The item, with its new ChangeKey; `None`: without `m:Items`.
     pub items: Option<Vec<Item<'a>>>,
     /// `m:ConflictResults/t:Count`.
     pub conflict_count: Option<u32>,
 }
 
-/// The answer: one message per change.
+/// The response: one message per change.
 pub type UpdateItemAnswer<'a> = Vec<ResponseMessage<'a, UpdateItemPayload<'a>>>;
 
 impl ConflictResolution {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::NeverOverwrite, Self::AutoResolve, Self::AlwaysOverwrite];
 
-    /// As it stands on the wire.
+    /// Its spelling on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NeverOverwrite => "NeverOverwrite",
@@ -89,7 +90,7 @@ impl SendUpdates {
         Self::ToChangedAndSaveCopy,
     ];
 
-    /// As it stands on the wire.
+    /// Its spelling on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::ToNone => "SendToNone",
@@ -105,8 +106,8 @@ impl Operation for UpdateItem<'_> {
     const NAME: &'static str = "UpdateItem";
     const EFFECT: Effect = Effect::Write;
 
-    /// `MessageDisposition` is needed for messages only; said all the same, so that an id of a message is never sent off.
-    /// Without `SuppressReadReceipts`: Exchange 2013 SP1 and later (MS-OXWSCORE R2314, R2315).
+    /// Sets `MessageDisposition`, which only messages need, so that a message id passed by mistake is never sent. Omits
+    /// `SuppressReadReceipts`: Exchange 2013 SP1 and later (MS-OXWSCORE R2314, R2315).
     fn write_body(&self, out: &mut XmlWriter<'_>) {
         out.raw(r#"<m:UpdateItem ConflictResolution=""#);
         out.raw(self.conflict_resolution.as_str());
@@ -122,8 +123,8 @@ impl Operation for UpdateItem<'_> {
     }
 }
 
-/// Everything around the value of one property: its path, and the item with that property alone
-/// (`ErrorUpdatePropertyMismatch` otherwise).
+/// Writes a property's path and value: the path, and an item with that property alone (Exchange refuses other content with
+/// `ErrorUpdatePropertyMismatch`).
 macro_rules! set_item_field {
     ($out:ident, $uri:literal, $open:literal, $close:literal, $value:expr) => {{
         $out.raw(concat!(r#"<t:SetItemField><t:FieldURI FieldURI=""#, $uri, r#""/><t:CalendarItem>"#, $open));

@@ -1,21 +1,21 @@
-//! What a request says about itself: the schema version it speaks and whom it acts for. Never checks either.
+//! SOAP headers of a request: the schema version and the impersonated mailbox. Never checks either.
 //!
-//! Version first, as Microsoft's own client writes it. No header twice: `ErrorDuplicateSOAPHeader`. No
-//! `TimeZoneContext`: every time we send is UTC, and our answers are to be as well. No `DateTimePrecision`: whole seconds
-//! are all we use.
+//! The version header comes first, as in Microsoft's own client. No header appears twice: `ErrorDuplicateSOAPHeader`. There is no
+//! `TimeZoneContext`, because all times in requests and responses are UTC, and no `DateTimePrecision`, because Adjourn uses whole
+//! seconds only.
 
 use crate::ews::codec::xml_writer::XmlWriter;
 
-/// `t:RequestServerVersion`: the schema version of the request, which says what the answer may hold. Ordered by age.
+/// `t:RequestServerVersion`: the schema version of the request, which bounds the content of the response. Ordered by age.
 ///
-/// There is none of 2019 and later: those servers speak Exchange2016 (a version that the server does not know is
-/// answered with `ErrorInvalidServerVersion` or `ErrorInvalidRequest`).
+/// Servers of 2019 and later use Exchange2016; a version that the server does not know is answered with
+/// `ErrorInvalidServerVersion` or `ErrorInvalidRequest`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[allow(missing_docs)]
 pub enum ServerVersion {
     Exchange2010Sp2,
     Exchange2013,
-    /// What every server since 2013 SP1 speaks; enough for everything we ask.
+    /// Supported by every server since 2013 SP1, and enough for all operations of Adjourn.
     #[default]
     Exchange2013Sp1,
     Exchange2016,
@@ -26,7 +26,7 @@ impl ServerVersion {
     pub const ALL: [Self; 4] =
         [Self::Exchange2010Sp2, Self::Exchange2013, Self::Exchange2013Sp1, Self::Exchange2016];
 
-    /// As it stands on the wire.
+    /// Its spelling on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Exchange2010Sp2 => "Exchange2010_SP2",
@@ -37,8 +37,8 @@ impl ServerVersion {
     }
 }
 
-/// `t:ExchangeImpersonation`: whose calendar the request acts on. Exactly one of four ways to name a mailbox
-/// (`t:ConnectingSIDType` is a choice). Those by address cost the server one more directory look-up (ConnectingSID page).
+/// `t:ExchangeImpersonation`: the mailbox that the request acts for. Exactly one of four ways to name it (`t:ConnectingSIDType` is a
+/// choice). Naming it by address costs the server one more directory look-up (ConnectingSID page).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Impersonate<'a> {
     /// `t:PrincipalName`: the user principal name.
@@ -54,9 +54,9 @@ pub enum Impersonate<'a> {
 /// The headers of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RequestHeaders<'a> {
-    /// What the request speaks.
+    /// The schema version.
     pub version: ServerVersion,
-    /// Whom it acts for; `None` is the service account itself.
+    /// The impersonated mailbox; `None` acts as the service account itself.
     pub impersonate: Option<Impersonate<'a>>,
 }
 
@@ -76,7 +76,7 @@ macro_rules! opening {
 }
 
 impl RequestHeaders<'_> {
-    /// The envelope up to and with the start of `soap:SoapBody`.
+    /// Writes the envelope up to and including the start tag of `soap:Body`.
     pub(in crate::ews) fn write_opening(&self, out: &mut XmlWriter<'_>) {
         out.raw(match self.version {
             ServerVersion::Exchange2010Sp2 => opening!("Exchange2010_SP2"),

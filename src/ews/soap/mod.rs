@@ -1,4 +1,4 @@
-//! The SOAP envelope: headers of requests, what comes around answers, and faults. Never knows an operation.
+//! The SOAP envelope: request headers, the server's version in responses, and faults. Never knows an operation.
 
 mod fault;
 mod headers;

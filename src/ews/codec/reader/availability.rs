@@ -1,8 +1,8 @@
-//! Availability, whose answer has a shape of its own: per mailbox a `m:FreeBusyResponse`, in which the message and what
-//! it is about stand side by side.
+//! Decodes availability, whose response has its own shape: per mailbox a `m:FreeBusyResponse` with the message and the free/busy
+//! view side by side.
 //!
-//! Never passes over an event it cannot read: a room would look free that is not. Such an event keeps its place with what is
-//! unreadable left out, so that one mailbox's event costs no other mailbox its answer.
+//! Never skips an unreadable event: the room would look free although it is busy. The event is kept without its unreadable values, so
+//! that one mailbox's event costs no other mailbox its response.
 
 use super::super::error::DecodeError;
 use super::super::rules::names;
@@ -17,7 +17,7 @@ type Result<T> = std::result::Result<T, DecodeError>;
 
 type AvailabilityMessage<'a> = ResponseMessage<'a, FreeBusyView<'a>>;
 
-/// `m:GetUserAvailabilityResponse`. Suggestions, which we never ask for, are stepped over.
+/// `m:GetUserAvailabilityResponse`. Skips suggestions, which Adjourn never requests.
 pub(super) fn availability<'a>(
     document: &mut XmlDocument<'a>,
     answer: &XmlElement<'a>,

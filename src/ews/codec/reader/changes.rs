@@ -1,7 +1,6 @@
-//! What changed: the payloads of `Subscribe`, `GetStreamingEvents` and `SyncFolderItems`.
+//! Decodes the payloads of `Subscribe`, `GetStreamingEvents` and `SyncFolderItems`.
 //!
-//! The schemas put the ids of a stream now in the messages namespace, now in the types namespace, and servers do as they like:
-//! both are read.
+//! Schemas and servers disagree on whether the ids of a stream are in the messages or the types namespace, so both are accepted.
 
 use super::super::error::DecodeError;
 use super::document::{XmlDocument, XmlElement};
@@ -27,7 +26,7 @@ pub(super) fn subscribed<'a>(
     Ok(())
 }
 
-/// `GetStreamingEvents`, one envelope of it.
+/// One envelope of `GetStreamingEvents`.
 pub(super) fn streamed<'a>(
     document: &mut XmlDocument<'a>,
     child: &XmlElement<'a>,
@@ -95,7 +94,7 @@ pub(super) fn synced<'a>(
     Ok(())
 }
 
-/// A change names its item by id, or holds it whole.
+/// A change contains the item's id, or the item itself.
 fn changed_item_id<'a>(document: &mut XmlDocument<'a>, entry: &XmlElement<'a>) -> Result<Option<ItemId<'a>>> {
     let mut found = None;
     document.children(entry, |document, child| {
@@ -109,7 +108,7 @@ fn changed_item_id<'a>(document: &mut XmlDocument<'a>, entry: &XmlElement<'a>) -
     Ok(found)
 }
 
-/// The `t:ItemId` right inside.
+/// The `t:ItemId` among the children.
 fn item_id<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Result<Option<ItemId<'a>>> {
     let mut found = None;
     document.children(element, |_, child| {

@@ -1,8 +1,8 @@
-//! A document walked element by element, on quick-xml's events.
+//! Walks an XML document element by element, on quick-xml's events.
 //!
-//! [`XmlDocument::children`] hands each child to a closure and skips whatever of it the closure left unread, so that an
-//! unknown element costs nothing and nobody can read past the end of their own. Namespaces are resolved here; every
-//! tag is checked here, also in what is skipped. Never recurses by itself, and refuses what exceeds its limits.
+//! [`XmlDocument::children`] passes each child to a closure and skips what the closure left unread, so an unknown element costs no code
+//! and no closure can read past the end of its element. Resolves namespaces and checks every tag, also in skipped elements. Never recurses
+//! itself, and refuses a document that exceeds its limits.
 
 use std::borrow::Cow;
 
@@ -18,7 +18,7 @@ use super::namespace::{Namespace, NamespaceScopes};
 
 type Result<T> = std::result::Result<T, DecodeError>;
 
-/// The document and how far it was read.
+/// The document and the reading position.
 pub(super) struct XmlDocument<'a> {
     text: &'a str,
     events: Reader<&'a [u8]>,
@@ -26,11 +26,11 @@ pub(super) struct XmlDocument<'a> {
     open_elements: Vec<&'a str>,
     entries: usize,
     limits: DecodeLimits,
-    /// Bytes of a byte order mark before `escape`.
+    /// Length of the byte order mark before `text`.
     bom_len: usize,
 }
 
-/// An element whose start tag was just read.
+/// An element whose start tag was read.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct XmlElement<'a> {
     pub(super) namespace: Namespace,
@@ -52,7 +52,7 @@ enum XmlToken<'a> {
 }
 
 impl<'a> XmlDocument<'a> {
-    /// `escape` is the body without a byte order mark, of which it had `skipped` bytes.
+    /// `text` is the body after the byte order mark, which had `bom_len` bytes.
     pub(super) fn new(text: &'a str, skipped: usize, limits: &DecodeLimits) -> Self {
         let mut events = Reader::from_str(text);
         let config = events.config_mut();
@@ -69,7 +69,7 @@ impl<'a> XmlDocument<'a> {
         }
     }
 
-    /// The root element.
+    /// Reads up to the root element.
     pub(super) fn root(&mut self) -> Result<XmlElement<'a>> {
         loop {
             let start = self.position();
@@ -85,7 +85,7 @@ impl<'a> XmlDocument<'a> {
         }
     }
 
-    /// Nothing but white space, comments and instructions may follow the root.
+    /// Reads to the end of the document: only white space, comments and processing instructions may follow the root.
     pub(super) fn finish(&mut self) -> Result<()> {
         loop {
             let start = self.position();
@@ -98,7 +98,7 @@ impl<'a> XmlDocument<'a> {
         }
     }
 
-    /// Hands each child element of `parent` to `take`; skips what it leaves unread. Text between them is not ours.
+    /// Passes each child element of `parent` to `take` and skips what it leaves unread. Ignores text between the children.
     pub(super) fn children(
         &mut self,
         parent: &XmlElement<'a>,
@@ -113,7 +113,7 @@ impl<'a> XmlDocument<'a> {
         Ok(())
     }
 
-    /// The text of `element`. Elements inside it are skipped, with their text.
+    /// Reads the text of `element`. Skips child elements with their text.
     pub(super) fn text(&mut self, element: &XmlElement<'a>) -> Result<Cow<'a, str>> {
         let mut pieces = JoinedText::default();
         let mut run = self.position()..self.position();
@@ -134,7 +134,7 @@ impl<'a> XmlDocument<'a> {
         Ok(pieces.0)
     }
 
-    /// Reads on until `element` is closed.
+    /// Skips to the end tag of `element`.
     fn skip_to_end_of(&mut self, element: &XmlElement<'a>) -> Result<()> {
         while !element.self_closing && self.open_elements.len() >= element.level {
             self.token_within()?;
@@ -142,7 +142,7 @@ impl<'a> XmlDocument<'a> {
         Ok(())
     }
 
-    /// Counts one more entry of any list against its limit.
+    /// Counts a list entry towards the limit.
     pub(super) fn count_entry(&mut self, element: &XmlElement<'a>) -> Result<()> {
         self.entries += 1;
         if self.entries > self.limits.entries_max {
@@ -185,7 +185,7 @@ impl<'a> XmlDocument<'a> {
         }
     }
 
-    /// Namespaces are in force on the tag that declares them, so they come first.
+    /// Parses a start tag. Its namespace declarations apply to the tag itself, so they are read first.
     fn start_tag(&mut self, start: usize, empty: bool) -> Result<XmlElement<'a>> {
         let inside = self.markup_since(start, "<", if empty { "/>" } else { ">" });
         let name_len = inside.bytes().position(super::super::rules::is_space).unwrap_or(inside.len());
@@ -272,7 +272,7 @@ impl<'a> XmlDocument<'a> {
         self.text.get(range).unwrap_or_default()
     }
 
-    /// The markup that began at `start` and was just read, without its delimiters.
+    /// The markup read since `start`, without its delimiters.
     fn markup_since(&self, start: usize, open: &str, close: &str) -> &'a str {
         let whole = self.slice(start..self.position());
         whole.strip_prefix(open).and_then(|rest| rest.strip_suffix(close)).unwrap_or_default()
@@ -308,12 +308,12 @@ impl<'a> XmlDocument<'a> {
 }
 
 impl<'a> XmlElement<'a> {
-    /// Whether this is `local` in `namespace`.
+    /// Whether the element has this namespace and local name.
     pub(super) fn is(&self, namespace: Namespace, local: &str) -> bool {
         self.namespace == namespace && self.local_name == local
     }
 
-    /// The local name if this is in `namespace`, else nothing that any element is called.
+    /// The local name if the element is in `namespace`, else the empty string, which no element is named.
     pub(super) fn local_name_in(&self, namespace: Namespace) -> &'a str {
         if self.namespace == namespace { self.local_name } else { "" }
     }
@@ -329,13 +329,13 @@ impl<'a> XmlElement<'a> {
         None
     }
 
-    /// The namespace as written.
+    /// The namespace URI as written.
     pub(super) fn uri(&self) -> &'a str {
         self.uri
     }
 }
 
-/// Text in pieces: borrowed while there is one.
+/// Text joined from pieces; borrowed while there is only one.
 #[derive(Default)]
 struct JoinedText<'a>(Cow<'a, str>);
 

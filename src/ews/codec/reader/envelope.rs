@@ -1,6 +1,6 @@
-//! The envelope, its header, and whose answer is inside.
+//! Decodes the envelope, its header, and the body by the name of the response element.
 //!
-//! Never demands a header: faults come without one, and so do answers that a proxy has touched.
+//! Never requires a header: faults have none, and a proxy may remove it.
 
 use super::super::decode::{SoapBody, SoapEnvelope};
 use super::super::error::{DecodeError, Deviation};
@@ -15,7 +15,7 @@ use crate::ews::types::ResponseMessage;
 
 type Result<T> = std::result::Result<T, DecodeError>;
 
-/// The whole document.
+/// Decodes the whole document.
 pub(super) fn envelope<'a>(document: &mut XmlDocument<'a>) -> Result<SoapEnvelope<'a>> {
     let root = document.root()?;
     if !(root.namespace.is_soap() && root.local_name == "Envelope") {
@@ -100,8 +100,8 @@ fn answer<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Resul
     })
 }
 
-/// The messages of an operation that we never call. Whether they stand in `m:ResponseMessages`, alone
-/// (`GetUserOofSettings`), or are the answer itself (`FindPeople`), depends on the operation.
+/// The messages of an operation that Adjourn never calls. Depending on the operation they are in `m:ResponseMessages`, alone
+/// (`GetUserOofSettings`), or the response itself (`FindPeople`).
 fn others<'a>(
     document: &mut XmlDocument<'a>,
     element: &XmlElement<'a>,

@@ -1,7 +1,7 @@
-//! Faults: SOAP 1.1's `faultcode`, `faultstring` and `detail`, SOAP 1.2's `Code`, `DeclineReason` and `Detail`, and the codes
-//! that Exchange puts into the detail of either.
+//! Decodes faults: SOAP 1.1's `faultcode`, `faultstring` and `detail`, SOAP 1.2's `Code`, `Reason` and `Detail`, and Exchange's codes
+//! in the detail of either.
 //!
-//! Demands nothing: a fault that says nothing we know is still a fault.
+//! Never requires a child: a fault with unknown content is still a fault.
 
 use super::super::error::DecodeError;
 use super::document::{XmlDocument, XmlElement};
@@ -14,8 +14,8 @@ use crate::ews::types::Text;
 
 type Result<T> = std::result::Result<T, DecodeError>;
 
-/// A `SoapFault` of either version. SOAP 1.1 has its children in no namespace (4.4), SOAP 1.2 in its own (5.4); some
-/// intermediaries mix them up, so either will do.
+/// A `Fault` of either version. SOAP 1.1 has its children in no namespace (4.4), SOAP 1.2 in its own (5.4); some intermediaries mix
+/// them, so both are accepted.
 pub(super) fn fault<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Result<SoapFault<'a>> {
     let mut fault = SoapFault::default();
     document.children(element, |document, child| {
@@ -36,8 +36,8 @@ fn soap_local_name<'a>(element: &XmlElement<'a>) -> &'a str {
     if element.namespace == Namespace::None || element.namespace.is_soap() { element.local_name } else { "" }
 }
 
-/// `Code/Value`, or `Code/Subcode/Value` where there is one: `Value` can only say whose fault it was (SOAP 1.2 part 1,
-/// 5.4.6), and the subcode is what a server that speaks both versions writes into SOAP 1.1's `faultcode`.
+/// `Code/Subcode/Value` if there is one, else `Code/Value`. `Value` only names the party at fault (SOAP 1.2 part 1, 5.4.6); the
+/// subcode is what a server that supports both versions writes into SOAP 1.1's `faultcode`.
 fn code<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Result<Option<Text<'a>>> {
     let (mut general, mut specific) = (None, None);
     document.children(element, |document, child| {
@@ -82,8 +82,8 @@ fn qualified<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Re
     }))
 }
 
-/// Exchange has `ResponseCode` and `AvailabilityMessage` in the errors namespace and `MessageXml` in that of types; the same
-/// elements of an answer are in that of messages, and somebody's gateway will have them there.
+/// The detail. Exchange writes `ResponseCode` and `Message` in the errors namespace and `MessageXml` in the types namespace; the same
+/// elements of a response are in the messages namespace, and gateways mix them up, so all three are accepted.
 fn detail<'a>(
     document: &mut XmlDocument<'a>,
     element: &XmlElement<'a>,

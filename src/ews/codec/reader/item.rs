@@ -1,4 +1,4 @@
-//! Items: the calendar item with the properties we know, every other kind by its name and id.
+//! Decodes items: a calendar item with its known properties, any other kind with its name and id. Never fails because of one value.
 
 use super::super::error::DecodeError;
 use super::super::rules::names;
@@ -9,7 +9,7 @@ use crate::ews::types::{CalendarItem, Item, Occurrence, OtherItem};
 
 type Result<T> = std::result::Result<T, DecodeError>;
 
-/// A list of items, under whatever name.
+/// A list of items, whatever the list's name.
 pub(super) fn items<'a>(document: &mut XmlDocument<'a>, list: &XmlElement<'a>) -> Result<Vec<Item<'a>>> {
     let mut items = Vec::new();
     document.children(list, |document, child| {
@@ -49,7 +49,7 @@ fn calendar_item<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -
     Ok(item)
 }
 
-/// One property; those we do not know are left to be stepped over.
+/// One property; the caller skips an unknown one.
 fn property<'a>(
     document: &mut XmlDocument<'a>,
     child: &XmlElement<'a>,

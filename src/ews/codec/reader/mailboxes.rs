@@ -1,4 +1,4 @@
-//! Ids, mailboxes, attendees: what items, rooms and resolutions all hold.
+//! Decodes ids, mailboxes and attendees, which items, rooms and resolutions share.
 
 use super::super::error::DecodeError;
 use super::super::rules::names;
@@ -9,12 +9,12 @@ use crate::ews::types::{Attendee, ItemId, Mailbox, Text};
 
 type Result<T> = std::result::Result<T, DecodeError>;
 
-/// `t:ItemId`, `t:FolderId`. An id without `Id` is none.
+/// `t:ItemId` or `t:FolderId`. `None` without the attribute `Id`.
 pub(super) fn id<'a>(element: &XmlElement<'a>) -> Option<ItemId<'a>> {
     Some(ItemId { id: element.attribute("Id")?, change_key: element.attribute("ChangeKey") })
 }
 
-/// `t:EmailAddressType`, under whatever name. All its parts are strings in the schema, so white space stays.
+/// `t:EmailAddressType`, whatever the element's name. The schema types all its parts as strings, so white space is kept.
 pub(super) fn mailbox<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Result<Mailbox<'a>> {
     let mut mailbox = Mailbox::default();
     document.children(element, |document, child| {
@@ -31,7 +31,7 @@ pub(super) fn mailbox<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'
     Ok(mailbox)
 }
 
-/// The mailbox one level down: `name` is `Mailbox` in an organizer and a resolution, `Id` in a room.
+/// The mailbox in a child element: `name` is `Mailbox` in an organizer and a resolution, `Id` in a room.
 pub(super) fn mailbox_inside<'a>(
     document: &mut XmlDocument<'a>,
     element: &XmlElement<'a>,
@@ -47,7 +47,7 @@ pub(super) fn mailbox_inside<'a>(
     Ok(found)
 }
 
-/// A list whose entries have this name. One that says little is kept: how many there are matters too.
+/// A list whose entries have this name. Keeps an entry without content, because the number of entries matters too.
 pub(super) fn list<'a, T>(
     document: &mut XmlDocument<'a>,
     list: &XmlElement<'a>,

@@ -1,4 +1,4 @@
-//! Response messages: what each says. What it carries is read by whoever knows the operation.
+//! Decodes response messages. The caller passes a function that decodes the operation's payload.
 
 use super::super::error::{DecodeError, Deviation};
 use super::super::rules::{names, trim};
@@ -10,7 +10,7 @@ use crate::ews::types::{MessageXmlEntry, ResponseClass, ResponseMessage};
 
 type Result<T> = std::result::Result<T, DecodeError>;
 
-/// `m:ResponseMessages` inside `answer`; `carry` is handed each child that is payload, or nobody's.
+/// `m:ResponseMessages` inside `answer`; `read_payload` gets each child that is not a field of the message itself.
 pub(super) fn messages<'a, T: Default>(
     document: &mut XmlDocument<'a>,
     answer: &XmlElement<'a>,
@@ -26,8 +26,8 @@ pub(super) fn messages<'a, T: Default>(
     found.ok_or_else(|| missing("ResponseMessages", answer))
 }
 
-/// Whatever its children in the messages namespace are called, each is a message: names differ by operation and there
-/// is nothing else they could be.
+/// Each child in the messages namespace is a message, whatever its name: names differ by operation, and the schema allows nothing
+/// else here.
 pub(super) fn list<'a, T: Default>(
     document: &mut XmlDocument<'a>,
     list: &XmlElement<'a>,
@@ -43,7 +43,7 @@ pub(super) fn list<'a, T: Default>(
     Ok(messages)
 }
 
-/// One message: `element` has the class, and the rest inside.
+/// One message: `element` has the class as an attribute and the other fields as children.
 pub(super) fn message<'a, T: Default>(
     document: &mut XmlDocument<'a>,
     element: &XmlElement<'a>,
@@ -74,8 +74,8 @@ fn class(element: &XmlElement<'_>) -> Result<ResponseClass> {
     })
 }
 
-/// The schema makes `m:ResponseCode` optional. A success without one says all there is to say; anything else without
-/// one cannot be decided on.
+/// The schema makes `m:ResponseCode` optional. A success without one is complete; any other class without one supports no
+/// decision.
 fn code<'a>(
     given: Option<ResponseCode<'a>>,
     class: ResponseClass,
@@ -88,8 +88,8 @@ fn code<'a>(
     }
 }
 
-/// `MessageXml`: any elements, of any names. Many say all they have to say in an attribute: `t:FieldURI` in its
-/// `FieldURI`, `t:Value` in its `KnownName` what its text is about.
+/// `MessageXml`: elements of any name. Many carry their value in an attribute: `t:FieldURI` in `FieldURI`; `t:Value` has the subject
+/// of its text in `Name`.
 pub(super) fn entries<'a>(
     document: &mut XmlDocument<'a>,
     element: &XmlElement<'a>,
@@ -107,7 +107,7 @@ pub(super) fn entries<'a>(
     Ok(entries)
 }
 
-/// `element` should have been somewhere in `inside`.
+/// The error for a required `element` missing in `inside`.
 #[cold]
 pub(super) fn missing(element: &'static str, inside: &XmlElement<'_>) -> DecodeError {
     DecodeError::new(

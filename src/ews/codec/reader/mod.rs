@@ -1,4 +1,4 @@
-//! The path that is always right: quick-xml's events, namespaces resolved, any prefix, any order.
+//! The general decoder: any well-formed response, with quick-xml's events, resolved namespaces, any prefix and any order.
 //!
 //! ```text
 //! bytes ─► here: size, encoding ─► document: tags, namespaces, limits ─► envelope ─┬─► message ─► payload, changes ─► item
@@ -6,15 +6,15 @@
 //!                                                                                  └─► fault
 //! ```
 //!
-//! What it holds to, since the scanner leaves everything unusual to it:
+//! Its rules, which the scanner follows by declining everything unusual:
 //!
-//! * a value that cannot be read makes its one property absent and never costs the item around it;
-//! * a value that is not in our lists is kept verbatim;
-//! * of a property given twice, the last one counts;
-//! * an element we do not know is stepped over, wherever it stands;
-//! * no answer is made of a body that is cut, malformed or over a limit.
+//! * an unreadable value makes its one property absent and never costs the item;
+//! * an unknown enumeration value is kept verbatim;
+//! * if a property appears twice, the last one counts;
+//! * an unknown element is skipped, wherever it is;
+//! * a body that is truncated, malformed or over a limit never yields a response.
 //!
-//! Never recurses, never panics; its time grows with the body's length and nothing else.
+//! Never recurses, never panics; its time is linear in the body's length.
 
 mod availability;
 mod changes;
@@ -34,10 +34,10 @@ use super::decode::{DecodeLimits, SoapEnvelope};
 use super::error::{DecodeError, Deviation, Encoding};
 use document::XmlDocument;
 
-/// A UTF-8 byte order mark: allowed, meaningless.
+/// A UTF-8 byte order mark: allowed and ignored.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Reads one body.
+/// Decodes one body.
 pub(super) fn read<'a>(body: &'a [u8], limits: &DecodeLimits) -> Result<SoapEnvelope<'a>, DecodeError> {
     if body.len() > limits.body_bytes_max {
         let deviation = Deviation::BodyTooLarge { bytes: body.len(), limit: limits.body_bytes_max };
@@ -54,8 +54,8 @@ pub(super) fn read<'a>(body: &'a [u8], limits: &DecodeLimits) -> Result<SoapEnve
     envelope::envelope(&mut XmlDocument::new(text, skipped, limits))
 }
 
-/// UTF-16 by its byte order mark, or by the NUL beside its first `<` (XML 1.0, appendix F). Without this, much of it
-/// would pass for UTF-8 full of NULs.
+/// Detects UTF-16 by its byte order mark, or by the NUL beside its first `<` (XML 1.0, appendix F). Otherwise much of it would pass
+/// for UTF-8 with NULs.
 fn utf16_encoding(body: &[u8]) -> Option<Encoding> {
     match body {
         [0xfe, 0xff, ..] | [0, b'<', ..] => Some(Encoding::Utf16Be),

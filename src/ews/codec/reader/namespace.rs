@@ -1,12 +1,11 @@
-//! Namespaces: which prefix means what, and for how long.
+//! Resolves namespace prefixes within their scopes.
 //!
-//! Compares declared names, never prefixes; names are compared after their references are resolved (Namespaces in XML 1.0,
-//! 2.3). A linear search over a short list, because
-//! [`DecodeLimits::namespaces_max`](super::super::Limits::namespaces_max) keeps it short.
+//! Never compares prefixes, only declared names, after resolving their references (Namespaces in XML 1.0, 2.3). A linear search over
+//! a list that [`DecodeLimits::namespaces_max`](super::super::DecodeLimits::namespaces_max) keeps short.
 
 use super::super::rules::text;
 
-/// The namespaces we know by name.
+/// The known namespaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Namespace {
     None,
@@ -21,9 +20,9 @@ pub(super) enum Namespace {
 impl Namespace {
     /// # Quirk: `https` namespaces
     ///
-    /// Microsoft's documentation has `https://schemas…` where servers write `http://schemas…` (a defect of its build;
-    /// no captured answer has it). Simulators and recorded mocks copy the documentation, so both are understood. The
-    /// scanner knows nothing of it: such a body takes the reader's path.
+    /// Microsoft's documentation writes `https://schemas…` where servers write `http://schemas…` (a defect of its build; no captured
+    /// response has it). Simulators and recorded mocks copy the documentation, so both are accepted. The scanner declines such a
+    /// body, and the reader decodes it.
     fn from_uri(uri: &str) -> Self {
         let Some(rest) = uri.strip_prefix("http://").or_else(|| uri.strip_prefix("https://")) else {
             return if uri.is_empty() { Self::None } else { Self::Other };
@@ -38,7 +37,7 @@ impl Namespace {
         }
     }
 
-    /// Either version of SOAP.
+    /// Whether this is a SOAP namespace of either version.
     pub(super) fn is_soap(self) -> bool {
         matches!(self, Self::Soap11 | Self::Soap12)
     }
@@ -54,7 +53,7 @@ struct NamespaceDeclaration<'a> {
     prefix: &'a str,
     uri: &'a str,
     namespace: Namespace,
-    /// `xmlns:p=""`: the prefix means nothing from here on.
+    /// `xmlns:p=""`: removes the prefix's declaration.
     undeclares: bool,
 }
 
@@ -63,21 +62,21 @@ impl<'a> NamespaceScopes<'a> {
         Self { declared: Vec::new() }
     }
 
-    /// `prefix` (empty: the default) means `uri`, as written, from the element at `level` inward.
+    /// Declares `prefix` (empty: the default namespace) as `uri`, as written, from the element at `level` inward.
     pub(super) fn declare(&mut self, level: usize, prefix: &'a str, uri: &'a str) {
         let name = text::attribute(uri);
         let (namespace, undeclares) = (Namespace::from_uri(&name), name.is_empty());
         self.declared.push(NamespaceDeclaration { level, prefix, uri, namespace, undeclares });
     }
 
-    /// Forgets what the element at `level` declared.
+    /// Removes the declarations of the element at `level`.
     pub(super) fn leave_element(&mut self, level: usize) {
         while self.declared.last().is_some_and(|declaration| declaration.level >= level) {
             self.declared.pop();
         }
     }
 
-    /// What `prefix` means now. `None`: nothing declares it.
+    /// The namespace of `prefix`. `None`: not declared.
     pub(super) fn resolve(&self, prefix: &str) -> Option<(Namespace, &'a str)> {
         match self.declared.iter().rev().find(|declaration| declaration.prefix == prefix) {
             Some(declaration) if declaration.undeclares && !prefix.is_empty() => None,
@@ -88,7 +87,7 @@ impl<'a> NamespaceScopes<'a> {
         }
     }
 
-    /// How many declarations are in force.
+    /// Number of declarations in force.
     pub(super) fn len(&self) -> usize {
         self.declared.len()
     }

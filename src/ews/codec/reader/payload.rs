@@ -1,6 +1,6 @@
-//! What the messages of each operation carry. Each function is handed one child of a message and takes what is its.
+//! Decodes the payloads of each operation's messages. Each function gets one child of a message and reads it if it is part of the payload.
 //!
-//! A content that never came stays `None`: an empty calendar and an answer without one are not the same.
+//! Missing content stays `None`: an empty calendar and a response without one differ.
 
 use super::super::error::DecodeError;
 use super::document::{XmlDocument, XmlElement};
@@ -11,12 +11,12 @@ use crate::ews::types::{Item, Mailbox, Text};
 
 type Result<T> = std::result::Result<T, DecodeError>;
 
-/// Nothing: `DeleteItem`, and operations that we never call.
+/// No payload: `DeleteItem`, and operations that Adjourn never calls.
 pub(super) fn no_payload(_: &mut XmlDocument<'_>, _: &XmlElement<'_>, (): &mut ()) -> Result<()> {
     Ok(())
 }
 
-/// `m:ItemTable`: `GetItem`, `CreateItem`, `MoveItem`.
+/// `m:Items`: `GetItem`, `CreateItem`, `MoveItem`.
 pub(super) fn items<'a>(
     document: &mut XmlDocument<'a>,
     child: &XmlElement<'a>,
@@ -28,7 +28,7 @@ pub(super) fn items<'a>(
     Ok(())
 }
 
-/// `m:ItemTable` and `m:ConflictResults`: `UpdateItem`.
+/// `m:Items` and `m:ConflictResults`: `UpdateItem`.
 pub(super) fn updated<'a>(
     document: &mut XmlDocument<'a>,
     child: &XmlElement<'a>,
@@ -121,7 +121,7 @@ fn effective_rights<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>
     Ok(rights)
 }
 
-/// `m:ResolutionSet`: `ResolveNames`. A hit without a mailbox counts as one: several are not the same as one.
+/// `m:ResolutionSet`: `ResolveNames`. A match without a mailbox counts too: several matches are not one match.
 pub(super) fn resolutions<'a>(
     document: &mut XmlDocument<'a>,
     child: &XmlElement<'a>,
@@ -157,7 +157,7 @@ fn resolution<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> R
     Ok(resolution)
 }
 
-/// `t:EmailAddresses` of a `t:Contact`. The other parts of a contact (photo, telephone numbers) are stepped over.
+/// `t:EmailAddresses` of a `t:Contact`. Skips the contact's other parts (photo, telephone numbers).
 fn email_addresses<'a>(document: &mut XmlDocument<'a>, contact: &XmlElement<'a>) -> Result<Vec<Text<'a>>> {
     let mut addresses = Vec::new();
     document.children(contact, |document, child| {
@@ -188,7 +188,7 @@ pub(super) fn room_lists<'a>(
     })
 }
 
-/// `m:RoomCache`, each `t:Room/t:Id`: `GetRooms`.
+/// `m:Rooms`, each `t:Room/t:Id`: `GetRooms`.
 pub(super) fn rooms<'a>(
     document: &mut XmlDocument<'a>,
     child: &XmlElement<'a>,

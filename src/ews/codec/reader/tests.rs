@@ -1,4 +1,4 @@
-//! What the reader says to bodies that are hardly bodies at all. Everything larger is under test in `tests/codec`.
+//! Tests of the reader with bodies that are empty, not XML or not UTF-8. `tests/codec` tests larger ones.
 
 use super::super::decode::DecodeLimits;
 use super::super::error::{Deviation, Encoding};

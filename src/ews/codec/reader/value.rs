@@ -1,6 +1,6 @@
-//! The value of one element: a text, a name, a time, a truth, a number.
+//! Decodes the value of one element: a token, a time, a boolean, a number.
 //!
-//! A value that cannot be read is `None`, never an error: one odd property must not cost a page of events.
+//! Never fails because of a value: an unreadable one is `None`, so that one odd property does not cost a page of events.
 
 use chrono::{DateTime, Utc};
 
@@ -11,7 +11,7 @@ use crate::ews::types::Text;
 
 type Result<T> = std::result::Result<T, DecodeError>;
 
-/// A code or a name, without the white space around it. `None` when nothing is left.
+/// A code or a name, trimmed. `None` if it is empty.
 pub(super) fn token<'a>(
     document: &mut XmlDocument<'a>,
     element: &XmlElement<'a>,
@@ -20,7 +20,7 @@ pub(super) fn token<'a>(
     Ok((!token.is_empty()).then_some(token))
 }
 
-/// A time. Exchange has been seen to write `recurrence-id` where one is due.
+/// A time. Exchange has been seen to write `recurrence-id` in place of one.
 pub(super) fn time<'a>(
     document: &mut XmlDocument<'a>,
     element: &XmlElement<'a>,
@@ -28,7 +28,7 @@ pub(super) fn time<'a>(
     Ok(rules::time::date_time(&document.text(element)?))
 }
 
-/// A truth.
+/// A boolean.
 pub(super) fn boolean<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Result<Option<bool>> {
     Ok(rules::boolean(&document.text(element)?))
 }
@@ -46,7 +46,7 @@ pub(super) fn number_in(element: &XmlElement<'_>, attribute: &str) -> Option<u32
     element.attribute(attribute).and_then(|value| rules::number(&value))
 }
 
-/// A truth in an attribute.
+/// A boolean in an attribute.
 pub(super) fn boolean_in(element: &XmlElement<'_>, attribute: &str) -> Option<bool> {
     element.attribute(attribute).and_then(|value| rules::boolean(&value))
 }

@@ -1,8 +1,8 @@
-//! Markup: names and attributes, as strict as XML 1.0 with one colon at most.
+//! Names and attributes, as strict as XML 1.0, with one colon at most. Never resolves references.
 
 use super::is_space;
 
-/// A possibly prefixed name, split at its colon. The prefix is empty when there is none.
+/// Splits a name at its colon. The prefix is empty without one.
 pub(crate) fn split_name(name: &str) -> Option<(&str, &str)> {
     let Some(at) = name.bytes().position(|byte| !is_name_byte(byte)) else {
         return starts_with_name_start(name).then_some(("", name));
@@ -21,7 +21,7 @@ const fn is_name_start(byte: u8) -> bool {
     byte.is_ascii_alphabetic() || byte == b'_' || byte >= 0x80
 }
 
-/// Beyond ASCII everything counts as a letter: such names are never ours, they only have to end somewhere.
+/// Treats every byte beyond ASCII as a letter: the schema has no such names, so they only need an end.
 pub(crate) fn is_name_byte(byte: u8) -> bool {
     NAME_BYTES[usize::from(byte)]
 }
@@ -37,15 +37,15 @@ static NAME_BYTES: [bool; 256] = {
     table
 };
 
-/// One attribute as it stands in the tag.
+/// One attribute as written in the tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RawAttribute<'a> {
     pub(crate) name: &'a str,
-    /// Between the quotes, untouched: [`super::escape::attribute`] makes a value of it.
+    /// The raw text between the quotes: [`super::text::attribute`] resolves it.
     pub(crate) value: &'a str,
 }
 
-/// The attributes of one tag, one after the other.
+/// Iterates over the attributes of one tag.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RawAttributes<'a> {
     rest: &'a str,
@@ -57,18 +57,17 @@ impl<'a> RawAttributes<'a> {
         Self { rest }
     }
 
-    /// Whether anything but the end of the tag comes next.
+    /// Whether the tag has more content before its end.
     pub(crate) fn any(&self) -> bool {
         !self.rest.starts_with(['>', '/'])
     }
 
-    /// What follows the attributes read so far.
+    /// The text after the attributes read so far.
     pub(crate) fn rest(&self) -> &'a str {
         self.rest
     }
 
-    /// The next attribute. `None`: the next thing is no attribute (the tag's end, or rubbish).
-    /// `Some(Err)`: one begins here and is malformed.
+    /// The next attribute. `None`: no attribute follows (but the tag's end, or invalid text). `Some(Err)`: the attribute is malformed.
     pub(crate) fn next_attribute(&mut self) -> Option<Result<RawAttribute<'a>, Malformed>> {
         let after_space = skip_space(self.rest);
         let spaced = after_space.len() < self.rest.len();
@@ -98,7 +97,7 @@ impl<'a> RawAttributes<'a> {
     }
 }
 
-/// An attribute that is none: no space before it, no `=`, no quotes, or a `<` inside them.
+/// A malformed attribute: no space before it, no `=`, no quotes, or a `<` in its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Malformed;
 

@@ -1,23 +1,23 @@
-//! The rules of the wire: what a character, a name, an attribute, a boolean or a time is.
+//! Rules of the wire format: characters, names, attributes, booleans and times.
 //!
-//! They are written once and used by both decoding paths, so that neither can be laxer than the other. None of them
-//! fails: a rule answers with a value, or with `None` for "not of this shape", and the caller decides what that means.
+//! Both decoding paths use them, so that neither is laxer than the other. No rule returns an error: it returns a value, or `None` for
+//! "not of this shape", and the caller decides.
 //!
-//! What is decided here, because Exchange and XML 1.0 disagree or because a page of room events must not be lost over
-//! one subject (each line has a test of its own in `tests/codec/rules.rs`):
+//! These decisions exist because Exchange and XML 1.0 disagree, or because one subject must not cost a page of room events (each line
+//! has its own test in `tests/codec/rules.rs`):
 //!
 //! | on the wire | becomes | why |
 //! | --- | --- | --- |
-//! | `&#x0;`, `&#xB;`, … (references XML forbids) | U+FFFD | Exchange writes them; the neighbours must survive |
+//! | `&#x0;`, `&#xB;`, … (references XML forbids) | U+FFFD | Exchange writes them; the other properties must survive |
 //! | `&#xD800;`, `&#x110000;` (no character at all) | U+FFFD | likewise |
 //! | a raw control character in text or a value | U+FFFD | the same character must not depend on its spelling |
-//! | `&nbsp;` (no such entity without a DTD) | kept as written | never lose the text after it |
+//! | `&nbsp;` (no such entity without a DTD) | kept as written | the text after it must survive |
 //! | a bare `&`, an unfinished reference | kept as written | likewise |
-//! | `]]>` in text | kept as written | harmless, and only XML's ancestors cared |
+//! | `]]>` in text | kept as written | harmless |
 //! | U+FFFE, U+FFFF | kept | harmless in a Rust string |
 //! | CR LF or CR in text | LF | XML 1.0, 2.11; a `&#xD;` stays a CR |
 //! | TAB, LF, CR in an attribute | a space | XML 1.0, 3.3.3 |
-//! | 30 February, 25:00, `:60` | no time | the calendar has no such moment |
+//! | 30 February, 25:00, `:60` | no time | no calendar has this time |
 
 pub(crate) mod markup;
 pub(crate) mod names;
@@ -40,7 +40,7 @@ pub(crate) fn number<T: std::str::FromStr>(text: &str) -> Option<T> {
     trim(text).parse().ok()
 }
 
-/// A code or a name: the text without the white space around it.
+/// Trims a code or a name.
 pub(crate) fn token(text: Cow<'_, str>) -> Cow<'_, str> {
     match text {
         Cow::Borrowed(text) => Cow::Borrowed(trim(text)),

@@ -1,4 +1,4 @@
-//! The names of enumerated values, and what each means. A name that is not listed is kept as it is.
+//! Names of enumerated values. Never drops an unknown name: it is kept verbatim.
 
 use crate::ews::types::{CalendarItemType, FreeBusyStatus, ResponseClass, ResponseType, Sensitivity, Text};
 
@@ -50,7 +50,7 @@ pub(crate) fn sensitivity(name: Text<'_>) -> Sensitivity<'_> {
     }
 }
 
-/// `t:ResponseClassType`, which has no room for names of tomorrow: without it nobody knows what an answer says.
+/// `t:ResponseClassType`. An unknown class has no value, because the response cannot be interpreted without it.
 pub(crate) fn response_class(name: &str) -> Option<ResponseClass> {
     match name {
         "Success" => Some(ResponseClass::Success),

@@ -1,11 +1,11 @@
-//! Text: references resolved, line ends normalized, forbidden characters replaced.
+//! Resolves references, normalizes line ends and replaces forbidden characters in text.
 //!
-//! Total: every string has a value. Borrows unless something had to change. Cost: one pass of two compares a byte to
-//! find that nothing has to change, else one copy of the string.
+//! Every string has a value. Borrows unless a character changes. Cost: one pass of two compares a byte to find that nothing changes,
+//! else one copy of the string.
 
 use std::borrow::Cow;
 
-/// What stands for a character that XML forbids or that does not exist.
+/// The replacement of a character that XML forbids or that does not exist.
 pub(crate) const REPLACEMENT: char = char::REPLACEMENT_CHARACTER;
 
 /// Character data between two tags.
@@ -18,7 +18,7 @@ pub(crate) fn attribute(raw: &str) -> Cow<'_, str> {
     resolve(raw, TextKind::Attribute)
 }
 
-/// The inside of a CDATA section: as text, but `&` means itself.
+/// The content of a CDATA section: as text, but `&` is an ordinary character.
 pub(crate) fn cdata(raw: &str) -> Cow<'_, str> {
     resolve(raw, TextKind::Cdata)
 }
@@ -51,7 +51,7 @@ fn rewrite(raw: &str, first: usize, kind: TextKind) -> String {
     out
 }
 
-/// Writes what the special byte at the start of `rest` stands for; answers how many bytes that took.
+/// Writes the replacement of the special byte at the start of `rest`; returns how many bytes it replaces.
 fn rewrite_special(rest: &str, kind: TextKind, out: &mut String) -> usize {
     match rest.as_bytes() {
         [b'&', ..] => match reference(rest) {
@@ -96,8 +96,8 @@ fn next_special(raw: &str, kind: TextKind) -> Option<usize> {
     raw.as_bytes().iter().position(special)
 }
 
-/// The character that a reference at the start of `rest` names, and the reference's length.
-/// `None`: not a reference that means anything here; its `&` is an ordinary character.
+/// The character that the reference at the start of `rest` names, and the reference's length. `None`: not a known reference, so its
+/// `&` is an ordinary character.
 fn reference(rest: &str) -> Option<(char, usize)> {
     let end = memchr::memchr2(b';', b'&', rest.as_bytes().get(1..)?)? + 1;
     let name = rest.get(1..end)?;

@@ -1,11 +1,11 @@
-//! Times: `YYYY-MM-DDTHH:MM:SS`, perhaps a fraction, perhaps `Z` or an offset; without a zone it is UTC.
+//! Parses times: `YYYY-MM-DDTHH:MM:SS`, optionally with a fraction, optionally with `Z` or an offset; without a zone it is UTC.
 //!
-//! Exchange writes the twenty-byte form with `Z` for everything we read except availability (no zone) and the wall
-//! clock properties (offset), so that form has arithmetic of its own. Nothing here knows a time zone by name.
+//! Exchange writes the twenty-byte form with `Z` for all properties that Adjourn reads except availability (no zone) and the wall
+//! clock properties (offset), so that form has its own arithmetic. Never uses named time zones.
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 
-/// The longest offset `xs:dateTime` knows: fourteen hours.
+/// The longest offset in `xs:dateTime`: fourteen hours.
 const OFFSET_MINUTES_MAX: u32 = 14 * 60;
 
 /// A time in any of its forms, white space around it ignored.
@@ -32,7 +32,7 @@ pub(crate) fn utc_seconds(bytes: &[u8; 20]) -> Option<DateTime<Utc>> {
     date_and_time(seconds)
 }
 
-/// Eight bytes at a time: the separators must be exact, the rest digits, and two digits become a number together.
+/// Parses eight bytes at a time: checks separators and digits, and combines pairs of digits.
 ///
 /// ```text
 /// 2026-11-24T09:30:00
@@ -61,7 +61,7 @@ fn date_and_time(bytes: &[u8; 19]) -> Option<DateTime<Utc>> {
     ])
 }
 
-/// The same, of the seven numbers one in each byte, the century's in the lowest.
+/// Builds a time from seven numbers, one in each byte, the century in the lowest.
 #[inline(always)]
 pub(crate) fn from_packed_numbers(numbers: u64) -> Option<DateTime<Utc>> {
     let [century, year, month, day, hour, minute, second, _] = numbers.to_le_bytes().map(u32::from);
@@ -75,10 +75,10 @@ fn instant([century, year, month, day, hour, minute, second]: [u32; 7]) -> Optio
     Some(date.and_time(time).and_utc())
 }
 
-/// Whether each byte of `word` is a digit where `shape` says `0`, and equal to `shape` elsewhere.
+/// Whether each byte of `word` is a digit where `shape` has `0`, and equal to `shape` elsewhere.
 ///
-/// A digit differs from `0` by at most nine, so adding six leaves its high half empty; a byte so large that the sum
-/// runs over into its neighbour is itself neither a digit nor a separator.
+/// A digit differs from `0` by at most nine, so adding six leaves its high half empty. A byte so large that the sum carries into its
+/// neighbour is neither a digit nor a separator itself.
 #[inline(always)]
 fn has_shape(word: u64, shape: [u8; 8]) -> bool {
     let digits = u64::from_le_bytes(shape.map(|byte| if byte == b'0' { 0xff } else { 0 }));
@@ -88,8 +88,8 @@ fn has_shape(word: u64, shape: [u8; 8]) -> bool {
     separators | too_big == 0
 }
 
-/// In each byte the number that it and the next byte spell, for all neighbours at once: at most 15 × 10 + 15, so that
-/// no byte runs over into its neighbour.
+/// Computes in each byte the number that it and the next byte spell, for all neighbours at once: at most 15 × 10 + 15, so no byte
+/// carries into its neighbour.
 #[inline(always)]
 fn pairs(word: u64) -> u64 {
     let digits = word & 0x0f0f_0f0f_0f0f_0f0f;
@@ -102,7 +102,7 @@ fn pair(pairs: u64, at: u32) -> u32 {
     (pairs >> (8 * at)) as u32 & 0xff
 }
 
-/// `.` and digits, at the start: their nanoseconds (what is finer is cut off) and the rest.
+/// Parses `.` and digits at the start: returns nanoseconds (finer digits are cut off) and the rest.
 fn fraction(bytes: &[u8]) -> Option<(i64, &[u8])> {
     let Some(digits) = bytes.strip_prefix(b".") else { return Some((0, bytes)) };
     let count = digits.iter().take_while(|b| b.is_ascii_digit()).count();

@@ -1,21 +1,21 @@
-//! Where the scanner is, and the smallest steps it takes: a literal, a text, a value.
+//! The scanner's position, and its smallest steps: a literal, a text, a value.
 //!
-//! Holds what is left as a `&str`, so that every slice it gives away is text without another check. A step either
-//! succeeds and moves, or leaves the cursor where it was.
+//! Holds the rest of the body as a `&str`, so its slices are valid text without another check. A step either succeeds and moves, or
+//! leaves the cursor in place. Never returns an error other than `Declined`.
 
 use super::super::byte_scanner::Baseline;
 use super::super::decode::DecodeLimits;
 use super::{DeclineReason, Declined, ScanResult, value};
 use crate::ews::types::Text;
 
-/// Our own nesting, and what we look at in one tag, must fit into the caller's limits with room to spare.
+/// The caller's limits must exceed this: the scanner's own nesting, and the attributes it examines in one tag, with a margin.
 const LIMIT_MARGIN: usize = 16;
 
 pub(super) struct Cursor<'a> {
     rest: &'a str,
     body_len: usize,
     entries_left: usize,
-    /// How deep an element that we step over may nest.
+    /// Maximum nesting inside a skipped element.
     pub(super) depth_left: usize,
 }
 
@@ -31,7 +31,7 @@ impl<'a> Cursor<'a> {
         if room < LIMIT_MARGIN { cursor.decline(DeclineReason::Limits) } else { Ok(cursor) }
     }
 
-    /// What is left of the body.
+    /// The rest of the body.
     #[inline(always)]
     pub(super) fn rest(&self) -> &'a str {
         self.rest
@@ -43,7 +43,7 @@ impl<'a> Cursor<'a> {
         Err(Declined { reason, offset: self.body_len - self.rest.len() })
     }
 
-    /// Steps over `literal` if it is next.
+    /// Skips `literal` if it is next; returns whether it was.
     #[inline(always)]
     pub(super) fn skip_literal(&mut self, literal: &str) -> bool {
         match self.rest.strip_prefix(literal) {
@@ -55,13 +55,13 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Steps over `literal`, which must be next.
+    /// Skips `literal`, which must be next.
     #[inline(always)]
     pub(super) fn expect_literal(&mut self, literal: &str) -> ScanResult<()> {
         if self.skip_literal(literal) { Ok(()) } else { self.decline(DeclineReason::Structure) }
     }
 
-    /// Steps over the next `len` bytes and gives them away. `None` where no character ends there.
+    /// Takes the next `len` bytes. `None` if no character ends there.
     #[inline(always)]
     pub(super) fn take(&mut self, len: usize) -> Option<&'a str> {
         let (taken, rest) = self.rest.split_at_checked(len)?;
@@ -69,13 +69,13 @@ impl<'a> Cursor<'a> {
         Some(taken)
     }
 
-    /// Steps to `rest`, a tail of what is left.
+    /// Moves to `rest`, which must be a suffix of the current rest.
     #[inline(always)]
     pub(super) fn jump_to(&mut self, rest: &'a str) {
         self.rest = rest;
     }
 
-    /// Steps over white space between elements.
+    /// Skips white space between elements.
     #[inline(always)]
     pub(super) fn skip_white_space(&mut self) {
         if self.rest.as_bytes().first().is_some_and(|byte| *byte <= b' ') {
@@ -83,7 +83,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Text up to the next tag, references resolved.
+    /// Reads text up to the next tag and resolves references.
     #[inline(always)]
     pub(super) fn text(&mut self) -> ScanResult<Text<'a>> {
         let mut text = None;
@@ -97,7 +97,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Counts one more entry of any list.
+    /// Counts a list entry towards the limit.
     #[inline(always)]
     pub(super) fn count_entry(&mut self) -> ScanResult<()> {
         match self.entries_left.checked_sub(1) {

@@ -1,7 +1,7 @@
-//! The shell: envelope, header, body, and whose answer is inside.
+//! Scans the envelope, the header and the body's response element.
 //!
-//! Namespaces are settled here once: every declaration must bind one of Exchange's own prefixes to Exchange's own
-//! namespace. From then on a prefix means what it looks like.
+//! Checks namespaces once: each declaration must bind one of Exchange's own prefixes to Exchange's own namespace. After that the prefix alone
+//! identifies the namespace.
 
 use super::super::decode::{SoapBody, SoapEnvelope};
 use super::super::rules;
@@ -15,7 +15,7 @@ use crate::ews::soap::ServerVersionInfo;
 const TYPES: &str = "http://schemas.microsoft.com/exchange/services/2006/types";
 const MESSAGES: &str = "http://schemas.microsoft.com/exchange/services/2006/messages";
 
-/// What Exchange declares, and a bit for each that something depends on.
+/// Exchange's declarations, with a bit for each that decoding depends on.
 pub(super) const DECLARATIONS: [(&str, &str, u8); 7] = [
     ("xmlns:s", "http://schemas.xmlsoap.org/soap/envelope/", SOAP),
     ("xmlns:h", TYPES, HEADER),
@@ -30,7 +30,7 @@ pub(super) const HEADER: u8 = 2;
 pub(super) const ANSWER: u8 = 4;
 pub(super) const VALUES: u8 = 8;
 
-/// The whole body.
+/// Decodes the whole body.
 pub(super) fn envelope<'a>(cursor: &mut Cursor<'a>) -> ScanResult<SoapEnvelope<'a>> {
     let EnvelopeOpening { server, answer } = match opening::parse_canonical(cursor.rest()) {
         Some((opening, rest)) => {
@@ -52,7 +52,7 @@ pub(super) fn envelope<'a>(cursor: &mut Cursor<'a>) -> ScanResult<SoapEnvelope<'
     }
 }
 
-/// From the first byte to the answer's element, tag by tag.
+/// Scans from the first byte to the response element, tag by tag.
 fn parse_any_form<'a>(cursor: &mut Cursor<'a>) -> ScanResult<EnvelopeOpening<'a>> {
     cursor.skip_literal("<?xml version=\"1.0\" encoding=\"utf-8\"?>");
     cursor.skip_white_space();
@@ -72,7 +72,7 @@ fn parse_any_form<'a>(cursor: &mut Cursor<'a>) -> ScanResult<EnvelopeOpening<'a>
     Ok(EnvelopeOpening { server, answer: answer.name })
 }
 
-/// A start tag with content and nothing but declarations; answers what is declared inside it.
+/// A start tag of SOAP with content and no attributes but declarations; returns the namespaces declared inside it.
 fn soap_tag<'a>(cursor: &mut Cursor<'a>, name: &str, outside: u8) -> ScanResult<(Tag<'a>, u8)> {
     let tag = cursor.any_start_tag()?;
     if tag.name != name || tag.self_closing {
@@ -82,7 +82,7 @@ fn soap_tag<'a>(cursor: &mut Cursor<'a>, name: &str, outside: u8) -> ScanResult<
     if others > 0 { cursor.decline(DeclineReason::Attribute) } else { Ok((tag, outside | declared)) }
 }
 
-/// What a tag declares, and how many attributes are no declarations.
+/// The namespaces that a tag declares, and the number of its other attributes.
 fn declarations(cursor: &Cursor<'_>, tag: &Tag<'_>) -> ScanResult<(u8, usize)> {
     let (mut declared, mut others) = (0, 0);
     for attribute in tag.attributes() {

@@ -1,8 +1,8 @@
-//! Items: the calendar item, field by field, and every other kind by its name and id.
+//! Scans items: a calendar item field by field, any other kind with its name and id.
 //!
-//! A calendar item is read in two stages. *As written*: each field that we ask for, in the order of the schema, is
-//! compared as one literal, so that an item which has them all in order costs nothing but comparisons. Whatever is
-//! left (another order, white space, fields nobody asked for) goes *in any order*, each field looked up by name.
+//! A calendar item is read in two stages. First, in order: each requested field, in schema order, is compared as one literal, so an
+//! item with all fields in order costs only comparisons. Then the remaining fields (another order, white space, fields that the request
+//! did not include) are looked up by name. Never allocates for an item that borrows its text.
 
 use chrono::{DateTime, Utc};
 
@@ -14,13 +14,13 @@ use super::value::IdLengths;
 use super::{DeclineReason, ScanResult, mailboxes, value};
 use crate::ews::types::{CalendarItem, Item, Occurrence, OtherItem, Sensitivity};
 
-/// Items we make room for before we have seen them: the number comes from a stranger.
+/// Maximum items to reserve memory for in advance, because the count comes from the server.
 const EXPECTED_MAX: usize = 1000;
 
-/// The smallest element an item can be, so that no promise makes us reserve more than the body can hold.
+/// The shortest possible item, so that the announced count never reserves more than the body can hold.
 const ITEM_BYTES_MIN: usize = 64;
 
-/// What is inside a list of items, and its end tag.
+/// Content and end tag of a list of items.
 pub(super) fn items<'a>(
     cursor: &mut Cursor<'a>,
     list: &Tag<'a>,
@@ -62,7 +62,7 @@ fn calendar_items<'a, V: ByteScanner>(
     Ok(())
 }
 
-/// Puts a value into its place, which must be free.
+/// Sets an empty property; declines if it is set already.
 macro_rules! put {
     ($cursor:ident, $place:expr, $value:expr) => {{
         if $place.is_some() {
@@ -72,7 +72,7 @@ macro_rules! put {
     }};
 }
 
-/// Another kind of item: messages are few and read without haste.
+/// Another kind of item. Messages are few, so this is not optimized.
 fn other_item<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>) -> ScanResult<Item<'a>> {
     let Some(element) = tag.name.strip_prefix("t:") else { return cursor.decline(DeclineReason::Namespace) };
     let mut item = OtherItem { element: element.into(), ..OtherItem::default() };
@@ -89,7 +89,7 @@ fn other_item<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>) -> ScanResult<Item<'a>
     Ok(Item::Other(Box::new(item)))
 }
 
-/// A field if it is next, as one literal on either side of its value, into its empty place in an item.
+/// Reads a field if it is next, with one literal on either side of its value, into an empty property.
 macro_rules! next {
     ($vector:ident, $rest:ident, $place:expr, $name:literal, $read:path) => {
         if let Some(inside) = $rest.strip_prefix(concat!("<t:", $name, ">"))
@@ -101,7 +101,7 @@ macro_rules! next {
             }
         }
     };
-    // Where one value is nearly always the one, its whole element is a literal: what follows need not wait for a length.
+    // If one value is by far the most frequent, its whole element is one literal, so the next comparison need not wait for a length.
     ($vector:ident, $rest:ident, $place:expr, $name:literal, $read:path, mostly $text:literal $value:path) => {
         if let Some(after) = $rest.strip_prefix(concat!("<t:", $name, ">", $text, "</t:", $name, ">")) {
             value::set_empty(&mut $place, $value);
@@ -117,8 +117,8 @@ macro_rules! next {
     };
 }
 
-/// Reads the fields that we ask for, as far as they come in the order of the schema, into a new item; answers what
-/// follows them. Each value goes straight to its place: an item is too large to be moved about.
+/// Reads the requested fields as long as they follow schema order, into a new item; returns the text after them. Writes each value in
+/// place, because an item is too large to move.
 #[inline(always)]
 fn read_fields_in_order<'a, V: ByteScanner>(
     vector: V,
@@ -152,7 +152,7 @@ fn read_fields_in_order<'a, V: ByteScanner>(
     rest
 }
 
-/// After `<t:CalendarItem>`: the fields, and the end tag.
+/// Reads the fields and the end tag after `<t:CalendarItem>`.
 #[inline(always)]
 fn calendar_item<'a, V: ByteScanner>(
     vector: V,
@@ -172,7 +172,7 @@ fn calendar_item<'a, V: ByteScanner>(
     }
 }
 
-/// A calendar item among white space: field by field.
+/// A calendar item with white space around it, read field by field.
 fn spaced_item<'a>(cursor: &mut Cursor<'a>, items: &mut Vec<Item<'a>>) -> ScanResult<()> {
     let mut item = CalendarItem::default();
     read_remaining_fields(Baseline, cursor, &mut item)?;
@@ -180,7 +180,7 @@ fn spaced_item<'a>(cursor: &mut Cursor<'a>, items: &mut Vec<Item<'a>>) -> ScanRe
     Ok(())
 }
 
-/// The rest of an item's fields, each looked up by name, and the item's end tag.
+/// Reads the remaining fields by name, and the item's end tag.
 #[inline(never)]
 fn read_remaining_fields<'a, V: ByteScanner>(
     vector: V,
@@ -202,7 +202,7 @@ fn read_remaining_fields<'a, V: ByteScanner>(
     }
 }
 
-/// A field that is not there yet, if it is the one that is next, into its place.
+/// Reads a field that is not set yet, if it is next.
 macro_rules! place {
     ($vector:ident, $rest:ident, $place:expr, $inside:ident, $name:literal, $read:path) => {
         if $place.is_none()
@@ -231,7 +231,7 @@ macro_rules! place {
     };
 }
 
-/// Fields in any order while each is as Exchange writes it; answers where the first begins that is not.
+/// Reads fields in any order as long as each has Exchange's form; returns the text from the first one that does not.
 #[inline(always)]
 fn read_fields_by_name<'a, V: ByteScanner>(
     vector: V,
@@ -306,8 +306,8 @@ fn read_fields_by_name<'a, V: ByteScanner>(
     }
 }
 
-/// Puts a list into its place. An empty list is no mark of having been there, so that two lists where the first is
-/// empty are one: the reader says the same.
+/// Sets an empty list; declines if it has entries already. An empty list leaves no trace, so two lists of which the first is empty
+/// count as one, as in the reader.
 macro_rules! put_list {
     ($cursor:ident, $place:expr, $value:expr) => {{
         if !$place.is_empty() {
@@ -317,7 +317,7 @@ macro_rules! put_list {
     }};
 }
 
-/// Any field, in whatever well-formed way it is written.
+/// Reads any field in any well-formed spelling.
 #[inline(never)]
 fn field<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>, item: &mut CalendarItem<'a>) -> ScanResult<()> {
     let Some(field) = tag.name.strip_prefix("t:").and_then(|name| Field::named(name.as_bytes())) else {
@@ -363,7 +363,7 @@ fn field<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>, item: &mut CalendarItem<'a>
     Ok(())
 }
 
-/// What only a series master has, or nobody here knows.
+/// A field of series masters, or an unknown one, which is skipped.
 fn rare_field<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>, item: &mut CalendarItem<'a>) -> ScanResult<()> {
     if tag.name != "t:ModifiedOccurrences" {
         return cursor.skip_element(tag);
@@ -410,7 +410,7 @@ fn number_of<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>) -> ScanResult<i32> {
     }
 }
 
-/// The fields we know.
+/// The known fields.
 #[derive(Clone, Copy)]
 enum Field {
     ItemId,
@@ -440,7 +440,7 @@ enum Field {
     IsOrganizer,
 }
 
-/// Their names.
+/// The fields' names.
 const FIELDS: [(&str, Field); 25] = [
     ("ItemId", Field::ItemId),
     ("Subject", Field::Subject),
@@ -469,10 +469,10 @@ const FIELDS: [(&str, Field); 25] = [
     ("IsOrganizer", Field::IsOrganizer),
 ];
 
-/// Places in the table of fields: enough that a multiplier which sends no two of them to one place is soon found.
+/// Slots of the perfect hash table of fields: enough that the search for a collision-free multiplier is short.
 const SLOTS: usize = 64;
 
-/// Sends every field to a place of its own; found by the compiler.
+/// Multiplier that maps each field to its own slot; the compiler searches for it.
 const HASH_MULTIPLIER: u32 = {
     let mut mix = 0x9e37_79b1;
     while fields_by_slot(mix).is_none() {
@@ -481,13 +481,13 @@ const HASH_MULTIPLIER: u32 = {
     mix
 };
 
-/// Every field in its place, and any field in the places between: a guess is always compared with the name.
+/// The field of each slot; unused slots hold any field, because the name is always compared afterwards.
 const FIELD_OF_SLOT: [Field; SLOTS] = match fields_by_slot(HASH_MULTIPLIER) {
     Some(fields) => fields,
     None => [Field::ItemId; SLOTS],
 };
 
-/// The fields' first four letters tell them apart, where `>` counts as a letter.
+/// Hashes a field's first four letters, which are unique if `>` counts as a letter.
 const fn slot(front: [u8; 4], mix: u32) -> usize {
     (u32::from_le_bytes(front).wrapping_mul(mix) >> 26) as usize
 }
@@ -519,7 +519,7 @@ const fn fields_by_slot(mix: u32) -> Option<[Field; SLOTS]> {
 }
 
 impl Field {
-    /// The only field whose start tag can begin with `<t:` and these four bytes.
+    /// The only field whose start tag can start with `<t:` and these four bytes.
     #[inline(always)]
     fn guess(front: [u8; 4]) -> Self {
         FIELD_OF_SLOT[slot(front, HASH_MULTIPLIER)]
@@ -538,7 +538,7 @@ mod tests {
     #[test]
     fn every_field_is_found_by_its_name_and_by_no_other() {
         for (at, (name, field)) in FIELDS.into_iter().enumerate() {
-            assert_eq!(field as usize, at, "{name} stands in its own row");
+            assert_eq!(field as usize, at, "{name} is in its own row");
             assert!(Field::named(name.as_bytes()).is_some_and(|found| found as usize == at), "{name}");
             for other in [&name[..name.len() - 1], &format!("{name}s"), ""] {
                 assert!(Field::named(other.as_bytes()).is_none(), "{other}");

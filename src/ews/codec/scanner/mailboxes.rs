@@ -1,4 +1,4 @@
-//! People: mailboxes, attendees and categories inside an item.
+//! Scans mailboxes, attendees and categories inside an item.
 
 use super::super::rules;
 use super::cursor::Cursor;
@@ -6,7 +6,7 @@ use super::markup::Tag;
 use super::{DeclineReason, ScanResult};
 use crate::ews::types::{Attendee, ItemId, Mailbox, Text};
 
-/// What is inside `t:Organizer`, and its end tag.
+/// Content and end tag of `t:Organizer`.
 pub(super) fn organizer<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>) -> ScanResult<Mailbox<'a>> {
     let mut found = None;
     while let Some(child) = cursor.next_child(tag)? {
@@ -21,7 +21,7 @@ pub(super) fn organizer<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>) -> ScanResul
     }
 }
 
-/// What is inside `t:Mailbox`, in any order, and its end tag.
+/// Content of `t:Mailbox` in any order, and its end tag.
 fn mailbox<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>) -> ScanResult<Mailbox<'a>> {
     let mut mailbox = Mailbox::default();
     if tag.attributes().next().is_some() {
@@ -42,7 +42,7 @@ fn mailbox<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>) -> ScanResult<Mailbox<'a>
     Ok(mailbox)
 }
 
-/// What is inside a list whose entries all have this name, and its end tag.
+/// Content and end tag of a list whose entries all have this name.
 pub(super) fn list<'a, T>(
     cursor: &mut Cursor<'a>,
     list: &Tag<'a>,
@@ -60,7 +60,7 @@ pub(super) fn list<'a, T>(
     Ok(entries)
 }
 
-/// What is inside a list of attendees, and its end tag.
+/// Content and end tag of a list of attendees.
 pub(super) fn attendees<'a>(cursor: &mut Cursor<'a>, list: &Tag<'a>) -> ScanResult<Vec<Attendee<'a>>> {
     self::list(cursor, list, "t:Attendee", attendee)
 }
@@ -88,12 +88,12 @@ fn attendee<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>) -> ScanResult<Attendee<'
     }
 }
 
-/// What is inside `t:Categories`, and its end tag.
+/// Content and end tag of `t:Categories`.
 pub(super) fn strings<'a>(cursor: &mut Cursor<'a>, list: &Tag<'a>) -> ScanResult<Vec<Text<'a>>> {
     self::list(cursor, list, "t:String", |cursor, child| cursor.text_of(child))
 }
 
-/// An id's attributes, and its end tag if it has one.
+/// Attributes of an id, and its end tag if there is one.
 pub(super) fn item_id<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>) -> ScanResult<ItemId<'a>> {
     let Some(id) = tag.attribute("Id") else { return cursor.decline(DeclineReason::Attribute) };
     cursor.skip_element(tag)?;

@@ -1,4 +1,4 @@
-//! Tags in general: for whatever is not guessed whole, and for stepping over what nobody asked for.
+//! Scans any tag: for elements that the literals did not predict, and for skipping unknown elements.
 
 use super::super::byte_scanner::{Baseline, ByteScanner as _};
 use super::super::rules::markup::{RawAttribute, RawAttributes, split_name};
@@ -7,20 +7,20 @@ use super::cursor::Cursor;
 use super::{DeclineReason, ScanResult};
 use crate::ews::types::Text;
 
-/// Attributes we are ready to compare for duplicates.
+/// Maximum attributes of one tag; all are compared for duplicates.
 const ATTRIBUTES_MAX: usize = 16;
 
-/// A start tag, checked.
+/// A validated start tag.
 #[derive(Clone, Copy)]
 pub(super) struct Tag<'a> {
-    /// As written, with its prefix.
+    /// The name as written, with its prefix.
     pub(super) name: &'a str,
     attributes: RawAttributes<'a>,
     pub(super) self_closing: bool,
 }
 
 impl<'a> Tag<'a> {
-    /// The raw attributes, in order; all of them well formed and none twice.
+    /// The raw attributes in order; all are well formed and none is duplicate.
     pub(super) fn attributes(&self) -> impl Iterator<Item = RawAttribute<'a>> + use<'a> {
         let mut attributes = self.attributes;
         std::iter::from_fn(move || attributes.next_attribute()?.ok())
@@ -34,8 +34,8 @@ impl<'a> Tag<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    /// The next child's start tag, or `None` and the parent's end tag is stepped over. White space before either is
-    /// stepped over, other text declines.
+    /// The next child's start tag, or `None` after the parent's end tag. Skips white space before either; declines on other
+    /// text.
     pub(super) fn next_child(&mut self, parent: &Tag<'a>) -> ScanResult<Option<Tag<'a>>> {
         if parent.self_closing {
             return Ok(None);
@@ -48,7 +48,7 @@ impl<'a> Cursor<'a> {
         self.start_tag().map(Some)
     }
 
-    /// A start tag of ours: prefix `m` or `t`, plain attributes, no declarations.
+    /// A start tag with the prefix `m` or `t`, plain attributes and no declarations.
     #[inline]
     pub(super) fn start_tag(&mut self) -> ScanResult<Tag<'a>> {
         let tag = self.any_start_tag()?;
@@ -63,7 +63,7 @@ impl<'a> Cursor<'a> {
         Ok(tag)
     }
 
-    /// A start tag with whatever prefix and attributes.
+    /// A start tag with any prefix and any attributes.
     pub(super) fn any_start_tag(&mut self) -> ScanResult<Tag<'a>> {
         let Some(inside) = self.rest().strip_prefix('<') else { return self.decline(DeclineReason::Markup) };
         let Some((name, rest)) = inside.split_at_checked(Baseline.name_len(inside.as_bytes())) else {
@@ -85,7 +85,7 @@ impl<'a> Cursor<'a> {
         Ok(Tag { name, attributes, self_closing: empty })
     }
 
-    /// Answers what follows the attributes.
+    /// Validates the attributes; returns the text after them.
     fn check_attributes(&mut self, rest: &'a str) -> ScanResult<&'a str> {
         let mut attributes = RawAttributes::new(rest);
         let mut names = [""; ATTRIBUTES_MAX];
@@ -101,7 +101,7 @@ impl<'a> Cursor<'a> {
         Ok(attributes.rest())
     }
 
-    /// The end tag of `name`, which must be next.
+    /// Skips the end tag of `name`, which must be next.
     #[inline]
     pub(super) fn end_tag(&mut self, name: &str) -> ScanResult<()> {
         let rest = self.rest().strip_prefix("</").and_then(|rest| rest.strip_prefix(name));
@@ -114,7 +114,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Steps over what is inside the element that `tag` opened, and its end tag.
+    /// Skips the content and end tag of the element that `tag` started.
     pub(super) fn skip_element(&mut self, tag: &Tag<'a>) -> ScanResult<()> {
         if tag.self_closing {
             return Ok(());
@@ -141,7 +141,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// The text inside the element that `tag` opened, and its end tag.
+    /// Reads the text of the element that `tag` started, and its end tag.
     pub(super) fn text_of(&mut self, tag: &Tag<'a>) -> ScanResult<Text<'a>> {
         if tag.attributes.any() && tag.attributes().next().is_some() {
             return self.decline(DeclineReason::Attribute);
@@ -154,7 +154,7 @@ impl<'a> Cursor<'a> {
         Ok(text)
     }
 
-    /// As [`Cursor::text_of`], for names and codes: never empty, no white space around them.
+    /// As [`Cursor::text_of`], for names and codes: not empty, no white space around them.
     pub(super) fn token_of(&mut self, tag: &Tag<'a>) -> ScanResult<Text<'a>> {
         match self.text_of(tag)? {
             Text::Borrowed(text) if !text.is_empty() && text.trim() == text => Ok(Text::Borrowed(text)),

@@ -1,4 +1,4 @@
-//! Response messages: what each says, and what it carries.
+//! Scans response messages and their payloads.
 
 use super::super::rules;
 use super::cursor::Cursor;
@@ -9,7 +9,7 @@ use crate::ews::code::ResponseCode;
 use crate::ews::op::{RootFolder, UpdateItemPayload};
 use crate::ews::types::{Item, MessageXmlEntry, ResponseMessage};
 
-/// Whatever a message of any operation we know may carry.
+/// The payload of a message, of any operation that the scanner decodes.
 #[derive(Default)]
 pub(super) struct Payload<'a> {
     pub(super) items: Option<Vec<Item<'a>>>,
@@ -23,7 +23,7 @@ impl<'a> Payload<'a> {
     }
 }
 
-/// `m:ResponseMessages` and the end of the answer around it; `keep` takes of each payload what the operation has.
+/// `m:ResponseMessages` and the end tag of the response; `keep` selects the operation's part of each payload.
 pub(super) fn messages<'a, T>(
     cursor: &mut Cursor<'a>,
     answer: &str,
@@ -77,7 +77,7 @@ fn message<'a, T>(
     Ok(ResponseMessage { class, code, message_text, message_xml, payload: keep(payload) })
 }
 
-/// A child that is payload, or one that nobody asked for. Answers the bit of what came.
+/// Reads a payload child, or skips an unknown one. Returns the bit of the payload.
 fn read_payload<'a>(
     cursor: &mut Cursor<'a>,
     child: &Tag<'a>,
@@ -141,7 +141,7 @@ fn conflict_count(cursor: &mut Cursor<'_>, tag: &Tag<'_>) -> ScanResult<Option<u
     Ok(Some(count))
 }
 
-/// `m:MessageXml`: entries without children of their own.
+/// `m:MessageXml`, whose entries have no children here.
 fn entries<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>) -> ScanResult<Vec<MessageXmlEntry<'a>>> {
     let mut entries = Vec::new();
     if tag.attributes().next().is_some() {

@@ -1,12 +1,12 @@
-//! The fast path: knows the shapes Exchange really sends, and answers or says "not mine".
+//! The fast decoder: decodes the shapes that Exchange sends in practice and declines all others.
 //!
-//! Exchange writes compact XML with four fixed prefixes (`s h m t`) and its fields in schema order. So the scanner
-//! compares whole literals where it can guess what comes next, looks a field up by name where it guessed wrong, and
-//! steps over fields nobody asked for. Whatever else it meets (another prefix, a comment, CDATA, a declaration inside
-//! the answer, a property twice, a value it cannot read) makes it decline, and the reader gives the verdict. It is
-//! never laxer than the reader: names, attributes, text and values go through the same rules.
+//! Exchange writes compact XML with four fixed prefixes (`s h m t`) and its fields in schema order. The scanner compares whole literals
+//! where it can predict the next element, looks a field up by name where the prediction failed, and skips fields that the request did
+//! not include. Anything else (another prefix, a comment, CDATA, a declaration inside the response, a duplicate property, an
+//! unreadable value) makes it decline, and the reader decides. The scanner is never laxer than the reader: names, attributes, text
+//! and values use the same rules.
 //!
-//! Never fails, never allocates more than the values need, never reads a byte twice but on a wrong guess.
+//! Never returns an error, never allocates more than the values need, never reads a byte twice except after a wrong prediction.
 
 mod cursor;
 mod envelope;
@@ -22,42 +22,42 @@ use serde::Serialize;
 use super::decode::{DecodeLimits, SoapEnvelope};
 use cursor::Cursor;
 
-/// Why the scanner left a body to the reader, and at which byte.
+/// Why the scanner declined a body, and the byte offset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Declined {
-    /// Why.
+    /// The reason.
     pub reason: DeclineReason,
-    /// The byte of the body where it shows.
+    /// The byte offset in the body.
     pub offset: usize,
 }
 
-/// Why the scanner left a body to the reader.
+/// Why the scanner declined a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum DeclineReason {
-    /// An attribute it does not know here, one of another namespace, one twice, or a malformed one.
+    /// An attribute that is unknown here, of another namespace, duplicate, or malformed.
     Attribute,
-    /// The limits leave too little room, or are exceeded.
+    /// The caller's limits are too low for the scanner, or exceeded.
     Limits,
-    /// A comment, a CDATA section, a processing instruction, a DOCTYPE, or no markup at all where some was due.
+    /// A comment, a CDATA section, a processing instruction, a DOCTYPE, or missing markup.
     Markup,
-    /// Namespaces declared otherwise than Exchange declares them.
+    /// Namespace declarations other than Exchange's.
     Namespace,
-    /// An answer of an operation it does not know, or a fault.
+    /// A response of an operation that the scanner does not decode, or a fault.
     Operation,
-    /// An element that must be there is not, or not here.
+    /// A required element is missing or in another position.
     Structure,
-    /// The same property twice.
+    /// A duplicate property.
     Twice,
     /// Not UTF-8.
     Utf8,
-    /// A value that is not as Exchange writes it.
+    /// A value in a form other than Exchange's.
     Value,
 }
 
 impl DeclineReason {
-    /// As metrics name it.
+    /// Its label in the metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Attribute => "attribute",
@@ -81,7 +81,7 @@ impl std::fmt::Display for Declined {
 
 type ScanResult<T> = Result<T, Declined>;
 
-/// Scans one body. Cost: one pass to check the UTF-8, one to scan; memory for the values alone.
+/// Decodes one body. Cost: one pass to validate the UTF-8, one pass to scan; memory for the values only.
 pub(super) fn scan<'a>(body: &'a [u8], limits: &DecodeLimits) -> ScanResult<SoapEnvelope<'a>> {
     if body.len() > limits.body_bytes_max {
         return Err(Declined { reason: DeclineReason::Limits, offset: 0 });

@@ -1,24 +1,25 @@
-//! From the first byte to the answer's element, as Exchange writes it: literals, five numbers, and declarations.
+//! Scans the start of a response, from the first byte to the response's element, in Exchange's exact form: literals, five numbers, and
+//! declarations.
 //!
-//! Every answer begins with half a kilobyte of this, which makes it most of a short one. `None` never means wrong: the
-//! general way in `envelope.rs` then looks at the same bytes.
+//! Each response starts with half a kilobyte of this, which is most of a short one. `None` never means an error: `parse_any_form` in
+//! `envelope.rs` then parses the same bytes.
 
 use super::super::byte_scanner::{Baseline, ByteScanner as _};
 use super::envelope::{ANSWER, DECLARATIONS, HEADER, SOAP, VALUES};
 use super::value;
 use crate::ews::soap::ServerVersionInfo;
 
-/// A value and what follows it.
+/// A value and the text after it.
 type ValueAndRest<'a, T> = Option<(T, &'a str)>;
 
-/// What stands before the answer's own children.
+/// What precedes the children of the response element.
 pub(super) struct EnvelopeOpening<'a> {
     pub(super) server: Option<ServerVersionInfo<'a>>,
-    /// The answer's element, with its prefix.
+    /// Name of the response element, with its prefix.
     pub(super) answer: &'a str,
 }
 
-/// The most digits of a version number; what has more is read the general way.
+/// Maximum digits of a version number; `parse_any_form` reads longer ones.
 const DIGITS_MAX: usize = 9;
 
 /// ```text
@@ -40,7 +41,7 @@ pub(super) fn parse_canonical(body: &str) -> ValueAndRest<'_, EnvelopeOpening<'_
     all.then_some((EnvelopeOpening { server: Some(server), answer }, rest))
 }
 
-/// The declarations of one tag, each at most once; answers the bits of what they declare.
+/// The declarations of one tag, each at most once; returns the bits of the declared namespaces.
 fn declarations(mut rest: &str) -> ValueAndRest<'_, u8> {
     let (mut declared, mut seen) = (0, 0_u8);
     'next: while rest.starts_with(" xmlns") {

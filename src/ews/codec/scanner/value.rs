@@ -1,10 +1,10 @@
-//! Values as Exchange writes them, read from the front of a string: the value and what follows it, or `None`.
+//! Scans values in Exchange's form from the start of a string; returns the text after the value, or `None`.
 //!
-//! `None` never means wrong, only "not as written": the general way then looks at the same bytes. A `vector` is how the
-//! bytes are looked at.
+//! `None` never means an error, only another form: the caller then parses the same bytes in the general way. The parameter `vector` selects
+//! the byte search.
 //!
-//! A value goes straight to its place, which must be empty and is left empty where the answer is `None`: text that
-//! might be borrowed or owned, handed about by value, would go through memory on its way, and what follows it too.
+//! Each function writes its value into an empty property and leaves it empty when it returns `None`. Returning the value (borrowed or owned
+//! text) would copy it through memory, and delay what follows.
 
 use chrono::{DateTime, Utc};
 
@@ -13,17 +13,17 @@ use super::super::rules::names;
 use super::super::rules::text;
 use crate::ews::types::{CalendarItemType, FreeBusyStatus, ItemId, Mailbox, ResponseType, Sensitivity, Text};
 
-/// What follows the value, when it was read.
+/// The text after the value, if the value was read.
 pub(super) type AfterValue<'a> = Option<&'a str>;
 
-/// Puts a value into its empty place, without looking whether there is anything to drop.
+/// Sets an empty property without checking for an old value to drop.
 #[inline(always)]
 pub(super) fn set_empty<T>(place: &mut Option<T>, value: T) {
     debug_assert!(place.is_none());
     std::mem::forget(place.replace(value));
 }
 
-/// Text up to the next tag, references resolved.
+/// Text up to the next tag, with references resolved.
 #[inline(always)]
 pub(super) fn text<'a, V: ByteScanner>(
     vector: V,
@@ -39,7 +39,7 @@ pub(super) fn text<'a, V: ByteScanner>(
     text_with_specials(rest, len, place)
 }
 
-/// `seen` bytes are known to be plain.
+/// As [`text`], when the first `seen` bytes are known to be plain.
 #[inline(never)]
 fn text_with_specials<'a>(rest: &'a str, seen: usize, place: &mut Option<Text<'a>>) -> AfterValue<'a> {
     let end = memchr::memchr(b'<', rest.as_bytes().get(seen..)?)?;
@@ -48,7 +48,7 @@ fn text_with_specials<'a>(rest: &'a str, seen: usize, place: &mut Option<Text<'a
     Some(after)
 }
 
-/// The value of an attribute up to its closing `"`, references resolved.
+/// An attribute's value up to its closing `"`, with references resolved.
 #[inline(always)]
 pub(super) fn attribute<'a, V: ByteScanner>(
     vector: V,
@@ -84,7 +84,7 @@ pub(super) fn time<'a, V: ByteScanner>(
     rest.get(20..)
 }
 
-/// `true` or `false`, told apart without a branch: on a page of events the next one is anybody's guess.
+/// `true` or `false`, distinguished without a branch, because the next value on a page is unpredictable.
 #[inline(always)]
 pub(super) fn boolean<'a, V: ByteScanner>(_: V, rest: &'a str, place: &mut Option<bool>) -> AfterValue<'a> {
     let five = rest.as_bytes().first_chunk::<5>()?;
@@ -98,7 +98,7 @@ pub(super) fn boolean<'a, V: ByteScanner>(_: V, rest: &'a str, place: &mut Optio
     rest.get(5 - usize::from(is_true)..)
 }
 
-/// Any other name: plain, not empty, no white space around it.
+/// Any other name: plain, not empty, without white space around it.
 #[cold]
 #[inline(never)]
 fn token<'a, T>(rest: &'a str, place: &mut Option<T>, named: fn(Text<'a>) -> T) -> AfterValue<'a> {
@@ -111,7 +111,7 @@ fn token<'a, T>(rest: &'a str, place: &mut Option<T>, named: fn(Text<'a>) -> T) 
     Some(after)
 }
 
-/// One digit, which is all that an `AppointmentState` has.
+/// One digit: an `AppointmentState` has no more.
 #[inline(always)]
 pub(super) fn number<'a, V: ByteScanner>(_: V, rest: &'a str, place: &mut Option<i32>) -> AfterValue<'a> {
     let digit = rest.as_bytes().first().filter(|digit| digit.is_ascii_digit())?;
@@ -119,13 +119,13 @@ pub(super) fn number<'a, V: ByteScanner>(_: V, rest: &'a str, place: &mut Option
     rest.get(1..)
 }
 
-/// The names of an enumeration that are known by heart, one for each first letter. Which one a page holds next is
-/// anybody's guess, so they are told apart by one comparison and no branch; other names go the way of [`token`].
+/// The frequent names of an enumeration, one for each first letter. The next name on a page is unpredictable, so one comparison without a
+/// branch distinguishes them; [`token`] handles other names.
 struct NameTable([KnownName; LETTERS]);
 
 #[derive(Clone, Copy)]
 struct KnownName {
-    /// Up to 31 bytes, zeros behind them.
+    /// Up to 31 bytes, padded with zeros.
     bytes: [u8; 32],
     /// A bit for each byte of the name.
     mask: u32,
@@ -133,7 +133,7 @@ struct KnownName {
     which: usize,
 }
 
-/// The first letter's low five bits.
+/// Number of values of the first letter's low five bits.
 const LETTERS: usize = 32;
 
 const fn name_table(list: &[&str]) -> NameTable {
@@ -153,7 +153,7 @@ const fn name_table(list: &[&str]) -> NameTable {
     NameTable(names)
 }
 
-/// Which of the names is next, if it is one of them.
+/// The index of the name that is next, if it is in the table.
 #[inline(always)]
 fn match_known_name<'a, V: ByteScanner>(
     vector: V,
@@ -262,16 +262,16 @@ pub(super) fn response_type<'a, V: ByteScanner>(
     Some(after)
 }
 
-/// How long the id and the ChangeKey of the item before were. Those of one folder are mostly as long as each other, so
-/// the processor can go on from there while it still looks at the bytes in between.
+/// Lengths of the previous item's id and ChangeKey. Ids of one folder mostly have the same length, so the processor can continue with the
+/// predicted length while the search for the end still runs.
 #[derive(Default)]
 pub(super) struct IdLengths {
     id: usize,
     change_key: usize,
 }
 
-/// `len`; taken from `before` if it is the same. The black box keeps the compiler from seeing that it might as well wait
-/// for `len`.
+/// Returns `len`, read from `before` if it is equal. `black_box` keeps the compiler from noticing that it could wait for `len`
+/// instead.
 #[inline(always)]
 fn predicted_len(len: usize, before: &mut usize) -> usize {
     if len == *before {
@@ -291,7 +291,7 @@ pub(super) fn item_id<'a, V: ByteScanner>(
     item_id_with_prediction(vector, rest, place, &mut IdLengths::default())
 }
 
-/// As [`item_id`], where many come one after another.
+/// As [`item_id`], in a sequence of items.
 #[inline(always)]
 pub(super) fn item_id_with_prediction<'a, V: ByteScanner>(
     vector: V,
@@ -310,7 +310,7 @@ pub(super) fn item_id_with_prediction<'a, V: ByteScanner>(
     Some(after)
 }
 
-/// From inside the id on.
+/// Parses the rest of the element, starting inside the id.
 #[cold]
 #[inline(never)]
 fn item_id_with_specials<'a>(rest: &'a str, place: &mut Option<ItemId<'a>>) -> AfterValue<'a> {
@@ -321,7 +321,7 @@ fn item_id_with_specials<'a>(rest: &'a str, place: &mut Option<ItemId<'a>>) -> A
     Some(after)
 }
 
-/// `<t:Organizer><t:Mailbox>…</t:Mailbox></t:Organizer>`, with the four children that Exchange gives it.
+/// `<t:Organizer><t:Mailbox>…</t:Mailbox></t:Organizer>`, with Exchange's four children.
 #[inline(always)]
 pub(super) fn organizer<'a, V: ByteScanner>(
     vector: V,
@@ -338,8 +338,8 @@ pub(super) fn organizer<'a, V: ByteScanner>(
     after
 }
 
-/// How nearly every organizer ends, as two literals (longer ones are compared by a call): what follows need not wait for
-/// two lengths.
+/// The end of nearly every organizer, as two literals (longer ones are compared by a function call), so that the next field need not
+/// wait for two lengths.
 const USUAL_MAILBOX_END: [&str; 2] =
     ["</t:EmailAddress><t:RoutingType>SMTP</t:RoutingType>", "<t:MailboxType>Mailbox</t:MailboxType>"];
 
@@ -356,7 +356,7 @@ fn inside_mailbox<'a, V: ByteScanner>(vector: V, rest: &'a str, mailbox: &mut Ma
     }
     let after = after.strip_prefix("</t:EmailAddress><t:RoutingType>")?;
     let after = text(vector, after, &mut mailbox.routing_type)?.strip_prefix("</t:RoutingType>")?;
-    // Servers before 2013 leave the type out.
+    // Servers before 2013 omit the type.
     match after.strip_prefix("<t:MailboxType>") {
         Some(after) => text(vector, after, &mut mailbox.mailbox_type)?.strip_prefix("</t:MailboxType>"),
         None => Some(after),
