@@ -1,4 +1,5 @@
-//! A life as the index holds it: one row of `lives`. Written with every fact, and compared when the journal is verified.
+//! One row of `lives`, the index of actions. Updated with each fact and compared during verification. Holds nothing that the entries
+//! do not hold.
 
 use rusqlite::{Connection, OptionalExtension, named_params};
 
@@ -6,11 +7,11 @@ use crate::action::IdempotencyKey;
 use crate::calendar::Uid;
 use crate::journal::{ActionRecord, ActionStatus};
 
-/// What people ask for, of one life.
+/// The columns by which actions are looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ActionRow {
     action: String,
-    /// The number of the entry that took it on: the order of lives.
+    /// The number of the entry that accepted the action, which orders actions.
     accepted: i64,
     accepted_ms: i64,
     room: String,
@@ -22,7 +23,7 @@ pub(super) struct ActionRow {
 }
 
 impl ActionRow {
-    /// Of a life that was taken on with the entry of this number.
+    /// The row of a record whose `Accepted` entry has this number.
     pub(super) fn from_record(life: &ActionRecord, accepted: u64) -> Self {
         let uid = life.intent.as_ref().and_then(|intent| intent.before.uid.as_ref());
         Self {
@@ -38,7 +39,7 @@ impl ActionRow {
         }
     }
 
-    /// The row of an action, if there is one.
+    /// Reads the row of an action, if there is one.
     pub(super) fn read(connection: &Connection, action: &str) -> rusqlite::Result<Option<Self>> {
         let sql = "SELECT action, accepted, accepted_ms, room, actor, rule, key, ending, uid
                    FROM lives WHERE action = ?1";
@@ -58,7 +59,7 @@ impl ActionRow {
         row.optional()
     }
 
-    /// Puts the row in place. Of one that is there, only what may change in a life is changed.
+    /// Inserts the row. In an existing row, only the columns that can change during an action are updated.
     pub(super) fn put(&self, connection: &Connection) -> rusqlite::Result<()> {
         let sql = "INSERT INTO lives (action, accepted, accepted_ms, room, actor, rule, key, ending, uid)
                    VALUES (:action, :accepted, :accepted_ms, :room, :actor, :rule, :key, :ending, :uid)
@@ -78,7 +79,7 @@ impl ActionRow {
     }
 }
 
-/// One row was to be written, and something in the file may have seen to it that it was not.
+/// Fails unless exactly one row was written: a trigger in the file may have swallowed it.
 pub(super) fn expect_one_row(rows: usize) -> rusqlite::Result<()> {
     if rows == 1 { Ok(()) } else { Err(rusqlite::Error::StatementChangedRows(rows)) }
 }

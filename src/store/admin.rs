@@ -1,4 +1,4 @@
-//! Admin events on disk: entries that are filed under no action.
+//! Reads admin events: entries that belong to no action. Never writes.
 
 use rusqlite::Connection;
 
@@ -6,7 +6,7 @@ use super::error::journal_error;
 use super::personal;
 use crate::journal::{ADMIN_EVENTS_READ_MAX, AdminPage, AdminQuery, JournalEntry, JournalError};
 
-/// The admin events that a query means, the newest first. `entries_by_action` holds them in the order of their numbers.
+/// The admin events that match a query, newest first. The index `entries_by_action` holds them in order of their numbers.
 pub(super) fn find(connection: &Connection, query: &AdminQuery) -> Result<AdminPage, JournalError> {
     let sql = "SELECT number, body FROM entries WHERE action = '' AND number < ?1 ORDER BY number DESC";
     let mut statement = connection.prepare_cached(sql).map_err(journal_error)?;
@@ -25,7 +25,7 @@ pub(super) fn find(connection: &Connection, query: &AdminQuery) -> Result<AdminP
             JournalEntry::Admin(entry) if query.matches(&entry) => page.events.push((number, entry)),
             JournalEntry::Admin(_) => {}
             JournalEntry::Action(_) => {
-                return Err(JournalError::Damaged(format!("entry {number}: it is filed under no action")));
+                return Err(JournalError::Damaged(format!("entry {number}: it is stored under no action")));
             }
         }
     }

@@ -1,10 +1,10 @@
-//! Archiving: whole closed years leave the journal for a file. A stop after any of the steps loses nothing, and the same command
-//! goes on where it stopped.
+//! Archives whole years: writes their entries to a file and removes them from the journal. Never loses an entry: after a crash at
+//! any step, the same command continues.
 //!
 //! ```text
-//! 1. write FILE.partial, sync it, read it again and verify it      nothing has changed yet
-//! 2. rename it to FILE                                             the next run finds it, and verifies it
-//! 3. record `archived`, in one transaction with where the chain goes on
+//! 1. write FILE.partial, sync it, read it again and verify it      the journal is unchanged
+//! 2. rename it to FILE                                             the next run finds and verifies it
+//! 3. record `archived`, in one transaction with the entry after which the chain continues
 //! 4. remove the entries, action by action                          the next run removes the rest
 //! ```
 
@@ -23,56 +23,56 @@ use crate::journal::{
     AdminActor, AdminEntry, AdminEvent, Chain, Head, JournalEntry, JournalError, SealedEntry,
 };
 
-/// What to archive.
+/// An order to archive.
 #[derive(Debug, Clone)]
 pub struct ArchiveOrder {
-    /// Up to the end of this year (UTC).
+    /// Archive up to the end of this year (UTC).
     pub year: i32,
-    /// The file.
+    /// The archive file.
     pub to: PathBuf,
-    /// Who asks for it.
+    /// The administrator.
     pub by: AdminActor,
-    /// Now.
+    /// The current time.
     pub now: DateTime<Utc>,
     /// How long an idempotency key is valid.
     pub key_ttl: TimeDelta,
 }
 
-/// What is archived now.
+/// The archive that was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ArchiveReport {
     /// The first entry of the file.
     pub first: u64,
-    /// The last one.
+    /// The last entry of the file.
     pub last: u64,
-    /// The hash of the last one.
+    /// The last entry's hash.
     pub head: Head,
-    /// The action that later entries of the year stay for, if there is one.
+    /// The open action that keeps later entries of the year in the journal, if any.
     pub blocked_by: Option<String>,
 }
 
-/// Why nothing is archived.
+/// Why archiving failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ArchiveError {
     /// The year is not over.
-    #[error("the year {0} is not over; only whole years are archived")]
+    #[error("the year {0} is not over; only complete years can be archived")]
     YearNotOver(i32),
-    /// There are no entries, or an action that is not over is among the first.
+    /// The year has no entries, or one of the first actions is still open.
     #[error(
-        "there is nothing to archive{}",
-        blocked_by.as_ref().map_or_else(String::new, |action| format!(": action {action} is not over yet"))
+        "no entries can be archived{}",
+        blocked_by.as_ref().map_or_else(String::new, |action| format!(": action {action} is still open"))
     )]
     Nothing {
-        /// That action.
+        /// The open action.
         blocked_by: Option<String>,
     },
-    /// The file is there, and is not what this archive would be.
-    #[error("{path} holds something else; name another file", path = path.display())]
+    /// The file exists and holds something else.
+    #[error("{path} exists and is not this archive; name another file", path = path.display())]
     OtherFile {
-        /// Which.
+        /// The file.
         path: PathBuf,
     },
-    /// The file cannot be written or read.
+    /// The archive file cannot be written or read.
     #[error(transparent)]
     File(#[from] ArchiveFileError),
     /// The journal cannot be read or written.
@@ -80,7 +80,7 @@ pub enum ArchiveError {
     Journal(#[from] JournalError),
 }
 
-/// Archives, or goes on with what a stop interrupted.
+/// Archives, or continues an archiving that a crash interrupted.
 pub(super) fn archive(
     connection: &mut Connection,
     order: &ArchiveOrder,
@@ -109,7 +109,7 @@ pub(super) fn archive(
     Ok(report(&file, blocked_by))
 }
 
-/// The file was written, and the stop came before it was recorded.
+/// Continues after a crash between writing the file and recording it.
 fn resume(
     connection: &mut Connection,
     order: &ArchiveOrder,
@@ -142,7 +142,7 @@ fn hash_of(connection: &Connection, number: u64) -> Result<Option<Head>, Journal
     Ok(entries(connection, number - 1, number)?.first().map(|sealed| sealed.hash))
 }
 
-/// No action has entries on both sides.
+/// Whether no action has entries both before and after the cut.
 fn is_cut_between_actions(connection: &Connection, last: u64) -> Result<bool, JournalError> {
     let sql = "SELECT count(*) FROM lives AS l WHERE accepted <= ?1 AND EXISTS
                (SELECT 1 FROM entries AS e WHERE e.action = l.action AND e.number > ?1)";
@@ -180,7 +180,7 @@ fn write(
     Ok(verified)
 }
 
-/// Waits until the disk has the new name.
+/// Syncs the directory, so that the rename survives a crash.
 fn sync_directory(path: &Path) -> std::io::Result<()> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     if cfg!(unix) { File::open(directory.unwrap_or(Path::new(".")))?.sync_all() } else { Ok(()) }
@@ -207,10 +207,10 @@ fn finish(
     Ok(prune::prune(connection, part.chain.length)?)
 }
 
-/// Entries that are read at once.
+/// Entries in one read.
 const PAGE: u64 = 1_000;
 
-/// Entries after one and up to another, a page at most.
+/// The entries in `(after, last]`, one page at most.
 fn entries(connection: &Connection, after: u64, last: u64) -> Result<Vec<SealedEntry>, JournalError> {
     let sql =
         "SELECT number, body, hash FROM entries WHERE number > ?1 AND number <= ?2 ORDER BY number LIMIT ?3";

@@ -1,5 +1,5 @@
-//! Archive files: entries that left the journal, as JSON lines. The first line says where the chain goes on from, the last one
-//! where it ends; a file without its last line was not written to its end.
+//! Archive files: archived entries as JSON lines. The first line names the entry before them, the last line the last entry; a file
+//! without its last line is incomplete. Reading never trusts the file: it verifies hashes and numbers.
 //!
 //! ```text
 //! {"adjourn_archive":1,"first":1,"before":"0000…"}
@@ -17,45 +17,45 @@ use crate::journal::{
     AdminEvent, Chain, ChainError, EntryError, ErasureTally, Head, JournalEntry, PersonalValue, SealedEntry,
 };
 
-/// The format of the file.
+/// Version of the file format.
 const VERSION: u32 = 1;
-/// Longest line that is read: an entry with many candidates has some hundred kilobytes.
+/// Longest accepted line: an entry with many candidates has some hundred kilobytes.
 const LINE_BYTES_MAX: u64 = 16 << 20;
 
-/// What a verified row of archive files holds.
+/// A verified sequence of archive files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VerifiedArchive {
     /// The first entry's number.
     pub first: u64,
     /// Number and hash of the last entry.
     pub chain: Chain,
-    /// Entries.
+    /// The number of entries.
     pub entries: u64,
-    /// What is erased in them, and what was announced.
+    /// Missing personal values, and those recorded as erased.
     pub erasures: ErasureTally,
-    /// The hash that was asked for is among theirs.
+    /// Whether the hash that the caller gave is among theirs.
     pub holds_known: bool,
 }
 
-/// Why an archive file is not known to be as it was written.
+/// Why an archive file failed verification.
 #[derive(Debug, thiserror::Error)]
 pub enum ArchiveFileError {
-    /// The system says no.
+    /// The file cannot be opened, read or written.
     #[error("cannot use {path}: {error}", path = path.display())]
     File {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         error: std::io::Error,
     },
-    /// A line is none of an archive.
+    /// A line is invalid.
     #[error("{path}, line {line}: {why}", path = path.display())]
     Line {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Its number, from 1.
+        /// The line's number, from 1.
         line: u64,
-        /// What is wrong with it.
+        /// The problem.
         why: String,
     },
 }
@@ -89,13 +89,13 @@ struct LastLine {
     head: String,
 }
 
-/// A file that is being written.
+/// Writes an archive file.
 pub(super) struct ArchiveWriter {
     file: BufWriter<File>,
 }
 
 impl ArchiveWriter {
-    /// Begins a file of the entries after `before`. One that is there is replaced.
+    /// Starts a file for the entries after `before`. Replaces an existing file.
     pub(super) fn create(path: &Path, before: Chain) -> std::io::Result<Self> {
         let mut options = File::options();
         options.write(true).create(true).truncate(true);
@@ -117,7 +117,7 @@ impl ArchiveWriter {
         self.line(&EntryLine { number, hash, body, personal: personal.collect() })
     }
 
-    /// Writes the last line, and waits until the disk has everything.
+    /// Writes the last line and syncs the file to disk.
     pub(super) fn finish(mut self, chain: Chain) -> std::io::Result<()> {
         self.line(&LastLine { last: chain.length, head: chain.head.to_string() })?;
         self.file.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()
@@ -139,10 +139,10 @@ fn unhex(text: &str) -> Option<[u8; 16]> {
     bytes.filter(|_| text.len() == 32)?.try_into().ok()
 }
 
-/// Reads archive files one after the other, and checks that they are one chain.
+/// Reads archive files in order and verifies that they form one chain.
 ///
 /// # Errors
-/// When a file cannot be read, or is not as it was written, or does not follow the one before.
+/// A file cannot be read, was changed, or does not follow the file before it.
 pub fn verify_archive(files: &[PathBuf], known: Option<Head>) -> Result<VerifiedArchive, ArchiveFileError> {
     let mut whole: Option<VerifiedArchive> = None;
     for path in files {
@@ -153,7 +153,7 @@ pub fn verify_archive(files: &[PathBuf], known: Option<Head>) -> Result<Verified
     whole.ok_or_else(|| ArchiveFileError::Line {
         path: PathBuf::new(),
         line: 0,
-        why: "no archive file is named".to_owned(),
+        why: "name at least one archive file".to_owned(),
     })
 }
 
@@ -172,7 +172,7 @@ impl ArchiveReader<'_> {
         let mut archive = self.read_first_line(before)?;
         loop {
             let text =
-                self.next_line()?.ok_or_else(|| self.error_here("the file ends before its last line"))?;
+                self.next_line()?.ok_or_else(|| self.error_here("the file ends without its last line"))?;
             if let Ok(last) = serde_json::from_str::<LastLine>(&text) {
                 self.check_last_line(&archive, &last)?;
                 return Ok(archive);
@@ -199,7 +199,7 @@ impl ArchiveReader<'_> {
         match before {
             Some(before) if before.chain == chain => Ok(before),
             Some(before) => Err(self.error_here(format!(
-                "it begins at entry {}, and the file before it ends at entry {}",
+                "it begins at entry {}, but the file before it ends at entry {}",
                 line.first, before.chain.length
             ))),
             None if chain == Chain::default() || length > 0 => Ok(VerifiedArchive {
@@ -209,7 +209,7 @@ impl ArchiveReader<'_> {
                 erasures: ErasureTally::default(),
                 holds_known: false,
             }),
-            None => Err(self.error_here("its first entry is entry 1, and follows another")),
+            None => Err(self.error_here("its first entry is entry 1, but it names an entry before it")),
         }
     }
 
@@ -246,7 +246,7 @@ impl ArchiveReader<'_> {
         }
         match self.next_line()? {
             None => Ok(()),
-            Some(_) => Err(self.error_here("something follows its last line")),
+            Some(_) => Err(self.error_here("the file continues after its last line")),
         }
     }
 

@@ -1,11 +1,11 @@
-//! Where the chain begins after entries were archived: the one row of `archived`.
+//! The one row of the table `archived`: the entry after which the chain continues. Never knows the archive file's content.
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction};
 
 use super::action_row;
 use crate::journal::{Archived, Chain, Head};
 
-/// The end of what is archived.
+/// The end of the archived part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ArchivedPart {
     /// Number and hash of the last archived entry.
@@ -18,7 +18,7 @@ pub(super) struct ArchivedPart {
     pub(super) erased_through: u64,
 }
 
-/// What is archived, if anything is. A journal of an older schema has no such table, and no archive.
+/// Reads the row, if there is one. A journal of an older schema has no such table and no archive.
 pub(super) fn read(connection: &Connection) -> rusqlite::Result<Option<ArchivedPart>> {
     if !has_table(connection)? {
         return Ok(None);
@@ -36,7 +36,7 @@ pub(super) fn read(connection: &Connection) -> rusqlite::Result<Option<ArchivedP
     part.optional()
 }
 
-/// Whether the file is of a schema that has archives and personal values.
+/// Whether the file's schema has archives and personal values.
 pub(super) fn has_table(connection: &Connection) -> rusqlite::Result<bool> {
     let sql = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'archived'";
     Ok(connection.query_row(sql, [], |_| Ok(())).optional()?.is_some())
@@ -54,7 +54,7 @@ pub(super) fn put(transaction: &Transaction<'_>, part: &ArchivedPart) -> rusqlit
 }
 
 impl ArchivedPart {
-    /// The event that announces it, of an archive that begins at this entry.
+    /// The admin event that records this part, for an archive whose first entry is `first`.
     pub(super) fn event(&self, first: u64) -> Archived {
         Archived {
             first,
@@ -66,7 +66,7 @@ impl ArchivedPart {
         }
     }
 
-    /// Whether the event announces this.
+    /// Whether this event records this part.
     pub(super) fn is_announced_by(&self, event: &Archived) -> bool {
         self.event(event.first) == *event
     }

@@ -1,7 +1,7 @@
-//! Works the file's log (WAL) into the file, beside the writer, so that nobody who waits for a commit waits for that too:
-//! SQLite itself would do it in the commit that makes the log too long, and somebody may stand at a door.
+//! A thread that copies the write-ahead log (WAL) into the database file, beside the writer. SQLite would otherwise checkpoint
+//! inside the commit that makes the log too long, and an action at a door waits for that commit.
 //!
-//! Nothing is lost when it does not get to it: the log is as good as the file, only longer.
+//! Never decides what is durable: a commit is safe in the log, and a late checkpoint only makes the log longer.
 
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -13,7 +13,7 @@ use super::StoreError;
 use super::directory;
 use super::sqlite::prepare_to_write;
 
-/// The thread, and the way to it. Both are `None` only while it is dropped.
+/// The thread and its request channel. Both are `None` only while the value is dropped.
 pub(super) struct Checkpointer {
     due: Option<SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -23,14 +23,14 @@ impl Checkpointer {
     pub(super) fn start(path: &Path) -> Result<Self, StoreError> {
         let connection = directory::open_database(path)?;
         prepare_to_write(&connection)?;
-        // One call that waits is enough: it is about everything that is there by then.
+        // One waiting request is enough: a checkpoint copies everything that is in the log by then.
         let (due, calls) = sync_channel(1);
         let run = move || checkpoint_on_request(&connection, &calls);
         let thread = std::thread::Builder::new().name("adjourn-keeper".to_owned()).spawn(run);
         Ok(Self { due: Some(due), thread: Some(thread.map_err(StoreError::Thread)?) })
     }
 
-    /// There is something in the log.
+    /// Requests a checkpoint. Does not wait for it.
     pub(super) fn request_checkpoint(&self) {
         if let Some(due) = &self.due {
             let _ = due.try_send(());
@@ -48,19 +48,19 @@ impl Drop for Checkpointer {
 }
 
 fn checkpoint_on_request(connection: &Connection, calls: &Receiver<()>) {
-    // What a process left that was killed.
+    // A killed process may have left a log behind.
     checkpoint(connection);
     while calls.recv().is_ok() {
         checkpoint(connection);
     }
 }
 
-/// What cannot be worked in now, because somebody reads or the disk is full, is the next time.
+/// Copies what it can. Pages that a reader or a full disk holds back are copied by the next checkpoint.
 fn checkpoint(connection: &Connection) {
     let _ = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
 }
 
-/// Works everything in, waiting for whoever reads, so that the log begins anew; whether it does.
+/// Copies the whole log, waiting for readers, so that the log is written from its beginning again; returns whether it succeeded.
 pub(super) fn restart_wal(connection: &Connection) -> bool {
     let busy = connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |row| row.get::<_, i64>(0));
     busy.is_ok_and(|busy| busy == 0)

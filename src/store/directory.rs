@@ -1,4 +1,4 @@
-//! The state directory: where it is, whose it is at the moment, and how its files are opened: for their owner alone, and never
+//! The state directory: its location, its owner lock, and how its files are opened: readable by their owner alone, and never
 //! through a symbolic link.
 
 #[cfg(feature = "service")]
@@ -12,30 +12,30 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::StoreError;
 
-/// Whoever holds a lock on this file owns the directory.
+/// The process that locks this file owns the directory.
 const LOCK_FILE: &str = "adjourn.lock";
-/// The journal.
+/// The journal's database.
 pub(super) const JOURNAL_FILE: &str = "journal.sqlite";
-/// The number and hash of the journal's last entry.
+/// Number and hash of the journal's last entry.
 pub(super) const HEAD_FILE: &str = "journal.head";
-/// Between two tries for the lock.
+/// Pause between two attempts to lock.
 const LOCK_RETRY: Duration = Duration::from_millis(50);
 
-/// Where a journal is kept when nobody says otherwise: `$STATE_DIRECTORY` (which systemd sets for a service that has
-/// `StateDirectory=`), else the user's own state directory.
+/// The default state directory: `$STATE_DIRECTORY` (systemd sets it for a service with `StateDirectory=`), else the user's own
+/// state directory.
 pub fn default_directory() -> Option<PathBuf> {
     let by_systemd = std::env::var_os("STATE_DIRECTORY").filter(|value| !value.is_empty()).map(PathBuf::from);
     by_systemd.or_else(|| Some(dirs::state_dir().or_else(dirs::data_local_dir)?.join("adjourn")))
 }
 
-/// Whether a file of this name in the directory is Adjourn's: the lock, the journal's head, a database, or what SQLite keeps beside one.
+/// Whether Adjourn owns a file of this name in the directory: the lock, the journal's head, a database, or SQLite's files beside one.
 #[cfg(feature = "service")]
 pub(crate) fn is_state_file(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
     name == LOCK_FILE || name.starts_with(HEAD_FILE) || name.contains(".sqlite")
 }
 
-/// Makes the directory, readable for its owner alone.
+/// Creates the directory, accessible to its owner alone.
 pub(super) fn create(path: &Path) -> std::io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
@@ -44,7 +44,7 @@ pub(super) fn create(path: &Path) -> std::io::Result<()> {
     builder.create(path)
 }
 
-/// Takes the directory for this process, waiting as long as `patience`. Given back when the file is dropped.
+/// Locks the directory for this process, waiting as long as `patience`. Dropping the file releases the lock.
 pub(super) fn lock(path: &Path, patience: Duration) -> Result<File, StoreError> {
     let unusable = |error| unusable(path, error);
     let lock_file = path.join(LOCK_FILE);
@@ -58,7 +58,7 @@ pub(super) fn lock(path: &Path, patience: Duration) -> Result<File, StoreError> 
             Err(TryLockError::Error(error)) => return Err(unusable(error)),
             Err(TryLockError::WouldBlock) if begun.elapsed() >= patience => {
                 let mut owner = String::new();
-                // Only for the message: an unreadable file still says that somebody has the lock.
+                // Only for the message: if the owner's id is unreadable, the error names no process.
                 let _ = Read::by_ref(&mut file).take(32).read_to_string(&mut owner);
                 return Err(StoreError::InUse { path: path.to_owned(), owner: owner.trim().to_owned() });
             }
@@ -69,11 +69,11 @@ pub(super) fn lock(path: &Path, patience: Duration) -> Result<File, StoreError> 
     Ok(file)
 }
 
-/// Opens a database of the directory to write it, and makes it if it is not there.
+/// Opens a database of the directory for writing. Creates it if it is missing.
 pub(super) fn open_database(path: &Path) -> Result<Connection, StoreError> {
     let path = resolve_directory(path)?;
-    // SQLite gives its log and its index the mode of the database. An existing file is not opened here: closing it would
-    // release the locks that another connection of this process holds (SQLite, "How To Corrupt An SQLite Database File", 2.2).
+    // SQLite gives its log and index files the database's mode. An existing database is not opened here: closing the file would release
+    // the locks of this process's other connections (SQLite, "How To Corrupt An SQLite Database File", 2.2).
     match owner_only_options().create_new(true).open(&path) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(unusable(&path, error)),
         _ => {}
@@ -81,15 +81,15 @@ pub(super) fn open_database(path: &Path) -> Result<Connection, StoreError> {
     Ok(Connection::open_with_flags(&path, OpenFlags::default() | OpenFlags::SQLITE_OPEN_NOFOLLOW)?)
 }
 
-/// Opens a database of the directory to read it.
+/// Opens a database of the directory for reading.
 pub(super) fn open_database_to_read(path: &Path) -> Result<Connection, StoreError> {
     let flags =
         OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     Ok(Connection::open_with_flags(resolve_directory(path)?, flags)?)
 }
 
-/// The path with the directory's own links followed, since SQLITE_OPEN_NOFOLLOW allows none in it: systemd makes the state
-/// directory of a dynamic user a link. The database and the files that SQLite keeps beside it are no links.
+/// Resolves links in the directory's own path, because SQLITE_OPEN_NOFOLLOW allows none and systemd makes the state directory of a
+/// dynamic user a link. Refuses links in place of the database and of SQLite's files beside it.
 fn resolve_directory(path: &Path) -> Result<PathBuf, StoreError> {
     let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(unusable(path, ErrorKind::InvalidInput.into()));
@@ -103,20 +103,21 @@ fn resolve_directory(path: &Path) -> Result<PathBuf, StoreError> {
     Ok(directory.join(name))
 }
 
-/// A link in the state directory would have this process write to a file that another user chose.
+/// Refuses a symbolic link: it would make this process write to a file that another user chose.
 pub(super) fn refuse_link(path: &Path) -> std::io::Result<()> {
     match path.symlink_metadata() {
         Ok(metadata) if metadata.is_symlink() => {
             let name = path.file_name().unwrap_or_default().display();
-            let why =
-                format!("{name} is a symbolic link, which is not followed; move the file that it names here");
+            let why = format!(
+                "{name} is a symbolic link, which Adjourn does not follow; move the target file here"
+            );
             Err(std::io::Error::other(why))
         }
         _ => Ok(()),
     }
 }
 
-/// How a file is made that only its owner reads and writes.
+/// Options that create a file which only its owner can read and write.
 pub(super) fn owner_only_options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).write(true);

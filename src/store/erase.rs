@@ -1,5 +1,5 @@
-//! Erases personal values: a batch is one transaction, which deletes the values and records how many. A stop between two batches
-//! leaves an erasure that is done in part and recorded in part; the next one goes on.
+//! Erases personal values from the table beside the chain. Each batch is one transaction that deletes values and records their
+//! number; after a crash between two batches, the next erasure continues. Never changes an entry.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -14,26 +14,26 @@ use crate::journal::{
     JournalError, RECHECK_SPARED, Role,
 };
 
-/// Values that one transaction looks for. Actions that wait for a commit meanwhile wait for milliseconds.
+/// Values in one transaction. Actions that wait for a commit meanwhile wait for milliseconds.
 const BATCH: usize = 500;
-/// Where the index of actions repeats a value.
+/// The pointer of the one value that the index of actions repeats.
 const ACTOR_NAME: &str = "/fact/action/actor/name";
 
-/// Lives whose values stay: open, maybe settled yet, or asked for again under a valid key.
+/// SQL condition for actions whose values stay: open, possibly settled later, or repeatable under a valid key.
 const SPARED: &str = "coalesce(l.ending = 'open'
     OR (l.ending = 'needs-attention' AND l.accepted_ms > :recheck)
     OR (l.key IS NOT NULL AND l.accepted_ms > :key), 0)";
 
-/// One value.
+/// Location of one personal value.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct ValueLocation {
     entry: i64,
     pointer: String,
-    /// Empty for an admin event.
+    /// The action's id; empty for an admin event.
     action: String,
 }
 
-/// Erases some values and records it; how many. Zero: there are no more.
+/// Erases one batch and records it; returns the number of values, zero when none are left.
 pub(super) fn batch(connection: &mut Connection, erasure: &ErasureRequest) -> Result<u64, JournalError> {
     let mut chain = writer::chain_end(connection).map_err(journal_error)?;
     let transaction = writer::begin_immediate(connection).map_err(journal_error)?;
@@ -64,7 +64,7 @@ fn erase(transaction: &Transaction<'_>, place: &ValueLocation) -> rusqlite::Resu
     Ok(())
 }
 
-/// The next values that are meant. Of a person's, also the others of the same action that have the same role.
+/// The next values to erase. For a person, also the other values of the same action that have the same role.
 fn locate_values(
     transaction: &Transaction<'_>,
     erasure: &ErasureRequest,
@@ -87,7 +87,7 @@ fn locate_values(
     Ok(all)
 }
 
-/// Entries of this instant are left out: the events that record the erasure are among them, and name who asked for it.
+/// Leaves out entries of this instant: the events that record the erasure are among them, and name the administrator.
 fn matching_sql(erasure: &ErasureRequest, columns: &str) -> String {
     let (condition, order) = match erasure.target {
         ErasureTarget::Before(_) => ("p.at_ms < :wanted", "INDEXED BY personal_by_time"),
@@ -125,7 +125,7 @@ fn wanted(whose: &ErasureTarget) -> rusqlite::types::Value {
     }
 }
 
-/// An action that was taken on later than these (milliseconds) is spared: where it needs attention, and where it has a key.
+/// Actions accepted later than these times (milliseconds) are spared: if they need attention, and if they have a key.
 fn spared_after(erasure: &ErasureRequest) -> (i64, i64) {
     let before = |span| erasure.now.checked_sub_signed(span).map_or(i64::MIN, |at| at.timestamp_millis());
     (before(RECHECK_SPARED), before(erasure.key_ttl))
@@ -141,7 +141,7 @@ fn of_action(connection: &Connection, action: &str) -> rusqlite::Result<Vec<Valu
     rows.collect()
 }
 
-/// Counts what stays, and empties the log, whose old pages hold the values still.
+/// Counts the spared values and truncates the log, whose old pages still hold the erased ones.
 pub(super) fn finish(
     connection: &mut Connection,
     erasure: &ErasureRequest,
@@ -161,7 +161,7 @@ fn spared(connection: &Connection, erasure: &ErasureRequest) -> rusqlite::Result
     connection.query_row(&sql, parameters, |row| Ok(row.get::<_, i64>(0)?.unsigned_abs()))
 }
 
-/// The oldest entry is of a format before 6: those begin with their version.
+/// Whether the oldest entry has a format before 6, which stores names in the body. Those bodies begin with their version.
 fn has_names_in_clear(connection: &Connection) -> rusqlite::Result<bool> {
     let sql = "SELECT body FROM entries ORDER BY number LIMIT 1";
     let mut statement = connection.prepare(sql)?;
@@ -171,7 +171,7 @@ fn has_names_in_clear(connection: &Connection) -> rusqlite::Result<bool> {
     Ok((1..6).any(|version| body.starts_with(&format!("{{\"v\":{version},"))))
 }
 
-/// Waits a moment for the keeper and for short reads. Not longer: actions wait for this thread.
+/// How long to wait for a checkpoint and for short reads. Not longer, because actions wait for this thread.
 const WAL_TIMEOUT: Duration = Duration::from_millis(250);
 
 fn truncate_wal(connection: &Connection) -> bool {

@@ -1,67 +1,69 @@
-//! Why the journal on disk cannot be used, and whether that is damage.
+//! Errors of the files in the state directory, and which of them mean damage. Never holds stored values.
 
 use std::path::PathBuf;
 
 use crate::journal::JournalError;
 
-/// Why there is no journal.
+/// Why the journal or the service store cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The directory or a file in it cannot be used.
-    #[error("cannot use the state directory {path}: {error}; without a journal nothing is done", path = path.display())]
+    #[error("cannot use the state directory {path}: {error}; Adjourn changes nothing without a journal", path = path.display())]
     Directory {
-        /// Which.
+        /// The directory or file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         error: std::io::Error,
     },
-    /// Another process has it.
+    /// Another process owns the directory.
     #[error(
-        "the state directory {path} is in use by process {owner}; wait for it, ask through it, or name another --state-dir",
+        "process {owner} is using the state directory {path}; wait until it ends, use its API, or name another --state-dir",
         path = path.display()
     )]
     InUse {
-        /// Which.
+        /// The directory.
         path: PathBuf,
-        /// Its process id, if it said so.
+        /// The owner's process id, if the lock file holds one.
         owner: String,
     },
-    /// There is none yet.
-    #[error("there is no journal in {path} yet: nothing was ever done with this state directory", path = path.display())]
+    /// The directory holds no journal.
+    #[error("{path} holds no journal: no action has run with this state directory", path = path.display())]
     Absent {
-        /// Where.
+        /// The directory.
         path: PathBuf,
     },
-    /// A later Adjourn made it.
-    #[error("the journal has schema {0}, which a later version of Adjourn made; use that version")]
+    /// A later version of Adjourn wrote the file.
+    #[error("a later version of Adjourn wrote this file (schema {0}); use that version")]
     NewerSchema(usize),
-    /// The file is something else.
-    #[error("the file is a database, but no journal of Adjourn's")]
+    /// The file is an SQLite database of another program.
+    #[error("the file is an SQLite database of another program; move it away, or name another --state-dir")]
     NotAJournal,
-    /// Entries at the end are gone.
+    /// Entries at the end of the journal are missing.
     #[error(
-        "the journal was cut: it ends at entry {last}, and entry {number} was in it; restore journal.sqlite from a \
-         newer backup, or remove the file journal.head if an older journal was put back on purpose"
+        "the journal is truncated: it ends at entry {last}, but entry {number} was recorded; restore journal.sqlite from a \
+         newer backup, or delete journal.head if you restored an older journal on purpose"
     )]
     Truncated {
-        /// The entry that was the last one.
+        /// The last entry's number as `journal.head` has it.
         number: u64,
-        /// The entry that is.
+        /// The last entry's number now.
         last: u64,
     },
-    /// Entries do not add up.
-    #[error("the journal is damaged: {0}; keep the file, and see `adjourn audit verify`")]
+    /// Stored content contradicts itself.
+    #[error("the stored data is damaged: {0}; keep the file and run `adjourn audit verify`")]
     Damaged(String),
-    /// The system has no thread to write it.
-    #[error("cannot start the thread that writes the journal: {0}; without a journal nothing is done")]
+    /// The system refused to start the writer or checkpoint thread.
+    #[error(
+        "cannot start the thread that writes the journal: {0}; Adjourn changes nothing without a journal"
+    )]
     Thread(std::io::Error),
-    /// SQLite says no.
-    #[error("the journal cannot be used: {0}")]
+    /// SQLite returned an error.
+    #[error("SQLite cannot use the file: {0}")]
     Sqlite(#[from] rusqlite::Error),
 }
 
 impl StoreError {
-    /// The journal is not as it was written: cut, or damaged.
+    /// Whether the journal is truncated or damaged.
     pub fn is_damage(&self) -> bool {
         match self {
             Self::Damaged(_) | Self::Truncated { .. } => true,
@@ -71,7 +73,7 @@ impl StoreError {
     }
 }
 
-/// What SQLite's trouble means: the disk and its like, or a file that is not what was written there.
+/// Classifies an SQLite error: the disk cannot be used, or the file is damaged.
 pub(super) fn journal_error(error: rusqlite::Error) -> JournalError {
     let text = error.to_string();
     if is_damage(&error) { JournalError::Damaged(text) } else { JournalError::Unusable(text) }
@@ -87,7 +89,7 @@ fn is_damage(error: &rusqlite::Error) -> bool {
         | Sql::InvalidColumnName(..)
         | Sql::StatementChangedRows(_)
         | Sql::Utf8Error(..) => true,
-        // Without a table or column of ours, SQLite says no more than that.
+        // SQLite reports a missing table or column of ours only as `Unknown`.
         Sql::SqliteFailure(code, _) | Sql::SqlInputError { error: code, .. } => {
             matches!(code.code, DatabaseCorrupt | NotADatabase | SchemaChanged | Unknown)
         }

@@ -1,5 +1,5 @@
-//! The service store's signs of presence, and when signs of a room were refused. A row mirrors one sign of the log, under the
-//! sign's number; what the log does not take over at the start is deleted.
+//! Stores signs of presence, and the times at which signs of a room were refused. A row mirrors one sign of the sign log under the
+//! sign's number; loading deletes rows that the log does not accept. Never decides whether a sign counts.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ use super::sqlite::StoreError;
 use crate::calendar::{RoomAddress, Uid};
 use crate::presence::{Interval, Sign, SignLog};
 
-/// The fourth version of the service store.
+/// The fifth version of the service store.
 pub(super) const MIGRATION: &str = "
     ALTER TABLE evidence ADD COLUMN reporter TEXT NOT NULL DEFAULT '';
     ALTER TABLE evidence ADD COLUMN minutes  INTEGER NOT NULL DEFAULT 0;
@@ -25,14 +25,14 @@ pub(super) const MIGRATION: &str = "
     ) STRICT, WITHOUT ROWID;
 ";
 
-/// Stored signs read in one statement at the start.
+/// Signs in one read at the start.
 const PAGE: usize = 1_000;
 
 impl ServiceStore {
-    /// Keeps signs as the log has them, all or none, and when signs were refused; forgets the signs whose time is over.
+    /// Stores signs as the log has them, all or none, and the times of refused signs. Deletes expired signs.
     ///
     /// # Errors
-    /// When they cannot be written.
+    /// The service store cannot be written.
     pub async fn keep_signs(
         &self,
         signs: Vec<Sign>,
@@ -49,11 +49,11 @@ impl ServiceStore {
         .await
     }
 
-    /// The signs that still matter, as far as the log's bounds allow, the newest first; the others are deleted. Reads page by
-    /// page, so that a large file takes no more memory than the log.
+    /// Loads unexpired signs into the log, newest first, as far as its bounds allow; deletes the others. Reads page by page, so a large
+    /// file takes no more memory than the log.
     ///
     /// # Errors
-    /// When they cannot be read.
+    /// The service store cannot be read.
     pub async fn load_signs(&self, now: DateTime<Utc>, mut log: SignLog) -> Result<SignLog, StoreError> {
         self.with_connection(move |connection| {
             let transaction = connection.transaction()?;
@@ -80,10 +80,10 @@ impl ServiceStore {
         .await
     }
 
-    /// How many signs the service store has, and the bytes of their texts.
+    /// The number of stored signs, and the bytes of their texts.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// The service store cannot be read.
     pub async fn count_signs(&self) -> Result<(u64, u64), StoreError> {
         self.with_connection(|connection| {
             let sql = "SELECT count(*), coalesce(sum(length(CAST(coalesce(event, '') || source AS BLOB))), 0)
@@ -100,7 +100,7 @@ fn number(sign: &Sign) -> i64 {
     i64::try_from(sign.number).unwrap_or(i64::MAX)
 }
 
-/// Two writes of one sign may come in either order: what either knows is kept.
+/// Two writes of one sign may arrive in either order: the row keeps what either of them knows.
 fn keep_sign(connection: &Connection, sign: &Sign) -> Result<(), StoreError> {
     let sql = "INSERT INTO evidence (number, room, event, at_ms, received_ms, source, reporter, minutes, uid,
                                      original_ms, keep_until_ms)

@@ -1,8 +1,8 @@
-//! Queries over the index of actions (`lives`): which index, how many rows at most, and the entries behind them.
+//! Queries over the index of actions (`lives`): the index to use, a bound on the rows, and the entries behind them. Never writes.
 //!
-//! Each statement names its index (`INDEXED BY`): SQLite has no statistics of this file, and a plan that changes with its content
-//! would read the whole journal some day. [`find`] answers the engine, which asks about one room, key or event. [`page`] answers
-//! the audit: it looks at a bounded number of rows, in the order of an index, and needs two statements.
+//! Each statement names its index (`INDEXED BY`): SQLite has no statistics for this file, and a plan that changed with the content
+//! could read the whole journal one day. [`find`] serves the engine, which queries one room, key or event. [`page`] serves the audit:
+//! it examines a bounded number of rows in the order of an index, in two statements.
 
 use std::collections::HashMap;
 
@@ -13,10 +13,10 @@ use super::personal;
 use super::sqlite::journal_error;
 use crate::journal::{ActionRecord, ActionStatus, JournalEntry, JournalError, Position, Query, RecordPage};
 
-/// Actions whose entries are read by one statement.
+/// Actions whose entries one statement reads.
 const CHUNK: usize = 256;
 
-/// Conditions on a row of the index, with their values.
+/// Conditions on a row of the index, and their values.
 #[derive(Default)]
 struct Conditions {
     sql: Vec<String>,
@@ -24,7 +24,7 @@ struct Conditions {
 }
 
 impl Conditions {
-    /// Adds a condition; `?` in it stands for the values, in their order.
+    /// Adds a condition; each `?` in it takes the next value.
     fn add(&mut self, condition: &str, values: impl IntoIterator<Item = Value>) {
         let mut sql = String::with_capacity(condition.len() + 4);
         let mut values = values.into_iter();
@@ -65,25 +65,25 @@ impl Conditions {
         self.text("uid = ?", query.uid.as_ref().map(ToString::to_string));
         self.text("uid = ?", query.identity.as_ref().map(|(uid, _)| uid.to_string()));
         if let Some(ending) = query.status {
-            // A literal: SQLite proves that a partial index covers it.
+            // A literal, so that SQLite can prove that a partial index covers it.
             self.add(&format!("ending = '{}'", ending.as_str()), []);
         }
     }
 
-    /// All of them, joined.
+    /// All conditions, joined by `AND`.
     fn all(&self) -> String {
         if self.sql.is_empty() { "1".to_owned() } else { self.sql.join(" AND ") }
     }
 }
 
-/// Whether the file has all indexes. A journal of an older version that is open for reading only has not.
+/// Whether the file has all indexes. A journal of an older version, opened for reading only, lacks some.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum IndexHint {
     Indexed,
     Unindexed,
 }
 
-/// The version of the schema that has all indexes.
+/// The schema version that added the last index.
 const INDEXED_SINCE: i64 = 2;
 
 impl IndexHint {
@@ -119,9 +119,9 @@ fn most_selective_index(query: &Query) -> &'static str {
     }
 }
 
-/// The lives that a query means, the last taken on first.
+/// The records that match a query, the last accepted first.
 pub(super) fn find(connection: &Connection, query: &Query) -> Result<Vec<ActionRecord>, JournalError> {
-    // The index and the entries of one moment: an archive may remove both in between.
+    // One snapshot for the index and the entries: an archive may remove both in between.
     let snapshot = connection.unchecked_transaction().map_err(journal_error)?;
     let (sql, values) = find_sql(query, IndexHint::of(&snapshot)?);
     let mut statement = snapshot.prepare_cached(&sql).map_err(journal_error)?;
@@ -153,7 +153,7 @@ fn find_sql(query: &Query, hint: IndexHint) -> (String, Vec<Value>) {
     (sql, conditions.values)
 }
 
-/// The actions that a query means among the next `examine` after `after`, newest first by time.
+/// The matching actions among the next `examine` after `after`, newest first by time.
 pub(super) fn page(
     connection: &Connection,
     query: &Query,
@@ -183,7 +183,7 @@ pub(super) fn page(
     Ok(page)
 }
 
-/// The conditions of the index are in the `WHERE`, so that the scan stops after `examine` rows; all others are a column.
+/// Conditions on the index go into the `WHERE`, so the scan stops after `examine` rows; all others become a column.
 fn page_sql(
     query: &Query,
     (after, examine): (Option<Position>, usize),
@@ -229,21 +229,21 @@ fn examined(row: &Row<'_>) -> rusqlite::Result<(String, Position, bool)> {
     Ok((row.get(0)?, Position { at_ms: row.get(1)?, number }, row.get(3)?))
 }
 
-/// The lives of these actions, in this order, by one statement for each [`CHUNK`].
+/// The records of these actions, in this order, with one statement per [`CHUNK`].
 fn records(connection: &Connection, actions: &[String]) -> Result<Vec<ActionRecord>, JournalError> {
     let mut found = Vec::with_capacity(actions.len());
     for chunk in actions.chunks(CHUNK) {
         let mut lives = replay(connection, chunk)?;
         for action in chunk {
             let absent =
-                || JournalError::Damaged(format!("the index names action {action}, and no entry does"));
+                || JournalError::Damaged(format!("the index names action {action}, but no entry does"));
             found.push(lives.remove(action).ok_or_else(absent)?);
         }
     }
     Ok(found)
 }
 
-/// The facts of some actions, added up.
+/// Replays the facts of some actions.
 fn replay(
     connection: &Connection,
     actions: &[String],
@@ -262,7 +262,7 @@ fn replay(
     Ok(lives)
 }
 
-/// The life with the entry of this row: its number and body are the columns 1 and 2.
+/// Applies the entry of this row; its number and body are columns 1 and 2.
 fn apply_row(
     connection: &Connection,
     life: Option<ActionRecord>,
@@ -272,7 +272,7 @@ fn apply_row(
     let body: String = row.get(2).map_err(journal_error)?;
     let damaged = |what: String| JournalError::Damaged(format!("entry {number}: {what}"));
     let JournalEntry::Action(entry) = personal::read(connection, number, &body)? else {
-        return Err(damaged("it is about no action".to_owned()));
+        return Err(damaged("it belongs to no action".to_owned()));
     };
     ActionRecord::apply(life, &entry).map_err(|error| damaged(error.to_string()))
 }
@@ -287,11 +287,11 @@ mod tests {
     use crate::store::action_row::{self, ActionRow as LifeRow};
     use crate::store::schema::JOURNAL;
 
-    /// One second after another, in turn in each of a hundred rooms, by fifty actors.
+    /// One action a second, over a hundred rooms in rotation, by fifty actors.
     const ACTIONS: u64 = 20_000;
     const ROOMS: u64 = 100;
     const ACTORS: u64 = 50;
-    /// Instructions of SQLite's machine for each row that is looked at.
+    /// Virtual machine steps of SQLite per examined row.
     const STEPS_FOR_A_ROW: i32 = 60;
 
     fn action(number: u64) -> Action {
@@ -366,7 +366,7 @@ mod tests {
                     "{query:?}: {rows} rows, {steps} steps"
                 );
                 let scanned = statement.get_status(StatementStatus::FullscanStep);
-                // Without a room, actor or rule, the index by time is read in its order from its end.
+                // Without a room, actor or rule, the query reads the index by time from its end.
                 assert!(scanned <= 500, "{query:?}: {scanned}");
                 assert_eq!(statement.get_status(StatementStatus::Sort), 0, "{query:?}");
                 let page = page(&connection, &query, after, 500).unwrap();
@@ -383,7 +383,7 @@ mod tests {
             (room.clone().with_status(ActionStatus::Open), 4 + 1),
             (Query::default().with_status(ActionStatus::Open), 4 + 1),
             (Query::default().with_status(ActionStatus::NeedsAttention), 1),
-            // Nothing was done in a room of two hundred refusals.
+            // A room of two hundred refusals has no completed action.
             (room.clone().with_status(ActionStatus::Done), 1),
             (Query { uid: Some(crate::calendar::Uid::new("u")), ..room }, 1),
         ];
@@ -414,7 +414,7 @@ mod tests {
         find(&connection, &Query::default().with_status(ActionStatus::NeedsAttention)).unwrap();
     }
 
-    /// Each step of the plan searches an index or reads one in its order. Only the few unsettled actions are sorted.
+    /// Each step of the plan searches an index or reads one in order. Only the few unsettled actions are sorted.
     fn assert_plan(connection: &Connection, sql: &str, values: &[Value]) {
         let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
         let steps = statement.query_map(params_from_iter(values), |row| row.get::<_, String>(3)).unwrap();

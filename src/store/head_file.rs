@@ -1,5 +1,5 @@
-//! `journal.head`: the number and the hash of the last entry, in a file of its own beside the journal. A journal that ends
-//! before that entry was cut: its file was replaced by an older one, or its log (WAL) was lost.
+//! The file `journal.head` beside the journal: number and hash of the last entry. A journal that ends before that entry is truncated: an
+//! older copy of the file was restored, or its log (WAL) was lost. Never repairs the journal.
 
 use std::fs;
 use std::io::{ErrorKind, Write as _};
@@ -11,10 +11,10 @@ use super::directory::{HEAD_FILE, owner_only_options, refuse_link};
 use super::{StoreError, archived};
 use crate::journal::{Chain, Head};
 
-/// A number, a blank, a hash, a line break.
+/// A number, a space, a hash, a line break.
 const HEAD_FILE_BYTES_MAX: u64 = 128;
 
-/// The file, and how to write it.
+/// The head file of a state directory.
 pub(super) struct HeadFile {
     path: PathBuf,
 }
@@ -24,7 +24,7 @@ impl HeadFile {
         Self { path: directory.join(HEAD_FILE) }
     }
 
-    /// Replaces the file. The journal does not depend on it: where it cannot be written, the log says so.
+    /// Replaces the file. The journal does not depend on it, so a failure is only logged.
     pub(super) fn store(&self, chain: Chain) {
         if chain.length == 0 {
             return;
@@ -43,7 +43,7 @@ impl HeadFile {
         fs::rename(&fresh, &self.path)
     }
 
-    /// The stored head, if there is one.
+    /// Reads the stored head, if there is one.
     pub(super) fn load(&self) -> Result<Option<Chain>, StoreError> {
         let unusable = |error| StoreError::Directory { path: self.path.clone(), error };
         refuse_link(&self.path).map_err(unusable)?;
@@ -58,7 +58,7 @@ impl HeadFile {
     }
 
     fn unreadable(&self) -> StoreError {
-        StoreError::Damaged(format!("{} holds no number and hash", self.path.display()))
+        StoreError::Damaged(format!("{} holds no entry number and hash", self.path.display()))
     }
 }
 
@@ -67,12 +67,12 @@ fn parse(text: &str) -> Option<Chain> {
     Some(Chain { length: length.parse().ok()?, head: head.parse().ok()? })
 }
 
-/// The journal's file is not there, or has no tables yet, although it had entries.
+/// Fails if a head is stored although the journal is missing or empty.
 pub(super) fn refuse_absent_journal(stored: Option<Chain>) -> Result<(), StoreError> {
     stored.map_or(Ok(()), |stored| Err(StoreError::Truncated { number: stored.length, last: 0 }))
 }
 
-/// The stored head's entry is in the chain still, or in an archive.
+/// Fails unless the stored head's entry is in the chain or in an archive.
 pub(super) fn check(connection: &Connection, stored: Option<Chain>) -> Result<(), StoreError> {
     let Some(stored) = stored else { return Ok(()) };
     let begins_after = archived::read(connection)?.map_or(0, |archived| archived.chain.length);

@@ -1,4 +1,4 @@
-//! Whether the journal can be written: a commit that changes nothing, and what became of the commits so far.
+//! Health of the journal: a probe commit that changes nothing, and counts of failed commits. Never adds an entry.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +12,7 @@ use super::directory::open_database;
 use super::sqlite::{journal_error, prepare_to_write};
 use crate::journal::{JournalError, JournalHealth};
 
-/// A connection of its own for trial commits. SQLite works the log in by itself where they are all that happens.
+/// A separate connection for probe commits. SQLite checkpoints the log itself if no other commit happens.
 pub(super) struct CommitProbe(Arc<Mutex<Connection>>);
 
 impl CommitProbe {
@@ -22,17 +22,17 @@ impl CommitProbe {
         Ok(Self(Arc::new(Mutex::new(connection))))
     }
 
-    /// Commits a transaction that waits for the disk like every other, and changes nothing.
+    /// Commits a transaction that is synced to disk like every other and changes nothing.
     pub(super) async fn commit(&self) -> Result<(), JournalError> {
         let connection = self.0.clone();
         let task = move || commit(&mut connection.lock().unwrap_or_else(PoisonError::into_inner));
         let done = tokio::task::spawn_blocking(task).await;
-        done.map_err(|_| JournalError::Unusable("a task that used it broke off".to_owned()))?
+        done.map_err(|_| JournalError::Unusable("a database task was cancelled or panicked".to_owned()))?
             .map_err(journal_error)
     }
 }
 
-/// The header's version is written as it is: one page of the log, and one fsync. The chain does not grow.
+/// Rewrites the header's version with its own value: one page of the log and one fsync. The chain does not grow.
 fn commit(connection: &mut Connection) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let version: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
@@ -40,7 +40,7 @@ fn commit(connection: &mut Connection) -> rusqlite::Result<()> {
     transaction.commit()
 }
 
-/// What became of the commits since the start.
+/// Counts of commits since the process started.
 pub(super) struct CommitStats {
     directory: PathBuf,
     failed: AtomicU64,
@@ -52,7 +52,7 @@ impl CommitStats {
         Self { directory: directory.to_owned(), failed: AtomicU64::new(0), last: Mutex::new(None) }
     }
 
-    /// Counts one entry or trial, and passes its result on. A fact that cannot be true is the caller's failure.
+    /// Counts the result of one entry or probe and returns it. A fact that cannot follow counts as the caller's error.
     pub(super) fn record(&self, result: Result<(), JournalError>) -> Result<(), JournalError> {
         match &result {
             Ok(()) => *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(now()),
@@ -74,7 +74,7 @@ impl CommitStats {
     }
 }
 
-/// Space that an unprivileged process may use on the disk of this directory.
+/// Free space for an unprivileged process on the disk of this directory.
 #[cfg(all(unix, feature = "service"))]
 fn free_bytes(directory: &Path) -> Option<u64> {
     let disk = rustix::fs::statvfs(directory).ok()?;

@@ -1,8 +1,8 @@
-//! What the service store keeps of API keys: names, rights, expiry, last use; and the admin events about them that wait to be
-//! written to the journal.
+//! Stores API keys (names, rights, expiry, last use) and the admin events about them that wait for the journal. Never holds a token:
+//! only its hash.
 //!
-//! The command line changes keys while the service owns the journal. So the change and its admin event are stored here in one
-//! transaction, and whoever owns the journal moves the event into the chain (`pending_events.rs`).
+//! The command line changes keys while the service owns the journal. So one transaction stores the change and its admin event here, and
+//! the journal's owner moves the event into the chain (`pending_events.rs`).
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, named_params};
@@ -14,8 +14,8 @@ use crate::access::{Fingerprint, Holder, KeyId, KeyName, KeyNameError, Right, Ri
 use crate::calendar::RoomPattern;
 use crate::journal::{AdminActor, AdminEntry, AdminEvent, KeyFacts};
 
-/// The fourth version of the service store. Patterns and rights become JSON lists: joined by blanks, a pattern with a blank
-/// inside was read as two.
+/// The fourth version of the service store. Patterns and rights become JSON lists: joined by spaces, a pattern with a space
+/// inside became two patterns.
 pub(super) const MIGRATION: &str = r#"
     ALTER TABLE keys ADD COLUMN expires_ms   INTEGER;
     ALTER TABLE keys ADD COLUMN certificate  BLOB;
@@ -31,48 +31,48 @@ pub(super) const MIGRATION: &str = r#"
     ) STRICT;
 "#;
 
-/// Keys in force: twice as many as a house of five thousand rooms has displays.
+/// Keys in force: twice the displays of a site with five thousand rooms.
 pub const KEYS_MAX: usize = 10_000;
-/// Revoked keys whose rows are kept, so that the list of the audit finds their names. The journal has all of them.
+/// Rows of revoked keys, kept so that the audit's list shows their names. The journal keeps all of them.
 const REVOKED_KEPT: usize = 10_000;
 /// Room patterns of one key.
 pub const KEY_PATTERNS_MAX: usize = 1_000;
 
-/// A key with what people want to know of it.
+/// A stored key, and when it was created and used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyRecord {
     /// The key.
     pub key: StoredKey,
-    /// When it was made.
+    /// The time of its creation.
     pub created: DateTime<Utc>,
-    /// When it opened something last, to the hour; `None`: never.
+    /// Its last use, to the hour; `None`: never used.
     pub last_used: Option<DateTime<Utc>>,
 }
 
-/// Why a key was not stored or changed. Nothing was changed then.
+/// Why a key was not stored or changed. The store is unchanged then.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    /// The name cannot be one.
+    /// The name is invalid.
     #[error(transparent)]
     Name(#[from] KeyNameError),
     /// Another key in force has the name.
-    #[error("the key {id} is called `{name}` already; revoke it first, or choose another name", id = .0.0, name = .1)]
+    #[error("key {id} already has the name `{name}`; revoke it first, or choose another name", id = .0.0, name = .1)]
     NameTaken(KeyId, String),
-    /// There are too many.
+    /// The maximum number of keys is in force.
     #[error(
-        "there are {KEYS_MAX} keys in force already; revoke those that `adjourn key list` shows as unused"
+        "{KEYS_MAX} keys are in force, the maximum; revoke the keys that `adjourn key list` shows as unused"
     )]
     TooMany,
-    /// Too many patterns.
+    /// The key has too many room patterns.
     #[error("a key has at most {KEY_PATTERNS_MAX} room patterns")]
     TooManyPatterns,
-    /// Too many changes wait to be written to the journal.
+    /// Too many admin events wait for the journal.
     #[error(
-        "{max} changes of keys wait to be written to the journal, and no service or command writes it: see `adjourn audit verify`",
+        "{max} key changes wait for the journal, the maximum, and no process writes it; run `adjourn audit verify`",
         max = pending_events::PENDING_MAX
     )]
     TooManyPending,
-    /// The store.
+    /// The service store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -84,18 +84,18 @@ impl From<rusqlite::Error> for KeyError {
 }
 
 impl ServiceStore {
-    /// Keeps a new key, without an admin event: for demos and tests.
+    /// Stores a new key without an admin event: for demos and tests.
     ///
     /// # Errors
-    /// When its name is taken, there are too many, or it cannot be written.
+    /// The name is taken, the maximum number of keys is in force, or the store cannot be written.
     pub async fn add_key(&self, key: StoredKey, now: DateTime<Utc>) -> Result<(), KeyError> {
         self.with_key_result(move |transaction| insert(transaction, &key, now)).await
     }
 
-    /// Keeps a new key, and that `by` made it.
+    /// Stores a new key and the admin event that `by` created it.
     ///
     /// # Errors
-    /// When its name is taken, there are too many, or it cannot be written.
+    /// The name is taken, the maximum number of keys is in force, or the store cannot be written.
     pub async fn create_key(
         &self,
         key: StoredKey,
@@ -109,10 +109,10 @@ impl ServiceStore {
         .await
     }
 
-    /// Stores the key in place of the one with its id, and that `by` changed it; `false` when no key in force has the id.
+    /// Replaces the key with this id and stores the admin event that `by` changed it; `false` when no key in force has the id.
     ///
     /// # Errors
-    /// When its new name is taken, or it cannot be written.
+    /// The new name is taken, or the store cannot be written.
     pub async fn change_key(
         &self,
         key: StoredKey,
@@ -133,15 +133,15 @@ impl ServiceStore {
     /// Revokes a key, without an admin event: for tests.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// The store cannot be written.
     pub async fn revoke_key(&self, id: KeyId, now: DateTime<Utc>) -> Result<bool, StoreError> {
         self.with_connection(move |connection| revoke(connection, &id, now)).await
     }
 
-    /// Revokes a key, and keeps that `by` did; `false` when no key in force has the id.
+    /// Revokes a key and stores the admin event that `by` revoked it; `false` when no key in force has the id.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// The store cannot be written.
     pub async fn revoke_key_by(
         &self,
         id: KeyId,
@@ -160,18 +160,18 @@ impl ServiceStore {
         .await
     }
 
-    /// The keys in force, by age. One that is expired is among them: it says so to its holder.
+    /// The keys in force, oldest first. Expired keys are included, so that a request with one gets an answer that names the expiry.
     ///
     /// # Errors
-    /// When they cannot be read.
+    /// The store cannot be read.
     pub async fn keys(&self) -> Result<Vec<StoredKey>, StoreError> {
         Ok(self.key_records().await?.into_iter().map(|record| record.key).collect())
     }
 
-    /// The same with when each was made, and used last.
+    /// As [`Self::keys`], with the times of creation and last use.
     ///
     /// # Errors
-    /// When they cannot be read.
+    /// The store cannot be read.
     pub async fn key_records(&self) -> Result<Vec<KeyRecord>, StoreError> {
         self.with_connection(|connection| {
             let sql = "SELECT id, name, rooms, rights, per_minute, hash, expires_ms, certificate, created_ms, last_used_ms
@@ -183,10 +183,10 @@ impl ServiceStore {
         .await
     }
 
-    /// How many keys are in force: whether the store answers.
+    /// The number of keys in force; readiness checks use it to see whether the store answers.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// The store cannot be read.
     pub async fn count_keys(&self) -> Result<u64, StoreError> {
         self.with_connection(|connection| {
             let sql = "SELECT count(*) FROM keys WHERE revoked_ms IS NULL";
@@ -195,10 +195,10 @@ impl ServiceStore {
         .await
     }
 
-    /// These keys opened something at these times.
+    /// Records the last use of these keys.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// The store cannot be written.
     pub async fn record_key_use(&self, used: Vec<(KeyId, DateTime<Utc>)>) -> Result<(), StoreError> {
         self.with_connection(move |connection| {
             let transaction = connection.transaction()?;
@@ -229,7 +229,7 @@ impl ServiceStore {
     }
 }
 
-/// The name is one, no other key in force has it, and there are not too many patterns.
+/// Checks the name, that no other key in force has it, and the number of patterns.
 fn check(connection: &Connection, key: &StoredKey) -> Result<(), KeyError> {
     let name: KeyName = key.holder.name.parse()?;
     if key.holder.rights.rooms().len() > KEY_PATTERNS_MAX {
@@ -255,7 +255,7 @@ fn insert(connection: &Connection, key: &StoredKey, now: DateTime<Utc>) -> Resul
     Ok(())
 }
 
-/// Writes what may change of a key; `false` when no key in force has the id.
+/// Writes the changeable columns of a key; `false` when no key in force has the id.
 fn update(connection: &Connection, key: &StoredKey) -> Result<bool, StoreError> {
     let StoredKey { holder: Holder { id, name, rights, per_minute }, expires, certificate, .. } = key;
     let sql = "UPDATE keys SET name = :name, rooms = :rooms, rights = :rights, per_minute = :per_minute,
@@ -291,7 +291,7 @@ fn queue_admin_event(
     by: AdminActor,
     now: DateTime<Utc>,
 ) -> Result<(), KeyError> {
-    // The store keeps milliseconds; so the entry that is looked for in the chain is the one that was written.
+    // The store keeps milliseconds, so the entry is cut to them; otherwise `record_once` would not find it in the chain.
     let at = now - TimeDelta::nanoseconds(i64::from(now.timestamp_subsec_nanos() % 1_000_000));
     if pending_events::push(connection, &AdminEntry { at, by, event })? {
         Ok(())
@@ -300,7 +300,7 @@ fn queue_admin_event(
     }
 }
 
-/// What the journal keeps of a key.
+/// The facts about a key that the journal stores.
 fn key_facts(key: &StoredKey) -> KeyFacts {
     let holder = &key.holder;
     KeyFacts {
@@ -319,7 +319,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<KeyRecord> {
     let rights = rights_of(&id, &rooms, &rights);
     let holder = Holder { id: KeyId(id), name: row.get(1)?, rights, per_minute: row.get(4)? };
     let (expires, certificate): (Option<i64>, Option<[u8; 32]>) = (row.get(6)?, row.get(7)?);
-    // A time that cannot be one opens nothing.
+    // An invalid expiry counts as expired.
     let expires = expires.map(|ms| time(Some(ms)).unwrap_or(DateTime::UNIX_EPOCH));
     let key = StoredKey { holder, hash: row.get(5)?, expires, certificate: certificate.map(Fingerprint) };
     let created = time(row.get(8)?).unwrap_or(DateTime::UNIX_EPOCH);
@@ -331,7 +331,7 @@ fn list(items: impl Iterator<Item = String>) -> Result<String, StoreError> {
     serde_json::to_string(&items).map_err(|error| StoreError::Damaged(error.to_string()))
 }
 
-/// A right that a later version gave means nothing here; a key whose lists cannot be read may nothing, and the log says so.
+/// Ignores rights that only a later version knows. A key whose lists are unreadable grants nothing, and the log reports it.
 fn rights_of(id: &str, rooms: &str, rights: &str) -> Rights {
     let read = |text: &str| serde_json::from_str::<Vec<String>>(text);
     match (read(rooms), read(rights)) {
@@ -340,7 +340,10 @@ fn rights_of(id: &str, rooms: &str, rights: &str) -> Rights {
             Rights::new(rooms, rights.iter().flat_map(|right| right.parse::<Right>()))
         }
         _ => {
-            tracing::error!(key = id, "the rooms or rights of this key cannot be read: it opens nothing");
+            tracing::error!(
+                key = id,
+                "the stored rooms or rights of this key are unreadable; the key grants nothing"
+            );
             Rights::default()
         }
     }

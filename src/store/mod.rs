@@ -1,14 +1,14 @@
-//! The journal on disk. Knows files and SQL; decides nothing about actions: which fact may follow which is
-//! [`crate::journal::ActionRecord`]'s business.
+//! Stores the journal and the service's own data in SQLite. Knows files and SQL; never decides which fact may follow which:
+//! the `journal` module does.
 //!
 //! ```text
-//! record() ──► queue ──► one writer thread: as many facts as wait, one transaction, one fsync ──► everyone's answer
-//! find()   ──► a second connection that only reads (WAL: readers and the writer do not wait for each other)
+//! record() ──► queue ──► writer thread: all waiting entries in one transaction, one fsync ──► an answer to each caller
+//! find()   ──► a second, read-only connection (WAL: readers and the writer do not block each other)
 //! ```
 //!
-//! A state directory belongs to one process at a time, by a lock on a file in it that the system gives back when the
-//! process ends however it ends. Reading ([`SqliteJournal::read`]) needs no lock. Another database moves in behind
-//! [`crate::journal::Journal`]; `tests/store` is what it has to pass.
+//! One process at a time owns a state directory: it locks a file in it, and the operating system releases the lock when the
+//! process ends, even if it crashes. Reading ([`SqliteJournal::read`]) needs no lock. Another database can replace this one
+//! behind [`crate::journal::Journal`] if it passes `tests/store`.
 
 mod action_row;
 mod admin;

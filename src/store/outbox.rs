@@ -1,5 +1,5 @@
-//! The service store's outbox: notices that a webhook has not taken yet, with a number for each webhook that never goes back. A
-//! number that no body carries shows its receiver that a notice was lost.
+//! The outbox of the service store: notices that a webhook has not accepted yet. Each webhook has its own sequence number that never
+//! decreases; a receiver that sees a gap knows that a notice was lost. Never sends anything.
 
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension as _, Transaction};
@@ -9,7 +9,7 @@ use super::presence::parse_time;
 use super::service_store::ServiceStore;
 use super::sqlite::StoreError;
 
-/// The fifth version of the service store.
+/// The sixth version of the service store.
 pub(super) const MIGRATION: &str = "
     CREATE TABLE webhooks (
         webhook TEXT PRIMARY KEY,
@@ -27,39 +27,39 @@ pub(super) const MIGRATION: &str = "
     CREATE UNIQUE INDEX outbox_by_id ON outbox (webhook, id);
 ";
 
-/// Notices that wait for all webhooks: an hour without the receiver in the largest house.
+/// Waiting notices of all webhooks: an hour without the receiver at the largest site.
 pub const OUTBOX_NOTICES_MAX: usize = 10_000;
-/// Bytes of their bodies.
+/// Bytes of all waiting bodies.
 pub const OUTBOX_BYTES_MAX: usize = 16 << 20;
 
 /// A notice for a webhook, before it has a number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutboxNotice {
-    /// Stays the same however often it is sent.
+    /// The notice's id; the same in each delivery attempt.
     pub id: Uuid,
     /// The notice's kind.
     pub kind: String,
-    /// When it happened.
+    /// The time of the event.
     pub at: DateTime<Utc>,
-    /// What is told, as JSON.
+    /// The JSON body.
     pub body: String,
 }
 
-/// A notice that waits for a webhook.
+/// A notice in the outbox, with its number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutboxEntry {
-    /// One more than the one before for this webhook.
+    /// One more than the previous notice of this webhook.
     pub number: u64,
-    /// What it holds.
+    /// The notice.
     pub notice: OutboxNotice,
 }
 
 impl ServiceStore {
-    /// Puts notices into the outbox of a webhook, and returns how many it had no room for. Each takes a number, also without
-    /// room, and so do the `missed` ones before them.
+    /// Adds notices to the outbox of a webhook; returns how many did not fit. Each takes a number even if it does not fit, and so do the
+    /// `missed` notices before them.
     ///
     /// # Errors
-    /// When they cannot be written.
+    /// The service store cannot be written.
     pub async fn enqueue_notices(
         &self,
         webhook: String,
@@ -91,10 +91,10 @@ impl ServiceStore {
         .await
     }
 
-    /// The first notices that wait for this webhook, after this number.
+    /// The first waiting notices of this webhook after this number.
     ///
     /// # Errors
-    /// When they cannot be read.
+    /// The service store cannot be read.
     pub async fn outbox_entries(
         &self,
         webhook: String,
@@ -119,10 +119,10 @@ impl ServiceStore {
         .await
     }
 
-    /// Takes a notice out of the outbox.
+    /// Removes a notice from the outbox.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// The service store cannot be written.
     pub async fn remove_outbox_entry(&self, webhook: String, number: u64) -> Result<(), StoreError> {
         self.with_connection(move |connection| {
             let sql = "DELETE FROM outbox WHERE webhook = ?1 AND number = ?2";
@@ -132,10 +132,10 @@ impl ServiceStore {
         .await
     }
 
-    /// Takes the notices for other webhooks than this one out of the outbox, and returns how many there were.
+    /// Removes the notices of all other webhooks; returns how many there were.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// The service store cannot be written.
     pub async fn remove_other_webhooks(&self, webhook: String) -> Result<usize, StoreError> {
         self.with_connection(move |connection| {
             let transaction = connection.transaction()?;
@@ -147,10 +147,10 @@ impl ServiceStore {
         .await
     }
 
-    /// How many notices wait for webhooks.
+    /// The number of waiting notices.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// The service store cannot be read.
     pub async fn count_outbox_entries(&self) -> Result<usize, StoreError> {
         self.with_connection(|connection| Ok(waiting(connection)?.0)).await
     }
@@ -166,7 +166,7 @@ fn last(connection: &Connection, webhook: &str) -> Result<i64, StoreError> {
     Ok(last.unwrap_or_default())
 }
 
-/// How many wait, and their bytes.
+/// The number of waiting notices, and the bytes of their bodies.
 fn waiting(connection: &Connection) -> Result<(usize, usize), StoreError> {
     let sql = "SELECT count(*), coalesce(sum(length(CAST(body AS BLOB))), 0) FROM outbox";
     let (count, bytes): (i64, i64) =

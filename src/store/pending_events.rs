@@ -1,8 +1,8 @@
-//! Admin events that wait in the service store until the owner of the journal writes them into the chain.
+//! Admin events that wait in the service store until the journal's owner writes them into the chain. Never records one twice.
 //!
-//! The journal belongs to one process at a time. A command that changes a key while the service runs stores the change and its
-//! event here; the service moves the event within seconds, and where no service runs the command does so itself. Each event
-//! is recorded once: after a stop between the two files the chain is asked whether it has the event.
+//! One process at a time owns the journal. A command that changes a key while the service runs stores the change and its event here;
+//! the service moves the event within seconds, and without a service the command moves it itself. After a crash between the two
+//! files, the mover first looks for the event in the chain.
 
 use rusqlite::Connection;
 
@@ -10,23 +10,23 @@ use super::service_store::ServiceStore;
 use super::sqlite::StoreError;
 use crate::journal::{AdminEntry, AdminQuery, Journal, JournalError};
 
-/// Events that may wait: no house changes so many keys between two runs of anything that writes the journal.
+/// Events that may wait: no site changes so many keys between two runs of a process that writes the journal.
 pub const PENDING_MAX: usize = 10_000;
-/// Moved at once.
+/// Events in one read.
 const BATCH: usize = 100;
 
-/// Why events still wait.
+/// Why events could not be moved.
 #[derive(Debug, thiserror::Error)]
 pub enum PendingError {
-    /// The service store.
-    #[error("cannot read the admin events that wait: {0}")]
+    /// The service store failed.
+    #[error("cannot read the waiting admin events: {0}")]
     Store(#[from] StoreError),
-    /// The journal.
-    #[error("cannot record the admin events that wait: {0}")]
+    /// The journal failed.
+    #[error("cannot record the waiting admin events: {0}")]
     Journal(#[from] JournalError),
 }
 
-/// Adds one; `false` when too many wait.
+/// Adds an event; `false` when too many wait.
 pub(super) fn push(connection: &Connection, entry: &AdminEntry) -> Result<bool, StoreError> {
     let waiting: i64 =
         connection.query_row("SELECT count(*) FROM pending_admin_events", [], |row| row.get(0))?;
@@ -39,21 +39,24 @@ pub(super) fn push(connection: &Connection, entry: &AdminEntry) -> Result<bool, 
 }
 
 impl ServiceStore {
-    /// Moves the admin events that wait into the journal, oldest first; returns how many.
+    /// Moves waiting admin events into the journal, oldest first; returns how many.
     ///
     /// # Errors
-    /// When one file cannot be used: what was not moved waits on.
+    /// The service store or the journal cannot be used. Events that were not moved keep waiting.
     pub async fn move_pending_events(&self, journal: &dyn Journal) -> Result<usize, PendingError> {
         let mut moved = 0;
         loop {
             let waiting = self.pending_events().await?;
             for (number, body) in &waiting {
                 match serde_json::from_str(body) {
-                    // Only the first can be in the chain already: each is deleted before the next is recorded.
+                    // Only the first event can already be in the chain: each is deleted before the next is recorded.
                     Ok(entry) if moved == 0 => record_once(journal, entry).await?,
                     Ok(entry) => journal.record_admin(entry).await?,
                     Err(_) => {
-                        tracing::error!(number, "an admin event that waits cannot be read: it is dropped")
+                        tracing::error!(
+                            number,
+                            "dropped an unreadable admin event that was waiting for the journal"
+                        )
                     }
                 }
                 let number = *number;
@@ -89,7 +92,7 @@ async fn record_once(journal: &dyn Journal, entry: AdminEntry) -> Result<(), Jou
     journal.record_admin(entry).await
 }
 
-/// Admin events among which one is looked for that was recorded just before a stop.
+/// Newest admin events that are searched for an event recorded just before a crash.
 const NEWEST: usize = 200;
 
 #[cfg(test)]
@@ -112,7 +115,7 @@ mod tests {
         for key in ["a", "b", "c"] {
             assert!(keep(&desk, revoked(key)).await);
         }
-        // The process stopped after the journal took the first one, before it was deleted here.
+        // The process crashed after the journal recorded the first event, before the service store deleted it.
         journal.record_admin(revoked("a")).await.unwrap();
         assert_eq!(desk.move_pending_events(&journal).await.unwrap(), 3);
         let events = journal.admin_events(&AdminQuery::default()).await.unwrap().events;

@@ -1,4 +1,4 @@
-//! Personal values on disk: the table beside the chain, and reading an entry together with its values.
+//! Personal values: the table beside the chain. An entry's body holds only their HMACs, so deleting a value keeps the chain intact.
 
 use rusqlite::Connection;
 use uuid::Uuid;
@@ -7,7 +7,7 @@ use super::action_row;
 use super::error::journal_error;
 use crate::journal::{JournalEntry, JournalError, PersonalValue, Salt, SealedEntry};
 
-/// The values of one entry that are not erased.
+/// The values of one entry that were not erased.
 pub(super) fn values(connection: &Connection, number: i64) -> rusqlite::Result<Vec<PersonalValue>> {
     let sql = "SELECT pointer, salt, value FROM personal WHERE entry = ?1 ORDER BY pointer";
     let mut statement = connection.prepare_cached(sql)?;
@@ -17,7 +17,7 @@ pub(super) fn values(connection: &Connection, number: i64) -> rusqlite::Result<V
     rows.collect()
 }
 
-/// The same, for a body that is known. One before format 6 has none, and its file may have no such table.
+/// As [`values`], for a known body. A body before format 6 has none, and its file may lack the table.
 pub(super) fn values_of_body(
     connection: &Connection,
     number: i64,
@@ -26,14 +26,14 @@ pub(super) fn values_of_body(
     if body.contains("\"personal\":") { values(connection, number) } else { Ok(Vec::new()) }
 }
 
-/// An entry with its values. What does not belong together is damage.
+/// Reads an entry with its values. A value that does not match its HMAC is damage.
 pub(super) fn read(connection: &Connection, number: i64, body: &str) -> Result<JournalEntry, JournalError> {
     let values = values_of_body(connection, number, body).map_err(journal_error)?;
     let record = JournalEntry::parse(body, &values);
     record.map_err(|error| JournalError::Damaged(format!("entry {number}: {error}")))
 }
 
-/// Stores the values of an entry that is being written.
+/// Stores the values of a new entry.
 pub(super) fn put(connection: &Connection, sealed: &SealedEntry, at_ms: i64) -> rusqlite::Result<()> {
     let number = i64::try_from(sealed.number).unwrap_or(i64::MAX);
     let sql = "INSERT INTO personal (entry, pointer, at_ms, salt, value) VALUES (?1, ?2, ?3, ?4, ?5)";

@@ -1,4 +1,5 @@
-//! What the service store keeps about presence besides signs (`evidence`): up-times, sources, since when the rule is on where, and what was decided.
+//! Stores presence data other than signs (`evidence.rs`): up-times, sources, the start of the check-in rule per room, and decisions.
+//! Never decides about a meeting.
 
 use std::collections::HashSet;
 
@@ -54,67 +55,67 @@ pub(super) const MIGRATION: &str = "
     CREATE INDEX decisions_by_time ON decisions (decided_ms);
 ";
 
-/// Up-times are kept this long: longer than any window of a meeting.
+/// How long up-times are kept: longer than any meeting's check-in window.
 const UPTIMES_KEPT: TimeDelta = TimeDelta::days(7);
-/// A source that was not in contact for so long is forgotten.
+/// A source is deleted after this time without contact.
 const SOURCES_KEPT: TimeDelta = TimeDelta::days(30);
 /// Decisions are kept for a report over a quarter.
 const DECISIONS_KEPT: TimeDelta = TimeDelta::days(92);
 
-/// The most rows that a table keeps; the oldest go first.
+/// The maximum number of rows of a table; the oldest are deleted first.
 pub struct TableBound {
-    /// What its rows are.
+    /// What the rows hold.
     pub what: &'static str,
-    /// The table.
+    /// The table's name.
     table: &'static str,
-    /// The column by which rows are old.
+    /// The column that orders rows by age.
     time: &'static str,
-    /// How many it keeps.
+    /// The maximum number of rows.
     pub rows: usize,
-    /// Why that many, and what a forgotten row means.
+    /// The reason for the number, and the effect of a deleted row.
     pub reason: &'static str,
 }
 
-/// The tables of the service store that grow by what happens, besides signs and the outbox.
+/// The tables that grow with use, other than signs and the outbox.
 pub const TABLE_BOUNDS: [TableBound; 5] = [
     TableBound {
-        what: "times in which the service was up",
+        what: "up-times of the service",
         table: "uptimes",
         time: "alive_ms",
         rows: 1_000,
-        reason: "a start every ten minutes for a week; a forgotten one leaves its time unwatched",
+        reason: "a start every ten minutes for a week; a deleted up-time counts as unwatched",
     },
     TableBound {
         what: "sources of signs",
         table: "sources",
         time: "last_ms",
         rows: 100_000,
-        reason: "twenty sources of 5 000 rooms; a forgotten one is known again at its next sign",
+        reason: "twenty sources in each of 5 000 rooms; a deleted source returns with its next sign",
     },
     TableBound {
         what: "decisions about meetings",
         table: "decisions",
         time: "decided_ms",
         rows: 300_000,
-        reason: "a quarter of 200 rooms, or three days of 5 000; only the report looks at them",
+        reason: "a quarter of 200 rooms, or three days of 5 000; only the report reads them",
     },
     TableBound {
-        what: "series to which people came",
+        what: "series with attendance",
         table: "series",
         time: "came_ms",
         rows: 200_000,
-        reason: "forty series in each of 5 000 rooms; counting strikes begins anew for a forgotten one",
+        reason: "forty series in each of 5 000 rooms; counting of strikes restarts for a deleted series",
     },
     TableBound {
-        what: "dates that count as no strike",
+        what: "excused dates of series",
         table: "excused",
         time: "start_ms",
         rows: 200_000,
-        reason: "forty dates in each of 5 000 rooms; the oldest are of rows of dates that are over",
+        reason: "forty dates in each of 5 000 rooms; the oldest belong to past dates",
     },
 ];
 
-/// Deletes the oldest rows beyond the bound, and says so: what is forgotten is missed by nobody but a report.
+/// Deletes the oldest rows beyond the bound and logs it. Only the report misses them.
 fn delete_beyond_bound(connection: &Connection, bound: &TableBound) -> Result<(), StoreError> {
     let TableBound { what, table, time, rows, .. } = bound;
     let count: i64 = connection
@@ -126,20 +127,15 @@ fn delete_beyond_bound(connection: &Connection, bound: &TableBound) -> Result<()
     }
     let newest = format!("SELECT {time} FROM {table} ORDER BY {time} DESC LIMIT 1 OFFSET {}", kept - 1);
     let forgotten = connection.execute(&format!("DELETE FROM {table} WHERE {time} < ({newest})"), [])?;
-    tracing::warn!(
-        what,
-        forgotten,
-        kept,
-        "the service store keeps no more rows of this kind: the oldest are forgotten"
-    );
+    tracing::warn!(what, forgotten, kept, "table of the service store is full; the oldest rows were deleted");
     Ok(())
 }
 
 impl ServiceStore {
-    /// Records that the service was up from its start until now, and which sources were in contact.
+    /// Records that the service was up from its start until now, and the sources in contact.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// The service store cannot be written.
     pub async fn record_uptime(&self, up: Interval, sources: Vec<SourceContact>) -> Result<(), StoreError> {
         self.with_connection(move |connection| {
             let transaction = connection.transaction()?;
@@ -157,10 +153,10 @@ impl ServiceStore {
         .await
     }
 
-    /// When the service was up.
+    /// The times in which the service was up.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// The service store cannot be read.
     pub async fn uptimes(&self) -> Result<Vec<Interval>, StoreError> {
         self.with_connection(|connection| {
             let mut statement = connection.prepare_cached(
@@ -176,10 +172,10 @@ impl ServiceStore {
         .await
     }
 
-    /// The sources, with their last contact.
+    /// The sources with their last contact.
     ///
     /// # Errors
-    /// When they cannot be read.
+    /// The service store cannot be read.
     pub async fn sources(&self) -> Result<Vec<SourceContact>, StoreError> {
         self.with_connection(|connection| {
             let sql =
@@ -197,10 +193,10 @@ impl ServiceStore {
         .await
     }
 
-    /// Records in which rooms the rule on check-ins is on, and returns since when it is on in each.
+    /// Records the rooms in which the check-in rule is on; returns since when it is on in each.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// The service store cannot be written.
     pub async fn rule_since(
         &self,
         on: Vec<RoomAddress>,
@@ -223,10 +219,10 @@ impl ServiceStore {
         .await
     }
 
-    /// Records what was decided about meetings; a later decision about the same meeting replaces it.
+    /// Records decisions about meetings; a later decision about the same meeting replaces an earlier one.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// The service store cannot be written.
     pub async fn add_decisions(
         &self,
         decisions: Vec<Decision>,
@@ -242,10 +238,10 @@ impl ServiceStore {
         .await
     }
 
-    /// What was decided since then, the oldest first.
+    /// The decisions since this time, oldest first.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// The service store cannot be read.
     pub async fn decisions(&self, since: DateTime<Utc>) -> Result<Vec<Decision>, StoreError> {
         self.with_connection(move |connection| {
             let sql = "SELECT room, uid, start_ms, end_ms, decided_ms, decision, why FROM decisions
@@ -319,7 +315,7 @@ fn insert_decision(connection: &Connection, decision: &Decision) -> Result<(), S
 
 fn decision(row: &Row<'_>) -> Result<Decision, StoreError> {
     let (room, outcome): (String, String) = (row.get(0)?, row.get(5)?);
-    let damaged = || StoreError::Damaged(format!("decision `{outcome}`"));
+    let damaged = || StoreError::Damaged(format!("unknown decision `{outcome}`"));
     Ok(Decision {
         room: parse_room(&room)?,
         uid: row.get(1)?,
@@ -332,11 +328,12 @@ fn decision(row: &Row<'_>) -> Result<Decision, StoreError> {
 }
 
 pub(super) fn parse_room(text: &str) -> Result<RoomAddress, StoreError> {
-    text.parse().map_err(|_| StoreError::Damaged(format!("`{text}` in place of a room")))
+    text.parse().map_err(|_| StoreError::Damaged(format!("`{text}` is not a room address")))
 }
 
 pub(super) fn parse_time(ms: i64) -> Result<DateTime<Utc>, StoreError> {
-    DateTime::from_timestamp_millis(ms).ok_or_else(|| StoreError::Damaged(format!("{ms} in place of a time")))
+    DateTime::from_timestamp_millis(ms)
+        .ok_or_else(|| StoreError::Damaged(format!("{ms} is not a time in milliseconds")))
 }
 
 #[cfg(test)]

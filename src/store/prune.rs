@@ -1,5 +1,5 @@
-//! Which entries may leave the journal, and removing them. Entries leave from the beginning only, up to an entry before which
-//! all actions are over.
+//! Decides which entries an archive may take, and removes them. Entries leave only from the beginning, and only when all actions
+//! before the cut are over. Never removes an entry that no archive file holds.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::{Connection, Transaction};
@@ -9,15 +9,15 @@ use super::error::journal_error;
 use super::writer;
 use crate::journal::{JournalError, RECHECK_SPARED};
 
-/// Actions that one transaction removes.
+/// Actions removed in one transaction.
 const BATCH: usize = 500;
 
-/// What the end of an archive depends on.
+/// The conditions for the end of an archive.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ArchiveCutoff {
-    /// Entries of this instant and later stay.
+    /// Entries at or after this instant stay.
     pub(super) before: DateTime<Utc>,
-    /// Now.
+    /// The current time.
     pub(super) now: DateTime<Utc>,
     /// How long an idempotency key is valid.
     pub(super) key_ttl: TimeDelta,
@@ -28,8 +28,8 @@ struct EntryTime {
     at: DateTime<Utc>,
 }
 
-/// The last entry that may leave, of those from `first` on; below `first` when none may. Also the action that keeps it from
-/// being a later one.
+/// The last entry that may leave, among those from `first` on; below `first` when none may. Also the action that keeps it from
+/// being a later entry.
 pub(super) fn last_archivable(
     connection: &Connection,
     first: u64,
@@ -45,7 +45,7 @@ pub(super) fn last_archivable(
     Ok((last.max(0).unsigned_abs(), blocking))
 }
 
-/// The entry before the first one of this instant or later.
+/// The number of the last entry before this instant.
 fn last_before(connection: &Connection, first: i64, before: DateTime<Utc>) -> Result<i64, JournalError> {
     let sql = "SELECT number, body FROM entries WHERE number >= ?1 ORDER BY number";
     let mut statement = connection.prepare(sql).map_err(journal_error)?;
@@ -64,8 +64,8 @@ fn last_before(connection: &Connection, first: i64, before: DateTime<Utc>) -> Re
     Ok(last)
 }
 
-/// The first action that was taken on up to `last` and is not over there: open, maybe settled yet, asked for again under a
-/// valid key, or with entries beyond.
+/// The first action accepted up to `last` that is not over there: open, possibly settled later, repeatable under a valid key,
+/// or with entries beyond `last`.
 fn blocked_by(
     connection: &Connection,
     first: i64,
@@ -84,7 +84,7 @@ fn blocked_by(
     rows.next()?.map(|row| Ok((row.get(0)?, row.get(1)?))).transpose()
 }
 
-/// Removes entries up to `last`, action by action: a stop in between leaves whole actions.
+/// Removes entries up to `last`, action by action, so that a crash in between leaves whole actions.
 pub(super) fn prune(connection: &mut Connection, last: u64) -> Result<(), JournalError> {
     let last = i64::try_from(last).unwrap_or(i64::MAX);
     loop {

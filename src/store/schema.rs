@@ -1,16 +1,16 @@
-//! The tables, and how older ones become the present ones.
+//! The tables and their migrations. Never changes the content of an entry.
 //!
-//! `entries` is the journal itself: never changed, and deleted only when an archive file holds it. `lives` is an index of it by what people ask for; it
-//! holds nothing that could not be made again from `entries`.
+//! `entries` is the journal itself: rows are never changed, and deleted only after an archive file holds them. `lives` is an index of
+//! actions that can be rebuilt from `entries`.
 
 use rusqlite::Connection;
 
 use super::StoreError;
 
-/// Says whose file it is (`adjn`), so that another program's database is not taken for a journal.
+/// The application id `adjn`, so that another program's database is not used as a journal.
 const APPLICATION_ID: i32 = 0x61_64_6a_6e;
 
-/// Each brings the schema from its index to the next version. Never changed once released; added to.
+/// Each migrates from its index to the next version. Never changed once released; only appended to.
 const MIGRATIONS: [&str; 3] = [TABLES, INDEXES, PERSONAL_AND_ARCHIVED];
 
 const TABLES: &str = "
@@ -40,7 +40,7 @@ const TABLES: &str = "
     CREATE INDEX lives_open        ON lives (accepted) WHERE ending = 'open';
 ";
 
-/// The audit reads by room, actor, rule and time; an action reads what was done in its room, and the search for unsettled
+/// The audit filters by room, actor, rule and time; an action reads the completed actions of its room; the search for unsettled
 /// actions goes by time.
 const INDEXES: &str = "
     CREATE INDEX lives_by_time      ON lives (accepted_ms, accepted);
@@ -51,8 +51,8 @@ const INDEXES: &str = "
     CREATE INDEX lives_unsettled    ON lives (accepted_ms, accepted) WHERE ending = 'needs-attention';
 ";
 
-/// Beside the chain: what names people (`at_ms` is the time of its entry), and where the chain begins after an archive was
-/// made (one row at most).
+/// Beside the chain: personal values (`at_ms` is the time of their entry), and the entry after which the chain continues once entries
+/// were archived (one row at most).
 const PERSONAL_AND_ARCHIVED: &str = "
     CREATE TABLE personal (
         entry   INTEGER NOT NULL,
@@ -73,20 +73,20 @@ const PERSONAL_AND_ARCHIVED: &str = "
     ) STRICT;
 ";
 
-/// The journal's.
+/// The schema of the journal.
 pub(super) const JOURNAL: Schema = Schema { application_id: APPLICATION_ID, migrations: &MIGRATIONS };
 
-/// A file's tables, and how older ones become the present ones.
+/// The application id and migrations of a database file.
 #[derive(Clone, Copy)]
 pub(super) struct Schema {
-    /// Says whose file it is, so that another program's database is not taken for one.
+    /// Identifies the file, so that another program's database is not used.
     pub(super) application_id: i32,
-    /// Each brings the schema from its index to the next version. Never changed once released; added to.
+    /// Each migrates from its index to the next version. Never changed once released; only appended to.
     pub(super) migrations: &'static [&'static str],
 }
 
 impl Schema {
-    /// Brings the file up to date, in one transaction: a stop in the middle leaves the older one.
+    /// Migrates the file to the current version in one transaction: a crash in the middle leaves the old version.
     pub(super) fn migrate(self, connection: &mut Connection) -> Result<(), StoreError> {
         self.migrate_to(connection, self.migrations.len())
     }
@@ -103,8 +103,8 @@ impl Schema {
         Ok(())
     }
 
-    /// The file's version, if it is one that this Adjourn knows. Inside a transaction: another process may be bringing
-    /// it up to date.
+    /// The file's version, if this Adjourn knows it. Call it inside a transaction, because another process may be migrating the
+    /// file.
     pub(super) fn check(self, connection: &Connection) -> Result<usize, StoreError> {
         let id: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
         let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
@@ -119,13 +119,13 @@ impl Schema {
     }
 }
 
-/// What stands in the file's schema, and what this Adjourn made of an empty one. A trigger could swallow facts, and a
-/// narrower index hide them: whoever can write to the file can make either.
+/// Compares the file's schema with a fresh one. A trigger could swallow facts and a narrower index could hide them, and anyone who
+/// can write to the file can add either.
 pub(super) fn check_tables(connection: &Connection) -> Result<(), StoreError> {
     let mut made_now = Connection::open_in_memory()?;
     JOURNAL.migrate_to(&mut made_now, JOURNAL.check(connection)?)?;
     if shape(connection)? != shape(&made_now)? {
-        return Err(StoreError::Damaged("its tables are not those that Adjourn made".to_owned()));
+        return Err(StoreError::Damaged("its tables are not those that Adjourn creates".to_owned()));
     }
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! The service store: API keys, when schedules ran, who came to which series. In a file of its own, which
-//! the command line may write to while the service runs.
+//! The service store: the SQLite file `service.sqlite` with API keys, check-ins, decisions and schedules. It is separate from the
+//! journal because the command line may write to it while the service runs. Never holds facts about actions.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -18,7 +18,7 @@ use crate::engine::CalendarError;
 use crate::journal::JournalError;
 
 const FILE: &str = "desk.sqlite";
-/// Its file is known by `adjd`.
+/// The file's application id is `adjd`.
 const SCHEMA: Schema = Schema {
     application_id: 0x6164_6a64,
     migrations: &[
@@ -56,7 +56,7 @@ const TABLES: &str = "
     ) STRICT;
 ";
 
-/// To which date of a series somebody came last.
+/// The last date of each series at which attendance was seen.
 const SERIES: &str = "
     CREATE TABLE series (
         room    TEXT NOT NULL,
@@ -66,18 +66,18 @@ const SERIES: &str = "
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX series_by_time ON series (came_ms);
 ";
-/// How long it is remembered that somebody came: longer than a yearly series pauses.
+/// How long attendance of a series is kept: longer than a yearly series pauses.
 const ATTENDANCE_KEPT: TimeDelta = TimeDelta::days(800);
 
-/// The service's memory on disk. Cheap to clone.
+/// The service store. Cheap to clone.
 #[derive(Clone)]
 pub struct ServiceStore(Arc<Mutex<Connection>>);
 
 impl ServiceStore {
-    /// Opens it in the state directory, and makes both if they are not there.
+    /// Opens the service store in the state directory. Creates the directory and the file if they are missing.
     ///
     /// # Errors
-    /// When the directory or the file cannot be used, or holds something else.
+    /// The directory or the file cannot be used, or the file is not a service store.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         directory::create(path).map_err(|error| StoreError::Directory { path: path.to_owned(), error })?;
         let mut connection = directory::open_database(&path.join(FILE))?;
@@ -86,15 +86,15 @@ impl ServiceStore {
         Ok(Self(Arc::new(Mutex::new(connection))))
     }
 
-    /// Whether there is one in this state directory.
+    /// Whether the state directory holds a service store.
     pub fn exists_in(path: &Path) -> bool {
         path.join(FILE).exists()
     }
 
-    /// One that ends with the process: for demos and tests.
+    /// Opens a service store in memory, for demos and tests. Its content ends with the process.
     ///
     /// # Errors
-    /// When there is no memory for it.
+    /// SQLite cannot allocate the database.
     pub fn in_memory() -> Result<Self, StoreError> {
         let mut connection = Connection::open_in_memory()?;
         SCHEMA.migrate(&mut connection)?;
@@ -109,13 +109,13 @@ impl ServiceStore {
         let task = move || work(&mut connection.lock().unwrap_or_else(PoisonError::into_inner));
         tokio::task::spawn_blocking(task)
             .await
-            .map_err(|_| StoreError::Damaged("a task that used it broke off".to_owned()))?
+            .map_err(|_| StoreError::Damaged("a database task was cancelled or panicked".to_owned()))?
     }
 
-    /// When this schedule last ran.
+    /// The last run of this schedule.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// The service store cannot be read.
     pub async fn last_run(&self, schedule: String) -> Result<Option<DateTime<Utc>>, StoreError> {
         self.with_connection(move |connection| {
             let sql = "SELECT last_ms FROM runs WHERE schedule = ?1";
@@ -125,10 +125,10 @@ impl ServiceStore {
         .await
     }
 
-    /// Remembers that it ran.
+    /// Records a run of this schedule.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// The service store cannot be written.
     pub async fn record_run(&self, schedule: String, at: DateTime<Utc>) -> Result<(), StoreError> {
         self.with_connection(move |connection| {
             let sql = "INSERT INTO runs VALUES (?1, ?2) ON CONFLICT (schedule) DO UPDATE SET last_ms = ?2";

@@ -1,4 +1,4 @@
-//! [`Journal`] over SQLite.
+//! [`Journal`] over SQLite: one writer thread and read-only connections. Never decides which fact may follow which.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -28,15 +28,15 @@ use crate::journal::{
     SealedEntry,
 };
 
-/// How long SQLite itself waits for another connection.
+/// How long SQLite waits for a lock that another connection holds.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How a journal is opened.
+/// Options for opening a journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StoreOptions {
-    /// How long to wait for another process to give the directory back.
+    /// How long to wait for another process to release the state directory.
     pub lock_patience: Duration,
-    /// The largest journal, in pages of 4 KiB; a full one is like a full disk. `None`: SQLite's own limit, 16 TiB.
+    /// Largest size of the journal, in pages of 4 KiB; at the limit, writes fail as on a full disk. `None`: SQLite's limit, 16 TiB.
     pub pages_max: Option<u32>,
 }
 
@@ -46,24 +46,24 @@ impl Default for StoreOptions {
     }
 }
 
-/// A journal in a state directory.
+/// The journal of a state directory.
 pub struct SqliteJournal {
     reader: Arc<Mutex<Connection>>,
-    /// For trial commits; a journal that is open for reading has none.
+    /// For probe commits; `None` when the journal is open for reading.
     trial: Option<CommitProbe>,
     commits: CommitStats,
-    /// The audit's own connection. Who waits for it holds no thread and no lock that an action needs.
+    /// The audit's own connection. A query that waits for it holds no thread and no lock that an action needs.
     audit: Arc<AsyncMutex<Connection>>,
     writer: Option<JournalWriter>,
-    /// Held as long as the journal, its writer included: fields are dropped in this order.
+    /// Held as long as the journal and its writer: fields are dropped in this order.
     _lock: Option<File>,
 }
 
 impl SqliteJournal {
-    /// Opens the journal in `directory` for this process alone, and makes both if they are not there.
+    /// Opens the journal in `directory` for this process alone. Creates both if they are missing.
     ///
     /// # Errors
-    /// When the directory cannot be used, belongs to another process, or holds something else.
+    /// The directory cannot be used, another process owns it, or the file is not a journal.
     pub fn open(directory: &Path, options: StoreOptions) -> Result<Self, StoreError> {
         let unusable = |error| StoreError::Directory { path: directory.to_owned(), error };
         directory::create(directory).map_err(unusable)?;
@@ -89,13 +89,13 @@ impl SqliteJournal {
         Ok(Self { reader, trial, commits, audit, writer: Some(writer), _lock: Some(lock) })
     }
 
-    /// Opens the journal in `directory` to read it, whoever is writing to it.
+    /// Opens the journal in `directory` for reading; another process may be writing to it.
     ///
     /// # Errors
-    /// When there is none, or it cannot be read.
+    /// There is no journal, or it cannot be read.
     pub fn read(directory: &Path) -> Result<Self, StoreError> {
         let path = directory.join(JOURNAL_FILE);
-        // Read before the journal: a writer may go on meanwhile.
+        // The head file is read before the journal, because a writer may append in between.
         let known = HeadFile::in_directory(directory).load()?;
         let absent = || match head_file::refuse_absent_journal(known) {
             Ok(()) => StoreError::Absent { path: directory.to_owned() },
@@ -105,7 +105,7 @@ impl SqliteJournal {
             return Err(absent());
         }
         let connection = read_only(&path)?;
-        // A process that was stopped while it made the file has left it empty.
+        // A process that was killed while it created the file has left it empty.
         if JOURNAL.check(&*connection.unchecked_transaction()?)? == 0 {
             return Err(absent());
         }
@@ -115,19 +115,19 @@ impl SqliteJournal {
         Ok(Self { reader, trial: None, commits, audit, writer: None, _lock: None })
     }
 
-    /// Checks that everything in it is as it was written, the index of actions included. With a last hash from before,
-    /// also that nothing was cut off since.
+    /// Verifies every entry's hash and the index of actions. With `known`, a hash from an earlier time, also verifies that no
+    /// entry was removed since.
     ///
     /// # Errors
-    /// When something is not, or cannot be read.
+    /// An entry or the index was changed, or the journal cannot be read.
     pub async fn verify(&self, known: Option<Head>) -> Result<VerifiedJournal, VerifyError> {
         self.verify_with_archives(known, Vec::new()).await
     }
 
-    /// The same, together with the archive files, in the order in which they were made.
+    /// As [`Self::verify`], together with the archive files in the order in which they were made.
     ///
     /// # Errors
-    /// When something is not, or cannot be read.
+    /// An entry, the index or an archive file was changed, or a file cannot be read.
     pub async fn verify_with_archives(
         &self,
         known: Option<Head>,
@@ -139,10 +139,10 @@ impl SqliteJournal {
         tokio::task::spawn_blocking(task).await.map_err(|_| thread_ended())?
     }
 
-    /// Archives whole closed years, and removes them here.
+    /// Writes whole years to an archive file and removes them from the journal.
     ///
     /// # Errors
-    /// When the file cannot be written, or there is nothing to archive. What is in the journal stays there then.
+    /// The file cannot be written, or no entries can be archived. The journal is unchanged then.
     pub async fn archive(&self, order: ArchiveOrder) -> Result<ArchiveReport, ArchiveError> {
         let (answer, answered) = oneshot::channel();
         let task = move |connection: &mut Connection| {
@@ -152,14 +152,15 @@ impl SqliteJournal {
         answered.await.map_err(|_| thread_ended())?
     }
 
-    /// Gives a job to the thread that writes.
+    /// Sends a job to the writer thread.
     async fn enqueue(&self, job: Job) -> Result<(), JournalError> {
         let queue = self.writer.as_ref().and_then(JournalWriter::queue);
-        let queue = queue.ok_or_else(|| JournalError::Unusable("it is open for reading only".to_owned()))?;
+        let queue =
+            queue.ok_or_else(|| JournalError::Unusable("this process opened it read-only".to_owned()))?;
         queue.send(job).await.map_err(|_| thread_ended())
     }
 
-    /// One transaction's worth of an erasure.
+    /// Erases as many values as fit into one transaction.
     async fn erase_batch(&self, erasure: &ErasureRequest) -> Result<u64, JournalError> {
         let (answer, answered) = oneshot::channel();
         let erasure = erasure.clone();
@@ -176,7 +177,7 @@ impl SqliteJournal {
         answered.await.map_err(|_| thread_ended())?
     }
 
-    /// On the audit's connection, one after another.
+    /// Runs a query on the audit's connection; queries run one at a time.
     async fn with_audit_connection<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Connection) -> Result<T, JournalError> + Send + 'static,
@@ -203,7 +204,7 @@ fn read_only(path: &Path) -> Result<Connection, StoreError> {
 
 fn prepare(connection: &Connection) -> Result<(), StoreError> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
-    // A damaged or hostile file must not run anything.
+    // A damaged or hostile file must not run code.
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "cell_size_check", true)?;
     Ok(())
@@ -212,9 +213,9 @@ fn prepare(connection: &Connection) -> Result<(), StoreError> {
 pub(super) fn prepare_to_write(connection: &Connection) -> Result<(), StoreError> {
     prepare(connection)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
-    // What is deleted is overwritten with zeros: erased values must not stay in free pages.
+    // Deleted content is overwritten with zeros: erased values must not stay in free pages.
     connection.pragma_update(None, "secure_delete", true)?;
-    // Every commit is on the disk before it is answered, the last one too.
+    // Each commit is on the disk before it is acknowledged, the last one too.
     connection.pragma_update(None, "synchronous", "FULL")?;
     Ok(())
 }
@@ -240,7 +241,7 @@ impl Journal for SqliteJournal {
         match &self.trial {
             Some(trial) if can_write => self.commits.record(trial.commit().await),
             Some(_) => self.commits.record(Err(thread_ended())),
-            None => Err(JournalError::Unusable("it is open for reading only".to_owned())),
+            None => Err(JournalError::Unusable("this process opened it read-only".to_owned())),
         }
     }
 
@@ -319,7 +320,7 @@ impl Journal for SqliteJournal {
     }
 }
 
-/// The facts of one action, added up.
+/// The record of one action, replayed from its facts.
 pub(super) fn read_action(
     connection: &Connection,
     action: &str,
@@ -333,7 +334,7 @@ pub(super) fn read_action(
         let body: String = row.get(1).map_err(journal_error)?;
         let damaged = |what: String| JournalError::Damaged(format!("entry {number}: {what}"));
         let JournalEntry::Action(entry) = personal::read(connection, number, &body)? else {
-            return Err(damaged("it is about no action".to_owned()));
+            return Err(damaged("it belongs to no action".to_owned()));
         };
         life = Some(ActionRecord::apply(life, &entry).map_err(|error| damaged(error.to_string()))?);
     }
@@ -341,7 +342,7 @@ pub(super) fn read_action(
 }
 
 fn thread_ended() -> JournalError {
-    JournalError::Unusable("its thread has ended".to_owned())
+    JournalError::Unusable("the writer thread has ended".to_owned())
 }
 
 fn sql_integer(number: u64) -> i64 {
@@ -356,11 +357,14 @@ mod tests {
     async fn what_an_action_reads_and_writes_does_not_wait_for_the_audit() {
         let directory = tempfile::tempdir().unwrap();
         let journal = SqliteJournal::open(directory.path(), StoreOptions::default()).unwrap();
-        // A page of the audit that never ends.
+        // The audit's connection stays busy.
         let audit = journal.audit.clone().lock_owned().await;
         let all = Query::default();
         let mut waits = journal.page(&all, None, 1);
-        assert!(tokio::time::timeout(Duration::ZERO, &mut waits).await.is_err(), "it waits for its turn");
+        assert!(
+            tokio::time::timeout(Duration::ZERO, &mut waits).await.is_err(),
+            "it waits for the connection"
+        );
         let room = "room@example.com".parse().unwrap();
         let actor = crate::action::Actor::program("door");
         let ask = crate::action::ActionKind::End(crate::action::Notify::Nobody);

@@ -1,5 +1,5 @@
-//! Is the journal what was written? Reads everything once, from one moment, and keeps in memory only the lives that are
-//! open. Changes nothing.
+//! Verifies the journal: hashes, order of facts, index, erased values and archives. Reads everything once, in one snapshot, and
+//! keeps only the open actions in memory. Never changes the journal.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -17,101 +17,99 @@ use crate::journal::{
     JournalEntry, JournalError, SealedEntry,
 };
 
-/// What a journal holds that is as it was written.
+/// Counts and head of a journal that passed verification.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifiedJournal {
-    /// Facts.
+    /// Entries in the journal.
     pub entries: u64,
-    /// Actions they are about.
+    /// Actions.
     pub actions: u64,
-    /// Facts that are about no action: keys, sign-ins, configuration.
+    /// Entries that belong to no action: changes of keys, sign-ins, configuration.
     pub admin_events: u64,
-    /// Of the actions, not over.
+    /// Actions that are still open.
     pub open: usize,
-    /// The last hash.
+    /// The last entry's hash.
     pub head: Head,
-    /// Personal values that are erased.
+    /// Erased personal values.
     pub erased: u64,
-    /// Number and hash of the last archived entry. Those up to it are not counted above.
+    /// Number and hash of the last archived entry. The counts above do not include archived entries.
     pub archived: Option<Chain>,
-    /// The archive files were verified too.
+    /// Whether the archive files were verified too.
     pub archives_verified: bool,
-    /// Archived entries that are still in the journal, since the archiving was interrupted.
+    /// Archived entries that are still in the journal, because archiving was interrupted.
     pub unpruned: u64,
 }
 
-/// Why a journal is not known to be as it was written.
+/// Why verification failed.
 #[derive(Debug, thiserror::Error)]
 pub enum VerifyError {
-    /// The chain does not hold.
+    /// A hash does not match its entry, or an entry is missing.
     #[error(transparent)]
     Chain(#[from] ChainError),
-    /// An entry is nothing that was ever written.
+    /// Adjourn cannot have written this entry.
     #[error("entry {number}: {why}")]
     Entry {
-        /// Its number.
+        /// The entry's number.
         number: u64,
-        /// What is wrong with it.
+        /// The problem.
         why: String,
     },
-    /// The index says something else than the entries: what is looked up in it cannot be trusted.
-    #[error("the index of actions does not agree with the entries about action {action}: {why}")]
+    /// The index of actions contradicts the entries, so look-ups in it are wrong.
+    #[error("the index of actions contradicts the entries of action {action}: {why}")]
     Index {
-        /// Which action.
+        /// The action's id.
         action: String,
-        /// What is wrong with it.
+        /// The problem.
         why: &'static str,
     },
-    /// The file is not put together as Adjourn puts it together.
-    #[error("the journal's file is not sound: {0}")]
+    /// SQLite's integrity check or the table definitions show damage.
+    #[error("the journal file is damaged: {0}")]
     File(String),
-    /// The hash that was known from before is nowhere in it.
-    #[error(
-        "the hash that was given is nowhere in the journal: entries were cut off, or the journal is another"
-    )]
+    /// The hash that the caller gave is not in the chain.
+    #[error("the given hash is not in the journal: entries were removed, or this is another journal")]
     HeadMissing,
-    /// A later version wrote some of it.
+    /// A later version of Adjourn wrote some entries.
     #[error("entry {number}: {error}")]
     NewerFormat {
-        /// The first of those entries.
+        /// The first such entry.
         number: u64,
-        /// Which version.
+        /// The version of its format.
         error: EntryError,
     },
-    /// Personal values are gone that no event announces as erased, or the other way round.
-    #[error("{missing} personal values are missing, and the journal announces {announced} as erased")]
+    /// The number of missing personal values differs from the number that admin events record as erased.
+    #[error("{missing} personal values are missing, but the journal records {announced} as erased")]
     Erased {
-        /// Values that are missing.
+        /// Missing values.
         missing: i64,
-        /// Values that should be.
+        /// Values recorded as erased.
         announced: i64,
     },
-    /// The archive files and the journal do not belong together.
-    #[error("the archive does not fit: {0}")]
+    /// The archive files do not match the journal.
+    #[error("the archive files do not match the journal: {0}")]
     Archive(String),
-    /// An archive file is not as it was written.
+    /// An archive file was changed or cannot be read.
     #[error(transparent)]
     ArchiveFile(#[from] ArchiveFileError),
-    /// It cannot be read.
+    /// The journal cannot be read.
     #[error(transparent)]
     Journal(#[from] JournalError),
 }
 
-/// What adds up while reading.
+/// What verification accumulates while it reads the entries.
 #[derive(Default)]
 struct VerificationPass {
     chain: Chain,
-    /// The lives that a fact may follow, with the number of the entry that took each on.
+    /// Records that a fact may still follow, with the number of the entry that accepted each.
     open: HashMap<ActionId, (u64, ActionRecord)>,
     actions: u64,
     admin_events: u64,
     erasures: ErasureTally,
-    /// The newest event of that kind.
+    /// The newest `archived` event.
     archived: Option<Archived>,
 }
 
-/// Reads and compares all of it. `known` is a last hash from before, which must be in the chain still; `files` are the
-/// archives of what the chain goes on from.
+/// Verifies the whole journal. `known` is a hash from an earlier time that must still be in the chain; `files` are the archives
+/// that precede the journal.
 pub(super) fn verify(
     connection: &Connection,
     known: Option<Head>,
@@ -126,7 +124,7 @@ pub(super) fn verify(
     let begins_after = reading.chain.head;
     let mut seen = known.is_none_or(|known| known == Head::default() || known == begins_after)
         || archives.as_ref().is_some_and(|archives| archives.holds_known);
-    // All numbers, those that none should have too.
+    // Includes numbers below 1, which no entry may have.
     let sql =
         "SELECT number, action, body, hash FROM entries WHERE number > ?1 OR number < 1 ORDER BY number";
     let mut statement = snapshot.prepare(sql).map_err(journal_error)?;
@@ -149,7 +147,7 @@ pub(super) fn verify(
     reading.finish(&snapshot, part, archives)
 }
 
-/// The archive files, if any are named: one after the other, up to where the journal goes on.
+/// Verifies the named archive files in order, and that the journal continues where they end.
 fn archives(
     files: &[PathBuf],
     known: Option<Head>,
@@ -162,10 +160,10 @@ fn archives(
     match part {
         Some(part) if part.chain == verified.chain => Ok(Some(verified)),
         Some(part) => Err(VerifyError::Archive(format!(
-            "the archive files end at entry {}, and the journal goes on after entry {}; name all files in order",
+            "the archive files end at entry {}, but the journal continues after entry {}; name all files in order",
             verified.chain.length, part.chain.length
         ))),
-        None => Err(VerifyError::Archive("nothing of this journal is archived".to_owned())),
+        None => Err(VerifyError::Archive("this journal has no archived entries".to_owned())),
     }
 }
 
@@ -176,7 +174,7 @@ fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<(i64, String, SealedEnt
 }
 
 impl VerificationPass {
-    /// Where the journal goes on from, and what was announced as erased up to there.
+    /// Starts after the archived part, with the erasures recorded up to there.
     fn starting_after(part: Option<&ArchivedPart>, archives: Option<&VerifiedArchive>) -> Self {
         let Some(part) = part else { return Self::default() };
         let carried =
@@ -199,7 +197,7 @@ impl VerificationPass {
             .map_err(|error| VerifyError::of(number, error))?;
         self.erasures.add_missing(number, missing);
         if record.filed_under() != action {
-            return Err(VerifyError::Entry { number, why: format!("it is filed under action {action}") });
+            return Err(VerifyError::Entry { number, why: format!("it is stored under action {action}") });
         }
         match record {
             JournalEntry::Action(entry) => self.check_fact(connection, number, &entry)?,
@@ -230,7 +228,7 @@ impl VerificationPass {
         self.actions += u64::from(before.is_none());
         let life = ActionRecord::apply(before, entry)
             .map_err(|impossible| VerifyError::Entry { number, why: impossible.to_string() })?;
-        // A fact may follow.
+        // Another fact may follow.
         if life.is_open() || life.needs_recheck() {
             self.open.insert(entry.action, (accepted, life));
             return Ok(());
@@ -271,28 +269,29 @@ impl VerificationPass {
         })
     }
 
-    /// What the chain begins after is what the newest `archived` event in it says.
+    /// Checks that the newest `archived` event names the entry after which the chain begins.
     fn check_archived(&self, part: Option<&ArchivedPart>) -> Result<(), VerifyError> {
         match (part, &self.archived) {
             (None, None) => Ok(()),
             (Some(part), Some(event)) if part.is_announced_by(event) => Ok(()),
             (Some(_), _) => {
-                Err(VerifyError::Archive("no event in the journal announces what is archived".to_owned()))
+                Err(VerifyError::Archive("no admin event in the journal records the archiving".to_owned()))
             }
-            (None, Some(event)) => {
-                Err(VerifyError::Archive(format!("entries up to {} should be gone", event.last)))
-            }
+            (None, Some(event)) => Err(VerifyError::Archive(format!(
+                "entries up to {} are archived and should have been removed",
+                event.last
+            ))),
         }
     }
 }
 
-/// Rows that belong to no entry.
+/// Finds rows that belong to no entry.
 fn check_orphans(connection: &Connection) -> Result<(), VerifyError> {
-    // Every life has its row, so a row too many is one of no life.
+    // Each action has its row, so one row too many belongs to no action.
     let sql = "SELECT action FROM lives AS one
                WHERE NOT EXISTS (SELECT 1 FROM entries WHERE entries.action = one.action) LIMIT 1";
     if let Some(action) = connection.query_row(sql, [], |row| row.get(0)).optional().map_err(journal_error)? {
-        return Err(VerifyError::Index { action, why: "no entry is about it" });
+        return Err(VerifyError::Index { action, why: "no entry names it" });
     }
     if !archived::has_table(connection).map_err(journal_error)? {
         return Ok(());
@@ -302,12 +301,12 @@ fn check_orphans(connection: &Connection) -> Result<(), VerifyError> {
     let stray: Option<i64> =
         connection.query_row(sql, [], |row| row.get(0)).optional().map_err(journal_error)?;
     stray.map_or(Ok(()), |number| {
-        let why = "personal values are kept for it, and it has none".to_owned();
+        let why = "personal values are stored for it, but its body refers to none".to_owned();
         Err(VerifyError::Entry { number: number.unsigned_abs(), why })
     })
 }
 
-/// Archived entries that are still there: the archiving was interrupted.
+/// Counts archived entries that are still in the journal.
 fn unpruned(connection: &Connection, part: Option<&ArchivedPart>) -> Result<u64, VerifyError> {
     let last = part.map_or(0, |part| i64::try_from(part.chain.length).unwrap_or(i64::MAX));
     let sql = "SELECT count(*) FROM entries WHERE number BETWEEN 1 AND ?1";
@@ -324,14 +323,14 @@ impl VerifyError {
     }
 }
 
-/// SQLite's own look at its tables and indexes: an index that lacks rows would hide them.
+/// Runs SQLite's integrity check: an index that lacks rows would hide them.
 fn check_integrity(connection: &Connection) -> Result<(), VerifyError> {
     let verdict: String =
         connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).map_err(journal_error)?;
     if verdict == "ok" { Ok(()) } else { Err(VerifyError::File(verdict)) }
 }
 
-/// Holds a life against its row. A second life of the same name has another number, and shows here.
+/// Compares a record with its row. A second record of the same action has another number and fails here.
 fn compare_with_index(
     connection: &Connection,
     accepted: u64,
@@ -340,9 +339,9 @@ fn compare_with_index(
     let action = life.action.id.to_string();
     let row = ActionRow::read(connection, &action).map_err(journal_error)?;
     match row {
-        None => Err(VerifyError::Index { action, why: "it is missing there" }),
+        None => Err(VerifyError::Index { action, why: "the index has no row for it" }),
         Some(row) if row != ActionRow::from_record(life, accepted) => {
-            Err(VerifyError::Index { action, why: "it says something else there" })
+            Err(VerifyError::Index { action, why: "its row differs from the entries" })
         }
         Some(_) => Ok(()),
     }

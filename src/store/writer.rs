@@ -1,5 +1,5 @@
-//! The one thread that writes. Whatever waits is written together: a sweep costs an fsync for each batch, not for each
-//! fact.
+//! The writer thread. Writes all waiting entries in one transaction, so that a sweep costs one fsync for each batch instead of
+//! one for each fact. Never changes or deletes an entry itself; archiving and erasing run here as tasks.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,29 +18,29 @@ use super::{StoreError, archived, personal};
 use crate::action::ActionId;
 use crate::journal::{ActionEntry, ActionRecord, Chain, Head, JournalEntry, JournalError};
 
-/// Facts that may wait; whoever comes then waits for a place.
+/// Entries that may wait in the queue. A sender waits when it is full.
 const QUEUE_MAX: usize = 4_096;
-/// Facts in one transaction: enough for any sweep, and short enough to answer soon.
+/// Entries in one transaction: enough for any sweep, and few enough for a quick answer.
 const BATCH: usize = 1_024;
 
-/// What the thread is asked to do.
+/// Work for the writer thread.
 pub(super) enum Job {
-    /// Write an entry, together with others.
+    /// Append an entry, in one transaction with others.
     Write(PendingEntry),
-    /// Do something in transactions of its own. It sends its answer itself.
+    /// Run a task that makes its own transactions and sends its own answer.
     Task(Task),
 }
 
-/// Works on the file between two batches.
+/// A task that runs between two batches.
 pub(super) type Task = Box<dyn FnOnce(&mut Connection) + Send>;
 
-/// An entry to be written, and who wants to know.
+/// An entry that waits for its transaction, and the channel for its answer.
 pub(super) struct PendingEntry {
     pub(super) record: JournalEntry,
     pub(super) answer: oneshot::Sender<Result<(), JournalError>>,
 }
 
-/// The chain's end as the file has it, for those who do not write.
+/// The committed end of the chain, shared with readers.
 #[derive(Clone, Default)]
 pub(super) struct ChainTip(Arc<Mutex<Chain>>);
 
@@ -54,24 +54,24 @@ impl ChainTip {
     }
 }
 
-/// What the writer knows besides the file.
+/// What the writer keeps in memory.
 struct WriterState {
     chain: Chain,
     /// The open actions.
     open: HashMap<ActionId, ActionRecord>,
 }
 
-/// Facts after which the keeper is called. A fact is some seven pages of the log. While the keeper works, the disk has less
-/// time for commits: seldom and long is better for those who wait at a door than often and short.
+/// Entries between two requests for a checkpoint. An entry takes about seven pages of the log. A checkpoint competes with commits
+/// for the disk, so a few long ones disturb actions less than many short ones.
 const CHECKPOINT_AFTER: usize = 1_000;
-/// … and facts after which the log is worked in here, before the next one: where the keeper never comes to its end because
-/// facts come all the time, the log must not grow for ever.
+/// Entries after which the writer itself restarts the log: under steady load a checkpoint never reaches the end, and the log
+/// must not grow without limit.
 const RESTART_WAL_AFTER: usize = 10_000;
 
-/// Between two writes of `journal.head`: whoever loses the log (WAL) unnoticed loses seconds.
+/// Time between two writes of `journal.head`: a lost log (WAL) is noticed unless it held less than this.
 const HEAD_STORED_EVERY: Duration = Duration::from_secs(10);
 
-/// The thread, and the way to it. Both are `None` only while the writer is dropped.
+/// The thread and its queue. Both are `None` only while the value is dropped.
 pub(super) struct JournalWriter {
     pub(super) tip: ChainTip,
     queue: Option<mpsc::Sender<Job>>,
@@ -84,18 +84,18 @@ impl JournalWriter {
     }
 }
 
-/// Waits until what was sent is written and the file is closed: whoever owns the state directory next finds it at rest.
+/// Waits until all queued entries are written and the file is closed, so that the next owner of the directory finds it complete.
 impl Drop for JournalWriter {
     fn drop(&mut self) {
         self.queue = None;
         if let Some(thread) = self.thread.take() {
-            // A thread that panicked has closed the file too.
+            // If the thread panicked, the file is closed too.
             let _ = thread.join();
         }
     }
 }
 
-/// Starts the thread. It ends when the writer is dropped, and what was sent is written by then.
+/// Starts the thread. It ends when the writer is dropped, after writing all queued entries.
 pub(super) fn start(
     connection: Connection,
     keeper: Checkpointer,
@@ -128,7 +128,7 @@ impl WriterState {
     }
 }
 
-/// The end of the chain in the file; where all entries are archived, the end of the archive.
+/// The last entry's number and hash; if all entries are archived, those of the archive's last entry.
 pub(super) fn chain_end(connection: &Connection) -> rusqlite::Result<Chain> {
     let last = "SELECT number, hash FROM entries ORDER BY number DESC LIMIT 1";
     let last = connection
@@ -151,16 +151,16 @@ fn open_actions(connection: &Connection) -> Result<HashMap<ActionId, ActionRecor
     lives.map(|life| life.map(|life| (life.action.id, life))).collect()
 }
 
-/// Everything the thread works with.
+/// Everything that the writer thread owns.
 struct WriterLoop {
     connection: Connection,
     checkpointer: Checkpointer,
     head: HeadFile,
-    /// When `head` was written last.
+    /// The last write of `journal.head`.
     head_stored_at: Instant,
     state: Option<WriterState>,
     tip: ChainTip,
-    /// Facts since the log was worked in.
+    /// Entries since the log was restarted.
     entries_in_wal: usize,
 }
 
@@ -186,7 +186,7 @@ impl WriterLoop {
     fn run_task(&mut self, task: Task) {
         self.state = None;
         task(&mut self.connection);
-        // Where the file cannot be read now, the next batch says so.
+        // If the file cannot be read now, the next batch reports it.
         if let Ok(state) = WriterState::read(&self.connection) {
             self.tip.set(state.chain);
             self.head.store(state.chain);
@@ -205,7 +205,7 @@ impl WriterLoop {
             self.tip.set(state.chain);
         }
         for (one, answer) in batch.into_iter().zip(written) {
-            // Whoever does not wait any more has been dropped; the fact is kept all the same.
+            // The receiver may be gone; the entry is stored all the same.
             let _ = one.answer.send(answer);
         }
         self.maintain_wal(len);
@@ -213,7 +213,7 @@ impl WriterLoop {
 
     fn maintain_wal(&mut self, len: usize) {
         if self.entries_in_wal >= RESTART_WAL_AFTER {
-            // If somebody reads for long, it is tried again after a tenth as many.
+            // A long read blocks the restart; try again after a tenth of the entries.
             let again = RESTART_WAL_AFTER - RESTART_WAL_AFTER / 10;
             self.entries_in_wal = if restart_wal(&self.connection) { 0 } else { again };
         } else if self.entries_in_wal % CHECKPOINT_AFTER < len {
@@ -231,7 +231,7 @@ fn now() -> Instant {
     Instant::now()
 }
 
-/// Writes, and forgets what it knew when that failed: whether the disk took it, only the file can say.
+/// Writes a batch. After a failure it drops the state in memory: only the file shows whether the commit reached the disk.
 fn write_batch(
     connection: &mut Connection,
     known: &mut Option<WriterState>,
@@ -252,7 +252,7 @@ fn write_batch(
     }
 }
 
-/// All or nothing, but for facts that are impossible: those are refused alone.
+/// Commits the whole batch or nothing, except that a fact that cannot follow is refused alone.
 fn write(
     connection: &mut Connection,
     state: &mut WriterState,
@@ -285,7 +285,7 @@ fn write(
     Ok(answers)
 }
 
-/// Stores the fact and its life's row, unless it cannot follow what is known.
+/// Appends the fact and updates the action's row, unless the fact cannot follow.
 fn append_fact(
     transaction: &Transaction<'_>,
     chain: &mut Chain,
@@ -294,7 +294,7 @@ fn append_fact(
 ) -> rusqlite::Result<Result<ActionRecord, JournalError>> {
     let before = match known {
         Some(life) => Some(life),
-        // Closed ones are not kept in memory; nothing may follow them.
+        // Closed actions are not kept in memory; no fact may follow them except a recheck.
         None => match read_action(transaction, &entry.action.to_string()) {
             Ok(life) => life,
             Err(error) => return Ok(Err(error)),
@@ -312,13 +312,13 @@ fn append_fact(
     Ok(Ok(life))
 }
 
-/// Begins a transaction that may write from its first statement on. One that reads first fails at its first write, when
-/// another connection of this process has committed in between.
+/// Begins an immediate transaction. A transaction that begins by reading fails at its first write if another connection of this
+/// process has committed in between.
 pub(super) fn begin_immediate(connection: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
     connection.transaction_with_behavior(TransactionBehavior::Immediate)
 }
 
-/// Stores one entry and its personal values; its number.
+/// Appends one entry and stores its personal values; returns its number.
 pub(super) fn append(
     transaction: &Transaction<'_>,
     chain: &mut Chain,

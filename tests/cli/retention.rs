@@ -110,7 +110,7 @@ async fn a_journal_that_was_put_back_ends_every_command_with_9() {
     ] {
         let said = office.run(args).await;
         assert_eq!(said.code, 9, "{args:?}: {}", said.err);
-        assert!(said.err.contains("the journal was cut: it ends at entry 6"), "{args:?}: {}", said.err);
+        assert!(said.err.contains("the journal is truncated: it ends at entry 6"), "{args:?}: {}", said.err);
     }
     assert_eq!(office.end_of(0), end);
 }

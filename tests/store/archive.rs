@@ -1,4 +1,4 @@
-//! Whole years leave the journal for a file, and both are one chain.
+//! Archiving: whole years move to a file, and file and journal form one chain.
 
 use std::path::{Path, PathBuf};
 
@@ -49,14 +49,14 @@ async fn what_is_over_leaves_and_both_parts_are_one_chain() {
     let count = everything().len() as u64;
     let early = journal.entries(5, 1).await.unwrap()[0].hash;
     let report = journal.archive(order(&file)).await.unwrap();
-    // The open action is the last one, and stays.
+    // The open action is the last one and stays.
     assert_eq!((report.first, report.last, report.blocked_by), (1, count - 1, Some(id(200).to_string())));
     assert!(journal.action_record(id(1)).await.unwrap().is_none());
     let archived = journal.archived().await.unwrap().unwrap();
     assert_eq!((archived.last, archived.file.as_str()), (count - 1, "2026.jsonl"));
     let lives = journal.find(&Query::default()).await.unwrap();
     assert_eq!(lives.iter().map(|life| life.action.id).collect::<Vec<_>>(), [id(200)]);
-    // It goes on, and the rest leaves later.
+    // The action closes, and the rest is archived later.
     let refused = Outcome::Refused { refusal: Refusal::NoCurrentEvent };
     journal.record(closed(200, refused, 70)).await.unwrap();
     drop(journal);
@@ -67,12 +67,12 @@ async fn what_is_over_leaves_and_both_parts_are_one_chain() {
     assert!(both.archives_verified);
     assert!(matches!(verified(directory.path(), &[], Some(early)).await, Err(VerifyError::HeadMissing)));
 
-    // The event of the first archive is of the year after.
+    // The event of the first archive belongs to the next year.
     let second = elsewhere.path().join("2027.jsonl");
     let journal = open(directory.path());
     let later = |to| ArchiveOrder { year: 2027, now: next_year() + TimeDelta::days(400), ..order(to) };
     let report = journal.archive(later(&second)).await.unwrap();
-    // The action, the event of the first archive, and what closed the action.
+    // The action, the event of the first archive, and the fact that closed the action.
     assert_eq!((report.first, report.last, report.blocked_by), (count, count + 2, None));
     assert_eq!(journal.find(&Query::default()).await.unwrap(), []);
     drop(journal);
@@ -109,7 +109,7 @@ async fn an_archive_that_was_changed_shows() {
     }
     std::fs::write(&file, text).unwrap();
     verified(directory.path(), &[&file], None).await.unwrap();
-    // The journal must say what is archived.
+    // The journal must record the archived part.
     let connection = Connection::open(directory.path().join("journal.sqlite")).unwrap();
     connection.execute("UPDATE archived SET file = 'other.jsonl'", []).unwrap();
     drop(connection);
@@ -133,7 +133,7 @@ async fn erased_values_stay_announced_in_both_parts() {
     assert!(erase(-90_000).await > 0);
     let refused = Outcome::Refused { refusal: Refusal::NoCurrentEvent };
     journal.record(closed(200, refused, 70)).await.unwrap();
-    // What one archive holds is announced after its end.
+    // Values in one archive are recorded as erased after its end.
     journal.archive(order(&file)).await.unwrap();
     assert!(erase(1).await > 0);
     verified(directory.path(), &[], None).await.unwrap();
@@ -148,7 +148,7 @@ async fn erased_values_stay_announced_in_both_parts() {
     verified(directory.path(), &[&file, &second], None).await.unwrap();
 }
 
-/// Every step is stopped once; the same command goes on.
+/// Each step is interrupted once; the same command continues.
 #[tokio::test]
 async fn a_stop_loses_nothing_and_the_same_command_goes_on() {
     let (directory, elsewhere) = (filled().await, tempfile::tempdir().unwrap());
@@ -190,7 +190,7 @@ async fn nothing_leaves_that_is_not_over() {
     assert!(matches!(journal.archive(early).await, Err(ArchiveError::YearNotOver(2026))));
     let none = ArchiveOrder { year: 2025, ..order(&file) };
     assert!(matches!(journal.archive(none).await, Err(ArchiveError::Nothing { .. })));
-    // A key that is valid still keeps its action, and everything after it.
+    // A valid key keeps its action, and everything after it.
     let report =
         journal.archive(ArchiveOrder { key_ttl: TimeDelta::days(365), ..order(&file) }).await.unwrap();
     assert_eq!((report.first, report.last, report.blocked_by), (1, 4, Some(id(10).to_string())));

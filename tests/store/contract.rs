@@ -1,4 +1,4 @@
-//! One suite over every implementation of `Journal`.
+//! One suite for every implementation of `Journal`.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::sample_entries::{
     accepted, action, admin_events, an_end, at, closed, ended, everything, id, in_doubt, intended, room,
 };
 
-/// A journal, and what keeps it alive.
+/// A journal, and its directory, which is deleted on drop.
 struct JournalUnderTest(Arc<dyn Journal>, #[allow(dead_code)] Option<tempfile::TempDir>);
 
 fn every_journal() -> Vec<JournalUnderTest> {
@@ -105,7 +105,7 @@ async fn lives_are_found_by_everything_a_query_can_say() {
     }
 }
 
-/// All pages of a query, each looking at `examine` actions: the actions it means, and the sizes of the pages.
+/// All pages of a query, each examining `examine` actions: the matching actions, and the sizes of the pages.
 async fn pages(journal: &dyn Journal, query: &Query, examine: usize) -> (Vec<u128>, Vec<usize>) {
     let (mut found, mut sizes, mut after) = (Vec::new(), Vec::new(), None);
     loop {
@@ -142,7 +142,7 @@ async fn pages_of_any_size_add_up_to_what_a_query_means() {
             let mut meant = ids(journal, query.clone()).await;
             for examine in [1, 2, 7, 100] {
                 let (mut paged, sizes) = pages(journal, query, examine).await;
-                // Newest first by time; `find` goes by the order they were taken on.
+                // Newest first by time; `find` orders by acceptance.
                 meant.sort_unstable();
                 paged.sort_unstable();
                 assert_eq!(paged, meant, "{query:?} by {examine}");
@@ -231,12 +231,12 @@ async fn admin_events_stand_in_the_same_chain_and_are_found_by_time() {
         assert_eq!(numbers(rest).await, (newest_first[2..].to_vec(), None));
         let one = AdminQuery { since: Some(at(62)), until: Some(at(63)), ..all };
         assert_eq!(numbers(one).await, (vec![7], None));
-        // They are about no action.
+        // They belong to no action.
         assert_eq!(ids(&*journal, Query::default()).await, [2, 1]);
     }
 }
 
-/// A demo that runs for weeks: the oldest closed actions go, what is open stays.
+/// A demo runs for weeks: the oldest closed actions are dropped, open ones stay.
 #[tokio::test]
 async fn a_journal_in_memory_forgets_the_oldest_closed_actions() {
     let journal = MemoryJournal::default();

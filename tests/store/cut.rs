@@ -1,4 +1,4 @@
-//! A journal that ends earlier than it did.
+//! A journal that ends before the entry in `journal.head`.
 
 use std::path::Path;
 
@@ -22,7 +22,7 @@ async fn filled() -> tempfile::TempDir {
     directory
 }
 
-/// However it is opened, it is as bad as a journal that was changed.
+/// Opening it for writing and for reading fails, and the error counts as damage.
 fn assert_cut(directory: &Path, expected: &str) {
     for refused in [opened(directory).err(), SqliteJournal::read(directory).err()] {
         let refused = refused.unwrap();
@@ -41,8 +41,8 @@ async fn an_older_journal_that_was_put_back_is_noticed() {
     drop(journal);
     std::fs::write(&file, older).unwrap();
     let last = everything().len();
-    assert_cut(directory.path(), &format!("ends at entry {last}, and entry {} was in it", last + 1));
-    // Whoever put it back on purpose says so.
+    assert_cut(directory.path(), &format!("ends at entry {last}, but entry {} was recorded", last + 1));
+    // An administrator who restored it on purpose deletes the head file.
     std::fs::remove_file(directory.path().join("journal.head")).unwrap();
     drop(opened(directory.path()).unwrap());
 }
@@ -51,9 +51,9 @@ async fn an_older_journal_that_was_put_back_is_noticed() {
 async fn a_journal_whose_file_is_gone_is_not_a_new_one() {
     let directory = filled().await;
     std::fs::remove_file(directory.path().join("journal.sqlite")).unwrap();
-    assert_cut(directory.path(), "the journal was cut");
+    assert_cut(directory.path(), "the journal is truncated");
     std::fs::write(directory.path().join("journal.sqlite"), b"").unwrap();
-    assert_cut(directory.path(), "the journal was cut");
+    assert_cut(directory.path(), "the journal is truncated");
 }
 
 #[tokio::test]
@@ -73,5 +73,5 @@ async fn an_entry_in_place_of_the_last_one_is_noticed() {
     let last = everything().len() as i64;
     connection.execute("UPDATE entries SET hash = zeroblob(32) WHERE number = ?1", [last]).unwrap();
     drop(connection);
-    assert_cut(directory.path(), "the journal was cut");
+    assert_cut(directory.path(), "the journal is truncated");
 }

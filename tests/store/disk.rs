@@ -1,4 +1,4 @@
-//! What can go wrong on a disk, and with what is on it.
+//! Failures of the disk, and files that were changed, damaged or written by another program.
 
 use std::path::Path;
 use std::time::Duration;
@@ -25,7 +25,7 @@ fn refused(directory: &Path) -> StoreError {
     }
 }
 
-/// The file itself, behind the journal's back.
+/// Changes the file directly, bypassing the journal.
 fn execute_sql(directory: &Path, sql: &str) {
     let connection = Connection::open(directory.join("journal.sqlite")).unwrap();
     assert!(connection.execute(sql, []).unwrap() > 0, "{sql} changed nothing");
@@ -50,7 +50,7 @@ async fn everything_is_there_after_opening_again_and_goes_on() {
     let journal = open(directory.path());
     let count = everything().len() as u64;
     assert_eq!(journal.entries(1, 1_000).await.unwrap().len() as u64, count);
-    // The open action goes on where it stood.
+    // The open action continues where it stopped.
     journal.record(intended(200, "a", 51)).await.unwrap();
     let open = journal.find(&Query::default().with_status(ActionStatus::Open)).await.unwrap();
     assert_eq!(open.len(), 1);
@@ -59,7 +59,7 @@ async fn everything_is_there_after_opening_again_and_goes_on() {
     verified(directory.path()).await.unwrap();
 }
 
-/// An action that was settled after it had been closed is verified like any other.
+/// An action that was settled after it closed is verified like any other.
 #[tokio::test]
 async fn everything_that_any_version_wrote_is_verified() {
     let directory = tempfile::tempdir().unwrap();
@@ -127,7 +127,7 @@ async fn a_full_disk_is_an_error_and_what_was_stored_stays() {
             }
         }
     }
-    let error = error.expect("forty pages are full at some time");
+    let error = error.expect("forty pages are full at some point");
     assert!(matches!(&error, JournalError::Unusable(why) if why.contains("full")), "{error}");
     assert!(stored > 20, "{stored}");
     drop(journal);
@@ -196,25 +196,25 @@ async fn whatever_is_changed_behind_its_back_shows() {
         ),
         (
             "UPDATE entries SET action = '00000000-0000-0000-0000-0000000000c8' WHERE number = 2",
-            "entry 2: it is filed under action 00000000-0000-0000-0000-0000000000c8",
+            "entry 2: it is stored under action 00000000-0000-0000-0000-0000000000c8",
         ),
         (
             "DELETE FROM lives WHERE action LIKE '%00c8'",
-            "about action 00000000-0000-0000-0000-0000000000c8: it is missing there",
+            "of action 00000000-0000-0000-0000-0000000000c8: the index has no row for it",
         ),
         (
             "UPDATE lives SET ending = 'done' WHERE action LIKE '%00c8'",
-            "about action 00000000-0000-0000-0000-0000000000c8: it says something else there",
+            "of action 00000000-0000-0000-0000-0000000000c8: its row differs from the entries",
         ),
         (
             "UPDATE lives SET room = 'r9@rooms.example' WHERE action LIKE '%0001'",
-            "about action 00000000-0000-0000-0000-000000000001: it says something else there",
+            "of action 00000000-0000-0000-0000-000000000001: its row differs from the entries",
         ),
         ("UPDATE entries SET hash = x'00' WHERE number = 9", "Cannot read 32 byte value out of 1 byte blob"),
         (
             "INSERT INTO lives SELECT 'ghost', accepted, accepted_ms, room, actor, rule, key, ending, uid
              FROM lives LIMIT 1",
-            "about action ghost: no entry is about it",
+            "of action ghost: no entry names it",
         ),
     ];
     for (sql, expected) in meddlings {
@@ -233,7 +233,7 @@ async fn a_hash_from_before_proves_that_nothing_was_cut_off() {
     assert_eq!((entries as usize, actions, open), (everything().len(), 30, 1));
     let known = |text: &str| Some(text.parse::<Head>().unwrap());
     let journal = SqliteJournal::read(directory.path()).unwrap();
-    // As it is printed, in capitals, and of the empty journal that it once was.
+    // As printed, in capitals, and of the empty journal that it once was.
     for text in [head.to_string(), head.to_string().to_uppercase(), Head::default().to_string()] {
         journal.verify(known(&text)).await.unwrap();
     }
@@ -257,7 +257,7 @@ async fn what_a_later_version_wrote_is_no_damage() {
     assert!(matches!(error, VerifyError::NewerFormat { number: 1, .. }), "{error}");
 }
 
-/// The disk took it and did not say so: the writer believes the file, not what it knew.
+/// The commit reached the disk but returned an error: the writer uses the file's state, not its own.
 #[tokio::test]
 async fn a_write_that_failed_and_was_kept_all_the_same_is_gone_on_from() {
     let directory = tempfile::tempdir().unwrap();
@@ -299,11 +299,11 @@ async fn tables_that_adjourn_did_not_make_are_not_written_to_and_show() {
     for (sql, said) in [
         (
             "CREATE TRIGGER t BEFORE INSERT ON entries BEGIN SELECT RAISE(IGNORE); END",
-            "not those that Adjourn made",
+            "not those that Adjourn creates",
         ),
-        ("CREATE VIEW v AS SELECT 1", "not those that Adjourn made"),
-        ("DROP INDEX lives_by_room", "not those that Adjourn made"),
-        // The index as it was, by its text; by its content, without a room.
+        ("CREATE VIEW v AS SELECT 1", "not those that Adjourn creates"),
+        ("DROP INDEX lives_by_room", "not those that Adjourn creates"),
+        // The same index by its name and text, but without a room in its content.
         (
             "DROP INDEX lives_by_room;
              CREATE INDEX lives_by_room ON lives (room, accepted) WHERE room <> 'r1@rooms.example';
@@ -322,7 +322,7 @@ async fn tables_that_adjourn_did_not_make_are_not_written_to_and_show() {
     }
 }
 
-/// Made while the journal is open, so that no check at the opening sees it.
+/// The trigger is created while the journal is open, so no check at opening sees it.
 #[tokio::test]
 async fn a_fact_that_something_swallows_is_not_said_to_be_stored() {
     let directory = filled().await;

@@ -1,4 +1,4 @@
-//! Personal values: beside the chain, and gone without a trace once they are erased.
+//! Personal values: stored beside the chain, and gone from every file once erased.
 
 use std::path::Path;
 
@@ -61,7 +61,7 @@ fn a_body_names_nobody_and_is_read_back_with_what_stands_beside_it() {
             assert!(!text.body.contains(name), "{name} in {}", text.body);
         }
         assert_eq!(JournalEntry::parse(&text.body, &text.personal).unwrap(), record);
-        // Erased, it is still the same entry.
+        // The entry is the same after the erasure.
         let (erased, missing) = JournalEntry::parse_counting_erased(&text.body, &[]).unwrap();
         assert_eq!((erased.filed_under(), erased.at()), (record.filed_under(), record.at()));
         assert_eq!(missing, text.personal.len());
@@ -77,7 +77,7 @@ fn a_body_names_nobody_and_is_read_back_with_what_stands_beside_it() {
 async fn what_is_erased_is_in_no_file_and_the_chain_holds() {
     let directory = closed().await;
     let journal = open(directory.path());
-    // The keeper may be at work on the log; it is gone once the journal is closed.
+    // A checkpoint may be running; the log is gone once the journal is closed.
     let ErasureResult { values, spared, in_clear, .. } = journal.erase(before_everything()).await.unwrap();
     assert!(values > 40, "{values}");
     assert_eq!((spared, in_clear), (0, false));
@@ -100,7 +100,7 @@ async fn what_is_erased_is_in_no_file_and_the_chain_holds() {
         _ => 0,
     });
     assert_eq!(announced.sum::<u64>(), values);
-    // What an undo needs is there: the event as it was, without the names.
+    // An undo still has what it needs: the event as it was, without the names.
     let life = journal.action_record(id(1)).await.unwrap().unwrap();
     assert_eq!(life.action.actor.name(), ERASED);
     assert_eq!(life.done().unwrap().reversibility, Reversibility::Reversible);
@@ -129,7 +129,7 @@ async fn values_stay_as_long_as_their_action_may_need_them() {
     for entry in everything() {
         journal.record(entry).await.unwrap();
     }
-    // Ten hours later the keys are valid still, and one action may be settled yet.
+    // Ten hours later the keys are still valid, and one action may still be settled.
     let soon = ErasureRequest { now: at(600), ..before_everything() };
     let erased = journal.erase(soon).await.unwrap();
     assert!(erased.spared > 0);
@@ -157,13 +157,13 @@ async fn a_person_is_erased_in_the_role_that_matches() {
         journal.erase(erasure(ErasureTarget::Person("ADA@people.example".to_owned()))).await.unwrap();
     assert!(erased.values > 0);
     let life = journal.action_record(id(1)).await.unwrap().unwrap();
-    assert_eq!(life.action.actor.name(), "ada", "who asked is another role");
+    assert_eq!(life.action.actor.name(), "ada", "the actor has another role");
     let before = life.intent.unwrap().before;
     let organizer = before.organizer.unwrap();
     assert_eq!((before.subject, organizer.name, organizer.address), (None, None, None));
     let Some(Outcome::Done(done)) = life.outcome else { panic!("it is done") };
     assert_eq!(done.event.organizer, None);
-    // A caller of the same name as the one who erases: it ends, and that entry keeps its name.
+    // A caller with the same name as the administrator: it is erased, and the event that records the erasure keeps its name.
     let by = AdminActor::CommandLine { uid: None, user: Some("ada".to_owned()) };
     let by_ada = ErasureRequest { by, ..erasure(ErasureTarget::Person("ada".to_owned())) };
     assert!(journal.erase(by_ada).await.unwrap().values > 0);
@@ -177,7 +177,7 @@ async fn what_is_missing_without_an_event_shows() {
     for (sql, expected) in [
         (
             "DELETE FROM personal WHERE entry = 2 AND pointer = '/fact/before/subject'",
-            "1 personal values are missing, and the journal announces 0 as erased",
+            "1 personal values are missing, but the journal records 0 as erased",
         ),
         (
             "UPDATE personal SET value = 'eve' WHERE entry = 1",
@@ -193,7 +193,7 @@ async fn what_is_missing_without_an_event_shows() {
         ),
         (
             "INSERT INTO personal VALUES (9999, '/by/user', 0, zeroblob(16), 'eve')",
-            "entry 9999: personal values are kept for it, and it has none",
+            "entry 9999: personal values are stored for it, but its body refers to none",
         ),
     ] {
         let directory = closed().await;
@@ -201,7 +201,7 @@ async fn what_is_missing_without_an_event_shows() {
         let error = verified(directory.path()).await.unwrap_err().to_string();
         assert_eq!(error, expected, "{sql}");
     }
-    // A value more than was announced.
+    // One value more than recorded.
     let directory = closed().await;
     let journal = open(directory.path());
     let values = journal.erase(erasure(ErasureTarget::Before(at(31)))).await.unwrap().values;

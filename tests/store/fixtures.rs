@@ -1,8 +1,8 @@
-//! Journals of earlier versions: each must be read for ever, as what it meant then.
+//! Journals of earlier versions: each must be readable for ever, with its original meaning.
 //!
-//! Each file in `fixtures/journals` holds an entry a line: its hash, a blank, its body, and from version 6 on what stands beside it. A new format gets a new file beside it;
-//! an existing one is never changed. `ADJOURN_WRITE_JOURNAL=FILE cargo test --test store write` writes what this version
-//! makes of the same facts.
+//! Each file in `fixtures/journals` holds one entry per line: its hash, a space, its body, and from version 6 on its personal values. A new
+//! format gets a new file; an existing one is never changed. `ADJOURN_WRITE_JOURNAL=FILE cargo test --test store write` writes the same
+//! facts in the current format.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -24,7 +24,7 @@ const V4: &str = include_str!("../../fixtures/journals/v4.jsonl");
 const V5: &str = include_str!("../../fixtures/journals/v5.jsonl");
 const V6: &str = include_str!("../../fixtures/journals/v6.jsonl");
 
-/// From format 6 on, what stands beside the chain follows after a tab: a list of pointer, salt and value.
+/// From format 6 on, personal values follow after a tab: a list of pointer, salt and value.
 fn sealed(number: usize, line: &str) -> SealedEntry {
     let (hash, rest) = line.split_once(' ').unwrap();
     let (body, beside) = rest.split_once('\t').unwrap_or((rest, "[]"));
@@ -83,7 +83,7 @@ fn every_prefix_of_a_journal_is_a_journal() {
 fn what_this_version_writes() {
     let mut chain = Chain::default();
     let mut text = String::new();
-    // Random elsewhere.
+    // Salts are random outside of this test.
     let mut salt = 0_u128;
     for record in everything_of_version_6() {
         let record_text = record.to_text(&mut || {

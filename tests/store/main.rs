@@ -1,4 +1,4 @@
-//! What every journal must do, over each that there is; and what only the one on disk can do wrong.
+//! Tests of all journals against one contract, and of failures that only the journal on disk can have.
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod archive;

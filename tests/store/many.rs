@@ -1,4 +1,4 @@
-//! A journal of a million actions: how long the audit reads, and whether an action waits for it. Prints numbers and holds
+//! A journal of a million actions: how long the audit reads, and whether it delays an action. Prints times and checks
 //! counts; `cargo test --test store million -- --ignored --nocapture` runs it.
 
 use std::path::Path;
@@ -16,10 +16,10 @@ use crate::sample_entries::{accepted, action, closed, id, room};
 
 const ACTIONS: u128 = 1_000_000;
 const ROOMS: u128 = 1_000;
-/// What one request of the audit looks at, as the API does.
+/// Actions that one request of the audit examines, as in the API.
 const EXAMINED_MAX: usize = 5_000;
 
-/// Writes actions behind the journal's back, by SQL: through the writer it would take an hour.
+/// Writes actions with SQL, bypassing the journal: the writer would take an hour.
 fn fill(directory: &Path) {
     drop(SqliteJournal::open(directory, StoreOptions::default()).unwrap());
     let mut connection = Connection::open(directory.join("journal.sqlite")).unwrap();
@@ -62,7 +62,7 @@ fn number_text(number: u128) -> String {
     id(number).to_string()
 }
 
-/// The longest and the mean time of something done again and again.
+/// Prints the median and the longest of repeated times.
 fn print(what: &str, mut times: Vec<Duration>) {
     times.sort_unstable();
     let (median, worst) = (times[times.len() / 2], times[times.len() - 1]);
@@ -111,7 +111,7 @@ async fn a_million_actions_are_read_in_bounded_pages_beside_actions() {
     println!("pages of the audit meanwhile: {}", audit.await.unwrap());
 }
 
-/// What an action asks of the journal, two hundred times.
+/// Performs an action's reads and writes two hundred times.
 async fn append_and_time(journal: &SqliteJournal, what: &str, first: u128) {
     let mut times = Vec::new();
     for number in first..first + 200 {

@@ -1,4 +1,4 @@
-//! Lives to write into a journal: every kind of fact, every way to end.
+//! Sample entries for the tests: every kind of fact and every outcome.
 
 use adjourn::action::{
     Action, ActionId, ActionKind, Actor, AllDay, Change, DeleteMode, Done, EventSnapshot, IrreversibleReason,
@@ -25,7 +25,7 @@ pub fn at(minute: i64) -> DateTime<Utc> {
     "2026-05-06T09:00:00Z".parse::<DateTime<Utc>>().unwrap() + TimeDelta::minutes(minute)
 }
 
-/// The end of a grace of ten minutes that was watched.
+/// A proof of absence: a watched grace period of ten minutes.
 fn proof() -> Proof {
     let (opens, closes) = (at(-2000), at(-1400));
     let watched = Interval::new(at(-5000), at(0)).unwrap();
@@ -106,7 +106,7 @@ pub fn closed(number: u128, outcome: Outcome, minute: i64) -> ActionEntry {
     ActionEntry { action: id(number), at: at(minute), fact }
 }
 
-/// One action that ends a meeting, after a doubt.
+/// The entries of one action that ends a meeting after it was in doubt.
 pub fn an_end(number: u128, room_name: &str, name: &str, minute: i64) -> Vec<ActionEntry> {
     vec![
         accepted(action(number, room_name, ActionKind::End(Notify::Attendees)), minute),
@@ -116,7 +116,7 @@ pub fn an_end(number: u128, room_name: &str, name: &str, minute: i64) -> Vec<Act
     ]
 }
 
-/// Every kind of everything that can stand in an entry.
+/// Every kind of entry with every kind of content.
 pub fn everything() -> Vec<ActionEntry> {
     let mut all = an_end(1, "r1", "a", 30);
     let times = TimeRange { start: at(0), end: at(60) };
@@ -211,7 +211,7 @@ pub fn everything() -> Vec<ActionEntry> {
     all
 }
 
-/// What version 4 has besides.
+/// What version 4 added.
 pub fn everything_of_version_4() -> Vec<ActionEntry> {
     let mut all = everything_of_version_3();
     let legacy_dn = Some("/o=org/cn=ada".to_owned());
@@ -234,7 +234,7 @@ pub fn everything_of_version_4() -> Vec<ActionEntry> {
     all
 }
 
-/// What version 5 has besides.
+/// What version 5 added.
 pub fn everything_of_version_5() -> Vec<ActionEntry> {
     let mut all = everything_of_version_4();
     let closed_now = |number, outcome, all: &mut Vec<ActionEntry>| {
@@ -259,7 +259,7 @@ pub fn everything_of_version_5() -> Vec<ActionEntry> {
     all
 }
 
-/// What version 3 has besides.
+/// What version 3 added.
 pub fn everything_of_version_3() -> Vec<ActionEntry> {
     let mut all = everything_of_version_2();
     let series = Event { kind: EventKind::Series, ..event("m") };
@@ -281,7 +281,7 @@ pub fn everything_of_version_3() -> Vec<ActionEntry> {
     all
 }
 
-/// What version 2 has besides.
+/// What version 2 added.
 pub fn everything_of_version_2() -> Vec<ActionEntry> {
     let mut all = everything();
     let times = TimeRange { start: at(0), end: at(60) };
@@ -307,7 +307,7 @@ pub fn everything_of_version_2() -> Vec<ActionEntry> {
     all
 }
 
-/// What version 6 has besides.
+/// What version 6 added.
 pub fn everything_of_version_6() -> Vec<JournalEntry> {
     let mut all: Vec<JournalEntry> = everything_of_version_5().into_iter().map(JournalEntry::from).collect();
     let mut asked = action(500, "r8", ActionKind::End(Notify::Nobody));
@@ -322,7 +322,7 @@ pub fn everything_of_version_6() -> Vec<JournalEntry> {
     all
 }
 
-/// Every kind of admin event and of its cause, a minute apart.
+/// Every kind of admin event and cause, a minute apart.
 pub fn admin_events() -> Vec<AdminEntry> {
     let key_id = "1f0c9a27be".to_owned();
     let by_root = AdminActor::CommandLine { uid: Some(0), user: Some("ada".to_owned()) };
