@@ -2,45 +2,11 @@
 
 use serde::Serialize;
 
+use super::envelope::SoapEnvelope;
 use super::error::DecodeError;
+use super::limits::DecodeLimits;
 use super::reader;
 use super::scanner::{self, Declined};
-use crate::ews::op::{
-    CreateItemAnswer, DeleteItemAnswer, FindItemAnswer, GetFolderAnswer, GetItemAnswer, GetRoomListsAnswer,
-    GetRoomsAnswer, GetStreamingEventsAnswer, GetUserAvailabilityAnswer, MoveItemAnswer, ResolveNamesAnswer,
-    SubscribeAnswer, SyncFolderItemsAnswer, UnsubscribeAnswer, UpdateItemAnswer,
-};
-use crate::ews::soap::{ServerVersionInfo, SoapFault};
-use crate::ews::types::{ResponseMessage, Text};
-
-/// Limits for decoding one body. The sender chooses the bytes, so the receiver bounds their cost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DecodeLimits {
-    /// Bytes of one body.
-    pub body_bytes_max: usize,
-    /// Nesting depth of elements.
-    pub depth_max: usize,
-    /// Attributes of one tag.
-    pub attributes_max: usize,
-    /// Namespace declarations in force at once.
-    pub namespaces_max: usize,
-    /// Entries of all lists of one response together: items, attendees, response messages, …
-    pub entries_max: usize,
-}
-
-impl Default for DecodeLimits {
-    /// 64 MiB, 64 deep, 64 attributes, 64 namespaces, 200 000 entries: several times the largest view that Exchange sends
-    /// (1 000 items on premises, `EWSFindCountLimit`).
-    fn default() -> Self {
-        Self {
-            body_bytes_max: 64 << 20,
-            depth_max: 64,
-            attributes_max: 64,
-            namespaces_max: 64,
-            entries_max: 200_000,
-        }
-    }
-}
 
 /// A decoded body, and the path that decoded it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -49,43 +15,6 @@ pub struct Decoded<'a> {
     pub envelope: SoapEnvelope<'a>,
     /// The path that decoded it.
     pub path: DecodePath,
-}
-
-/// A SOAP envelope.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct SoapEnvelope<'a> {
-    /// `h:ServerVersionInfo`; faults often have none.
-    pub server: Option<ServerVersionInfo<'a>>,
-    /// The content of `Body`.
-    pub body: SoapBody<'a>,
-}
-
-/// The content of a SOAP body: the response of an operation, or a fault.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[allow(missing_docs)]
-pub enum SoapBody<'a> {
-    FindItem(FindItemAnswer<'a>),
-    GetItem(GetItemAnswer<'a>),
-    UpdateItem(UpdateItemAnswer<'a>),
-    DeleteItem(DeleteItemAnswer<'a>),
-    CreateItem(CreateItemAnswer<'a>),
-    MoveItem(MoveItemAnswer<'a>),
-    GetFolder(GetFolderAnswer<'a>),
-    ResolveNames(ResolveNamesAnswer<'a>),
-    GetRoomLists(GetRoomListsAnswer<'a>),
-    GetRooms(GetRoomsAnswer<'a>),
-    GetUserAvailability(GetUserAvailabilityAnswer<'a>),
-    Subscribe(SubscribeAnswer<'a>),
-    Unsubscribe(UnsubscribeAnswer<'a>),
-    GetStreamingEvents(GetStreamingEventsAnswer<'a>),
-    SyncFolderItems(SyncFolderItemsAnswer<'a>),
-    /// The server did not execute the request.
-    Fault(SoapFault<'a>),
-    /// An operation that Adjourn never calls: its element and its messages without content.
-    Other {
-        element: Text<'a>,
-        messages: Vec<ResponseMessage<'a, ()>>,
-    },
 }
 
 /// The path that decoded a body.

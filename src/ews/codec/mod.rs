@@ -12,18 +12,19 @@
 
 pub(crate) mod byte_scanner;
 mod decode;
+mod envelope;
 mod envelope_splitter;
 mod error;
 mod escape;
+mod limits;
 pub(crate) mod reader;
 pub(crate) mod rules;
 pub(crate) mod scanner;
 pub mod xml_writer;
 
-pub use decode::{
-    DecodeLimits, DecodePath, Decoded, SoapBody, SoapEnvelope, decode, decode_with_reader,
-    decode_with_scanner,
-};
+pub use decode::{DecodePath, Decoded, decode, decode_with_reader, decode_with_scanner};
+pub use envelope::{SoapBody, SoapEnvelope};
 pub use envelope_splitter::{EnvelopeSplitter, FramingError};
 pub use error::{DecodeError, Deviation, Encoding};
+pub use limits::DecodeLimits;
 pub use scanner::{DeclineReason, Declined};

@@ -2,6 +2,8 @@
 
 mod fault;
 mod headers;
+mod version;
 
 pub use fault::{ServerVersionInfo, SoapFault};
 pub use headers::*;
+pub use version::ServerVersion;

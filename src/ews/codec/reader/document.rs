@@ -10,8 +10,8 @@ use quick_xml::Reader;
 use quick_xml::errors::{Error as XmlError, IllFormedError, SyntaxError};
 use quick_xml::events::Event;
 
-use super::super::decode::DecodeLimits;
 use super::super::error::{DecodeError, Deviation};
+use super::super::limits::DecodeLimits;
 use super::super::rules::markup::{RawAttributes, split_name};
 use super::super::rules::text;
 use super::namespace::{Namespace, NamespaceScopes};

@@ -2,7 +2,7 @@
 //!
 //! Never requires a header: faults have none, and a proxy may remove it.
 
-use super::super::decode::{SoapBody, SoapEnvelope};
+use super::super::envelope::{SoapBody, SoapEnvelope};
 use super::super::error::{DecodeError, Deviation};
 use super::availability::availability;
 use super::document::{XmlDocument, XmlElement};

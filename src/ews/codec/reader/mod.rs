@@ -30,8 +30,9 @@ mod payload;
 mod tests;
 mod value;
 
-use super::decode::{DecodeLimits, SoapEnvelope};
+use super::envelope::SoapEnvelope;
 use super::error::{DecodeError, Deviation, Encoding};
+use super::limits::DecodeLimits;
 use document::XmlDocument;
 
 /// A UTF-8 byte order mark: allowed and ignored.

@@ -1,7 +1,7 @@
 //! Tests of the reader with bodies that are empty, not XML or not UTF-8. `tests/codec` tests larger ones.
 
-use super::super::decode::DecodeLimits;
 use super::super::error::{Deviation, Encoding};
+use super::super::limits::DecodeLimits;
 use super::read;
 
 fn deviation(body: &[u8]) -> (Deviation, usize) {

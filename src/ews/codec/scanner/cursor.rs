@@ -4,8 +4,9 @@
 //! leaves the cursor in place. Never returns an error other than `Declined`.
 
 use super::super::byte_scanner::Baseline;
-use super::super::decode::DecodeLimits;
-use super::{DeclineReason, Declined, ScanResult, value};
+use super::super::limits::DecodeLimits;
+use super::declined::{DeclineReason, Declined, ScanResult};
+use super::value;
 use crate::ews::types::Text;
 
 /// The caller's limits must exceed this: the scanner's own nesting, and the attributes it examines in one tag, with a margin.

@@ -3,32 +3,15 @@
 //! Checks namespaces once: each declaration must bind one of Exchange's own prefixes to Exchange's own namespace. After that the prefix alone
 //! identifies the namespace.
 
-use super::super::decode::{SoapBody, SoapEnvelope};
+use super::super::envelope::{SoapBody, SoapEnvelope};
 use super::super::rules;
 use super::cursor::Cursor;
+use super::declarations::{ANSWER, DECLARATIONS, HEADER, SOAP, VALUES};
+use super::declined::{DeclineReason, ScanResult};
 use super::markup::Tag;
 use super::message::{self, Payload};
 use super::opening::{self, EnvelopeOpening};
-use super::{DeclineReason, ScanResult};
 use crate::ews::soap::ServerVersionInfo;
-
-const TYPES: &str = "http://schemas.microsoft.com/exchange/services/2006/types";
-const MESSAGES: &str = "http://schemas.microsoft.com/exchange/services/2006/messages";
-
-/// Exchange's declarations, with a bit for each that decoding depends on.
-pub(super) const DECLARATIONS: [(&str, &str, u8); 7] = [
-    ("xmlns:s", "http://schemas.xmlsoap.org/soap/envelope/", SOAP),
-    ("xmlns:h", TYPES, HEADER),
-    ("xmlns:m", MESSAGES, ANSWER),
-    ("xmlns:t", TYPES, VALUES),
-    ("xmlns", TYPES, 0),
-    ("xmlns:xsi", "http://www.w3.org/2001/XMLSchema-instance", 0),
-    ("xmlns:xsd", "http://www.w3.org/2001/XMLSchema", 0),
-];
-pub(super) const SOAP: u8 = 1;
-pub(super) const HEADER: u8 = 2;
-pub(super) const ANSWER: u8 = 4;
-pub(super) const VALUES: u8 = 8;
 
 /// Decodes the whole body.
 pub(super) fn envelope<'a>(cursor: &mut Cursor<'a>) -> ScanResult<SoapEnvelope<'a>> {

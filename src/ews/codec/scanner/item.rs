@@ -9,9 +9,10 @@ use chrono::{DateTime, Utc};
 use super::super::byte_scanner::{Avx2, Baseline, ByteScanner};
 use super::super::rules::{self, names};
 use super::cursor::Cursor;
+use super::declined::{DeclineReason, ScanResult};
 use super::markup::Tag;
 use super::value::IdLengths;
-use super::{DeclineReason, ScanResult, mailboxes, value};
+use super::{mailboxes, value};
 use crate::ews::types::{CalendarItem, Item, Occurrence, OtherItem, Sensitivity};
 
 /// Maximum items to reserve memory for in advance, because the count comes from the server.

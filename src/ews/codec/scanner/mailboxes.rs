@@ -2,8 +2,8 @@
 
 use super::super::rules;
 use super::cursor::Cursor;
+use super::declined::{DeclineReason, ScanResult};
 use super::markup::Tag;
-use super::{DeclineReason, ScanResult};
 use crate::ews::types::{Attendee, ItemId, Mailbox, Text};
 
 /// Content and end tag of `t:Organizer`.

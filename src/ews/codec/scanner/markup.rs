@@ -4,7 +4,7 @@ use super::super::byte_scanner::{Baseline, ByteScanner as _};
 use super::super::rules::markup::{RawAttribute, RawAttributes, split_name};
 use super::super::rules::text;
 use super::cursor::Cursor;
-use super::{DeclineReason, ScanResult};
+use super::declined::{DeclineReason, ScanResult};
 use crate::ews::types::Text;
 
 /// Maximum attributes of one tag; all are compared for duplicates.

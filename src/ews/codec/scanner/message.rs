@@ -2,9 +2,9 @@
 
 use super::super::rules;
 use super::cursor::Cursor;
+use super::declined::{DeclineReason, ScanResult};
 use super::item;
 use super::markup::Tag;
-use super::{DeclineReason, ScanResult};
 use crate::ews::code::ResponseCode;
 use crate::ews::op::{RootFolder, UpdateItemPayload};
 use crate::ews::types::{Item, MessageXmlEntry, ResponseMessage};

@@ -5,7 +5,7 @@
 //! `envelope.rs` then parses the same bytes.
 
 use super::super::byte_scanner::{Baseline, ByteScanner as _};
-use super::envelope::{ANSWER, DECLARATIONS, HEADER, SOAP, VALUES};
+use super::declarations::{ANSWER, DECLARATIONS, HEADER, SOAP, VALUES};
 use super::value;
 use crate::ews::soap::ServerVersionInfo;
 
