@@ -17,6 +17,9 @@ pub struct DecodeError {
     pub offset: usize,
 }
 
+/// A decoded value, or why the body could not be decoded.
+pub(crate) type DecodeResult<T> = Result<T, DecodeError>;
+
 impl DecodeError {
     #[cold]
     pub(crate) fn new(deviation: Deviation, offset: usize) -> Self {

@@ -4,7 +4,7 @@
 //! Never skips an unreadable event: the room would look free although it is busy. The event is kept without its unreadable values, so
 //! that one mailbox's event costs no other mailbox its response.
 
-use super::super::error::DecodeError;
+use super::super::error::DecodeResult;
 use super::super::rules::names;
 use super::document::{XmlDocument, XmlElement};
 use super::message::{self, missing};
@@ -13,15 +13,13 @@ use super::{payload, value};
 use crate::ews::op::{CalendarEvent, FreeBusyView};
 use crate::ews::types::ResponseMessage;
 
-type Result<T> = std::result::Result<T, DecodeError>;
-
 type AvailabilityMessage<'a> = ResponseMessage<'a, FreeBusyView<'a>>;
 
 /// `m:GetUserAvailabilityResponse`. Skips suggestions, which Adjourn never requests.
 pub(super) fn availability<'a>(
     document: &mut XmlDocument<'a>,
     answer: &XmlElement<'a>,
-) -> Result<Vec<AvailabilityMessage<'a>>> {
+) -> DecodeResult<Vec<AvailabilityMessage<'a>>> {
     let mut found = None;
     document.children(answer, |document, child| {
         if child.is(Namespace::Messages, "FreeBusyResponseArray") {
@@ -35,7 +33,7 @@ pub(super) fn availability<'a>(
 fn responses<'a>(
     document: &mut XmlDocument<'a>,
     array: &XmlElement<'a>,
-) -> Result<Vec<AvailabilityMessage<'a>>> {
+) -> DecodeResult<Vec<AvailabilityMessage<'a>>> {
     let mut responses = Vec::new();
     document.children(array, |document, child| {
         if child.is(Namespace::Messages, "FreeBusyResponse") {
@@ -46,7 +44,10 @@ fn responses<'a>(
     Ok(responses)
 }
 
-fn response<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Result<AvailabilityMessage<'a>> {
+fn response<'a>(
+    document: &mut XmlDocument<'a>,
+    element: &XmlElement<'a>,
+) -> DecodeResult<AvailabilityMessage<'a>> {
     let (mut said, mut seen) = (None, FreeBusyView::default());
     document.children(element, |document, child| {
         match child.local_name_in(Namespace::Messages) {
@@ -61,7 +62,7 @@ fn response<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Res
     Ok(ResponseMessage { class, code, message_text, message_xml, payload: seen })
 }
 
-fn view<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Result<FreeBusyView<'a>> {
+fn view<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> DecodeResult<FreeBusyView<'a>> {
     let mut view = FreeBusyView::default();
     document.children(element, |document, child| {
         match child.local_name_in(Namespace::Types) {
@@ -75,7 +76,10 @@ fn view<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Result<
     Ok(view)
 }
 
-fn events<'a>(document: &mut XmlDocument<'a>, array: &XmlElement<'a>) -> Result<Vec<CalendarEvent<'a>>> {
+fn events<'a>(
+    document: &mut XmlDocument<'a>,
+    array: &XmlElement<'a>,
+) -> DecodeResult<Vec<CalendarEvent<'a>>> {
     let mut events = Vec::new();
     document.children(array, |document, child| {
         if child.is(Namespace::Types, "CalendarEvent") {
@@ -87,7 +91,7 @@ fn events<'a>(document: &mut XmlDocument<'a>, array: &XmlElement<'a>) -> Result<
     Ok(events)
 }
 
-fn event<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Result<CalendarEvent<'a>> {
+fn event<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> DecodeResult<CalendarEvent<'a>> {
     let mut event = CalendarEvent::default();
     document.children(element, |document, child| {
         match child.local_name_in(Namespace::Types) {

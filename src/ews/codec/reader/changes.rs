@@ -2,7 +2,7 @@
 //!
 //! Schemas and servers disagree on whether the ids of a stream are in the messages or the types namespace, so both are accepted.
 
-use super::super::error::DecodeError;
+use super::super::error::DecodeResult;
 use super::document::{XmlDocument, XmlElement};
 use super::namespace::Namespace;
 use super::{mailboxes, value};
@@ -12,14 +12,12 @@ use crate::ews::op::{
 };
 use crate::ews::types::{ItemId, Text};
 
-type Result<T> = std::result::Result<T, DecodeError>;
-
 /// `Subscribe`.
 pub(super) fn subscribed<'a>(
     document: &mut XmlDocument<'a>,
     child: &XmlElement<'a>,
     subscribed: &mut SubscribePayload<'a>,
-) -> Result<()> {
+) -> DecodeResult<()> {
     if exchange_local_name(child) == "SubscriptionId" {
         subscribed.subscription_id = value::token(document, child)?;
     }
@@ -31,7 +29,7 @@ pub(super) fn streamed<'a>(
     document: &mut XmlDocument<'a>,
     child: &XmlElement<'a>,
     streamed: &mut StreamingEventsPayload<'a>,
-) -> Result<()> {
+) -> DecodeResult<()> {
     match exchange_local_name(child) {
         "Notifications" => document.children(child, |document, entry| {
             if exchange_local_name(entry) == "Notification" {
@@ -53,7 +51,10 @@ pub(super) fn streamed<'a>(
     Ok(())
 }
 
-fn notification<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Result<Notification<'a>> {
+fn notification<'a>(
+    document: &mut XmlDocument<'a>,
+    element: &XmlElement<'a>,
+) -> DecodeResult<Notification<'a>> {
     let mut notification = Notification::default();
     document.children(element, |document, child| {
         match child.local_name_in(Namespace::Types) {
@@ -75,7 +76,7 @@ pub(super) fn synced<'a>(
     document: &mut XmlDocument<'a>,
     child: &XmlElement<'a>,
     synced: &mut SyncFolderItemsPayload<'a>,
-) -> Result<()> {
+) -> DecodeResult<()> {
     match child.local_name_in(Namespace::Messages) {
         "SyncState" => synced.sync_state = value::token(document, child)?,
         "IncludesLastItemInRange" => synced.includes_last_item_in_range = value::boolean(document, child)?,
@@ -95,7 +96,10 @@ pub(super) fn synced<'a>(
 }
 
 /// A change contains the item's id, or the item itself.
-fn changed_item_id<'a>(document: &mut XmlDocument<'a>, entry: &XmlElement<'a>) -> Result<Option<ItemId<'a>>> {
+fn changed_item_id<'a>(
+    document: &mut XmlDocument<'a>,
+    entry: &XmlElement<'a>,
+) -> DecodeResult<Option<ItemId<'a>>> {
     let mut found = None;
     document.children(entry, |document, child| {
         found = match child.local_name_in(Namespace::Types) {
@@ -109,7 +113,7 @@ fn changed_item_id<'a>(document: &mut XmlDocument<'a>, entry: &XmlElement<'a>) -
 }
 
 /// The `t:ItemId` among the children.
-fn item_id<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Result<Option<ItemId<'a>>> {
+fn item_id<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> DecodeResult<Option<ItemId<'a>>> {
     let mut found = None;
     document.children(element, |_, child| {
         if child.is(Namespace::Types, "ItemId") {

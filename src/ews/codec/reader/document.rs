@@ -10,13 +10,11 @@ use quick_xml::Reader;
 use quick_xml::errors::{Error as XmlError, IllFormedError, SyntaxError};
 use quick_xml::events::Event;
 
-use super::super::error::{DecodeError, Deviation};
+use super::super::error::{DecodeError, DecodeResult, Deviation};
 use super::super::limits::DecodeLimits;
 use super::super::rules::markup::{RawAttributes, split_name};
 use super::super::rules::text;
 use super::namespace::{Namespace, NamespaceScopes};
-
-type Result<T> = std::result::Result<T, DecodeError>;
 
 /// The document and the reading position.
 pub(super) struct XmlDocument<'a> {
@@ -70,7 +68,7 @@ impl<'a> XmlDocument<'a> {
     }
 
     /// Reads up to the root element.
-    pub(super) fn root(&mut self) -> Result<XmlElement<'a>> {
+    pub(super) fn root(&mut self) -> DecodeResult<XmlElement<'a>> {
         loop {
             let start = self.position();
             match self.token()? {
@@ -86,7 +84,7 @@ impl<'a> XmlDocument<'a> {
     }
 
     /// Reads to the end of the document: only white space, comments and processing instructions may follow the root.
-    pub(super) fn finish(&mut self) -> Result<()> {
+    pub(super) fn finish(&mut self) -> DecodeResult<()> {
         loop {
             let start = self.position();
             match self.token()? {
@@ -102,8 +100,8 @@ impl<'a> XmlDocument<'a> {
     pub(super) fn children(
         &mut self,
         parent: &XmlElement<'a>,
-        mut take: impl FnMut(&mut Self, &XmlElement<'a>) -> Result<()>,
-    ) -> Result<()> {
+        mut take: impl FnMut(&mut Self, &XmlElement<'a>) -> DecodeResult<()>,
+    ) -> DecodeResult<()> {
         while !parent.self_closing && self.open_elements.len() >= parent.level {
             if let XmlToken::Open(child) = self.token_within()? {
                 take(self, &child)?;
@@ -114,7 +112,7 @@ impl<'a> XmlDocument<'a> {
     }
 
     /// Reads the text of `element`. Skips child elements with their text.
-    pub(super) fn text(&mut self, element: &XmlElement<'a>) -> Result<Cow<'a, str>> {
+    pub(super) fn text(&mut self, element: &XmlElement<'a>) -> DecodeResult<Cow<'a, str>> {
         let mut pieces = JoinedText::default();
         let mut run = self.position()..self.position();
         while !element.self_closing && self.open_elements.len() >= element.level {
@@ -135,7 +133,7 @@ impl<'a> XmlDocument<'a> {
     }
 
     /// Skips to the end tag of `element`.
-    fn skip_to_end_of(&mut self, element: &XmlElement<'a>) -> Result<()> {
+    fn skip_to_end_of(&mut self, element: &XmlElement<'a>) -> DecodeResult<()> {
         while !element.self_closing && self.open_elements.len() >= element.level {
             self.token_within()?;
         }
@@ -143,7 +141,7 @@ impl<'a> XmlDocument<'a> {
     }
 
     /// Counts a list entry towards the limit.
-    pub(super) fn count_entry(&mut self, element: &XmlElement<'a>) -> Result<()> {
+    pub(super) fn count_entry(&mut self, element: &XmlElement<'a>) -> DecodeResult<()> {
         self.entries += 1;
         if self.entries > self.limits.entries_max {
             return Err(DecodeError::new(Deviation::TooManyEntries(self.limits.entries_max), element.offset));
@@ -151,7 +149,7 @@ impl<'a> XmlDocument<'a> {
         Ok(())
     }
 
-    fn token_within(&mut self) -> Result<XmlToken<'a>> {
+    fn token_within(&mut self) -> DecodeResult<XmlToken<'a>> {
         let start = self.position();
         match self.token()? {
             XmlToken::End => {
@@ -162,7 +160,7 @@ impl<'a> XmlDocument<'a> {
         }
     }
 
-    fn token(&mut self) -> Result<XmlToken<'a>> {
+    fn token(&mut self) -> DecodeResult<XmlToken<'a>> {
         let start = self.position();
         match self.events.read_event() {
             Ok(Event::Start(_)) => self.start_tag(start, false).map(XmlToken::Open),
@@ -186,7 +184,7 @@ impl<'a> XmlDocument<'a> {
     }
 
     /// Parses a start tag. Its namespace declarations apply to the tag itself, so they are read first.
-    fn start_tag(&mut self, start: usize, empty: bool) -> Result<XmlElement<'a>> {
+    fn start_tag(&mut self, start: usize, empty: bool) -> DecodeResult<XmlElement<'a>> {
         let inside = self.markup_since(start, "<", if empty { "/>" } else { ">" });
         let name_len = inside.bytes().position(super::super::rules::is_space).unwrap_or(inside.len());
         let (name, rest) = inside.split_at(name_len);
@@ -218,7 +216,7 @@ impl<'a> XmlDocument<'a> {
         })
     }
 
-    fn declare_namespaces(&mut self, element: &str, rest: &'a str, start: usize) -> Result<()> {
+    fn declare_namespaces(&mut self, element: &str, rest: &'a str, start: usize) -> DecodeResult<()> {
         let mut attributes = RawAttributes::new(rest);
         let mut seen: Vec<&str> = Vec::new();
         while let Some(attribute) = attributes.next_attribute() {
@@ -252,7 +250,7 @@ impl<'a> XmlDocument<'a> {
         }
     }
 
-    fn check_declaration(&self, start: usize, encoding: Option<Cow<'_, str>>) -> Result<()> {
+    fn check_declaration(&self, start: usize, encoding: Option<Cow<'_, str>>) -> DecodeResult<()> {
         if start > 0 {
             return Err(self.error(Deviation::MisplacedDeclaration, start));
         }

@@ -3,7 +3,7 @@
 //! Never requires a header: faults have none, and a proxy may remove it.
 
 use super::super::envelope::{SoapBody, SoapEnvelope};
-use super::super::error::{DecodeError, Deviation};
+use super::super::error::{DecodeError, DecodeResult, Deviation};
 use super::availability::availability;
 use super::document::{XmlDocument, XmlElement};
 use super::fault::fault;
@@ -13,10 +13,8 @@ use super::{changes, payload, value};
 use crate::ews::soap::ServerVersionInfo;
 use crate::ews::types::ResponseMessage;
 
-type Result<T> = std::result::Result<T, DecodeError>;
-
 /// Decodes the whole document.
-pub(super) fn envelope<'a>(document: &mut XmlDocument<'a>) -> Result<SoapEnvelope<'a>> {
+pub(super) fn envelope<'a>(document: &mut XmlDocument<'a>) -> DecodeResult<SoapEnvelope<'a>> {
     let root = document.root()?;
     if !(root.namespace.is_soap() && root.local_name == "Envelope") {
         let deviation =
@@ -41,7 +39,7 @@ pub(super) fn envelope<'a>(document: &mut XmlDocument<'a>) -> Result<SoapEnvelop
 fn header<'a>(
     document: &mut XmlDocument<'a>,
     element: &XmlElement<'a>,
-) -> Result<Option<ServerVersionInfo<'a>>> {
+) -> DecodeResult<Option<ServerVersionInfo<'a>>> {
     let mut server = None;
     document.children(element, |_, child| {
         if child.is(Namespace::Types, "ServerVersionInfo") {
@@ -65,7 +63,7 @@ fn server_version<'a>(element: &XmlElement<'a>) -> ServerVersionInfo<'a> {
 fn body_content<'a>(
     document: &mut XmlDocument<'a>,
     element: &XmlElement<'a>,
-) -> Result<Option<SoapBody<'a>>> {
+) -> DecodeResult<Option<SoapBody<'a>>> {
     let mut body = None;
     document.children(element, |document, child| {
         body = Some(answer(document, child)?);
@@ -74,7 +72,7 @@ fn body_content<'a>(
     Ok(body)
 }
 
-fn answer<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Result<SoapBody<'a>> {
+fn answer<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> DecodeResult<SoapBody<'a>> {
     if element.namespace.is_soap() && element.local_name == "Fault" {
         return fault(document, element).map(SoapBody::Fault);
     }
@@ -105,7 +103,7 @@ fn answer<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Resul
 fn others<'a>(
     document: &mut XmlDocument<'a>,
     element: &XmlElement<'a>,
-) -> Result<Vec<ResponseMessage<'a, ()>>> {
+) -> DecodeResult<Vec<ResponseMessage<'a, ()>>> {
     if element.attribute("ResponseClass").is_some() {
         return Ok(vec![message(document, element, payload::no_payload)?]);
     }

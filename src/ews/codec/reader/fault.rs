@@ -3,7 +3,7 @@
 //!
 //! Never requires a child: a fault with unknown content is still a fault.
 
-use super::super::error::DecodeError;
+use super::super::error::DecodeResult;
 use super::document::{XmlDocument, XmlElement};
 use super::message;
 use super::namespace::Namespace;
@@ -12,11 +12,12 @@ use crate::ews::code::ResponseCode;
 use crate::ews::soap::SoapFault;
 use crate::ews::types::Text;
 
-type Result<T> = std::result::Result<T, DecodeError>;
-
 /// A `Fault` of either version. SOAP 1.1 has its children in no namespace (4.4), SOAP 1.2 in its own (5.4); some intermediaries mix
 /// them, so both are accepted.
-pub(super) fn fault<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Result<SoapFault<'a>> {
+pub(super) fn fault<'a>(
+    document: &mut XmlDocument<'a>,
+    element: &XmlElement<'a>,
+) -> DecodeResult<SoapFault<'a>> {
     let mut fault = SoapFault::default();
     document.children(element, |document, child| {
         match soap_local_name(child) {
@@ -38,7 +39,7 @@ fn soap_local_name<'a>(element: &XmlElement<'a>) -> &'a str {
 
 /// `Code/Subcode/Value` if there is one, else `Code/Value`. `Value` only names the party at fault (SOAP 1.2 part 1, 5.4.6); the
 /// subcode is what a server that supports both versions writes into SOAP 1.1's `faultcode`.
-fn code<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Result<Option<Text<'a>>> {
+fn code<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> DecodeResult<Option<Text<'a>>> {
     let (mut general, mut specific) = (None, None);
     document.children(element, |document, child| {
         match soap_local_name(child) {
@@ -51,7 +52,7 @@ fn code<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Result<
     Ok(specific.or(general))
 }
 
-fn subcode<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Result<Option<Text<'a>>> {
+fn subcode<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> DecodeResult<Option<Text<'a>>> {
     let mut found = None;
     document.children(element, |document, child| {
         if soap_local_name(child) == "Value" {
@@ -62,7 +63,7 @@ fn subcode<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Resu
     Ok(found)
 }
 
-fn reason<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Result<Option<Text<'a>>> {
+fn reason<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> DecodeResult<Option<Text<'a>>> {
     let mut found = None;
     document.children(element, |document, child| {
         if soap_local_name(child) == "Text" {
@@ -74,7 +75,7 @@ fn reason<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Resul
 }
 
 /// A qualified name without its prefix.
-fn qualified<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Result<Option<Text<'a>>> {
+fn qualified<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> DecodeResult<Option<Text<'a>>> {
     let local = |name: &str| name.find(':').map_or(0, |colon| colon + 1);
     Ok(value::token(document, element)?.map(|name| match name {
         Text::Borrowed(name) => Text::Borrowed(&name[local(name)..]),
@@ -88,7 +89,7 @@ fn detail<'a>(
     document: &mut XmlDocument<'a>,
     element: &XmlElement<'a>,
     fault: &mut SoapFault<'a>,
-) -> Result<()> {
+) -> DecodeResult<()> {
     document.children(element, |document, child| {
         match exchange_local_name(child) {
             "ResponseCode" => fault.response_code = value::token(document, child)?.map(ResponseCode),

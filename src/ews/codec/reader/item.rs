@@ -1,16 +1,17 @@
 //! Decodes items: a calendar item with its known properties, any other kind with its name and id. Never fails because of one value.
 
-use super::super::error::DecodeError;
+use super::super::error::DecodeResult;
 use super::super::rules::names;
 use super::document::{XmlDocument, XmlElement};
 use super::namespace::Namespace;
 use super::{mailboxes, value};
 use crate::ews::types::{CalendarItem, Item, Occurrence, OtherItem};
 
-type Result<T> = std::result::Result<T, DecodeError>;
-
 /// A list of items, whatever the list's name.
-pub(super) fn items<'a>(document: &mut XmlDocument<'a>, list: &XmlElement<'a>) -> Result<Vec<Item<'a>>> {
+pub(super) fn items<'a>(
+    document: &mut XmlDocument<'a>,
+    list: &XmlElement<'a>,
+) -> DecodeResult<Vec<Item<'a>>> {
     let mut items = Vec::new();
     document.children(list, |document, child| {
         document.count_entry(child)?;
@@ -20,14 +21,14 @@ pub(super) fn items<'a>(document: &mut XmlDocument<'a>, list: &XmlElement<'a>) -
     Ok(items)
 }
 
-fn item<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Result<Item<'a>> {
+fn item<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> DecodeResult<Item<'a>> {
     if element.is(Namespace::Types, "CalendarItem") {
         return calendar_item(document, element).map(Item::Calendar);
     }
     other_item(document, element).map(|other| Item::Other(Box::new(other)))
 }
 
-fn other_item<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Result<OtherItem<'a>> {
+fn other_item<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> DecodeResult<OtherItem<'a>> {
     let mut item = OtherItem { element: element.local_name.into(), ..OtherItem::default() };
     document.children(element, |document, child| {
         match child.local_name_in(Namespace::Types) {
@@ -43,7 +44,10 @@ fn other_item<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> R
     Ok(item)
 }
 
-fn calendar_item<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Result<CalendarItem<'a>> {
+fn calendar_item<'a>(
+    document: &mut XmlDocument<'a>,
+    element: &XmlElement<'a>,
+) -> DecodeResult<CalendarItem<'a>> {
     let mut item = CalendarItem::default();
     document.children(element, |document, child| property(document, child, &mut item))?;
     Ok(item)
@@ -54,7 +58,7 @@ fn property<'a>(
     document: &mut XmlDocument<'a>,
     child: &XmlElement<'a>,
     item: &mut CalendarItem<'a>,
-) -> Result<()> {
+) -> DecodeResult<()> {
     match child.local_name_in(Namespace::Types) {
         "ItemId" => item.item_id = mailboxes::id(child),
         "Subject" => item.subject = Some(document.text(child)?),
@@ -96,7 +100,7 @@ fn property<'a>(
 }
 
 /// `t:OccurrenceInfo`.
-fn occurrence<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Result<Occurrence<'a>> {
+fn occurrence<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> DecodeResult<Occurrence<'a>> {
     let mut date = Occurrence::default();
     document.children(element, |document, child| {
         match child.local_name_in(Namespace::Types) {

@@ -1,13 +1,11 @@
 //! Decodes ids, mailboxes and attendees, which items, rooms and resolutions share.
 
-use super::super::error::DecodeError;
+use super::super::error::DecodeResult;
 use super::super::rules::names;
 use super::document::{XmlDocument, XmlElement};
 use super::namespace::Namespace;
 use super::value;
 use crate::ews::types::{Attendee, ItemId, Mailbox, Text};
-
-type Result<T> = std::result::Result<T, DecodeError>;
 
 /// `t:ItemId` or `t:FolderId`. `None` without the attribute `Id`.
 pub(super) fn id<'a>(element: &XmlElement<'a>) -> Option<ItemId<'a>> {
@@ -15,7 +13,10 @@ pub(super) fn id<'a>(element: &XmlElement<'a>) -> Option<ItemId<'a>> {
 }
 
 /// `t:EmailAddressType`, whatever the element's name. The schema types all its parts as strings, so white space is kept.
-pub(super) fn mailbox<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Result<Mailbox<'a>> {
+pub(super) fn mailbox<'a>(
+    document: &mut XmlDocument<'a>,
+    element: &XmlElement<'a>,
+) -> DecodeResult<Mailbox<'a>> {
     let mut mailbox = Mailbox::default();
     document.children(element, |document, child| {
         match child.local_name_in(Namespace::Types) {
@@ -36,7 +37,7 @@ pub(super) fn mailbox_inside<'a>(
     document: &mut XmlDocument<'a>,
     element: &XmlElement<'a>,
     name: &str,
-) -> Result<Option<Mailbox<'a>>> {
+) -> DecodeResult<Option<Mailbox<'a>>> {
     let mut found = None;
     document.children(element, |document, child| {
         if child.is(Namespace::Types, name) {
@@ -52,8 +53,8 @@ pub(super) fn list<'a, T>(
     document: &mut XmlDocument<'a>,
     list: &XmlElement<'a>,
     name: &str,
-    read: impl Fn(&mut XmlDocument<'a>, &XmlElement<'a>) -> Result<T>,
-) -> Result<Vec<T>> {
+    read: impl Fn(&mut XmlDocument<'a>, &XmlElement<'a>) -> DecodeResult<T>,
+) -> DecodeResult<Vec<T>> {
     let mut entries = Vec::new();
     document.children(list, |document, child| {
         if child.is(Namespace::Types, name) {
@@ -69,11 +70,11 @@ pub(super) fn list<'a, T>(
 pub(super) fn attendees<'a>(
     document: &mut XmlDocument<'a>,
     list: &XmlElement<'a>,
-) -> Result<Vec<Attendee<'a>>> {
+) -> DecodeResult<Vec<Attendee<'a>>> {
     self::list(document, list, "Attendee", attendee)
 }
 
-fn attendee<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Result<Attendee<'a>> {
+fn attendee<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> DecodeResult<Attendee<'a>> {
     let mut attendee = Attendee::default();
     document.children(element, |document, child| {
         match child.local_name_in(Namespace::Types) {
@@ -89,6 +90,9 @@ fn attendee<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Res
 }
 
 /// `t:Categories`: a list of `t:String`.
-pub(super) fn strings<'a>(document: &mut XmlDocument<'a>, list: &XmlElement<'a>) -> Result<Vec<Text<'a>>> {
+pub(super) fn strings<'a>(
+    document: &mut XmlDocument<'a>,
+    list: &XmlElement<'a>,
+) -> DecodeResult<Vec<Text<'a>>> {
     self::list(document, list, "String", |document, child| document.text(child))
 }

@@ -1,6 +1,6 @@
 //! Decodes response messages. The caller passes a function that decodes the operation's payload.
 
-use super::super::error::{DecodeError, Deviation};
+use super::super::error::{DecodeError, DecodeResult, Deviation};
 use super::super::rules::{names, trim};
 use super::document::{XmlDocument, XmlElement};
 use super::namespace::Namespace;
@@ -8,14 +8,12 @@ use super::value;
 use crate::ews::code::ResponseCode;
 use crate::ews::types::{MessageXmlEntry, ResponseClass, ResponseMessage};
 
-type Result<T> = std::result::Result<T, DecodeError>;
-
 /// `m:ResponseMessages` inside `answer`; `read_payload` gets each child that is not a field of the message itself.
 pub(super) fn messages<'a, T: Default>(
     document: &mut XmlDocument<'a>,
     answer: &XmlElement<'a>,
-    mut read_payload: impl FnMut(&mut XmlDocument<'a>, &XmlElement<'a>, &mut T) -> Result<()>,
-) -> Result<Vec<ResponseMessage<'a, T>>> {
+    mut read_payload: impl FnMut(&mut XmlDocument<'a>, &XmlElement<'a>, &mut T) -> DecodeResult<()>,
+) -> DecodeResult<Vec<ResponseMessage<'a, T>>> {
     let mut found = None;
     document.children(answer, |document, child| {
         if child.is(Namespace::Messages, "ResponseMessages") {
@@ -31,8 +29,8 @@ pub(super) fn messages<'a, T: Default>(
 pub(super) fn list<'a, T: Default>(
     document: &mut XmlDocument<'a>,
     list: &XmlElement<'a>,
-    read_payload: &mut impl FnMut(&mut XmlDocument<'a>, &XmlElement<'a>, &mut T) -> Result<()>,
-) -> Result<Vec<ResponseMessage<'a, T>>> {
+    read_payload: &mut impl FnMut(&mut XmlDocument<'a>, &XmlElement<'a>, &mut T) -> DecodeResult<()>,
+) -> DecodeResult<Vec<ResponseMessage<'a, T>>> {
     let mut messages = Vec::new();
     document.children(list, |document, child| {
         if child.namespace == Namespace::Messages {
@@ -47,8 +45,8 @@ pub(super) fn list<'a, T: Default>(
 pub(super) fn message<'a, T: Default>(
     document: &mut XmlDocument<'a>,
     element: &XmlElement<'a>,
-    mut read_payload: impl FnMut(&mut XmlDocument<'a>, &XmlElement<'a>, &mut T) -> Result<()>,
-) -> Result<ResponseMessage<'a, T>> {
+    mut read_payload: impl FnMut(&mut XmlDocument<'a>, &XmlElement<'a>, &mut T) -> DecodeResult<()>,
+) -> DecodeResult<ResponseMessage<'a, T>> {
     document.count_entry(element)?;
     let class = class(element)?;
     let (mut given, mut message_text, mut message_xml) = (None, None, Vec::new());
@@ -66,7 +64,7 @@ pub(super) fn message<'a, T: Default>(
     Ok(ResponseMessage { class, code, message_text, message_xml, payload })
 }
 
-fn class(element: &XmlElement<'_>) -> Result<ResponseClass> {
+fn class(element: &XmlElement<'_>) -> DecodeResult<ResponseClass> {
     let given = element.attribute("ResponseClass");
     given.as_deref().and_then(|class| names::response_class(trim(class))).ok_or_else(|| {
         let deviation = Deviation::ResponseClass(given.map(|class| class.into_owned()));
@@ -80,7 +78,7 @@ fn code<'a>(
     given: Option<ResponseCode<'a>>,
     class: ResponseClass,
     element: &XmlElement<'a>,
-) -> Result<ResponseCode<'a>> {
+) -> DecodeResult<ResponseCode<'a>> {
     match given {
         Some(code) => Ok(code),
         None if class == ResponseClass::Success => Ok(ResponseCode("NoError".into())),
@@ -93,7 +91,7 @@ fn code<'a>(
 pub(super) fn entries<'a>(
     document: &mut XmlDocument<'a>,
     element: &XmlElement<'a>,
-) -> Result<Vec<MessageXmlEntry<'a>>> {
+) -> DecodeResult<Vec<MessageXmlEntry<'a>>> {
     let mut entries = Vec::new();
     document.children(element, |document, child| {
         document.count_entry(child)?;

@@ -2,17 +2,15 @@
 //!
 //! Missing content stays `None`: an empty calendar and a response without one differ.
 
-use super::super::error::DecodeError;
+use super::super::error::DecodeResult;
 use super::document::{XmlDocument, XmlElement};
 use super::namespace::Namespace;
 use super::{item, mailboxes, value};
 use crate::ews::op::{EffectiveRights, Folder, Resolution, ResolutionSet, RootFolder, UpdateItemPayload};
 use crate::ews::types::{Item, Mailbox, Text};
 
-type Result<T> = std::result::Result<T, DecodeError>;
-
 /// No payload: `DeleteItem`, and operations that Adjourn never calls.
-pub(super) fn no_payload(_: &mut XmlDocument<'_>, _: &XmlElement<'_>, (): &mut ()) -> Result<()> {
+pub(super) fn no_payload(_: &mut XmlDocument<'_>, _: &XmlElement<'_>, (): &mut ()) -> DecodeResult<()> {
     Ok(())
 }
 
@@ -21,7 +19,7 @@ pub(super) fn items<'a>(
     document: &mut XmlDocument<'a>,
     child: &XmlElement<'a>,
     items: &mut Option<Vec<Item<'a>>>,
-) -> Result<()> {
+) -> DecodeResult<()> {
     if child.is(Namespace::Messages, "Items") {
         *items = Some(item::items(document, child)?);
     }
@@ -33,7 +31,7 @@ pub(super) fn updated<'a>(
     document: &mut XmlDocument<'a>,
     child: &XmlElement<'a>,
     updated: &mut UpdateItemPayload<'a>,
-) -> Result<()> {
+) -> DecodeResult<()> {
     match child.local_name_in(Namespace::Messages) {
         "Items" => updated.items = Some(item::items(document, child)?),
         "ConflictResults" => updated.conflict_count = conflict_count(document, child)?,
@@ -42,7 +40,7 @@ pub(super) fn updated<'a>(
     Ok(())
 }
 
-fn conflict_count<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Result<Option<u32>> {
+fn conflict_count<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> DecodeResult<Option<u32>> {
     let mut count = None;
     document.children(element, |document, child| {
         if child.is(Namespace::Types, "Count") {
@@ -58,7 +56,7 @@ pub(super) fn root_folder<'a>(
     document: &mut XmlDocument<'a>,
     child: &XmlElement<'a>,
     folder: &mut Option<RootFolder<'a>>,
-) -> Result<()> {
+) -> DecodeResult<()> {
     if !child.is(Namespace::Messages, "RootFolder") {
         return Ok(());
     }
@@ -80,7 +78,7 @@ pub(super) fn folders<'a>(
     document: &mut XmlDocument<'a>,
     child: &XmlElement<'a>,
     folders: &mut Option<Vec<Folder<'a>>>,
-) -> Result<()> {
+) -> DecodeResult<()> {
     if !child.is(Namespace::Messages, "Folders") {
         return Ok(());
     }
@@ -92,7 +90,7 @@ pub(super) fn folders<'a>(
     })
 }
 
-fn folder<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Result<Folder<'a>> {
+fn folder<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> DecodeResult<Folder<'a>> {
     let mut folder = Folder { element: element.local_name.into(), ..Folder::default() };
     document.children(element, |document, child| {
         match child.local_name_in(Namespace::Types) {
@@ -108,7 +106,10 @@ fn folder<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Resul
     Ok(folder)
 }
 
-fn effective_rights<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Result<EffectiveRights> {
+fn effective_rights<'a>(
+    document: &mut XmlDocument<'a>,
+    element: &XmlElement<'a>,
+) -> DecodeResult<EffectiveRights> {
     let mut rights = EffectiveRights::default();
     document.children(element, |document, child| {
         match child.local_name_in(Namespace::Types) {
@@ -126,7 +127,7 @@ pub(super) fn resolutions<'a>(
     document: &mut XmlDocument<'a>,
     child: &XmlElement<'a>,
     set: &mut Option<ResolutionSet<'a>>,
-) -> Result<()> {
+) -> DecodeResult<()> {
     if !child.is(Namespace::Messages, "ResolutionSet") {
         return Ok(());
     }
@@ -144,7 +145,7 @@ pub(super) fn resolutions<'a>(
     })
 }
 
-fn resolution<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Result<Resolution<'a>> {
+fn resolution<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> DecodeResult<Resolution<'a>> {
     let mut resolution = Resolution::default();
     document.children(element, |document, child| {
         match child.local_name_in(Namespace::Types) {
@@ -158,7 +159,10 @@ fn resolution<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> R
 }
 
 /// `t:EmailAddresses` of a `t:Contact`. Skips the contact's other parts (photo, telephone numbers).
-fn email_addresses<'a>(document: &mut XmlDocument<'a>, contact: &XmlElement<'a>) -> Result<Vec<Text<'a>>> {
+fn email_addresses<'a>(
+    document: &mut XmlDocument<'a>,
+    contact: &XmlElement<'a>,
+) -> DecodeResult<Vec<Text<'a>>> {
     let mut addresses = Vec::new();
     document.children(contact, |document, child| {
         if child.is(Namespace::Types, "EmailAddresses") {
@@ -174,7 +178,7 @@ pub(super) fn room_lists<'a>(
     document: &mut XmlDocument<'a>,
     child: &XmlElement<'a>,
     lists: &mut Option<Vec<Mailbox<'a>>>,
-) -> Result<()> {
+) -> DecodeResult<()> {
     if !child.is(Namespace::Messages, "RoomLists") {
         return Ok(());
     }
@@ -193,7 +197,7 @@ pub(super) fn rooms<'a>(
     document: &mut XmlDocument<'a>,
     child: &XmlElement<'a>,
     rooms: &mut Option<Vec<Mailbox<'a>>>,
-) -> Result<()> {
+) -> DecodeResult<()> {
     if !child.is(Namespace::Messages, "Rooms") {
         return Ok(());
     }

@@ -4,18 +4,16 @@
 
 use chrono::{DateTime, Utc};
 
-use super::super::error::DecodeError;
+use super::super::error::DecodeResult;
 use super::super::rules;
 use super::document::{XmlDocument, XmlElement};
 use crate::ews::types::Text;
-
-type Result<T> = std::result::Result<T, DecodeError>;
 
 /// A code or a name, trimmed. `None` if it is empty.
 pub(super) fn token<'a>(
     document: &mut XmlDocument<'a>,
     element: &XmlElement<'a>,
-) -> Result<Option<Text<'a>>> {
+) -> DecodeResult<Option<Text<'a>>> {
     let token = rules::token(document.text(element)?);
     Ok((!token.is_empty()).then_some(token))
 }
@@ -24,12 +22,15 @@ pub(super) fn token<'a>(
 pub(super) fn time<'a>(
     document: &mut XmlDocument<'a>,
     element: &XmlElement<'a>,
-) -> Result<Option<DateTime<Utc>>> {
+) -> DecodeResult<Option<DateTime<Utc>>> {
     Ok(rules::time::date_time(&document.text(element)?))
 }
 
 /// A boolean.
-pub(super) fn boolean<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> Result<Option<bool>> {
+pub(super) fn boolean<'a>(
+    document: &mut XmlDocument<'a>,
+    element: &XmlElement<'a>,
+) -> DecodeResult<Option<bool>> {
     Ok(rules::boolean(&document.text(element)?))
 }
 
@@ -37,7 +38,7 @@ pub(super) fn boolean<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'
 pub(super) fn number<'a, T: std::str::FromStr>(
     document: &mut XmlDocument<'a>,
     element: &XmlElement<'a>,
-) -> Result<Option<T>> {
+) -> DecodeResult<Option<T>> {
     Ok(rules::number(&document.text(element)?))
 }
 
