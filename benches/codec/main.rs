@@ -1,9 +1,8 @@
 //! Benchmarks the codec: Adjourn and its peers on the same bytes in one run. Each result is checked before it is timed.
 //!
 //! Run `cargo bench --bench codec`; `benches/README.md` explains the output.
-#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a bench may fail loudly")]
-#![allow(clippy::disallowed_methods, reason = "measuring time is the point")]
-#![allow(missing_docs)]
+#![expect(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a failed check stops the bench")]
+#![expect(clippy::disallowed_methods, reason = "a bench measures time")]
 
 mod board;
 mod pages;

@@ -102,7 +102,7 @@ struct SerdeItems {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-#[allow(dead_code)]
+#[expect(dead_code, reason = "serde fills the fields; the digest reads only some of them")]
 struct SerdeItem {
     item_id: Option<SerdeItemId>,
     subject: Option<String>,
@@ -122,7 +122,7 @@ struct SerdeItem {
 }
 
 #[derive(Deserialize)]
-#[allow(dead_code)]
+#[expect(dead_code, reason = "serde fills the fields; the digest reads only some of them")]
 struct SerdeItemId {
     #[serde(rename = "@Id")]
     id: String,
@@ -138,7 +138,7 @@ struct SerdeOrganizer {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-#[allow(dead_code)]
+#[expect(dead_code, reason = "serde fills the fields; the digest reads only some of them")]
 struct SerdeMailbox {
     name: Option<String>,
     email_address: Option<String>,

@@ -1,7 +1,7 @@
 //! Fuzzes decoding: any bytes yield a value or an error with an offset inside the body, under limits low enough to be reached.
 #![no_main]
 
-#[allow(dead_code)]
+#[expect(dead_code, reason = "each target runs some of the checks that the tests share")]
 #[path = "../../tests/codec/checks.rs"]
 mod checks;
 

@@ -1,7 +1,7 @@
 //! Fuzzes the scanner against the reader: whenever the scanner decodes a body, the reader returns the same value.
 #![no_main]
 
-#[allow(dead_code)]
+#[expect(dead_code, reason = "each target runs some of the checks that the tests share")]
 #[path = "../../tests/codec/checks.rs"]
 mod checks;
 

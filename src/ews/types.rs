@@ -24,7 +24,7 @@ pub struct ItemId<'a> {
 
 /// `t:CalendarItemType`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[allow(missing_docs)]
+#[expect(missing_docs, reason = "the variants have the names of the schema's values")]
 pub enum CalendarItemType<'a> {
     Single,
     Occurrence,
@@ -35,7 +35,7 @@ pub enum CalendarItemType<'a> {
 
 /// `t:MyResponseType`: this mailbox's response to the meeting request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[allow(missing_docs)]
+#[expect(missing_docs, reason = "the variants have the names of the schema's values")]
 pub enum ResponseType<'a> {
     Unknown,
     Organizer,
@@ -48,7 +48,7 @@ pub enum ResponseType<'a> {
 
 /// `t:LegacyFreeBusyStatus` (and `BusyType` of availability).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[allow(missing_docs)]
+#[expect(missing_docs, reason = "the variants have the names of the schema's values")]
 pub enum FreeBusyStatus<'a> {
     Free,
     Tentative,
@@ -61,7 +61,7 @@ pub enum FreeBusyStatus<'a> {
 
 /// `t:Sensitivity`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[allow(missing_docs)]
+#[expect(missing_docs, reason = "the variants have the names of the schema's values")]
 pub enum Sensitivity<'a> {
     Normal,
     Personal,
@@ -109,7 +109,7 @@ pub struct Occurrence<'a> {
 
 /// One calendar item. Every property is optional, because servers omit properties that they do not have.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-#[allow(missing_docs)]
+#[expect(missing_docs, reason = "the fields have the names of the schema's elements")]
 pub struct CalendarItem<'a> {
     pub item_id: Option<ItemId<'a>>,
     pub subject: Option<Text<'a>>,
@@ -212,7 +212,7 @@ pub struct OtherItem<'a> {
 
 /// `ResponseClass`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[allow(missing_docs)]
+#[expect(missing_docs, reason = "the variants have the names of the schema's values")]
 pub enum ResponseClass {
     Success,
     Warning,

@@ -1,5 +1,6 @@
 //! Tests of the EWS codec: encoding and decoding without a socket.
-#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![expect(unreachable_pub, reason = "the modules of a test share their helpers")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed test panics")]
 
 mod battery;
 mod changes;

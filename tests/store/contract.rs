@@ -15,7 +15,7 @@ use crate::sample_entries::{
 };
 
 /// A journal, and its directory, which is deleted on drop.
-struct JournalUnderTest(Arc<dyn Journal>, #[allow(dead_code)] Option<tempfile::TempDir>);
+struct JournalUnderTest(Arc<dyn Journal>, #[expect(dead_code, reason = "held for its drop, which deletes the directory")] Option<tempfile::TempDir>);
 
 fn every_journal() -> Vec<JournalUnderTest> {
     let directory = tempfile::tempdir().unwrap();

@@ -1,5 +1,6 @@
 //! Tests of all journals against one contract, and of failures that only the journal on disk can have.
-#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![expect(unreachable_pub, reason = "the modules of a test share their helpers")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed test panics")]
 
 mod archive;
 mod contract;

@@ -98,7 +98,7 @@ pub(super) use wide::Avx2;
 
 /// AVX2, on processors that have it.
 #[cfg(target_arch = "x86_64")]
-#[allow(unsafe_code, reason = "vector instructions; every call's proof is beside it")]
+#[expect(unsafe_code, reason = "vector instructions; the proof is beside each call")]
 mod wide {
     use core::arch::x86_64::{
         __m256i, _mm_cvtsi128_si64, _mm_loadu_si128, _mm_or_si128, _mm_packus_epi16,
@@ -322,7 +322,7 @@ mod nowhere {
 
 /// SSE2, which `x86_64` always has.
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
-#[allow(unsafe_code, reason = "vector instructions; every call's proof is beside it")]
+#[expect(unsafe_code, reason = "vector instructions; the proof is beside each call")]
 mod lanes {
     use core::arch::x86_64::{
         __m128i, _mm_cmpeq_epi8, _mm_min_epu8, _mm_movemask_epi8, _mm_or_si128, _mm_set_epi64x, _mm_set1_epi8,

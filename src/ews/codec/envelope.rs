@@ -21,7 +21,7 @@ pub struct SoapEnvelope<'a> {
 
 /// The content of a SOAP body: the response of an operation, or a fault.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-#[allow(missing_docs)]
+#[expect(missing_docs, reason = "the variants have the names of the operations")]
 pub enum SoapBody<'a> {
     FindItem(FindItemAnswer<'a>),
     GetItem(GetItemAnswer<'a>),

@@ -35,7 +35,7 @@ pub struct ResponseObject<'a> {
 
 /// `MessageDisposition`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
+#[expect(missing_docs, reason = "the variants have the names of the schema's values")]
 pub enum MessageDisposition {
     SaveOnly,
     SendOnly,

@@ -6,7 +6,7 @@ use crate::ews::types::ResponseMessage;
 
 /// `DeleteType`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
+#[expect(missing_docs, reason = "the variants have the names of the schema's values")]
 pub enum DeleteType {
     MoveToDeletedItems,
     SoftDelete,
@@ -15,7 +15,7 @@ pub enum DeleteType {
 
 /// `SendMeetingCancellations`: required for calendar items.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
+#[expect(missing_docs, reason = "the variants have the names of the schema's values")]
 pub enum SendCancellations {
     ToNone,
     OnlyToAll,

@@ -106,7 +106,7 @@ pub struct ItemRef<'a> {
 
 /// A property that a read can request (`t:FieldURI`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[allow(missing_docs)]
+#[expect(missing_docs, reason = "the variants have the names of the schema's values")]
 pub enum Property {
     ItemClass,
     Subject,

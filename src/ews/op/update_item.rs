@@ -9,7 +9,7 @@ use crate::ews::types::{Item, ResponseMessage};
 
 /// `ConflictResolution`. Only `NeverOverwrite` detects a concurrent change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
+#[expect(missing_docs, reason = "the variants have the names of the schema's values")]
 pub enum ConflictResolution {
     NeverOverwrite,
     AutoResolve,
@@ -18,7 +18,7 @@ pub enum ConflictResolution {
 
 /// `SendMeetingInvitationsOrCancellations`: required for calendar items.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
+#[expect(missing_docs, reason = "the variants have the names of the schema's values")]
 pub enum SendUpdates {
     ToNone,
     OnlyToAll,
