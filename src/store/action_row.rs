@@ -24,17 +24,17 @@ pub(super) struct ActionRow {
 
 impl ActionRow {
     /// The row of a record whose `Accepted` entry has this number.
-    pub(super) fn from_record(life: &ActionRecord, accepted: u64) -> Self {
-        let uid = life.intent.as_ref().and_then(|intent| intent.before.uid.as_ref());
+    pub(super) fn from_record(record: &ActionRecord, accepted: u64) -> Self {
+        let uid = record.intent.as_ref().and_then(|intent| intent.before.uid.as_ref());
         Self {
-            action: life.action.id.to_string(),
+            action: record.action.id.to_string(),
             accepted: i64::try_from(accepted).unwrap_or(i64::MAX),
-            accepted_ms: life.accepted_at.timestamp_millis(),
-            room: life.action.room.to_string(),
-            actor: life.action.actor.name().to_owned(),
-            rule: life.action.actor.rule().map(str::to_owned),
-            key: life.action.key.as_ref().map(IdempotencyKey::as_str).map(str::to_owned),
-            ending: ActionStatus::of(life).as_str().to_owned(),
+            accepted_ms: record.accepted_at.timestamp_millis(),
+            room: record.action.room.to_string(),
+            actor: record.action.actor.name().to_owned(),
+            rule: record.action.actor.rule().map(str::to_owned),
+            key: record.action.key.as_ref().map(IdempotencyKey::as_str).map(str::to_owned),
+            ending: ActionStatus::of(record).as_str().to_owned(),
             uid: uid.map(Uid::as_str).map(str::to_owned),
         }
     }

@@ -10,8 +10,7 @@ use std::thread::JoinHandle;
 use rusqlite::Connection;
 
 use super::StoreError;
-use super::directory;
-use super::sqlite::prepare_to_write;
+use super::connection;
 
 /// The thread and its request channel. Both are `None` only while the value is dropped.
 pub(super) struct Checkpointer {
@@ -21,12 +20,11 @@ pub(super) struct Checkpointer {
 
 impl Checkpointer {
     pub(super) fn start(path: &Path) -> Result<Self, StoreError> {
-        let connection = directory::open_database(path)?;
-        prepare_to_write(&connection)?;
+        let connection = connection::open_to_write(path)?;
         // One waiting request is enough: a checkpoint copies everything that is in the log by then.
         let (due, calls) = sync_channel(1);
         let run = move || checkpoint_on_request(&connection, &calls);
-        let thread = std::thread::Builder::new().name("adjourn-keeper".to_owned()).spawn(run);
+        let thread = std::thread::Builder::new().name("adjourn-wal".to_owned()).spawn(run);
         Ok(Self { due: Some(due), thread: Some(thread.map_err(StoreError::Thread)?) })
     }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use rusqlite::{Connection, Transaction, named_params};
 
+use super::connection::BUSY_TIMEOUT;
 use super::error::journal_error;
-use super::sqlite::BUSY_TIMEOUT;
 use super::writer;
 use crate::journal::{
     AdminEntry, AdminEvent, Chain, ERASED, ErasureRequest, ErasureResult, ErasureTarget, JournalEntry,
@@ -37,12 +37,14 @@ struct ValueLocation {
 pub(super) fn batch(connection: &mut Connection, erasure: &ErasureRequest) -> Result<u64, JournalError> {
     let mut chain = writer::chain_end(connection).map_err(journal_error)?;
     let transaction = writer::begin_immediate(connection).map_err(journal_error)?;
-    let places = locate_values(&transaction, erasure, BATCH).map_err(journal_error)?;
-    let Some(through) = places.iter().map(|place| place.entry.unsigned_abs()).max() else { return Ok(0) };
-    for place in &places {
-        erase(&transaction, place).map_err(journal_error)?;
+    let locations = locate_values(&transaction, erasure, BATCH).map_err(journal_error)?;
+    let Some(through) = locations.iter().map(|location| location.entry.unsigned_abs()).max() else {
+        return Ok(0);
+    };
+    for location in &locations {
+        erase(&transaction, location).map_err(journal_error)?;
     }
-    let values = places.len() as u64;
+    let values = locations.len() as u64;
     let event = AdminEvent::Erased { values, through };
     let entry = AdminEntry { at: erasure.now, by: erasure.by.clone(), event };
     record(&transaction, &mut chain, entry)?;
@@ -54,12 +56,12 @@ fn record(transaction: &Transaction<'_>, chain: &mut Chain, entry: AdminEntry) -
     writer::append(transaction, chain, &JournalEntry::Admin(entry)).map_err(journal_error)?.map(|_| ())
 }
 
-fn erase(transaction: &Transaction<'_>, place: &ValueLocation) -> rusqlite::Result<()> {
+fn erase(transaction: &Transaction<'_>, location: &ValueLocation) -> rusqlite::Result<()> {
     let sql = "DELETE FROM personal WHERE entry = ?1 AND pointer = ?2";
-    transaction.prepare_cached(sql)?.execute((place.entry, &place.pointer))?;
-    if place.pointer == ACTOR_NAME {
+    transaction.prepare_cached(sql)?.execute((location.entry, &location.pointer))?;
+    if location.pointer == ACTOR_NAME {
         let sql = "UPDATE lives SET actor = ?1 WHERE action = ?2";
-        transaction.prepare_cached(sql)?.execute((ERASED, &place.action))?;
+        transaction.prepare_cached(sql)?.execute((ERASED, &location.action))?;
     }
     Ok(())
 }
@@ -77,12 +79,12 @@ fn locate_values(
         return Ok(found);
     }
     let mut all = BTreeSet::new();
-    for place in found {
-        let role = Role::of(&place.pointer);
+    for location in found {
+        let role = Role::of(&location.pointer);
         let others =
-            if place.action.is_empty() { Vec::new() } else { of_action(transaction, &place.action)? };
+            if location.action.is_empty() { Vec::new() } else { of_action(transaction, &location.action)? };
         all.extend(others.into_iter().filter(|other| Role::of(&other.pointer) == role));
-        all.insert(place);
+        all.insert(location);
     }
     Ok(all)
 }

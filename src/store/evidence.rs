@@ -6,24 +6,11 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, Row, named_params};
 
+use super::error::StoreError;
 use super::presence::{parse_room, parse_time};
 use super::service_store::ServiceStore;
-use super::sqlite::StoreError;
 use crate::calendar::{RoomAddress, Uid};
 use crate::presence::{Interval, Sign, SignLog};
-
-/// The fifth version of the service store.
-pub(super) const MIGRATION: &str = "
-    ALTER TABLE evidence ADD COLUMN reporter TEXT NOT NULL DEFAULT '';
-    ALTER TABLE evidence ADD COLUMN minutes  INTEGER NOT NULL DEFAULT 0;
-    DROP INDEX evidence_by_time;
-    ALTER TABLE sources ADD COLUMN reporter TEXT NOT NULL DEFAULT '';
-    CREATE TABLE refused_evidence (
-        room    TEXT PRIMARY KEY,
-        from_ms INTEGER NOT NULL,
-        to_ms   INTEGER NOT NULL
-    ) STRICT, WITHOUT ROWID;
-";
 
 /// Signs in one read at the start.
 const PAGE: usize = 1_000;

@@ -4,17 +4,12 @@
 //! could read the whole journal one day. [`find`] serves the engine, which queries one room, key or event. [`page`] serves the audit:
 //! it examines a bounded number of rows in the order of an index, in two statements.
 
-use std::collections::HashMap;
-
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params_from_iter};
 
-use super::personal;
-use super::sqlite::journal_error;
-use crate::journal::{ActionRecord, ActionStatus, JournalEntry, JournalError, Position, Query, RecordPage};
-
-/// Actions whose entries one statement reads.
-const CHUNK: usize = 256;
+use super::error::journal_error;
+use super::records::{CHUNK, records};
+use crate::journal::{ActionRecord, ActionStatus, JournalError, Position, Query, RecordPage};
 
 /// Conditions on a row of the index, and their values.
 #[derive(Default)]
@@ -137,7 +132,7 @@ pub(super) fn find(connection: &Connection, query: &Query) -> Result<Vec<ActionR
         if actions.is_empty() {
             break;
         }
-        found.extend(records(&snapshot, &actions)?.into_iter().filter(|life| query.matches(life)));
+        found.extend(records(&snapshot, &actions)?.into_iter().filter(|record| query.matches(record)));
     }
     found.truncate(max);
     Ok(found)
@@ -165,21 +160,21 @@ pub(super) fn page(
     let mut statement = snapshot.prepare_cached(&sql).map_err(journal_error)?;
     let mut rows = statement.query(params_from_iter(values)).map_err(journal_error)?;
     let max = query.limit.unwrap_or(usize::MAX);
-    let (mut page, mut meant, mut last) = (RecordPage::default(), Vec::new(), None);
-    while meant.len() < max {
+    let (mut page, mut matching, mut last) = (RecordPage::default(), Vec::new(), None);
+    while matching.len() < max {
         let Some(row) = rows.next().map_err(journal_error)? else { break };
-        let (action, position, is_meant) = examined(row).map_err(journal_error)?;
+        let (action, position, matches) = examined(row).map_err(journal_error)?;
         page.examined += 1;
         last = Some(position);
-        if is_meant {
-            meant.push((position, action));
+        if matches {
+            matching.push((position, action));
         }
     }
-    page.next = last.filter(|_| page.examined >= examine || meant.len() >= max);
-    let actions: Vec<String> = meant.iter().map(|(_, action)| action.clone()).collect();
-    let lives = records(&snapshot, &actions)?;
-    let positions = meant.into_iter().map(|(position, _)| position);
-    page.records = positions.zip(lives).filter(|(_, life)| query.matches(life)).collect();
+    page.next = last.filter(|_| page.examined >= examine || matching.len() >= max);
+    let actions: Vec<String> = matching.iter().map(|(_, action)| action.clone()).collect();
+    let records = records(&snapshot, &actions)?;
+    let positions = matching.into_iter().map(|(position, _)| position);
+    page.records = positions.zip(records).filter(|(_, record)| query.matches(record)).collect();
     Ok(page)
 }
 
@@ -212,13 +207,13 @@ fn page_sql(
         let number = i64::try_from(number).unwrap_or(i64::MAX);
         range.add("(accepted_ms, accepted) < (?, ?)", [at_ms.into(), number.into()]);
     }
-    let place = range.all();
+    let range_sql = range.all();
     let mut rest = Conditions { sql: Vec::new(), values: range.values };
     rest.room_actor_and_rule(query);
     rest.rest(query);
-    let (meant, index) = (rest.all(), hint.index(index));
+    let (matches, index) = (rest.all(), hint.index(index));
     let sql = format!(
-        "SELECT action, accepted_ms, accepted, coalesce({meant}, 0) FROM lives {index} WHERE {place} \
+        "SELECT action, accepted_ms, accepted, coalesce({matches}, 0) FROM lives {index} WHERE {range_sql} \
          ORDER BY accepted_ms DESC, accepted DESC LIMIT {examine}"
     );
     (sql, rest.values)
@@ -229,62 +224,15 @@ fn examined(row: &Row<'_>) -> rusqlite::Result<(String, Position, bool)> {
     Ok((row.get(0)?, Position { at_ms: row.get(1)?, number }, row.get(3)?))
 }
 
-/// The records of these actions, in this order, with one statement per [`CHUNK`].
-fn records(connection: &Connection, actions: &[String]) -> Result<Vec<ActionRecord>, JournalError> {
-    let mut found = Vec::with_capacity(actions.len());
-    for chunk in actions.chunks(CHUNK) {
-        let mut lives = replay(connection, chunk)?;
-        for action in chunk {
-            let absent =
-                || JournalError::Damaged(format!("the index names action {action}, but no entry does"));
-            found.push(lives.remove(action).ok_or_else(absent)?);
-        }
-    }
-    Ok(found)
-}
-
-/// Replays the facts of some actions.
-fn replay(
-    connection: &Connection,
-    actions: &[String],
-) -> Result<HashMap<String, ActionRecord>, JournalError> {
-    let sql = "SELECT entries.action, entries.number, entries.body FROM json_each(?1) AS wanted
-               CROSS JOIN entries ON entries.action = wanted.value ORDER BY wanted.key, entries.number";
-    let wanted = serde_json::to_string(actions).map_err(|error| JournalError::Unusable(error.to_string()))?;
-    let mut statement = connection.prepare_cached(sql).map_err(journal_error)?;
-    let mut rows = statement.query([wanted]).map_err(journal_error)?;
-    let mut lives: HashMap<String, ActionRecord> = HashMap::with_capacity(actions.len());
-    while let Some(row) = rows.next().map_err(journal_error)? {
-        let action: String = row.get(0).map_err(journal_error)?;
-        let life = apply_row(connection, lives.remove(&action), row)?;
-        lives.insert(action, life);
-    }
-    Ok(lives)
-}
-
-/// Applies the entry of this row; its number and body are columns 1 and 2.
-fn apply_row(
-    connection: &Connection,
-    life: Option<ActionRecord>,
-    row: &Row<'_>,
-) -> Result<ActionRecord, JournalError> {
-    let number: i64 = row.get(1).map_err(journal_error)?;
-    let body: String = row.get(2).map_err(journal_error)?;
-    let damaged = |what: String| JournalError::Damaged(format!("entry {number}: {what}"));
-    let JournalEntry::Action(entry) = personal::read(connection, number, &body)? else {
-        return Err(damaged("it belongs to no action".to_owned()));
-    };
-    ActionRecord::apply(life, &entry).map_err(|error| damaged(error.to_string()))
-}
-
 #[cfg(test)]
 mod tests {
     use rusqlite::StatementStatus;
 
     use super::*;
     use crate::action::{Action, ActionId, ActionKind, Actor, Notify, Outcome, Refusal};
-    use crate::journal::{ActionEntry, Chain, Fact};
-    use crate::store::action_row::{self, ActionRow as LifeRow};
+    use crate::journal::{ActionEntry, Chain, Fact, JournalEntry};
+    use crate::store::action_row::{self, ActionRow};
+    use crate::store::personal;
     use crate::store::schema::JOURNAL;
 
     /// One action a second, over a hundred rooms in rotation, by fifty actors.
@@ -308,10 +256,10 @@ mod tests {
         let mut facts = vec![Fact::Accepted { action: Box::new(action) }];
         // One in five thousand stays open.
         facts.extend((number % 5_000 != 7).then(|| Fact::Closed { outcome, requests: Vec::new() }));
-        let (mut life, mut first) = (None, 0);
+        let (mut record, mut first) = (None, 0);
         for fact in facts {
             let entry = ActionEntry { action: id, at, fact };
-            life = Some(ActionRecord::apply(life, &entry).unwrap());
+            record = Some(ActionRecord::apply(record, &entry).unwrap());
             let sealed = chain.seal_text(JournalEntry::from(entry).to_text(&mut personal::salt).unwrap());
             first = if first == 0 { sealed.number } else { first };
             personal::put(connection, &sealed, at.timestamp_millis()).unwrap();
@@ -320,7 +268,7 @@ mod tests {
             action_row::expect_one_row(connection.prepare_cached(sql).unwrap().execute(values).unwrap())
                 .unwrap();
         }
-        LifeRow::from_record(&life.unwrap(), first).put(connection).unwrap();
+        ActionRow::from_record(&record.unwrap(), first).put(connection).unwrap();
     }
 
     fn filled() -> Connection {

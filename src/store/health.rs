@@ -8,8 +8,8 @@ use std::time::Instant;
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::StoreError;
-use super::directory::open_database;
-use super::sqlite::{journal_error, prepare_to_write};
+use super::connection::open_to_write;
+use super::error::journal_error;
 use crate::journal::{JournalError, JournalHealth};
 
 /// A separate connection for probe commits. SQLite checkpoints the log itself if no other commit happens.
@@ -17,8 +17,7 @@ pub(super) struct CommitProbe(Arc<Mutex<Connection>>);
 
 impl CommitProbe {
     pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
-        let connection = open_database(path)?;
-        prepare_to_write(&connection)?;
+        let connection = open_to_write(path)?;
         Ok(Self(Arc::new(Mutex::new(connection))))
     }
 
@@ -142,7 +141,7 @@ mod tests {
         drop(SqliteJournal::open(directory.path(), StoreOptions::default()).unwrap());
         let path = directory.path().join("journal.sqlite");
         let mut connection = Connection::open(&path).unwrap();
-        prepare_to_write(&connection).unwrap();
+        crate::store::connection::prepare_to_write(&connection).unwrap();
         // Not every commit waits for the disk here: the number of pages is what counts.
         connection.pragma_update(None, "synchronous", "OFF").unwrap();
         (0..5_000).for_each(|_| commit(&mut connection).unwrap());

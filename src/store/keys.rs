@@ -7,29 +7,12 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, named_params};
 
+use super::error::StoreError;
 use super::pending_events;
 use super::service_store::ServiceStore;
-use super::sqlite::StoreError;
 use crate::access::{Fingerprint, Holder, KeyId, KeyName, KeyNameError, Right, Rights, StoredKey};
 use crate::calendar::RoomPattern;
 use crate::journal::{AdminActor, AdminEntry, AdminEvent, KeyFacts};
-
-/// The fourth version of the service store. Patterns and rights become JSON lists: joined by spaces, a pattern with a space
-/// inside became two patterns.
-pub(super) const MIGRATION: &str = r#"
-    ALTER TABLE keys ADD COLUMN expires_ms   INTEGER;
-    ALTER TABLE keys ADD COLUMN certificate  BLOB;
-    ALTER TABLE keys ADD COLUMN last_used_ms INTEGER;
-    UPDATE keys SET
-        rooms  = CASE trim(rooms) WHEN '' THEN '[]' ELSE
-            '["' || replace(replace(replace(trim(rooms), '\', '\\'), '"', '\"'), ' ', '","') || '"]' END,
-        rights = CASE trim(rights) WHEN '' THEN '[]' ELSE '["' || replace(trim(rights), ' ', '","') || '"]' END;
-    CREATE INDEX keys_in_force ON keys (name) WHERE revoked_ms IS NULL;
-    CREATE TABLE pending_admin_events (
-        number INTEGER PRIMARY KEY,
-        entry  TEXT NOT NULL
-    ) STRICT;
-"#;
 
 /// Keys in force: twice the displays of a site with five thousand rooms.
 pub const KEYS_MAX: usize = 10_000;
@@ -369,10 +352,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_pattern_with_a_blank_inside_stays_one_pattern() {
-        let desk = ServiceStore::in_memory().unwrap();
+        let store = ServiceStore::in_memory().unwrap();
         let narrow = key("narrow", &["none of * these@example.com", "a\"b\\c@example.com"]);
-        desk.add_key(narrow.clone(), now()).await.unwrap();
-        assert_eq!(desk.keys().await.unwrap(), std::slice::from_ref(&narrow));
+        store.add_key(narrow.clone(), now()).await.unwrap();
+        assert_eq!(store.keys().await.unwrap(), std::slice::from_ref(&narrow));
         assert!(!narrow.holder.rights.can_see(&"any@example.com".parse().unwrap()));
     }
 
@@ -391,7 +374,7 @@ mod tests {
             let sql = "INSERT INTO keys VALUES (?1, ?1, zeroblob(32), ?2, ?3, 60, 0, NULL)";
             connection.execute(sql, (id, rooms, rights)).unwrap();
         }
-        connection.execute_batch(MIGRATION).unwrap();
+        connection.execute_batch(crate::store::service_schema::KEYS).unwrap();
         let sql = "SELECT id, name, rooms, rights, per_minute, hash, expires_ms, certificate, created_ms, last_used_ms
                    FROM keys ORDER BY id";
         let mut statement = connection.prepare(sql).unwrap();
@@ -411,41 +394,42 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_belongs_to_one_key_in_force() {
-        let desk = ServiceStore::in_memory().unwrap();
+        let store = ServiceStore::in_memory().unwrap();
         let (first, mut second) = (key("door", &["*"]), key("other", &["*"]));
-        desk.create_key(first.clone(), by(), now()).await.unwrap();
-        desk.create_key(second.clone(), by(), now()).await.unwrap();
-        let taken = desk.create_key(key(" door ", &["*"]), by(), now()).await.unwrap_err();
+        store.create_key(first.clone(), by(), now()).await.unwrap();
+        store.create_key(second.clone(), by(), now()).await.unwrap();
+        let taken = store.create_key(key(" door ", &["*"]), by(), now()).await.unwrap_err();
         assert!(matches!(&taken, KeyError::NameTaken(id, _) if *id == first.holder.id), "{taken}");
         second.holder.name = "door".to_owned();
-        assert!(matches!(desk.change_key(second.clone(), by(), now()).await, Err(KeyError::NameTaken(..))));
+        assert!(matches!(store.change_key(second.clone(), by(), now()).await, Err(KeyError::NameTaken(..))));
         assert!(matches!(
-            desk.create_key(key("a\u{202e}b", &["*"]), by(), now()).await,
+            store.create_key(key("a\u{202e}b", &["*"]), by(), now()).await,
             Err(KeyError::Name(_))
         ));
-        assert!(desk.revoke_key_by(first.holder.id.clone(), by(), now()).await.unwrap());
-        assert!(desk.change_key(second, by(), now()).await.unwrap(), "a revoked key gives its name back");
+        assert!(store.revoke_key_by(first.holder.id.clone(), by(), now()).await.unwrap());
+        assert!(store.change_key(second, by(), now()).await.unwrap(), "a revoked key gives its name back");
         let many = vec!["*"; KEY_PATTERNS_MAX + 1];
-        assert!(matches!(desk.add_key(key("many", &many), now()).await, Err(KeyError::TooManyPatterns)));
+        assert!(matches!(store.add_key(key("many", &many), now()).await, Err(KeyError::TooManyPatterns)));
     }
 
     #[tokio::test]
     async fn keys_in_force_are_bounded_and_revoked_rows_too() {
-        let desk = ServiceStore::in_memory().unwrap();
-        desk.with_connection(|connection| {
-            let rows = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
+        let store = ServiceStore::in_memory().unwrap();
+        store
+            .with_connection(|connection| {
+                let rows = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
                         INSERT INTO keys (id, name, hash, rooms, rights, per_minute, created_ms, revoked_ms)
                         SELECT ?2 || i, ?2 || i, zeroblob(32), '[]', '[]', 60, i, ?3 FROM n";
-            connection.execute(rows, (KEYS_MAX as i64, "k", None::<i64>))?;
-            connection.execute(rows, (REVOKED_KEPT as i64 + 50, "r", Some(5)))?;
-            Ok(())
-        })
-        .await
-        .unwrap();
-        assert!(matches!(desk.add_key(key("one more", &["*"]), now()).await, Err(KeyError::TooMany)));
-        assert!(desk.revoke_key(KeyId("k1".to_owned()), now()).await.unwrap());
-        desk.add_key(key("one more", &["*"]), now()).await.unwrap();
-        let revoked = desk
+                connection.execute(rows, (KEYS_MAX as i64, "k", None::<i64>))?;
+                connection.execute(rows, (REVOKED_KEPT as i64 + 50, "r", Some(5)))?;
+                Ok(())
+            })
+            .await
+            .unwrap();
+        assert!(matches!(store.add_key(key("one more", &["*"]), now()).await, Err(KeyError::TooMany)));
+        assert!(store.revoke_key(KeyId("k1".to_owned()), now()).await.unwrap());
+        store.add_key(key("one more", &["*"]), now()).await.unwrap();
+        let revoked = store
             .with_connection(|connection| {
                 let sql = "SELECT count(*), sum(id = 'k1') FROM keys WHERE revoked_ms IS NOT NULL";
                 Ok(connection.query_row(sql, [], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?)
@@ -457,16 +441,16 @@ mod tests {
 
     #[tokio::test]
     async fn each_change_of_a_key_is_an_admin_event_and_a_failed_one_is_none() {
-        let (desk, journal) = (ServiceStore::in_memory().unwrap(), MemoryJournal::default());
+        let (store, journal) = (ServiceStore::in_memory().unwrap(), MemoryJournal::default());
         let mut door = key("door", &["*"]);
-        desk.create_key(door.clone(), by(), now()).await.unwrap();
-        desk.create_key(key("door", &["*"]), by(), now()).await.unwrap_err();
+        store.create_key(door.clone(), by(), now()).await.unwrap();
+        store.create_key(key("door", &["*"]), by(), now()).await.unwrap_err();
         door.expires = Some(now() + TimeDelta::days(1));
-        assert!(desk.change_key(door.clone(), by(), now()).await.unwrap());
-        assert!(!desk.change_key(key("nobody", &["*"]), by(), now()).await.unwrap());
-        assert!(desk.revoke_key_by(door.holder.id.clone(), by(), now()).await.unwrap());
-        assert!(!desk.revoke_key_by(door.holder.id.clone(), by(), now()).await.unwrap());
-        assert_eq!(desk.move_pending_events(&journal).await.unwrap(), 3);
+        assert!(store.change_key(door.clone(), by(), now()).await.unwrap());
+        assert!(!store.change_key(key("nobody", &["*"]), by(), now()).await.unwrap());
+        assert!(store.revoke_key_by(door.holder.id.clone(), by(), now()).await.unwrap());
+        assert!(!store.revoke_key_by(door.holder.id.clone(), by(), now()).await.unwrap());
+        assert_eq!(store.move_pending_events(&journal).await.unwrap(), 3);
         let page = journal.admin_events(&AdminQuery::default()).await.unwrap();
         let events: Vec<_> = page.events.iter().rev().map(|(_, entry)| &entry.event).collect();
         let before = KeyFacts { expires: None, ..key_facts(&door) };

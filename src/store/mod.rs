@@ -16,6 +16,7 @@ mod archive;
 mod archive_file;
 mod archived;
 mod checkpointer;
+mod connection;
 mod directory;
 mod erase;
 mod error;
@@ -34,7 +35,10 @@ mod personal;
 #[cfg(feature = "service")]
 mod presence;
 mod prune;
+mod records;
 mod schema;
+#[cfg(feature = "service")]
+mod service_schema;
 #[cfg(feature = "service")]
 mod service_store;
 mod sqlite;

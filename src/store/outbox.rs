@@ -5,27 +5,9 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension as _, Transaction};
 use uuid::Uuid;
 
+use super::error::StoreError;
 use super::presence::parse_time;
 use super::service_store::ServiceStore;
-use super::sqlite::StoreError;
-
-/// The sixth version of the service store.
-pub(super) const MIGRATION: &str = "
-    CREATE TABLE webhooks (
-        webhook TEXT PRIMARY KEY,
-        last    INTEGER NOT NULL
-    ) STRICT, WITHOUT ROWID;
-    CREATE TABLE outbox (
-        webhook TEXT NOT NULL,
-        number  INTEGER NOT NULL,
-        id      TEXT NOT NULL,
-        kind    TEXT NOT NULL,
-        at_ms   INTEGER NOT NULL,
-        body    TEXT NOT NULL,
-        PRIMARY KEY (webhook, number)
-    ) STRICT, WITHOUT ROWID;
-    CREATE UNIQUE INDEX outbox_by_id ON outbox (webhook, id);
-";
 
 /// Waiting notices of all webhooks: an hour without the receiver at the largest site.
 pub const OUTBOX_NOTICES_MAX: usize = 10_000;
@@ -64,24 +46,24 @@ impl ServiceStore {
         &self,
         webhook: String,
         missed: u64,
-        letters: Vec<OutboxNotice>,
+        notices: Vec<OutboxNotice>,
     ) -> Result<u64, StoreError> {
         self.with_connection(move |connection| {
             let transaction = connection.transaction()?;
             let last = last(&transaction, &webhook)?;
             let (mut number, mut dropped) = (last.saturating_add(signed(missed)), 0);
             let (mut count, mut bytes) = waiting(&transaction)?;
-            for letter in letters {
-                if is_queued(&transaction, &webhook, letter.id)? {
+            for notice in notices {
+                if is_queued(&transaction, &webhook, notice.id)? {
                     continue;
                 }
                 number += 1;
-                if count >= OUTBOX_NOTICES_MAX || bytes + letter.body.len() > OUTBOX_BYTES_MAX {
+                if count >= OUTBOX_NOTICES_MAX || bytes + notice.body.len() > OUTBOX_BYTES_MAX {
                     dropped += 1;
                     continue;
                 }
-                (count, bytes) = (count + 1, bytes + letter.body.len());
-                insert(&transaction, &webhook, number, &letter)?;
+                (count, bytes) = (count + 1, bytes + notice.body.len());
+                insert(&transaction, &webhook, number, &notice)?;
             }
             let sql = "INSERT INTO webhooks VALUES (?1, ?2) ON CONFLICT (webhook) DO UPDATE SET last = ?2";
             transaction.prepare_cached(sql)?.execute((&webhook, number))?;
@@ -106,15 +88,15 @@ impl ServiceStore {
                        ORDER BY number LIMIT ?3";
             let mut statement = connection.prepare_cached(sql)?;
             let mut rows = statement.query((webhook, signed(after), signed(max as u64)))?;
-            let mut letters = Vec::new();
+            let mut entries = Vec::new();
             while let Some(row) = rows.next()? {
                 let id: String = row.get(1)?;
-                let id = id.parse().map_err(|_| StoreError::Damaged(format!("`{id}` in place of an id")))?;
+                let id = id.parse().map_err(|_| StoreError::Damaged(format!("`{id}` is not a notice id")))?;
                 let (kind, at, body) = (row.get(2)?, parse_time(row.get(3)?)?, row.get(4)?);
                 let number = row.get::<_, i64>(0)?.unsigned_abs();
-                letters.push(OutboxEntry { number, notice: OutboxNotice { id, kind, at, body } });
+                entries.push(OutboxEntry { number, notice: OutboxNotice { id, kind, at, body } });
             }
-            Ok(letters)
+            Ok(entries)
         })
         .await
     }
@@ -139,10 +121,10 @@ impl ServiceStore {
     pub async fn remove_other_webhooks(&self, webhook: String) -> Result<usize, StoreError> {
         self.with_connection(move |connection| {
             let transaction = connection.transaction()?;
-            let letters = transaction.execute("DELETE FROM outbox WHERE webhook != ?1", [&webhook])?;
+            let removed = transaction.execute("DELETE FROM outbox WHERE webhook != ?1", [&webhook])?;
             transaction.execute("DELETE FROM webhooks WHERE webhook != ?1", [&webhook])?;
             transaction.commit()?;
-            Ok(letters)
+            Ok(removed)
         })
         .await
     }

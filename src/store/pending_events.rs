@@ -6,8 +6,8 @@
 
 use rusqlite::Connection;
 
+use super::error::StoreError;
 use super::service_store::ServiceStore;
-use super::sqlite::StoreError;
 use crate::journal::{AdminEntry, AdminQuery, Journal, JournalError};
 
 /// Events that may wait: no site changes so many keys between two runs of a process that writes the journal.
@@ -105,36 +105,37 @@ mod tests {
         AdminEntry { at: chrono::DateTime::UNIX_EPOCH, by: AdminActor::Service, event }
     }
 
-    async fn keep(desk: &ServiceStore, entry: AdminEntry) -> bool {
-        desk.with_connection(move |connection| push(connection, &entry)).await.unwrap()
+    async fn keep(store: &ServiceStore, entry: AdminEntry) -> bool {
+        store.with_connection(move |connection| push(connection, &entry)).await.unwrap()
     }
 
     #[tokio::test]
     async fn an_event_that_was_recorded_before_a_stop_is_not_recorded_again() {
-        let (desk, journal) = (ServiceStore::in_memory().unwrap(), MemoryJournal::default());
+        let (store, journal) = (ServiceStore::in_memory().unwrap(), MemoryJournal::default());
         for key in ["a", "b", "c"] {
-            assert!(keep(&desk, revoked(key)).await);
+            assert!(keep(&store, revoked(key)).await);
         }
         // The process crashed after the journal recorded the first event, before the service store deleted it.
         journal.record_admin(revoked("a")).await.unwrap();
-        assert_eq!(desk.move_pending_events(&journal).await.unwrap(), 3);
+        assert_eq!(store.move_pending_events(&journal).await.unwrap(), 3);
         let events = journal.admin_events(&AdminQuery::default()).await.unwrap().events;
         let keys: Vec<_> = events.into_iter().map(|(_, entry)| entry).collect();
         assert_eq!(keys, [revoked("c"), revoked("b"), revoked("a")]);
-        assert_eq!(desk.move_pending_events(&journal).await.unwrap(), 0);
+        assert_eq!(store.move_pending_events(&journal).await.unwrap(), 0);
     }
 
     #[tokio::test]
     async fn more_than_may_wait_are_refused() {
-        let desk = ServiceStore::in_memory().unwrap();
-        desk.with_connection(|connection| {
-            let transaction = connection.transaction()?;
-            (0..PENDING_MAX)
-                .try_for_each(|_| push(&transaction, &revoked("a")).map(|taken| assert!(taken)))?;
-            Ok(transaction.commit()?)
-        })
-        .await
-        .unwrap();
-        assert!(!keep(&desk, revoked("one too many")).await);
+        let store = ServiceStore::in_memory().unwrap();
+        store
+            .with_connection(|connection| {
+                let transaction = connection.transaction()?;
+                (0..PENDING_MAX)
+                    .try_for_each(|_| push(&transaction, &revoked("a")).map(|taken| assert!(taken)))?;
+                Ok(transaction.commit()?)
+            })
+            .await
+            .unwrap();
+        assert!(!keep(&store, revoked("one too many")).await);
     }
 }

@@ -6,54 +6,11 @@ use std::collections::HashSet;
 use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
+use super::error::StoreError;
 use super::service_store::ServiceStore;
-use super::sqlite::StoreError;
 use crate::calendar::RoomAddress;
 use crate::cleanup::Decision;
 use crate::presence::{Contact, Interval, SourceContact, SourceScope};
-
-/// The third version of the service store.
-pub(super) const MIGRATION: &str = "
-    ALTER TABLE evidence ADD COLUMN received_ms   INTEGER;
-    ALTER TABLE evidence ADD COLUMN uid           TEXT;
-    ALTER TABLE evidence ADD COLUMN original_ms   INTEGER;
-    ALTER TABLE evidence ADD COLUMN keep_until_ms INTEGER;
-    UPDATE evidence SET received_ms = at_ms, keep_until_ms = at_ms + 86400000;
-    CREATE INDEX evidence_by_end ON evidence (keep_until_ms);
-    CREATE TABLE uptimes (
-        started_ms INTEGER PRIMARY KEY,
-        alive_ms   INTEGER NOT NULL
-    ) STRICT;
-    CREATE TABLE sources (
-        link     TEXT NOT NULL,
-        place    TEXT NOT NULL,
-        source   TEXT NOT NULL,
-        since_ms INTEGER NOT NULL,
-        last_ms  INTEGER NOT NULL,
-        PRIMARY KEY (link, place, source)
-    ) STRICT, WITHOUT ROWID;
-    CREATE TABLE rule_since (
-        room     TEXT PRIMARY KEY,
-        since_ms INTEGER NOT NULL
-    ) STRICT, WITHOUT ROWID;
-    CREATE TABLE excused (
-        room     TEXT NOT NULL,
-        uid      TEXT NOT NULL,
-        start_ms INTEGER NOT NULL,
-        PRIMARY KEY (room, uid, start_ms)
-    ) STRICT, WITHOUT ROWID;
-    CREATE TABLE decisions (
-        room       TEXT NOT NULL,
-        uid        TEXT NOT NULL,
-        start_ms   INTEGER NOT NULL,
-        end_ms     INTEGER NOT NULL,
-        decided_ms INTEGER NOT NULL,
-        decision   TEXT NOT NULL,
-        why        TEXT NOT NULL,
-        PRIMARY KEY (room, uid, start_ms)
-    ) STRICT, WITHOUT ROWID;
-    CREATE INDEX decisions_by_time ON decisions (decided_ms);
-";
 
 /// How long up-times are kept: longer than any meeting's check-in window.
 const UPTIMES_KEPT: TimeDelta = TimeDelta::days(7);
@@ -342,7 +299,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_table_of_the_service_store_keeps_its_newest_rows_up_to_its_bound() {
-        let desk = ServiceStore::in_memory().unwrap();
+        let store = ServiceStore::in_memory().unwrap();
         let [uptimes, ..] = TABLE_BOUNDS;
         let rows = uptimes.rows as i64;
         let now = DateTime::UNIX_EPOCH + TimeDelta::days(1);
@@ -352,20 +309,20 @@ mod tests {
             connection.execute(sql, [rows + 500, now.timestamp_millis()])?;
             Ok(())
         };
-        desk.with_connection(fill).await.unwrap();
+        store.with_connection(fill).await.unwrap();
         let up = Interval::new(now, now + TimeDelta::hours(1)).unwrap();
-        desk.record_uptime(up, Vec::new()).await.unwrap();
-        let kept = desk.uptimes().await.unwrap();
+        store.record_uptime(up, Vec::new()).await.unwrap();
+        let kept = store.uptimes().await.unwrap();
         assert_eq!(kept.len(), uptimes.rows);
         assert!(kept.contains(&up), "the newest is among them");
     }
 
     #[tokio::test]
     async fn every_bounded_table_has_the_column_by_which_its_rows_are_old() {
-        let desk = ServiceStore::in_memory().unwrap();
+        let store = ServiceStore::in_memory().unwrap();
         for bound in TABLE_BOUNDS {
             let none = TableBound { rows: 1, ..bound };
-            desk.with_connection(move |connection| delete_beyond_bound(connection, &none)).await.unwrap();
+            store.with_connection(move |connection| delete_beyond_bound(connection, &none)).await.unwrap();
         }
     }
 }

@@ -9,63 +9,16 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::{Connection, OptionalExtension};
 
-use super::directory;
-use super::schema::Schema;
-use super::sqlite::{StoreError, prepare_to_write};
+use super::error::StoreError;
+use super::service_schema::SERVICE;
+use super::{connection, directory};
 use crate::calendar::{RoomAddress, Uid};
 use crate::cleanup::Attendance;
 use crate::engine::CalendarError;
 use crate::journal::JournalError;
 
 const FILE: &str = "desk.sqlite";
-/// The file's application id is `adjd`.
-const SCHEMA: Schema = Schema {
-    application_id: 0x6164_6a64,
-    migrations: &[
-        TABLES,
-        SERIES,
-        super::presence::MIGRATION,
-        super::keys::MIGRATION,
-        super::evidence::MIGRATION,
-        super::outbox::MIGRATION,
-    ],
-};
 
-const TABLES: &str = "
-    CREATE TABLE keys (
-        id         TEXT PRIMARY KEY,
-        name       TEXT NOT NULL,
-        hash       BLOB NOT NULL,
-        rooms      TEXT NOT NULL,
-        rights     TEXT NOT NULL,
-        per_minute INTEGER NOT NULL,
-        created_ms INTEGER NOT NULL,
-        revoked_ms INTEGER
-    ) STRICT;
-    CREATE TABLE evidence (
-        number INTEGER PRIMARY KEY,
-        room   TEXT NOT NULL,
-        event  TEXT,
-        at_ms  INTEGER NOT NULL,
-        source TEXT NOT NULL
-    ) STRICT;
-    CREATE INDEX evidence_by_time ON evidence (at_ms);
-    CREATE TABLE runs (
-        schedule TEXT PRIMARY KEY,
-        last_ms  INTEGER NOT NULL
-    ) STRICT;
-";
-
-/// The last date of each series at which attendance was seen.
-const SERIES: &str = "
-    CREATE TABLE series (
-        room    TEXT NOT NULL,
-        uid     TEXT NOT NULL,
-        came_ms INTEGER NOT NULL,
-        PRIMARY KEY (room, uid)
-    ) STRICT, WITHOUT ROWID;
-    CREATE INDEX series_by_time ON series (came_ms);
-";
 /// How long attendance of a series is kept: longer than a yearly series pauses.
 const ATTENDANCE_KEPT: TimeDelta = TimeDelta::days(800);
 
@@ -80,9 +33,8 @@ impl ServiceStore {
     /// The directory or the file cannot be used, or the file is not a service store.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         directory::create(path).map_err(|error| StoreError::Directory { path: path.to_owned(), error })?;
-        let mut connection = directory::open_database(&path.join(FILE))?;
-        prepare_to_write(&connection)?;
-        SCHEMA.migrate(&mut connection)?;
+        let mut connection = connection::open_to_write(&path.join(FILE))?;
+        SERVICE.migrate(&mut connection)?;
         Ok(Self(Arc::new(Mutex::new(connection))))
     }
 
@@ -97,7 +49,7 @@ impl ServiceStore {
     /// SQLite cannot allocate the database.
     pub fn in_memory() -> Result<Self, StoreError> {
         let mut connection = Connection::open_in_memory()?;
-        SCHEMA.migrate(&mut connection)?;
+        SERVICE.migrate(&mut connection)?;
         Ok(Self(Arc::new(Mutex::new(connection))))
     }
 
@@ -147,13 +99,13 @@ impl Attendance for ServiceStore {
         uid: &Uid,
         start: DateTime<Utc>,
     ) -> Result<(), CalendarError> {
-        let (room, uid, came) = (room.to_string(), uid.to_string(), start.timestamp_millis());
+        let (room, uid, attended) = (room.to_string(), uid.to_string(), start.timestamp_millis());
         let oldest = (start - ATTENDANCE_KEPT).timestamp_millis();
         let kept = self.with_connection(move |connection| {
             let transaction = connection.transaction()?;
             let sql = "INSERT INTO series VALUES (?1, ?2, ?3)
                        ON CONFLICT (room, uid) DO UPDATE SET came_ms = max(came_ms, ?3)";
-            transaction.execute(sql, (room, uid, came))?;
+            transaction.execute(sql, (room, uid, attended))?;
             transaction.execute("DELETE FROM series WHERE came_ms < ?1", [oldest])?;
             Ok(transaction.commit()?)
         });
@@ -169,8 +121,8 @@ impl Attendance for ServiceStore {
         let last = self.with_connection(move |connection| {
             let sql = "SELECT came_ms FROM series WHERE room = ?1 AND uid = ?2";
             let mut statement = connection.prepare_cached(sql)?;
-            let came: Option<i64> = statement.query_row((room, uid), |row| row.get(0)).optional()?;
-            Ok(came.and_then(DateTime::from_timestamp_millis))
+            let attended: Option<i64> = statement.query_row((room, uid), |row| row.get(0)).optional()?;
+            Ok(attended.and_then(DateTime::from_timestamp_millis))
         });
         last.await.map_err(calendar_error)
     }

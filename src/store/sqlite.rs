@@ -10,11 +10,13 @@ use rusqlite::Connection;
 use tokio::sync::{Mutex as AsyncMutex, oneshot};
 
 use super::checkpointer::Checkpointer;
+use super::connection;
 use super::directory::{self, JOURNAL_FILE};
-pub(super) use super::error::{StoreError, journal_error};
+use super::error::{StoreError, journal_error};
 use super::find::{find, page};
 use super::head_file::HeadFile;
 use super::health::{CommitProbe, CommitStats};
+use super::records::read_action;
 use super::schema::{self, JOURNAL};
 use super::verify::{self, VerifiedJournal, VerifyError};
 use super::writer::{self, Job, JournalWriter, PendingEntry};
@@ -27,9 +29,6 @@ use crate::journal::{
     ErasureResult, Head, Journal, JournalEntry, JournalError, JournalHealth, Position, Query, RecordPage,
     SealedEntry,
 };
-
-/// How long SQLite waits for a lock that another connection holds.
-pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Options for opening a journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,21 +69,20 @@ impl SqliteJournal {
         let lock = directory::lock(directory, options.lock_patience)?;
         let path = directory.join(JOURNAL_FILE);
         let head = HeadFile::in_directory(directory);
-        let known = head.load()?;
+        let stored_head = head.load()?;
         if !path.exists() {
-            head_file::refuse_absent_journal(known)?;
+            head_file::refuse_absent_journal(stored_head)?;
         }
-        let mut connection = directory::open_database(&path)?;
-        prepare_to_write(&connection)?;
+        let mut connection = connection::open_to_write(&path)?;
         if let Some(pages) = options.pages_max {
             connection.pragma_update(None, "max_page_count", pages)?;
         }
         JOURNAL.migrate(&mut connection)?;
         schema::check_tables(&connection)?;
-        head_file::check(&connection, known)?;
+        head_file::check(&connection, stored_head)?;
         let writer = writer::start(connection, Checkpointer::start(&path)?, head)?;
-        let reader = Arc::new(Mutex::new(read_only(&path)?));
-        let audit = Arc::new(AsyncMutex::new(read_only(&path)?));
+        let reader = Arc::new(Mutex::new(connection::open_to_read(&path)?));
+        let audit = Arc::new(AsyncMutex::new(connection::open_to_read(&path)?));
         let (trial, commits) = (Some(CommitProbe::open(&path)?), CommitStats::new(directory));
         Ok(Self { reader, trial, commits, audit, writer: Some(writer), _lock: Some(lock) })
     }
@@ -96,21 +94,21 @@ impl SqliteJournal {
     pub fn read(directory: &Path) -> Result<Self, StoreError> {
         let path = directory.join(JOURNAL_FILE);
         // The head file is read before the journal, because a writer may append in between.
-        let known = HeadFile::in_directory(directory).load()?;
-        let absent = || match head_file::refuse_absent_journal(known) {
+        let stored_head = HeadFile::in_directory(directory).load()?;
+        let absent = || match head_file::refuse_absent_journal(stored_head) {
             Ok(()) => StoreError::Absent { path: directory.to_owned() },
             Err(cut) => cut,
         };
         if !path.exists() {
             return Err(absent());
         }
-        let connection = read_only(&path)?;
+        let connection = connection::open_to_read(&path)?;
         // A process that was killed while it created the file has left it empty.
         if JOURNAL.check(&*connection.unchecked_transaction()?)? == 0 {
             return Err(absent());
         }
-        head_file::check(&connection, known)?;
-        let audit = Arc::new(AsyncMutex::new(read_only(&path)?));
+        head_file::check(&connection, stored_head)?;
+        let audit = Arc::new(AsyncMutex::new(connection::open_to_read(&path)?));
         let (reader, commits) = (Arc::new(Mutex::new(connection)), CommitStats::new(directory));
         Ok(Self { reader, trial: None, commits, audit, writer: None, _lock: None })
     }
@@ -194,30 +192,6 @@ impl SqliteJournal {
         let task = move || read(&reader.lock().unwrap_or_else(PoisonError::into_inner));
         tokio::task::spawn_blocking(task).await.map_err(|_| thread_ended())?
     }
-}
-
-fn read_only(path: &Path) -> Result<Connection, StoreError> {
-    let connection = directory::open_database_to_read(path)?;
-    prepare(&connection)?;
-    Ok(connection)
-}
-
-fn prepare(connection: &Connection) -> Result<(), StoreError> {
-    connection.busy_timeout(BUSY_TIMEOUT)?;
-    // A damaged or hostile file must not run code.
-    connection.pragma_update(None, "trusted_schema", false)?;
-    connection.pragma_update(None, "cell_size_check", true)?;
-    Ok(())
-}
-
-pub(super) fn prepare_to_write(connection: &Connection) -> Result<(), StoreError> {
-    prepare(connection)?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
-    // Deleted content is overwritten with zeros: erased values must not stay in free pages.
-    connection.pragma_update(None, "secure_delete", true)?;
-    // Each commit is on the disk before it is acknowledged, the last one too.
-    connection.pragma_update(None, "synchronous", "FULL")?;
-    Ok(())
 }
 
 #[async_trait]
@@ -318,27 +292,6 @@ impl Journal for SqliteJournal {
         })
         .await
     }
-}
-
-/// The record of one action, replayed from its facts.
-pub(super) fn read_action(
-    connection: &Connection,
-    action: &str,
-) -> Result<Option<ActionRecord>, JournalError> {
-    let sql = "SELECT number, body FROM entries WHERE action = ?1 ORDER BY number";
-    let mut statement = connection.prepare_cached(sql).map_err(journal_error)?;
-    let mut rows = statement.query([action]).map_err(journal_error)?;
-    let mut life = None;
-    while let Some(row) = rows.next().map_err(journal_error)? {
-        let number: i64 = row.get(0).map_err(journal_error)?;
-        let body: String = row.get(1).map_err(journal_error)?;
-        let damaged = |what: String| JournalError::Damaged(format!("entry {number}: {what}"));
-        let JournalEntry::Action(entry) = personal::read(connection, number, &body)? else {
-            return Err(damaged("it belongs to no action".to_owned()));
-        };
-        life = Some(ActionRecord::apply(life, &entry).map_err(|error| damaged(error.to_string()))?);
-    }
-    Ok(life)
 }
 
 fn thread_ended() -> JournalError {

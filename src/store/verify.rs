@@ -120,15 +120,15 @@ pub(super) fn verify(
     check_integrity(&snapshot)?;
     let part = archived::read(&snapshot).map_err(journal_error)?;
     let archives = archives(files, known, part.as_ref())?;
-    let mut reading = VerificationPass::starting_after(part.as_ref(), archives.as_ref());
-    let begins_after = reading.chain.head;
-    let mut seen = known.is_none_or(|known| known == Head::default() || known == begins_after)
+    let mut pass = VerificationPass::starting_after(part.as_ref(), archives.as_ref());
+    let begins_after = pass.chain.head;
+    let mut known_found = known.is_none_or(|known| known == Head::default() || known == begins_after)
         || archives.as_ref().is_some_and(|archives| archives.holds_known);
     // Includes numbers below 1, which no entry may have.
     let sql =
         "SELECT number, action, body, hash FROM entries WHERE number > ?1 OR number < 1 ORDER BY number";
     let mut statement = snapshot.prepare(sql).map_err(journal_error)?;
-    let first = i64::try_from(reading.chain.length).unwrap_or(i64::MAX);
+    let first = i64::try_from(pass.chain.length).unwrap_or(i64::MAX);
     let mut rows = statement.query([first]).map_err(journal_error)?;
     while let Some(row) = rows.next().map_err(journal_error)? {
         let (number, action, sealed) = read_row(row).map_err(journal_error)?;
@@ -138,13 +138,13 @@ pub(super) fn verify(
                 why: "its number is below 1".to_owned(),
             });
         }
-        reading.check_entry(&snapshot, &action, sealed)?;
-        seen |= known == Some(reading.chain.head);
+        pass.check_entry(&snapshot, &action, sealed)?;
+        known_found |= known == Some(pass.chain.head);
     }
-    if !seen {
+    if !known_found {
         return Err(VerifyError::HeadMissing);
     }
-    reading.finish(&snapshot, part, archives)
+    pass.finish(&snapshot, part, archives)
 }
 
 /// Verifies the named archive files in order, and that the journal continues where they end.
@@ -222,18 +222,18 @@ impl VerificationPass {
         entry: &ActionEntry,
     ) -> Result<(), VerifyError> {
         let (accepted, before) = match self.open.remove(&entry.action) {
-            Some((accepted, life)) => (accepted, Some(life)),
+            Some((accepted, record)) => (accepted, Some(record)),
             None => (number, None),
         };
         self.actions += u64::from(before.is_none());
-        let life = ActionRecord::apply(before, entry)
+        let record = ActionRecord::apply(before, entry)
             .map_err(|impossible| VerifyError::Entry { number, why: impossible.to_string() })?;
         // Another fact may follow.
-        if life.is_open() || life.needs_recheck() {
-            self.open.insert(entry.action, (accepted, life));
+        if record.is_open() || record.needs_recheck() {
+            self.open.insert(entry.action, (accepted, record));
             return Ok(());
         }
-        compare_with_index(connection, accepted, &life)
+        compare_with_index(connection, accepted, &record)
     }
 
     fn finish(
@@ -242,8 +242,8 @@ impl VerificationPass {
         part: Option<ArchivedPart>,
         archives: Option<VerifiedArchive>,
     ) -> Result<VerifiedJournal, VerifyError> {
-        for (accepted, life) in self.open.values() {
-            compare_with_index(connection, *accepted, life)?;
+        for (accepted, record) in self.open.values() {
+            compare_with_index(connection, *accepted, record)?;
         }
         check_orphans(connection)?;
         self.check_archived(part.as_ref())?;
@@ -254,7 +254,7 @@ impl VerificationPass {
             });
         }
         let unpruned = unpruned(connection, part.as_ref())?;
-        let open = self.open.values().filter(|(_, life)| life.is_open()).count();
+        let open = self.open.values().filter(|(_, record)| record.is_open()).count();
         let archived_entries = part.as_ref().map_or(0, |part| part.chain.length);
         Ok(VerifiedJournal {
             entries: self.chain.length - archived_entries,
@@ -334,13 +334,13 @@ fn check_integrity(connection: &Connection) -> Result<(), VerifyError> {
 fn compare_with_index(
     connection: &Connection,
     accepted: u64,
-    life: &ActionRecord,
+    record: &ActionRecord,
 ) -> Result<(), VerifyError> {
-    let action = life.action.id.to_string();
+    let action = record.action.id.to_string();
     let row = ActionRow::read(connection, &action).map_err(journal_error)?;
     match row {
         None => Err(VerifyError::Index { action, why: "the index has no row for it" }),
-        Some(row) if row != ActionRow::from_record(life, accepted) => {
+        Some(row) if row != ActionRow::from_record(record, accepted) => {
             Err(VerifyError::Index { action, why: "its row differs from the entries" })
         }
         Some(_) => Ok(()),

@@ -13,7 +13,7 @@ use super::action_row::{self, ActionRow};
 use super::checkpointer::{Checkpointer, restart_wal};
 use super::error::journal_error;
 use super::head_file::HeadFile;
-use super::sqlite::read_action;
+use super::records::read_action;
 use super::{StoreError, archived, personal};
 use crate::action::ActionId;
 use crate::journal::{ActionEntry, ActionRecord, Chain, Head, JournalEntry, JournalError};
@@ -98,7 +98,7 @@ impl Drop for JournalWriter {
 /// Starts the thread. It ends when the writer is dropped, after writing all queued entries.
 pub(super) fn start(
     connection: Connection,
-    keeper: Checkpointer,
+    checkpointer: Checkpointer,
     head: HeadFile,
 ) -> Result<JournalWriter, StoreError> {
     let state = WriterState::read(&connection)?;
@@ -107,13 +107,13 @@ pub(super) fn start(
     let tip = ChainTip::default();
     tip.set(state.chain);
     head.store(state.chain);
-    let (known, stored) = (Some(state), now());
+    let (state, head_stored_at) = (Some(state), now());
     let hand = WriterLoop {
         connection,
-        checkpointer: keeper,
+        checkpointer,
         head,
-        head_stored_at: stored,
-        state: known,
+        head_stored_at,
+        state,
         tip: tip.clone(),
         entries_in_wal: 0,
     };
@@ -146,9 +146,9 @@ fn open_actions(connection: &Connection) -> Result<HashMap<ActionId, ActionRecor
     let mut statement = connection.prepare("SELECT action FROM lives WHERE ending = 'open'")?;
     let actions: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
     let damaged = |error: JournalError| StoreError::Damaged(error.to_string());
-    let lives =
+    let records =
         actions.iter().filter_map(|action| read_action(connection, action).map_err(damaged).transpose());
-    lives.map(|life| life.map(|life| (life.action.id, life))).collect()
+    records.map(|record| record.map(|record| (record.action.id, record))).collect()
 }
 
 /// Everything that the writer thread owns.
@@ -259,15 +259,15 @@ fn write(
     batch: &[PendingEntry],
 ) -> rusqlite::Result<Vec<Result<(), JournalError>>> {
     let mut chain = state.chain;
-    let mut lives: HashMap<ActionId, ActionRecord> = HashMap::new();
+    let mut updated: HashMap<ActionId, ActionRecord> = HashMap::new();
     let transaction = begin_immediate(connection)?;
     let mut answers = Vec::with_capacity(batch.len());
     for PendingEntry { record, .. } in batch {
         answers.push(match record {
             JournalEntry::Action(entry) => {
-                let known = lives.get(&entry.action).or_else(|| state.open.get(&entry.action)).cloned();
-                append_fact(&transaction, &mut chain, known, (entry, record))?.map(|life| {
-                    lives.insert(entry.action, life);
+                let known = updated.get(&entry.action).or_else(|| state.open.get(&entry.action)).cloned();
+                append_fact(&transaction, &mut chain, known, (entry, record))?.map(|changed| {
+                    updated.insert(entry.action, changed);
                 })
             }
             JournalEntry::Admin(_) => append(&transaction, &mut chain, record)?.map(|_| ()),
@@ -275,9 +275,9 @@ fn write(
     }
     transaction.commit()?;
     state.chain = chain;
-    for (id, life) in lives {
-        if life.is_open() {
-            state.open.insert(id, life);
+    for (id, changed) in updated {
+        if changed.is_open() {
+            state.open.insert(id, changed);
         } else {
             state.open.remove(&id);
         }
@@ -293,23 +293,23 @@ fn append_fact(
     (entry, record): (&ActionEntry, &JournalEntry),
 ) -> rusqlite::Result<Result<ActionRecord, JournalError>> {
     let before = match known {
-        Some(life) => Some(life),
+        Some(known) => Some(known),
         // Closed actions are not kept in memory; no fact may follow them except a recheck.
         None => match read_action(transaction, &entry.action.to_string()) {
-            Ok(life) => life,
+            Ok(stored) => stored,
             Err(error) => return Ok(Err(error)),
         },
     };
-    let life = match ActionRecord::apply(before, entry) {
-        Ok(life) => life,
+    let updated = match ActionRecord::apply(before, entry) {
+        Ok(updated) => updated,
         Err(impossible) => return Ok(Err(impossible.into())),
     };
     let number = match append(transaction, chain, record)? {
         Ok(number) => number,
         Err(error) => return Ok(Err(error)),
     };
-    ActionRow::from_record(&life, number).put(transaction)?;
-    Ok(Ok(life))
+    ActionRow::from_record(&updated, number).put(transaction)?;
+    Ok(Ok(updated))
 }
 
 /// Begins an immediate transaction. A transaction that begins by reading fails at its first write if another connection of this

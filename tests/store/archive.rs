@@ -55,7 +55,7 @@ async fn what_is_over_leaves_and_both_parts_are_one_chain() {
     let archived = journal.archived().await.unwrap().unwrap();
     assert_eq!((archived.last, archived.file.as_str()), (count - 1, "2026.jsonl"));
     let lives = journal.find(&Query::default()).await.unwrap();
-    assert_eq!(lives.iter().map(|life| life.action.id).collect::<Vec<_>>(), [id(200)]);
+    assert_eq!(records.iter().map(|record| record.action.id).collect::<Vec<_>>(), [id(200)]);
     // The action closes, and the rest is archived later.
     let refused = Outcome::Refused { refusal: Refusal::NoCurrentEvent };
     journal.record(closed(200, refused, 70)).await.unwrap();

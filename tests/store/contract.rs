@@ -15,7 +15,10 @@ use crate::sample_entries::{
 };
 
 /// A journal, and its directory, which is deleted on drop.
-struct JournalUnderTest(Arc<dyn Journal>, #[expect(dead_code, reason = "held for its drop, which deletes the directory")] Option<tempfile::TempDir>);
+struct JournalUnderTest(
+    Arc<dyn Journal>,
+    #[expect(dead_code, reason = "held for its drop, which deletes the directory")] Option<tempfile::TempDir>,
+);
 
 fn every_journal() -> Vec<JournalUnderTest> {
     let directory = tempfile::tempdir().unwrap();
@@ -34,18 +37,18 @@ async fn write(journal: &dyn Journal, entries: Vec<ActionEntry>) {
 
 async fn ids(journal: &dyn Journal, query: Query) -> Vec<u128> {
     let found = journal.find(&query).await.unwrap();
-    found.iter().map(|life| life.action.id.0.as_u128()).collect()
+    found.iter().map(|record| record.action.id.0.as_u128()).collect()
 }
 
 #[tokio::test]
 async fn what_was_recorded_adds_up_to_a_life() {
     for JournalUnderTest(journal, _keep) in every_journal() {
         write(&*journal, an_end(1, "r1", "a", 30)).await;
-        let life = journal.action_record(id(1)).await.unwrap().unwrap();
-        assert_eq!((life.stage, life.accepted_at), (ActionStage::Closed, at(30)));
-        assert_eq!(life.done(), Some(&ended("a")));
-        assert_eq!(life.requests.iter().map(|ids| &*ids.ours).collect::<Vec<_>>(), ["5f0a", "5f0b"]);
-        assert_eq!(life.intent.unwrap().before.end, at(60));
+        let record = journal.action_record(id(1)).await.unwrap().unwrap();
+        assert_eq!((record.stage, record.accepted_at), (ActionStage::Closed, at(30)));
+        assert_eq!(record.done(), Some(&ended("a")));
+        assert_eq!(record.requests.iter().map(|ids| &*ids.ours).collect::<Vec<_>>(), ["5f0a", "5f0b"]);
+        assert_eq!(record.intent.unwrap().before.end, at(60));
         assert!(journal.action_record(id(2)).await.unwrap().is_none());
     }
 }
@@ -111,7 +114,7 @@ async fn pages(journal: &dyn Journal, query: &Query, examine: usize) -> (Vec<u12
     loop {
         let page = journal.page(query, after, examine).await.unwrap();
         assert!(page.examined <= examine, "{page:?}");
-        found.extend(page.records.iter().map(|(_, life)| life.action.id.0.as_u128()));
+        found.extend(page.records.iter().map(|(_, record)| record.action.id.0.as_u128()));
         sizes.push(page.examined);
         after = page.next;
         if after.is_none() {
@@ -249,7 +252,7 @@ async fn a_journal_in_memory_forgets_the_oldest_closed_actions() {
         write(&journal, vec![begin, closed(number, refused.clone(), 0)]).await;
     }
     let lives = journal.find(&Query::default()).await.unwrap();
-    assert_eq!(lives.len(), MEMORY_CLOSED_MAX + 1);
+    assert_eq!(records.len(), MEMORY_CLOSED_MAX + 1);
     assert!(journal.action_record(id(1)).await.unwrap().unwrap().is_open());
     assert!(journal.action_record(id(51)).await.unwrap().is_none());
     assert!(journal.action_record(id(52)).await.unwrap().is_some());

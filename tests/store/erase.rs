@@ -101,10 +101,10 @@ async fn what_is_erased_is_in_no_file_and_the_chain_holds() {
     });
     assert_eq!(announced.sum::<u64>(), values);
     // An undo still has what it needs: the event as it was, without the names.
-    let life = journal.action_record(id(1)).await.unwrap().unwrap();
-    assert_eq!(life.action.actor.name(), ERASED);
-    assert_eq!(life.done().unwrap().reversibility, Reversibility::Reversible);
-    let before = life.intent.unwrap().before;
+    let record = journal.action_record(id(1)).await.unwrap().unwrap();
+    assert_eq!(record.action.actor.name(), ERASED);
+    assert_eq!(record.done().unwrap().reversibility, Reversibility::Reversible);
+    let before = record.intent.unwrap().before;
     assert_eq!((before.end, before.subject), (at(60), None));
     assert_eq!(before.uid.unwrap().as_str(), "uid-a");
     let named = Query { actor: Some("ada".to_owned()), ..Query::default() };
@@ -134,8 +134,8 @@ async fn values_stay_as_long_as_their_action_may_need_them() {
     let erased = journal.erase(soon).await.unwrap();
     assert!(erased.spared > 0);
     let name = async |number| {
-        let life = journal.action_record(id(number)).await.unwrap().unwrap();
-        (life.action.actor.name().to_owned(), life.action.reason)
+        let record = journal.action_record(id(number)).await.unwrap().unwrap();
+        (record.action.actor.name().to_owned(), record.action.reason)
     };
     assert_eq!(name(1).await, (ERASED.to_owned(), None));
     assert!(name(10).await.1.is_some(), "its key is valid");
@@ -156,12 +156,12 @@ async fn a_person_is_erased_in_the_role_that_matches() {
     let erased =
         journal.erase(erasure(ErasureTarget::Person("ADA@people.example".to_owned()))).await.unwrap();
     assert!(erased.values > 0);
-    let life = journal.action_record(id(1)).await.unwrap().unwrap();
-    assert_eq!(life.action.actor.name(), "ada", "the actor has another role");
-    let before = life.intent.unwrap().before;
+    let record = journal.action_record(id(1)).await.unwrap().unwrap();
+    assert_eq!(record.action.actor.name(), "ada", "the actor has another role");
+    let before = record.intent.unwrap().before;
     let organizer = before.organizer.unwrap();
     assert_eq!((before.subject, organizer.name, organizer.address), (None, None, None));
-    let Some(Outcome::Done(done)) = life.outcome else { panic!("it is done") };
+    let Some(Outcome::Done(done)) = record.outcome else { panic!("it is done") };
     assert_eq!(done.event.organizer, None);
     // A caller with the same name as the administrator: it is erased, and the event that records the erasure keeps its name.
     let by = AdminActor::CommandLine { uid: None, user: Some("ada".to_owned()) };

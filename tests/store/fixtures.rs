@@ -51,31 +51,31 @@ fn of_actions(entries: Vec<ActionEntry>) -> Vec<JournalEntry> {
 
 fn read(text: &str) -> (Vec<JournalEntry>, usize) {
     let mut chain = Chain::default();
-    let mut lives: HashMap<ActionId, ActionRecord> = HashMap::new();
+    let mut records: HashMap<ActionId, ActionRecord> = HashMap::new();
     let mut records = Vec::new();
     for (number, line) in text.lines().enumerate() {
         let sealed = sealed(number, line);
         chain.check(&sealed).unwrap();
         let record = sealed.parse().unwrap();
         if let JournalEntry::Action(entry) = &record {
-            let life = ActionRecord::apply(lives.remove(&entry.action), entry).unwrap();
-            lives.insert(entry.action, life);
+            let record = ActionRecord::apply(records.remove(&entry.action), entry).unwrap();
+            records.insert(entry.action, record);
         }
         records.push(record);
     }
-    (records, lives.len())
+    (records, records.len())
 }
 
 #[test]
 fn every_prefix_of_a_journal_is_a_journal() {
     let entries = everything();
     for len in 0..=entries.len() {
-        let mut lives: HashMap<ActionId, ActionRecord> = HashMap::new();
+        let mut records: HashMap<ActionId, ActionRecord> = HashMap::new();
         for entry in &entries[..len] {
-            let life = ActionRecord::apply(lives.remove(&entry.action), entry).unwrap();
-            lives.insert(entry.action, life);
+            let record = ActionRecord::apply(records.remove(&entry.action), entry).unwrap();
+            records.insert(entry.action, record);
         }
-        assert!(lives.values().all(|life| life.is_open() == life.outcome.is_none()));
+        assert!(records.values().all(|record| record.is_open() == record.outcome.is_none()));
     }
 }
 
