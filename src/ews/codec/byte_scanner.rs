@@ -44,7 +44,11 @@ fn ends_name(byte: u8) -> bool {
 
 /// The first position where `one` holds; `many` tests a whole lane and sets a bit for each byte.
 #[inline(always)]
-fn first<const N: usize>(bytes: &[u8], many: impl Fn(&[u8; N]) -> u32, one: impl Fn(u8) -> bool) -> usize {
+fn find_first<const N: usize>(
+    bytes: &[u8],
+    many: impl Fn(&[u8; N]) -> u32,
+    one: impl Fn(u8) -> bool,
+) -> usize {
     let mut at = 0;
     while let Some(lane) = bytes.get(at..).and_then(<[u8]>::first_chunk::<N>) {
         let hits = many(lane);
@@ -68,12 +72,12 @@ impl ByteScanner for Baseline {
 
     #[inline(always)]
     fn text_len(self, bytes: &[u8]) -> usize {
-        first(bytes, lanes::ends_text, ends_text)
+        find_first(bytes, sse2::ends_text, ends_text)
     }
 
     #[inline(always)]
     fn value_len(self, bytes: &[u8]) -> usize {
-        first(bytes, lanes::ends_value, ends_value)
+        find_first(bytes, sse2::ends_value, ends_value)
     }
 
     #[inline(always)]
@@ -84,7 +88,7 @@ impl ByteScanner for Baseline {
 
     #[inline(always)]
     fn name_len(self, bytes: &[u8]) -> usize {
-        first(bytes, lanes::ends_name, ends_name)
+        find_first(bytes, sse2::ends_name, ends_name)
     }
 
     #[inline(always)]
@@ -94,12 +98,12 @@ impl ByteScanner for Baseline {
 }
 
 #[cfg(target_arch = "x86_64")]
-pub(super) use wide::Avx2;
+pub(super) use avx2::Avx2;
 
 /// AVX2, on processors that have it.
 #[cfg(target_arch = "x86_64")]
 #[expect(unsafe_code, reason = "vector instructions; the proof is beside each call")]
-mod wide {
+mod avx2 {
     use core::arch::x86_64::{
         __m256i, _mm_cvtsi128_si64, _mm_loadu_si128, _mm_or_si128, _mm_packus_epi16,
         _mm256_broadcastsi128_si256, _mm256_castsi256_si128, _mm256_cmpeq_epi8, _mm256_extracti128_si256,
@@ -109,16 +113,16 @@ mod wide {
 
     use chrono::{DateTime, Utc};
 
-    use super::{ByteScanner, ends_name, ends_text, ends_value, first, time};
+    use super::{ByteScanner, ends_name, ends_text, ends_value, find_first, time};
 
-    /// Proof that the processor has AVX2 and BMI1: only [`Avx2::find`] creates a value.
+    /// Proof that the processor has AVX2 and BMI1: only [`Avx2::detect`] creates a value.
     #[derive(Debug, Clone, Copy)]
     pub(in super::super) struct Avx2(());
 
     impl Avx2 {
         /// Detects the features; the standard library caches the result.
         #[inline(always)]
-        pub(in super::super) fn find() -> Option<Self> {
+        pub(in super::super) fn detect() -> Option<Self> {
             let has =
                 std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("bmi1");
             has.then_some(Self(()))
@@ -132,25 +136,25 @@ mod wide {
 
     /// The bytes that end a run: those of `table`, each at the index of its low four bits (its high bit is clear), and every byte up to
     /// `ceiling`.
-    struct Stops {
+    struct StopSet {
         table: [u8; 16],
         ceiling: u8,
     }
 
     /// Unused entries hold a byte above 127, which no look-up matches.
-    const fn stops(bytes: &[u8], ceiling: u8) -> Stops {
+    const fn stop_set(bytes: &[u8], ceiling: u8) -> StopSet {
         let mut table = [0xff_u8; 16];
         let mut at = 0;
         while at < bytes.len() {
             table[(bytes[at] & 15) as usize] = bytes[at];
             at += 1;
         }
-        Stops { table, ceiling }
+        StopSet { table, ceiling }
     }
 
-    const TEXT: Stops = stops(b"<&", 0x1f);
-    const VALUE: Stops = stops(b"\"<&", 0x1f);
-    const NAME: Stops = stops(b">/", b' ');
+    const TEXT_STOPS: StopSet = stop_set(b"<&", 0x1f);
+    const VALUE_STOPS: StopSet = stop_set(b"\"<&", 0x1f);
+    const NAME_STOPS: StopSet = stop_set(b">/", b' ');
 
     impl ByteScanner for Avx2 {
         #[inline(always)]
@@ -162,24 +166,24 @@ mod wide {
 
         #[inline(always)]
         fn text_len(self, bytes: &[u8]) -> usize {
-            first(bytes, |lane| self.hits(lane, &TEXT), ends_text)
+            find_first(bytes, |lane| self.hits(lane, &TEXT_STOPS), ends_text)
         }
 
         #[inline(always)]
         fn value_len(self, bytes: &[u8]) -> usize {
-            first(bytes, |lane| self.hits(lane, &VALUE), ends_value)
+            find_first(bytes, |lane| self.hits(lane, &VALUE_STOPS), ends_value)
         }
 
         #[inline(always)]
         fn text_len_and_equal(self, lane: &[u8; 32], other: &[u8; 32]) -> (usize, u32) {
             // SAFETY: the only requirement is a processor with AVX2; `self` proves that it has it.
             let equal = unsafe { equal(lane, other) };
-            (self.hits(lane, &TEXT).trailing_zeros() as usize, equal)
+            (self.hits(lane, &TEXT_STOPS).trailing_zeros() as usize, equal)
         }
 
         #[inline(always)]
         fn name_len(self, bytes: &[u8]) -> usize {
-            first(bytes, |lane| self.hits(lane, &NAME), ends_name)
+            find_first(bytes, |lane| self.hits(lane, &NAME_STOPS), ends_name)
         }
 
         #[inline(always)]
@@ -191,7 +195,7 @@ mod wide {
 
     impl Avx2 {
         #[inline(always)]
-        fn hits(self, lane: &[u8; 32], stops: &Stops) -> u32 {
+        fn hits(self, lane: &[u8; 32], stops: &StopSet) -> u32 {
             // SAFETY: the only requirement is a processor with AVX2; `self` proves that it has it.
             unsafe { hits(lane, stops) }
         }
@@ -201,7 +205,7 @@ mod wide {
     /// 127 yields zero, which it does not equal.
     #[inline]
     #[target_feature(enable = "avx2")]
-    fn hits(lane: &[u8; 32], stops: &Stops) -> u32 {
+    fn hits(lane: &[u8; 32], stops: &StopSet) -> u32 {
         let lane = load(lane);
         let candidates = _mm256_shuffle_epi8(table(&stops.table), lane);
         let listed = _mm256_cmpeq_epi8(candidates, lane);
@@ -275,11 +279,11 @@ mod wide {
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-pub(super) use nowhere::Avx2;
+pub(super) use no_avx2::Avx2;
 
 /// Uninhabited: other processors use [`Baseline`].
 #[cfg(not(target_arch = "x86_64"))]
-mod nowhere {
+mod no_avx2 {
     use chrono::{DateTime, Utc};
 
     use super::{Narrow, Vector};
@@ -288,7 +292,7 @@ mod nowhere {
     pub(in super::super) enum Avx2 {}
 
     impl Avx2 {
-        pub(in super::super) fn find() -> Option<Self> {
+        pub(in super::super) fn detect() -> Option<Self> {
             None
         }
     }
@@ -323,7 +327,7 @@ mod nowhere {
 /// SSE2, which `x86_64` always has.
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
 #[expect(unsafe_code, reason = "vector instructions; the proof is beside each call")]
-mod lanes {
+mod sse2 {
     use core::arch::x86_64::{
         __m128i, _mm_cmpeq_epi8, _mm_min_epu8, _mm_movemask_epi8, _mm_or_si128, _mm_set_epi64x, _mm_set1_epi8,
     };
@@ -398,7 +402,7 @@ mod lanes {
 }
 
 #[cfg(not(all(target_arch = "x86_64", target_feature = "sse2")))]
-mod lanes {
+mod sse2 {
     pub(super) fn ends_text(lane: &[u8; 16]) -> u32 {
         bits(lane, |byte| matches!(byte, b'<' | b'&') || byte < b' ')
     }
@@ -480,29 +484,29 @@ mod tests {
     }
 
     #[test]
-    fn narrow_reads_times() {
+    fn baseline_reads_times() {
         reads_the_times_that_the_general_way_reads(Baseline);
     }
 
     #[test]
     #[cfg(target_arch = "x86_64")]
-    fn wide_reads_times() {
-        match Avx2::find() {
-            Some(wide) => reads_the_times_that_the_general_way_reads(wide),
+    fn avx2_reads_times() {
+        match Avx2::detect() {
+            Some(avx2) => reads_the_times_that_the_general_way_reads(avx2),
             None => println!("skipped: this processor has no AVX2"),
         }
     }
 
     #[test]
-    fn narrow_stops_where_its_naive_twin_stops() {
+    fn baseline_stops_where_its_naive_twin_stops() {
         stops_where_its_naive_twin_stops(Baseline);
     }
 
     #[test]
     #[cfg(target_arch = "x86_64")]
-    fn wide_stops_where_its_naive_twin_stops() {
-        match Avx2::find() {
-            Some(wide) => stops_where_its_naive_twin_stops(wide),
+    fn avx2_stops_where_its_naive_twin_stops() {
+        match Avx2::detect() {
+            Some(avx2) => stops_where_its_naive_twin_stops(avx2),
             None => println!("skipped: this processor has no AVX2"),
         }
     }

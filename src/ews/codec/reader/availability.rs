@@ -48,18 +48,18 @@ fn response<'a>(
     document: &mut XmlDocument<'a>,
     element: &XmlElement<'a>,
 ) -> DecodeResult<AvailabilityMessage<'a>> {
-    let (mut said, mut seen) = (None, FreeBusyView::default());
+    let (mut message, mut free_busy) = (None, FreeBusyView::default());
     document.children(element, |document, child| {
         match child.local_name_in(Namespace::Messages) {
-            "ResponseMessage" => said = Some(message::message(document, child, payload::no_payload)?),
-            "FreeBusyView" => seen = view(document, child)?,
+            "ResponseMessage" => message = Some(message::message(document, child, payload::no_payload)?),
+            "FreeBusyView" => free_busy = view(document, child)?,
             _ => {}
         }
         Ok(())
     })?;
     let ResponseMessage { class, code, message_text, message_xml, payload: () } =
-        said.ok_or_else(|| missing("ResponseMessage", element))?;
-    Ok(ResponseMessage { class, code, message_text, message_xml, payload: seen })
+        message.ok_or_else(|| missing("ResponseMessage", element))?;
+    Ok(ResponseMessage { class, code, message_text, message_xml, payload: free_busy })
 }
 
 fn view<'a>(document: &mut XmlDocument<'a>, element: &XmlElement<'a>) -> DecodeResult<FreeBusyView<'a>> {

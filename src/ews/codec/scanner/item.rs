@@ -31,10 +31,10 @@ pub(super) fn items<'a>(
     items.reserve(expected.min(EXPECTED_MAX).min(cursor.rest().len() / ITEM_BYTES_MIN));
     loop {
         if !list.self_closing {
-            match Avx2::find() {
-                Some(wide) => wide.with_target_features(
+            match Avx2::detect() {
+                Some(avx2) => avx2.with_target_features(
                     #[inline(always)]
-                    || calendar_items(wide, cursor, items),
+                    || calendar_items(avx2, cursor, items),
                 )?,
                 None => calendar_items(Baseline, cursor, items)?,
             }
@@ -55,21 +55,21 @@ fn calendar_items<'a, V: ByteScanner>(
     cursor: &mut Cursor<'a>,
     items: &mut Vec<Item<'a>>,
 ) -> ScanResult<()> {
-    let mut lens = IdLengths::default();
+    let mut lengths = IdLengths::default();
     while cursor.skip_literal("<t:CalendarItem>") {
         cursor.count_entry()?;
-        calendar_item(vector, cursor, items, &mut lens)?;
+        calendar_item(vector, cursor, items, &mut lengths)?;
     }
     Ok(())
 }
 
 /// Sets an empty property; declines if it is set already.
-macro_rules! put {
-    ($cursor:ident, $place:expr, $value:expr) => {{
-        if $place.is_some() {
+macro_rules! set_once {
+    ($cursor:ident, $property:expr, $value:expr) => {{
+        if $property.is_some() {
             return $cursor.decline(DeclineReason::Twice);
         }
-        $place = Some($value);
+        $property = Some($value);
     }};
 }
 
@@ -79,11 +79,11 @@ fn other_item<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>) -> ScanResult<Item<'a>
     let mut item = OtherItem { element: element.into(), ..OtherItem::default() };
     while let Some(child) = cursor.next_child(tag)? {
         match child.name {
-            "t:ItemId" => put!(cursor, item.item_id, mailboxes::item_id(cursor, &child)?),
-            "t:ItemClass" => put!(cursor, item.item_class, cursor.text_of(&child)?),
-            "t:DateTimeSent" => put!(cursor, item.date_time_sent, time_of(cursor, &child)?),
-            "t:UID" => put!(cursor, item.uid, cursor.text_of(&child)?),
-            "t:Start" => put!(cursor, item.start, time_of(cursor, &child)?),
+            "t:ItemId" => set_once!(cursor, item.item_id, mailboxes::item_id(cursor, &child)?),
+            "t:ItemClass" => set_once!(cursor, item.item_class, cursor.text_of(&child)?),
+            "t:DateTimeSent" => set_once!(cursor, item.date_time_sent, time_of(cursor, &child)?),
+            "t:UID" => set_once!(cursor, item.uid, cursor.text_of(&child)?),
+            "t:Start" => set_once!(cursor, item.start, time_of(cursor, &child)?),
             _ => cursor.skip_element(&child)?,
         }
     }
@@ -91,28 +91,28 @@ fn other_item<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>) -> ScanResult<Item<'a>
 }
 
 /// Reads a field if it is next, with one literal on either side of its value, into an empty property.
-macro_rules! next {
-    ($vector:ident, $rest:ident, $place:expr, $name:literal, $read:path) => {
+macro_rules! read_in_order {
+    ($vector:ident, $rest:ident, $property:expr, $name:literal, $read:path) => {
         if let Some(inside) = $rest.strip_prefix(concat!("<t:", $name, ">"))
-            && let Some(after) = $read($vector, inside, &mut $place)
+            && let Some(after) = $read($vector, inside, &mut $property)
         {
             match after.strip_prefix(concat!("</t:", $name, ">")) {
                 Some(after) => $rest = after,
-                None => $place = None,
+                None => $property = None,
             }
         }
     };
     // If one value is by far the most frequent, its whole element is one literal, so the next comparison need not wait for a length.
-    ($vector:ident, $rest:ident, $place:expr, $name:literal, $read:path, mostly $text:literal $value:path) => {
+    ($vector:ident, $rest:ident, $property:expr, $name:literal, $read:path, mostly $text:literal $value:path) => {
         if let Some(after) = $rest.strip_prefix(concat!("<t:", $name, ">", $text, "</t:", $name, ">")) {
-            value::set_empty(&mut $place, $value);
+            value::set_empty(&mut $property, $value);
             $rest = after;
         } else {
-            next!($vector, $rest, $place, $name, $read);
+            read_in_order!($vector, $rest, $property, $name, $read);
         }
     };
-    ($vector:ident, $rest:ident, $place:expr, $read:path) => {
-        if let Some(after) = $read($vector, $rest, &mut $place) {
+    ($vector:ident, $rest:ident, $property:expr, $read:path) => {
+        if let Some(after) = $read($vector, $rest, &mut $property) {
             $rest = after;
         }
     };
@@ -125,31 +125,37 @@ fn read_fields_in_order<'a, V: ByteScanner>(
     vector: V,
     mut rest: &'a str,
     item: &mut CalendarItem<'a>,
-    lens: &mut IdLengths,
+    lengths: &mut IdLengths,
 ) -> &'a str {
-    if let Some(after) = value::item_id_with_prediction(vector, rest, &mut item.item_id, lens) {
+    if let Some(after) = value::item_id_with_prediction(vector, rest, &mut item.item_id, lengths) {
         rest = after;
     }
-    next!(vector, rest, item.subject, "Subject", value::text);
-    next!(vector, rest, item.sensitivity, "Sensitivity", value::sensitivity, mostly "Normal" Sensitivity::Normal);
-    next!(vector, rest, item.date_time_created, "DateTimeCreated", value::time);
-    next!(vector, rest, item.last_modified_time, "LastModifiedTime", value::time);
-    next!(vector, rest, item.uid, "UID", value::text);
-    next!(vector, rest, item.recurrence_id, "RecurrenceId", value::time);
-    next!(vector, rest, item.start, "Start", value::time);
-    next!(vector, rest, item.end, "End", value::time);
-    next!(vector, rest, item.original_start, "OriginalStart", value::time);
-    next!(vector, rest, item.is_all_day_event, "IsAllDayEvent", value::boolean);
-    next!(vector, rest, item.legacy_free_busy_status, "LegacyFreeBusyStatus", value::free_busy_status);
-    next!(vector, rest, item.location, "Location", value::text);
-    next!(vector, rest, item.is_meeting, "IsMeeting", value::boolean);
-    next!(vector, rest, item.is_cancelled, "IsCancelled", value::boolean);
-    next!(vector, rest, item.is_recurring, "IsRecurring", value::boolean);
-    next!(vector, rest, item.calendar_item_type, "CalendarItemType", value::calendar_item_type);
-    next!(vector, rest, item.my_response_type, "MyResponseType", value::response_type);
-    next!(vector, rest, item.organizer, value::organizer);
-    next!(vector, rest, item.appointment_state, "AppointmentState", value::number);
-    next!(vector, rest, item.is_organizer, "IsOrganizer", value::boolean);
+    read_in_order!(vector, rest, item.subject, "Subject", value::text);
+    read_in_order!(vector, rest, item.sensitivity, "Sensitivity", value::sensitivity, mostly "Normal" Sensitivity::Normal);
+    read_in_order!(vector, rest, item.date_time_created, "DateTimeCreated", value::time);
+    read_in_order!(vector, rest, item.last_modified_time, "LastModifiedTime", value::time);
+    read_in_order!(vector, rest, item.uid, "UID", value::text);
+    read_in_order!(vector, rest, item.recurrence_id, "RecurrenceId", value::time);
+    read_in_order!(vector, rest, item.start, "Start", value::time);
+    read_in_order!(vector, rest, item.end, "End", value::time);
+    read_in_order!(vector, rest, item.original_start, "OriginalStart", value::time);
+    read_in_order!(vector, rest, item.is_all_day_event, "IsAllDayEvent", value::boolean);
+    read_in_order!(
+        vector,
+        rest,
+        item.legacy_free_busy_status,
+        "LegacyFreeBusyStatus",
+        value::free_busy_status
+    );
+    read_in_order!(vector, rest, item.location, "Location", value::text);
+    read_in_order!(vector, rest, item.is_meeting, "IsMeeting", value::boolean);
+    read_in_order!(vector, rest, item.is_cancelled, "IsCancelled", value::boolean);
+    read_in_order!(vector, rest, item.is_recurring, "IsRecurring", value::boolean);
+    read_in_order!(vector, rest, item.calendar_item_type, "CalendarItemType", value::calendar_item_type);
+    read_in_order!(vector, rest, item.my_response_type, "MyResponseType", value::response_type);
+    read_in_order!(vector, rest, item.organizer, value::organizer);
+    read_in_order!(vector, rest, item.appointment_state, "AppointmentState", value::number);
+    read_in_order!(vector, rest, item.is_organizer, "IsOrganizer", value::boolean);
     rest
 }
 
@@ -159,13 +165,13 @@ fn calendar_item<'a, V: ByteScanner>(
     vector: V,
     cursor: &mut Cursor<'a>,
     items: &mut Vec<Item<'a>>,
-    lens: &mut IdLengths,
+    lengths: &mut IdLengths,
 ) -> ScanResult<()> {
     items.push(const { Item::Calendar(CalendarItem::EMPTY) });
     let Some(Item::Calendar(item)) = items.last_mut() else {
         return cursor.decline(DeclineReason::Structure);
     };
-    cursor.jump_to(read_fields_in_order(vector, cursor.rest(), item, lens));
+    cursor.jump_to(read_fields_in_order(vector, cursor.rest(), item, lengths));
     if cursor.skip_literal("</t:CalendarItem>") {
         Ok(())
     } else {
@@ -204,16 +210,16 @@ fn read_remaining_fields<'a, V: ByteScanner>(
 }
 
 /// Reads a field that is not set yet, if it is next.
-macro_rules! place {
-    ($vector:ident, $rest:ident, $place:expr, $inside:ident, $name:literal, $read:path) => {
-        if $place.is_none()
+macro_rules! read_by_name {
+    ($vector:ident, $rest:ident, $property:expr, $inside:ident, $name:literal, $read:path) => {
+        if $property.is_none()
             && let Some(inside) = $inside.strip_prefix(concat!($name, ">"))
-            && let Some(after) = $read($vector, inside, &mut $place)
+            && let Some(after) = $read($vector, inside, &mut $property)
         {
             match after.strip_prefix(concat!("</t:", $name, ">")) {
                 Some(after) => $rest = after,
                 None => {
-                    $place = None;
+                    $property = None;
                     return $rest;
                 }
             }
@@ -221,9 +227,9 @@ macro_rules! place {
             return $rest;
         }
     };
-    ($vector:ident, $rest:ident, $place:expr, $read:path) => {
-        if $place.is_none()
-            && let Some(after) = $read($vector, $rest, &mut $place)
+    ($vector:ident, $rest:ident, $property:expr, $read:path) => {
+        if $property.is_none()
+            && let Some(after) = $read($vector, $rest, &mut $property)
         {
             $rest = after;
         } else {
@@ -243,31 +249,31 @@ fn read_fields_by_name<'a, V: ByteScanner>(
         let Some(inside) = rest.strip_prefix("<t:") else { return rest };
         let Some(front) = inside.as_bytes().first_chunk() else { return rest };
         match Field::guess(*front) {
-            Field::ItemId => place!(vector, rest, item.item_id, value::item_id),
-            Field::Organizer => place!(vector, rest, item.organizer, value::organizer),
-            Field::Subject => place!(vector, rest, item.subject, inside, "Subject", value::text),
+            Field::ItemId => read_by_name!(vector, rest, item.item_id, value::item_id),
+            Field::Organizer => read_by_name!(vector, rest, item.organizer, value::organizer),
+            Field::Subject => read_by_name!(vector, rest, item.subject, inside, "Subject", value::text),
             Field::Sensitivity => {
-                place!(vector, rest, item.sensitivity, inside, "Sensitivity", value::sensitivity)
+                read_by_name!(vector, rest, item.sensitivity, inside, "Sensitivity", value::sensitivity)
             }
             Field::DateTimeCreated => {
-                place!(vector, rest, item.date_time_created, inside, "DateTimeCreated", value::time)
+                read_by_name!(vector, rest, item.date_time_created, inside, "DateTimeCreated", value::time)
             }
             Field::LastModifiedTime => {
-                place!(vector, rest, item.last_modified_time, inside, "LastModifiedTime", value::time)
+                read_by_name!(vector, rest, item.last_modified_time, inside, "LastModifiedTime", value::time)
             }
-            Field::Uid => place!(vector, rest, item.uid, inside, "UID", value::text),
+            Field::Uid => read_by_name!(vector, rest, item.uid, inside, "UID", value::text),
             Field::RecurrenceId => {
-                place!(vector, rest, item.recurrence_id, inside, "RecurrenceId", value::time)
+                read_by_name!(vector, rest, item.recurrence_id, inside, "RecurrenceId", value::time)
             }
-            Field::Start => place!(vector, rest, item.start, inside, "Start", value::time),
-            Field::End => place!(vector, rest, item.end, inside, "End", value::time),
+            Field::Start => read_by_name!(vector, rest, item.start, inside, "Start", value::time),
+            Field::End => read_by_name!(vector, rest, item.end, inside, "End", value::time),
             Field::OriginalStart => {
-                place!(vector, rest, item.original_start, inside, "OriginalStart", value::time)
+                read_by_name!(vector, rest, item.original_start, inside, "OriginalStart", value::time)
             }
             Field::IsAllDayEvent => {
-                place!(vector, rest, item.is_all_day_event, inside, "IsAllDayEvent", value::boolean)
+                read_by_name!(vector, rest, item.is_all_day_event, inside, "IsAllDayEvent", value::boolean)
             }
-            Field::LegacyFreeBusyStatus => place!(
+            Field::LegacyFreeBusyStatus => read_by_name!(
                 vector,
                 rest,
                 item.legacy_free_busy_status,
@@ -275,15 +281,17 @@ fn read_fields_by_name<'a, V: ByteScanner>(
                 "LegacyFreeBusyStatus",
                 value::free_busy_status
             ),
-            Field::Location => place!(vector, rest, item.location, inside, "Location", value::text),
-            Field::IsMeeting => place!(vector, rest, item.is_meeting, inside, "IsMeeting", value::boolean),
+            Field::Location => read_by_name!(vector, rest, item.location, inside, "Location", value::text),
+            Field::IsMeeting => {
+                read_by_name!(vector, rest, item.is_meeting, inside, "IsMeeting", value::boolean)
+            }
             Field::IsCancelled => {
-                place!(vector, rest, item.is_cancelled, inside, "IsCancelled", value::boolean)
+                read_by_name!(vector, rest, item.is_cancelled, inside, "IsCancelled", value::boolean)
             }
             Field::IsRecurring => {
-                place!(vector, rest, item.is_recurring, inside, "IsRecurring", value::boolean)
+                read_by_name!(vector, rest, item.is_recurring, inside, "IsRecurring", value::boolean)
             }
-            Field::CalendarItemType => place!(
+            Field::CalendarItemType => read_by_name!(
                 vector,
                 rest,
                 item.calendar_item_type,
@@ -292,13 +300,20 @@ fn read_fields_by_name<'a, V: ByteScanner>(
                 value::calendar_item_type
             ),
             Field::MyResponseType => {
-                place!(vector, rest, item.my_response_type, inside, "MyResponseType", value::response_type)
+                read_by_name!(
+                    vector,
+                    rest,
+                    item.my_response_type,
+                    inside,
+                    "MyResponseType",
+                    value::response_type
+                )
             }
             Field::AppointmentState => {
-                place!(vector, rest, item.appointment_state, inside, "AppointmentState", value::number)
+                read_by_name!(vector, rest, item.appointment_state, inside, "AppointmentState", value::number)
             }
             Field::IsOrganizer => {
-                place!(vector, rest, item.is_organizer, inside, "IsOrganizer", value::boolean)
+                read_by_name!(vector, rest, item.is_organizer, inside, "IsOrganizer", value::boolean)
             }
             Field::Categories | Field::RequiredAttendees | Field::OptionalAttendees | Field::Resources => {
                 return rest;
@@ -309,12 +324,12 @@ fn read_fields_by_name<'a, V: ByteScanner>(
 
 /// Sets an empty list; declines if it has entries already. An empty list leaves no trace, so two lists of which the first is empty
 /// count as one, as in the reader.
-macro_rules! put_list {
-    ($cursor:ident, $place:expr, $value:expr) => {{
-        if !$place.is_empty() {
+macro_rules! set_list_once {
+    ($cursor:ident, $property:expr, $value:expr) => {{
+        if !$property.is_empty() {
             return $cursor.decline(DeclineReason::Twice);
         }
-        $place = $value;
+        $property = $value;
     }};
 }
 
@@ -325,41 +340,41 @@ fn field<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>, item: &mut CalendarItem<'a>
         return rare_field(cursor, tag, item);
     };
     match field {
-        Field::ItemId => put!(cursor, item.item_id, mailboxes::item_id(cursor, tag)?),
-        Field::Subject => put!(cursor, item.subject, cursor.text_of(tag)?),
-        Field::Sensitivity => put!(cursor, item.sensitivity, names::sensitivity(cursor.token_of(tag)?)),
-        Field::Categories => put_list!(cursor, item.categories, mailboxes::strings(cursor, tag)?),
-        Field::DateTimeCreated => put!(cursor, item.date_time_created, time_of(cursor, tag)?),
-        Field::LastModifiedTime => put!(cursor, item.last_modified_time, time_of(cursor, tag)?),
-        Field::Uid => put!(cursor, item.uid, cursor.text_of(tag)?),
-        Field::RecurrenceId => put!(cursor, item.recurrence_id, time_of(cursor, tag)?),
-        Field::Start => put!(cursor, item.start, time_of(cursor, tag)?),
-        Field::End => put!(cursor, item.end, time_of(cursor, tag)?),
-        Field::OriginalStart => put!(cursor, item.original_start, time_of(cursor, tag)?),
-        Field::IsAllDayEvent => put!(cursor, item.is_all_day_event, boolean_of(cursor, tag)?),
+        Field::ItemId => set_once!(cursor, item.item_id, mailboxes::item_id(cursor, tag)?),
+        Field::Subject => set_once!(cursor, item.subject, cursor.text_of(tag)?),
+        Field::Sensitivity => set_once!(cursor, item.sensitivity, names::sensitivity(cursor.token_of(tag)?)),
+        Field::Categories => set_list_once!(cursor, item.categories, mailboxes::strings(cursor, tag)?),
+        Field::DateTimeCreated => set_once!(cursor, item.date_time_created, time_of(cursor, tag)?),
+        Field::LastModifiedTime => set_once!(cursor, item.last_modified_time, time_of(cursor, tag)?),
+        Field::Uid => set_once!(cursor, item.uid, cursor.text_of(tag)?),
+        Field::RecurrenceId => set_once!(cursor, item.recurrence_id, time_of(cursor, tag)?),
+        Field::Start => set_once!(cursor, item.start, time_of(cursor, tag)?),
+        Field::End => set_once!(cursor, item.end, time_of(cursor, tag)?),
+        Field::OriginalStart => set_once!(cursor, item.original_start, time_of(cursor, tag)?),
+        Field::IsAllDayEvent => set_once!(cursor, item.is_all_day_event, boolean_of(cursor, tag)?),
         Field::LegacyFreeBusyStatus => {
-            put!(cursor, item.legacy_free_busy_status, names::free_busy_status(cursor.token_of(tag)?));
+            set_once!(cursor, item.legacy_free_busy_status, names::free_busy_status(cursor.token_of(tag)?));
         }
-        Field::Location => put!(cursor, item.location, cursor.text_of(tag)?),
-        Field::IsMeeting => put!(cursor, item.is_meeting, boolean_of(cursor, tag)?),
-        Field::IsCancelled => put!(cursor, item.is_cancelled, boolean_of(cursor, tag)?),
-        Field::IsRecurring => put!(cursor, item.is_recurring, boolean_of(cursor, tag)?),
+        Field::Location => set_once!(cursor, item.location, cursor.text_of(tag)?),
+        Field::IsMeeting => set_once!(cursor, item.is_meeting, boolean_of(cursor, tag)?),
+        Field::IsCancelled => set_once!(cursor, item.is_cancelled, boolean_of(cursor, tag)?),
+        Field::IsRecurring => set_once!(cursor, item.is_recurring, boolean_of(cursor, tag)?),
         Field::CalendarItemType => {
-            put!(cursor, item.calendar_item_type, names::calendar_item_type(cursor.token_of(tag)?));
+            set_once!(cursor, item.calendar_item_type, names::calendar_item_type(cursor.token_of(tag)?));
         }
         Field::MyResponseType => {
-            put!(cursor, item.my_response_type, names::response_type(cursor.token_of(tag)?));
+            set_once!(cursor, item.my_response_type, names::response_type(cursor.token_of(tag)?));
         }
-        Field::Organizer => put!(cursor, item.organizer, mailboxes::organizer(cursor, tag)?),
+        Field::Organizer => set_once!(cursor, item.organizer, mailboxes::organizer(cursor, tag)?),
         Field::RequiredAttendees => {
-            put_list!(cursor, item.required_attendees, mailboxes::attendees(cursor, tag)?)
+            set_list_once!(cursor, item.required_attendees, mailboxes::attendees(cursor, tag)?)
         }
         Field::OptionalAttendees => {
-            put_list!(cursor, item.optional_attendees, mailboxes::attendees(cursor, tag)?)
+            set_list_once!(cursor, item.optional_attendees, mailboxes::attendees(cursor, tag)?)
         }
-        Field::Resources => put_list!(cursor, item.resources, mailboxes::attendees(cursor, tag)?),
-        Field::AppointmentState => put!(cursor, item.appointment_state, number_of(cursor, tag)?),
-        Field::IsOrganizer => put!(cursor, item.is_organizer, boolean_of(cursor, tag)?),
+        Field::Resources => set_list_once!(cursor, item.resources, mailboxes::attendees(cursor, tag)?),
+        Field::AppointmentState => set_once!(cursor, item.appointment_state, number_of(cursor, tag)?),
+        Field::IsOrganizer => set_once!(cursor, item.is_organizer, boolean_of(cursor, tag)?),
     }
     Ok(())
 }
@@ -369,7 +384,11 @@ fn rare_field<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>, item: &mut CalendarIte
     if tag.name != "t:ModifiedOccurrences" {
         return cursor.skip_element(tag);
     }
-    put_list!(cursor, item.modified_occurrences, mailboxes::list(cursor, tag, "t:Occurrence", occurrence)?);
+    set_list_once!(
+        cursor,
+        item.modified_occurrences,
+        mailboxes::list(cursor, tag, "t:Occurrence", occurrence)?
+    );
     Ok(())
 }
 
@@ -377,10 +396,10 @@ fn occurrence<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>) -> ScanResult<Occurren
     let mut date = Occurrence::default();
     while let Some(child) = cursor.next_child(tag)? {
         match child.name {
-            "t:ItemId" => put!(cursor, date.item_id, mailboxes::item_id(cursor, &child)?),
-            "t:Start" => put!(cursor, date.start, time_of(cursor, &child)?),
-            "t:End" => put!(cursor, date.end, time_of(cursor, &child)?),
-            "t:OriginalStart" => put!(cursor, date.original_start, time_of(cursor, &child)?),
+            "t:ItemId" => set_once!(cursor, date.item_id, mailboxes::item_id(cursor, &child)?),
+            "t:Start" => set_once!(cursor, date.start, time_of(cursor, &child)?),
+            "t:End" => set_once!(cursor, date.end, time_of(cursor, &child)?),
+            "t:OriginalStart" => set_once!(cursor, date.original_start, time_of(cursor, &child)?),
             _ => cursor.skip_element(&child)?,
         }
     }
@@ -508,12 +527,12 @@ const fn fields_by_slot(mix: u32) -> Option<[Field; SLOTS]> {
     while at < FIELDS.len() {
         let (name, field) = FIELDS[at];
         let Some(front) = front(name.as_bytes()) else { return None };
-        let place = slot(front, mix);
-        if taken[place] {
+        let slot = slot(front, mix);
+        if taken[slot] {
             return None;
         }
-        taken[place] = true;
-        fields[place] = field;
+        taken[slot] = true;
+        fields[slot] = field;
         at += 1;
     }
     Some(fields)

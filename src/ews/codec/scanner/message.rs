@@ -57,14 +57,14 @@ fn message<'a, T>(
     let Some(class) = class else { return cursor.decline(DeclineReason::Value) };
     let (mut code, mut message_text, mut message_xml) = (None, None, None);
     let mut payload = Payload::default();
-    let mut carried = 0;
+    let mut seen_bits = 0;
     while let Some(child) = cursor.next_child(tag)? {
         let slot = match child.name {
             "m:ResponseCode" => code.replace(ResponseCode(cursor.token_of(&child)?)).map(drop),
             "m:MessageText" => message_text.replace(cursor.text_of(&child)?).map(drop),
             "m:MessageXml" => message_xml.replace(entries(cursor, &child)?).map(drop),
             _ => {
-                carried |= read_payload(cursor, &child, carried, &mut payload)?;
+                seen_bits |= read_payload(cursor, &child, seen_bits, &mut payload)?;
                 None
             }
         };
@@ -81,7 +81,7 @@ fn message<'a, T>(
 fn read_payload<'a>(
     cursor: &mut Cursor<'a>,
     child: &Tag<'a>,
-    carried: u8,
+    seen_bits: u8,
     payload: &mut Payload<'a>,
 ) -> ScanResult<u8> {
     let bit = match child.name {
@@ -93,7 +93,7 @@ fn read_payload<'a>(
             return Ok(0);
         }
     };
-    if carried & bit != 0 {
+    if seen_bits & bit != 0 {
         return cursor.decline(DeclineReason::Twice);
     }
     match bit {

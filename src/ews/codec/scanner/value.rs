@@ -18,9 +18,9 @@ pub(super) type AfterValue<'a> = Option<&'a str>;
 
 /// Sets an empty property without checking for an old value to drop.
 #[inline(always)]
-pub(super) fn set_empty<T>(place: &mut Option<T>, value: T) {
-    debug_assert!(place.is_none());
-    std::mem::forget(place.replace(value));
+pub(super) fn set_empty<T>(property: &mut Option<T>, value: T) {
+    debug_assert!(property.is_none());
+    std::mem::forget(property.replace(value));
 }
 
 /// Text up to the next tag, with references resolved.
@@ -28,23 +28,23 @@ pub(super) fn set_empty<T>(place: &mut Option<T>, value: T) {
 pub(super) fn text<'a, V: ByteScanner>(
     vector: V,
     rest: &'a str,
-    place: &mut Option<Text<'a>>,
+    property: &mut Option<Text<'a>>,
 ) -> AfterValue<'a> {
     let len = vector.text_len(rest.as_bytes());
     let (plain, after) = rest.split_at_checked(len)?;
     if after.as_bytes().first() == Some(&b'<') {
-        set_empty(place, Text::Borrowed(plain));
+        set_empty(property, Text::Borrowed(plain));
         return Some(after);
     }
-    text_with_specials(rest, len, place)
+    text_with_specials(rest, len, property)
 }
 
 /// As [`text`], when the first `seen` bytes are known to be plain.
 #[inline(never)]
-fn text_with_specials<'a>(rest: &'a str, seen: usize, place: &mut Option<Text<'a>>) -> AfterValue<'a> {
+fn text_with_specials<'a>(rest: &'a str, seen: usize, property: &mut Option<Text<'a>>) -> AfterValue<'a> {
     let end = memchr::memchr(b'<', rest.as_bytes().get(seen..)?)?;
     let (raw, after) = rest.split_at_checked(seen + end)?;
-    *place = Some(text::text(raw));
+    *property = Some(text::text(raw));
     Some(after)
 }
 
@@ -53,23 +53,27 @@ fn text_with_specials<'a>(rest: &'a str, seen: usize, place: &mut Option<Text<'a
 pub(super) fn attribute<'a, V: ByteScanner>(
     vector: V,
     rest: &'a str,
-    place: &mut Option<Text<'a>>,
+    property: &mut Option<Text<'a>>,
 ) -> AfterValue<'a> {
     let len = vector.value_len(rest.as_bytes());
     let (plain, after) = rest.split_at_checked(len)?;
     if after.as_bytes().first() == Some(&b'"') {
-        set_empty(place, Text::Borrowed(plain));
+        set_empty(property, Text::Borrowed(plain));
         return Some(after);
     }
-    attribute_with_specials(rest, len, place)
+    attribute_with_specials(rest, len, property)
 }
 
 #[inline(never)]
-fn attribute_with_specials<'a>(rest: &'a str, seen: usize, place: &mut Option<Text<'a>>) -> AfterValue<'a> {
+fn attribute_with_specials<'a>(
+    rest: &'a str,
+    seen: usize,
+    property: &mut Option<Text<'a>>,
+) -> AfterValue<'a> {
     let end = memchr::memchr2(b'"', b'<', rest.as_bytes().get(seen..)?)?;
     let (raw, after) = rest.split_at_checked(seen + end)?;
     after.strip_prefix('"')?;
-    *place = Some(text::attribute(raw));
+    *property = Some(text::attribute(raw));
     Some(after)
 }
 
@@ -78,15 +82,19 @@ fn attribute_with_specials<'a>(rest: &'a str, seen: usize, place: &mut Option<Te
 pub(super) fn time<'a, V: ByteScanner>(
     vector: V,
     rest: &'a str,
-    place: &mut Option<DateTime<Utc>>,
+    property: &mut Option<DateTime<Utc>>,
 ) -> AfterValue<'a> {
-    set_empty(place, vector.time(rest.as_bytes().first_chunk()?)?);
+    set_empty(property, vector.time(rest.as_bytes().first_chunk()?)?);
     rest.get(20..)
 }
 
 /// `true` or `false`, distinguished without a branch, because the next value on a page is unpredictable.
 #[inline(always)]
-pub(super) fn boolean<'a, V: ByteScanner>(_: V, rest: &'a str, place: &mut Option<bool>) -> AfterValue<'a> {
+pub(super) fn boolean<'a, V: ByteScanner>(
+    _: V,
+    rest: &'a str,
+    property: &mut Option<bool>,
+) -> AfterValue<'a> {
     let five = rest.as_bytes().first_chunk::<5>()?;
     let four = u32::from_le_bytes(*five.first_chunk()?);
     let is_true = four == u32::from_le_bytes(*b"true");
@@ -94,28 +102,28 @@ pub(super) fn boolean<'a, V: ByteScanner>(_: V, rest: &'a str, place: &mut Optio
     if !(is_true | is_false) {
         return None;
     }
-    set_empty(place, is_true);
+    set_empty(property, is_true);
     rest.get(5 - usize::from(is_true)..)
 }
 
 /// Any other name: plain, not empty, without white space around it.
 #[cold]
 #[inline(never)]
-fn token<'a, T>(rest: &'a str, place: &mut Option<T>, named: fn(Text<'a>) -> T) -> AfterValue<'a> {
+fn token<'a, T>(rest: &'a str, property: &mut Option<T>, named: fn(Text<'a>) -> T) -> AfterValue<'a> {
     let (name, after) = rest.split_at_checked(Baseline.text_len(rest.as_bytes()))?;
     let tidy = after.starts_with('<') && !name.is_empty() && !name.starts_with(' ') && !name.ends_with(' ');
     if !tidy {
         return None;
     }
-    *place = Some(named(Text::Borrowed(name)));
+    *property = Some(named(Text::Borrowed(name)));
     Some(after)
 }
 
 /// One digit: an `AppointmentState` has no more.
 #[inline(always)]
-pub(super) fn number<'a, V: ByteScanner>(_: V, rest: &'a str, place: &mut Option<i32>) -> AfterValue<'a> {
+pub(super) fn number<'a, V: ByteScanner>(_: V, rest: &'a str, property: &mut Option<i32>) -> AfterValue<'a> {
     let digit = rest.as_bytes().first().filter(|digit| digit.is_ascii_digit())?;
-    set_empty(place, i32::from(digit - b'0'));
+    set_empty(property, i32::from(digit - b'0'));
     rest.get(1..)
 }
 
@@ -175,10 +183,10 @@ const SENSITIVITY: NameTable = name_table(&["Normal", "Private", "Confidential"]
 pub(super) fn sensitivity<'a, V: ByteScanner>(
     vector: V,
     rest: &'a str,
-    place: &mut Option<Sensitivity<'a>>,
+    property: &mut Option<Sensitivity<'a>>,
 ) -> AfterValue<'a> {
     let Some((which, after)) = match_known_name(vector, rest, &SENSITIVITY) else {
-        return token(rest, place, names::sensitivity);
+        return token(rest, property, names::sensitivity);
     };
     let value = match which {
         0 => Sensitivity::Normal,
@@ -186,7 +194,7 @@ pub(super) fn sensitivity<'a, V: ByteScanner>(
         2 => Sensitivity::Confidential,
         _ => return None,
     };
-    set_empty(place, value);
+    set_empty(property, value);
     Some(after)
 }
 
@@ -197,10 +205,10 @@ const FREE_BUSY_STATUS: NameTable =
 pub(super) fn free_busy_status<'a, V: ByteScanner>(
     vector: V,
     rest: &'a str,
-    place: &mut Option<FreeBusyStatus<'a>>,
+    property: &mut Option<FreeBusyStatus<'a>>,
 ) -> AfterValue<'a> {
     let Some((which, after)) = match_known_name(vector, rest, &FREE_BUSY_STATUS) else {
-        return token(rest, place, names::free_busy_status);
+        return token(rest, property, names::free_busy_status);
     };
     let value = match which {
         0 => FreeBusyStatus::Free,
@@ -211,7 +219,7 @@ pub(super) fn free_busy_status<'a, V: ByteScanner>(
         5 => FreeBusyStatus::WorkingElsewhere,
         _ => return None,
     };
-    set_empty(place, value);
+    set_empty(property, value);
     Some(after)
 }
 
@@ -221,10 +229,10 @@ const CALENDAR_ITEM_TYPE: NameTable = name_table(&["Single", "Occurrence", "Exce
 pub(super) fn calendar_item_type<'a, V: ByteScanner>(
     vector: V,
     rest: &'a str,
-    place: &mut Option<CalendarItemType<'a>>,
+    property: &mut Option<CalendarItemType<'a>>,
 ) -> AfterValue<'a> {
     let Some((which, after)) = match_known_name(vector, rest, &CALENDAR_ITEM_TYPE) else {
-        return token(rest, place, names::calendar_item_type);
+        return token(rest, property, names::calendar_item_type);
     };
     let value = match which {
         0 => CalendarItemType::Single,
@@ -233,7 +241,7 @@ pub(super) fn calendar_item_type<'a, V: ByteScanner>(
         3 => CalendarItemType::RecurringMaster,
         _ => return None,
     };
-    set_empty(place, value);
+    set_empty(property, value);
     Some(after)
 }
 
@@ -244,10 +252,10 @@ const RESPONSE_TYPE: NameTable =
 pub(super) fn response_type<'a, V: ByteScanner>(
     vector: V,
     rest: &'a str,
-    place: &mut Option<ResponseType<'a>>,
+    property: &mut Option<ResponseType<'a>>,
 ) -> AfterValue<'a> {
     let Some((which, after)) = match_known_name(vector, rest, &RESPONSE_TYPE) else {
-        return token(rest, place, names::response_type);
+        return token(rest, property, names::response_type);
     };
     let value = match which {
         0 => ResponseType::Unknown,
@@ -258,7 +266,7 @@ pub(super) fn response_type<'a, V: ByteScanner>(
         5 => ResponseType::NoResponseReceived,
         _ => return None,
     };
-    set_empty(place, value);
+    set_empty(property, value);
     Some(after)
 }
 
@@ -270,14 +278,14 @@ pub(super) struct IdLengths {
     change_key: usize,
 }
 
-/// Returns `len`, read from `before` if it is equal. `black_box` keeps the compiler from noticing that it could wait for `len`
+/// Returns `len`, read from `previous` if it is equal. `black_box` keeps the compiler from noticing that it could wait for `len`
 /// instead.
 #[inline(always)]
-fn predicted_len(len: usize, before: &mut usize) -> usize {
-    if len == *before {
-        return std::hint::black_box(*before);
+fn predicted_len(len: usize, previous: &mut usize) -> usize {
+    if len == *previous {
+        return std::hint::black_box(*previous);
     }
-    *before = len;
+    *previous = len;
     len
 }
 
@@ -286,9 +294,9 @@ fn predicted_len(len: usize, before: &mut usize) -> usize {
 pub(super) fn item_id<'a, V: ByteScanner>(
     vector: V,
     rest: &'a str,
-    place: &mut Option<ItemId<'a>>,
+    property: &mut Option<ItemId<'a>>,
 ) -> AfterValue<'a> {
-    item_id_with_prediction(vector, rest, place, &mut IdLengths::default())
+    item_id_with_prediction(vector, rest, property, &mut IdLengths::default())
 }
 
 /// As [`item_id`], in a sequence of items.
@@ -296,28 +304,30 @@ pub(super) fn item_id<'a, V: ByteScanner>(
 pub(super) fn item_id_with_prediction<'a, V: ByteScanner>(
     vector: V,
     rest: &'a str,
-    place: &mut Option<ItemId<'a>>,
-    before: &mut IdLengths,
+    property: &mut Option<ItemId<'a>>,
+    previous: &mut IdLengths,
 ) -> AfterValue<'a> {
     let rest = rest.strip_prefix("<t:ItemId Id=\"")?;
-    let len = predicted_len(vector.value_len(rest.as_bytes()), &mut before.id);
+    let len = predicted_len(vector.value_len(rest.as_bytes()), &mut previous.id);
     let (id, after) = rest.split_at_checked(len)?;
-    let Some(key) = after.strip_prefix("\" ChangeKey=\"") else { return item_id_with_specials(rest, place) };
-    let len = predicted_len(vector.value_len(key.as_bytes()), &mut before.change_key);
+    let Some(key) = after.strip_prefix("\" ChangeKey=\"") else {
+        return item_id_with_specials(rest, property);
+    };
+    let len = predicted_len(vector.value_len(key.as_bytes()), &mut previous.change_key);
     let (key, after) = key.split_at_checked(len)?;
-    let Some(after) = after.strip_prefix("\"/>") else { return item_id_with_specials(rest, place) };
-    set_empty(place, ItemId { id: Text::Borrowed(id), change_key: Some(Text::Borrowed(key)) });
+    let Some(after) = after.strip_prefix("\"/>") else { return item_id_with_specials(rest, property) };
+    set_empty(property, ItemId { id: Text::Borrowed(id), change_key: Some(Text::Borrowed(key)) });
     Some(after)
 }
 
 /// Parses the rest of the element, starting inside the id.
 #[cold]
 #[inline(never)]
-fn item_id_with_specials<'a>(rest: &'a str, place: &mut Option<ItemId<'a>>) -> AfterValue<'a> {
+fn item_id_with_specials<'a>(rest: &'a str, property: &mut Option<ItemId<'a>>) -> AfterValue<'a> {
     let (mut id, mut change_key) = (None, None);
     let after = attribute(Baseline, rest, &mut id)?.strip_prefix("\" ChangeKey=\"")?;
     let after = attribute(Baseline, after, &mut change_key)?.strip_prefix("\"/>")?;
-    *place = Some(ItemId { id: id?, change_key });
+    *property = Some(ItemId { id: id?, change_key });
     Some(after)
 }
 
@@ -326,14 +336,14 @@ fn item_id_with_specials<'a>(rest: &'a str, place: &mut Option<ItemId<'a>>) -> A
 pub(super) fn organizer<'a, V: ByteScanner>(
     vector: V,
     rest: &'a str,
-    place: &mut Option<Mailbox<'a>>,
+    property: &mut Option<Mailbox<'a>>,
 ) -> AfterValue<'a> {
     let rest = rest.strip_prefix("<t:Organizer><t:Mailbox><t:Name>")?;
-    set_empty(place, Mailbox::default());
-    let after = place.as_mut().and_then(|mailbox| inside_mailbox(vector, rest, mailbox));
+    set_empty(property, Mailbox::default());
+    let after = property.as_mut().and_then(|mailbox| inside_mailbox(vector, rest, mailbox));
     let after = after.and_then(|after| after.strip_prefix("</t:Mailbox></t:Organizer>"));
     if after.is_none() {
-        *place = None;
+        *property = None;
     }
     after
 }
