@@ -32,6 +32,20 @@ pub enum StoreError {
         /// The directory.
         path: PathBuf,
     },
+    /// The directory holds the service store under its former name.
+    #[error(
+        "the service store {former} in {path} has a new name: stop Adjourn, then rename {former} to {name}, and \
+         {former}-wal to {name}-wal if it exists",
+        path = path.display()
+    )]
+    FormerName {
+        /// The directory.
+        path: PathBuf,
+        /// The former file name.
+        former: &'static str,
+        /// The file name now.
+        name: &'static str,
+    },
     /// A later version of Adjourn wrote the file.
     #[error("a later version of Adjourn wrote this file (schema {0}); use that version")]
     NewerSchema(usize),

@@ -17,7 +17,10 @@ use crate::cleanup::Attendance;
 use crate::engine::CalendarError;
 use crate::journal::JournalError;
 
-const FILE: &str = "desk.sqlite";
+/// The database file.
+const FILE: &str = "service.sqlite";
+/// Its name before the first release.
+const FORMER_FILE: &str = "desk.sqlite";
 
 /// How long attendance of a series is kept: longer than a yearly series pauses.
 const ATTENDANCE_KEPT: TimeDelta = TimeDelta::days(800);
@@ -30,17 +33,18 @@ impl ServiceStore {
     /// Opens the service store in the state directory. Creates the directory and the file if they are missing.
     ///
     /// # Errors
-    /// The directory or the file cannot be used, or the file is not a service store.
+    /// The directory or the file cannot be used, the file is not a service store, or only a file of the former name exists.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         directory::create(path).map_err(|error| StoreError::Directory { path: path.to_owned(), error })?;
+        refuse_former_name(path)?;
         let mut connection = connection::open_to_write(&path.join(FILE))?;
         SERVICE.migrate(&mut connection)?;
         Ok(Self(Arc::new(Mutex::new(connection))))
     }
 
-    /// Whether the state directory holds a service store.
+    /// Whether the state directory holds a service store. A file of the former name counts, so that [`Self::open`] reports it.
     pub fn exists_in(path: &Path) -> bool {
-        path.join(FILE).exists()
+        path.join(FILE).exists() || path.join(FORMER_FILE).exists()
     }
 
     /// Opens a service store in memory, for demos and tests. Its content ends with the process.
@@ -163,4 +167,48 @@ impl Attendance for ServiceStore {
 
 fn calendar_error(error: StoreError) -> CalendarError {
     JournalError::Unusable(error.to_string()).into()
+}
+
+/// Refuses a directory that holds the service store only under its former name. A new, empty store beside it would lose all keys
+/// silently. Adjourn does not rename the file itself: another process may still write to it, and its log (WAL) must move with it.
+fn refuse_former_name(path: &Path) -> Result<(), StoreError> {
+    if path.join(FORMER_FILE).exists() && !path.join(FILE).exists() {
+        return Err(StoreError::FormerName { path: path.to_owned(), former: FORMER_FILE, name: FILE });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_service_store_of_the_former_name_is_refused_until_it_is_renamed() {
+        let directory = tempfile::tempdir().unwrap();
+        let (file, former) = (directory.path().join(FILE), directory.path().join(FORMER_FILE));
+        let ran = DateTime::UNIX_EPOCH + TimeDelta::days(1);
+        let store = ServiceStore::open(directory.path()).unwrap();
+        store.record_run("hourly".to_owned(), ran).await.unwrap();
+        drop(store);
+        std::fs::rename(&file, &former).unwrap();
+        assert!(ServiceStore::exists_in(directory.path()), "a command must not report that there is none");
+        let refused = ServiceStore::open(directory.path()).map(|_| ()).unwrap_err();
+        assert!(matches!(refused, StoreError::FormerName { .. }), "{refused}");
+        let message = refused.to_string();
+        assert!(message.contains("rename desk.sqlite to service.sqlite"), "{message}");
+        assert!(message.contains("desk.sqlite-wal"), "{message}");
+        assert!(!file.exists() && former.exists(), "nothing was made or moved");
+        std::fs::rename(&former, &file).unwrap();
+        let store = ServiceStore::open(directory.path()).unwrap();
+        assert_eq!(store.last_run("hourly".to_owned()).await.unwrap(), Some(ran));
+    }
+
+    #[test]
+    fn a_service_store_is_opened_beside_a_file_of_the_former_name() {
+        let directory = tempfile::tempdir().unwrap();
+        drop(ServiceStore::open(directory.path()).unwrap());
+        std::fs::write(directory.path().join(FORMER_FILE), b"left behind").unwrap();
+        ServiceStore::open(directory.path()).unwrap();
+        assert_eq!(std::fs::read(directory.path().join(FORMER_FILE)).unwrap(), b"left behind");
+    }
 }

@@ -129,13 +129,13 @@ async fn no_link_in_the_state_directory_is_followed() {
     assert_eq!(office.run(&["end", &room(0)]).await.code, 0);
     assert_eq!(office.run(&["key", "add", "lobby"]).await.code, 0);
     let elsewhere = office.path("elsewhere");
-    for name in ["journal.sqlite", "journal.sqlite-wal", "desk.sqlite", "adjourn.lock"] {
+    for name in ["journal.sqlite", "journal.sqlite-wal", "service.sqlite", "adjourn.lock"] {
         let (path, kept) = (office.state().join(name), office.path("kept"));
         let was_there = std::fs::rename(&path, &kept).is_ok();
         office.write_secret("elsewhere", "theirs");
         symlink(&elsewhere, &path).unwrap();
         let args: &[&str] =
-            if name == "desk.sqlite" { &["key", "list"] } else { &["delete", "room0@example.com"] };
+            if name == "service.sqlite" { &["key", "list"] } else { &["delete", "room0@example.com"] };
         for said in [office.run(args).await, insisting(&office, args).await] {
             assert_eq!(said.code, 8, "{name}: {}{}", said.out, said.err);
             assert!(said.err.contains("symbolic link"), "{name}: {}", said.err);

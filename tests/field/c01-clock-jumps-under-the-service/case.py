@@ -25,7 +25,7 @@ s = Service(c)
 
 
 def ask_store(sql):
-    with sqlite3.connect(f"file:{c.state}/desk.sqlite?mode=ro", uri=True) as db:
+    with sqlite3.connect(f"file:{c.state}/service.sqlite?mode=ro", uri=True) as db:
         return db.execute(sql).fetchall()
 
 
