@@ -1,21 +1,22 @@
-//! Which of the servers behind the address answers: the one that a cookie names, or the next one. Only notifications care.
+//! Routes a request to one of the back ends behind the address: the one that its affinity cookie names, else the next in
+//! turn. Only notification requests depend on it.
 
 use http::HeaderMap;
 use http::header::COOKIE;
 
 const NAME: &str = "X-BackEndOverrideCookie";
-/// Cookies are looked at no further than this.
+/// Limit of cookies read from one request.
 const COOKIES_MAX: usize = 100;
 
-/// Where a request ends up.
+/// The back end for one request.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct BackEndRoute {
     pub(crate) back_end: usize,
-    /// `Set-Cookie`, for a client that wants to come back there.
+    /// `Set-Cookie`, if the client asked for server affinity.
     pub(crate) cookie: Option<String>,
 }
 
-/// Finds the server. `turn` is whose turn it is, and moves on when nobody was named.
+/// Chooses the back end. `turn` is the next back end of the round robin and advances when no cookie decides.
 pub(crate) fn choose_back_end(headers: &HeaderMap, back_ends: usize, turn: &mut usize) -> BackEndRoute {
     let back_ends = back_ends.max(1);
     if let Some(back_end) = back_end_in_cookie(headers).filter(|back_end| *back_end < back_ends) {
@@ -30,7 +31,7 @@ pub(crate) fn choose_back_end(headers: &HeaderMap, back_ends: usize, turn: &mut 
     BackEndRoute { back_end, cookie }
 }
 
-/// As a cookie, or as the header that some clients make of it.
+/// The affinity value, sent as a cookie or as the header of the same name that some clients send.
 fn back_end_in_cookie(headers: &HeaderMap) -> Option<usize> {
     let cookies = headers.get_all(COOKIE).iter().filter_map(|all| all.to_str().ok());
     let pairs =
@@ -67,6 +68,6 @@ mod tests {
         headers.remove(COOKIE);
         headers.insert(NAME, cookie.split_once('=').unwrap().1.parse().unwrap());
         assert_eq!(choose_back_end(&headers, 2, &mut turn), BackEndRoute { back_end: 1, cookie: None });
-        assert_eq!(choose_back_end(&headers, 1, &mut turn).back_end, 0, "that one is no longer there");
+        assert_eq!(choose_back_end(&headers, 1, &mut turn).back_end, 0, "the back end no longer exists");
     }
 }

@@ -1,8 +1,9 @@
-//! Autodiscover as the simulator's mailboxes have it: JSON without a login, SOAP and POX with the one that EWS wants, and the
-//! redirect for whoever asks without. Says where a mailbox is, or whatever else it was told to say; changes nothing.
+//! Autodiscover of the simulated mailboxes: JSON without authentication, SOAP and POX with the schemes that EWS accepts,
+//! and the unauthenticated redirect. Returns the EWS URL of a mailbox, or the response a test has set for it. Never
+//! changes the world.
 //!
-//! Its URLs lie beside `/EWS/Exchange.asmx`, on the same port. As strict as the schemas: a question in a namespace of another
-//! year is no question.
+//! Its URLs are on the same port as `/EWS/Exchange.asmx`. It is as strict as the schemas: a request in the wrong
+//! namespace is invalid.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -18,10 +19,10 @@ use super::soap_request::parse;
 use super::world::key;
 
 pub(super) const GARBAGE: &str = "\u{1}\u{2} <<not an answer";
-/// Questions kept; the oldest are forgotten beyond this many.
+/// Limit of logged requests; the oldest are dropped.
 const REQUESTS_MAX: usize = 10_000;
 
-/// What Autodiscover answers, and what it was asked.
+/// The scripted responses of Autodiscover, and the requests it received.
 #[derive(Debug, Clone, Default)]
 pub struct AutodiscoverService {
     /// Scheme, host and port of this simulator.
@@ -33,7 +34,7 @@ pub struct AutodiscoverService {
     requests: Vec<AutodiscoverRequest>,
 }
 
-/// One of the ways to ask.
+/// The Autodiscover protocols.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum AutodiscoverProtocol {
@@ -42,45 +43,47 @@ pub enum AutodiscoverProtocol {
     Pox,
 }
 
-/// What is said of a mailbox. `base` is another server's scheme, host and port.
+/// The response for one mailbox. `String`s of redirects are another server's scheme, host and port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AutodiscoverResponse {
-    /// Its EWS is at this URL.
+    /// The mailbox's EWS URL.
     EwsUrl(String),
-    /// Ask for this address. JSON has no words for that, and does not know the mailbox.
+    /// `RedirectAddress`: repeat the request for this address. JSON cannot express it and answers `UserNotFound`.
     RedirectAddress(String),
-    /// Ask there, said in the answer; JSON says it by HTTP 302.
+    /// `RedirectUrl`: repeat the request there. JSON answers with HTTP 302.
     RedirectUrl(String),
-    /// Ask there, by HTTP 302.
+    /// Repeat the request there: HTTP 302.
     HttpRedirect(String),
-    /// Ask here again.
+    /// A redirect to this same server, without end.
     RedirectLoop,
-    /// Bytes that are no answer.
+    /// Bytes that no protocol defines.
     Garbage,
-    /// There is no such mailbox.
+    /// `InvalidUser`: no such mailbox.
     InvalidUser,
 }
 
-/// A question that came in and had the login it needed.
+/// A request that was authenticated where its protocol requires it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AutodiscoverRequest {
-    /// How.
+    /// The protocol.
     pub protocol: AutodiscoverProtocol,
-    /// About whom.
+    /// The address asked for.
     pub address: String,
-    /// The `Host` it was sent to.
+    /// Its `Host` header.
     pub host: String,
     /// Whether it carried credentials.
     pub credentials: bool,
 }
 
 impl AutodiscoverService {
-    /// Says this of an address; otherwise a mailbox of the world is here, and others are unknown.
+    /// Sets the response for an address. By default mailboxes of the world resolve to this simulator and other addresses
+    /// are unknown.
     pub fn set_response(&mut self, address: &str, whereabouts: AutodiscoverResponse) {
         self.responses.insert(key(address), whereabouts);
     }
 
-    /// Says of a mailbox that it shares its back end with others of this group. Of one that nobody said it of, it is not said.
+    /// Sets the `GroupingInformation` of a mailbox: mailboxes of one group share a back end. Without it the setting is
+    /// omitted.
     pub fn set_group(&mut self, address: &str, group: &str) {
         self.groups.insert(key(address), group.to_owned());
     }
@@ -89,23 +92,24 @@ impl AutodiscoverService {
         self.groups.get(&key(address)).map(String::as_str)
     }
 
-    /// Is without one of the protocols: 404.
+    /// Disables a protocol: its URL answers 404.
     pub fn disable(&mut self, protocol: AutodiscoverProtocol) {
         self.disabled.insert(protocol);
     }
 
-    /// Answers `GET /autodiscover/autodiscover.xml` without a login by a redirect, as `http://autodiscover.`domain does.
+    /// Answers an unauthenticated `GET /autodiscover/autodiscover.xml` with a redirect, as `http://autodiscover.`domain
+    /// does.
     pub fn set_http_redirect(&mut self, url: &str) {
         self.http_redirect = Some(url.to_owned());
     }
 
-    /// Every question so far, in order.
+    /// Every request so far, in order.
     pub fn requests(&self) -> &[AutodiscoverRequest] {
         &self.requests
     }
 }
 
-/// Whether a path is one of ours.
+/// Whether a path belongs to Autodiscover.
 pub(crate) fn is_ours(path: &str) -> bool {
     protocol(path).is_some()
 }
@@ -119,7 +123,7 @@ fn protocol(path: &str) -> Option<AutodiscoverProtocol> {
     }
 }
 
-/// What needs no login: JSON, the redirect, and that something is not here. `None` for everything else.
+/// Handles requests that need no authentication: JSON, the redirect, and disabled protocols. `None` for other requests.
 pub(crate) fn handle_anonymous(
     service: &SimulatorService,
     head: &Parts,
@@ -137,7 +141,7 @@ pub(crate) fn handle_anonymous(
     }
 }
 
-/// SOAP and POX, for whoever was let in. `None` for what is not Autodiscover.
+/// Handles SOAP and POX requests after authentication. `None` for paths outside Autodiscover.
 pub(crate) fn handle_authenticated(
     service: &SimulatorService,
     head: &Parts,
@@ -154,7 +158,7 @@ pub(crate) fn handle_authenticated(
     Some(say.respond())
 }
 
-/// An answer before it is bytes.
+/// A response before it is serialized.
 pub(super) enum AutodiscoverAnswer {
     Json(u16, String),
     Xml(String),
@@ -179,7 +183,7 @@ impl AutodiscoverAnswer {
     }
 }
 
-/// Notes who was asked for, and says where they are.
+/// Logs the request, and resolves the address.
 pub(super) fn record_and_resolve(
     state: &mut SimulatorState,
     head: &Parts,

@@ -1,5 +1,5 @@
-//! Autodiscover's two XML protocols: SOAP (`GetUserSettings`) and POX, in Outlook's schema. Reads the question, writes what
-//! `autodiscover` says of the address.
+//! The two XML protocols of Autodiscover: SOAP (`GetUserSettings`, MS-OXWSADISC) and POX in Outlook's schema
+//! (MS-OXDSCLI). Parses requests and formats the responses that `autodiscover` resolves; stores nothing.
 
 use http::request::Parts;
 use roxmltree::{Document, Node};
@@ -19,7 +19,7 @@ const ROOT: &str = "http://schemas.microsoft.com/exchange/autodiscover/responses
 const RESPONSE: &str = "http://schemas.microsoft.com/exchange/autodiscover/outlook/responseschema/2006a";
 const SCHEMAS: &str = "Exchange2007, Exchange2007_SP1, Exchange2010, Exchange2010_SP1, Exchange2010_SP2, Exchange2013, Exchange2013_SP1";
 
-/// Mailboxes that may be asked for at once.
+/// Limit of mailboxes in one request.
 const USERS_MAX: usize = 90;
 
 pub(super) fn soap(
@@ -66,7 +66,7 @@ pub(super) fn soap(
     whole(&format!("<ErrorCode>NoError</ErrorCode><ErrorMessage/><UserResponses>{users}</UserResponses>"))
 }
 
-/// Whom and what a request asks for, if it is one.
+/// The requested mailboxes and settings; `None` for an invalid request.
 fn settings_wanted(envelope: Node<'_, '_>) -> Option<(Vec<String>, Vec<String>)> {
     let header = down(envelope, &[(SOAP, "Header")])?;
     down(header, &[(SERVICE, "RequestedServerVersion")])?;
@@ -80,7 +80,7 @@ fn settings_wanted(envelope: Node<'_, '_>) -> Option<(Vec<String>, Vec<String>)>
     (text(action) == ACTION).then(|| (users, elements(wanted).map(text).collect()))
 }
 
-/// What is asked for and known; the rest is left out, as Exchange does.
+/// The settings that are requested and known; unknown ones are omitted, as Exchange does.
 fn settings(wanted: &[String], address: &str, url: &str, group: Option<&str>) -> String {
     let setting = |name: &String| {
         let value = match name.as_str() {

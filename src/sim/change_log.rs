@@ -1,5 +1,5 @@
-//! What happened in a mailbox, one change after the other: what notifications tell and synchronization starts from. Pure; a
-//! series is one row, so a change of one of its dates is a change of the series. Never asks who wants to know.
+//! The change log of one mailbox, from which notifications and synchronization read. A series is one row, so a change to
+//! one of its dates is a change of the series. Pure: it notifies no subscriber.
 
 use std::collections::VecDeque;
 
@@ -7,10 +7,10 @@ use chrono::{DateTime, Utc};
 
 use super::world::MailboxFolder;
 
-/// Changes a mailbox remembers; a client that was away for longer starts anew. Several days of a busy room.
+/// Limit of changes kept for each mailbox: several days of a busy room. A client that missed more starts over.
 pub(crate) const CHANGES_MAX: usize = 4_096;
 
-/// A row as it was when something happened to it.
+/// A row's folder and version at the time of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ItemRevision {
     pub(crate) item: u64,
@@ -18,22 +18,22 @@ pub(crate) struct ItemRevision {
     pub(crate) folder: MailboxFolder,
 }
 
-/// What happened to a row.
+/// The kind of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ChangeKind {
     Created,
     Modified,
     Deleted,
-    /// To another folder, where it has another id.
+    /// To another folder, where the row has another id.
     Moved {
         from: ItemRevision,
     },
 }
 
-/// One change.
+/// One logged change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct LoggedChange {
-    /// Counted from 1 in each mailbox, without gaps.
+    /// Counts from 1 in each mailbox, without gaps.
     pub(crate) number: u64,
     pub(crate) at: DateTime<Utc>,
     pub(crate) revision: ItemRevision,
@@ -41,7 +41,7 @@ pub(crate) struct LoggedChange {
 }
 
 impl LoggedChange {
-    /// The folders that look different afterwards.
+    /// The folders whose contents differ afterwards.
     pub(crate) fn folders(&self) -> impl Iterator<Item = MailboxFolder> + use<> {
         let from = match self.kind {
             ChangeKind::Moved { from } if from.folder != self.revision.folder => Some(from.folder),
@@ -72,13 +72,13 @@ impl ChangeLog {
         self.last
     }
 
-    /// When a folder changed for the last time, as far as that is remembered.
+    /// The last logged change of a folder.
     pub(crate) fn last_in(&self, folder: MailboxFolder) -> Option<DateTime<Utc>> {
         let mut newest = self.entries.iter().rev();
         newest.find(|change| change.folders().any(|changed| changed == folder)).map(|change| change.at)
     }
 
-    /// What came after this change; `None` when some of that is forgotten, or the number is none of ours.
+    /// The changes after this number; `None` if some of them were dropped, or the number was never given.
     pub(crate) fn since(&self, number: u64) -> Option<impl Iterator<Item = &LoggedChange>> {
         let news = usize::try_from(self.last.checked_sub(number)?).ok()?;
         let known = self.entries.len().checked_sub(news)?;

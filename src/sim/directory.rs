@@ -1,15 +1,15 @@
-//! The address book behind the world: which addresses a mailbox has, its X.500 name, who is hidden and who sees whom.
-//! A mailbox keeps its X.500 name when it is renamed, and items keep the X.500 name of a mailbox that is gone. Looks at no item.
+//! The address book of the world: addresses, X.500 names, hidden mailboxes and address book policies. A mailbox keeps
+//! its X.500 name when it is renamed, and items keep the X.500 name of a removed mailbox. Reads no item.
 
 use std::collections::BTreeSet;
 
 use super::event::Person;
 use super::world::{Mailbox, World, key};
 
-/// What stands before an account's name in the X.500 names of one organization.
+/// Prefix of the X.500 names (`legacyExchangeDN`) of one organization.
 const RECIPIENTS: &str = "/o=EXAMPLE/ou=Exchange Administrative Group (FYDIBOHF23SPDLT)/cn=Recipients/cn=";
 
-/// A mailbox's entry in the directory, besides its name and its primary address.
+/// A mailbox's directory entry, without its name and primary address.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct DirectoryEntry {
     /// `legacyExchangeDN`.
@@ -18,9 +18,9 @@ pub(crate) struct DirectoryEntry {
     pub(crate) proxies: Vec<String>,
     /// `HiddenFromAddressListsEnabled`.
     pub(crate) is_hidden: bool,
-    /// The mailboxes that its address book policy shows it; `None` for all.
+    /// The mailboxes visible under its address book policy; `None` for all.
     sees: Option<BTreeSet<u32>>,
-    /// The code with which `GetUserAvailability` fails for this mailbox.
+    /// The error code with which `GetUserAvailability` fails for this mailbox.
     pub(crate) availability_fails: Option<&'static str>,
 }
 
@@ -32,7 +32,7 @@ impl DirectoryEntry {
 }
 
 impl World {
-    /// Gives a mailbox another address, under which it is reached as well.
+    /// Adds a proxy address, which reaches the same mailbox.
     pub fn add_proxy_address(&mut self, address: &str, proxy: &str) -> &mut Self {
         if let Some(number) = self.number_of(address) {
             self.directory.insert(key(proxy), number);
@@ -41,8 +41,8 @@ impl World {
         self
     }
 
-    /// Gives a mailbox another name and primary address. The former address stays as a proxy address; what meetings say of
-    /// their attendees stays as it was written.
+    /// Changes a mailbox's name and primary address. The old address becomes a proxy address; attendee lists keep the
+    /// address they were written with.
     pub fn rename_mailbox(&mut self, address: &str, name: &str, new: &str) -> &mut Self {
         let Some(number) = self.number_of(address) else { return self };
         let Some(mailbox) = self.mailboxes.get_mut(&number) else { return self };
@@ -55,7 +55,8 @@ impl World {
         self
     }
 
-    /// Hides a mailbox from the address lists: names no longer resolve to it. It goes on receiving mail and having a calendar.
+    /// Hides a mailbox from the address lists: names no longer resolve to it. It still receives mail and keeps its
+    /// calendar.
     pub fn hide_from_address_lists(&mut self, address: &str) -> &mut Self {
         if let Some(number) = self.number_of(address) {
             self.entry(number, |entry| entry.is_hidden = true);
@@ -63,7 +64,7 @@ impl World {
         self
     }
 
-    /// Gives a mailbox an address book policy by which it sees these mailboxes and no others.
+    /// Gives a mailbox an address book policy under which only these mailboxes are visible to it.
     pub fn set_address_book_policy(&mut self, viewer: &str, visible: &[&str]) -> &mut Self {
         let sees = visible.iter().filter_map(|address| self.number_of(address)).collect();
         if let Some(number) = self.number_of(viewer) {
@@ -72,7 +73,7 @@ impl World {
         self
     }
 
-    /// Makes `GetUserAvailability` fail for this mailbox with a code, whatever it answers for others.
+    /// Makes `GetUserAvailability` fail for this mailbox with a code; other mailboxes of the request are unaffected.
     pub fn fail_availability_of(&mut self, address: &str, code: &'static str) -> &mut Self {
         if let Some(number) = self.number_of(address) {
             self.entry(number, |entry| entry.availability_fails = Some(code));
@@ -90,7 +91,7 @@ impl World {
         self.directory.get(&key(address)).copied()
     }
 
-    /// Forgets every address of a mailbox; its X.500 name stays known to the items that have it.
+    /// Removes every address of a mailbox. Items that refer to it keep its X.500 name.
     pub(super) fn remove_from_directory(&mut self, number: u32) {
         self.directory.retain(|_, other| *other != number);
         if let Some(gone) = self.mailboxes.get(&number) {
@@ -100,7 +101,7 @@ impl World {
         }
     }
 
-    /// Every address of the mailbox that has this one.
+    /// Every address of the mailbox with this address.
     pub(crate) fn addresses_of(&self, address: &str) -> BTreeSet<String> {
         let mailbox = self.mailbox(address);
         let known =
@@ -108,18 +109,18 @@ impl World {
         known.map(|address| key(address)).chain([key(address)]).collect()
     }
 
-    /// The X.500 name of an address that has or had a mailbox here.
+    /// The X.500 name of an address that has or had a mailbox.
     pub(crate) fn legacy_dn(&self, address: &str) -> Option<&str> {
         let living = self.mailbox(address).map(|mailbox| &mailbox.entry.legacy_dn);
         living.or_else(|| self.former_legacy_dns.get(&key(address))).map(String::as_str)
     }
 
-    /// Somebody as the directory has them now, for an item that knows them by another address of theirs.
+    /// A person with the current name and primary address, for an item that holds another address of theirs.
     pub(crate) fn as_listed(&self, person: &Person) -> Person {
         self.mailbox(&person.address).map_or_else(|| person.clone(), Mailbox::person)
     }
 
-    /// What a name, an address or an X.500 name resolves to, in the address lists that the viewer sees.
+    /// The mailboxes to which a name, an address or an X.500 name resolves in the address lists visible to `viewer`.
     pub(crate) fn resolve(&self, viewer: Option<u32>, entry: &str) -> Vec<&Mailbox> {
         let sees = viewer.and_then(|number| self.mailboxes.get(&number)?.entry.sees.as_ref());
         let listed = |mailbox: &&Mailbox| {
@@ -142,7 +143,7 @@ impl World {
 }
 
 impl Mailbox {
-    /// Ambiguous name resolution: the name or the address begins so, or a proxy address is the same.
+    /// Ambiguous name resolution (ANR): a prefix of the name or address, or a whole proxy address.
     fn begins(&self, wanted: &str) -> bool {
         let begins = |text: &str| key(text).starts_with(wanted);
         begins(&self.name)

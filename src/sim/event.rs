@@ -1,5 +1,4 @@
-//! What a mailbox stores: events with their details, and messages. Data only; what people and the server do to it is
-//! in `meeting` and `ops`.
+//! The contents of a mailbox: events with their details, and messages. Data only; `meeting` and `ops` change it.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +24,7 @@ impl Person {
     }
 }
 
-/// An enumeration with the words the wire uses for it.
+/// Defines an enumeration with its spelling on the wire.
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }) => {
         $(#[$doc])*
@@ -33,12 +32,12 @@ macro_rules! words {
         pub enum $name { $($(#[$variant_doc])* $variant,)+ }
 
         impl $name {
-            /// The word on the wire.
+            /// The spelling on the wire.
             pub fn word(self) -> &'static str {
                 match self { $(Self::$variant => $word,)+ }
             }
 
-            /// Reads the word back.
+            /// Parses the spelling on the wire.
             pub fn from_word(word: &str) -> Option<Self> {
                 match word { $($word => Some(Self::$variant),)+ _ => None }
             }
@@ -47,25 +46,25 @@ macro_rules! words {
 }
 
 words! {
-    /// What somebody answered to an invitation (`t:ResponseTypeType`).
+    /// An attendee's response to an invitation (`t:ResponseTypeType`).
     InvitationResponse {
-        /// Never invited.
+        /// Was never invited.
         Unknown = "Unknown",
-        /// Organizes it.
+        /// Is the organizer.
         Organizer = "Organizer",
-        /// Perhaps.
+        /// Tentatively accepted.
         Tentative = "Tentative",
-        /// Yes.
+        /// Accepted.
         Accept = "Accept",
-        /// No.
+        /// Declined.
         Decline = "Decline",
-        /// Has not said.
+        /// Has not responded.
         None = "NoResponseReceived",
     }
 }
 
 words! {
-    /// How the time shows to others (`t:LegacyFreeBusyType`).
+    /// How an event's time shows to others (`t:LegacyFreeBusyType`).
     FreeBusyType {
         /// Free.
         Free = "Free",
@@ -77,19 +76,19 @@ words! {
         Away = "OOF",
         /// Working elsewhere; shown as free by older clients.
         Elsewhere = "WorkingElsewhere",
-        /// Not known.
+        /// No free/busy data.
         NoData = "NoData",
     }
 }
 
 words! {
-    /// Who may read it (`t:SensitivityChoicesType`).
+    /// The sensitivity mark (`t:SensitivityChoicesType`).
     Sensitivity {
-        /// Everybody with rights.
+        /// Readable for everybody with permissions.
         Normal = "Normal",
         /// Marked personal.
         Personal = "Personal",
-        /// Hidden from others.
+        /// Hidden from delegates without Full Access.
         Private = "Private",
         /// Marked confidential.
         Confidential = "Confidential",
@@ -108,39 +107,39 @@ words! {
     }
 }
 
-/// Whose event a mailbox holds.
+/// The role of the mailbox in the event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Copy {
-    /// No meeting: nobody else is involved.
+    /// An appointment: no attendees, no organizer but the mailbox itself.
     Plain,
-    /// This mailbox organized it.
+    /// The mailbox is the organizer.
     Organizer,
-    /// Somebody else organized it.
+    /// The mailbox is an attendee.
     Attendee,
 }
 
-/// Somebody invited, and what they said.
+/// An attendee, and the response that this copy has recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attendee {
-    /// Who.
+    /// The attendee.
     pub person: Person,
-    /// Said what, as far as this copy knows.
+    /// The response, as far as this copy knows it.
     pub response: InvitationResponse,
-    /// When.
+    /// When the response was sent.
     pub responded_at: Option<DateTime<Utc>>,
 }
 
 impl Attendee {
-    /// Somebody who has not answered.
+    /// An attendee without a response.
     pub fn invited(person: Person) -> Self {
         Self { person, response: InvitationResponse::None, responded_at: None }
     }
 }
 
-/// Everything about an event that one date of a series may have for itself.
+/// The properties of an event that an exception may override.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Details {
-    /// Subject; on a room's copy usually the organizer's name.
+    /// Subject; a room's copy usually has the organizer's name here.
     pub subject: String,
     /// Body, as plain text.
     pub body: String,
@@ -150,17 +149,17 @@ pub struct Details {
     pub start: DateTime<Utc>,
     /// End.
     pub end: DateTime<Utc>,
-    /// Whole days.
+    /// All-day event.
     pub all_day: bool,
-    /// How the time shows.
+    /// Free/busy status.
     pub busy: FreeBusyType,
-    /// Private or not.
+    /// Sensitivity.
     pub sensitivity: Sensitivity,
     /// Importance.
     pub importance: Importance,
     /// Categories.
     pub categories: Vec<String>,
-    /// Minutes before the start a reminder fires; `None` for no reminder.
+    /// Minutes before the start when the reminder fires; `None` for no reminder.
     pub reminder_minutes: Option<u32>,
     /// Required attendees.
     pub required: Vec<Attendee>,
@@ -168,24 +167,24 @@ pub struct Details {
     pub optional: Vec<Attendee>,
     /// Rooms and equipment.
     pub resources: Vec<Attendee>,
-    /// This mailbox's own answer.
+    /// This mailbox's own response (`MyResponseType`).
     pub my_response: InvitationResponse,
-    /// When this mailbox answered.
+    /// When this mailbox responded.
     pub responded_at: Option<DateTime<Utc>>,
-    /// Cancelled by the organizer, not yet removed here: what `IsCancelled` says.
+    /// Cancelled by the organizer and not yet removed here: the value of `IsCancelled`.
     pub cancelled: bool,
-    /// What the cancelled bit of `AppointmentState` says, where it does not say what `cancelled` does.
+    /// The cancelled bit of `AppointmentState`, if it differs from `cancelled`.
     pub cancelled_state: Option<bool>,
     /// Whether the body is HTML rather than plain text.
     pub is_html: bool,
-    /// What clients set of the properties that mean nothing here, by the names of their elements, as text.
+    /// Values that clients set for properties without a meaning in the simulator, by element name.
     pub(crate) other_properties: BTreeMap<&'static str, String>,
-    /// Extended properties; one value, or those of an array.
+    /// Extended properties: one value, or the values of an array.
     pub(crate) extended: BTreeMap<ExtendedProperty, Vec<String>>,
 }
 
 impl Details {
-    /// Details of a busy hour with nobody in it.
+    /// A busy event without attendees.
     pub fn between(start: DateTime<Utc>, end: DateTime<Utc>) -> Self {
         Self {
             subject: String::new(),
@@ -212,7 +211,7 @@ impl Details {
         }
     }
 
-    /// Whether either property says that it was cancelled.
+    /// Whether `IsCancelled` or the cancelled bit of `AppointmentState` is set.
     pub fn is_cancelled(&self) -> bool {
         self.cancelled || self.state_is_cancelled()
     }
@@ -221,7 +220,7 @@ impl Details {
         self.cancelled_state.unwrap_or(self.cancelled)
     }
 
-    /// Everybody invited.
+    /// All attendees.
     pub fn attendees(&self) -> impl Iterator<Item = &Attendee> {
         self.required.iter().chain(&self.optional).chain(&self.resources)
     }
@@ -231,33 +230,33 @@ impl Details {
     }
 }
 
-/// One changed date of a series.
+/// An exception: a modified occurrence of a series.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Exception {
-    /// What this date looks like.
+    /// The properties of the exception.
     pub details: Details,
     pub(crate) touched: PropertyVersions,
 }
 
-/// Which property was last changed at which version; lets `AutoResolve` find real conflicts.
+/// The version at which each property was last changed; `AutoResolve` finds real conflicts by it.
 pub(crate) type PropertyVersions = BTreeMap<String, u64>;
 
-/// One row of a calendar: a single event, or a series with all its dates.
+/// One calendar row: a single event, or a series with all its dates.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {
-    /// Shared by all copies of a meeting.
+    /// Equal in all copies of a meeting.
     pub uid: String,
-    /// Whose copy.
+    /// Which copy this is.
     pub copy: Copy,
-    /// Who organizes it.
+    /// The organizer.
     pub organizer: Person,
-    /// Windows id of the zone it is displayed in.
+    /// Windows id of its time zone.
     pub zone: String,
-    /// How often the organizer sent it out again.
+    /// Number of updates the organizer has sent (`AppointmentSequenceNumber`).
     pub sequence: u32,
-    /// Whether invitations went out.
+    /// Whether the organizer has sent invitations.
     pub sent: bool,
-    /// The event; for a series the first date's.
+    /// The properties; for a series those of its first date.
     pub details: Details,
     /// The recurrence, if any.
     pub series: Option<Series>,
@@ -265,36 +264,36 @@ pub struct Event {
 }
 
 impl Event {
-    /// By whose clock an event with these details starts.
+    /// The time zone in which an event with these details starts.
     pub(crate) fn start_zone(&self, details: &Details) -> &'static Zone {
         let said = details.other_properties.get("StartTimeZone").unwrap_or(&self.zone);
         zones::find(said).unwrap_or(&zones::UTC)
     }
 
-    /// By whose clock it ends.
+    /// The time zone in which it ends.
     pub(crate) fn end_zone(&self, details: &Details) -> &'static Zone {
         let said = details.other_properties.get("EndTimeZone").and_then(|id| zones::find(id));
         said.unwrap_or_else(|| self.start_zone(details))
     }
 }
 
-/// What a meeting message is about.
+/// The meeting that a meeting message refers to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct MeetingReference {
     pub(crate) uid: String,
-    /// When the meeting, or the date of it that is meant, begins and ends.
+    /// Start and end of the meeting, or of the occurrence referred to.
     pub(crate) start: DateTime<Utc>,
     pub(crate) end: DateTime<Utc>,
     pub(crate) location: String,
-    /// The date of a series that is meant.
+    /// The occurrence referred to, by its original start.
     pub(crate) occurrence: Option<DateTime<Utc>>,
-    /// What is answered.
+    /// The response that the message carries.
     pub(crate) response: InvitationResponse,
-    /// Whether the message has done its work.
+    /// Whether the message was processed (`HasBeenProcessed`).
     pub(crate) is_processed: bool,
 }
 
-/// One row of another folder.
+/// A message, in a folder other than the calendar.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct MailMessage {
     pub(crate) class: &'static str,
@@ -302,11 +301,11 @@ pub(crate) struct MailMessage {
     pub(crate) body: String,
     pub(crate) from: Person,
     pub(crate) to: Vec<Person>,
-    /// The meeting, if it is a meeting message.
+    /// The meeting, of a meeting message.
     pub(crate) meeting: Option<Box<MeetingReference>>,
 }
 
-/// What a row holds.
+/// The content of a row.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum ItemContent {
     Event(Box<Event>),

@@ -1,10 +1,10 @@
-//! Which Exchange the simulator is: what it says of itself, which schema versions it knows, and what those lack.
+//! The simulated release of Exchange: its version header, the schema versions it accepts, and the features it lacks.
 
 use roxmltree::Node;
 
 use super::soap_request::EwsError;
 
-/// What `RequestServerVersion` may say, oldest first.
+/// The values of `RequestServerVersion`, oldest first.
 const VERSIONS: [&str; 9] = [
     "Exchange2007",
     "Exchange2007_SP1",
@@ -33,7 +33,7 @@ pub enum ExchangeRelease {
 }
 
 impl ExchangeRelease {
-    /// The attributes of `ServerVersionInfo`, as builds of that release write them.
+    /// The attributes of `ServerVersionInfo` in builds of that release.
     pub(crate) fn version_attributes(self) -> &'static str {
         match self {
             Self::Exchange2010Sp2 => {
@@ -57,7 +57,7 @@ impl ExchangeRelease {
         }
     }
 
-    /// Whether a request may say that it speaks this version.
+    /// Whether it accepts this schema version in a request.
     pub(crate) fn supports(self, version: &str) -> bool {
         let newest = match self {
             Self::Exchange2010Sp2 => "Exchange2010_SP2",
@@ -69,7 +69,7 @@ impl ExchangeRelease {
         age(version).is_some_and(|asked| Some(asked) <= age(newest))
     }
 
-    /// What schema validation says about a request that asks for more than this release has.
+    /// The schema error for a request that uses a newer feature.
     pub(crate) fn validate(self, operation: Node<'_, '_>) -> Result<(), EwsError> {
         if self != Self::Exchange2010Sp2 {
             return Ok(());
@@ -82,8 +82,8 @@ impl ExchangeRelease {
     }
 }
 
-/// What schema validation says about a request for streaming in a version that had none. A request that names no version is
-/// taken for one of the first.
+/// The schema error for streaming in a schema version without it. A request without a version counts as one of the
+/// first.
 pub(crate) fn validate_streaming(version: Option<&str>, operation: Node<'_, '_>) -> Result<(), EwsError> {
     let age = |version: &str| VERSIONS.iter().position(|known| *known == version);
     let has_streaming = version.is_some_and(|version| age(version) >= age("Exchange2010_SP1"));

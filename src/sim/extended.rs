@@ -1,9 +1,9 @@
-//! Extended properties: MAPI properties that clients name themselves, by a tag or within a property set, and their values as
-//! text. Pure; which of them are other names of ordinary properties is in `ops::aliases`.
+//! Extended properties (`t:ExtendedFieldURI`): MAPI properties that clients name by tag, id or name, with their values
+//! as text. Pure; `ops::aliases` maps those that are ordinary EWS properties.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-/// The distinguished property sets and what they stand for.
+/// The distinguished property sets and their GUIDs.
 const SETS: [(&str, &str); 11] = [
     ("Address", "00062004-0000-0000-c000-000000000046"),
     ("Appointment", "00062002-0000-0000-c000-000000000046"),
@@ -18,7 +18,7 @@ const SETS: [(&str, &str); 11] = [
     ("Location", "a719e259-2a9a-4fb8-bab3-3a9f02970e4b"),
 ];
 
-/// The types that values may have; those that Exchange names as well but neither stores nor returns are left out.
+/// The property types that Exchange stores.
 const TYPES: [&str; 12] = [
     "ApplicationTime",
     "Binary",
@@ -34,7 +34,7 @@ const TYPES: [&str; 12] = [
     "String",
 ];
 
-/// Where a property lies.
+/// The identity of a property.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum PropertyName {
     Tag(u16),
@@ -51,12 +51,12 @@ pub(crate) struct ExtendedProperty {
     pub(crate) is_array: bool,
 }
 
-/// Why a path names no property.
+/// Why an `ExtendedFieldURI` is invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum InvalidPath {
-    /// Attributes that do not go together, or say nothing.
+    /// Attributes that are missing or exclude each other.
     Attributes,
-    /// A type that is never stored.
+    /// A type that Exchange does not store.
     Type,
 }
 
@@ -82,7 +82,7 @@ impl ExtendedProperty {
         Ok(Self { owner: owner.ok_or(InvalidPath::Attributes)?, kind, is_array })
     }
 
-    /// The set's name, if it has one that schemas know.
+    /// The set's distinguished name, if it has one.
     pub(crate) fn set(&self) -> Option<&'static str> {
         let (PropertyName::Numbered { set, .. } | PropertyName::Named { set, .. }) = &self.owner else {
             return None;
@@ -90,7 +90,7 @@ impl ExtendedProperty {
         SETS.iter().find(|(_, guid)| guid == set).map(|(name, _)| *name)
     }
 
-    /// Whether a value is one of this type.
+    /// Whether a value is valid for the type.
     pub(crate) fn takes(&self, value: &str) -> bool {
         let value = value.trim();
         match self.kind {
@@ -116,7 +116,7 @@ fn read_type(word: &str) -> Option<(&'static str, bool)> {
     TYPES.iter().find(|known| **known == word).map(|kind| (*kind, is_array))
 }
 
-/// Decimal or `0x…`; numbers from 0x8000 on are those of named properties, which have no tag that clients may use.
+/// Decimal or hexadecimal (`0x…`). Tags from 0x8000 belong to named properties, which clients must not address by tag.
 fn read_tag(text: &str) -> Option<u16> {
     let text = text.trim();
     let tag = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {

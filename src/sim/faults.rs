@@ -1,69 +1,70 @@
-//! Scripted trouble: what goes wrong with which request, so that every bad day of a real server can be had on a free port.
+//! Fault injection: rules that make matching requests fail, so that tests can reproduce any failure of a real server.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::world::World;
 
-/// What goes wrong.
+/// A fault.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum InjectedFault {
-    /// Throttled by the web server: 503, with `Retry-After` in seconds if given.
+    /// Throttled by IIS: 503, with `Retry-After` in seconds if given.
     BusyPage(Option<u64>),
     /// Throttled by a fault `ErrorServerBusy`, with this `BackOffMilliseconds`.
     BusyFault(u64),
-    /// Throttled inside a normal answer (HTTP 200), with this `BackOffMilliseconds`.
+    /// Throttled in a response message (HTTP 200), with this `BackOffMilliseconds`.
     BusyMessage(u64),
     /// `ErrorExceededConnectionCount`.
     TooManyConnections,
-    /// The connection breaks before anything is done.
+    /// The connection breaks before the operation.
     ResetBefore,
-    /// Everything is done, and the connection breaks before the answer.
+    /// The operation is applied, and the connection breaks before the response.
     ResetAfter,
-    /// Everything happens this much later.
+    /// The request is delayed by this much.
     Slow(Duration),
-    /// Everything is done, and the answer ends after this many bytes; so does a stream, for which they are those of its body.
+    /// The operation is applied, and the response is truncated after so many bytes; for a stream they are the bytes of
+    /// its body.
     Truncated(usize),
-    /// Everything is done, and the answer is no XML.
+    /// The operation is applied, and the response is not XML.
     Garbage,
-    /// Everything is done, and something in front of Exchange answers with a page of this status.
+    /// The operation is applied, and a proxy in front of Exchange replaces the response with a page of this status.
     AppliedThenPage(u16),
-    /// A page of this status instead of an answer; nothing is done.
+    /// An HTTP page of this status; nothing is applied.
     Page(u16),
-    /// A fault of this code; nothing is done.
+    /// A fault of this code; nothing is applied.
     Fault(&'static str),
-    /// The item is refused with this code; nothing is done.
+    /// The item fails with this code; nothing is applied.
     ItemError(&'static str),
-    /// Everything is done, and a page of this status is answered.
+    /// The operation is applied, and the response is a page of this status.
     PageAfter(u16),
-    /// Everything is done, and a fault of this code is answered.
+    /// The operation is applied, and the response is a fault of this code.
     FaultAfter(&'static str),
-    /// Everything is done, and the answer refuses the item with this code.
+    /// The operation is applied, and the response fails the item with this code.
     ItemErrorAfter(&'static str),
-    /// Everything is stored, no mail leaves, and the answer refuses the item with this code.
+    /// The operation is stored, no mail is sent, and the response fails the item with this code.
     MailRefused(&'static str),
-    /// Somebody else gets in first.
+    /// Another client changes the world just before the operation.
     ConcurrentChange(Arc<dyn Fn(&mut World) + Send + Sync>),
-    /// A stream that says that it is there, and then nothing: no heartbeat, no event, no end. What happens is lost on it.
+    /// A stream that opens and then sends nothing: no heartbeat, no event, no end. Its events are lost.
     Silent,
-    /// A stream that has heartbeats, and loses every event.
+    /// A stream with heartbeats that loses every event.
     NoEvents,
-    /// A stream that tells everything this much later. Its heartbeats come in time.
+    /// A stream that delays every event by this much. Heartbeats are on time.
     Delayed(Duration),
-    /// A stream that loses one in so many events.
+    /// A stream that loses every nth event.
     Dropped(usize),
-    /// A stream that tells every event twice.
+    /// A stream that sends every event twice.
     Duplicated,
-    /// A stream that tells the events of each notification in the wrong order.
+    /// A stream that sends the events of each notification in reverse order.
     Reordered,
-    /// A stream that begins by saying that it has missed events, for each of its subscriptions (`ErrorMissedNotificationEvents`).
+    /// A stream that starts with `ErrorMissedNotificationEvents` for each subscription.
     MissedEvents,
-    /// The subscriptions that a stream is asked for are gone (`ErrorSubscriptionNotFound`).
+    /// A stream whose subscriptions are gone (`ErrorSubscriptionNotFound`).
     SubscriptionsLost,
 }
 
-/// One thing that goes wrong, and when.
+/// A fault, and the requests it applies to.
 #[derive(Clone)]
 pub struct FaultRule {
     fault: InjectedFault,
@@ -76,42 +77,42 @@ pub struct FaultRule {
 }
 
 impl FaultRule {
-    /// Goes wrong once, with the next request.
+    /// Applies once, to the next request.
     pub fn new(wrong: InjectedFault) -> Self {
         Self { fault: wrong, operation: None, mailbox: None, after: 0, times: 1, every: 1, matched: 0 }
     }
 
-    /// Only with requests of this operation, such as `UpdateItem`.
+    /// Limits the rule to an operation, such as `UpdateItem`.
     #[must_use]
     pub fn on(self, operation: &str) -> Self {
         Self { operation: Some(operation.to_owned()), ..self }
     }
 
-    /// Only with requests in this mailbox's name.
+    /// Limits the rule to requests for this mailbox.
     #[must_use]
     pub fn for_mailbox(self, address: &str) -> Self {
         Self { mailbox: Some(address.to_lowercase()), ..self }
     }
 
-    /// Not with the first `requests` that it would apply to.
+    /// Skips the first `requests` matching requests.
     #[must_use]
     pub fn after(self, requests: usize) -> Self {
         Self { after: requests, ..self }
     }
 
-    /// This often; `usize::MAX` for ever.
+    /// Applies so many times; `usize::MAX` for ever.
     #[must_use]
     pub fn times(self, times: usize) -> Self {
         Self { times, ..self }
     }
 
-    /// With one in so many of the requests that it applies to.
+    /// Applies to every nth matching request.
     #[must_use]
     pub fn every(self, nth: usize) -> Self {
         Self { every: nth.max(1), ..self }
     }
 
-    /// What goes wrong with this request, if anything does. Counts it.
+    /// Counts a matching request, and returns the fault if the rule applies.
     pub(crate) fn trigger(&mut self, operation: &str, mailbox: Option<&str>) -> Option<InjectedFault> {
         let applies = self.operation.as_deref().is_none_or(|only| only == operation)
             && self.mailbox.as_deref().is_none_or(|only| mailbox == Some(only));

@@ -1,7 +1,7 @@
-//! The opaque words of the store: item ids, folder ids, change keys and meeting UIDs.
+//! Item ids, folder ids, change keys and meeting UIDs.
 //!
-//! To a client they are noise of the length and alphabet Exchange uses. Here they are reversible, so that the world
-//! needs no table of issued ids and an id nobody issued is told from one whose item is gone. Never looks anything up.
+//! To clients they are opaque and have the length and alphabet of Exchange's. The simulator can decode them, so it needs
+//! no table of issued ids and can tell a foreign id from one whose item is gone. Encoding only; never looks an item up.
 //!
 //! ```text
 //! item id, 114 bytes → 152 characters of base64
@@ -12,16 +12,16 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::{DateTime, Utc};
 
-/// Which item: a row of one mailbox, or one date of the series stored in that row.
+/// Locates an item: a row of one mailbox, or one date of the series stored in that row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ItemLocator {
     pub(crate) mailbox: u32,
     pub(crate) item: u64,
-    /// Original start of the occurrence meant; `None` for the row itself (a single event, a master, a message).
+    /// Original start of the occurrence; `None` for the row itself (a single event, a master, a message).
     pub(crate) occurrence: Option<DateTime<Utc>>,
 }
 
-/// What an id turned out to name.
+/// A decoded id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DecodedId {
     Item(ItemLocator),
@@ -39,7 +39,7 @@ const DATE: u8 = 1;
 const FOLDER: u8 = 2;
 const EXCEPTION: u8 = 3;
 
-/// Folders do not change in this store, so they share one key.
+/// Folders never change in the simulator, so all have one change key.
 pub(crate) const FOLDER_CHANGE_KEY: &str = "AQAAAA==";
 
 pub(crate) fn item_id(at: ItemLocator) -> String {
@@ -49,13 +49,13 @@ pub(crate) fn item_id(at: ItemLocator) -> String {
     }
 }
 
-/// The id of a date that was changed, where it is another than before.
+/// The id of an exception, where the world gives exceptions ids of their own.
 pub(crate) fn exception_id(at: ItemLocator) -> String {
     let start = at.occurrence.map_or(0, |start| start.timestamp());
     encode(at.mailbox, EXCEPTION, at.item, start)
 }
 
-/// Whether an id, which must be one of ours, is of the kind that only changed dates have.
+/// Whether an id of this store is one of an exception.
 pub(crate) fn is_exception_id(id: &str) -> bool {
     STANDARD.decode(id).is_ok_and(|bytes| bytes.get(48) == Some(&EXCEPTION))
 }
@@ -78,7 +78,7 @@ fn encode(mailbox: u32, kind: u8, item: u64, occurrence: i64) -> String {
     STANDARD.encode(bytes)
 }
 
-/// Reads an id back; `None` when this store never wrote such a thing.
+/// Decodes an id; `None` if this store did not issue it.
 pub(crate) fn read_id(id: &str) -> Option<DecodedId> {
     let bytes = STANDARD.decode(id).ok().filter(|bytes| bytes.len() == ID_BYTES)?;
     let mailbox = u32::from_be_bytes(bytes.get(44..48)?.try_into().ok()?);
@@ -109,21 +109,21 @@ impl DecodedId {
     }
 }
 
-/// Where the part of an id begins that MAPI has too.
+/// Offset of the MAPI entry id in the id.
 const ENTRY_AT: usize = 3 + 36;
 
-/// The entry id within the bytes of an id.
+/// The MAPI entry id in the bytes of an id.
 pub(crate) fn entry_id_of(bytes: &[u8]) -> Option<&[u8]> {
     bytes.get(ENTRY_AT..)
 }
 
-/// The bytes of the id with this entry id.
+/// The bytes of the id with this MAPI entry id.
 pub(crate) fn id_bytes_of_entry(entry: &[u8]) -> Option<Vec<u8>> {
     let mailbox = u32::from_be_bytes(entry.get(5..9)?.try_into().ok()?);
     Some([&MARK, guid(mailbox).as_bytes(), entry].concat())
 }
 
-/// The bytes that hexadecimal digits spell.
+/// Decodes hexadecimal digits.
 pub(crate) fn from_hex(digits: &str) -> Option<Vec<u8>> {
     let pairs = digits.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).ok());
     let even = digits.len().is_multiple_of(2);
@@ -138,19 +138,19 @@ pub(crate) fn change_key(version: u64) -> String {
     STANDARD.encode(bytes)
 }
 
-/// Reads a change key back into the version it stands for.
+/// Decodes a change key into the row version.
 pub(crate) fn read_change_key(key: &str) -> Option<u64> {
     let bytes = STANDARD.decode(key).ok().filter(|bytes| bytes.len() == 30)?;
     let version = u64::from_be_bytes(bytes.get(22..30)?.try_into().ok()?);
     (change_key(version) == key).then_some(version)
 }
 
-/// A global object id in the form Outlook gives meetings: 112 hexadecimal digits.
+/// A `GlobalObjectId` in the form that Outlook generates: 112 hexadecimal digits.
 pub(crate) fn meeting_uid(number: u64) -> String {
     format!("040000008200E00074C5B7101A82E00800000000{number:032X}0000000010000000{:024X}", number ^ 0x5eed)
 }
 
-/// The mailbox's guid, also used for its directory entry.
+/// The mailbox's GUID, also used in its directory entry.
 pub(crate) fn guid(mailbox: u32) -> String {
     format!("5ad0{mailbox:04x}-6d1c-4e02-9f3b-{mailbox:012x}", mailbox = mailbox & 0xffff)
 }

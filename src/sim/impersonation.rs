@@ -1,5 +1,6 @@
-//! In whose mailbox a request is carried out: that of the `ExchangeImpersonation` header, if the management scope lets the
-//! account act there; else the one that the request itself names, if the account was given Full Access to it; else the account's own.
+//! Chooses the mailbox that a request acts on: the impersonated one, if the management scope covers it; else the mailbox
+//! that the request names, if the account holds Full Access or a calendar permission there; else the account's own.
+//! Reads no item.
 
 use roxmltree::Node;
 
@@ -8,8 +9,8 @@ use super::soap_request::{ConnectingSid, EwsError, SoapRequest, t, t_text};
 use super::soap_response::escape;
 use super::world::{ImpersonationScope, Mailbox, World, key};
 
-/// The mailbox, or none for requests that need none. The outer error is the whole request's, the inner one its items'. `own` is
-/// the account's own mailbox.
+/// The target mailbox; `None` for a request that needs none. The outer error fails the whole request, the inner one each
+/// of its items. `own` is the account's own mailbox.
 pub(super) fn target_mailbox(
     world: &World,
     own: Option<u32>,
@@ -51,7 +52,7 @@ fn mailbox_for_delegate(
     Err(EwsError::new("ErrorAccessDenied", "Access is denied. Check credentials and try again."))
 }
 
-/// Where only primary addresses are taken, a proxy address is refused with the primary one in the answer.
+/// Where Exchange accepts primary addresses only, a proxy address is rejected, and the error carries the primary one.
 fn by_primary_address<'w>(world: &'w World, address: &str) -> Result<Option<&'w Mailbox>, EwsError> {
     match world.mailbox(address) {
         Some(mailbox) if key(&mailbox.address) != key(address) => {
@@ -63,7 +64,7 @@ fn by_primary_address<'w>(world: &'w World, address: &str) -> Result<Option<&'w 
     }
 }
 
-/// Whose folder or item the request is about. An id tells which mailbox it is of.
+/// The mailbox of the first folder or item in the request. An item id contains its mailbox.
 fn mailbox_in_request<'w>(
     world: &'w World,
     operation: Node<'_, '_>,

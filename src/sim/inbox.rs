@@ -1,16 +1,16 @@
-//! Meeting messages in the Inboxes of people: invitations, cancellations and answers. Rooms whose booking attendant works by
-//! itself keep none.
+//! Meeting messages in Inboxes: requests, cancellations and responses. Rooms with automatic processing keep none.
+//! Changes no calendar.
 
 use super::event::{InvitationResponse, ItemContent, MailMessage, MeetingReference, Person};
 use super::ids::ItemLocator;
 use super::outbox::{Mail, MailKind};
 use super::world::{Mailbox, MailboxFolder, MailboxKind, World};
 
-/// Messages that an Inbox keeps; the oldest go first. More than a day's of a busy person.
+/// Limit of messages in an Inbox, more than a busy person gets in a day; the oldest are dropped.
 const INBOX_MAX: usize = 1_000;
 
 impl World {
-    /// Puts a mail about a meeting into the Inbox of one of its receivers.
+    /// Delivers a mail about a meeting to the Inbox of a recipient.
     pub(super) fn deliver_to_inbox(&mut self, address: &str, mail: &Mail, about: MeetingReference) {
         let Some(mailbox) = self.mailbox(address).filter(|mailbox| reads_mail(mailbox)) else { return };
         let number = mailbox.number;
@@ -30,7 +30,7 @@ impl World {
         self.insert_item(number, MailboxFolder::Inbox, ItemContent::Message(message));
     }
 
-    /// A message that was answered has done its work.
+    /// Marks a meeting message as processed and moves it to Deleted Items.
     pub(crate) fn complete_message(&mut self, at: Option<ItemLocator>) {
         if let Some(at) = at {
             self.mark_processed(at);
@@ -39,7 +39,7 @@ impl World {
     }
 }
 
-/// What a mail of this kind answers.
+/// The response that a mail of this kind carries.
 pub(super) fn response_of(kind: MailKind) -> InvitationResponse {
     match kind {
         MailKind::Accept => InvitationResponse::Accept,

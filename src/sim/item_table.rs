@@ -1,5 +1,5 @@
-//! The rows of one mailbox. They are read like any map, and changed only by the few functions here, each of which notes in
-//! the log what it did and in the stamp whose mailbox it was: no change can be made that nobody hears of.
+//! The rows of one mailbox: readable like a map, and changed only by the functions here. Each of them logs the change
+//! and marks the mailbox as dirty, so no change can escape notification.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
@@ -10,17 +10,17 @@ use super::change_log::{ChangeKind, ChangeLog, ItemRevision};
 use super::event::{Event, ItemContent, MailMessage, StoredItem};
 use super::world::MailboxFolder;
 
-/// When a change happens, and who has to hear of it.
+/// The time of a change, and the set of mailboxes with changes to report.
 pub(crate) struct ChangeStamp<'w> {
-    /// When the item says that it happened; seeds lie in the past.
+    /// The time written to the item; seeded items lie in the past.
     pub(crate) now: DateTime<Utc>,
-    /// When it is noticed.
+    /// The time written to the change log.
     pub(crate) logged_at: DateTime<Utc>,
-    /// Mailboxes in which something happened that nobody was told yet.
+    /// Mailboxes with changes that were not passed to the hub yet.
     pub(crate) dirty: &'w mut BTreeSet<u32>,
 }
 
-/// Rows by number, and what happened to them.
+/// Rows by number, with their change log.
 #[derive(Debug, Clone)]
 pub(crate) struct ItemTable {
     mailbox: u32,
@@ -37,30 +37,30 @@ impl Deref for ItemTable {
 }
 
 impl ItemTable {
-    /// None yet.
+    /// An empty mailbox.
     pub(crate) fn new(mailbox: u32) -> Self {
         Self { mailbox, rows: BTreeMap::new(), log: ChangeLog::default() }
     }
 
-    /// What happened here.
+    /// The change log.
     pub(crate) fn log(&self) -> &ChangeLog {
         &self.log
     }
 
-    /// Adds a row.
+    /// Inserts a row.
     pub(crate) fn insert(&mut self, item: StoredItem, stamp: ChangeStamp<'_>) {
         self.record_change(revision_of(&item), ChangeKind::Created, stamp);
         self.rows.insert(item.number, item);
     }
 
-    /// Takes a row away.
+    /// Removes a row.
     pub(crate) fn remove(&mut self, number: u64, stamp: ChangeStamp<'_>) -> Option<StoredItem> {
         let item = self.rows.remove(&number)?;
         self.record_change(revision_of(&item), ChangeKind::Deleted, stamp);
         Some(item)
     }
 
-    /// Moves a row to another folder, under another number.
+    /// Moves a row to another folder; it gets a new number there.
     pub(crate) fn move_item(
         &mut self,
         number: u64,
@@ -79,7 +79,7 @@ impl ItemTable {
         Some(number)
     }
 
-    /// Changes a row's event, and gives the row another version.
+    /// Changes a row's event and increments the row's version.
     pub(crate) fn edit<R>(
         &mut self,
         number: u64,
@@ -90,7 +90,7 @@ impl ItemTable {
         self.edit_row(number, version, stamp, |item| Some(change(item.event_mut()?, version)))
     }
 
-    /// Changes a row's message, and gives the row another version.
+    /// Changes a row's message and increments the row's version.
     pub(crate) fn edit_message<R>(
         &mut self,
         number: u64,

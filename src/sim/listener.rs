@@ -1,4 +1,4 @@
-//! A listener on a port of this machine, and a task for each connection. Whatever is spoken there is somebody else's business.
+//! A TCP listener on 127.0.0.1 with a task for each connection. Knows no protocol.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -15,7 +15,7 @@ pub(crate) struct ListenerTask {
 }
 
 impl ListenerTask {
-    /// Begins to listen on 127.0.0.1; port 0 takes a free one.
+    /// Starts to listen on 127.0.0.1; port 0 picks a free one.
     pub(crate) async fn start<F, C>(port: u16, mut serve: F) -> io::Result<Self>
     where
         F: FnMut(TcpStream) -> C + Send + 'static,
@@ -42,7 +42,7 @@ impl ListenerTask {
 
     /// Stops listening and closes all connections.
     pub(crate) async fn stop(self) {
-        let _ = self.stop.send(()); // gone already is stopped already
+        let _ = self.stop.send(()); // the task may have ended
         let _ = self.task.await;
     }
 }

@@ -1,5 +1,5 @@
-//! What happens between mailboxes: invitations, changes, cancellations and answers, and the booking attendant who
-//! answers for rooms. Mail is the only road; it is noted in the outbox and takes no time.
+//! Meetings between mailboxes: invitations, updates, cancellations and responses, and the booking attendant that
+//! responds for rooms. Copies change only by mail, which is recorded in the outbox and delivered at once.
 //!
 //! ```text
 //! organizer's copy ── deliver ──► attendees' copies ── booking attendant ──► accepts, or refuses and forgets
@@ -22,13 +22,13 @@ use super::series::Series;
 use super::views;
 use super::world::{Mailbox, MailboxFolder, MailboxKind, World, key};
 
-/// Dates of a series the booking attendant compares with what is already there.
+/// Limit of dates of a series that the booking attendant checks for conflicts.
 const CONFLICT_DATES_MAX: usize = 100;
-/// What Exchange puts before the subject of a meeting that was called off.
+/// Prefix that Exchange puts before the subject of a cancelled meeting.
 const CANCELLED_PREFIX: &str = "Canceled: ";
 
 impl World {
-    /// Sends an organizer's copy, or one date of it, to everybody invited.
+    /// Sends an organizer's copy, or one occurrence, to all attendees.
     pub(crate) fn send_invitations(&mut self, at: ItemLocator, kind: MailKind) {
         self.change_event(at, |event, _| {
             event.sequence += u32::from(event.sent);
@@ -54,7 +54,7 @@ impl World {
         }
     }
 
-    /// Calls an organizer's copy, or one date of it, off.
+    /// Cancels an organizer's copy, or one occurrence, and returns the recipients of the cancellation.
     pub(crate) fn cancel_meeting(&mut self, at: ItemLocator, text: &str) -> Vec<Person> {
         let Some((event, details)) = self.as_sent(at) else { return Vec::new() };
         let to = invited(&event, &details);
@@ -62,7 +62,7 @@ impl World {
         to
     }
 
-    /// Takes people off the list: for them the meeting is cancelled.
+    /// Sends a cancellation to attendees who were removed from the meeting.
     pub(crate) fn cancel_for_removed_attendees(&mut self, at: ItemLocator, before: &Details) {
         let Some((event, details)) = self.as_sent(at) else { return };
         let still: BTreeSet<String> =
@@ -101,7 +101,7 @@ impl World {
         }
     }
 
-    /// Tells the organizer what this mailbox answers. Its own calendar is the caller's business.
+    /// Sends this mailbox's response to the organizer. Does not change its own calendar.
     pub(crate) fn send_response(&mut self, at: ItemLocator, answer: InvitationResponse, text: &str) {
         let Some((event, details)) = self.as_sent(at).filter(|_| !self.mail_refused) else { return };
         let Some(me) = self.mailboxes.get(&at.mailbox).map(Mailbox::person) else { return };
@@ -118,7 +118,7 @@ impl World {
         self.deliver_last_mail(&event.organizer.address, &event.uid, about);
     }
 
-    /// The mail that was just sent about a meeting arrives.
+    /// Delivers the mail that was just sent about a meeting.
     fn deliver_last_mail(&mut self, address: &str, uid: &str, about: MeetingReference) {
         let sent = self.outbox.last().filter(|mail| !self.mail_refused && mail.uid.as_deref() == Some(uid));
         if let Some(mail) = sent.cloned() {
@@ -126,7 +126,7 @@ impl World {
         }
     }
 
-    /// The organizer's tracking tab.
+    /// Records a response in the organizer's tracking tab.
     fn record_response(
         &mut self,
         event: &Event,
@@ -151,7 +151,7 @@ impl World {
         self.change(at, &[], note);
     }
 
-    /// An invitation or a changed one arrives.
+    /// Processes an invitation or an update in the attendee's mailbox.
     fn receive_invitation(&mut self, address: &str, event: &Event, occurrence: Option<DateTime<Utc>>) {
         let Some(mailbox) = self.mailbox(address).map(Mailbox::head) else { return };
         let row = match (self.find(address, &event.uid, None), occurrence) {
@@ -194,7 +194,7 @@ impl World {
         Some(row)
     }
 
-    /// The booking attendant: accepts what fits, refuses and forgets what does not.
+    /// The booking attendant: accepts what fits; declines and removes conflicts.
     fn run_booking_attendant(&mut self, at: ItemLocator) {
         let Some(booking) = self.mailboxes.get(&at.mailbox).map(|mailbox| mailbox.booking) else { return };
         let refusal = if self.is_over(at) {
@@ -216,7 +216,7 @@ impl World {
         }
     }
 
-    /// Notes this mailbox's own answer on its own copy.
+    /// Sets this mailbox's own response on its own copy.
     pub(crate) fn set_own_response(&mut self, at: ItemLocator, answer: InvitationResponse) {
         let now = self.now;
         self.change(at, &["MyResponseType"], |details| {
@@ -228,7 +228,7 @@ impl World {
         });
     }
 
-    /// A declined meeting that stays in the calendar, where it takes no time.
+    /// Keeps a declined meeting in the calendar, shown as free.
     pub(crate) fn keep_declined(&mut self, at: ItemLocator) {
         self.set_own_response(at, InvitationResponse::Decline);
         self.change(at, &["LegacyFreeBusyStatus"], |details| details.busy = FreeBusyType::Free);
@@ -258,7 +258,7 @@ impl World {
         })
     }
 
-    /// Takes a row, or one date of it, off the calendar without a trace.
+    /// Removes a row, or one date of it, without leaving it in Deleted Items.
     pub(crate) fn delete_without_trace(&mut self, at: ItemLocator) {
         match at.occurrence {
             Some(start) => {
@@ -281,7 +281,7 @@ impl World {
         }
     }
 
-    /// Notes a mail.
+    /// Records a mail in the outbox.
     pub(crate) fn send_mail(
         &mut self,
         kind: MailKind,
@@ -308,7 +308,7 @@ impl World {
         self.record_mail(mail);
     }
 
-    /// Keeps a copy of the last mail in Sent Items. A mail about a meeting is kept while the sender still has the meeting.
+    /// Saves a copy of the last mail in Sent Items. It refers to the meeting if the sender still has it.
     pub(crate) fn save_to_sent_items(&mut self, mailbox: u32) -> Option<ItemLocator> {
         let mail = self.outbox.last().filter(|_| !self.mail_refused)?.clone();
         let from = self.mailboxes.get(&mailbox).map(Mailbox::person)?;
@@ -333,7 +333,7 @@ impl World {
         self.mailbox(address).map_or_else(|| Person::new(address, address), Mailbox::person)
     }
 
-    /// An organizer's copy as it goes out: the event, and the details of the date meant.
+    /// An organizer's copy as sent: the event, and the details of the occurrence.
     fn as_sent(&self, at: ItemLocator) -> Option<(Event, Details)> {
         let view = views::view(self.mailboxes.get(&at.mailbox)?, at).ok()?;
         let mut details = view.details.clone();
@@ -341,10 +341,10 @@ impl World {
         Some((view.event.clone(), details))
     }
 
-    // What people do.
+    // Actions of people.
 
-    /// The organizer changes a meeting, or one date of it, and sends the change to everybody. Works for organizers
-    /// outside as well: then only the copies here change.
+    /// The organizer changes a meeting, or one occurrence, and sends an update. Also works for organizers without a
+    /// mailbox here: then only the copies change.
     pub fn organizer_changes(
         &mut self,
         uid: &str,
@@ -364,8 +364,8 @@ impl World {
         }
     }
 
-    /// The organizer calls a meeting, or one date of it, off. Rooms that remove cancelled meetings forget it, others
-    /// keep a cancelled copy.
+    /// The organizer cancels a meeting, or one occurrence. Rooms that remove cancelled meetings delete their copy; other
+    /// mailboxes keep it, marked cancelled.
     pub fn organizer_cancels(&mut self, uid: &str, occurrence: Option<DateTime<Utc>>) {
         let Some(organizer) = self.organizer_of(uid) else { return };
         match self.find(&organizer.address, uid, occurrence) {
@@ -381,7 +381,7 @@ impl World {
         }
     }
 
-    /// Somebody changes the copy in one mailbox, and nobody is told.
+    /// Changes the copy in one mailbox without sending mail.
     pub fn changes(
         &mut self,
         address: &str,
@@ -394,7 +394,7 @@ impl World {
         }
     }
 
-    /// Somebody deletes the copy in one mailbox, and nobody is told.
+    /// Deletes the copy in one mailbox without sending mail.
     pub fn deletes(&mut self, address: &str, uid: &str, occurrence: Option<DateTime<Utc>>) {
         let Some(at) = self.find(address, uid, occurrence) else { return };
         match occurrence {
@@ -424,7 +424,7 @@ impl World {
     }
 }
 
-/// What a mail says of the meeting it is about.
+/// The reference to the meeting in a mail.
 fn meeting_reference(
     event: &Event,
     details: &Details,
@@ -442,7 +442,7 @@ fn meeting_reference(
     }
 }
 
-/// Every property a delivered change may touch.
+/// The properties that a delivered update may change.
 const ALL_PROPERTIES: [&str; 9] = [
     "Start",
     "End",
@@ -472,7 +472,7 @@ fn differences(before: &Details, after: &Details) -> Vec<&'static str> {
     .collect()
 }
 
-/// Everybody invited except the organizer.
+/// All attendees except the organizer.
 fn invited(event: &Event, details: &Details) -> Vec<Person> {
     let organizer = key(&event.organizer.address);
     details
@@ -482,7 +482,7 @@ fn invited(event: &Event, details: &Details) -> Vec<Person> {
         .collect()
 }
 
-/// The copy a mailbox gets of an organizer's event.
+/// The copy that a mailbox gets of an organizer's event.
 pub(crate) fn attendee_copy(event: &Event, mailbox: &Mailbox) -> Event {
     let adapt = |details: &Details| adapted(details.clone(), &event.organizer, mailbox);
     let series = event.series.as_ref().map(|series| {
@@ -519,7 +519,7 @@ fn replace(old: &mut Event, mut new: Event, version: u64) {
     *old = new;
 }
 
-/// Makes details those of a meeting that was called off.
+/// Marks details as those of a cancelled meeting.
 pub(crate) fn mark_cancelled(details: &mut Details) {
     details.cancelled = true;
     details.cancelled_state = None;

@@ -1,8 +1,8 @@
-//! An Exchange in a box: EWS over real HTTP and HTTPS, for demos, tests and people's own integration tests.
+//! A simulated Exchange: EWS over HTTP and HTTPS, for demos, tests and integration tests of other projects.
 //!
-//! A [`World`] of mailboxes, meetings and series is pure and can be looked at and changed at any time; a [`Simulator`]
-//! serves it, keeps what would have been mailed, and has [`FaultRule`] on request. It reads with roxmltree and writes with
-//! templates: it shares no code with the client it is there to check.
+//! A [`World`] of mailboxes, meetings and series is pure and can be read and changed at any time; a [`Simulator`] serves
+//! it, records the mails it would send, and injects faults by [`FaultRule`]. It parses with roxmltree, writes with
+//! templates, and shares no code with the client: a codec bug must not be able to confirm itself.
 
 mod affinity;
 mod authority;

@@ -1,5 +1,6 @@
-//! The opaque words that clients keep and hand back: subscription ids, watermarks and synchronization states. Each carries what
-//! it means and a check, so that nothing has to be remembered for it and a foreign one is told from ours. Never looks anything up.
+//! Opaque tokens that clients store and send back: subscription ids, watermarks and sync states. Each encodes its fields
+//! and a checksum, so the simulator stores nothing for them and detects foreign ones. Encoding only; never looks
+//! anything up.
 //!
 //! ```text
 //! |kind, 4 bytes|fields, 8 bytes each, big-endian|check, 4 bytes| → base64
@@ -13,7 +14,7 @@ const SUBSCRIPTION: [u8; 4] = [0x26, 0x00, 0x53, 0x75];
 const WATERMARK: [u8; 4] = [0x01, 0x00, 0x57, 0x6d];
 const STATE: [u8; 4] = [0x1f, 0x8b, 0x53, 0x79];
 
-/// Which subscription, of which run of the simulator, and on which of its back ends.
+/// Identifies a subscription, the run of the simulator and the back end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SubscriptionToken {
     pub(crate) run: u64,
@@ -32,7 +33,7 @@ impl SubscriptionToken {
     }
 }
 
-/// Up to which change of a mailbox everything is known.
+/// The position up to which a client knows the changes of a mailbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Watermark {
     pub(crate) mailbox: u32,
@@ -50,14 +51,14 @@ impl Watermark {
     }
 }
 
-/// How far the synchronization of a folder is.
+/// The progress of a folder's synchronization.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SyncToken {
     pub(crate) mailbox: u32,
     pub(crate) folder: MailboxFolder,
-    /// Up to which change everything is known, once `rows` is through.
+    /// The last change the client knows, once `rows` is exhausted.
     pub(crate) change: u64,
-    /// Rows that were there at the beginning and are still to be told: those above the first number, up to the second.
+    /// The initial rows still to be returned: those above the first number, up to the second.
     pub(crate) rows: (u64, u64),
 }
 
@@ -95,7 +96,7 @@ fn open<const N: usize>(kind: [u8; 4], word: &str) -> Option<[u64; N]> {
     Some(out)
 }
 
-/// FNV-1a: against mix-ups, not against forgery.
+/// FNV-1a: detects mix-ups, not forgery.
 fn check(bytes: &[u8]) -> u32 {
     bytes.iter().fold(0x811c_9dc5, |sum, byte| (sum ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
 }

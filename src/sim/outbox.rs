@@ -1,29 +1,29 @@
-//! Every mail the server would have sent: who was told what about which meeting. Nothing ever leaves the process.
+//! The mails that the server would have sent, with recipients and meeting. Nothing ever leaves the process.
 
 use chrono::{DateTime, Utc};
 
-/// What a mail says.
+/// The kind of a mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MailKind {
-    /// An invitation.
+    /// A meeting request.
     Request,
-    /// A changed invitation.
+    /// An updated meeting request.
     Update,
-    /// The organizer called it off, or took this attendee off the list.
+    /// The organizer cancelled the meeting or removed this attendee.
     Cancellation,
-    /// Yes.
+    /// Acceptance.
     Accept,
-    /// Perhaps.
+    /// Tentative acceptance.
     Tentative,
-    /// No.
+    /// Decline.
     Decline,
     /// An ordinary message.
     Message,
 }
 
 impl MailKind {
-    /// The message class Exchange gives such a mail.
+    /// The message class.
     pub fn class(self) -> &'static str {
         match self {
             Self::Request | Self::Update => "IPM.Schedule.Meeting.Request",
@@ -39,22 +39,22 @@ impl MailKind {
 /// One mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mail {
-    /// When it was handed over.
+    /// When it was sent.
     pub at: DateTime<Utc>,
-    /// From this address.
+    /// Sender address.
     pub from: String,
-    /// To these.
+    /// Recipient addresses.
     pub to: Vec<String>,
-    /// What it says.
+    /// Its kind.
     pub kind: MailKind,
     /// Its subject.
     pub subject: String,
     /// Its text.
     pub text: String,
-    /// The meeting it is about.
+    /// UID of the meeting it refers to.
     pub uid: Option<String>,
-    /// The date of the series it is about, by original start.
+    /// The occurrence it refers to, by original start.
     pub occurrence: Option<DateTime<Utc>>,
-    /// Nobody has the address although its domain is ours: it would come back.
+    /// A recipient address of this domain has no mailbox: the mail would bounce.
     pub undeliverable: bool,
 }

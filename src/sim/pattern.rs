@@ -1,13 +1,13 @@
-//! On which days a series happens, as EWS's six patterns say it. Pure arithmetic on the days of a calendar on a wall.
+//! The six recurrence patterns of EWS. Pure arithmetic on calendar days; knows no time zone.
 
 use chrono::{Datelike, Days, NaiveDate, Weekday};
 
 /// A day of the week, or a class of such days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DayOfWeek {
-    /// This one.
+    /// This weekday.
     On(Weekday),
-    /// Any.
+    /// Any day.
     Day,
     /// Monday to Friday.
     Weekday,
@@ -22,7 +22,7 @@ impl From<Weekday> for DayOfWeek {
 }
 
 impl DayOfWeek {
-    /// Whether a day is one of these.
+    /// Whether a weekday belongs to it.
     pub fn has(self, day: Weekday) -> bool {
         let weekend = matches!(day, Weekday::Sat | Weekday::Sun);
         match self {
@@ -34,33 +34,33 @@ impl DayOfWeek {
     }
 }
 
-/// On which days.
+/// A recurrence pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RecurrencePattern {
     /// Every `interval` days.
     Daily {
-        /// Days from one to the next, at least 1.
+        /// Days between occurrences, at least 1.
         interval: u32,
     },
     /// On these weekdays of every `interval`th week.
     Weekly {
-        /// Weeks from one to the next, at least 1.
+        /// Weeks between occurrences, at least 1.
         interval: u32,
-        /// Which days of such a week.
+        /// The weekdays.
         days: Vec<Weekday>,
-        /// With which day weeks begin.
+        /// First day of the week.
         first_day: Weekday,
     },
     /// On this day of every `interval`th month, or its last day when the month is shorter.
     Monthly {
-        /// Months from one to the next, at least 1.
+        /// Months between occurrences, at least 1.
         interval: u32,
         /// 1 to 31.
         day: u32,
     },
     /// On the `nth` such day of every `interval`th month; 5 means the last.
     MonthlyWeekday {
-        /// Months from one to the next, at least 1.
+        /// Months between occurrences, at least 1.
         interval: u32,
         /// Which days count.
         day: DayOfWeek,
@@ -86,7 +86,7 @@ pub enum RecurrencePattern {
 }
 
 impl RecurrencePattern {
-    /// Whether a day is one of those of a series that began on `first`.
+    /// Whether the pattern of a series that starts on `first` includes a day.
     pub(super) fn falls_on(&self, day: NaiveDate, first: NaiveDate) -> bool {
         match self {
             Self::Daily { interval } => every(*interval, (day - first).num_days()),
@@ -112,7 +112,7 @@ fn every(interval: u32, distance: i64) -> bool {
     distance % i64::from(interval.max(1)) == 0
 }
 
-/// The day with which the week of a day begins.
+/// The first day of the week of a day.
 fn week(day: NaiveDate, first_day: Weekday) -> NaiveDate {
     let since = day.weekday().days_since(first_day);
     day.checked_sub_days(Days::new(u64::from(since))).unwrap_or(day)

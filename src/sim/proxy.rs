@@ -1,5 +1,5 @@
-//! An HTTP proxy in a box, for clients that may reach Exchange through nothing else: CONNECT only (RFC 9110, 9.3.6), with a
-//! name and a password if wanted. Never looks into what it carries.
+//! A simulated HTTP proxy for clients that reach Exchange only through one: CONNECT (RFC 9110, 9.3.6), with Basic
+//! authentication if configured. Never reads the tunnelled bytes.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,19 +11,19 @@ use tokio::net::TcpStream;
 
 use super::listener::ListenerTask;
 
-/// The head of a CONNECT is a few hundred bytes.
+/// Limit of a request head; that of a CONNECT has a few hundred bytes.
 const HEAD_BYTES_MAX: usize = 16 << 10;
-/// Tunnels beyond this many are not written down.
+/// Limit of recorded tunnels.
 const TUNNELS_MAX: usize = 10_000;
 
-/// What the proxy lets through.
+/// The proxy's policy.
 #[derive(Clone, Default)]
 pub struct ProxyOptions {
-    /// Port on 127.0.0.1; 0 takes a free one.
+    /// Port on 127.0.0.1; 0 picks a free one.
     pub port: u16,
-    /// Name and password (Basic); without them 407.
+    /// Name and password (Basic); requests without them get 407.
     pub credentials: Option<(String, String)>,
-    /// The `host:port` that may be reached, others are 403; `None` allows all.
+    /// The permitted `host:port` targets, others get 403; `None` permits all.
     pub allowed: Option<Vec<String>>,
 }
 
@@ -46,10 +46,10 @@ struct ProxyState {
 }
 
 impl ProxyServer {
-    /// Begins to listen.
+    /// Starts to listen.
     ///
     /// # Errors
-    /// When the port is taken.
+    /// If the port is taken.
     pub async fn start(options: ProxyOptions) -> io::Result<Self> {
         let pair = options.credentials.map(|(name, password)| format!("{name}:{password}"));
         let shared = Arc::new(ProxyService {
@@ -61,24 +61,24 @@ impl ProxyServer {
         let listening = ListenerTask::start(options.port, move |stream| {
             let shared = all.clone();
             async move {
-                let _ = shared.serve(stream).await; // how it ends is for the two who talked
+                let _ = shared.serve(stream).await; // its errors concern the two ends only
             }
         })
         .await?;
         Ok(Self { listening, shared })
     }
 
-    /// Where it is.
+    /// Its URL.
     pub fn url(&self) -> String {
         format!("http://{}", self.listening.address)
     }
 
-    /// Every `host:port` that somebody asked for and was let through to, or could not be reached; in order.
+    /// Every permitted `host:port` target, in order, including unreachable ones.
     pub fn tunnels(&self) -> Vec<String> {
         self.shared.state().tunnels.clone()
     }
 
-    /// Whether it refuses everything from now on (503), or works again. Tunnels that are open stay so.
+    /// Refuses every request from now on (503), or accepts them again. Open tunnels are unaffected.
     pub fn refuse_all(&self, everything: bool) {
         self.shared.state().refuses_all = everything;
     }
@@ -90,7 +90,7 @@ impl ProxyServer {
 }
 
 impl ProxyService {
-    /// Nothing panics while holding it.
+    /// Cannot be poisoned in practice: no holder panics.
     fn state(&self) -> MutexGuard<'_, ProxyState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -112,7 +112,7 @@ impl ProxyService {
         copy_bidirectional(&mut client, &mut server).await.map(drop)
     }
 
-    /// Where to, or the status and header of a refusal.
+    /// The target, or the status and header of a rejection.
     fn authorize<'a>(&self, head: &'a str) -> Result<&'a str, (&'static str, &'static str)> {
         let mut lines = head.split("\r\n");
         let mut request = lines.next().unwrap_or_default().split(' ');
@@ -142,7 +142,7 @@ impl ProxyService {
     }
 }
 
-/// The head of a request, and what came after it; `None` when there is no end to it or it is no text.
+/// The head of a request, and the bytes after it; `None` if it is incomplete, too long or not UTF-8.
 async fn read_head(client: &mut TcpStream) -> io::Result<Option<(String, Vec<u8>)>> {
     let mut bytes = Vec::new();
     while bytes.len() < HEAD_BYTES_MAX {

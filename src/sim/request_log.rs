@@ -1,4 +1,4 @@
-//! What the server was asked: a bounded list for tests and demos. Bodies are not kept.
+//! The request log: a bounded list for tests and demos. Bodies are not kept.
 
 use std::collections::VecDeque;
 
@@ -6,25 +6,25 @@ use chrono::{DateTime, Utc};
 
 use super::login::AuthScheme;
 
-/// The oldest are forgotten beyond this many.
+/// Limit of logged requests; the oldest are dropped.
 const KEPT_MAX: usize = 100_000;
 
-/// One request that came in.
+/// One logged request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoggedRequest {
-    /// When.
+    /// When it arrived.
     pub at: DateTime<Utc>,
-    /// Which operation; empty when the body held none.
+    /// The operation; empty if the body had none.
     pub operation: String,
-    /// In whose name: the impersonated mailbox's address, in lower case.
+    /// The impersonated mailbox's address, in lower case.
     pub mailbox: Option<String>,
     /// `X-AnchorMailbox`.
     pub anchor: Option<String>,
     /// `client-request-id`.
     pub client_request_id: Option<String>,
-    /// How it was let in.
+    /// The scheme that authenticated it.
     pub scheme: AuthScheme,
-    /// On which connection: they are counted from 1.
+    /// The connection it came on, counted from 1.
     pub connection: u64,
 }
 

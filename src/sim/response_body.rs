@@ -1,4 +1,4 @@
-//! The body of an answer: all of it, a part of what it promised to be, or pieces as they come.
+//! The body of an HTTP response: complete, truncated before its `Content-Length`, or streamed in chunks.
 
 use std::io;
 use std::pin::Pin;
@@ -9,11 +9,11 @@ use hyper::body::{Body, Frame, SizeHint};
 
 use super::notify::stream_writer::BodyChunks;
 
-/// What is sent.
+/// A response body.
 pub(crate) enum ResponseBody {
-    /// Breaks off when there are fewer bytes than promised.
+    /// Fails with a connection reset if fewer bytes than promised are sent.
     Bytes { bytes: Option<Bytes>, promised: usize, sent: usize },
-    /// Until there are no more, or one is an error.
+    /// Ends with the channel, or with its first error.
     Chunks(BodyChunks),
 }
 

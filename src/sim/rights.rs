@@ -1,14 +1,14 @@
-//! What the service account may do in a mailbox that it opens in its own name, as a delegate.
+//! The rights of the service account in mailboxes that it opens as a delegate, without impersonation.
 
 use super::event::{Event, Sensitivity};
 use super::world::{World, key};
 
-/// What was granted on a mailbox.
+/// The granted rights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DelegateRights {
-    /// The permission level Reviewer on the calendar: reads, and writes nothing. Private items are not for it.
+    /// The permission level Reviewer on the calendar: read only, without private items.
     Reviewer,
-    /// The permission level Editor on the calendar: reads and writes. Private items are not for it.
+    /// The permission level Editor on the calendar: read and write, without private items.
     Editor,
     /// The mailbox permission FullAccess.
     FullAccess,
@@ -19,7 +19,7 @@ impl DelegateRights {
         self != Self::Reviewer
     }
 
-    /// Whether an event is one that such a delegate sees only as taken time.
+    /// Whether the delegate sees an event only as busy time.
     pub(crate) fn hides(self, event: &Event) -> bool {
         let series = event.series.iter().flat_map(|series| series.exceptions.values());
         let mut all = series.map(|exception| &exception.details).chain([&event.details]);
@@ -28,7 +28,7 @@ impl DelegateRights {
 }
 
 impl World {
-    /// Gives the service account Full Access to these mailboxes; without it, it has none.
+    /// Gives the service account Full Access to these mailboxes; by default it has none.
     pub fn allow_full_access_to<'a>(&mut self, addresses: impl IntoIterator<Item = &'a str>) -> &mut Self {
         for address in addresses {
             self.grant(address, DelegateRights::FullAccess);
@@ -36,7 +36,7 @@ impl World {
         self
     }
 
-    /// Gives the service account these rights in a mailbox, in place of those it had.
+    /// Gives the service account rights in a mailbox, in place of earlier ones.
     pub fn grant(&mut self, address: &str, rights: DelegateRights) -> &mut Self {
         self.delegate_rights.insert(key(address), rights);
         self
@@ -46,7 +46,7 @@ impl World {
         self.delegate_rights.get(&key(&self.mailboxes.get(&mailbox)?.address)).copied()
     }
 
-    /// Rights belong to the mailbox, whatever it is called.
+    /// Rights follow the mailbox through a rename.
     pub(super) fn move_rights(&mut self, former: &str, new: &str) {
         if let Some(rights) = self.delegate_rights.remove(&key(former)) {
             self.delegate_rights.insert(key(new), rights);

@@ -1,7 +1,7 @@
-//! Filling a world: rooms, people and meetings by hand, an office for demonstrations, and any number of rooms for load.
+//! Fills a world: single rooms, people and meetings, a demo office, and any number of rooms for load tests.
 //!
-//! Seeds write copies straight into the calendars, as if everything had been sent and answered long ago: no mail, no
-//! booking attendant.
+//! Seeded copies are written straight into the calendars, as if everything had been sent and accepted long ago: no mail,
+//! no booking attendant.
 
 use chrono::{DateTime, Datelike, Days, TimeDelta, Timelike, Utc, Weekday};
 
@@ -14,7 +14,7 @@ use super::pattern::RecurrencePattern;
 use super::series::{RecurrenceRange, Series};
 use super::world::{BookingPolicy, MailboxFolder, MailboxKind, World};
 
-/// How long before their start events were created unless the spec says otherwise.
+/// Default age of an event at its start.
 const CREATED_BEFORE: TimeDelta = TimeDelta::days(7);
 
 /// A room or a piece of equipment to add.
@@ -22,13 +22,13 @@ const CREATED_BEFORE: TimeDelta = TimeDelta::days(7);
 pub struct RoomSpec {
     /// Display name.
     pub name: String,
-    /// Address.
+    /// Primary address.
     pub address: String,
-    /// How its booking attendant behaves.
+    /// How its booking attendant processes invitations.
     pub booking: BookingPolicy,
-    /// Whether meetings that it declines stay in its calendar (`PreserveDeclinedMeetings`).
+    /// Whether declined meetings stay in its calendar (`PreserveDeclinedMeetings`).
     pub preserve_declined: bool,
-    /// Further addresses, under which it is reached as well.
+    /// Proxy addresses.
     pub proxies: Vec<String>,
     /// Hidden from the address lists.
     pub is_hidden: bool,
@@ -48,7 +48,7 @@ impl RoomSpec {
     }
 }
 
-/// Which properties of a cancelled meeting say so: `IsCancelled`, and the cancelled bit of `AppointmentState`.
+/// Which properties mark a cancelled meeting: `IsCancelled`, and the cancelled bit of `AppointmentState`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CancelledMark {
     /// Both.
@@ -60,18 +60,18 @@ pub enum CancelledMark {
     AppointmentState,
 }
 
-/// A meeting to add: the organizer's copy when the organizer has a mailbox here, and a copy for everybody invited who has.
-/// An organizer whose address nobody has is one who left, or lives elsewhere.
+/// A meeting to add: the organizer's copy, if the organizer has a mailbox, and a copy for each attendee with a mailbox.
+/// An organizer without a mailbox has left or is external.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MeetingSpec {
-    /// Who organizes it; a room's address for a meeting made at the door. Without an address there is no organizer, as of
-    /// something that was imported: it cannot be answered.
+    /// The organizer; a room's address for a meeting booked at its door display. An empty address means no organizer, as
+    /// in imported events: such a meeting cannot be responded to.
     pub organizer: Person,
-    /// Addresses of the rooms and equipment booked; they have accepted.
+    /// Addresses of booked rooms and equipment; they have accepted.
     pub rooms: Vec<String>,
-    /// Others invited.
+    /// Other attendees.
     pub attendees: Vec<Person>,
-    /// Start; of a series, its first date.
+    /// Start; for a series that of its first occurrence.
     pub start: DateTime<Utc>,
     /// End.
     pub end: DateTime<Utc>,
@@ -81,24 +81,24 @@ pub struct MeetingSpec {
     pub body: String,
     /// Recurrence.
     pub series: Option<Series>,
-    /// Whole days.
+    /// All-day event.
     pub all_day: bool,
     /// Marked private.
     pub private: bool,
-    /// How the time shows; `None` for what Outlook makes it: Free of whole days, else Busy.
+    /// Free/busy status; `None` for Outlook's default: Free for all-day events, else Busy.
     pub busy: Option<FreeBusyType>,
-    /// Called off, but still lying in the calendars of everybody but the organizer.
+    /// Cancelled, but still in all calendars except the organizer's.
     pub cancelled: bool,
-    /// Which properties say so.
+    /// Which properties mark the cancellation.
     pub cancelled_mark: CancelledMark,
-    /// When it was made; a week before its start by default.
+    /// Creation time; by default a week before the start.
     pub created: Option<DateTime<Utc>>,
-    /// When it was last written to; when it was made by default.
+    /// Last modification; by default the creation time.
     pub modified: Option<DateTime<Utc>>,
 }
 
 impl MeetingSpec {
-    /// A meeting of `organizer`; fill in the rest with struct update syntax.
+    /// A meeting of `organizer`; set the rest with struct update syntax.
     pub fn new(organizer: Person, start: DateTime<Utc>, end: DateTime<Utc>) -> Self {
         Self {
             organizer,
@@ -120,10 +120,10 @@ impl MeetingSpec {
     }
 }
 
-/// An event without anybody else in it, in one calendar.
+/// An appointment without attendees, in one calendar.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlainSpec {
-    /// In whose calendar.
+    /// The mailbox's address.
     pub mailbox: String,
     /// Start.
     pub start: DateTime<Utc>,
@@ -133,16 +133,16 @@ pub struct PlainSpec {
     pub subject: String,
     /// Recurrence.
     pub series: Option<Series>,
-    /// Whole days.
+    /// All-day event.
     pub all_day: bool,
-    /// How the time shows; `None` for what Outlook makes it: Free of whole days, else Busy.
+    /// Free/busy status; `None` for Outlook's default: Free for all-day events, else Busy.
     pub busy: Option<FreeBusyType>,
-    /// When it was made; a week before its start by default.
+    /// Creation time; by default a week before the start.
     pub created: Option<DateTime<Utc>>,
 }
 
 impl PlainSpec {
-    /// A busy time in a calendar; fill in the rest with struct update syntax.
+    /// A busy time in a calendar; set the rest with struct update syntax.
     pub fn new(mailbox: impl Into<String>, start: DateTime<Utc>, end: DateTime<Utc>) -> Self {
         Self {
             mailbox: mailbox.into(),
@@ -210,7 +210,7 @@ impl World {
         event.uid
     }
 
-    /// Adds an event without anybody else in it, and returns its UID.
+    /// Adds an appointment without attendees, and returns its UID.
     pub fn add_plain(&mut self, spec: PlainSpec) -> String {
         let mut details = Details::between(spec.start, spec.end);
         details.subject = spec.subject;
@@ -275,7 +275,7 @@ impl World {
     }
 }
 
-/// An event nobody has touched.
+/// An event as created, without later changes.
 pub(crate) fn new_event(
     uid: String,
     copy: Copy,
@@ -297,7 +297,7 @@ pub(crate) fn new_event(
     }
 }
 
-/// How Outlook shows what people make without saying how it is to show.
+/// Outlook's default free/busy status.
 fn as_outlook_makes(all_day: bool) -> FreeBusyType {
     if all_day { FreeBusyType::Free } else { FreeBusyType::Busy }
 }
@@ -306,8 +306,8 @@ fn accepted(person: Person) -> Attendee {
     Attendee { response: InvitationResponse::Accept, ..Attendee::invited(person) }
 }
 
-/// An office at `now`: six rooms on two floors, a projector, five people, and something of everything that happens to a
-/// room calendar. Whatever the hour, Aurora has a meeting going on that began twenty minutes ago.
+/// A demo office at `now`: six rooms on two floors, a projector, five people, and an example of every situation in a
+/// room calendar. At any time Aurora has a meeting that started twenty minutes ago.
 ///
 /// | room | what is special |
 /// | --- | --- |
@@ -430,7 +430,7 @@ fn demo_people(world: &mut World) -> [Person; 5] {
     people
 }
 
-/// A stand-up on workdays, the next one of which was moved by an hour.
+/// A stand-up on workdays; the next one is moved by an hour.
 fn demo_standup(world: &mut World, now: DateTime<Utc>, organizer: &Person, room: &str) {
     let first = midnight(now) - TimeDelta::weeks(3) + TimeDelta::hours(4);
     let uid = world.add_meeting(MeetingSpec {
@@ -448,8 +448,8 @@ fn demo_standup(world: &mut World, now: DateTime<Utc>, organizer: &Person, room:
     });
 }
 
-/// `rooms` rooms, ten people for each, and a working day of meetings in every room for two weeks around `now`: singles,
-/// a series, now and then a plain event or an organizer who left. The same seed gives the same world.
+/// `rooms` rooms with ten people each and two weeks of meetings around `now`: single events, a series, and occasionally
+/// an appointment or an organizer who left. The same seed produces the same world.
 pub fn large_world(now: DateTime<Utc>, rooms: usize, seed: u64) -> World {
     let mut world = World::new();
     world.set_now(now);
@@ -530,7 +530,7 @@ fn midnight(now: DateTime<Utc>) -> DateTime<Utc> {
     now.date_naive().and_time(chrono::NaiveTime::MIN).and_utc()
 }
 
-/// SplitMix64: small, seeded, the same everywhere.
+/// SplitMix64: a small seeded generator, the same on every platform.
 #[derive(Debug, Clone)]
 pub(crate) struct SplitMix64(u64);
 

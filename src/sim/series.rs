@@ -1,8 +1,8 @@
-//! Recurrence: on which days a series happens. Pure arithmetic on dates; exceptions and deletions are looked up here
-//! and decided elsewhere.
+//! A recurring series: expands its pattern into occurrences. Pure arithmetic on dates; it stores exceptions and
+//! deletions and never decides about them.
 //!
-//! A series runs by the clock of its zone: a meeting "at nine in Berlin" moves with summer time. Days are tested one after the other from the first date on, because that is obviously right for every pattern and
-//! a decade is only 3650 tests.
+//! A series follows its time zone's clock: a meeting "at nine in Berlin" moves with daylight saving. Every day from the
+//! first on is tested against the pattern: that is obviously correct for all patterns, and a decade has only 3650 days.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,32 +12,32 @@ use super::event::Exception;
 use super::pattern::RecurrencePattern;
 use super::zones::{self, Zone};
 
-/// Days a series may span before expansion stops: 30 years, so that a series without an end has one here.
+/// Limit of a series' expansion: 30 years, also for a series without an end.
 const DAYS_MAX: usize = 30 * 366;
 
-/// Until when.
+/// The end of a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RecurrenceRange {
-    /// For ever (here: 30 years).
+    /// No end (limited to 30 years here).
     NoEnd,
     /// Up to and including this day.
     Until(NaiveDate),
-    /// This many dates, deleted ones counted.
+    /// This many occurrences, deleted ones included.
     Count(u32),
 }
 
-/// A pattern, its range, and the dates that differ.
+/// A pattern, its range, its exceptions and deleted occurrences.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
-    /// On which days.
+    /// The pattern.
     pub pattern: RecurrencePattern,
-    /// Until when.
+    /// Its end.
     pub range: RecurrenceRange,
-    /// Dates that were changed, by original start.
+    /// Modified occurrences, by original start.
     pub exceptions: BTreeMap<DateTime<Utc>, Exception>,
-    /// Dates that were deleted, by original start.
+    /// Deleted occurrences, by original start.
     pub deleted: BTreeSet<DateTime<Utc>>,
-    /// By whose clock.
+    /// The time zone.
     pub(crate) zone: &'static Zone,
 }
 
@@ -60,13 +60,13 @@ impl Series {
         Self::new(RecurrencePattern::Weekly { interval: 1, days, first_day: Weekday::Sun }, range)
     }
 
-    /// Original starts in order, deleted and changed ones included, `first` being the series' own start.
+    /// Original starts in order, including deleted and modified occurrences. `first` is the series' own start.
     pub(crate) fn starts(&self, first: DateTime<Utc>) -> impl Iterator<Item = DateTime<Utc>> + '_ {
         let first = self.zone.local(first);
         self.starts_from(first.date()).map(move |day| self.zone.instant(day.and_time(first.time())))
     }
 
-    /// Days in order, the series beginning with `day` or the first after it that is one.
+    /// Days in order; the series begins with the first matching day from `day` on.
     pub(crate) fn starts_from(&self, day: NaiveDate) -> impl Iterator<Item = NaiveDate> + '_ {
         let (last, count) = match self.range {
             RecurrenceRange::NoEnd => (NaiveDate::MAX, usize::MAX),
@@ -80,7 +80,7 @@ impl Series {
             .take(count)
     }
 
-    /// Like [`Self::starts`], from the first that could still matter to a window beginning at `from`.
+    /// Like [`Self::starts`], limited to a window.
     pub(crate) fn starts_in(
         &self,
         first: DateTime<Utc>,
@@ -90,7 +90,7 @@ impl Series {
         self.starts(first).skip_while(move |start| *start < from).take_while(move |start| *start < to)
     }
 
-    /// Whether `start` is a date of the pattern, changed and deleted ones included.
+    /// Whether `start` is an occurrence of the pattern, including deleted and modified ones.
     pub(crate) fn has(&self, first: DateTime<Utc>, start: DateTime<Utc>) -> bool {
         let day = start + TimeDelta::seconds(1);
         self.starts_in(first, start, day).next() == Some(start)

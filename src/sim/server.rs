@@ -1,4 +1,4 @@
-//! The simulator as a process sees it: started on a free port of this machine, asked, troubled, stopped.
+//! The running simulator: start, inspect, inject faults, stop. The protocols are elsewhere.
 
 use std::io;
 use std::sync::Arc;
@@ -29,42 +29,43 @@ use super::service::SimulatorService;
 use super::tls::{self, ServerIdentity};
 use super::world::World;
 
-/// How the simulator is to be reached.
+/// Options of a simulator.
 #[derive(Debug, Clone)]
 pub struct SimulatorOptions {
-    /// HTTPS with a certificate made for the occasion, instead of HTTP.
+    /// Serve HTTPS with a generated certificate instead of HTTP.
     pub tls: bool,
-    /// Port on 127.0.0.1; 0 takes a free one.
+    /// Port on 127.0.0.1; 0 picks a free one.
     pub port: u16,
-    /// The service account.
+    /// User name of the service account.
     pub username: String,
     /// Its password.
     pub password: String,
-    /// How long every answer takes at least.
+    /// Minimum latency of every response.
     pub latency: Duration,
-    /// What time it always is; `None` for the time it is.
+    /// A fixed time; `None` for the system clock.
     pub now: Option<DateTime<Utc>>,
-    /// Which Exchange it is.
+    /// The simulated release of Exchange.
     pub release: ExchangeRelease,
-    /// The ways of signing in, in the order in which a 401 offers them.
+    /// The authentication schemes, in the order in which a 401 offers them.
     pub schemes: Vec<AuthScheme>,
-    /// The service account's Windows domain, as `DOMAIN\\name` says it; what stands behind the `@` is its name in DNS.
+    /// The service account's Windows domain, as in `DOMAIN\\name`; the DNS name is the part after `@`.
     pub domain: String,
-    /// Whether sign-ins by NTLM and Negotiate must be bound to the TLS connection.
+    /// Whether NTLM and Negotiate must be bound to the TLS connection.
     pub extended_protection: ExtendedProtection,
-    /// A certificate to serve with `tls`; `None` makes one (ECDSA, P-256).
+    /// The certificate to serve with `tls`; `None` generates one (ECDSA, P-256).
     pub identity: Option<ServerIdentity>,
-    /// A box in front ends TLS: clients see a certificate that this server does not know, and no binding to it is right.
+    /// A proxy in front terminates TLS: clients see a certificate that this server does not know, so no channel binding
+    /// is correct.
     pub tls_ends_at_proxy: bool,
-    /// Only clients with a certificate of this CA (in PEM) are let in by TLS.
+    /// Requires client certificates of this CA (in PEM).
     pub client_ca_pem: Option<String>,
-    /// The access tokens that open the door to [`AuthScheme::Bearer`].
+    /// The access tokens accepted under [`AuthScheme::Bearer`].
     pub tokens: AccessTokens,
-    /// How far this server's clock is ahead of ours, as its `ModifiedOccurrence` header says.
+    /// Offset of the `Date` header from the system clock.
     pub clock_ahead: TimeDelta,
-    /// Mailboxes for which EWS is switched off (HTTP 403); `*` for all.
+    /// Mailboxes with EWS disabled (HTTP 403); `*` for all.
     pub disabled: Vec<String>,
-    /// How notifications are given, and how many.
+    /// Options of notifications.
     pub notifications: NotificationOptions,
 }
 
@@ -92,7 +93,7 @@ impl Default for SimulatorOptions {
     }
 }
 
-/// A running server.
+/// A running simulator.
 pub struct Simulator {
     listening: ListenerTask,
     ca_pem: Option<String>,
@@ -100,10 +101,10 @@ pub struct Simulator {
 }
 
 impl Simulator {
-    /// Begins to listen.
+    /// Starts to listen.
     ///
     /// # Errors
-    /// When the port is taken, or no certificate can be made.
+    /// If the port is taken, or no certificate can be generated.
     pub async fn start(world: World, options: SimulatorOptions) -> io::Result<Self> {
         let identity = match options.tls {
             true => Some(options.identity.clone().map_or_else(ServerIdentity::generate, Ok)?),
@@ -128,50 +129,50 @@ impl Simulator {
         Ok(Self { listening, ca_pem, service })
     }
 
-    /// Where EWS is.
+    /// The EWS URL.
     pub fn url(&self) -> String {
         let scheme = if self.ca_pem.is_some() { "https" } else { "http" };
         format!("{scheme}://{}/EWS/Exchange.asmx", self.listening.address)
     }
 
-    /// The issuer of its certificate, in PEM, for clients to trust; `None` over plain HTTP.
+    /// The CA certificate, in PEM, for clients to trust; `None` over plain HTTP.
     pub fn ca_pem(&self) -> Option<&str> {
         self.ca_pem.as_deref()
     }
 
-    /// Looks at the world, or changes it, between two requests.
+    /// Reads or changes the world between two requests.
     pub fn world<R>(&self, look: impl FnOnce(&mut World) -> R) -> R {
         let mut state = self.service.state();
         state.world.logged_at = self.service.now();
         look(&mut state.world)
     }
 
-    /// Scripts trouble. Of several rules that apply to a request the oldest strikes.
+    /// Adds a fault rule. Of several matching rules the oldest applies.
     pub fn inject_fault(&self, trouble: FaultRule) {
         self.service.state().fault_rules.push(trouble);
     }
 
-    /// Looks at what Autodiscover answers and was asked, or changes it, between two requests.
+    /// Reads or changes Autodiscover's responses and its request log between two requests.
     pub fn autodiscover<R>(&self, look: impl FnOnce(&mut AutodiscoverService) -> R) -> R {
         look(&mut self.service.state().autodiscover)
     }
 
-    /// How many streams of notifications are open.
+    /// Number of open notification streams.
     pub fn streams(&self) -> usize {
         self.service.state().hub.streams()
     }
 
-    /// How many subscriptions are alive.
+    /// Number of live subscriptions.
     pub fn subscriptions(&self) -> usize {
         self.service.state().hub.subscriptions(Instant::now())
     }
 
-    /// Every subscription is lost, as when its server goes down. Open streams say so, and end.
+    /// Drops every subscription, as when a server goes down. Open streams report it and end.
     pub fn drop_subscriptions(&self) {
         self.service.state().hub.drop_subscriptions(None);
     }
 
-    /// The subscriptions to one mailbox are lost. Open streams say so, and go on with the others.
+    /// Drops the subscriptions to one mailbox. Open streams report it and continue with the others.
     pub fn drop_subscriptions_of(&self, address: &str) {
         let mut state = self.service.state();
         if let Some(number) = state.world.mailbox(address).map(|mailbox| mailbox.number) {
@@ -179,14 +180,14 @@ impl Simulator {
         }
     }
 
-    /// The mailbox lives on this back end from now on, and on no other: its subscriptions are lost, and requests that it anchors go
-    /// there unless a cookie names another.
+    /// Moves a mailbox to another back end: its subscriptions are dropped, and requests anchored to it are routed there
+    /// unless a cookie names another.
     pub fn move_mailbox(&self, address: &str, back_end: usize) {
         self.service.state().homes.insert(address.to_lowercase(), back_end);
         self.drop_subscriptions_of(address);
     }
 
-    /// The open streams say that they missed events of this mailbox. What was not told yet is never told.
+    /// Makes the open streams report missed events of this mailbox; queued events are dropped.
     pub fn report_missed_events_of(&self, address: &str) {
         let mut state = self.service.state();
         let state = &mut *state;
@@ -195,52 +196,52 @@ impl Simulator {
         }
     }
 
-    /// Every open stream breaks off in the middle of an envelope. Its subscriptions live on.
+    /// Breaks every open stream in the middle of an envelope. Subscriptions survive.
     pub fn cut_streams(&self) {
         self.service.state().hub.end_streams(StreamEnding::Cut);
     }
 
-    /// Every open stream ends as if its time had come. Its subscriptions live on.
+    /// Closes every open stream as at its timeout. Subscriptions survive.
     pub fn close_streams(&self) {
         self.service.state().hub.end_streams(StreamEnding::Closed);
     }
 
-    /// From now on this goes wrong with every stream that is open; with `None` nothing does any more.
+    /// Injects a fault into every open stream; `None` removes it.
     pub fn inject_stream_fault(&self, wrong: Option<InjectedFault>) {
         self.service.state().hub.inject_stream_fault(wrong.as_ref());
     }
 
-    /// Every mail that would have been sent.
+    /// Every mail the server would have sent.
     pub fn outbox(&self) -> Vec<Mail> {
         self.service.state().world.outbox().to_vec()
     }
 
-    /// Every request that came in and was let in.
+    /// Every authenticated request.
     pub fn requests(&self) -> Vec<LoggedRequest> {
         self.service.state().request_log.all()
     }
 
-    /// Every sign-in by NTLM or Negotiate in which the password was right.
+    /// Every NTLM or Negotiate sign-in with the correct password.
     pub fn windows_sign_ins(&self) -> Vec<WindowsSignIn> {
         self.service.authenticator.sign_ins()
     }
 
-    /// How many sign-ins by NTLM or Negotiate had a wrong password.
+    /// Number of NTLM and Negotiate sign-ins with a wrong password.
     pub fn failed_sign_ins(&self) -> usize {
         self.service.authenticator.failed_sign_ins()
     }
 
-    /// How many requests brought their body along and were not let in.
+    /// Number of requests with a body that were rejected with 401.
     pub fn rejected_bodies(&self) -> usize {
         self.service.rejected_bodies.load(Ordering::Relaxed)
     }
 
-    /// Every connection has to sign in again, as after a recycle of the application pool.
+    /// Forces every connection to sign in again, as after a recycle of the application pool.
     pub fn invalidate_sign_ins(&self) {
         self.service.authenticator.invalidate_sign_ins();
     }
 
-    /// From now on another password is right. Connections that are signed in stay so.
+    /// Changes the password. Authenticated connections stay so.
     pub fn change_password(&self, password: &str) {
         self.service.authenticator.change_password(password);
     }
@@ -261,7 +262,7 @@ fn authenticator(identity: Option<&ServerIdentity>, options: &SimulatorOptions) 
     Ok(Authenticator::new(rules, &options.username, &options.domain, &options.password))
 }
 
-/// The binding to the certificate that this server believes to be in use.
+/// The channel binding to the certificate that this server believes clients see.
 fn binding(
     identity: Option<&ServerIdentity>,
     options: &SimulatorOptions,
@@ -275,7 +276,7 @@ fn binding(
         .map(|leaf| binding_of_certificate(&leaf?))
 }
 
-/// One connection until it ends; how it ends is the client's business.
+/// Serves one connection until it ends; its errors are the client's.
 async fn connection(
     stream: TcpStream,
     acceptor: Option<TlsAcceptor>,

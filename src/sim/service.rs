@@ -1,5 +1,5 @@
-//! One HTTP request to one HTTP answer: whether it may come in (`login`), in whose name it is asked, what goes wrong, and what
-//! the operation says. The world is locked from the first look to the last change, as one mailbox database would be.
+//! Handles one HTTP request: authentication (`login`), target mailbox, injected faults, and the operation (`ops`). The
+//! world stays locked from the first read to the last change, like one mailbox database.
 
 use std::collections::HashMap;
 use std::io::{self, Write as _};
@@ -37,13 +37,13 @@ use super::world::{World, key};
 use super::zones;
 use crate::clock::{Clock as _, SystemClock};
 
-/// A request larger than this is none a client of ours sends.
+/// Limit of a request body.
 const REQUEST_BYTES_MAX: usize = 16 << 20;
-/// Answers below this are not worth compressing.
+/// Minimum size of compressed responses.
 const GZIP_FROM: usize = 1_024;
 const XML: &str = "text/xml; charset=utf-8";
 
-/// What all connections share.
+/// The state shared by all connections.
 pub(crate) struct SimulatorService {
     state: Mutex<SimulatorState>,
     pub(crate) authenticator: Authenticator,
@@ -54,7 +54,7 @@ pub(crate) struct SimulatorService {
     back_ends: usize,
     pub(crate) rejected_bodies: AtomicUsize,
     pub(crate) release: ExchangeRelease,
-    /// The account's user name, which is an address if it has a mailbox.
+    /// The account's user name; its address, if it has a mailbox.
     account: String,
 }
 
@@ -64,13 +64,13 @@ pub(crate) struct SimulatorState {
     pub(crate) request_log: RequestLog,
     pub(crate) autodiscover: AutodiscoverService,
     pub(crate) hub: Hub,
-    /// Which back end takes the next request that names none.
+    /// The back end of the next request without a cookie.
     next_back_end: usize,
-    /// The back ends of mailboxes that do not live on whichever is asked.
+    /// The back ends of mailboxes that live on a particular one.
     pub(crate) homes: HashMap<String, usize>,
 }
 
-/// The state while somebody looks at it or changes it. When they are done, whoever wants to hear of a change is told.
+/// Locks the state. On drop it wakes the streams of the changed mailboxes.
 pub(crate) struct StateGuard<'s>(MutexGuard<'s, SimulatorState>);
 
 impl Deref for StateGuard<'_> {
@@ -95,13 +95,13 @@ impl Drop for StateGuard<'_> {
     }
 }
 
-/// How an answer leaves.
+/// The outcome of a request, before HTTP.
 enum HttpOutcome {
     Xml(StatusCode, String),
     Truncated(String, usize),
     Stream(BodyChunks),
     Page(StatusCode, Option<u64>),
-    /// 401 with these `WWW-Authenticate`.
+    /// 401 with these `WWW-Authenticate` headers.
     Unauthorized(Vec<String>),
     Reset,
 }
@@ -131,17 +131,17 @@ impl SimulatorService {
         }
     }
 
-    /// Nothing panics while holding the world; a test that did has failed already.
+    /// Cannot be poisoned in practice: a test that panicked with it has failed already.
     pub(crate) fn state(&self) -> StateGuard<'_> {
         StateGuard(self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// What time it is here.
+    /// The current time of the server.
     pub(crate) fn now(&self) -> DateTime<Utc> {
         self.fixed_now.unwrap_or_else(|| SystemClock.now())
     }
 
-    /// Answers one request. An error closes the connection without an answer.
+    /// Handles one request. An error closes the connection without a response.
     pub(crate) async fn handle(
         self: &Arc<Self>,
         visitor: &ConnectionAuth,
@@ -157,7 +157,7 @@ impl SimulatorService {
         }
         let authorization = head.headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
         let verdict = self.authenticator.authenticate(visitor, authorization, SystemClock.now());
-        // Read even when nobody looks at it: the connection is wanted for the next leg of the handshake.
+        // Read the body even of a rejected request: the next leg of the handshake needs the connection.
         let body = Limited::new(body, REQUEST_BYTES_MAX).collect().await;
         let body = body.map_err(|error| io::Error::other(error.to_string()))?.to_bytes();
         let (scheme, sign_in) = match verdict {
@@ -183,7 +183,7 @@ impl SimulatorService {
         Ok(response)
     }
 
-    /// The answer, and the cookie that leads back to the back end that gave it.
+    /// The outcome of a SOAP request, and the affinity cookie of its back end.
     async fn handle_soap(
         self: &Arc<Self>,
         headers: &HeaderMap,
@@ -226,7 +226,7 @@ impl SimulatorService {
         (self.outcome(answer, wrong), route.cookie)
     }
 
-    /// How what was said leaves, if nothing is wrong with that.
+    /// Turns an operation's result into an outcome, and applies faults to the response.
     fn outcome(
         self: &Arc<Self>,
         answer: Result<OperationResponse, EwsError>,
@@ -238,7 +238,7 @@ impl SimulatorService {
             Ok(OperationResponse::Streaming(opening, minutes)) => {
                 let cut = if let Some(InjectedFault::Truncated(after)) = wrong { Some(after) } else { None };
                 let lasting = self.state().hub.minutes(minutes);
-                // Whatever comes of it, the pieces say to the stream whether anybody listens.
+                // Start it in any case: dropping the chunks closes the stream in the hub.
                 let pieces = stream_writer::start(self, opening, lasting, cut);
                 return match wrong {
                     Some(InjectedFault::ResetAfter) => HttpOutcome::Reset,
@@ -260,7 +260,7 @@ impl SimulatorService {
         }
     }
 
-    /// Which back end answers. Only notifications live on one; the others are all the same.
+    /// The back end of a request. Only subscriptions live on one; for other operations all are equal.
     fn route(&self, headers: &HeaderMap, operation: &str) -> BackEndRoute {
         let notifies = matches!(operation, "Subscribe" | "Unsubscribe" | "GetEvents" | "GetStreamingEvents");
         if !notifies {
@@ -269,18 +269,18 @@ impl SimulatorService {
         let mut state = self.state();
         let anchor = headers.get("x-anchormailbox").and_then(|anchor| anchor.to_str().ok()).map(key);
         if let Some(home) = anchor.and_then(|anchor| state.homes.get(&anchor).copied()) {
-            state.next_back_end = home; // where the anchor lives, unless a cookie names another
+            state.next_back_end = home; // the anchor's back end, unless a cookie names another
         }
         affinity::choose_back_end(headers, self.back_ends, &mut state.next_back_end)
     }
 
-    /// Whether this back end subscribes to no such mailbox, since it lives on another.
+    /// Whether the mailbox of a `Subscribe` lives on another back end.
     fn is_elsewhere(&self, operation: &str, mailbox: Option<&String>, back_end: usize) -> bool {
         let home = mailbox.and_then(|mailbox| self.state().homes.get(mailbox).copied());
         operation == "Subscribe" && home.is_some_and(|home| home != back_end)
     }
 
-    /// Notes the request, tells the world the time, and says what goes wrong.
+    /// Logs the request, advances the world's clock, and returns the fault to inject.
     fn log_and_pick_fault(&self, asked: LoggedRequest) -> Option<InjectedFault> {
         let mut state = self.state();
         state.world.set_now(asked.at);
@@ -294,7 +294,7 @@ impl SimulatorService {
         state.fault_rules.iter_mut().find_map(|trouble| trouble.trigger(&operation, mailbox.as_deref()))
     }
 
-    /// `sign_in` ends a handshake that went well.
+    /// `sign_in` is the final token of a successful handshake.
     fn respond(
         &self,
         out: HttpOutcome,
@@ -349,7 +349,7 @@ impl SimulatorService {
     }
 }
 
-/// What the web server refuses before anybody looks at the body.
+/// HTTP errors that do not depend on the body.
 fn refuse_by_http(method: &Method, headers: &HeaderMap) -> Option<HttpOutcome> {
     let xml = headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/xml"));
     match (method, xml) {
@@ -359,7 +359,7 @@ fn refuse_by_http(method: &Method, headers: &HeaderMap) -> Option<HttpOutcome> {
     }
 }
 
-/// Which operation, and in whose name, as far as the body says.
+/// The operation and the impersonated mailbox of a body, if it can be parsed.
 fn operation_and_mailbox(body: &[u8]) -> (String, Option<String>) {
     let document = std::str::from_utf8(body).ok().and_then(parse);
     let Some(Ok(call)) = document.as_ref().map(parse_envelope) else { return (String::new(), None) };
@@ -379,7 +379,7 @@ fn operation<'a>(call: &SoapRequest<'a, '_>) -> &'a str {
     name.strip_suffix("Request").unwrap_or(name)
 }
 
-/// What comes instead of doing anything.
+/// The outcome of a fault that replaces the operation.
 fn outcome_before_execution(wrong: &InjectedFault) -> Option<HttpOutcome> {
     let fault =
         |refusal: EwsError| Some(HttpOutcome::Xml(StatusCode::INTERNAL_SERVER_ERROR, fault(&refusal)));
@@ -412,7 +412,7 @@ fn garbage() -> HttpOutcome {
     HttpOutcome::Xml(StatusCode::OK, "\u{1}\u{2} <<not xml".to_owned())
 }
 
-/// Does what the request asks, for whom it may.
+/// Executes a request in its target mailbox.
 fn execute(
     state: &mut SimulatorState,
     release: ExchangeRelease,
@@ -463,8 +463,8 @@ fn execute(
     }
 }
 
-/// An operation that was refused as a whole, in the place where its answers have that: a message of its own, the response
-/// itself, or a fault where neither has room for it.
+/// The error of an operation as a whole, in the place that its schema has: a response message, the response itself, or a
+/// fault.
 fn refused_operation(operation: &str, refusal: EwsError) -> Result<String, EwsError> {
     let still_wanted = match operation {
         "GetUserAvailability" => return Err(refusal),

@@ -1,7 +1,7 @@
-//! Reading requests: a thin layer over roxmltree that knows EWS's namespaces and says no the way Exchange does.
+//! Parses SOAP requests: a thin layer over roxmltree with the EWS namespaces and Exchange's errors.
 //!
-//! Strict on purpose. Exchange validates against its schema before it looks at anything, so children out of order are
-//! refused here too; a client that passes this door has a chance at the real one.
+//! Strict on purpose: Exchange validates against its schema first, so children out of order are rejected here too. A
+//! client that passes is likely to pass the real server.
 
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Utc};
 use roxmltree::{Document, Node, ParsingOptions};
@@ -10,14 +10,14 @@ pub(crate) const SOAP: &str = "http://schemas.xmlsoap.org/soap/envelope/";
 pub(crate) const MESSAGES: &str = "http://schemas.microsoft.com/exchange/services/2006/messages";
 pub(crate) const TYPES: &str = "http://schemas.microsoft.com/exchange/services/2006/types";
 
-/// Nodes a request may have; a batch of a thousand updates has some twenty thousand.
+/// Limit of XML nodes in a request; a batch of a thousand updates has some twenty thousand.
 const NODES_MAX: u32 = 200_000;
-/// Elements inside elements; the deepest request known has fewer than twenty.
+/// Limit of nesting; the deepest known request has fewer than twenty levels.
 const DEPTH_MAX: usize = 100;
-/// Exchange's calendar reaches this far; beyond it arithmetic on dates stops being safe.
+/// The years that Exchange's calendar supports; outside them date arithmetic may overflow.
 const YEARS: std::ops::RangeInclusive<i32> = 1601..=4500;
 
-/// A refusal, either of one item or, as a fault, of the whole request.
+/// An EWS error: of one item, or of the whole request as a SOAP fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct EwsError {
     pub(crate) code: &'static str,
@@ -35,7 +35,7 @@ impl EwsError {
         Self { xml: Some(xml.into()), ..self }
     }
 
-    /// What schema validation says about `node`.
+    /// The schema validation error at `node`.
     pub(crate) fn schema_violation(node: Node<'_, '_>, violation: &str) -> Self {
         let at = node.document().text_pos_at(node.range().start);
         let xml = format!(
@@ -49,7 +49,7 @@ impl EwsError {
     }
 }
 
-/// For whom the service account acts.
+/// The impersonated user (`t:ConnectingSID`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ConnectingSid {
     SmtpAddress(String),
@@ -58,16 +58,16 @@ pub(crate) enum ConnectingSid {
     Sid(String),
 }
 
-/// What an envelope holds.
+/// A parsed SOAP envelope.
 pub(crate) struct SoapRequest<'a, 'i> {
     pub(crate) version: Option<&'a str>,
     pub(crate) impersonated: Result<Option<ConnectingSid>, EwsError>,
-    /// The time zone in which the request means times that name none.
+    /// The time zone for times without an offset.
     pub(crate) zone: Option<&'a str>,
     pub(crate) operation: Node<'a, 'i>,
 }
 
-/// Parses the bytes of a request. DTDs are not read at all.
+/// Parses the bytes of a request. DTDs are not supported.
 pub(crate) fn parse(text: &str) -> Option<Document<'_>> {
     let options = ParsingOptions { allow_dtd: false, nodes_limit: NODES_MAX, ..ParsingOptions::default() };
     if is_too_deep(text) {
@@ -76,7 +76,7 @@ pub(crate) fn parse(text: &str) -> Option<Document<'_>> {
     Document::parse_with_options(text.trim_start_matches('\u{feff}'), options).ok()
 }
 
-/// A coarse count of open elements, taken before parsing so that depth cannot cost a stack.
+/// Estimates the nesting before parsing, because the parser recurses.
 fn is_too_deep(text: &str) -> bool {
     let mut depth = 0_usize;
     let bytes = text.as_bytes();
@@ -95,7 +95,7 @@ fn is_too_deep(text: &str) -> bool {
     false
 }
 
-/// Finds the operation and the headers that matter.
+/// Extracts the operation and the relevant headers.
 pub(crate) fn parse_envelope<'a, 'i>(document: &'a Document<'i>) -> Result<SoapRequest<'a, 'i>, EwsError> {
     let envelope = document.root_element();
     if !envelope.has_tag_name((SOAP, "Envelope")) {
@@ -148,27 +148,27 @@ fn child<'a, 'i>(node: Node<'a, 'i>, namespace: &str, name: &str) -> Option<Node
     elements(node).find(|child| child.has_tag_name((namespace, name)))
 }
 
-/// The child of this name in the messages namespace.
+/// The child with this name in the messages namespace.
 pub(crate) fn m<'a, 'i>(node: Node<'a, 'i>, name: &str) -> Option<Node<'a, 'i>> {
     child(node, MESSAGES, name)
 }
 
-/// The child of this name in the types namespace.
+/// The child with this name in the types namespace.
 pub(crate) fn t<'a, 'i>(node: Node<'a, 'i>, name: &str) -> Option<Node<'a, 'i>> {
     child(node, TYPES, name)
 }
 
-/// Likewise, and it must be there.
+/// The child in the messages namespace; it is a schema violation if it is missing.
 pub(crate) fn require_m<'a, 'i>(node: Node<'a, 'i>, name: &str) -> Result<Node<'a, 'i>, EwsError> {
     m(node, name).ok_or_else(|| EwsError::schema_violation(node, &format!("{name} is missing.")))
 }
 
-/// Likewise, and it must be there.
+/// The child in the types namespace; it is a schema violation if it is missing.
 pub(crate) fn require_t<'a, 'i>(node: Node<'a, 'i>, name: &str) -> Result<Node<'a, 'i>, EwsError> {
     t(node, name).ok_or_else(|| EwsError::schema_violation(node, &format!("{name} is missing.")))
 }
 
-/// All text below a node, as `xs:string` sees it.
+/// The text of a node, without that of its children.
 pub(crate) fn text(node: Node<'_, '_>) -> String {
     node.children().filter(Node::is_text).filter_map(|part| part.text()).collect()
 }
@@ -178,7 +178,7 @@ pub(crate) fn t_text(node: Node<'_, '_>, name: &str) -> Option<String> {
     t(node, name).map(|child| text(child).trim().to_owned())
 }
 
-/// An attribute that must be one of `words`.
+/// An attribute restricted to `words`.
 pub(crate) fn enum_attribute<'a>(
     node: Node<'a, '_>,
     name: &str,
@@ -193,7 +193,7 @@ pub(crate) fn enum_attribute<'a>(
     }
 }
 
-/// Refuses children that are unknown or out of order. A name ending in `*` may repeat.
+/// Rejects children that are unknown or out of order. A name that ends in `*` may repeat.
 pub(crate) fn require_order(node: Node<'_, '_>, names: &[&str]) -> Result<(), EwsError> {
     let mut rest = names;
     for child in elements(node) {
@@ -212,7 +212,7 @@ pub(crate) fn require_order(node: Node<'_, '_>, names: &[&str]) -> Result<(), Ew
     Ok(())
 }
 
-/// `xs:dateTime`: with an offset it means what it says, without one UTC. `None` outside Exchange's calendar.
+/// Parses `xs:dateTime`; without an offset it is UTC. `None` outside Exchange's calendar.
 pub(crate) fn instant(text: &str) -> Option<DateTime<Utc>> {
     let text = text.trim();
     let zoned = DateTime::parse_from_rfc3339(text).map(|instant| instant.to_utc());
@@ -222,14 +222,14 @@ pub(crate) fn instant(text: &str) -> Option<DateTime<Utc>> {
     YEARS.contains(&instant.year()).then_some(instant)
 }
 
-/// Whether a text is an `xs:dateTime` of any year, such as the first and the last that clients know.
+/// Whether a text is an `xs:dateTime` of any year, such as the minimum and maximum values of clients.
 pub(crate) fn is_date_time(text: &str) -> bool {
     let naive = text.trim().trim_end_matches('Z');
     DateTime::parse_from_rfc3339(text.trim()).is_ok()
         || NaiveDateTime::parse_from_str(naive, "%Y-%m-%dT%H:%M:%S%.f").is_ok()
 }
 
-/// `xs:date`, whose offset is of no interest here.
+/// Parses `xs:date`; its offset is ignored.
 pub(crate) fn day(text: &str) -> Option<NaiveDate> {
     let day: NaiveDate = text.trim().get(..10)?.parse().ok()?;
     YEARS.contains(&day.year()).then_some(day)

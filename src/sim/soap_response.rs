@@ -1,4 +1,4 @@
-//! Writing answers, as Exchange shapes them: envelopes, response messages, faults. Templates and one escaping function.
+//! Writes SOAP responses in Exchange's form: envelopes, response messages, faults. Templates and one escaping function.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
@@ -16,8 +16,8 @@ const PAYLOAD_NAMESPACES: &str = concat!(
 const TYPES: &str = "http://schemas.microsoft.com/exchange/services/2006/types";
 const ERRORS: &str = "http://schemas.microsoft.com/exchange/services/2006/errors";
 
-/// Escapes text for element content and attributes. Characters XML forbids become numeric references, which is what
-/// Exchange does and what clients trip over.
+/// Escapes text for element content and attributes. Characters that XML forbids become numeric references: Exchange
+/// writes them so, and clients fail on them.
 pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 8);
     for character in text.chars() {
@@ -41,7 +41,7 @@ pub(crate) fn element(name: &str, text: &str) -> String {
     format!("<t:{name}>{}</t:{name}>", escape(text))
 }
 
-/// An instant as Exchange writes it.
+/// An instant in Exchange's format.
 pub(crate) fn instant(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
@@ -60,7 +60,7 @@ pub(crate) fn envelope(release: ExchangeRelease, response: &str) -> String {
     )
 }
 
-/// The envelope around what a stream says, which Exchange writes by other means than its other answers.
+/// The envelope of a stream, which Exchange serializes differently from other responses.
 pub(crate) fn stream_envelope(release: ExchangeRelease, response: &str) -> String {
     let soap = super::soap_request::SOAP;
     format!(
@@ -69,7 +69,7 @@ pub(crate) fn stream_envelope(release: ExchangeRelease, response: &str) -> Strin
     )
 }
 
-/// A fault. No header, as observed.
+/// A SOAP fault; without a header, as Exchange sends it.
 pub(crate) fn fault(refusal: &EwsError) -> String {
     let (code, text) = (refusal.code, escape(&refusal.text));
     let xml =
@@ -80,7 +80,8 @@ pub(crate) fn fault(refusal: &EwsError) -> String {
     )
 }
 
-/// One `m:{operation}ResponseMessage`. `when_refused` is what the schema still wants in an error, such as `<m:ItemTable/>`.
+/// One `m:{operation}ResponseMessage`. `when_refused` is the content that the schema requires in an error too, such as
+/// `<m:Items/>`.
 pub(crate) fn message(operation: &str, outcome: &Result<String, EwsError>, when_refused: &str) -> String {
     let name = format!("{operation}ResponseMessage");
     match outcome {
@@ -93,7 +94,7 @@ pub(crate) fn message(operation: &str, outcome: &Result<String, EwsError>, when_
     }
 }
 
-/// `MessageText`, `ResponseCode`, `DescriptiveLinkKey` and perhaps `MessageXml`.
+/// `MessageText`, `ResponseCode`, `DescriptiveLinkKey` and, if present, `MessageXml`.
 pub(crate) fn error_elements(refusal: &EwsError) -> String {
     let xml = refusal.xml.as_ref().map(|xml| format!("<m:MessageXml>{xml}</m:MessageXml>"));
     format!(
@@ -105,7 +106,7 @@ pub(crate) fn error_elements(refusal: &EwsError) -> String {
     )
 }
 
-/// A response of one message per thing asked.
+/// A response with one message for each item.
 pub(crate) fn messages(operation: &str, outcomes: &[Result<String, EwsError>], when_refused: &str) -> String {
     let all: String = outcomes.iter().map(|outcome| message(operation, outcome, when_refused)).collect();
     response(operation, "", &format!("<m:ResponseMessages>{all}</m:ResponseMessages>"))

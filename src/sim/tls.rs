@@ -1,5 +1,4 @@
-//! TLS for the simulator's servers: with certificates made for the occasion, a CA of our own and a leaf for this machine,
-//! never stored; or with those that a caller brings.
+//! TLS for the simulator's servers: with a generated CA and certificate, never stored, or with those of the caller.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -13,14 +12,14 @@ use rustls::{RootCertStore, ServerConfig};
 
 type TlsSetupError = Box<dyn std::error::Error + Send + Sync>;
 
-/// What a server proves to be, and what clients must trust for it. All in PEM.
+/// A server's certificate and key, and the CA that clients must trust. All in PEM.
 #[derive(Clone)]
 pub struct ServerIdentity {
-    /// Its certificate, and those between it and the CA.
+    /// The certificate chain, without the CA.
     pub certificates_pem: String,
-    /// The private key of the first.
+    /// The private key of the leaf certificate.
     pub key_pem: String,
-    /// The CA.
+    /// The CA certificate.
     pub ca_pem: String,
 }
 
@@ -31,12 +30,12 @@ impl std::fmt::Debug for ServerIdentity {
 }
 
 impl ServerIdentity {
-    /// A new CA, and a leaf of it for `localhost`.
+    /// Generates a CA and a certificate for `localhost`.
     pub(crate) fn generate() -> io::Result<Self> {
         make().map_err(io::Error::other)
     }
 
-    /// The certificate that clients see, in DER.
+    /// The leaf certificate, in DER.
     pub(crate) fn leaf_certificate(&self) -> io::Result<CertificateDer<'static>> {
         CertificateDer::from_pem_slice(self.certificates_pem.as_bytes()).map_err(io::Error::other)
     }
@@ -60,7 +59,7 @@ fn make() -> Result<ServerIdentity, TlsSetupError> {
     Ok(ServerIdentity { certificates_pem, key_pem: key.serialize_pem(), ca_pem })
 }
 
-/// How a server with this identity speaks TLS; with `client_ca_pem` only to clients that have a certificate of that CA.
+/// The TLS configuration; `client_ca_pem` requires client certificates of that CA.
 pub(crate) fn config(identity: &ServerIdentity, client_ca_pem: Option<&str>) -> io::Result<ServerConfig> {
     build(identity, client_ca_pem).map_err(io::Error::other)
 }

@@ -1,4 +1,4 @@
-//! Looking at a calendar: rows become events, series become their dates. Reads only.
+//! Reads a calendar: rows become events, series become occurrences. Changes nothing.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -9,18 +9,18 @@ use super::world::{Mailbox, MailboxFolder};
 /// `CalendarItemType`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SeriesRole {
-    /// No series.
+    /// A single event.
     Single,
-    /// A date of a series, as the series says.
+    /// An unmodified occurrence of a series.
     Occurrence,
-    /// A date of a series that was changed.
+    /// A modified occurrence of a series.
     Exception,
     /// The series itself.
     Master,
 }
 
 impl SeriesRole {
-    /// The word on the wire.
+    /// The spelling on the wire.
     pub fn word(self) -> &'static str {
         match self {
             Self::Single => "Single",
@@ -31,14 +31,14 @@ impl SeriesRole {
     }
 }
 
-/// One event as a client sees it.
+/// An event as a client sees it: a single event, an occurrence, an exception or a master.
 #[derive(Clone, Copy)]
 pub(crate) struct EventInstance<'a> {
     pub(crate) mailbox: &'a Mailbox,
     pub(crate) item: &'a StoredItem,
     pub(crate) event: &'a Event,
     pub(crate) role: SeriesRole,
-    /// Everything but the times of an unchanged occurrence.
+    /// The properties; for an unmodified occurrence those of the master, except for the times.
     pub(crate) details: &'a Details,
     pub(crate) touched: &'a PropertyVersions,
     pub(crate) start: DateTime<Utc>,
@@ -51,7 +51,7 @@ impl EventInstance<'_> {
         ItemLocator { mailbox: self.mailbox.number, item: self.item.number, occurrence: self.original_start }
     }
 
-    /// An exception's id is another than that which the occurrence had, unless the world keeps it.
+    /// An exception has another id than its occurrence had, unless the world keeps it.
     pub(crate) fn id(&self) -> String {
         match self.role {
             SeriesRole::Exception if !self.mailbox.keeps_exception_ids => ids::exception_id(self.at()),
@@ -59,20 +59,20 @@ impl EventInstance<'_> {
         }
     }
 
-    /// The row's key: a series is one row, so a change of one date gives all its dates a new key.
+    /// The row's change key: a series is one row, so a change to one occurrence changes the key of all.
     pub(crate) fn change_key(&self) -> String {
         ids::change_key(self.item.version)
     }
 }
 
-/// Why a date of a series cannot be shown.
+/// Why an occurrence cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Missing {
     NotFound,
     Deleted,
 }
 
-/// The event an id names.
+/// The event at a location.
 pub(crate) fn view(mailbox: &Mailbox, at: ItemLocator) -> Result<EventInstance<'_>, Missing> {
     let item = mailbox.items.get(&at.item).ok_or(Missing::NotFound)?;
     let event = item.event().ok_or(Missing::NotFound)?;
@@ -120,15 +120,15 @@ fn date<'a>(
     Ok(view)
 }
 
-/// Singles and dates that take some of the time `from..to`, by start.
+/// Single events and occurrences that overlap `from..to`, by start.
 pub(crate) fn window(mailbox: &Mailbox, from: DateTime<Utc>, to: DateTime<Utc>) -> Vec<EventInstance<'_>> {
     let mut views = calendar_view(mailbox, from, to);
     views.retain(|view| view.end > from);
     views
 }
 
-/// What a `CalendarView` holds: singles and dates, by start. What ends before the view is left out, and what begins where it
-/// ends or later; what ends exactly where the view begins is in it.
+/// The contents of a `CalendarView`: single events and occurrences, by start. An event that ends exactly at the start of
+/// the view is included; one that begins at its end is not.
 pub(crate) fn calendar_view(
     mailbox: &Mailbox,
     from: DateTime<Utc>,

@@ -1,8 +1,8 @@
-//! The world behind the server: a directory, mailboxes, and what lies in their folders. Pure and synchronous: it never
-//! asks the time, but remembers the instant it was last told.
+//! The world of the simulator: a directory, mailboxes and their contents. Pure and synchronous: it never reads the
+//! clock, and keeps the time it was last given.
 //!
-//! A meeting exists once per mailbox that takes part, as in Exchange: copies share a UID and nothing else, and only
-//! mail (`meeting`) makes one follow the other.
+//! A meeting exists once in each participating mailbox, as in Exchange: the copies share a UID and nothing else, and
+//! only mail (`meeting`) synchronizes them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,10 +18,10 @@ use super::outbox::Mail;
 use super::rights::DelegateRights;
 use super::views::{self, EventInstance, SeriesRole};
 
-/// Mails kept in the outbox; the oldest go first. Enough for every test and for an hour of load.
+/// Limit of mails in the outbox, enough for an hour of load; the oldest are dropped.
 const OUTBOX_MAX: usize = 100_000;
 
-/// What a mailbox belongs to.
+/// The kind of a mailbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MailboxKind {
     /// A person.
@@ -32,23 +32,23 @@ pub enum MailboxKind {
     Equipment,
 }
 
-/// What the booking attendant of a room does with invitations (`Set-CalendarProcessing`).
+/// How the booking attendant of a room processes invitations (`Set-CalendarProcessing`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BookingPolicy {
-    /// Answers by itself; otherwise invitations lie in the calendar unanswered.
+    /// `AutomateProcessing`: responds automatically; otherwise invitations stay in the calendar without a response.
     pub automatic: bool,
-    /// Replaces the subject by the organizer's name.
+    /// `AddOrganizerToSubject` and `DeleteSubject`: replaces the subject with the organizer's name.
     pub organizer_as_subject: bool,
-    /// Throws the body away.
+    /// `DeleteComments`: removes the body.
     pub drop_body: bool,
-    /// Refuses what overlaps something else.
+    /// Declines conflicts.
     pub refuse_conflicts: bool,
-    /// Takes cancelled meetings off the calendar; otherwise they stay, marked cancelled.
+    /// Removes cancelled meetings; otherwise they stay, marked cancelled.
     pub remove_cancelled: bool,
 }
 
 impl Default for BookingPolicy {
-    /// Exchange's defaults for a room that accepts automatically.
+    /// Exchange's defaults for a room with automatic processing.
     fn default() -> Self {
         Self {
             automatic: true,
@@ -60,7 +60,7 @@ impl Default for BookingPolicy {
     }
 }
 
-/// The folders every mailbox has.
+/// The folders of every mailbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum MailboxFolder {
@@ -122,11 +122,11 @@ pub struct Mailbox {
     pub address: String,
     /// Person, room or equipment.
     pub kind: MailboxKind,
-    /// How a room answers.
+    /// How a room responds.
     pub booking: BookingPolicy,
-    /// Whether meetings that this mailbox declines stay in its calendar (`PreserveDeclinedMeetings`).
+    /// Whether declined meetings stay in the calendar (`PreserveDeclinedMeetings`).
     pub preserve_declined: bool,
-    /// Whether a date that is changed keeps its id.
+    /// Whether an exception keeps its occurrence's id.
     pub(crate) keeps_exception_ids: bool,
     pub(crate) entry: DirectoryEntry,
     pub(crate) number: u32,
@@ -138,7 +138,7 @@ impl Mailbox {
         Person::new(&self.name, &self.address)
     }
 
-    /// A mailbox without its contents, cheap to hold while the world changes.
+    /// The mailbox without its contents, cheap to hold while the world changes.
     pub(crate) fn head(&self) -> Self {
         let (name, address) = (self.name.clone(), self.address.clone());
         Self {
@@ -167,19 +167,19 @@ impl Mailbox {
     }
 }
 
-/// What becomes of the id of a date when the date is changed for the first time and becomes an exception.
+/// What happens to the id of an occurrence when it becomes an exception.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ExceptionIds {
-    /// The exception has another id, and the one that the occurrence had names nothing any more.
+    /// The exception gets a new id; the old one is invalid.
     #[default]
     Replaced,
-    /// The exception has another id, and the one that the occurrence had still leads to it.
+    /// The exception gets a new id; the old one still resolves to it.
     Added,
-    /// The exception has the id that the occurrence had.
+    /// The exception keeps the id.
     Kept,
 }
 
-/// A distribution group of rooms.
+/// A room list: a distribution group of rooms.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoomList {
     /// Shown in address books.
@@ -190,33 +190,33 @@ pub struct RoomList {
     pub rooms: Vec<String>,
 }
 
-/// Which mailboxes the service account may act for.
+/// The mailboxes that the service account may impersonate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ImpersonationScope {
     AllMailboxes,
     Only(BTreeSet<String>),
 }
 
-/// Everything there is.
+/// The whole simulated organization.
 #[derive(Debug, Clone)]
 pub struct World {
     pub(crate) mailboxes: BTreeMap<u32, Mailbox>,
     pub(crate) directory: BTreeMap<String, u32>,
     pub(crate) room_lists: Vec<RoomList>,
     pub(crate) scope: ImpersonationScope,
-    /// What the service account was granted in which mailboxes.
+    /// The service account's rights as a delegate, by mailbox address.
     pub(crate) delegate_rights: BTreeMap<String, DelegateRights>,
-    /// X.500 names of addresses whose mailboxes are gone.
+    /// X.500 names of addresses whose mailboxes were removed.
     pub(crate) former_legacy_dns: BTreeMap<String, String>,
     pub(crate) outbox: Vec<Mail>,
     pub(crate) now: DateTime<Utc>,
     pub(crate) x500_organizers: bool,
     pub(crate) exception_ids: ExceptionIds,
-    /// Nothing that is to be mailed leaves, as when the mailbox may send no more.
+    /// No mail is sent, as when a mailbox exceeded its sending quota.
     pub(crate) mail_refused: bool,
-    /// What time it is for those who watch, whatever time it is in the world.
+    /// The time for the change log, which differs from `now` while the past is seeded.
     pub(crate) logged_at: DateTime<Utc>,
-    /// Mailboxes in which something happened that nobody was told yet.
+    /// Mailboxes with changes that were not passed to the hub yet.
     dirty: BTreeSet<u32>,
     counter: u64,
 }
@@ -228,7 +228,7 @@ impl Default for World {
 }
 
 impl World {
-    /// Nobody, nothing.
+    /// An empty world.
     pub fn new() -> Self {
         Self {
             mailboxes: BTreeMap::new(),
@@ -248,7 +248,7 @@ impl World {
         }
     }
 
-    /// Lets the service account act for these mailboxes only; before the first call it may act for all.
+    /// Limits impersonation to these mailboxes; before the first call all may be impersonated.
     pub fn allow_impersonation_of<'a>(&mut self, addresses: impl IntoIterator<Item = &'a str>) -> &mut Self {
         let mut allowed = match std::mem::replace(&mut self.scope, ImpersonationScope::AllMailboxes) {
             ImpersonationScope::AllMailboxes => BTreeSet::new(),
@@ -259,14 +259,14 @@ impl World {
         self
     }
 
-    /// Whether `FindItem` names organizers who have or had a mailbox here by their X.500 address, as Exchange does;
-    /// `GetItem` names them by SMTP either way.
+    /// Whether `FindItem` returns the X.500 address of organizers who have or had a mailbox, as Exchange does; `GetItem`
+    /// always returns SMTP addresses.
     pub fn show_organizers_as_x500(&mut self, yes: bool) -> &mut Self {
         self.x500_organizers = yes;
         self
     }
 
-    /// What becomes of the id of a date that is changed.
+    /// Sets what happens to the id of an occurrence that becomes an exception.
     pub fn set_exception_ids(&mut self, ids: ExceptionIds) -> &mut Self {
         self.exception_ids = ids;
         for mailbox in self.mailboxes.values_mut() {
@@ -282,8 +282,8 @@ impl World {
         self
     }
 
-    /// Takes a mailbox out of the directory with all that is in it: somebody left, a room was torn down.
-    /// Copies of their meetings stay in the calendars of others.
+    /// Removes a mailbox with its contents from the directory, as when a person leaves or a room closes. Copies of its
+    /// meetings stay in other calendars.
     pub fn remove_mailbox(&mut self, address: &str) -> &mut Self {
         if let Some(number) = self.directory.get(&key(address)).copied() {
             self.remove_from_directory(number);
@@ -319,7 +319,7 @@ impl World {
         number
     }
 
-    /// Puts a row into a folder.
+    /// Inserts a row into a folder.
     pub(crate) fn insert_item(
         &mut self,
         mailbox: u32,
@@ -333,13 +333,13 @@ impl World {
         Some(ItemLocator { mailbox, item: number, occurrence: None })
     }
 
-    /// Takes a row away.
+    /// Removes a row.
     pub(crate) fn remove_item(&mut self, at: ItemLocator) -> Option<StoredItem> {
         let (items, stamp) = self.items_of(at.mailbox)?;
         items.remove(at.item, stamp)
     }
 
-    /// Moves a row to another folder, where it has a new id.
+    /// Moves a row to another folder, where it gets a new id.
     pub(crate) fn move_item(&mut self, at: ItemLocator, folder: MailboxFolder) -> Option<ItemLocator> {
         let new = (self.next(), self.next());
         let (items, stamp) = self.items_of(at.mailbox)?;
@@ -347,7 +347,7 @@ impl World {
         Some(ItemLocator { item, occurrence: None, ..at })
     }
 
-    /// Changes a row's event as a whole, and gives the row a new version.
+    /// Changes a row's event and increments the row's version.
     pub(crate) fn change_event<R>(
         &mut self,
         at: ItemLocator,
@@ -358,7 +358,7 @@ impl World {
         items.edit(at.item, version, stamp, change)
     }
 
-    /// Changes what an id names: the row's details, or those of one date, which becomes an exception by it.
+    /// Changes the details of a row, or those of one occurrence, which becomes an exception.
     pub(crate) fn change(
         &mut self,
         at: ItemLocator,
@@ -368,7 +368,7 @@ impl World {
         self.change_both(at, properties, change, |_| ())
     }
 
-    /// Likewise, and then something of the event as a whole.
+    /// Like `change`, and then changes the event as a whole.
     pub(crate) fn change_both(
         &mut self,
         at: ItemLocator,
@@ -393,7 +393,7 @@ impl World {
         })
     }
 
-    /// Notes that a message has done its work.
+    /// Marks a meeting message as processed.
     pub(crate) fn mark_processed(&mut self, at: ItemLocator) -> Option<()> {
         let version = self.next();
         let (items, stamp) = self.items_of(at.mailbox)?;
@@ -404,7 +404,7 @@ impl World {
         })
     }
 
-    /// Strikes one date of a series out. Nothing of it is left anywhere.
+    /// Deletes one occurrence of a series permanently.
     pub(crate) fn delete_occurrence(&mut self, at: ItemLocator, start: DateTime<Utc>) -> Option<()> {
         self.change_event(at, |event, _| {
             if let Some(series) = &mut event.series {
@@ -414,13 +414,13 @@ impl World {
         })
     }
 
-    /// A mailbox's rows, and what it takes to change them.
+    /// A mailbox's rows, and the stamp for changing them.
     fn items_of(&mut self, mailbox: u32) -> Option<(&mut ItemTable, ChangeStamp<'_>)> {
         let stamp = ChangeStamp { now: self.now, logged_at: self.logged_at, dirty: &mut self.dirty };
         Some((&mut self.mailboxes.get_mut(&mailbox)?.items, stamp))
     }
 
-    /// The mailboxes in which something happened since this was last asked.
+    /// Takes the set of changed mailboxes.
     pub(crate) fn take_dirty(&mut self) -> BTreeSet<u32> {
         std::mem::take(&mut self.dirty)
     }
@@ -432,7 +432,7 @@ impl World {
         self.outbox.push(mail);
     }
 
-    /// A number nobody has yet: for rows, versions, mailboxes and meetings alike.
+    /// A unique number for rows, versions, mailboxes and meetings.
     pub(crate) fn next(&mut self) -> u64 {
         self.counter += 1;
         self.counter
@@ -443,14 +443,14 @@ impl World {
         ids::meeting_uid(number)
     }
 
-    /// Tells the world what time it is; what happens next happens then.
+    /// Sets the time of everything that happens next.
     pub fn set_now(&mut self, now: DateTime<Utc>) {
         (self.now, self.logged_at) = (now, now);
     }
 
-    // Looking.
+    // Reading.
 
-    /// What time the world was last told.
+    /// The time last set.
     pub fn now(&self) -> DateTime<Utc> {
         self.now
     }
@@ -470,7 +470,7 @@ impl World {
         &self.outbox
     }
 
-    /// What a mailbox's calendar shows between two instants, by start.
+    /// The events of a mailbox's calendar between two instants, by start.
     pub fn events(&self, address: &str, from: DateTime<Utc>, to: DateTime<Utc>) -> Vec<EventState> {
         let Some(mailbox) = self.mailbox(address) else { return Vec::new() };
         views::window(mailbox, from, to).iter().map(EventState::of).collect()
@@ -481,7 +481,7 @@ impl World {
         self.snapshot(self.find(address, uid, None)?)
     }
 
-    /// One date of a series in a mailbox's calendar; `None` when it was deleted.
+    /// One occurrence in a mailbox's calendar; `None` if it was deleted.
     pub fn occurrence(&self, address: &str, uid: &str, original_start: DateTime<Utc>) -> Option<EventState> {
         self.snapshot(self.find(address, uid, Some(original_start))?)
     }
@@ -517,7 +517,7 @@ impl World {
         self.mailboxes.get(&at.mailbox)?.items.get(&at.item)?.event()
     }
 
-    /// Whether a mail to this address would come back.
+    /// Whether a mail to this address would bounce.
     pub(crate) fn is_undeliverable(&self, address: &str) -> bool {
         let domain = |address: &str| key(address.rsplit('@').next().unwrap_or_default());
         self.mailbox(address).is_none()
@@ -525,19 +525,19 @@ impl World {
     }
 }
 
-/// What one date of a series looks like before anybody changed it.
+/// An exception before its first change.
 fn date_of(mut details: Details, start: DateTime<Utc>) -> Exception {
     details.end = start + (details.end - details.start);
     details.start = start;
     Exception { details, touched: BTreeMap::new() }
 }
 
-/// Addresses are compared without case.
+/// The form of an address for comparison: addresses ignore case.
 pub(crate) fn key(address: &str) -> String {
     address.to_lowercase()
 }
 
-/// An event as it was when somebody looked.
+/// A snapshot of an event.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct EventState {
@@ -545,13 +545,13 @@ pub struct EventState {
     pub id: String,
     /// Its change key.
     pub change_key: String,
-    /// Shared by all copies.
+    /// Equal in all copies.
     pub uid: String,
-    /// Whose copy.
+    /// Which copy it is.
     pub copy: Copy,
     /// Single, occurrence, exception or master.
     pub kind: SeriesRole,
-    /// Which date of its series.
+    /// The original start of an occurrence.
     pub original_start: Option<DateTime<Utc>>,
     /// Subject.
     pub subject: String,
@@ -563,13 +563,13 @@ pub struct EventState {
     pub start: DateTime<Utc>,
     /// End.
     pub end: DateTime<Utc>,
-    /// Who organizes it.
+    /// The organizer.
     pub organizer: Person,
-    /// Everybody invited and what they said.
+    /// The attendees and their responses.
     pub attendees: Vec<Attendee>,
-    /// What this mailbox answered.
+    /// This mailbox's response.
     pub my_response: InvitationResponse,
-    /// Whether it was called off.
+    /// Whether it was cancelled.
     pub cancelled: bool,
 }
 

@@ -1,5 +1,5 @@
-//! Who gets a token: one application of one tenant, by its secret or by its certificate. Pure, except that tokens and the
-//! ids of assertions are remembered.
+//! The application registered with the authority: whether a token request proves its secret or its certificate. Does no
+//! I/O; the ids of used assertions are its only state.
 
 use std::collections::HashSet;
 
@@ -10,7 +10,7 @@ use super::oauth_error::OAuthError;
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// What the authority knows of the application.
+/// One registered application.
 pub(super) struct AppRegistration {
     pub(super) client_id: String,
     pub(super) client_secret: Option<String>,
@@ -21,7 +21,7 @@ pub(super) struct AppRegistration {
 }
 
 impl AppRegistration {
-    /// Whether the sender of this form gets a token. `endpoint` is where the form was sent.
+    /// Decides whether a token request is granted. `endpoint` is the URL that received it.
     pub(super) fn authorize(
         &mut self,
         form: &[(String, String)],

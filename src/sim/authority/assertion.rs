@@ -1,5 +1,5 @@
-//! Client assertions: a JWT with which an application proves to hold the key of its certificate, signed with PS256 as
-//! Microsoft asks for. Checked by hand, with ring for the signature; never made.
+//! Verifies client assertions (RFC 7523): JWTs that prove possession of a certificate's key, signed with PS256 as Entra
+//! ID requires. The JWT is parsed by hand and its signature checked with ring. Never creates an assertion.
 
 use std::collections::HashSet;
 
@@ -14,21 +14,22 @@ use x509_cert::der::Decode as _;
 
 use super::oauth_error::OAuthError;
 
-/// How far clocks may differ, in seconds.
+/// Allowed clock skew, in seconds.
 const SKEW_SECONDS: i64 = 300;
-/// Ids beyond this many are forgotten, all at once.
+/// Limit of assertion ids remembered against replay; at the limit all are forgotten.
 const SEEN_MAX: usize = 100_000;
 
-/// Who is expected to sign.
+/// The application whose assertion is expected.
 pub(super) struct Signer<'a> {
     pub(super) client_id: &'a str,
-    /// The certificate that is registered for it, in DER.
+    /// The certificate registered for the application, in DER.
     pub(super) certificate: &'a [u8],
-    /// Where the assertion must be addressed to.
+    /// The required `aud`: the token endpoint.
     pub(super) audience: &'a str,
 }
 
-/// Refuses an assertion that does not prove what it should. `seen` are the ids of those that came before.
+/// Rejects an assertion that is malformed, wrongly signed, out of its time range or replayed. `seen` holds the ids of
+/// earlier assertions.
 pub(super) fn verify_assertion(
     assertion: &str,
     signer: &Signer<'_>,

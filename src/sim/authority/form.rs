@@ -1,6 +1,6 @@
-//! `application/x-www-form-urlencoded`, read. What the fields mean is known elsewhere.
+//! Parses `application/x-www-form-urlencoded`. Does not know the meaning of a field.
 
-/// The fields of a form, decoded, in order; `None` when a value is no text.
+/// The decoded fields in order; `None` for invalid percent-encoding or UTF-8.
 pub(super) fn read(form: &[u8]) -> Option<Vec<(String, String)>> {
     let text = std::str::from_utf8(form).ok()?;
     let pair = |pair: &str| {

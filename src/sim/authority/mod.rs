@@ -1,6 +1,6 @@
-//! An Entra ID in a box: a token endpoint over real HTTP that gives an application access tokens for its secret or its
-//! certificate (OAuth 2.0 client credentials), and says no as the real one does. A simulator that was given its
-//! [`AccessTokens`] accepts what it gives out.
+//! A simulated Entra ID: a token endpoint over HTTP(S) that issues access tokens to an application for its secret or its
+//! certificate (OAuth 2.0 client credentials, RFC 6749 section 4.4) and rejects requests with Entra ID's error bodies. A
+//! simulator that shares its [`AccessTokens`] accepts the tokens. It never calls the simulator.
 //!
 //! ```no_run
 //! # use adjourn::sim::{Authority, AuthorityOptions, AuthScheme, Simulator, SimulatorOptions, World};
@@ -42,27 +42,27 @@ use super::response_body::ResponseBody;
 use super::tls::{self, ServerIdentity};
 use crate::clock::{Clock as _, SystemClock};
 
-/// No form of a client of ours is larger.
+/// Limit of a request body; token requests are far smaller.
 const FORM_BYTES_MAX: usize = 64 << 10;
 
-/// Who may have tokens, and for how long.
+/// The application that may request tokens, and the tokens' lifetime.
 #[derive(Debug, Clone)]
 pub struct AuthorityOptions {
-    /// HTTPS with a certificate made for the occasion, instead of HTTP.
+    /// Serve HTTPS with a generated certificate instead of HTTP.
     pub tls: bool,
-    /// Port on 127.0.0.1; 0 takes a free one.
+    /// Port on 127.0.0.1; 0 picks a free one.
     pub port: u16,
-    /// The tenant, by name or by number.
+    /// The tenant, by domain name or id.
     pub tenant: String,
-    /// The application.
+    /// The application's client id.
     pub client_id: String,
-    /// Its secret, if it has one.
+    /// Its client secret, if it has one.
     pub client_secret: Option<String>,
     /// Its certificate (RSA), in PEM, if it has one.
     pub certificate_pem: Option<String>,
-    /// What tokens may be asked for.
+    /// Accepted values of `scope`.
     pub scopes: Vec<String>,
-    /// How long each token is good.
+    /// Lifetime of each token.
     pub lifetime: Duration,
 }
 
@@ -81,7 +81,7 @@ impl Default for AuthorityOptions {
     }
 }
 
-/// What goes wrong with a request for a token.
+/// A fault injected into a token request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TokenFault {
@@ -89,15 +89,15 @@ pub enum TokenFault {
     Throttled(Option<u64>),
     /// 503.
     Unavailable,
-    /// The connection is closed without an answer.
+    /// The connection closes without a response.
     Down,
-    /// 200, and a page where a token should be.
+    /// 200 with an HTML page instead of a token.
     Garbage,
-    /// Everything happens this much later.
+    /// The response is delayed by this much.
     Slow(Duration),
 }
 
-/// A running authority.
+/// A running token endpoint.
 pub struct Authority {
     listening: ListenerTask,
     ca_pem: Option<String>,
@@ -114,16 +114,16 @@ struct AuthorityService {
 struct AuthorityState {
     app: AppRegistration,
     lifetime: Duration,
-    /// What goes wrong, and how often still.
+    /// The injected fault, and how many more requests it applies to.
     fault: Option<(TokenFault, usize)>,
     requests: usize,
 }
 
 impl Authority {
-    /// Begins to listen.
+    /// Starts to listen.
     ///
     /// # Errors
-    /// When the port is taken, or a certificate cannot be read or made.
+    /// If the port is taken, or a certificate cannot be parsed or generated.
     pub async fn start(options: AuthorityOptions) -> io::Result<Self> {
         let identity = options.tls.then(ServerIdentity::generate).transpose()?;
         let config = identity.as_ref().map(|identity| tls::config(identity, None)).transpose()?;
@@ -167,47 +167,47 @@ impl Authority {
         Ok(Self { listening, ca_pem: identity.map(|identity| identity.ca_pem), shared })
     }
 
-    /// The token endpoint.
+    /// URL of the token endpoint.
     pub fn url(&self) -> String {
         format!("{}://{}{}", self.shared.scheme, self.listening.address, self.shared.path)
     }
 
-    /// The issuer of its certificate, in PEM; `None` over plain HTTP.
+    /// The CA certificate, in PEM; `None` over plain HTTP.
     pub fn ca_pem(&self) -> Option<&str> {
         self.ca_pem.as_deref()
     }
 
-    /// The tokens it gives out, for [`SimulatorOptions::tokens`](super::Options::tokens).
+    /// The issued tokens, for [`SimulatorOptions::tokens`](super::SimulatorOptions::tokens).
     pub fn tokens(&self) -> AccessTokens {
         self.shared.tokens.clone()
     }
 
-    /// How many tokens it gave out.
+    /// Number of tokens issued.
     pub fn issued(&self) -> usize {
         self.shared.tokens.count()
     }
 
-    /// How many requests came in, whatever came of them.
+    /// Number of requests received, including rejected ones.
     pub fn requests(&self) -> usize {
         self.shared.state().requests
     }
 
-    /// From now on no token given so far is good.
+    /// Invalidates every token issued so far.
     pub fn expire(&self) {
         self.shared.tokens.expire();
     }
 
-    /// From now on another secret is right, and the old one is not.
+    /// Replaces the client secret.
     pub fn change_secret(&self, secret: &str) {
         self.shared.state().app.client_secret = Some(secret.to_owned());
     }
 
-    /// How long tokens given from now on are good.
+    /// Sets the lifetime of tokens issued from now on.
     pub fn set_lifetime(&self, lifetime: Duration) {
         self.shared.state().lifetime = lifetime;
     }
 
-    /// This goes wrong with so many requests; `usize::MAX` for ever, 0 never again.
+    /// Injects a fault into the next `times` requests: `usize::MAX` means all, 0 none.
     pub fn inject_fault(&self, trouble: TokenFault, times: usize) {
         self.shared.state().fault = Some((trouble, times));
     }
@@ -231,12 +231,12 @@ async fn serve_connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
 }
 
 impl AuthorityService {
-    /// Nothing panics while holding it.
+    /// Cannot be poisoned in practice: no holder panics.
     fn state(&self) -> MutexGuard<'_, AuthorityState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Answers one request. An error closes the connection without an answer.
+    /// Handles one request. An error closes the connection without a response.
     async fn answer(&self, request: Request<Incoming>) -> io::Result<Response<ResponseBody>> {
         let (head, body) = request.into_parts();
         let host = head.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
@@ -258,7 +258,7 @@ impl AuthorityService {
         respond(status, None, &answer.to_string())
     }
 
-    /// Counts a request, and says what goes wrong with it.
+    /// Counts a request, and returns the fault to apply to it.
     fn count_and_pick_fault(&self) -> Option<TokenFault> {
         let mut state = self.state();
         state.requests += 1;
@@ -273,7 +273,7 @@ impl AuthorityService {
             return Err(OAuthError::invalid_request(90002, format!("Tenant '{tenant}' not found.")));
         }
         let form = form::read(body)
-            .ok_or_else(|| OAuthError::invalid_request(90014, "The request body is no form."))?;
+            .ok_or_else(|| OAuthError::invalid_request(90014, "The request body is not form-encoded."))?;
         let mut state = self.state();
         state.app.authorize(&form, endpoint, SystemClock.now())?;
         let seconds = state.lifetime.as_secs();
@@ -286,7 +286,7 @@ impl AuthorityService {
     }
 }
 
-/// What comes instead of a token.
+/// The response that replaces a token under a fault.
 fn faulty_response(trouble: TokenFault) -> io::Result<Response<ResponseBody>> {
     match trouble {
         TokenFault::Throttled(after) => {

@@ -1,11 +1,11 @@
-//! How Entra ID says no: an OAuth error, and a number of its own in words and in a list.
+//! Error responses of Entra ID: an OAuth error code, and an AADSTS number in the description and in `error_codes`.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use http::StatusCode;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// One refusal.
+/// One error response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct OAuthError {
     pub(super) status: StatusCode,
@@ -23,7 +23,7 @@ impl OAuthError {
         Self::bad_request("invalid_request", code, text)
     }
 
-    /// A refusal with status 400.
+    /// An error with status 400.
     pub(super) fn bad_request(error: &'static str, code: u32, text: impl Into<String>) -> Self {
         Self { status: StatusCode::BAD_REQUEST, error, code, text: text.into() }
     }

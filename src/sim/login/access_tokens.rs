@@ -1,4 +1,4 @@
-//! The access tokens that are good at present: one place, shared by whoever gives them out and the server that takes them.
+//! The valid access tokens, shared by the authority that issues them and the server that accepts them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,10 +7,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-/// Tokens beyond this many are not kept; a test that asks for more has run wild.
+/// Limit of tokens kept; a test that needs more is broken.
 const KEPT_MAX: usize = 100_000;
 
-/// Tokens given out, and until when each is good.
+/// The issued tokens with their expiry.
 #[derive(Debug, Clone, Default)]
 pub struct AccessTokens(Arc<Mutex<TokenTable>>);
 
@@ -21,7 +21,7 @@ struct TokenTable {
 }
 
 impl AccessTokens {
-    /// Gives out one more.
+    /// Issues a token.
     pub fn issue(&self, lifetime: Duration) -> String {
         let token = format!("sim.{}.{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
         let mut issued = self.issued();
@@ -32,12 +32,12 @@ impl AccessTokens {
         token
     }
 
-    /// How many were given out, ever.
+    /// Number of tokens ever issued.
     pub fn count(&self) -> usize {
         self.issued().count
     }
 
-    /// From now on no token given so far is good.
+    /// Invalidates every token issued so far.
     pub fn expire(&self) {
         self.issued().good_until.clear();
     }

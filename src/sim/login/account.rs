@@ -1,22 +1,22 @@
-//! The service account, and by which names it may be called.
+//! The service account, and the names it may sign in with.
 
 /// One account of the simulated domain.
 #[derive(Clone)]
 pub(crate) struct ServiceAccount {
-    /// As configured; a UPN if it has an `@`.
+    /// As configured; a UPN if it contains `@`.
     username: String,
     domain: String,
     pub(crate) password: String,
 }
 
 impl ServiceAccount {
-    /// `username` may be `name`, `name@dns.domain` or `DOMAIN\name`, whose domain then counts.
+    /// `username` may be `name`, `name@dns.domain` or `DOMAIN\name`; a domain in it overrides `domain`.
     pub(crate) fn new(username: &str, domain: &str, password: &str) -> Self {
         let (domain, username) = username.split_once('\\').unwrap_or((domain, username));
         Self { username: username.to_owned(), domain: domain.to_owned(), password: password.to_owned() }
     }
 
-    /// Whether this is what the account is called: `DOMAIN\name`, `dns.domain\name`, the UPN, or the name alone.
+    /// Whether a name denotes this account: `DOMAIN\name`, `dns.domain\name`, the UPN, or the name alone.
     pub(crate) fn is(&self, domain: &str, user: &str) -> bool {
         let same = |a: &str, b: &str| a.to_lowercase() == b.to_lowercase();
         let by_name = same(user, self.name());
@@ -27,12 +27,12 @@ impl ServiceAccount {
         }
     }
 
-    /// The name without any domain.
+    /// The name without a domain.
     pub(crate) fn name(&self) -> &str {
         self.username.split_once('@').map_or(self.username.as_str(), |(name, _)| name)
     }
 
-    /// The domain's name in DNS.
+    /// The DNS name of the domain.
     pub(crate) fn dns_domain(&self) -> &str {
         self.username.split_once('@').map_or("example.com", |(_, domain)| domain)
     }

@@ -1,15 +1,15 @@
-//! What ties a sign-in to the TLS connection it is made on (RFC 5929, `tls-server-end-point`), as NTLM carries it: the MD5
-//! of GSS-API's channel bindings around a hash of the server's certificate. Works on bytes only.
+//! Channel bindings of type `tls-server-end-point` (RFC 5929) in the form that NTLM carries: the MD5 of GSS-API's
+//! channel bindings structure around a hash of the server's certificate. Pure.
 
 use md5::{Digest as _, Md5};
 use sha2::{Sha224, Sha256, Sha384, Sha512};
 
 use super::der::{DerReader, OID, SEQUENCE, context};
 
-/// The hash of the bindings, as it stands in `MsvAvChannelBindings`.
+/// The hash of the channel bindings: the value of `MsvAvChannelBindings`.
 pub(crate) type ChannelBindingHash = [u8; 16];
 
-/// The binding that a server with this certificate expects; `None` where none is defined for its kind of signature.
+/// The hash expected for this certificate; `None` if RFC 5929 defines none for its signature algorithm.
 pub(crate) fn binding_of_certificate(certificate: &[u8]) -> Option<ChannelBindingHash> {
     let hash = match hash_of_signature(certificate)? {
         SignatureHash::Sha224 => Sha224::digest(certificate).to_vec(),
@@ -20,7 +20,7 @@ pub(crate) fn binding_of_certificate(certificate: &[u8]) -> Option<ChannelBindin
     Some(gss(&[b"tls-server-end-point:", hash.as_slice()].concat()))
 }
 
-/// MD5 of `gss_channel_bindings_struct` (RFC 4121, 4.1.1.2): no addresses, and the application's data.
+/// MD5 of `gss_channel_bindings_struct` (RFC 4121, 4.1.1.2) without addresses, with this application data.
 fn gss(data: &[u8]) -> ChannelBindingHash {
     let length = u32::try_from(data.len()).unwrap_or(u32::MAX);
     let mut md5 = Md5::new();
@@ -38,10 +38,10 @@ enum SignatureHash {
     Sha512,
 }
 
-/// The hash in the certificate's signature, with MD5 and SHA-1 replaced as RFC 5929 says.
+/// The hash of the certificate's signature algorithm; MD5 and SHA-1 are replaced by SHA-256, as RFC 5929 requires.
 fn hash_of_signature(certificate: &[u8]) -> Option<SignatureHash> {
     let mut certificate = DerReader::new(certificate).inside(SEQUENCE)?;
-    certificate.any()?; // what is signed
+    certificate.any()?; // tbsCertificate
     let mut algorithm = certificate.inside(SEQUENCE)?;
     match algorithm.take(OID)?.content {
         RSA_PSS => hash_of_pss(algorithm.inside(SEQUENCE)?),
@@ -64,7 +64,7 @@ fn hash_of_signature(certificate: &[u8]) -> Option<SignatureHash> {
     }
 }
 
-/// `RSASSA-PSS-params`: the hash is the first field, and SHA-1 when it is left out.
+/// `RSASSA-PSS-params`: the first field is the hash; if it is absent, SHA-1.
 fn hash_of_pss(mut parameters: DerReader<'_>) -> Option<SignatureHash> {
     let Some(mut field) = parameters.inside(context(0)) else { return Some(SignatureHash::Sha256) };
     match field.inside(SEQUENCE)?.take(OID)?.content {
@@ -87,7 +87,7 @@ mod tests {
 
     use super::*;
 
-    /// `fixtures/certificates/expected.py` prints these, with Python's hashlib and no line of this.
+    /// `fixtures/certificates/expected.py` computes these independently, with Python's hashlib.
     const EXPECTED: [(&str, &str); 8] = [
         ("ecdsa-sha256", "6846e6b7fb5213001c005263b533f822"),
         ("ecdsa-sha384", "0240af29d5fb3035f194922db13759e6"),

@@ -1,11 +1,11 @@
-//! Reading and writing the little DER that signing in needs: tags, lengths, nesting. Never trusts a length, and knows no
-//! types; what a value means is the caller's business.
+//! The subset of DER that SPNEGO and certificates need: tags, lengths, nesting. Never trusts a length; interprets no
+//! value.
 
-/// What is left of some DER.
+/// The unread rest of some DER.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct DerReader<'a>(&'a [u8]);
 
-/// One element.
+/// One DER element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct DerElement<'a> {
     pub(crate) tag: u8,
@@ -19,7 +19,7 @@ pub(crate) const OID: u8 = 0x06;
 pub(crate) const ENUMERATED: u8 = 0x0a;
 pub(crate) const SEQUENCE: u8 = 0x30;
 
-/// The tag of `[number]` around something.
+/// The constructed context-specific tag `[number]`.
 pub(crate) const fn context(number: u8) -> u8 {
     0xa0 | number
 }
@@ -29,7 +29,7 @@ impl<'a> DerReader<'a> {
         Self(bytes)
     }
 
-    /// The next element, whatever it is.
+    /// The next element, with any tag.
     pub(crate) fn any(&mut self) -> Option<DerElement<'a>> {
         let (&tag, after_tag) = self.0.split_first()?;
         let (&first, mut rest) = after_tag.split_first()?;
@@ -48,7 +48,7 @@ impl<'a> DerReader<'a> {
         Some(DerElement { tag, content, whole })
     }
 
-    /// The next element, if it has this tag; otherwise nothing is taken.
+    /// The next element if it has this tag; otherwise nothing is consumed.
     pub(crate) fn take(&mut self, tag: u8) -> Option<DerElement<'a>> {
         let mut ahead = *self;
         let element = ahead.any().filter(|element| element.tag == tag)?;
@@ -56,13 +56,13 @@ impl<'a> DerReader<'a> {
         Some(element)
     }
 
-    /// Goes into the next element of this tag.
+    /// A reader for the content of the next element, if it has this tag.
     pub(crate) fn inside(&mut self, tag: u8) -> Option<DerReader<'a>> {
         self.take(tag).map(|element| DerReader(element.content))
     }
 }
 
-/// An element of `tag` around `parts`.
+/// Encodes an element of `tag` with the concatenated `parts` as content.
 pub(crate) fn wrap(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     let length: usize = parts.iter().map(|part| part.len()).sum();
     let mut out = vec![tag];

@@ -1,9 +1,9 @@
-//! One sign-in by NTLM, bare or inside SPNEGO, from the client's first token to its last: which token may follow which.
-//! Sees no HTTP and no policy.
+//! The server side of one sign-in by NTLM, bare or inside SPNEGO: which token may follow which. Knows neither HTTP nor
+//! policy.
 //!
 //! ```text
-//!  NegTokenInit, Kerberos first → Chosen ─┐ NEGOTIATE_MESSAGE
-//!  NEGOTIATE_MESSAGE, however wrapped ────┴→ Challenged ── AUTHENTICATE_MESSAGE → proven, or refused
+//!  NegTokenInit, Kerberos first → MechanismSelected ─┐ NEGOTIATE_MESSAGE
+//!  NEGOTIATE_MESSAGE, however wrapped ───────────────┴→ Challenged ── AUTHENTICATE_MESSAGE → authenticated, or rejected
 //! ```
 
 use chrono::{DateTime, Utc};
@@ -14,28 +14,28 @@ use super::ntlm::{IssuedChallenge, VerifiedUser};
 use super::ntlm_messages::TargetNames;
 use super::spnego::{self, MechanismList, NegState, NegTokenInit, NegTokenResp, SpnegoToken};
 
-/// Where a sign-in stands.
+/// The state of a sign-in.
 #[derive(Debug)]
 pub(crate) enum ServerHandshake {
-    /// The mechanism is settled, and no token for it has come yet.
+    /// The mechanism is selected; its first token has not arrived yet.
     MechanismSelected(MechanismList),
     Challenged {
         challenge: IssuedChallenge,
-        /// What was around NTLM.
+        /// The SPNEGO mechanism list; `None` for bare NTLM.
         list: Option<MechanismList>,
     },
 }
 
-/// What a token led to. A token that leads nowhere is refused.
+/// The result of a valid token. An invalid token is rejected.
 #[derive(Debug)]
 pub(crate) enum HandshakeStep {
-    /// This is sent, and another token must come.
+    /// Send this token and expect another.
     Continue(ServerHandshake, Vec<u8>),
-    /// The client is who it says, and is told so if it wants to know.
+    /// The client proved its identity; the token, if any, completes the client's side.
     Authenticated(VerifiedUser, Option<Vec<u8>>),
 }
 
-/// Takes the next token of a client that stands at `at`.
+/// Processes the next token of a client in the state `at`.
 pub(crate) fn step(
     at: Option<ServerHandshake>,
     token: &[u8],
@@ -119,7 +119,7 @@ mod tests {
         step(at, token, &account(), &names(), DateTime::UNIX_EPOCH)
     }
 
-    /// Where `negotiate.txt` stands before its third line.
+    /// The state before the third line of `negotiate.txt`.
     fn challenged(required: bool) -> ServerHandshake {
         let [init, challenge, _, _] = recorded("negotiate.txt").try_into().unwrap();
         let Some(SpnegoToken::Init(init)) = spnego::read(&init) else { panic!("no NegTokenInit") };
@@ -193,7 +193,7 @@ mod tests {
                 let bare = ServerHandshake::Challenged { challenge: given(&lines[0], &lines[1]), list: None };
                 for at in [challenged(false), bare] {
                     if let Some(HandshakeStep::Authenticated(..)) = go_on(Some(at), &token) {
-                        // What is around the NTLM message in a NegTokenResp is not covered by its MIC.
+                        // The MIC covers the NTLM message and not the NegTokenResp around it.
                         proptest::prop_assert!(unchanged || name == "negotiate.txt");
                     }
                 }

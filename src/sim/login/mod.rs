@@ -1,8 +1,8 @@
-//! Who may come in: the ways of signing in that a server offers in its 401, and what it makes of the answers.
+//! Authentication: the schemes that a server offers in its 401, and the decision about each request.
 //!
-//! NTLM and Negotiate sign in the connection and not the request: what was proven once holds for every later request on the
-//! same socket, and for no other. Written from the specifications alone (MS-NLMP, RFC 4178, RFC 5929), without a line of
-//! what clients use, so that a mistake cannot agree with itself. Never looks at a request's body.
+//! NTLM and Negotiate authenticate the connection, not the request: once a client is authenticated, every later request
+//! on the same socket is, and on no other. Written from the specifications alone (MS-NLMP, RFC 4178, RFC 5929) and
+//! without the client's libraries, so that one mistake cannot hide another. Never reads a request's body.
 
 mod access_tokens;
 mod account;
@@ -29,82 +29,82 @@ use self::handshake::{HandshakeStep, ServerHandshake};
 use self::ntlm::VerifiedUser;
 use self::ntlm_messages::TargetNames;
 
-/// The oldest sign-ins are forgotten beyond this many.
+/// Limit of recorded sign-ins; the oldest are dropped.
 const LOGINS_MAX: usize = 10_000;
 
-/// A way of signing in.
+/// An authentication scheme.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AuthScheme {
     /// Name and password with every request.
     Basic,
     /// NTLMv2, once per connection.
     Ntlm,
-    /// SPNEGO, once per connection; NTLM is what it comes to, since there is no Kerberos here.
+    /// SPNEGO, once per connection; it always selects NTLM, because the simulator has no Kerberos.
     Negotiate,
-    /// OAuth: a token with every request (`SimulatorOptions::tokens`).
+    /// OAuth: a bearer token with every request (`SimulatorOptions::tokens`).
     Bearer,
-    /// None is needed: everybody may come in whom TLS let through.
+    /// No authentication; a client certificate may still be required by TLS.
     Anonymous,
 }
 
-/// What IIS calls Extended Protection: whether a sign-in by NTLM or Negotiate must be bound to its TLS connection.
+/// Extended Protection of IIS: whether NTLM and Negotiate must be bound to the TLS connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ExtendedProtection {
-    /// Bindings are not looked at.
+    /// Channel bindings are ignored.
     #[default]
     None,
-    /// Who sends none is let in; who sends a wrong one, or zeros, is not.
+    /// A missing binding is accepted; a wrong one, or zeros, is rejected.
     Allow,
-    /// Only the right one will do.
+    /// Only the correct binding is accepted.
     Require,
 }
 
-/// What a client bound its sign-in to.
+/// The channel binding that a client sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClientBinding {
-    /// It said nothing.
+    /// It sent none.
     Missing,
     /// It sent sixteen zeros.
     Zeros,
-    /// The certificate this server looks at.
+    /// It matches this server's certificate.
     Correct,
-    /// Something else.
+    /// It does not match.
     Incorrect,
 }
 
-/// A sign-in by NTLM or Negotiate in which the password was right.
+/// A sign-in by NTLM or Negotiate with the correct password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WindowsSignIn {
-    /// Which way.
+    /// The scheme.
     pub scheme: AuthScheme,
-    /// As the client said it.
+    /// As the client sent it.
     pub name: String,
-    /// What it was bound to.
+    /// The channel binding it sent.
     pub binding: ClientBinding,
-    /// Whether the client was let in; only its binding could speak against that.
+    /// Whether it was accepted; only the channel binding can be against it.
     pub admitted: bool,
 }
 
-/// What is asked of everybody who comes to this server.
+/// The authentication policy of a server.
 pub(crate) struct AuthenticationRules {
     pub(crate) schemes: Vec<AuthScheme>,
     pub(crate) protection: ExtendedProtection,
-    /// The binding that is right; there is none without TLS.
+    /// The expected channel binding; `None` without TLS.
     pub(crate) binding: Option<ChannelBindingHash>,
     pub(crate) tokens: AccessTokens,
 }
 
-/// The door: what all connections share.
+/// Authenticates requests; shared by all connections.
 pub(crate) struct Authenticator {
     rules: AuthenticationRules,
     account: Mutex<ServiceAccount>,
     sign_ins: Mutex<Vec<WindowsSignIn>>,
     failed: AtomicUsize,
-    /// Sign-ins of an earlier round count no more.
+    /// Incremented to invalidate every earlier sign-in.
     epoch: Mutex<u64>,
 }
 
-/// What one connection remembers.
+/// The authentication state of one connection.
 #[derive(Debug)]
 pub(crate) struct ConnectionAuth {
     pub(crate) connection: u64,
@@ -119,12 +119,12 @@ enum AuthState {
     Authenticated(AuthScheme, u64),
 }
 
-/// May this request come in?
+/// The decision about one request.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum AuthDecision {
-    /// Yes, by this scheme; the answer carries this `WWW-Authenticate`, if any.
+    /// Accepted under this scheme; the response carries this `WWW-Authenticate`, if any.
     Admit(AuthScheme, Option<String>),
-    /// No: these `WWW-Authenticate`.
+    /// Rejected with 401 and these `WWW-Authenticate` headers.
     Challenge(Vec<String>),
 }
 
@@ -144,12 +144,12 @@ impl Authenticator {
         lock(&self.account).password = password.to_owned();
     }
 
-    /// Every connection has to sign in again.
+    /// Forces every connection to sign in again.
     pub(crate) fn invalidate_sign_ins(&self) {
         *lock(&self.epoch) += 1;
     }
 
-    /// Sign-ins by NTLM or Negotiate whose password was wrong: what locks an account, when there are many.
+    /// Number of NTLM and Negotiate sign-ins with a wrong password: those that count towards account lockout.
     pub(crate) fn failed_sign_ins(&self) -> usize {
         self.failed.load(Ordering::Relaxed)
     }
@@ -158,7 +158,7 @@ impl Authenticator {
         lock(&self.sign_ins).clone()
     }
 
-    /// The `WWW-Authenticate` of a 401 that is not part of a handshake.
+    /// The `WWW-Authenticate` headers of a 401 outside a handshake.
     pub(crate) fn challenges(&self) -> Vec<String> {
         self.challenges_with(BEARER)
     }
@@ -174,7 +174,7 @@ impl Authenticator {
         self.rules.schemes.iter().filter_map(offer).collect()
     }
 
-    /// Judges a request by its `Authorization`, and by what its connection has proven.
+    /// Decides about a request by its `Authorization` header and the state of its connection.
     pub(crate) fn authenticate(
         &self,
         visitor: &ConnectionAuth,
@@ -257,7 +257,7 @@ impl Authenticator {
         }
     }
 
-    /// Looks at the binding, and writes the sign-in down.
+    /// Compares the channel binding with the policy, and records the sign-in.
     fn check_and_record_binding(&self, scheme: AuthScheme, proven: &VerifiedUser) -> bool {
         let bound = match proven.binding {
             None => ClientBinding::Missing,
@@ -279,11 +279,11 @@ impl Authenticator {
     }
 }
 
-/// As Exchange's front end says it.
+/// The challenge of Exchange's front end.
 const BEARER: &str = "Bearer client_id=\"00000002-0000-0ff1-ce00-000000000000\", \
                       token_types=\"app_asserted_user_v1 service_asserted_app_v1\"";
 
-/// Scheme and credentials of an `Authorization`.
+/// Splits an `Authorization` header into scheme and credentials.
 fn parse_authorization(authorization: &[u8]) -> Option<(AuthScheme, &str)> {
     let (scheme, credentials) = std::str::from_utf8(authorization).ok()?.split_once(' ')?;
     let scheme = match scheme.to_ascii_lowercase().as_str() {
@@ -304,7 +304,7 @@ fn names(account: &ServiceAccount) -> TargetNames {
     }
 }
 
-/// Nothing panics while holding one of these.
+/// Cannot be poisoned in practice: no holder panics.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

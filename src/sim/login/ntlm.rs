@@ -1,5 +1,5 @@
-//! The server's side of NTLM (MS-NLMP 3.2): a challenge is given, its answer is judged. NTLMv2 only, as a domain that
-//! takes its security seriously has it. Who may come in with which channel binding is decided elsewhere.
+//! The server side of NTLM (MS-NLMP 3.2): issues a challenge and verifies the response. NTLMv2 only, as in a hardened
+//! domain. `login` decides about channel bindings.
 
 use chrono::{DateTime, Utc};
 
@@ -8,7 +8,7 @@ use super::binding::ChannelBindingHash;
 use super::ntlm_keys::{NtlmKey, Rc4, SealingStrength, SigningSide, first_signature, hmac_md5, user_key};
 use super::ntlm_messages::{self as messages, AuthenticateMessage, TargetNames, flag};
 
-/// A challenge that waits for its answer.
+/// An issued challenge.
 #[derive(Debug)]
 pub(crate) struct IssuedChallenge {
     negotiate: Vec<u8>,
@@ -16,17 +16,17 @@ pub(crate) struct IssuedChallenge {
     nonce: [u8; 8],
 }
 
-/// Somebody proved to know the password.
+/// A client that proved knowledge of the password.
 #[derive(Debug)]
 pub(crate) struct VerifiedUser {
-    /// As the client said it.
+    /// As the client sent it.
     pub(crate) name: String,
-    /// What the client bound itself to.
+    /// The channel binding that the client sent.
     pub(crate) binding: Option<ChannelBindingHash>,
     pub(crate) session: NtlmSession,
 }
 
-/// What both sides can sign with now.
+/// The session key and flags, with which both sides sign.
 #[derive(Debug)]
 pub(crate) struct NtlmSession {
     key: NtlmKey,
@@ -34,7 +34,7 @@ pub(crate) struct NtlmSession {
 }
 
 impl IssuedChallenge {
-    /// Answers a `NEGOTIATE_MESSAGE`; `None` when it is none, or asks for what cannot be.
+    /// Answers a `NEGOTIATE_MESSAGE`; `None` if it is malformed or its flags cannot be satisfied.
     pub(crate) fn new(
         negotiate: &[u8],
         nonce: [u8; 8],
@@ -51,7 +51,7 @@ impl IssuedChallenge {
         &self.message
     }
 
-    /// Looks at an `AUTHENTICATE_MESSAGE`; `None` when it proves nothing.
+    /// Verifies an `AUTHENTICATE_MESSAGE`; `None` if it proves nothing.
     pub(crate) fn verify(&self, message: &[u8], account: &ServiceAccount) -> Option<VerifiedUser> {
         let said = AuthenticateMessage::read(message)?;
         let response = said.response.as_ref()?;
@@ -84,7 +84,7 @@ impl IssuedChallenge {
 }
 
 impl NtlmSession {
-    /// Whether messages can be signed, so that SPNEGO has to sign its list of mechanisms.
+    /// Whether signing was negotiated, in which case SPNEGO must sign its mechanism list.
     pub(crate) fn signs(&self) -> bool {
         self.flags & flag::SIGN != 0 && self.flags & flag::EXTENDED_SECURITY != 0
     }
@@ -94,7 +94,7 @@ impl NtlmSession {
         self.sign(SigningSide::Client, message)
     }
 
-    /// Ours over our first.
+    /// The server's signature over its first message.
     pub(crate) fn of_server(&self, message: &[u8]) -> [u8; 16] {
         self.sign(SigningSide::Server, message)
     }
@@ -109,7 +109,7 @@ impl NtlmSession {
     }
 }
 
-/// What the client asked for and we can do.
+/// The intersection of the client's flags and the simulator's.
 fn negotiated_flags(asked: u32) -> Option<u32> {
     let kept = asked
         & (flag::SIGN
@@ -150,7 +150,7 @@ fn filetime(now: DateTime<Utc>) -> u64 {
 pub(super) mod tests {
     use super::*;
 
-    /// The lines of a conversation that `fixtures/logins/make.py` wrote, which is pyspnego's.
+    /// The messages of a handshake recorded by `fixtures/logins/make.py` with pyspnego.
     pub(in super::super) fn recorded(name: &str) -> Vec<Vec<u8>> {
         let path = format!("{}/fixtures/logins/{name}", env!("CARGO_MANIFEST_DIR"));
         let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
@@ -206,7 +206,7 @@ pub(super) mod tests {
         let [negotiate, challenge, mut authenticate] = recorded("ntlm.txt").try_into().unwrap();
         authenticate[20..24].copy_from_slice(&[24, 0, 24, 0]); // an NTLMv1 response has 24 bytes
         assert!(given(&negotiate, &challenge).verify(&authenticate, &account()).is_none());
-        authenticate[20..24].copy_from_slice(&[0; 4]); // LM alone, or nobody
+        authenticate[20..24].copy_from_slice(&[0; 4]); // LM only, or anonymous
         assert!(given(&negotiate, &challenge).verify(&authenticate, &account()).is_none());
     }
 

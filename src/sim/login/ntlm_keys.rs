@@ -1,5 +1,5 @@
-//! The arithmetic of NTLMv2 (MS-NLMP 3.3.2 and 3.4): from a password to keys, proofs and signatures. Pure; which message
-//! holds what is none of its business.
+//! The cryptography of NTLMv2 (MS-NLMP 3.3.2 and 3.4): keys, proofs and signatures. Pure; `ntlm_messages` knows the
+//! message layout.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use md4::Md4;
@@ -7,7 +7,7 @@ use md5::{Digest as _, Md5};
 
 pub(super) type NtlmKey = [u8; 16];
 
-/// `NTOWFv2`: the user's key, by the name and domain that the client says.
+/// `NTOWFv2`: the user's key, from the user and domain names that the client sent.
 pub(super) fn user_key(password: &str, user: &str, domain: &str) -> NtlmKey {
     let secret: NtlmKey = Md4::digest(utf16(password)).into();
     hmac_md5(&secret, &[&utf16(&uppercase(user)), &utf16(domain)])
@@ -17,7 +17,7 @@ pub(super) fn utf16(text: &str) -> Vec<u8> {
     text.encode_utf16().flat_map(u16::to_le_bytes).collect()
 }
 
-/// One character for one, as Windows does: `ß` stays what it is.
+/// Maps each character to one character, as Windows does: `ß` stays `ß`.
 fn uppercase(text: &str) -> String {
     let one = |letter: char| {
         let mut upper = letter.to_uppercase();
@@ -27,14 +27,14 @@ fn uppercase(text: &str) -> String {
 }
 
 pub(super) fn hmac_md5(key: &NtlmKey, parts: &[&[u8]]) -> NtlmKey {
-    let mut block = [0; 64]; // HMAC itself fills a short key up with zeros
+    let mut block = [0; 64]; // as HMAC pads a short key with zeros
     block[..key.len()].copy_from_slice(key);
     let mut mac = Hmac::<Md5>::new(&block.into());
     parts.iter().for_each(|part| mac.update(part));
     mac.finalize().into_bytes().into()
 }
 
-/// RC4, the cipher of 1987: NTLM wraps its session key in it, and its signatures.
+/// RC4, with which NTLM encrypts its session key and its signatures.
 pub(super) struct Rc4 {
     state: [u8; 256],
     i: u8,
@@ -65,14 +65,14 @@ impl Rc4 {
     }
 }
 
-/// Who signs.
+/// The signing side.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum SigningSide {
     Client,
     Server,
 }
 
-/// How strong sealing was agreed to be.
+/// The negotiated strength of sealing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SealingStrength {
     Bits40,
@@ -80,7 +80,7 @@ pub(super) enum SealingStrength {
     Bits128,
 }
 
-/// The signature over the first message that one side signs, with extended session security (MS-NLMP 3.4.4.2).
+/// A side's signature over its first message, with extended session security (MS-NLMP 3.4.4.2).
 pub(super) fn first_signature(
     side: SigningSide,
     session: &NtlmKey,
@@ -150,7 +150,7 @@ mod tests {
         let mut exchanged = [0x55; 16];
         Rc4::new(&session).apply(&mut exchanged);
         assert_eq!(exchanged, key("c5dad2544fc9799094ce1ce90bc9d03e"));
-        // 4.2.4.4: what GSS_WrapEx seals is `Plaintext` and, with the same stream, the checksum of its signature.
+        // 4.2.4.4: GSS_WrapEx seals `Plaintext` and then, with the same key stream, the checksum of its signature.
         let mut seal = Rc4::new(&side_key(SigningSide::Client, "sealing", &[0x55; 16]));
         let mut sealed = utf16("Plaintext");
         seal.apply(&mut sealed);

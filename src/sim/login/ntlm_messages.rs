@@ -1,12 +1,12 @@
-//! NTLM's three messages as bytes (MS-NLMP 2.2). Reads what clients send without trusting an offset, writes the challenge.
-//! Knows no keys.
+//! The three NTLM messages as bytes (MS-NLMP 2.2): parses those of clients without trusting an offset, and writes the
+//! challenge. Holds no keys.
 
 use super::binding::ChannelBindingHash;
 use super::ntlm_keys::utf16;
 
 pub(super) const SIGNATURE: &[u8] = b"NTLMSSP\0";
 
-/// The flags that matter here.
+/// The negotiate flags used here.
 pub(super) mod flag {
     pub(in super::super) const UNICODE: u32 = 1;
     pub(in super::super) const OEM: u32 = 1 << 1;
@@ -24,7 +24,7 @@ pub(super) mod flag {
     pub(in super::super) const BITS_56: u32 = 1 << 31;
 }
 
-/// `MsvAv…`
+/// AV pair ids (`MsvAv…`).
 mod av {
     pub(super) const COMPUTER: u16 = 1;
     pub(super) const DOMAIN: u16 = 2;
@@ -36,14 +36,14 @@ mod av {
     pub(super) const CHANNEL_BINDINGS: u16 = 10;
 }
 
-/// Windows Server 2022, NTLM revision 15.
+/// `VERSION`: Windows Server 2022, NTLM revision 15.
 const VERSION: [u8; 8] = [10, 0, 0x7c, 0x4f, 0, 0, 0, 15];
-/// Where the payload of a challenge begins.
+/// Length of the fixed part of a challenge.
 const CHALLENGE_HEAD: u32 = 56;
-/// Where the MIC of an `AUTHENTICATE_MESSAGE` stands.
+/// Position of the MIC in an `AUTHENTICATE_MESSAGE`.
 const MIC: std::ops::Range<usize> = 72..88;
 
-/// How the server is called.
+/// The server's names, for the target information of a challenge.
 #[derive(Debug, Clone)]
 pub(crate) struct TargetNames {
     pub(crate) domain: String,
@@ -51,7 +51,7 @@ pub(crate) struct TargetNames {
     pub(crate) computer: String,
 }
 
-/// Which message this is.
+/// The message type.
 pub(super) fn kind(message: &[u8]) -> Option<u32> {
     message.starts_with(SIGNATURE).then(|| number(message, 8)).flatten()
 }
@@ -61,7 +61,7 @@ pub(super) fn read_negotiate(message: &[u8]) -> Option<u32> {
     (kind(message)? == 1).then(|| number(message, 12)).flatten()
 }
 
-/// Writes a `CHALLENGE_MESSAGE`. `filetime` counts 100 ns since 1601.
+/// Writes a `CHALLENGE_MESSAGE`. `filetime` counts units of 100 ns since 1601.
 pub(super) fn challenge(flags: u32, nonce: [u8; 8], names: &TargetNames, filetime: u64) -> Vec<u8> {
     let target = match flags & flag::UNICODE {
         0 => names.domain.clone().into_bytes(),
@@ -110,7 +110,7 @@ fn target_info(names: &TargetNames, filetime: u64) -> Vec<u8> {
 #[derive(Debug)]
 pub(super) struct AuthenticateMessage<'a> {
     pub(super) flags: u32,
-    /// `NtChallengeResponse`, taken apart; `None` when it is not that of NTLMv2.
+    /// The parsed `NtChallengeResponse`; `None` if it is not an NTLMv2 response.
     pub(super) response: Option<NtlmV2Response<'a>>,
     pub(super) domain: String,
     pub(super) user: String,
@@ -121,11 +121,11 @@ pub(super) struct AuthenticateMessage<'a> {
 #[derive(Debug)]
 pub(super) struct NtlmV2Response<'a> {
     pub(super) proof: [u8; 16],
-    /// What the proof is over: `NTLMv2_CLIENT_CHALLENGE`.
+    /// The bytes under the proof: `NTLMv2_CLIENT_CHALLENGE`.
     pub(super) blob: &'a [u8],
-    /// Whether the client says that there is a MIC.
+    /// Whether the client announces a MIC.
     pub(super) has_mic: bool,
-    /// `MsvAvChannelBindings`, if it is there.
+    /// `MsvAvChannelBindings`, if present.
     pub(super) binding: Option<ChannelBindingHash>,
 }
 
@@ -146,7 +146,7 @@ impl<'a> AuthenticateMessage<'a> {
     }
 }
 
-/// The MIC, and the message as it was when the MIC was made.
+/// The MIC, and the message with the MIC zeroed, over which it was computed.
 pub(super) fn take_mic(message: &[u8]) -> Option<([u8; 16], Vec<u8>)> {
     let mic = message.get(MIC)?.try_into().ok()?;
     let mut blank = message.to_vec();
@@ -156,7 +156,7 @@ pub(super) fn take_mic(message: &[u8]) -> Option<([u8; 16], Vec<u8>)> {
 
 fn read_response(bytes: &[u8]) -> Option<NtlmV2Response<'_>> {
     let (proof, blob) = bytes.split_first_chunk::<16>()?;
-    let mut rest = blob.strip_prefix(&[1, 1])?.get(26..)?; // versions, then time, nonce and what is reserved
+    let mut rest = blob.strip_prefix(&[1, 1])?.get(26..)?; // versions, then time, nonce and reserved fields
     let mut response = NtlmV2Response { proof: *proof, blob, has_mic: false, binding: None };
     loop {
         let (id, after) = rest.split_first_chunk::<2>()?;
@@ -172,7 +172,7 @@ fn read_response(bytes: &[u8]) -> Option<NtlmV2Response<'_>> {
     }
 }
 
-/// What a field of length, room and offset points at.
+/// The payload of a field with length, maximum length and offset at `at`.
 fn payload(message: &[u8], at: usize) -> Option<&[u8]> {
     let length = u16::from_le_bytes(message.get(at..at.checked_add(2)?)?.try_into().ok()?);
     let from = usize::try_from(number(message, at + 4)?).ok()?;

@@ -1,14 +1,13 @@
-//! The server's side of `Negotiate` (RFC 4178, MS-SPNG): whatever a client would like best, NTLM is agreed on, since there
-//! is no Kerberos here; and the list of what it would have liked is signed by both sides where RFC 4178 wants that.
-//! Knows nothing of HTTP.
+//! The server side of `Negotiate` (RFC 4178, MS-SPNG). It always selects NTLM, whatever mechanism the client prefers,
+//! because the simulator has no Kerberos; both sides sign the mechanism list where RFC 4178 requires it. Knows no HTTP.
 
 use super::der::{DerReader, ENUMERATED, OCTET_STRING, OID, SEQUENCE, context, wrap};
 use super::ntlm::NtlmSession;
 
-/// A token of the client.
+/// A client's token.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum SpnegoToken<'a> {
-    /// NTLM without SPNEGO around it, which Windows takes too.
+    /// NTLM without SPNEGO, which Windows accepts too.
     RawNtlm(&'a [u8]),
     Init(NegTokenInit<'a>),
     Response {
@@ -17,17 +16,17 @@ pub(crate) enum SpnegoToken<'a> {
     },
 }
 
-/// `NegTokenInit`, of a client that could do with NTLM.
+/// `NegTokenInit` of a client that supports NTLM.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct NegTokenInit<'a> {
-    /// `MechTypeList` in DER: what is signed.
+    /// `MechTypeList` in DER: the signed bytes.
     pub(crate) mechanisms: &'a [u8],
-    /// NTLM comes first, so that the token is for it.
+    /// NTLM is the client's first choice, so the token is an NTLM message.
     pub(crate) ntlm_first: bool,
     pub(crate) token: Option<&'a [u8]>,
 }
 
-/// Reads a token; `None` when it is none, or of somebody who cannot do NTLM.
+/// Parses a token; `None` if it is malformed or the client does not support NTLM.
 pub(crate) fn read(bytes: &[u8]) -> Option<SpnegoToken<'_>> {
     if bytes.starts_with(super::ntlm_messages::SIGNATURE) {
         return Some(SpnegoToken::RawNtlm(bytes));
@@ -38,7 +37,7 @@ pub(crate) fn read(bytes: &[u8]) -> Option<SpnegoToken<'_>> {
         return read_init(frame.inside(context(0))?.inside(SEQUENCE)?).map(SpnegoToken::Init);
     }
     let mut response = reader.inside(context(1))?.inside(SEQUENCE)?;
-    response.take(context(0)); // negState: the client's opinion changes nothing
+    response.take(context(0)); // negState: ignored, the server decides
     response.take(context(1)); // supportedMech
     Some(SpnegoToken::Response { token: octets(&mut response, 2)?, signature: octets(&mut response, 3)? })
 }
@@ -56,7 +55,7 @@ fn read_init(mut init: DerReader<'_>) -> Option<NegTokenInit<'_>> {
     })
 }
 
-/// `[number] OCTET STRING OPTIONAL`; the outer `None` when something else is in its place.
+/// `[number] OCTET STRING OPTIONAL`; the outer `None` for a malformed element.
 fn octets<'a>(reader: &mut DerReader<'a>, number: u8) -> Option<Option<&'a [u8]>> {
     match reader.inside(context(number)) {
         None => Some(None),
@@ -64,20 +63,20 @@ fn octets<'a>(reader: &mut DerReader<'a>, number: u8) -> Option<Option<&'a [u8]>
     }
 }
 
-/// What we answer with `negState`.
+/// The `negState` of a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NegState {
     Completed = 0,
     Incomplete = 1,
-    /// NTLM it is, though it was not the first wish: the list must be signed.
+    /// NTLM is selected although it is not the first choice: the mechanism list must be signed.
     RequestMic = 3,
 }
 
-/// Our `NegTokenResp`.
+/// A `NegTokenResp` of the server.
 #[derive(Debug)]
 pub(crate) struct NegTokenResp<'a> {
     pub(crate) state: NegState,
-    /// The first answer, and it alone, names the mechanism.
+    /// Only the first response names the mechanism.
     pub(crate) first: bool,
     pub(crate) token: Option<&'a [u8]>,
     pub(crate) signature: Option<&'a [u8]>,
@@ -95,7 +94,7 @@ impl NegTokenResp<'_> {
     }
 }
 
-/// What is to be signed, and whether it has to be.
+/// The mechanism list, and whether signing it is mandatory.
 #[derive(Debug)]
 pub(crate) struct MechanismList {
     pub(crate) mechanisms: Vec<u8>,
@@ -103,7 +102,7 @@ pub(crate) struct MechanismList {
 }
 
 impl MechanismList {
-    /// Looks at the client's signature, and gives ours if one is due. The outer `None` refuses.
+    /// Verifies the client's signature and returns the server's, if one is due. The outer `None` rejects.
     pub(crate) fn verify_and_sign(
         &self,
         session: &NtlmSession,
@@ -159,7 +158,8 @@ mod tests {
 
     #[test]
     fn an_answer_is_what_rfc_4178_says() {
-        // openssl asn1parse reads: [1] { SEQUENCE { [0] { ENUMERATED 01 } [1] { OID NTLM } [2] { OCTET STRING 61 } } }
+        // As printed by openssl asn1parse: [1] { SEQUENCE { [0] { ENUMERATED 01 } [1] { OID NTLM } [2] { OCTET STRING 61
+        // } } }
         let expected = "a11a3018a0030a0101a10c060a2b06010401823702020aa203040161";
         let answer =
             NegTokenResp { state: NegState::Incomplete, first: true, token: Some(b"a"), signature: None };

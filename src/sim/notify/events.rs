@@ -1,4 +1,5 @@
-//! From changes to the events of a notification: which of them a subscription wants to hear of, and how each is written. Pure.
+//! Turns logged changes into the events of a notification: which changes a subscription matches, and the XML of each
+//! event. Pure.
 
 use std::collections::BTreeSet;
 
@@ -8,8 +9,8 @@ use super::super::opaque_tokens::Watermark;
 use super::super::soap_response::{element, instant};
 use super::super::world::MailboxFolder;
 
-/// What a subscription may ask for. Mail is not received here, nothing is copied, and nobody publishes free/busy times: of
-/// those three nothing is ever told.
+/// The event types of a subscription. `Copied`, `NewMail` and `FreeBusyChanged` never occur: the simulator receives no
+/// mail, copies nothing and publishes no free/busy times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum EventType {
     Copied,
@@ -45,25 +46,25 @@ impl EventType {
     }
 }
 
-/// What a subscription listens to, in one mailbox.
+/// The folders and event types of a subscription, in one mailbox.
 #[derive(Debug, Clone)]
 pub(crate) struct SubscriptionFilter {
     pub(crate) mailbox: u32,
-    /// `None` for all of them.
+    /// `None` for all folders.
     pub(crate) folders: Option<Vec<MailboxFolder>>,
     pub(crate) types: Vec<EventType>,
 }
 
-/// What an event says besides what happened.
+/// Parts of an event that depend on the subscription.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct EventFormat {
-    /// Pull notifications have watermarks, streamed ones have none.
+    /// Pull notifications carry watermarks, streaming notifications do not.
     pub(crate) watermarks: bool,
     pub(crate) folder_events: bool,
 }
 
 impl SubscriptionFilter {
-    /// Whether a change is worth an event.
+    /// Whether a change produces an event.
     pub(crate) fn matches(&self, change: &LoggedChange) -> bool {
         self.types.contains(&EventType::of(change))
             && change.folders().any(|folder| self.includes_folder(folder))
@@ -73,7 +74,7 @@ impl SubscriptionFilter {
         self.folders.as_ref().is_none_or(|folders| folders.contains(&folder))
     }
 
-    /// The events of some changes, in order; those of the folders come last.
+    /// The events of some changes, in order, followed by those of the folders.
     pub(crate) fn events<'c>(
         &self,
         changes: impl IntoIterator<Item = &'c LoggedChange>,

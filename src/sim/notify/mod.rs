@@ -1,8 +1,8 @@
-//! Who wants to hear of what: subscriptions, and the streams that are open for some of them. Pure but for the wakers it rings;
-//! time comes in as a value. It keeps no events: a subscription is a place in its mailbox's log, and reads on from there.
+//! The subscriptions, and the streams that are open for them. Pure apart from the wakers it notifies; time is passed in.
+//! It stores no events: a subscription is a position in its mailbox's change log.
 //!
 //! ```text
-//! World ── stirred mailboxes ──► Hub::stir ── rings ──► stream (a task) ── Hub::gather ──► envelope
+//! World ── dirty mailboxes ──► Hub::wake_streams ── wakes ──► stream task ── Hub::collect_events ──► envelope
 //! ```
 
 mod events;
@@ -29,16 +29,16 @@ use super::opaque_tokens::{SubscriptionToken, Watermark};
 use super::soap_request::EwsError;
 use stream_registry::StreamState;
 
-/// Subscriptions there may be in all, the forgotten ones included.
+/// Limit of all subscriptions, expired ones included.
 const SUBSCRIPTIONS_MAX: usize = 100_000;
-/// How many minutes a streaming subscription lives while no stream is open for it.
+/// Lifetime in minutes of a streaming subscription without an open stream.
 const IDLE_MINUTES: u32 = 30;
 
-/// How events are fetched.
+/// How a client fetches events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DeliveryMode {
     Streaming,
-    /// By asking, at least this often.
+    /// By `GetEvents`, at least once in this time.
     Pull(Duration),
 }
 
@@ -46,11 +46,11 @@ struct Subscription {
     filter: SubscriptionFilter,
     mode: DeliveryMode,
     back_end: usize,
-    /// The last change that was told.
+    /// The number of the last change reported.
     last_reported: u64,
-    /// The stream that is open for it.
+    /// The open stream that serves it.
     stream: Option<u64>,
-    /// When it dies unless somebody asks; not while a stream is open.
+    /// Expiry without a request; has no effect while a stream is open.
     expires: Instant,
 }
 
@@ -62,7 +62,7 @@ pub(crate) struct Hub {
     options: NotificationOptions,
     subscriptions_max: usize,
     streams_max: usize,
-    /// Tells this run's subscriptions from those of another.
+    /// Distinguishes the subscriptions of this run from those of another.
     run: u64,
     counter: u64,
 }
@@ -85,12 +85,12 @@ impl Hub {
         &self.options
     }
 
-    /// So many minutes, as they pass here.
+    /// The duration of so many simulated minutes.
     pub(crate) fn minutes(&self, minutes: u32) -> Duration {
         self.options.minute * minutes
     }
 
-    /// Takes a subscription that starts after the change `told`, and gives its id.
+    /// Creates a subscription for the changes after `told`, and returns its id.
     pub(crate) fn subscribe(
         &mut self,
         interest: SubscriptionFilter,
@@ -128,7 +128,7 @@ impl Hub {
         Ok(self.id(number, back_end))
     }
 
-    /// A refusal with the time after which it is worth asking again.
+    /// Adds `BackOffMilliseconds` to an error.
     fn too_many(&self, refusal: EwsError) -> EwsError {
         match self.options.back_off {
             None => refusal,
@@ -145,11 +145,10 @@ impl Hub {
         Ok(())
     }
 
-    /// The subscription of this id, if this back end knows it and it is alive.
+    /// Finds a live subscription of this back end by its id.
     fn find(&mut self, id: &str, back_end: usize, now: Instant) -> Result<u64, EwsError> {
-        let mark = SubscriptionToken::decode(id).ok_or_else(|| {
-            EwsError::new("ErrorInvalidSubscription", "The subscription ID is not that of a subscription.")
-        })?;
+        let mark = SubscriptionToken::decode(id)
+            .ok_or_else(|| EwsError::new("ErrorInvalidSubscription", "The subscription ID is malformed."))?;
         let found = self.subscriptions.get(&mark.number).filter(|found| {
             mark.run == self.run && mark.back_end == found.back_end && found.back_end == back_end
         });
@@ -174,7 +173,7 @@ impl Hub {
         }
     }
 
-    /// How many subscriptions of a mailbox are alive; the dead ones are forgotten by it.
+    /// The number of live subscriptions of a mailbox; forgets the expired ones.
     fn living(&mut self, mailbox: u32, now: Instant) -> usize {
         let all = self.subscriptions_of(mailbox);
         for number in &all {
@@ -209,7 +208,7 @@ impl Hub {
         Some(gone)
     }
 
-    /// Forgets a subscription, and tells the stream that is open for it why.
+    /// Forgets a subscription and reports the reason on its open stream.
     fn drop_subscription(&mut self, number: u64, why: &EwsError) {
         let Some(gone) = self.forget(number) else { return };
         let id = self.id(number, gone.back_end);
@@ -218,7 +217,7 @@ impl Hub {
         }
     }
 
-    /// Forgets the subscriptions of one mailbox, or all, as when their server goes down.
+    /// Forgets the subscriptions of one mailbox, or all, as when a server goes down.
     pub(crate) fn drop_subscriptions(&mut self, mailbox: Option<u32>) {
         let all = match mailbox {
             Some(mailbox) => self.subscriptions_of(mailbox),
@@ -229,7 +228,7 @@ impl Hub {
         }
     }
 
-    /// How many subscriptions are alive.
+    /// The number of live subscriptions.
     pub(crate) fn subscriptions(&self, now: Instant) -> usize {
         self.subscriptions.values().filter(|found| found.stream.is_some() || found.expires > now).count()
     }
@@ -243,7 +242,7 @@ fn missed_events() -> EwsError {
     EwsError::new("ErrorMissedNotificationEvents", "Notification events were missed for this subscription.")
 }
 
-/// Where a mailbox's changes are known up to.
+/// The watermark after a change of a mailbox.
 pub(crate) fn watermark(mailbox: u32, change: u64) -> String {
     Watermark { mailbox, change }.encode()
 }

@@ -1,39 +1,40 @@
-//! How notifications are given and how many: what a server's administrator sets, and what a test needs to be quick.
+//! Options of notifications: those of a server's administrator, and those that make tests fast.
 
 use std::time::Duration;
 
 use super::super::exchange_release::ExchangeRelease;
 
-/// Events that may wait for a subscription unless the options say otherwise: more than a room sees in a day.
+/// Default of `queued_max`: more than a room sees in a day.
 const QUEUED: usize = 500;
 
-/// How long a client that is refused has to wait unless the options say otherwise.
+/// Default of `back_off`.
 const BACK_OFF: Duration = Duration::from_secs(1);
 
-/// How notifications are given, and how many.
+/// Options of notifications.
 #[derive(Debug, Clone)]
 pub struct NotificationOptions {
-    /// How long a stream says nothing before it says that it is still there.
+    /// Interval of `ConnectionStatus` heartbeats on an idle stream.
     pub heartbeat: Duration,
-    /// How long a minute lasts in a `ConnectionTimeout` and in a pull subscription's `Timeout`.
+    /// Duration of a minute in `ConnectionTimeout` and in the `Timeout` of a pull subscription.
     pub minute: Duration,
-    /// How long a stream gathers what happens, so that it is told together.
+    /// Time for which a stream collects events before it sends them together.
     pub coalesce: Duration,
-    /// Streams leave in HTTP chunks of so many bytes; `None` makes one of each envelope.
+    /// Size of the HTTP chunks of a stream; `None` sends each envelope as one chunk.
     pub chunk_bytes: Option<usize>,
-    /// Whether a folder is told to be modified with each of its items, as Exchange does.
+    /// Whether the folder of a changed item is reported as modified too, as Exchange does.
     pub folder_events: bool,
-    /// Subscriptions a mailbox may have; `None` for the release's (`EWSMaxSubscriptions`).
+    /// Limit of subscriptions of a mailbox; `None` for the release's `EWSMaxSubscriptions`.
     pub subscriptions: Option<usize>,
-    /// Streams one account may hold open in one mailbox's name; `None` for the release's (`HangingConnectionLimit`).
+    /// Limit of streams that an account may hold open for one mailbox; `None` for the release's
+    /// `HangingConnectionLimit`.
     pub streams: Option<usize>,
-    /// The `BackOffMilliseconds` in what refuses a subscription or a stream because there are too many; `None` for none.
+    /// `BackOffMilliseconds` in the error for too many subscriptions or streams; `None` to omit it.
     pub back_off: Option<Duration>,
-    /// Events that may wait for a subscription; when there are more, all of them are missed.
+    /// Limit of events queued for a subscription; above it all of them are missed.
     pub queued_max: usize,
-    /// Servers behind the one address. A subscription lives on the one that took it, and no other knows it.
+    /// Number of back ends behind the address. A subscription exists only on the back end that created it.
     pub back_ends: usize,
-    /// A stream that is asked with a dead subscription among others is refused as a whole; otherwise the others are served.
+    /// Whether one dead subscription makes `GetStreamingEvents` fail for all; otherwise the live ones are served.
     pub reject_if_any_dead: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Notifications that are fetched: `GetEvents`, page by page, from a watermark that the client keeps. Pure.
+//! Pull notifications: `GetEvents`, in pages, from a watermark that the client stores. Pure.
 
 use tokio::time::Instant;
 
@@ -9,20 +9,20 @@ use super::super::world::World;
 use super::events::EventFormat;
 use super::{DeliveryMode, Hub, not_found, watermark};
 
-/// Changes one answer tells of.
+/// Limit of changes in one response.
 const PAGE_MAX: usize = 100;
 
-/// One answer's worth of events.
+/// The events of one response.
 pub(crate) struct EventPage {
-    /// As it was asked.
+    /// The watermark of the request.
     pub(crate) previous: String,
     pub(crate) more: bool,
-    /// Never empty: without news it holds a status event, which has the watermark to go on from.
+    /// Never empty: without changes it holds a status event with the watermark to continue from.
     pub(crate) events: Vec<String>,
 }
 
 impl Hub {
-    /// What a pull subscription has not heard of after a watermark. Asking keeps it alive.
+    /// The events of a pull subscription after a watermark. The request renews the subscription.
     pub(crate) fn pull(
         &mut self,
         id: &str,
@@ -71,7 +71,7 @@ impl Hub {
     }
 }
 
-/// A watermark that can be used to begin with, and where it stands.
+/// The change number of a watermark with which a subscription may start.
 pub(crate) fn start_after_watermark(mark: &str, mailbox: u32, last: u64) -> Result<u64, EwsError> {
     let known = Watermark::decode(mark).filter(|known| known.mailbox == mailbox && known.change <= last);
     known.map(|known| known.change).ok_or_else(invalid)

@@ -1,5 +1,5 @@
-//! The open streams as the hub knows them: for whom each is, what waits for it, and what goes wrong with it. Pure but for the
-//! waker; the tasks that write them are in `stream_writer`.
+//! The open streams in the hub: their subscriptions, their pending errors and their injected faults. Pure apart from the
+//! wakers; `stream_writer` has the tasks that write them.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,10 +15,10 @@ use super::super::world::World;
 use super::events::EventFormat;
 use super::{DeliveryMode, Hub, Subscription, missed_events, not_found};
 
-/// How a stream is to end before its time.
+/// How to end a stream before its timeout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum StreamEnding {
-    /// As if its time had come.
+    /// As at the timeout.
     Closed,
     /// In the middle of an envelope.
     Cut,
@@ -26,22 +26,22 @@ pub(crate) enum StreamEnding {
 
 /// One open stream.
 pub(super) struct StreamState {
-    /// In whose name it was opened.
+    /// The mailbox on whose behalf it was opened.
     acting: Option<u32>,
     waker: Arc<Notify>,
     subscriptions: BTreeSet<u64>,
-    /// Those in whose mailboxes something happened.
+    /// Subscriptions with unreported changes.
     ready: BTreeSet<u64>,
-    /// Subscriptions to be named as dead, or as having missed something.
+    /// Errors to report, with the ids of their subscriptions.
     failures: Vec<(EwsError, String)>,
     ending: Option<StreamEnding>,
     fault: Option<InjectedFault>,
-    /// Events told so far, for `InjectedFault::Dropped`.
+    /// Number of events so far, for `InjectedFault::Dropped`.
     events_sent: usize,
 }
 
 impl StreamState {
-    /// A subscription is no longer served here.
+    /// Removes a subscription from the stream and reports why.
     pub(super) fn fail(&mut self, number: u64, why: EwsError, id: String) {
         self.subscriptions.remove(&number);
         self.ready.remove(&number);
@@ -50,7 +50,7 @@ impl StreamState {
     }
 }
 
-/// What is asked for with `GetStreamingEvents`.
+/// A `GetStreamingEvents` request.
 pub(crate) struct StreamRequest {
     pub(crate) ids: Vec<String>,
     pub(crate) acting: Option<u32>,
@@ -58,32 +58,32 @@ pub(crate) struct StreamRequest {
     pub(crate) fault: Option<InjectedFault>,
 }
 
-/// A stream that is open as far as the hub is concerned.
+/// A stream registered in the hub.
 pub(crate) struct StreamHandle {
     pub(crate) stream: u64,
     pub(crate) waker: Arc<Notify>,
 }
 
-/// What a stream has to say.
+/// The events and errors to write.
 pub(super) struct PendingEvents {
-    /// By subscription id.
+    /// Events by subscription id.
     pub(super) notifications: Vec<(String, Vec<String>)>,
     pub(super) failures: Vec<(EwsError, String)>,
-    /// There is nobody left to serve.
+    /// No subscription is left.
     pub(super) over: bool,
 }
 
-/// What a stream has to know before it says anything.
+/// The circumstances under which a stream writes.
 pub(super) struct StreamCondition {
     pub(super) ending: Option<StreamEnding>,
-    /// Says nothing at all, not even that it is there.
+    /// Writes nothing, not even heartbeats.
     pub(super) silent: bool,
-    /// How much later than it happens everything is told.
+    /// Delay of every event.
     pub(super) late: Duration,
 }
 
 impl Hub {
-    /// Opens a stream for those subscriptions that are alive; without any there is none, and the dead are named.
+    /// Opens a stream for the live subscriptions of a request; fails with the dead ones if none is alive.
     pub(crate) fn open(
         &mut self,
         wish: StreamRequest,
@@ -132,7 +132,7 @@ impl Hub {
         for subscription in &subscriptions {
             self.take_over(*subscription, number);
         }
-        // What happened while no stream was open is told first.
+        // Changes since the last stream are reported first.
         waker.notify_one();
         let stream = StreamState {
             acting,
@@ -148,7 +148,7 @@ impl Hub {
         StreamHandle { stream: number, waker }
     }
 
-    /// Of two streams for one subscription the newer lives.
+    /// A new stream for a subscription replaces the older one.
     fn take_over(&mut self, number: u64, stream: u64) {
         let id = self.id_of(number);
         let Some(subscription) = self.subscriptions.get_mut(&number) else { return };
@@ -177,7 +177,7 @@ impl Hub {
         Some(self.id(number, self.subscriptions.get(&number)?.back_end))
     }
 
-    /// The stream is no more; its subscriptions live on for a while.
+    /// Removes a stream; its subscriptions start to expire.
     pub(super) fn close(&mut self, stream: u64, now: Instant) {
         let Some(gone) = self.streams.remove(&stream) else { return };
         let expires = now + self.lifetime(DeliveryMode::Streaming);
@@ -189,7 +189,7 @@ impl Hub {
         }
     }
 
-    /// Something happened in these mailboxes: wakes the streams that want to hear of it, and no other.
+    /// Wakes the streams with subscriptions to these mailboxes.
     pub(crate) fn wake_streams(&mut self, mailboxes: &BTreeSet<u32>, world: &World) {
         for mailbox in mailboxes {
             if !world.mailboxes.contains_key(mailbox) {
@@ -218,7 +218,7 @@ impl Hub {
         }
     }
 
-    /// What a stream has to say now. Said or not, it counts as told.
+    /// Takes the events to write. They count as reported even if the stream breaks.
     pub(super) fn collect_events(&mut self, number: u64, world: &World) -> PendingEvents {
         let mut batch = PendingEvents { notifications: Vec::new(), failures: Vec::new(), over: true };
         let Some(stream) = self.streams.get_mut(&number) else { return batch };
@@ -251,7 +251,7 @@ impl Hub {
         batch
     }
 
-    /// How many streams are open.
+    /// The number of open streams.
     pub(crate) fn streams(&self) -> usize {
         self.streams.len()
     }
@@ -264,7 +264,7 @@ impl Hub {
         }
     }
 
-    /// From now on this goes wrong with every open stream; nothing any more with `None`.
+    /// Injects a fault into all open streams; `None` removes it.
     pub(crate) fn inject_stream_fault(&mut self, wrong: Option<&InjectedFault>) {
         for stream in self.streams.values_mut() {
             stream.fault = wrong.cloned();
@@ -272,7 +272,7 @@ impl Hub {
         }
     }
 
-    /// Tells the open streams of a mailbox's subscriptions that events were missed; those that wait are gone.
+    /// Reports missed events on the streams of a mailbox's subscriptions; queued events are dropped.
     pub(crate) fn report_missed_events(&mut self, mailbox: u32, world: &World) {
         for number in self.subscriptions_of(mailbox) {
             let Some(failure) = self.skip_events(number, world) else { continue };
@@ -284,7 +284,7 @@ impl Hub {
         }
     }
 
-    /// Forgets what waits for a subscription, and names it.
+    /// Drops the queued events of a subscription, and returns the error to report.
     fn skip_events(&mut self, number: u64, world: &World) -> Option<(EwsError, String)> {
         let id = self.id_of(number)?;
         let subscription = self.subscriptions.get_mut(&number)?;
@@ -293,7 +293,7 @@ impl Hub {
     }
 }
 
-/// What a subscription has not been told yet; `None` when that is more than is kept.
+/// The unreported events of a subscription; `None` if there are more than the queue holds.
 fn unreported_events(
     subscription: &mut Subscription,
     world: &World,
@@ -309,7 +309,7 @@ fn unreported_events(
     (queued <= queued_max).then(|| interest.events(news, style))
 }
 
-/// Events as they arrive when something goes wrong with them.
+/// Applies an injected fault to events.
 fn apply_fault(mut events: Vec<String>, wrong: Option<&InjectedFault>, counted: &mut usize) -> Vec<String> {
     match wrong {
         Some(InjectedFault::Dropped(nth)) => events.retain(|_| {

@@ -1,5 +1,5 @@
-//! The task that writes one stream: that it is there, what happened, that it is still there, and that its time has come. It
-//! ends when the client goes, when the simulator stops, or when there is nobody left to serve; it decides nothing itself.
+//! The task that writes one stream: the opening status, events, heartbeats and the closing status. It ends when the
+//! client disconnects, the simulator stops or no subscription is left; `stream_registry` makes every decision.
 
 use std::io;
 use std::sync::Arc;
@@ -13,18 +13,18 @@ use super::stream_registry::{StreamCondition, StreamEnding, StreamHandle};
 use super::write;
 use crate::sim::service::SimulatorService;
 
-/// Pieces that wait to be sent. A client that does not read makes the stream wait, and its events wait in the log.
+/// Limit of queued chunks. A client that does not read blocks the stream, and its events wait in the change log.
 const WAITING_MAX: usize = 4;
-/// What was written last gets this long to leave before the connection breaks.
+/// Time for the last bytes to leave before the connection breaks.
 const LEAVE: Duration = Duration::from_millis(20);
 
-/// Pieces of a body, ending with an error when it breaks off.
+/// Chunks of a body; an error breaks the connection.
 pub(crate) type BodyChunks = mpsc::Receiver<io::Result<Bytes>>;
 
-/// The client is gone, or the body is over.
+/// The client disconnected, or the body is complete.
 struct StreamOver;
 
-/// Begins to write a stream that lasts so long, or until so many bytes are sent.
+/// Starts the task. The stream lasts `lasting`, or breaks after `cut_after` bytes.
 pub(crate) fn start(
     service: &Arc<SimulatorService>,
     opening: StreamHandle,
@@ -40,7 +40,7 @@ pub(crate) fn start(
     pieces
 }
 
-/// A stream that the hub knows as open for as long as this lives.
+/// Keeps a stream open in the hub; closes it there on drop.
 struct OpenStreamGuard {
     service: Arc<SimulatorService>,
     stream: u64,
@@ -63,11 +63,11 @@ impl StreamWriter {
     async fn run(mut self, opening: StreamHandle) {
         let until = Instant::now() + self.lasting;
         if self.status("OK").await.is_ok() && self.write_events(&opening, until).await.is_ok() {
-            let _ = self.status("Closed").await; // gone already is closed already
+            let _ = self.status("Closed").await; // the client may be gone
         }
     }
 
-    /// Until its time has come, which is fine, or it breaks off.
+    /// Writes until the connection timeout (`Ok`) or until the stream breaks off.
     async fn write_events(&mut self, opening: &StreamHandle, mut until: Instant) -> Result<(), StreamOver> {
         let mut beat = Instant::now() + self.heartbeat;
         let mut due: Option<Instant> = None;
@@ -112,7 +112,7 @@ impl StreamWriter {
         self.open.service.state().hub.stream_condition(self.open.stream)
     }
 
-    /// Says what there is to say, and whether that was anything.
+    /// Writes pending events; returns whether there were any.
     async fn write_pending(&mut self) -> Result<bool, StreamOver> {
         let batch = {
             let mut state = self.open.service.state();
@@ -135,7 +135,7 @@ impl StreamWriter {
         self.sender.send(write::status(self.open.service.release, status)).await
     }
 
-    /// Breaks off in the middle of an envelope.
+    /// Breaks the connection in the middle of an envelope.
     async fn cut(&mut self) -> Result<(), StreamOver> {
         let envelope = write::status(self.open.service.release, "OK");
         self.sender.left = Some(envelope.len() / 2);
@@ -143,11 +143,11 @@ impl StreamWriter {
     }
 }
 
-/// Where the bytes leave.
+/// Sends envelopes as chunks.
 struct ChunkSender {
     pipe: mpsc::Sender<io::Result<Bytes>>,
     chunk: Option<usize>,
-    /// Bytes until the connection breaks.
+    /// Bytes left until the connection breaks.
     left: Option<usize>,
 }
 
@@ -165,7 +165,7 @@ impl ChunkSender {
         }
         if breaks {
             sleep(LEAVE).await;
-            let _ = self.pipe.send(Err(io::ErrorKind::ConnectionReset.into())).await; // gone already is broken already
+            let _ = self.pipe.send(Err(io::ErrorKind::ConnectionReset.into())).await; // the client may be gone
             return Err(StreamOver);
         }
         Ok(())

@@ -1,7 +1,7 @@
-//! What streams say, as complete envelopes.
+//! The envelopes of a stream.
 //!
-//! Exchange puts the `Notification` and `SubscriptionId` of a stream's lists into the messages namespace, where its own schema
-//! has them in that of the types; clients have learnt to expect the former, so that is what is written.
+//! Exchange writes the `Notification` and `SubscriptionId` of a stream's lists in the messages namespace, although its
+//! schema has them in the types namespace. Clients expect the former, so the simulator writes that.
 
 use std::collections::BTreeMap;
 
@@ -11,12 +11,12 @@ use super::super::soap_response::{error_elements, escape, response, stream_envel
 
 const OPERATION: &str = "GetStreamingEvents";
 
-/// That the stream is there, or that its time has come.
+/// A `ConnectionStatus`: `OK` or `Closed`.
 pub(super) fn status(release: ExchangeRelease, status: &str) -> String {
     success(release, &format!("<m:ConnectionStatus>{status}</m:ConnectionStatus>"))
 }
 
-/// What happened, by subscription.
+/// The events, by subscription.
 pub(super) fn notifications(release: ExchangeRelease, all: &[(String, Vec<String>)]) -> String {
     let one = |(id, events): &(String, Vec<String>)| {
         let id = escape(id);
@@ -29,12 +29,12 @@ pub(super) fn notifications(release: ExchangeRelease, all: &[(String, Vec<String
     success(release, &format!("<m:Notifications>{all}</m:Notifications>"))
 }
 
-/// The subscriptions that are in trouble: one envelope for each kind of it.
+/// The failed subscriptions: one envelope for each error code.
 pub(super) fn failures(release: ExchangeRelease, failures: &[(EwsError, String)]) -> Vec<String> {
     by_code(failures).values().map(|same| stream_envelope(release, &answer(&error(same)))).collect()
 }
 
-/// The whole answer to a request none of whose subscriptions can be served.
+/// The whole response to a request without a live subscription.
 pub(crate) fn no_live_subscription_response(failures: &[(EwsError, String)]) -> String {
     answer(&by_code(failures).values().map(|same| error(same)).collect::<String>())
 }

@@ -1,5 +1,5 @@
-//! Extended properties as values, and those that are other names of ordinary ones: what MAPI calls the start of an appointment
-//! is its start. An alias is read through the property that it stands for, and set through it too.
+//! Extended properties as values, and their aliases: MAPI names of ordinary EWS properties, such as the start of an
+//! appointment. An alias is read and set through the property it stands for.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
@@ -10,7 +10,7 @@ use crate::sim::ids;
 use crate::sim::soap_request::{boolean, instant};
 use crate::sim::views::SeriesRole;
 
-/// Tags of MAPI properties, and the paths of what they are.
+/// MAPI property tags, with the EWS path of each.
 const TAGS: [(u16, &str, &str); 16] = [
     (0x0017, "Integer", "item:Importance"),
     (0x001a, "String", "item:ItemClass"),
@@ -30,7 +30,7 @@ const TAGS: [(u16, &str, &str); 16] = [
     (0x3008, "SystemTime", "item:LastModifiedTime"),
 ];
 
-/// Numbered properties of the sets for appointments and for everything.
+/// Numbered properties of the sets `Appointment`, `Common` and `Meeting`, with the EWS path of each.
 const NUMBERED: [(&str, i64, &str, &str); 11] = [
     ("Appointment", 0x8201, "Integer", "calendar:AppointmentSequenceNumber"),
     ("Appointment", 0x8205, "Integer", "calendar:LegacyFreeBusyStatus"),
@@ -45,7 +45,7 @@ const NUMBERED: [(&str, i64, &str, &str); 11] = [
     ("Meeting", 0x0023, "Binary", "calendar:UID"),
 ];
 
-/// The path of what a property is another name of.
+/// The EWS path of an alias.
 pub(super) fn of(property: &ExtendedProperty) -> Option<&'static str> {
     if property.is_array {
         return None;
@@ -65,15 +65,15 @@ pub(super) fn of(property: &ExtendedProperty) -> Option<&'static str> {
     }
 }
 
-/// Whether the server alone says what a property is, though it is another name of none.
+/// Whether the server computes a property that has no EWS path.
 pub(super) fn is_computed(property: &ExtendedProperty) -> bool {
     computed_by(property).is_some()
 }
 
-/// How the server knows a property that is another name of none.
+/// How the server computes a property that has no EWS path.
 fn computed_by(property: &ExtendedProperty) -> Option<fn(&PropertyContext<'_>) -> PropertyValue> {
     match (&property.owner, property.kind) {
-        // PidTagInternetArticleNumber: counts the rows.
+        // PidTagInternetArticleNumber: the row number.
         (PropertyName::Tag(0x0e23), "Integer") => {
             Some(|look| PropertyValue::Number(i64::try_from(look.view.item.number).unwrap_or(i64::MAX)))
         }
@@ -90,7 +90,7 @@ fn computed_by(property: &ExtendedProperty) -> Option<fn(&PropertyContext<'_>) -
     }
 }
 
-/// How WebDAV called the type of a calendar item.
+/// The WebDAV name of a calendar item's type.
 const INSTANCE_TYPE: &str = "urn:schemas:calendar:instancetype";
 
 fn instance_type(kind: SeriesRole) -> i64 {
@@ -111,7 +111,7 @@ pub(super) fn value(look: &PropertyContext<'_>, property: &ExtendedProperty) -> 
     }
 }
 
-/// What MAPI stores of a value: of a word its number, of a UID the bytes that it spells.
+/// The MAPI form of a value: the number of an enumeration, the bytes of a UID.
 fn as_mapi(value: PropertyValue, kind: &str) -> Option<PropertyValue> {
     match (value, kind) {
         (PropertyValue::Enumeration(_, rank, _), "Integer") => Some(PropertyValue::Number(rank)),
@@ -132,7 +132,7 @@ fn stored(look: &PropertyContext<'_>, property: &ExtendedProperty) -> Option<Pro
     }
 }
 
-/// A value that [`ExtendedProperty::takes`], as what it is.
+/// Parses a value that [`ExtendedProperty::takes`].
 fn typed(kind: &str, text: &str) -> PropertyValue {
     let number = || text.trim().parse().ok().map(PropertyValue::Number);
     let value = match kind {

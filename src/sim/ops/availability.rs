@@ -1,5 +1,5 @@
-//! `GetUserAvailability`: when each mailbox is taken, in the order asked. The request's zone counts by its standing bias
-//! alone; daylight saving is not done.
+//! `GetUserAvailability`: free/busy times of mailboxes, in the order of the request. Only the standard bias of the
+//! request's time zone counts; daylight saving is not applied.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use roxmltree::Node;
@@ -11,12 +11,12 @@ use crate::sim::soap_response::{element, error_elements, response};
 use crate::sim::views::{self, EventInstance};
 use crate::sim::world::{Mailbox, key};
 
-/// Mailboxes of one request.
+/// Limit of mailboxes in one request.
 const MAILBOXES_MAX: usize = 100;
-/// The longest window.
+/// Limit of the time window.
 const SPAN_MAX: TimeDelta = TimeDelta::days(42);
 
-/// What was asked about every mailbox.
+/// The parameters that apply to every mailbox of a request.
 struct AvailabilityQuery {
     from: DateTime<Utc>,
     to: DateTime<Utc>,
@@ -28,7 +28,7 @@ pub(super) fn answer(desk: &RequestContext<'_>, request: Node<'_, '_>) -> Result
     let asked = asked(request)?;
     let mailboxes: Vec<_> = elements(require_m(request, "MailboxDataArray")?).collect();
     if mailboxes.is_empty() {
-        return Err(EwsError::new("ErrorMailboxDataArrayEmpty", "There is no mailbox in the request."));
+        return Err(EwsError::new("ErrorMailboxDataArrayEmpty", "MailboxDataArray is empty."));
     }
     if mailboxes.len() > MAILBOXES_MAX {
         return Err(EwsError::new(
@@ -48,11 +48,14 @@ fn asked(request: Node<'_, '_>) -> Result<AvailabilityQuery, EwsError> {
     let edge = |name| {
         let at = t_text(window, name).as_deref().and_then(instant);
         at.map(|at| at + bias)
-            .ok_or_else(|| EwsError::schema_violation(window, "The window has no such edge."))
+            .ok_or_else(|| EwsError::schema_violation(window, "The time window is incomplete."))
     };
     let (from, to) = (edge("StartTime")?, edge("EndTime")?);
     if to <= from {
-        return Err(EwsError::new("ErrorInvalidTimeInterval", "The window ends before it starts."));
+        return Err(EwsError::new(
+            "ErrorInvalidTimeInterval",
+            "The end of the time window is before its start.",
+        ));
     }
     if to - from > SPAN_MAX {
         return Err(EwsError::new("ErrorTimeIntervalTooBig", "The window is longer than 42 days."));
@@ -68,7 +71,8 @@ fn asked(request: Node<'_, '_>) -> Result<AvailabilityQuery, EwsError> {
     Ok(AvailabilityQuery { from, to, step: TimeDelta::minutes(minutes), bias })
 }
 
-/// The zone's distance from UTC: of the request's own zone, or of that in its header, which newer clients send instead.
+/// The offset from UTC: that of the request's `TimeZone`, or of the `TimeZoneContext` header that newer clients send
+/// instead.
 fn bias(request: Node<'_, '_>) -> Result<TimeDelta, EwsError> {
     let refused = |text: &str| EwsError::new("ErrorTimeZone", text);
     if let Some(zone) = t(request, "TimeZone") {
@@ -80,7 +84,7 @@ fn bias(request: Node<'_, '_>) -> Result<TimeDelta, EwsError> {
     let context = header.find(|node| node.tag_name().name() == "TimeZoneContext");
     match context.and_then(|context| t(context, "TimeZoneDefinition")?.attribute("Id")) {
         Some("UTC") => Ok(TimeDelta::zero()),
-        Some(_) => Err(refused("Of the zones of a TimeZoneContext the simulator has UTC only.")),
+        Some(_) => Err(refused("The simulator supports only UTC in TimeZoneContext.")),
         None => Err(refused("The request has no time zone.")),
     }
 }
@@ -100,7 +104,7 @@ fn one(desk: &RequestContext<'_>, asked: &AvailabilityQuery, data: Node<'_, '_>)
     }
 }
 
-/// What one mailbox's failure is among the answers for the others.
+/// The error of one mailbox among the results of the others.
 fn failure(refusal: &EwsError) -> String {
     format!(
         r#"<m:FreeBusyResponse><m:ResponseMessage ResponseClass="Error">{}</m:ResponseMessage></m:FreeBusyResponse>"#,
@@ -123,7 +127,7 @@ fn free_busy(asked: &AvailabilityQuery, mailbox: &Mailbox) -> String {
     )
 }
 
-/// Times are in the zone of the request, without an offset.
+/// Times are local to the request's time zone and have no offset.
 fn calendar_event(asked: &AvailabilityQuery, event: &EventInstance<'_>) -> String {
     let local = |at: DateTime<Utc>| (at - asked.bias).format("%Y-%m-%dT%H:%M:%S").to_string();
     format!(

@@ -1,11 +1,11 @@
-//! `t:Contains`: where a text must lie in a property, and which differences do not count.
+//! `t:Contains`: compares text with a property, by containment mode and comparison. Reads no item.
 
 use roxmltree::Node;
 
 use super::property_value::PropertyValue;
 use crate::sim::soap_request::{EwsError, enum_attribute};
 
-/// Where the text is looked for.
+/// `ContainmentModeType`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ContainmentMode {
     FullString,
@@ -15,7 +15,7 @@ enum ContainmentMode {
     ExactPhrase,
 }
 
-/// What does not count.
+/// The containment mode, and the differences that count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Containment {
     mode: ContainmentMode,
@@ -35,7 +35,7 @@ const COMPARISONS: [&str; 8] = [
     "LooseAndIgnoreCaseAndIgnoreNonSpace",
 ];
 
-/// Reads the attributes; without them the whole text must be the same.
+/// Parses the attributes; the default is `FullString` and `Exact`.
 pub(super) fn read(node: Node<'_, '_>) -> Result<Containment, EwsError> {
     let mode = match enum_attribute(node, "ContainmentMode", &MODES)? {
         Some("Prefixed") => ContainmentMode::Prefixed,
@@ -45,17 +45,17 @@ pub(super) fn read(node: Node<'_, '_>) -> Result<Containment, EwsError> {
         _ => ContainmentMode::FullString,
     };
     let how = enum_attribute(node, "ContainmentComparison", &COMPARISONS)?.unwrap_or("Exact");
-    // "Loose" is what the store itself takes for the same: neither case nor accents count.
+    // "Loose" is the store's own comparison: it ignores case and accents.
     let loose = how == "Loose";
     let case = !loose && !how.contains("IgnoreCase");
     Ok(Containment { mode, case, accents: !loose && !how.contains("NonSpac") })
 }
 
 impl Containment {
-    /// Whether a value has the text; only texts can.
+    /// Whether a value contains the text; fails for values other than text.
     pub(super) fn holds(self, value: &PropertyValue, wanted: &str) -> Result<bool, EwsError> {
         let (PropertyValue::Text(text) | PropertyValue::XmlWithText(_, text)) = value else {
-            return Err(EwsError::new("ErrorContainsFilterWrongType", "The property is no string."));
+            return Err(EwsError::new("ErrorContainsFilterWrongType", "The property is not a string."));
         };
         Ok(self.finds(&self.folded(text), &self.folded(wanted)))
     }
@@ -81,14 +81,14 @@ impl Containment {
     }
 }
 
-/// What follows the wanted text wherever it stands at the beginning of a word.
+/// The rest of the text after each match at the beginning of a word.
 fn at_words<'a>(text: &'a str, wanted: &str) -> impl Iterator<Item = &'a str> {
     text.match_indices(wanted)
         .filter(|(at, _)| !text[..*at].ends_with(char::is_alphanumeric))
         .map(|(at, found)| &text[at + found.len()..])
 }
 
-/// A letter of Latin-1 without what stands above or below it.
+/// The base letter of a Latin-1 letter.
 fn bare(letter: char) -> char {
     const BARE: &str = "AAAAAA\u{c6}CEEEEIIII\u{d0}NOOOOO\u{d7}OUUUUY\u{de}\u{df}aaaaaa\u{e6}ceeeeiiii\u{f0}nooooo\u{f7}ouuuuy\u{fe}y";
     let number = u32::from(letter).checked_sub(0xc0).and_then(|number| usize::try_from(number).ok());

@@ -1,5 +1,4 @@
-//! `ConvertId`: the same item or folder, written in another of the formats that Exchange has for ids. What an id names need not
-//! be there any more.
+//! `ConvertId`: converts an id between Exchange's id formats. The item need not exist.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use roxmltree::Node;
@@ -10,7 +9,7 @@ use crate::sim::soap_request::{EwsError, elements, enum_attribute, require_m};
 use crate::sim::soap_response::{escape, messages};
 
 const FORMATS: [&str; 6] = ["EwsLegacyId", "EwsId", "EntryId", "HexEntryId", "StoreId", "OwaId"];
-/// Ids of one request.
+/// Limit of ids in one request.
 const IDS_MAX: usize = 1_000;
 
 pub(super) fn answer(desk: &RequestContext<'_>, request: Node<'_, '_>) -> Result<String, EwsError> {
@@ -25,7 +24,7 @@ pub(super) fn answer(desk: &RequestContext<'_>, request: Node<'_, '_>) -> Result
     Ok(messages("ConvertId", &outcomes, ""))
 }
 
-/// The outer error is the whole request's.
+/// The outer error fails the whole request.
 fn one(desk: &RequestContext<'_>, id: Node<'_, '_>, to: &str) -> Result<Result<String, EwsError>, EwsError> {
     let missing =
         |name: &str| EwsError::schema_violation(id, &format!("The required attribute '{name}' is missing."));
@@ -37,12 +36,18 @@ fn one(desk: &RequestContext<'_>, id: Node<'_, '_>, to: &str) -> Result<Result<S
         "AlternatePublicFolderId" | "AlternatePublicFolderItemId" => {
             return Ok(Err(EwsError::new("ErrorInvalidOperation", "There are no public folders.")));
         }
-        other => return Err(EwsError::schema_violation(id, &format!("'{other}' is no id."))),
+        other => {
+            return Err(EwsError::schema_violation(
+                id,
+                &format!("The element 'SourceIds' has invalid child element '{other}'."),
+            ));
+        }
     }
     Ok(converted(desk, word, from, to))
 }
 
-/// The mailbox in the answer is the one that the id is of, whatever the request has: clients learn their own address so.
+/// The response names the mailbox that the id belongs to, whatever the request names; clients find out their own address
+/// by it.
 fn converted(desk: &RequestContext<'_>, word: &str, from: &str, to: &str) -> Result<String, EwsError> {
     let malformed = || EwsError::new("ErrorInvalidIdMalformed", "Id is malformed.");
     let bytes = read(word, from).ok_or_else(malformed)?;
@@ -61,7 +66,7 @@ fn converted(desk: &RequestContext<'_>, word: &str, from: &str, to: &str) -> Res
     ))
 }
 
-/// The bytes of an id of this store. The formats of MAPI leave out what only EWS has: the mailbox, which the entry names too.
+/// The bytes of an id of this store. MAPI formats omit the leading mailbox GUID, which the entry id implies.
 fn read(word: &str, format: &str) -> Option<Vec<u8>> {
     match format {
         "EntryId" => ids::id_bytes_of_entry(&STANDARD.decode(word).ok()?),
@@ -86,7 +91,7 @@ fn write(bytes: &[u8], format: &str) -> Option<String> {
     })
 }
 
-/// What a `StoreId` has after its entry: a message, whatever it is.
+/// Last byte of a `StoreId`: a message.
 const STORE_ID_END: u8 = 0x01;
 
 fn unescaped(word: &str) -> String {

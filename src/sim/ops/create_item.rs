@@ -1,5 +1,5 @@
-//! `CreateItem`: events; answers to meetings, which Exchange takes as items too, are in `respond`. Items of other kinds than a
-//! calendar's are refused.
+//! `CreateItem`: creates events; `respond` handles the responses to meetings that are items of `CreateItem` too. Other
+//! kinds of items are rejected.
 
 use roxmltree::Node;
 
@@ -17,7 +17,7 @@ use crate::sim::world::MailboxFolder;
 
 const INVITES: [&str; 3] = ["SendToNone", "SendOnlyToAll", "SendToAllAndSaveCopy"];
 
-/// What the schema lets one create that is nothing of a calendar.
+/// Items that the schema allows and that do not belong in a calendar.
 const OTHER_ITEMS: [&str; 17] = [
     "Item",
     "Message",
@@ -55,10 +55,15 @@ fn one(desk: &mut RequestContext<'_>, request: Node<'_, '_>, item: Node<'_, '_>)
         name if OTHER_ITEMS.contains(&name) => {
             return Err(EwsError::new(
                 "ErrorInvalidItemForOperationCreateItem",
-                format!("The simulator has calendars only, and creates no {name}."),
+                format!("The simulator only supports calendar items, not {name}."),
             ));
         }
-        other => return Err(EwsError::schema_violation(item, &format!("'{other}' is no item."))),
+        other => {
+            return Err(EwsError::schema_violation(
+                item,
+                &format!("The element 'Items' has invalid child element '{other}'."),
+            ));
+        }
     };
     Ok(format!("<m:Items>{items}</m:Items>"))
 }
@@ -100,7 +105,7 @@ fn event(
     Ok(shape::bare(&view(desk, at)?))
 }
 
-/// An event belongs into the calendar, which is also where it goes if the request names no folder.
+/// Requires the calendar as the target folder; it is the default.
 fn in_calendar(desk: &RequestContext<'_>, request: Node<'_, '_>) -> Result<(), EwsError> {
     let named = m(request, "SavedItemFolderId").and_then(|saved| elements(saved).next());
     match named.map(|named| folder(desk, named)).transpose()? {
@@ -112,7 +117,7 @@ fn in_calendar(desk: &RequestContext<'_>, request: Node<'_, '_>) -> Result<(), E
     }
 }
 
-/// The children of a `CalendarItem`, in the order of the schema.
+/// The children of a `CalendarItem` in schema order.
 const CALENDAR_ITEM: &[&str] = &[
     "MimeContent",
     "ItemId",

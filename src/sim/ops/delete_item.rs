@@ -1,4 +1,4 @@
-//! `DeleteItem`: a row, or one date of a series, which leaves nothing behind. Only an organizer's deletion is mailed.
+//! `DeleteItem`: deletes a row, or one occurrence, of which no copy remains. Sends cancellations only for organizers.
 
 use roxmltree::Node;
 
@@ -31,7 +31,7 @@ fn one(
 ) -> Result<String, EwsError> {
     let at = wanted(desk, id)?.at;
     if desk.is_delegate && delete == "MoveToDeletedItems" {
-        // So says the operation's page; a delegate is to use MoveItem.
+        // Documented for delegates, who must use MoveItem.
         return Err(EwsError::new("ErrorCannotDeleteObject", "The object could not be deleted."));
     }
     let item = desk.mailbox()?.items.get(&at.item).ok_or_else(not_found)?;

@@ -1,5 +1,5 @@
-//! The address book: `ResolveNames`, `GetRoomLists`, `GetRooms`. Whoever is hidden from the address
-//! lists, or by the address book policy of who asks, is found by no name.
+//! The address book: `ResolveNames`, `GetRoomLists`, `GetRooms`. Mailboxes that are hidden, or outside the caller's
+//! address book policy, do not resolve. Changes nothing.
 
 use roxmltree::Node;
 
@@ -10,9 +10,9 @@ use crate::sim::soap_request::{EwsError, boolean, require_m, t_text, text};
 use crate::sim::soap_response::{element, error_elements, escape, message, response};
 use crate::sim::world::{Mailbox, key};
 
-/// Hits of one ResolveNames.
+/// Limit of results of one `ResolveNames`.
 const HITS_MAX: usize = 100;
-/// Addresses that a contact has room for.
+/// Number of e-mail addresses in a contact.
 const ADDRESSES_MAX: usize = 3;
 
 pub(super) fn resolve_names(desk: &RequestContext<'_>, request: Node<'_, '_>) -> Result<String, EwsError> {
@@ -54,7 +54,7 @@ fn resolution(mailbox: &Mailbox, full: bool) -> String {
     format!("<t:Resolution>{}{contact}</t:Resolution>", mailbox_element(&mailbox.person(), "Mailbox"))
 }
 
-/// What the directory knows of a mailbox: its proxy addresses, and in capitals that which is the primary one.
+/// The contact data of a mailbox: `smtp:` before proxy addresses, `SMTP:` before the primary one.
 fn contact(mailbox: &Mailbox) -> String {
     let proxies = mailbox.entry.proxies.iter().map(|proxy| format!("smtp:{proxy}"));
     let addresses = proxies.chain([format!("SMTP:{}", mailbox.address)]).enumerate();

@@ -1,5 +1,5 @@
-//! An event while a request changes it: property by property, and made consistent when all of them are set. The world is not
-//! changed before that.
+//! An event under construction: a request sets its properties one by one, and `finish` validates them together. The
+//! world is changed only afterwards.
 
 use chrono::{DateTime, Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 
@@ -9,35 +9,35 @@ use crate::sim::soap_request::{EwsError, instant};
 use crate::sim::views::EventInstance;
 use crate::sim::zones::{self, Zone};
 
-/// The longest an event may last: five years.
+/// Limit of an event's duration: five years.
 const DURATION_MAX: TimeDelta = TimeDelta::days(5 * 366);
 
-/// What becomes of the recurrence.
+/// The change to the recurrence.
 #[derive(Debug, Clone)]
 pub(super) enum RecurrenceChange {
     Keep,
     Remove,
-    /// A series whose pattern counts from a day on.
+    /// A series, and the day from which its pattern counts.
     Replace(Box<Series>, NaiveDate),
 }
 
-/// An event that is being written.
+/// An event under construction.
 #[derive(Debug, Clone)]
 pub(super) struct EventDraft {
     pub(super) details: Details,
     pub(super) copy: Copy,
-    /// One date of a series.
+    /// Whether it is one occurrence of a series.
     pub(super) is_date: bool,
     pub(super) uid: Option<String>,
     pub(super) recurrence: RecurrenceChange,
-    /// Whether its times, or what they depend on, were set.
+    /// Whether its times, or values that they depend on, were set.
     pub(super) times_changed: bool,
-    /// In which zone the request means times that name none.
+    /// The time zone for times without an offset.
     zone: &'static Zone,
 }
 
 impl EventDraft {
-    /// A new event of the next half hour.
+    /// A new event with a default duration of half an hour.
     pub(super) fn new(now: DateTime<Utc>, zone: &'static Zone) -> Self {
         Self {
             details: Details::between(now, now + TimeDelta::minutes(30)),
@@ -50,7 +50,7 @@ impl EventDraft {
         }
     }
 
-    /// An event, or one date of a series, as it is.
+    /// A copy of an existing event or occurrence.
     pub(super) fn of(view: &EventInstance<'_>, zone: &'static Zone) -> Self {
         let mut details = view.details.clone();
         (details.start, details.end) = (view.start, view.end);
@@ -65,14 +65,14 @@ impl EventDraft {
         }
     }
 
-    /// A time of the request: where it has no offset, by the clock of the zone that the request names.
+    /// Parses a time; without an offset it is local to the request's time zone.
     pub(super) fn instant(&self, text: &str) -> Option<DateTime<Utc>> {
         let at = instant(text)?;
         let naive = NaiveDateTime::parse_from_str(text.trim(), "%Y-%m-%dT%H:%M:%S%.f");
         Some(naive.map_or(at, |local| self.zone.instant(local)))
     }
 
-    /// The zone of the request, where the event names none.
+    /// The event's time zone, by default that of the request.
     pub(super) fn start_zone(&self, event: Option<&Event>) -> &'static Zone {
         match (self.details.other_properties.get("StartTimeZone"), event) {
             (None, None) => self.zone,
@@ -81,7 +81,7 @@ impl EventDraft {
         }
     }
 
-    /// Makes the times consistent, and refuses those that cannot be. `event` is what the draft was made of.
+    /// Makes the times consistent and rejects invalid ones. `event` is the existing event, for an update.
     pub(super) fn finish(&mut self, event: Option<&Event>) -> Result<(), EwsError> {
         let zone = self.start_zone(event);
         let end_zone =
@@ -96,7 +96,7 @@ impl EventDraft {
         let kept =
             event.and_then(|event| event.series.as_ref()).filter(|_| !self.is_date && self.times_changed);
         if let (RecurrenceChange::Keep, Some(series)) = (&self.recurrence, kept) {
-            // Dates that were changed or deleted were dates of the series as it was.
+            // Exceptions and deleted occurrences belong to the old pattern.
             let same = Series::new(series.pattern.clone(), series.range);
             self.recurrence =
                 RecurrenceChange::Replace(Box::new(same), zone.local(self.details.start).date());
@@ -112,13 +112,13 @@ impl EventDraft {
         }
         match series.starts(first).nth(1) {
             Some(next) if next < first + length => {
-                Err(EwsError::new("ErrorOccurrenceTimeSpanTooBig", "The occurrences would overlap."))
+                Err(EwsError::new("ErrorOccurrenceTimeSpanTooBig", "The occurrences overlap."))
             }
             _ => Ok(()),
         }
     }
 
-    /// All-day events begin and end with a day: what begins within one begins with it, and what ends within one ends with it.
+    /// Extends an all-day event to whole days.
     fn whole_days(&mut self, zone: &'static Zone, end_zone: &'static Zone) {
         let day = zone.local(self.details.start).date();
         let end = end_zone.local(self.details.end);
@@ -128,7 +128,7 @@ impl EventDraft {
         self.details.end = end_zone.midnight(last.max(next(day)));
     }
 
-    /// What is to be done to the event as a whole.
+    /// Applies the changes to the event as a whole.
     pub(super) fn apply(self, event: &mut Event) {
         if let Some(uid) = self.uid {
             event.uid = uid;
@@ -141,7 +141,7 @@ impl EventDraft {
     }
 }
 
-/// Whether a series is what an event has already, so that dates that were changed or deleted stay so.
+/// Whether the new series equals the existing one, in which case exceptions and deleted occurrences are kept.
 fn is_as_before(event: &Event, series: &Series, details: &Details) -> bool {
     event.series.as_ref().is_some_and(|now| {
         (&now.pattern, now.range, now.zone) == (&series.pattern, series.range, series.zone)
@@ -149,7 +149,7 @@ fn is_as_before(event: &Event, series: &Series, details: &Details) -> bool {
     })
 }
 
-/// The first date of a series.
+/// The first occurrence of a series.
 fn first(series: &Series, time: NaiveTime, from: NaiveDate) -> Result<DateTime<Utc>, EwsError> {
     let day = series.starts_from(from).next().ok_or_else(|| {
         EwsError::new("ErrorRecurrenceHasNoOccurrence", "The recurrence has no occurrence.")
@@ -157,7 +157,7 @@ fn first(series: &Series, time: NaiveTime, from: NaiveDate) -> Result<DateTime<U
     Ok(series.zone.instant(day.and_time(time)))
 }
 
-/// The times of an event must follow each other.
+/// Rejects an end before the start, and durations above the limit.
 fn check(details: &Details) -> Result<(), EwsError> {
     if details.end <= details.start {
         return Err(EwsError::new(

@@ -1,5 +1,4 @@
-//! What a request may set on an event, property by property. One table for `CreateItem` and `UpdateItem`; what is in no table
-//! is refused.
+//! The settable properties of an event, for `CreateItem` and `UpdateItem`. Rejects every property it does not list.
 
 use roxmltree::Node;
 
@@ -11,12 +10,12 @@ use crate::sim::soap_request::{EwsError, boolean, elements, instant, t, t_text, 
 use crate::sim::soap_response::{escape, instant as written};
 use crate::sim::zones;
 
-/// Characters of a subject that are kept.
+/// Limit of characters kept of a subject.
 const SUBJECT_MAX: usize = 255;
-/// Minutes before its start that a reminder may fire: two years.
+/// Limit of minutes before the start for a reminder: two years.
 const REMINDER_MAX: u32 = 1_051_200;
 
-/// Properties that only a copy of one's own may have set: an attendee's copy follows the organizer's.
+/// Properties that cannot be set on an attendee's copy, which follows the organizer's.
 const ORGANIZER_ONLY: [&str; 7] = [
     "StartTimeZone",
     "EndTimeZone",
@@ -27,17 +26,17 @@ const ORGANIZER_ONLY: [&str; 7] = [
     "Recurrence",
 ];
 
-/// What kind of text an element may hold.
+/// The type of an element's text.
 #[derive(Clone, Copy)]
 enum FieldContent {
     Text,
     Flag,
-    /// Up to and including this.
+    /// A number up to and including this.
     Number(u32),
     Time,
 }
 
-/// Properties that are kept as they are said, and of no consequence here.
+/// Properties that the simulator stores and otherwise ignores.
 const OTHERS: [(&str, &str, FieldContent); 12] = [
     ("InReplyTo", "item", FieldContent::Text),
     ("ReminderDueBy", "item", FieldContent::Time),
@@ -53,7 +52,7 @@ const OTHERS: [(&str, &str, FieldContent); 12] = [
     ("NetShowUrl", "calendar", FieldContent::Text),
 ];
 
-/// Sets one property element. What it is called in the table of changes comes back.
+/// Sets one property element. Returns its name in the version table.
 pub(super) fn set(draft: &mut EventDraft, property: Node<'_, '_>) -> Result<String, EwsError> {
     let name = property.tag_name().name();
     if ORGANIZER_ONLY.contains(&name) && draft.copy == Copy::Attendee {
@@ -86,7 +85,7 @@ pub(super) fn set(draft: &mut EventDraft, property: Node<'_, '_>) -> Result<Stri
     Ok(touched(name))
 }
 
-/// Sets a property whose element holds nothing but text. `source` is where a refusal points to.
+/// Sets a property with a text-only element. `source` is the position for schema errors.
 fn set_text(
     draft: &mut EventDraft,
     name: &str,
@@ -142,11 +141,13 @@ fn other(details: &mut Details, name: &str, value: &str, source: Node<'_, '_>) -
         }
         FieldContent::Time => instant(value).map(written),
     };
-    details.other_properties.insert(name, value.ok_or_else(|| invalid_value(source, "such value"))?);
+    details
+        .other_properties
+        .insert(name, value.ok_or_else(|| invalid_value(source, "value of the property"))?);
     Ok(())
 }
 
-/// What a property is called in the table of changes: attendees of all kinds are one, as are the two of the reminder.
+/// A property's name in the version table: all attendee lists share one name, as do both reminder properties.
 fn touched(name: &str) -> String {
     match name {
         "RequiredAttendees" | "OptionalAttendees" | "Resources" => "Attendees".to_owned(),
@@ -157,17 +158,17 @@ fn touched(name: &str) -> String {
     }
 }
 
-/// Classes of calendar items begin like this; an item cannot become one of another kind.
+/// Only classes of calendar items are valid; an item's type cannot change.
 fn class(details: &mut Details, value: &str) -> Result<(), EwsError> {
     let class = value.trim();
     if class != "IPM.Appointment" && !class.starts_with("IPM.Appointment.") {
-        return Err(EwsError::new("ErrorObjectTypeChanged", "The item is of another type than its class."));
+        return Err(EwsError::new("ErrorObjectTypeChanged", "The item class does not match the item type."));
     }
     details.other_properties.insert("ItemClass", class.to_owned());
     Ok(())
 }
 
-/// A reminder that is off remembers its minutes; minutes alone switch one on of which nobody said that it is off.
+/// A disabled reminder keeps its minutes; setting the minutes enables a reminder that was not disabled explicitly.
 fn remind(details: &mut Details, is_set: Option<bool>, minutes: Option<u32>) {
     if let Some(is_set) = is_set {
         details.other_properties.insert("ReminderIsSet", is_set.to_string());
@@ -182,9 +183,8 @@ fn remind(details: &mut Details, is_set: Option<bool>, minutes: Option<u32>) {
 
 fn zone(draft: &mut EventDraft, property: Node<'_, '_>) -> Result<(), EwsError> {
     let id = property.attribute("Id").or_else(|| property.attribute("TimeZoneName")).unwrap_or_default();
-    let zone = zones::find(id).ok_or_else(|| {
-        EwsError::new("ErrorCalendarInvalidTimeZone", "The time zone is not one of the server's.")
-    })?;
+    let zone = zones::find(id)
+        .ok_or_else(|| EwsError::new("ErrorCalendarInvalidTimeZone", "The time zone is unknown."))?;
     let names: &[&'static str] = match property.tag_name().name() {
         "StartTimeZone" => &["StartTimeZone"],
         "EndTimeZone" => &["EndTimeZone"],
@@ -208,7 +208,7 @@ fn extended(draft: &mut EventDraft, element: Node<'_, '_>) -> Result<String, Ews
         values.filter(|values| values.iter().all(|value| property.takes(value))).ok_or_else(|| {
             EwsError::new(
                 "ErrorInvalidExtendedPropertyValue",
-                "The value is none of the extended property's type.",
+                "The value does not match the extended property's type.",
             )
         })?;
     match (aliases::of(&property), values.first()) {
@@ -222,7 +222,7 @@ fn extended(draft: &mut EventDraft, element: Node<'_, '_>) -> Result<String, Ews
     }
 }
 
-/// Sets the property that an extended one is another name of. MAPI has numbers where EWS has words.
+/// Sets the property behind an alias. MAPI uses numbers where EWS uses names.
 fn alias(draft: &mut EventDraft, uri: &str, value: &str, source: Node<'_, '_>) -> Result<String, EwsError> {
     let name = uri.split_once(':').map_or(uri, |(_, name)| name);
     let words: &[&str] = match name {
@@ -243,7 +243,7 @@ fn touched_extended(property: &ExtendedProperty) -> String {
     format!("{:?}", property.owner)
 }
 
-/// Makes a property what it was before anybody set it.
+/// Resets a property to its default.
 pub(super) fn clear(draft: &mut EventDraft, field: Node<'_, '_>) -> Result<String, EwsError> {
     match property_path::read(field)? {
         property_path::PropertyPath::Field(uri) => clear_field(draft, &uri),
@@ -293,7 +293,7 @@ fn clear_field(draft: &mut EventDraft, uri: &str) -> Result<String, EwsError> {
     Ok(touched(name))
 }
 
-/// Adds to a property. Bodies and lists grow; of nothing else is there more than one.
+/// Appends to a property: to a body or a list, the only properties that can grow.
 pub(super) fn append(draft: &mut EventDraft, property: Node<'_, '_>) -> Result<String, EwsError> {
     let details = &mut draft.details;
     let name = property.tag_name().name();
@@ -324,12 +324,12 @@ fn add_people(list: &mut Vec<Attendee>, property: Node<'_, '_>) -> Result<(), Ew
 }
 
 fn invalid_value(source: Node<'_, '_>, what: &str) -> EwsError {
-    EwsError::schema_violation(source, &format!("The value is no {what}."))
+    EwsError::schema_violation(source, &format!("The value is not a valid {what}."))
 }
 
 fn word<T>(source: Node<'_, '_>, value: &str, read: fn(&str) -> Option<T>) -> Result<T, EwsError> {
     read(value.trim())
-        .ok_or_else(|| EwsError::schema_violation(source, "The value is none of the enumeration."))
+        .ok_or_else(|| EwsError::schema_violation(source, "The value is not in the enumeration."))
 }
 
 fn people(list: &mut Vec<Attendee>, property: Node<'_, '_>) -> Result<(), EwsError> {

@@ -1,5 +1,5 @@
-//! `FindItem`: a CalendarView of the calendar, with series taken apart into their dates, or an ordinary page of a folder,
-//! with series as their masters, of the rows that a restriction leaves and in the order that the request wants.
+//! `FindItem`: a CalendarView, which expands series into their occurrences, or a page of a folder, with series as
+//! masters, filtered by a restriction and sorted. Reads only.
 
 use chrono::{DateTime, Months, Utc};
 use roxmltree::Node;
@@ -20,12 +20,12 @@ use crate::sim::soap_response::messages;
 use crate::sim::views::{self, EventInstance};
 use crate::sim::world::{Mailbox, MailboxFolder};
 
-/// `EWSFindCountLimit` of a server in its default policy.
+/// `EWSFindCountLimit` of the default throttling policy.
 const FIND_COUNT_LIMIT: usize = 1_000;
-/// The longest CalendarView: two years (`ErrorCalendarViewRangeTooBig`).
+/// Limit of a CalendarView: two years (`ErrorCalendarViewRangeTooBig`).
 const VIEW_SPAN_MAX: Months = Months::new(24);
 
-/// One page: what is shown, how many there are, and whether this is the last of them.
+/// One page of results.
 struct FindItemPage {
     items: String,
     total: usize,
@@ -45,12 +45,11 @@ pub(super) fn answer(desk: &mut RequestContext<'_>, request: Node<'_, '_>) -> Re
     Ok(messages("FindItem", &outcomes, ""))
 }
 
-/// A request.
+/// A parsed request.
 struct FindItemRequest<'a, 'i> {
     request: Node<'a, 'i>,
     shape: ItemShape,
-    /// Whether rows are wanted, of which there are some, rather than what was deleted softly or is hidden, of which there is
-    /// nothing.
+    /// Whether the traversal is shallow. The other traversals (soft-deleted, associated) find nothing here.
     rows: bool,
 }
 
@@ -61,7 +60,10 @@ fn one(
 ) -> Result<String, EwsError> {
     let (request, folder) = (find.request, folder(desk, id)?);
     if m(request, "QueryString").is_some_and(|query| !text(query).trim().is_empty()) {
-        return Err(EwsError::new("ErrorUnsupportedQueryFilter", "The simulator has no index to query."));
+        return Err(EwsError::new(
+            "ErrorUnsupportedQueryFilter",
+            "The simulator does not support QueryString.",
+        ));
     }
     let page = match m(request, "CalendarView") {
         Some(_) if m(request, "Restriction").is_some() || m(request, "SortOrder").is_some() => {
@@ -99,18 +101,21 @@ fn calendar_view(
     if to < from {
         return Err(EwsError::new(
             "ErrorCalendarEndDateIsEarlierThanStartDate",
-            "The view ends before it starts.",
+            "EndDate is earlier than StartDate",
         ));
     }
     if from.checked_add_months(VIEW_SPAN_MAX).is_none_or(|last| to > last) {
-        return Err(EwsError::new("ErrorCalendarViewRangeTooBig", "The view is longer than two years."));
+        return Err(EwsError::new(
+            "ErrorCalendarViewRangeTooBig",
+            "The specified view range exceeds the maximum range of two years.",
+        ));
     }
     let found = views::calendar_view(desk.mailbox()?, from, to);
     let max = paging::entries_max(view)?;
     if max.is_none() && found.len() > FIND_COUNT_LIMIT {
         return Err(EwsError::new(
             "ErrorExceededFindCountLimit",
-            "The number of items found exceeds the limit of your policy; use paging or a smaller view.",
+            "You have exceeded the maximum number of objects that can be returned for the find operation. Use paging to reduce the result size and try your request again.",
         ));
     }
     let max = max.unwrap_or(FIND_COUNT_LIMIT).min(FIND_COUNT_LIMIT);
@@ -120,12 +125,10 @@ fn calendar_view(
 }
 
 fn edge(view: Node<'_, '_>, name: &str) -> Result<DateTime<Utc>, EwsError> {
-    let bad = || EwsError::schema_violation(view, &format!("The '{name}' attribute is missing or no date."));
+    let bad = || EwsError::schema_violation(view, &format!("The '{name}' attribute is missing or invalid."));
     let text = view.attribute(name).ok_or_else(bad)?;
     instant(text).ok_or_else(|| match is_date_time(text) {
-        true => {
-            EwsError::new("ErrorValueOutOfRange", "The value is outside of the range that a calendar has.")
-        }
+        true => EwsError::new("ErrorValueOutOfRange", "The value is out of range."),
         false => bad(),
     })
 }
@@ -142,7 +145,10 @@ fn item_page(
         restriction.check(is_searchable)?;
     }
     if m(request, "GroupBy").is_some() || m(request, "DistinguishedGroupBy").is_some() {
-        return Err(EwsError::new("ErrorUnsupportedPathForSortGroup", "The simulator does not group items."));
+        return Err(EwsError::new(
+            "ErrorUnsupportedPathForSortGroup",
+            "The simulator does not support grouping.",
+        ));
     }
     let mailbox = desk.mailbox()?;
     let items: Vec<&StoredItem> = mailbox.folder(folder).filter(|_| find.rows).collect();
@@ -169,13 +175,13 @@ fn mask(desk: &RequestContext<'_>, mailbox: &Mailbox, item: &StoredItem) -> Opti
     private::mask_for(desk, &views::view(mailbox, at).ok()?)
 }
 
-/// An event in a list, as much of it as the caller may see.
+/// An event in a list, masked for callers who may not read it.
 fn listed(desk: &RequestContext<'_>, view: EventInstance<'_>, shape: &ItemShape) -> String {
     let mask = private::mask_for(desk, &view);
     shape::calendar_item(desk.world, private::apply_mask(view, mask.as_ref()), shape, ReadOperation::Find)
 }
 
-/// A row of a folder, whatever it holds.
+/// A row of a folder, of any kind.
 pub(super) fn row(desk: &RequestContext<'_>, mailbox: &Mailbox, shape: &ItemShape, number: u64) -> String {
     let Some(item) = mailbox.items.get(&number) else { return String::new() };
     let mask = mask(desk, mailbox, item);

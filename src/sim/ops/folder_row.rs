@@ -1,4 +1,5 @@
-//! A row of a folder, whatever it holds, or a folder: what restrictions and orders see of it, and how a list shows a row.
+//! A searchable row: an event, a message or a folder, with its values for restrictions and sort orders and its XML in a
+//! list.
 
 use super::folders::FolderContext;
 use super::message_shape::{self, MessageContext};
@@ -11,7 +12,7 @@ use crate::sim::ids::ItemLocator;
 use crate::sim::views;
 use crate::sim::world::{Mailbox, World};
 
-/// A row.
+/// A searchable row.
 pub(super) enum FolderRow<'a> {
     Event(PropertyContext<'a>),
     Message(MessageContext<'a>),
@@ -38,7 +39,7 @@ impl<'a> FolderRow<'a> {
         }
     }
 
-    /// As its mask shows it to a caller who may not see more.
+    /// With the mask applied, for a caller who may not see more.
     pub(super) fn apply_mask(self, mask: Option<&'a Event>) -> Self {
         match self {
             Self::Event(look) => {
@@ -48,7 +49,7 @@ impl<'a> FolderRow<'a> {
         }
     }
 
-    /// The value that a restriction or an order finds.
+    /// The value for a restriction or sort order.
     pub(super) fn value(&self, path: &PropertyPath) -> Option<super::property_value::PropertyValue> {
         match self {
             Self::Event(look) => properties::value(look, path),
@@ -57,7 +58,7 @@ impl<'a> FolderRow<'a> {
         }
     }
 
-    /// As a list shows it.
+    /// Its XML in a list.
     pub(super) fn show(&self, shape: &ItemShape) -> String {
         match self {
             Self::Event(look) => shape::calendar_item(look.world, look.view, shape, ReadOperation::Find),

@@ -1,4 +1,4 @@
-//! `GetFolder` and `FindFolder`: the few folders every mailbox has. None is ever made, renamed or deleted.
+//! `GetFolder` and `FindFolder` over the fixed folders of a mailbox. Folders are never created, renamed or deleted.
 
 use chrono::DateTime;
 use roxmltree::Node;
@@ -15,12 +15,12 @@ use crate::sim::soap_request::{EwsError, elements, enum_attribute, m, require_m,
 use crate::sim::soap_response::{element, escape, messages};
 use crate::sim::world::{Mailbox, MailboxFolder};
 
-/// Rights of the owner and of delegates with Full Access; the simulator refuses all others before this.
+/// Rights of the owner and of delegates with Full Access; requests of others fail earlier.
 const EFFECTIVE_RIGHTS: &str = "<t:EffectiveRights><t:CreateAssociated>true</t:CreateAssociated><t:CreateContents>true</t:CreateContents>\
                                 <t:CreateHierarchy>true</t:CreateHierarchy><t:Delete>true</t:Delete><t:Modify>true</t:Modify>\
                                 <t:Read>true</t:Read></t:EffectiveRights>";
 
-/// What a request wants of its folders besides what is always shown.
+/// The requested properties of folders beyond the default ones.
 #[derive(Default)]
 struct FolderShape {
     extended: Vec<(ExtendedProperty, PathAttributes)>,
@@ -68,17 +68,17 @@ pub(super) fn find_folder(desk: &RequestContext<'_>, request: Node<'_, '_>) -> R
     Ok(messages("FindFolder", &outcomes, ""))
 }
 
-/// Folders of one answer.
+/// Limit of folders in one response.
 const FOLDERS_MAX: usize = 1_000;
 
-/// A folder, as restrictions see it.
+/// A folder as a restriction evaluates it.
 pub(super) struct FolderContext<'a> {
     mailbox: &'a Mailbox,
     folder: MailboxFolder,
 }
 
 impl FolderContext<'_> {
-    /// Whether a restriction may name a property of folders.
+    /// Whether a restriction may use a property of folders.
     fn has(path: &PropertyPath) -> bool {
         match path {
             PropertyPath::Field(uri) => FIELDS.iter().any(|(known, ..)| known == uri),
@@ -101,7 +101,7 @@ impl FolderContext<'_> {
         }
     }
 
-    /// What MAPI says of a folder.
+    /// The value of a folder's MAPI property.
     fn of_tag(&self, tag: u16, kind: &str) -> Option<PropertyValue> {
         let (_, class, name) = describe(self.folder);
         let log = self.mailbox.items.log();
@@ -121,7 +121,7 @@ impl FolderContext<'_> {
     }
 }
 
-/// The properties of folders that restrictions may name, and what MAPI calls them.
+/// The searchable properties of folders, with their MAPI tags.
 const FIELDS: [(&str, u16, &str); 5] = [
     ("folder:DisplayName", 0x3001, "String"),
     ("folder:FolderClass", 0x3613, "String"),

@@ -1,4 +1,4 @@
-//! `GetItem`: each id for itself; one that fails costs no other.
+//! `GetItem`: returns each item by its id; one failure does not affect the others.
 
 use roxmltree::Node;
 

@@ -1,4 +1,4 @@
-//! Bodies: what a client wrote as HTML to one that reads text, and the other way round. No more than bodies of meetings need.
+//! Converts bodies between HTML and plain text, to the extent that meeting bodies need.
 
 use crate::sim::soap_response::escape;
 
@@ -10,7 +10,7 @@ pub(super) fn page_of(body: &str, is_html: bool) -> String {
     }
 }
 
-/// A body as text: without what stands in angle brackets, and without what heads a page.
+/// A body as text: without tags and without the page's `head`.
 pub(super) fn text_of(body: &str, is_html: bool) -> String {
     if !is_html {
         return body.to_owned();

@@ -1,5 +1,5 @@
-//! From the ids in a request to rows and folders of the acting mailbox. An id of another mailbox names nothing, as for
-//! a caller without rights.
+//! Resolves the ids of a request to rows and folders of the target mailbox. An id of another mailbox is not found, as
+//! for a caller without rights there.
 
 use roxmltree::Node;
 
@@ -9,15 +9,15 @@ use crate::sim::soap_request::{EwsError, t, t_text};
 use crate::sim::views::{self, EventInstance, Missing};
 use crate::sim::world::{ExceptionIds, Mailbox, MailboxFolder};
 
-/// What an id in a request names, and the version of it the caller knows.
+/// The item that an id names, and the version that the caller knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct RequestedItem {
     pub(super) at: ItemLocator,
-    /// `Ok(None)` when no change key was sent, `Err` when it is none of ours.
+    /// `None` if the request has no change key.
     pub(super) version: Option<u64>,
 }
 
-/// Reads `ItemId`, `OccurrenceItemId` or `RecurringMasterItemId`, whatever the element is called.
+/// Resolves `ItemId`, `OccurrenceItemId` or `RecurringMasterItemId`, whatever the element is called.
 pub(super) fn wanted(desk: &RequestContext<'_>, node: Node<'_, '_>) -> Result<RequestedItem, EwsError> {
     let at = match node.tag_name().name() {
         "OccurrenceItemId" => occurrence_by_index(desk, node)?,
@@ -66,7 +66,7 @@ fn named(desk: &RequestContext<'_>, node: Node<'_, '_>, attribute: &str) -> Resu
     }
 }
 
-/// Whether an id of a date still names it: a date that was changed has another id than before.
+/// Whether an id of an occurrence is still valid: an exception may have another id.
 fn is_current(desk: &RequestContext<'_>, at: ItemLocator, id: &str) -> bool {
     let Some(start) = at.occurrence else { return true };
     let series = desk.world.get(at).and_then(|event| event.series.as_ref());
@@ -105,7 +105,7 @@ pub(super) fn not_found() -> EwsError {
     EwsError::new("ErrorItemNotFound", "The specified object was not found in the store.")
 }
 
-/// The event a reference names.
+/// The event at a location.
 pub(super) fn view<'w>(desk: &'w RequestContext<'_>, at: ItemLocator) -> Result<EventInstance<'w>, EwsError> {
     views::view(desk.mailbox()?, at).map_err(|missing| match missing {
         Missing::NotFound => not_found(),
@@ -116,7 +116,7 @@ pub(super) fn view<'w>(desk: &'w RequestContext<'_>, at: ItemLocator) -> Result<
     })
 }
 
-/// Like [`view`], for ids of occurrences taken from a view: a deleted one was simply not found.
+/// Like [`view`], for ids of occurrences: a deleted occurrence is reported as not found.
 pub(super) fn view_by_id<'w>(
     desk: &'w RequestContext<'_>,
     node: Node<'_, '_>,
@@ -128,7 +128,7 @@ pub(super) fn view_by_id<'w>(
     })
 }
 
-/// The folder a request names, in the acting mailbox.
+/// The folder that a request names, in the target mailbox.
 pub(super) fn folder(desk: &RequestContext<'_>, node: Node<'_, '_>) -> Result<MailboxFolder, EwsError> {
     let mailbox = desk.mailbox()?;
     match node.tag_name().name() {
@@ -147,7 +147,7 @@ pub(super) fn folder(desk: &RequestContext<'_>, node: Node<'_, '_>) -> Result<Ma
             }
             Some(DecodedId::Folder { .. }) => Err(folder_not_found()),
         },
-        other => Err(EwsError::schema_violation(node, &format!("'{other}' is no folder id."))),
+        other => Err(EwsError::schema_violation(node, &format!("The element '{other}' is not a folder id."))),
     }
 }
 

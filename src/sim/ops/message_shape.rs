@@ -1,5 +1,5 @@
-//! Messages, as answers show them: who wrote whom what, and for meeting messages about which meeting. What a request says of
-//! its meeting comes from the calendar in which it has put it.
+//! Messages in responses: sender, recipients and, for meeting messages, the meeting. The properties of a meeting request
+//! come from the event it has put in the calendar.
 
 use super::people_xml::mailbox_element;
 use super::properties::{self, PropertyContext, ShapeTier, parent_folder};
@@ -12,7 +12,7 @@ use crate::sim::soap_response::escape;
 use crate::sim::views::{self, EventInstance};
 use crate::sim::world::{Mailbox, World};
 
-/// A message and where it lies.
+/// A message, its row and its mailbox.
 #[derive(Clone, Copy)]
 pub(super) struct MessageContext<'a> {
     pub(super) world: &'a World,
@@ -21,12 +21,12 @@ pub(super) struct MessageContext<'a> {
     pub(super) message: &'a MailMessage,
 }
 
-/// A property of messages: its path, in which shapes it is, and whether `FindItem` has it.
+/// A property of messages: its path, its shapes, and whether `FindItem` returns it.
 type MessageProperty = (&'static str, ShapeTier, bool);
 
 use ShapeTier::{All, Default as Basic};
 
-/// What messages of every kind have, in schema order.
+/// Properties of all messages, in schema order.
 const MESSAGE: &[MessageProperty] = &[
     ("item:ParentFolderId", All, true),
     ("item:ItemClass", All, true),
@@ -43,7 +43,7 @@ const MESSAGE: &[MessageProperty] = &[
     ("message:IsRead", Basic, true),
 ];
 
-/// What meeting messages have besides.
+/// Additional properties of meeting messages.
 const MEETING: &[MessageProperty] = &[
     ("meeting:AssociatedCalendarItemId", Basic, false),
     ("meeting:IsDelegated", Basic, true),
@@ -54,7 +54,7 @@ const MEETING: &[MessageProperty] = &[
     ("calendar:RecurrenceId", All, true),
 ];
 
-/// What invitations have besides, most of it as the calendar has it.
+/// Additional properties of meeting requests; most come from the event in the calendar.
 const REQUEST: &[MessageProperty] = &[
     ("meetingRequest:MeetingRequestType", Basic, true),
     ("meetingRequest:IntendedFreeBusyStatus", Basic, true),
@@ -83,11 +83,11 @@ const REQUEST: &[MessageProperty] = &[
     ("calendar:EndTimeZone", All, false),
 ];
 
-/// What answers and cancellations have besides.
+/// Additional properties of responses and cancellations.
 const NOTE: &[MessageProperty] =
     &[("calendar:Start", All, true), ("calendar:End", All, true), ("calendar:Location", All, true)];
 
-/// Whether messages have a property that restrictions and orders may name.
+/// Whether restrictions and sort orders may use a property of messages.
 pub(super) fn has(uri: &str) -> bool {
     let shown = ["item:ParentFolderId", "item:ResponseObjects", "message:ToRecipients"];
     let all = MESSAGE.iter().chain(MEETING).chain(REQUEST).chain(NOTE);
@@ -95,7 +95,7 @@ pub(super) fn has(uri: &str) -> bool {
     all.any(|(known, ..)| *known == uri)
 }
 
-/// The schema's name for a message of this class.
+/// The schema's element name for a row.
 pub(super) fn element_name_of(item: &StoredItem) -> &'static str {
     match &item.content {
         ItemContent::Event(_) => "CalendarItem",
@@ -108,7 +108,7 @@ pub(super) fn element_name_of(item: &StoredItem) -> &'static str {
     }
 }
 
-/// A message as a shape wants it.
+/// A message with the properties of a shape.
 pub(super) fn message(look: &MessageContext<'_>, shape: &ItemShape, place: ReadOperation) -> String {
     let at = ItemLocator { mailbox: look.mailbox.number, item: look.item.number, occurrence: None };
     let kind = element_name_of(look.item);
@@ -132,7 +132,7 @@ pub(super) fn message(look: &MessageContext<'_>, shape: &ItemShape, place: ReadO
 }
 
 impl MessageContext<'_> {
-    /// What a restriction or an order finds under a path; messages have no extended properties.
+    /// The value for a restriction or sort order; messages have no extended properties.
     pub(super) fn value(&self, path: &PropertyPath) -> Option<PropertyValue> {
         match path {
             PropertyPath::Field(uri) => self.of_field(uri),
@@ -200,7 +200,7 @@ impl MessageContext<'_> {
         })
     }
 
-    /// Looks at the meeting in the calendar of this mailbox, if it is there.
+    /// Reads the meeting in this mailbox's calendar, if it is there.
     fn with_view(
         &self,
         about: &MeetingReference,

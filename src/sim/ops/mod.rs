@@ -1,7 +1,7 @@
-//! One file per operation, or per family: from the request's element to the whole answer. Synchronous; sees the world
-//! through a [`AppRegistration`] and never the socket.
+//! The EWS operations: one file per operation or family, from the request's element to the complete response.
+//! Synchronous; works on a [`RequestContext`] and never on a socket.
 //!
-//! Exchange refuses at three levels, and so does this: HTTP (in `server`), the whole request (`Err`, sent as a fault),
+//! Like Exchange, it rejects at three levels: HTTP (in `service`), the whole request (`Err`, sent as a SOAP fault), and
 //! one item of a batch (an error message among the others).
 
 mod aliases;
@@ -49,39 +49,39 @@ use super::soap_response::messages;
 use super::world::{Mailbox, World};
 use super::zones::Zone;
 
-/// Where a request is worked on: the world, and for whom.
+/// The world and the caller of one request.
 pub(crate) struct RequestContext<'w> {
     pub(crate) world: &'w mut World,
-    /// The mailbox acted for, if the request names one or the account has one.
+    /// The target mailbox, if the request names one or the account has one.
     pub(crate) acting: Option<u32>,
-    /// By Full Access, in the account's own name.
+    /// Whether the account acts as a delegate, without impersonation.
     pub(crate) is_delegate: bool,
-    /// What a delegate was granted in the mailbox acted for; `None` for whom its owner's rights apply.
+    /// The delegate's rights in the target mailbox; `None` for its owner and under impersonation.
     pub(crate) rights: Option<DelegateRights>,
-    /// Who wants to hear of what happens.
+    /// The subscriptions.
     pub(crate) hub: &'w mut Hub,
     pub(crate) caller: RequestOrigin,
-    /// In which the request means times that name no zone.
+    /// The time zone for times without an offset.
     pub(crate) zone: &'static Zone,
 }
 
 /// Where and when a request arrived.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RequestOrigin {
-    /// Which of the servers behind the address it reached.
+    /// The back end that received it.
     pub(crate) back_end: usize,
     pub(crate) now: Instant,
 }
 
-/// What a request leads to.
+/// The result of an operation.
 pub(crate) enum OperationResponse {
     Complete(String),
-    /// Events as they come, for so many minutes.
+    /// A stream of events, for so many minutes.
     Streaming(StreamHandle, u32),
 }
 
 impl RequestContext<'_> {
-    /// The mailbox acted for.
+    /// The target mailbox.
     pub(crate) fn mailbox(&self) -> Result<&Mailbox, EwsError> {
         self.acting.and_then(|number| self.world.mailboxes.get(&number)).ok_or_else(|| {
             EwsError::new(
@@ -93,7 +93,7 @@ impl RequestContext<'_> {
     }
 }
 
-/// Does what a request asks. `wrong` is what goes wrong with a stream.
+/// Executes a request. `wrong` is a fault to inject into a stream.
 pub(crate) fn dispatch(
     desk: &mut RequestContext<'_>,
     request: Node<'_, '_>,
@@ -110,7 +110,7 @@ pub(crate) fn dispatch(
     }
 }
 
-/// What an operation answers that writes where the caller may only read.
+/// The error response to a write by a delegate who may only read.
 fn refusal_for_reviewer(desk: &RequestContext<'_>, request: Node<'_, '_>) -> Option<String> {
     if desk.rights.is_none_or(DelegateRights::may_write) {
         return None;
@@ -163,7 +163,7 @@ fn dispatch_complete(desk: &mut RequestContext<'_>, request: Node<'_, '_>) -> Re
     }
 }
 
-/// No mailbox here has a configuration object; who asks for one is told so.
+/// Always fails: no mailbox has a configuration object.
 fn user_configuration(desk: &RequestContext<'_>) -> String {
     let missing = || EwsError::new("ErrorItemNotFound", "The specified object was not found in the store.");
     let outcome = desk.mailbox().and_then(|_| Err(missing()));

@@ -1,4 +1,4 @@
-//! `MoveItem`: whole rows to another folder of the same mailbox, where they have new ids. Nobody is told.
+//! `MoveItem`: moves rows to another folder of the same mailbox, where they get new ids. Sends no mail.
 
 use roxmltree::Node;
 
@@ -31,7 +31,7 @@ fn one(desk: &mut RequestContext<'_>, to: MailboxFolder, id: Node<'_, '_>) -> Re
     Ok(format!("<m:Items>{}</m:Items>", bare(desk, moved)?))
 }
 
-/// Any row's id and nothing else.
+/// A row's id without other properties.
 fn bare(desk: &RequestContext<'_>, at: ItemLocator) -> Result<String, EwsError> {
     let item = desk.mailbox()?.items.get(&at.item).ok_or_else(not_found)?;
     match item.event() {

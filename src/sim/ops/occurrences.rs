@@ -1,4 +1,4 @@
-//! What a series says of its dates: the first, the last, those that were changed and those that were deleted.
+//! The occurrence lists of a master: first, last, modified and deleted.
 
 use chrono::{DateTime, Utc};
 
@@ -19,7 +19,7 @@ fn master<'a>(view: &EventInstance<'a>) -> Option<&'a Series> {
     view.event.series.as_ref().filter(|_| view.role == SeriesRole::Master)
 }
 
-/// `t:FirstOccurrence`, `t:LastOccurrence`; a series without an end has no last one.
+/// `t:FirstOccurrence`, `t:LastOccurrence`; a series without an end has no last occurrence.
 pub(super) fn edge(name: &str, view: &EventInstance<'_>, edge: Edge) -> Option<String> {
     let series = master(view)?;
     let mut there = series.starts(view.start).filter(|start| !series.deleted.contains(start));

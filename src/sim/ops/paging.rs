@@ -1,4 +1,5 @@
-//! `IndexedPageItemView`, `FractionalPageItemView` and their likes for folders: which of the rows that were found an answer shows.
+//! Paging: `IndexedPageItemView`, `FractionalPageItemView` and their counterparts for folders. Selects the rows of a
+//! page; reads no row.
 
 use std::ops::Range;
 
@@ -6,16 +7,16 @@ use roxmltree::Node;
 
 use crate::sim::soap_request::{EwsError, enum_attribute, m};
 
-/// What is shown of some rows.
+/// The selected rows.
 pub(super) struct PageSlice {
     pub(super) range: Range<usize>,
-    /// Where the next page begins.
+    /// Offset of the next page.
     pub(super) next: usize,
-    /// Whether nothing comes after it.
+    /// Whether this is the last page.
     pub(super) last: bool,
 }
 
-/// What a request shows of `total` rows, of which no answer shows more than `limit`.
+/// The page of `total` rows that a request selects, at most `limit` rows.
 pub(super) fn slice(request: Node<'_, '_>, total: usize, limit: usize) -> Result<PageSlice, EwsError> {
     let indexed = m(request, "IndexedPageItemView").or_else(|| m(request, "IndexedPageFolderView"));
     if let Some(view) = indexed {
@@ -37,7 +38,7 @@ fn forward(total: usize, offset: usize, max: usize) -> PageSlice {
     PageSlice { range: begin..end, next: end, last: end == total }
 }
 
-/// The rows before those that were counted from the end.
+/// The page before `offset`, counted from the end.
 fn backward(total: usize, offset: usize, max: usize) -> PageSlice {
     let end = total.saturating_sub(offset);
     let begin = end.saturating_sub(max);
@@ -67,7 +68,7 @@ fn fraction(view: Node<'_, '_>, total: usize) -> Result<usize, EwsError> {
     }
 }
 
-/// `MaxEntriesReturned`, which is positive if it is there.
+/// `MaxEntriesReturned`, which must be positive.
 pub(super) fn entries_max(view: Node<'_, '_>) -> Result<Option<usize>, EwsError> {
     match view.attribute("MaxEntriesReturned").map(str::parse::<i32>) {
         None => Ok(None),

@@ -1,4 +1,4 @@
-//! Organizers and attendees, as answers write them.
+//! Organizers and attendees in responses.
 
 use super::properties::PropertyContext;
 use super::property_value::PropertyValue;
@@ -7,14 +7,14 @@ use crate::sim::event::{Attendee, Copy, InvitationResponse, Person};
 use crate::sim::soap_response::{element, escape, instant};
 use crate::sim::views::EventInstance;
 
-/// The names of some attendees, in one line.
+/// The names of attendees, joined.
 pub(super) fn display(attendees: &[Attendee]) -> String {
     let names: Vec<&str> = attendees.iter().map(|attendee| attendee.person.name.as_str()).collect();
     names.join("; ")
 }
 
-/// `t:Organizer`. A folder's table has the X.500 name of organizers whom the directory knows or knew; an item of nobody has no
-/// organizer.
+/// `t:Organizer`. `FindItem` returns the X.500 name of organizers who are or were in the directory; an event without an
+/// organizer has no element.
 pub(super) fn organizer(look: &PropertyContext<'_>) -> Option<PropertyValue> {
     let person = &look.view.event.organizer;
     if person.address.is_empty() {
@@ -46,7 +46,7 @@ pub(super) fn mailbox_element(person: &Person, kind: &str) -> String {
     )
 }
 
-/// A list of attendees; only the organizer's copy knows what they answered.
+/// A list of attendees; only the organizer's copy has their responses.
 pub(super) fn attendees(name: &str, view: &EventInstance<'_>, list: &[Attendee]) -> Option<PropertyValue> {
     let one = |attendee: &Attendee| {
         let answer = match (view.event.copy, attendee.response) {

@@ -1,4 +1,4 @@
-//! Private events before a delegate who was not given to see them: time that is taken, and nothing else.
+//! Private events before a delegate without the right to see them: masked as busy time.
 
 use super::RequestContext;
 use crate::sim::event::{Details, Event, Person};
@@ -6,7 +6,7 @@ use crate::sim::ids::ItemLocator;
 use crate::sim::views::EventInstance;
 
 impl RequestContext<'_> {
-    /// Whether an item is one of those that this delegate may not open.
+    /// Whether this delegate may not open an item.
     pub(super) fn is_hidden(&self, at: ItemLocator) -> bool {
         self.world.get(at).is_some_and(|event| self.hides(event))
     }
@@ -16,7 +16,7 @@ impl RequestContext<'_> {
     }
 }
 
-/// What is left of an event of which the caller may see no more than that time is taken.
+/// The mask of a private event: its time and status, nothing else.
 pub(super) fn mask_for(desk: &RequestContext<'_>, view: &EventInstance<'_>) -> Option<Event> {
     if !desk.hides(view.event) {
         return None;
@@ -35,7 +35,7 @@ pub(super) fn mask_for(desk: &RequestContext<'_>, view: &EventInstance<'_>) -> O
     Some(Event { details, organizer: Person::default(), ..view.event.clone() })
 }
 
-/// A view as its mask shows it, if there is one.
+/// An event with its mask applied, if there is one.
 pub(super) fn apply_mask<'a>(view: EventInstance<'a>, mask: Option<&'a Event>) -> EventInstance<'a> {
     match mask {
         Some(event) => EventInstance { event, details: &event.details, ..view },

@@ -1,5 +1,5 @@
-//! The properties of a calendar item: in which shapes an answer shows them, and what their values are. One table, in the
-//! order the schema fixes; every column is a rule of Exchange.
+//! The properties of a calendar item: the shapes that contain them, and their values. One table in schema order; each
+//! column is a rule of Exchange.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -17,7 +17,7 @@ use crate::sim::views::{self, EventInstance, SeriesRole};
 use crate::sim::world::World;
 use crate::sim::zones::Zone;
 
-/// Which base shapes show a property.
+/// The base shapes that contain a property.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ShapeTier {
     Default,
@@ -25,7 +25,7 @@ pub(super) enum ShapeTier {
     OnRequest,
 }
 
-/// What a property's value may depend on.
+/// The inputs of a property's value.
 #[derive(Clone, Copy)]
 pub(super) struct PropertyContext<'a> {
     pub(super) view: EventInstance<'a>,
@@ -39,7 +39,7 @@ impl PropertyContext<'_> {
         self.view.details
     }
 
-    /// What a client said of one of the properties that mean nothing here, or what it is when none did.
+    /// The stored value of a property that the simulator ignores, or a default.
     fn other(&self, name: &str, otherwise: &str) -> Option<PropertyValue> {
         let said = self.details().other_properties.get(name).cloned();
         said.or_else(|| (!otherwise.is_empty()).then(|| otherwise.to_owned())).map(PropertyValue::Text)
@@ -63,17 +63,17 @@ impl PropertyContext<'_> {
     }
 }
 
-/// A property.
+/// A property of calendar items.
 pub(super) struct PropertyDefinition {
     pub(super) uri: &'static str,
     pub(super) tier: ShapeTier,
-    /// Whether `FindItem` has it.
+    /// Whether `FindItem` returns it.
     pub(super) in_find: bool,
     pub(super) value: fn(&PropertyContext<'_>) -> Option<PropertyValue>,
 }
 
 impl PropertyDefinition {
-    /// The name of its element.
+    /// Its element name.
     pub(super) fn name(&self) -> &'static str {
         self.uri.split_once(':').map_or(self.uri, |(_, name)| name)
     }
@@ -90,10 +90,10 @@ const fn property(
 
 use ShapeTier::{All, Default as Basic, OnRequest};
 
-/// Where the extended properties stand among the others.
+/// The property after which extended properties are written.
 pub(super) const EXTENDED_AFTER: &str = "item:HasAttachments";
 
-/// Every property the simulator has, in schema order.
+/// Every supported property, in schema order.
 pub(super) const PROPERTIES: &[PropertyDefinition] = &[
     property("item:ParentFolderId", All, true, |look| {
         Some(PropertyValue::Xml(parent_folder(look.view.mailbox.number, look.view.item.folder.number())))
@@ -234,8 +234,8 @@ pub(super) const PROPERTIES: &[PropertyDefinition] = &[
     property("calendar:IsOrganizer", All, true, |look| flag(look.view.event.copy != Copy::Attendee)),
 ];
 
-/// Properties that no restriction and no order may name, though they have a text or a number: they are worked out for an
-/// answer, or stored as something else.
+/// Properties with a text or number that restrictions and sort orders may not use: Exchange computes them for a response
+/// or stores another form.
 const NOT_SEARCHABLE: [&str; 12] = [
     "item:Culture",
     "item:TextBody",
@@ -251,7 +251,7 @@ const NOT_SEARCHABLE: [&str; 12] = [
     "calendar:IsOrganizer",
 ];
 
-/// Properties whose elements hold elements.
+/// Properties with child elements.
 const STRUCTURES: [&str; 16] = [
     "item:ParentFolderId",
     "item:ResponseObjects",
@@ -271,10 +271,10 @@ const STRUCTURES: [&str; 16] = [
     "calendar:ConflictingMeetings",
 ];
 
-/// Properties that a restriction may name but that never match anything.
+/// Properties that restrictions may use and that never match.
 const NEVER_MATCHING: [&str; 1] = ["item:ReminderDueBy"];
 
-/// Whether restrictions and orders may name a property.
+/// Whether restrictions and sort orders may use a property.
 pub(super) fn is_searchable(path: &PropertyPath) -> bool {
     match path {
         PropertyPath::Extended(..) => true,
@@ -288,7 +288,7 @@ pub(super) fn is_searchable(path: &PropertyPath) -> bool {
     }
 }
 
-/// What a restriction or an order finds under a path.
+/// The value of a property for a restriction or sort order.
 pub(super) fn value(look: &PropertyContext<'_>, path: &PropertyPath) -> Option<PropertyValue> {
     match path {
         PropertyPath::Indexed => None,
@@ -320,7 +320,7 @@ fn time(at: DateTime<Utc>) -> Option<PropertyValue> {
     Some(PropertyValue::Time(at))
 }
 
-/// A word of an enumeration whose variants are in the order of the numbers that stand for them.
+/// The value of an enumeration whose variants are in the order of their MAPI numbers.
 macro_rules! ranked {
     ($($function:ident: $name:ident),+) => {$(
         pub(super) fn $function(word: $name) -> PropertyValue {
@@ -366,7 +366,7 @@ fn response_objects(view: &EventInstance<'_>) -> String {
     format!("<t:ResponseObjects>{own}<t:ForwardItem/></t:ResponseObjects>")
 }
 
-/// What this mailbox answered.
+/// This mailbox's response.
 pub(super) fn my_response(view: &EventInstance<'_>) -> InvitationResponse {
     match view.event.copy {
         Copy::Attendee => view.details.my_response,
@@ -374,7 +374,7 @@ pub(super) fn my_response(view: &EventInstance<'_>) -> InvitationResponse {
     }
 }
 
-/// Bit 1 meeting, bit 2 received, bit 4 cancelled.
+/// Bit 1: meeting; bit 2: received; bit 4: cancelled.
 pub(super) fn appointment_state(view: &EventInstance<'_>) -> i64 {
     let role = match view.event.copy {
         Copy::Plain => 0,
@@ -384,7 +384,7 @@ pub(super) fn appointment_state(view: &EventInstance<'_>) -> i64 {
     role | if view.details.state_is_cancelled() { 4 } else { 0 }
 }
 
-/// How other events lie to one.
+/// How other events relate to an event in time.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum NeighborKind {
     Overlapping,
@@ -421,7 +421,7 @@ fn duration(length: TimeDelta) -> String {
     }
 }
 
-/// How an old property of an item names its zone.
+/// The value of the old `TimeZone` property.
 fn zone_name(zone: &Zone) -> String {
     if zone.id == "UTC" { zone.id.to_owned() } else { zone.display() }
 }
@@ -434,7 +434,7 @@ fn wall_clock(name: &str, zone: &Zone, at: DateTime<Utc>) -> String {
     element(name, &format!("{}{}", zone.local(at).format("%Y-%m-%dT%H:%M:%S"), zone.offset_of(at)))
 }
 
-/// `OccurrenceInfoType`'s times.
+/// The times of an `OccurrenceInfoType`.
 pub(super) fn times(view: &EventInstance<'_>) -> String {
     format!("{}{}", element("Start", &instant(view.start)), element("End", &instant(view.end)))
 }

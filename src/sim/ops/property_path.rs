@@ -1,4 +1,4 @@
-//! Property paths: what a request means by `FieldURI`, `IndexedFieldURI` and `ExtendedFieldURI`. Never looks at an item.
+//! Property paths: `FieldURI`, `IndexedFieldURI` and `ExtendedFieldURI`. Never reads an item.
 
 use roxmltree::Node;
 
@@ -6,27 +6,27 @@ use crate::sim::extended::{ExtendedProperty, InvalidPath};
 use crate::sim::soap_request::EwsError;
 use crate::sim::soap_response::escape;
 
-/// A property of an item.
+/// A path to a property of an item.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum PropertyPath {
     Field(String),
     Extended(ExtendedProperty, PathAttributes),
-    /// An entry of a dictionary; calendars have none.
+    /// An entry of a dictionary; calendar items have none.
     Indexed,
 }
 
-/// The attributes of an `ExtendedFieldURI` as the request has them, which is how its answer shows them.
+/// The attributes of an `ExtendedFieldURI` as written in the request; the response repeats them.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct PathAttributes(String);
 
 impl PathAttributes {
-    /// The element that names the property.
+    /// The `ExtendedFieldURI` element.
     pub(super) fn element(&self) -> String {
         format!("<t:ExtendedFieldURI{}/>", self.0)
     }
 }
 
-/// The attributes in the order of the schema.
+/// The attributes in schema order.
 const ATTRIBUTES: [&str; 6] = [
     "DistinguishedPropertySetId",
     "PropertySetId",
@@ -36,7 +36,7 @@ const ATTRIBUTES: [&str; 6] = [
     "PropertyType",
 ];
 
-/// Reads a path element.
+/// Parses a path element.
 pub(super) fn read(node: Node<'_, '_>) -> Result<PropertyPath, EwsError> {
     match (node.tag_name().name(), node.attribute("FieldURI")) {
         ("FieldURI", Some(uri)) if is_known(uri) => Ok(PropertyPath::Field(uri.to_owned())),
@@ -48,7 +48,7 @@ pub(super) fn read(node: Node<'_, '_>) -> Result<PropertyPath, EwsError> {
     }
 }
 
-/// Reads an `ExtendedFieldURI`.
+/// Parses an `ExtendedFieldURI`.
 pub(super) fn extended(node: Node<'_, '_>) -> Result<(ExtendedProperty, PathAttributes), EwsError> {
     let property = ExtendedProperty::read(|name| node.attribute(name)).map_err(|bad| match bad {
         InvalidPath::Attributes => EwsError::new(
@@ -64,7 +64,7 @@ pub(super) fn extended(node: Node<'_, '_>) -> Result<(ExtendedProperty, PathAttr
     Ok((property, PathAttributes(spelled.collect())))
 }
 
-/// Whether the schema has this `FieldURI`. Those of calendars, items and meeting messages are known one by one.
+/// Whether the schema has this `FieldURI`. Those of calendar items and meeting messages are listed one by one.
 fn is_known(uri: &str) -> bool {
     let Some((family, name)) = uri.split_once(':') else { return false };
     match family {

@@ -1,4 +1,4 @@
-//! The value of a property: how an answer writes it, and how restrictions and sort orders compare it. Pure.
+//! Property values: their XML, and their comparison in restrictions and sort orders. Pure.
 
 use std::cmp::Ordering;
 
@@ -7,35 +7,35 @@ use chrono::{DateTime, Utc};
 use crate::sim::soap_request;
 use crate::sim::soap_response::{element, instant};
 
-/// What a property is.
+/// The value of a property.
 #[derive(Debug, Clone)]
 pub(super) enum PropertyValue {
     Text(String),
-    /// A word of an enumeration, which is stored as a number.
+    /// An enumeration value: its name, its stored number, and the parser of names.
     Enumeration(&'static str, i64, fn(&str) -> Option<i64>),
     Boolean(bool),
     Number(i64),
     Real(f64),
     Time(DateTime<Utc>),
-    /// Several, in a `t:String` each.
+    /// A list of `t:String`.
     List(Vec<Self>),
-    /// A text that is written in its own way: the element, and what it says.
+    /// A text with special XML: the element, and the text to compare.
     XmlWithText(String, String),
-    /// A structure that only answers show: the element.
+    /// Structured XML that cannot be compared.
     Xml(String),
 }
 
 /// Why a value cannot be compared with a constant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Incomparable {
-    /// The constant is no value of this property.
+    /// The constant is invalid for this property.
     Constant,
-    /// The property has no order and no text.
+    /// The property has neither an order nor a text.
     Property,
 }
 
 impl PropertyValue {
-    /// The element of this name.
+    /// The element with this name.
     pub(super) fn write(&self, name: &str) -> String {
         match self {
             Self::XmlWithText(xml, _) | Self::Xml(xml) => xml.clone(),
@@ -47,7 +47,7 @@ impl PropertyValue {
         }
     }
 
-    /// As the text of an element.
+    /// The text content of the element.
     pub(super) fn text(&self) -> String {
         match self {
             Self::Text(text) | Self::XmlWithText(_, text) => text.clone(),
@@ -61,7 +61,7 @@ impl PropertyValue {
         }
     }
 
-    /// Whether there is nothing in it, which a mailbox does not store at all.
+    /// Whether it is empty, which a mailbox does not store.
     pub(super) fn is_empty(&self) -> bool {
         match self {
             Self::Text(text) | Self::XmlWithText(_, text) => text.is_empty(),
@@ -70,7 +70,7 @@ impl PropertyValue {
         }
     }
 
-    /// The values it consists of.
+    /// The elements of a list, or the value itself.
     pub(super) fn each(&self) -> &[Self] {
         match self {
             Self::List(values) => values,
@@ -78,7 +78,7 @@ impl PropertyValue {
         }
     }
 
-    /// How it stands to a constant of a request.
+    /// Compares with a constant of a request.
     pub(super) fn compare_to_constant(&self, constant: &str) -> Result<Ordering, Incomparable> {
         use Incomparable::Constant;
         let order = match self {
@@ -93,7 +93,7 @@ impl PropertyValue {
         order.ok_or(Incomparable::Property)
     }
 
-    /// How it stands to the value of another property, if the two can be compared.
+    /// Compares with the value of another property, if they are comparable.
     pub(super) fn compare_to(&self, other: &Self) -> Option<Ordering> {
         match (self, other) {
             (Self::Boolean(one), Self::Boolean(other)) => Some(one.cmp(other)),
@@ -114,7 +114,7 @@ impl PropertyValue {
         }
     }
 
-    /// How it stands to the value of the same property of another item, case aside.
+    /// Compares with the same property of another item, ignoring case.
     pub(super) fn sort_order(&self, other: &Self) -> Ordering {
         match (self, other) {
             (

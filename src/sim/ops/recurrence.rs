@@ -1,4 +1,4 @@
-//! `t:Recurrence`: six patterns and three ranges, read and written.
+//! `t:Recurrence`: parses and writes six patterns and three ranges.
 
 use chrono::{DateTime, NaiveDate, Utc, Weekday};
 use roxmltree::Node;
@@ -27,10 +27,10 @@ const MONTHS: [&str; 12] = [
     "December",
 ];
 
-/// The most that an interval or a number of dates may be.
+/// Limit of an interval and of a number of occurrences.
 const NUMBER_MAX: u32 = 999;
 
-/// The element of a series whose first date begins at `first`.
+/// The element of a series that starts at `first`.
 pub(super) fn write(series: &Series, first: DateTime<Utc>) -> String {
     let day = |at: DateTime<Utc>, day: NaiveDate| format!("{day}{}", series.zone.offset_of(at));
     let start = element("StartDate", &day(first, series.zone.local(first).date()));
@@ -93,12 +93,15 @@ fn month_name(month: u32) -> &'static str {
     MONTHS.get((month.clamp(1, 12) - 1) as usize).copied().unwrap_or("January")
 }
 
-/// Reads the element: the series, and the day from which on its pattern counts.
+/// Parses the element: the series, and the start day of its pattern.
 pub(super) fn read(node: Node<'_, '_>) -> Result<(Series, NaiveDate), EwsError> {
     let bad = || EwsError::new("ErrorCalendarInvalidRecurrence", "The recurrence is invalid.");
     let mut children = elements(node).filter(|child| child.tag_name().namespace() == Some(TYPES));
     let (Some(pattern), Some(range), None) = (children.next(), children.next(), children.next()) else {
-        return Err(EwsError::schema_violation(node, "A Recurrence holds a pattern and a range."));
+        return Err(EwsError::schema_violation(
+            node,
+            "The element 'Recurrence' must contain a pattern and a range.",
+        ));
     };
     let pattern = read_pattern(pattern)?.ok_or_else(bad)?;
     let (range, start) = read_range(range).ok_or_else(bad)?;
@@ -121,10 +124,16 @@ fn read_pattern(node: Node<'_, '_>) -> Result<Option<RecurrencePattern>, EwsErro
         }
         "RelativeYearlyRecurrence" => relative_yearly(node),
         "DailyRegeneration" | "WeeklyRegeneration" | "MonthlyRegeneration" | "YearlyRegeneration" => {
-            return Err(EwsError::new("ErrorUnsupportedRecurrence", "Only tasks regenerate."));
+            return Err(EwsError::new(
+                "ErrorUnsupportedRecurrence",
+                "Regenerating patterns are valid for tasks only.",
+            ));
         }
         other => {
-            return Err(EwsError::schema_violation(node, &format!("'{other}' is no recurrence pattern.")));
+            return Err(EwsError::schema_violation(
+                node,
+                &format!("The element '{other}' is not a recurrence pattern."),
+            ));
         }
     })
 }

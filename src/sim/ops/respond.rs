@@ -1,5 +1,5 @@
-//! Answers to meetings and their cancellation, which come as items of `CreateItem`. What is answered is the meeting in the
-//! calendar or the invitation to it; an invitation that is answered has done its work and goes to Deleted Items.
+//! Responses to meetings and their cancellation, sent as items of `CreateItem`. The reference is the meeting in the
+//! calendar or its meeting request; a processed meeting request moves to Deleted Items.
 
 use roxmltree::Node;
 
@@ -15,10 +15,10 @@ const DISPOSITIONS: [&str; 3] = ["SaveOnly", "SendOnly", "SendAndSaveCopy"];
 const REQUEST: &str = "IPM.Schedule.Meeting.Request";
 const CANCELLATION: &str = "IPM.Schedule.Meeting.Canceled";
 
-/// The meeting a response is about, its text, and whether anybody is to be told.
+/// A parsed response object.
 struct MeetingResponse<'a> {
     at: ItemLocator,
-    /// The message that was answered, if it was one.
+    /// The meeting request, if it was the reference.
     message: Option<ItemLocator>,
     text: String,
     disposition: &'a str,
@@ -42,7 +42,7 @@ fn response<'a>(
     Ok(MeetingResponse { at, message, text, disposition })
 }
 
-/// The meeting that is meant, in the version the caller knows, and the message that led to it.
+/// The referenced meeting, with its change key checked, and the message that led to it.
 fn meeting(
     desk: &RequestContext<'_>,
     wanted: RequestedItem,
@@ -65,7 +65,7 @@ fn meeting(
     }
 }
 
-/// The meeting of a message that this operation answers.
+/// The meeting of a message that this response applies to.
 fn meeting_of_message(
     desk: &RequestContext<'_>,
     message: &MailMessage,
@@ -79,7 +79,7 @@ fn meeting_of_message(
         _ => ("", "ErrorInvalidItemForOperationCancelItem"),
     };
     let about = message.meeting.as_ref().filter(|_| message.class == class);
-    let about = about.ok_or_else(|| EwsError::new(code, "The item is not one that can be answered so."))?;
+    let about = about.ok_or_else(|| EwsError::new(code, "The operation is invalid for this item."))?;
     let mailbox = desk.mailbox()?;
     let row = mailbox.by_uid(&about.uid).ok_or_else(not_found)?;
     let is_series = row.event().is_some_and(|event| event.series.is_some());
@@ -145,16 +145,16 @@ pub(super) fn cancel(
         _ => desk.world.cancel_meeting(response.at, &response.text),
     };
     if meets && told.is_empty() && response.disposition != "SaveOnly" {
-        // Its only attendee is the organizer.
-        return Err(EwsError::new("ErrorInvalidRecipients", "There is nobody to be told."));
+        // The organizer is the only attendee.
+        return Err(EwsError::new("ErrorInvalidRecipients", "The message has no recipients."));
     }
     let sent = if told.is_empty() { String::new() } else { save_sent_copy(desk, &response) };
     let at = remove_from_calendar(desk, response.at);
-    // Clients expect one item: the cancellation that was sent, or else the meeting.
+    // Clients expect one item: the cancellation that was sent, else the meeting.
     Ok(if sent.is_empty() { shown(desk, at) } else { sent })
 }
 
-/// `RemoveItem`: takes a meeting off the calendar that its organizer has called off.
+/// `RemoveItem`: removes a meeting that its organizer cancelled from the calendar.
 pub(super) fn remove(
     desk: &mut RequestContext<'_>,
     request: Node<'_, '_>,
@@ -162,14 +162,17 @@ pub(super) fn remove(
 ) -> Result<String, EwsError> {
     let response = response(desk, request, item, "Body")?;
     if view(desk, response.at)?.event.copy != Copy::Attendee {
-        return Err(EwsError::new("ErrorCalendarIsOrganizerForRemove", "The organizer cancels meetings."));
+        return Err(EwsError::new(
+            "ErrorCalendarIsOrganizerForRemove",
+            "User cannot be an organizer for RemoveItem action.",
+        ));
     }
     desk.world.complete_message(response.message);
     let at = remove_from_calendar(desk, response.at);
     Ok(shown(desk, at))
 }
 
-/// Takes a meeting off the calendar: a whole one to Deleted Items, a date of a series for good.
+/// Removes a meeting from the calendar: a whole one to Deleted Items, an occurrence permanently.
 fn remove_from_calendar(desk: &mut RequestContext<'_>, at: ItemLocator) -> Option<ItemLocator> {
     if at.occurrence.is_some() {
         desk.world.delete_without_trace(at);
@@ -178,12 +181,12 @@ fn remove_from_calendar(desk: &mut RequestContext<'_>, at: ItemLocator) -> Optio
     desk.world.move_item(at, MailboxFolder::Deleted)
 }
 
-/// The id under which the meeting is found now.
+/// The current id of the meeting.
 fn shown(desk: &RequestContext<'_>, at: Option<ItemLocator>) -> String {
     at.and_then(|at| view(desk, at).ok()).map(|view| shape::bare(&view)).unwrap_or_default()
 }
 
-/// The copy in Sent Items, if one is to be kept.
+/// The copy in Sent Items, if one is saved.
 fn save_sent_copy(desk: &mut RequestContext<'_>, response: &MeetingResponse<'_>) -> String {
     if response.disposition != "SendAndSaveCopy" {
         return String::new();

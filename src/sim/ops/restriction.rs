@@ -1,5 +1,5 @@
-//! `m:Restriction`: which rows of a folder a request wants. The tree is read whole before the first row is looked at, so that
-//! a request that is wrong is refused however few rows there are.
+//! `m:Restriction`: selects the rows of a folder. The whole expression is validated before the first row is read, so an
+//! invalid request fails even in an empty folder.
 
 use std::cmp::Ordering;
 
@@ -11,7 +11,7 @@ use super::property_path::{self, PropertyPath};
 use super::property_value::{Incomparable, PropertyValue};
 use crate::sim::soap_request::{EwsError, elements};
 
-/// Expressions of one restriction.
+/// Limit of expressions in one restriction.
 const EXPRESSIONS_MAX: usize = 1_000;
 
 /// A search expression.
@@ -25,17 +25,20 @@ pub(super) enum SearchExpression {
     Compare(PropertyPath, fn(Ordering) -> bool, Operand),
 }
 
-/// With what a property is compared.
+/// The right side of a comparison.
 pub(super) enum Operand {
     Constant(String),
     Property(PropertyPath),
 }
 
-/// Reads the one expression inside a `Restriction`.
+/// Parses the expression of a `Restriction`.
 pub(super) fn read(restriction: Node<'_, '_>) -> Result<SearchExpression, EwsError> {
     let mut all = elements(restriction);
     let (Some(root), None) = (all.next(), all.next()) else {
-        return Err(EwsError::schema_violation(restriction, "A Restriction holds one search expression."));
+        return Err(EwsError::schema_violation(
+            restriction,
+            "The element 'Restriction' must contain one search expression.",
+        ));
     };
     let nodes = root.descendants().filter(|node| elements(*node).next().is_some()).count();
     if nodes > EXPRESSIONS_MAX {
@@ -53,7 +56,9 @@ fn expression(node: Node<'_, '_>) -> Result<SearchExpression, EwsError> {
         "Or" => some(node, inner()?).map(SearchExpression::Or),
         "Not" => match <[SearchExpression; 1]>::try_from(inner()?) {
             Ok([one]) => Ok(SearchExpression::Not(Box::new(one))),
-            Err(_) => Err(EwsError::schema_violation(node, "Not holds one search expression.")),
+            Err(_) => {
+                Err(EwsError::schema_violation(node, "The element 'Not' must contain one search expression."))
+            }
         },
         "Exists" => Ok(SearchExpression::Exists(path(node)?)),
         "Excludes" => Ok(SearchExpression::Excludes(path(node)?, mask(node)?)),
@@ -64,7 +69,10 @@ fn expression(node: Node<'_, '_>) -> Result<SearchExpression, EwsError> {
         "IsGreaterThanOrEqualTo" => compare(Ordering::is_ge),
         "IsLessThan" => compare(Ordering::is_lt),
         "IsLessThanOrEqualTo" => compare(Ordering::is_le),
-        other => Err(EwsError::schema_violation(node, &format!("'{other}' is no search expression."))),
+        other => Err(EwsError::schema_violation(
+            node,
+            &format!("The element '{other}' is not a search expression."),
+        )),
     }
 }
 
@@ -109,11 +117,11 @@ fn mask(node: Node<'_, '_>) -> Result<i64, EwsError> {
             Some(digits) => i64::from_str_radix(digits, 16).ok(),
             None => value.parse().ok(),
         });
-    number.ok_or_else(|| EwsError::new("ErrorInvalidExcludesRestriction", "The bitmask is no number."))
+    number.ok_or_else(|| EwsError::new("ErrorInvalidExcludesRestriction", "The bitmask is not a number."))
 }
 
 impl SearchExpression {
-    /// Refuses what can be compared with nothing, whatever rows there are.
+    /// Rejects properties that cannot be searched, whatever rows exist.
     pub(super) fn check(&self, searchable: fn(&PropertyPath) -> bool) -> Result<(), EwsError> {
         let known = |path: &PropertyPath| match searchable(path) {
             true => Ok(()),
@@ -128,7 +136,7 @@ impl SearchExpression {
         }
     }
 
-    /// Whether a row is one of those that are wanted. A property that is not there compares with nothing.
+    /// Whether a row matches. A missing property matches no comparison.
     pub(super) fn holds(&self, row: &FolderRow<'_>) -> Result<bool, EwsError> {
         let value = |path: &PropertyPath| row.value(path).filter(|value| !value.is_empty());
         match self {
@@ -138,10 +146,9 @@ impl SearchExpression {
             Self::Exists(path) => Ok(value(path).is_some()),
             Self::Excludes(path, mask) => match value(path) {
                 Some(PropertyValue::Number(number)) => Ok(number & mask == 0),
-                Some(_) => Err(EwsError::new(
-                    "ErrorInvalidExcludesRestriction",
-                    "The property has no bits that could be excluded.",
-                )),
+                Some(_) => {
+                    Err(EwsError::new("ErrorInvalidExcludesRestriction", "The property is not a number."))
+                }
                 None => Ok(false),
             },
             Self::Contains(path, how, constant) => match value(path) {
@@ -155,7 +162,7 @@ impl SearchExpression {
         }
     }
 
-    /// Whether all hold, or none does.
+    /// Whether all (or, with `wanted` false, none) of the expressions match.
     fn every(all: &[Self], row: &FolderRow<'_>, wanted: bool) -> Result<bool, EwsError> {
         for one in all {
             if one.holds(row)? != wanted {
@@ -191,9 +198,10 @@ fn compare(
     match order {
         Ok(order) => Ok(order.is_some_and(wanted)),
         Err(Incomparable::Property) => Err(unsupported()),
-        Err(Incomparable::Constant) => {
-            Err(EwsError::new("ErrorInvalidValueForProperty", "The constant is no value of the property."))
-        }
+        Err(Incomparable::Constant) => Err(EwsError::new(
+            "ErrorInvalidValueForProperty",
+            "The constant is not a valid value of the property.",
+        )),
     }
 }
 

@@ -1,5 +1,5 @@
-//! `m:ItemShape`: which properties of an item an answer shows, and the items themselves. What the properties are is in
-//! `properties` and `message_shape`.
+//! `m:ItemShape`: the properties that a response contains, and the XML of items. `properties` and `message_shape` define
+//! the values.
 
 use roxmltree::Node;
 
@@ -31,16 +31,16 @@ enum BaseShape {
     All,
 }
 
-/// As what bodies are shown.
+/// `BodyTypeResponseType`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BodyType {
-    /// As they were written.
+    /// As stored.
     Best,
     Html,
     Text,
 }
 
-/// Where an item is shown: `FindItem` reads the folder's table, which holds neither bodies nor attendees.
+/// The operation that returns the item: `FindItem` reads the folder's table, which has neither bodies nor attendees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ReadOperation {
     Find,
@@ -88,7 +88,7 @@ impl ItemShape {
         Ok(shape)
     }
 
-    /// Whether a property of this path, shown in these base shapes, is wanted.
+    /// Whether the shape contains a property of this path and tier.
     pub(super) fn wants(&self, uri: &str, tier: ShapeTier) -> bool {
         let in_base = match self.base {
             BaseShape::IdOnly => false,
@@ -103,7 +103,7 @@ impl ItemShape {
     }
 }
 
-/// An event as a shape wants it.
+/// An event with the properties of a shape.
 pub(super) fn calendar_item(
     world: &World,
     view: EventInstance<'_>,
@@ -125,7 +125,7 @@ pub(super) fn calendar_item(
     format!("<t:CalendarItem>{}{properties}</t:CalendarItem>", item_id(&view.id(), &view.change_key()))
 }
 
-/// The extended properties that are wanted and there, named as the request names them.
+/// The requested extended properties that exist, named as in the request.
 fn extended(look: &PropertyContext<'_>, shape: &ItemShape) -> String {
     let shown = shape.extended.iter().filter_map(|(property, spelling)| {
         let value = aliases::value(look, property)?;
@@ -145,12 +145,12 @@ fn plain(value: &PropertyValue) -> String {
     }
 }
 
-/// An event's id and nothing else, as after a write.
+/// An event's id without other properties, as returned after a write.
 pub(super) fn bare(view: &EventInstance<'_>) -> String {
     format!("<t:CalendarItem>{}</t:CalendarItem>", item_id(&view.id(), &view.change_key()))
 }
 
-/// A message's id and nothing else.
+/// A message's id without other properties.
 pub(super) fn bare_message(item: &StoredItem, at: ItemLocator) -> String {
     let kind = super::message_shape::element_name_of(item);
     format!("<t:{kind}>{}</t:{kind}>", item_id(&ids::item_id(at), &ids::change_key(item.version)))

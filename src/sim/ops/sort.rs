@@ -1,4 +1,4 @@
-//! `m:SortOrder`: in which order a page shows the rows of a folder.
+//! `m:SortOrder`: sorts the rows of a folder. Reads no item but through `FolderRow`.
 
 use std::cmp::Ordering;
 
@@ -9,24 +9,27 @@ use super::property_path::{self, PropertyPath};
 use super::property_value::PropertyValue;
 use crate::sim::soap_request::{EwsError, elements, enum_attribute};
 
-/// Keys of one request.
+/// Limit of sort keys in one request.
 const KEYS_MAX: usize = 16;
 
-/// One key: by which property, and whether the greatest comes first.
+/// One sort key.
 struct SortKey {
     path: PropertyPath,
     descending: bool,
 }
 
-/// The keys of a request, the weightiest first.
+/// The sort keys of a request, most significant first.
 pub(super) struct SortOrder(Vec<SortKey>);
 
 impl SortOrder {
-    /// Reads a `SortOrder`.
+    /// Parses a `SortOrder`.
     pub(super) fn read(node: Node<'_, '_>, sortable: fn(&PropertyPath) -> bool) -> Result<Self, EwsError> {
         let keys: Vec<SortKey> = elements(node).map(key).collect::<Result<_, _>>()?;
         if keys.is_empty() || keys.len() > KEYS_MAX {
-            return Err(EwsError::schema_violation(node, "SortOrder holds between 1 and 16 FieldOrders."));
+            return Err(EwsError::schema_violation(
+                node,
+                "The element 'SortOrder' must contain 1 to 16 FieldOrder elements.",
+            ));
         }
         match keys.iter().all(|key| sortable(&key.path)) {
             true => Ok(Self(keys)),
@@ -37,7 +40,7 @@ impl SortOrder {
         }
     }
 
-    /// Sorts rows; what is equal keeps its order, and what lacks a property comes before what has it.
+    /// Sorts rows, stably; rows without a property come before those with it.
     pub(super) fn apply(&self, rows: &mut [FolderRow<'_>]) {
         rows.sort_by_cached_key(|row| SortValues {
             values: self.0.iter().map(|key| row.value(&key.path).filter(|value| !value.is_empty())).collect(),
@@ -55,7 +58,7 @@ fn key(node: Node<'_, '_>) -> Result<SortKey, EwsError> {
     Ok(SortKey { path: property_path::read(path)?, descending: order == "Descending" })
 }
 
-/// What a row is sorted by.
+/// The sort values of a row.
 struct SortValues {
     values: Vec<Option<PropertyValue>>,
     descending: Vec<bool>,

@@ -1,5 +1,5 @@
-//! `Subscribe`, `Unsubscribe`, `GetEvents` and the beginning of `GetStreamingEvents`: what is asked for, and for which mailbox.
-//! Who is told what is `notify`'s business. Nothing is ever pushed.
+//! `Subscribe`, `Unsubscribe`, `GetEvents` and `GetStreamingEvents`: parses the requests. `notify` holds the
+//! subscriptions and produces the events. Push subscriptions are rejected.
 
 use std::collections::BTreeSet;
 
@@ -19,17 +19,17 @@ use crate::sim::soap_request::{
 use crate::sim::soap_response::{escape, messages};
 use crate::sim::world::MailboxFolder;
 
-/// Minutes a pull subscription may live without being asked.
+/// Range of a pull subscription's `Timeout`, in minutes.
 const TIMEOUT: std::ops::RangeInclusive<u32> = 1..=1_440;
-/// Minutes a stream may last.
+/// Range of a stream's `ConnectionTimeout`, in minutes.
 const CONNECTION_TIMEOUT: std::ops::RangeInclusive<u32> = 1..=30;
-/// Subscriptions one stream may serve.
+/// Limit of subscriptions of one stream.
 const STREAM_SUBSCRIPTIONS_MAX: usize = 200;
 
 pub(super) fn subscribe(desk: &mut RequestContext<'_>, request: Node<'_, '_>) -> Result<String, EwsError> {
-    let asked = elements(request)
-        .next()
-        .ok_or_else(|| EwsError::schema_violation(request, "Nothing is subscribed to."))?;
+    let asked = elements(request).next().ok_or_else(|| {
+        EwsError::schema_violation(request, "The element 'Subscribe' has incomplete content.")
+    })?;
     let way = match asked.tag_name().name() {
         "StreamingSubscriptionRequest" => {
             require_order(asked, &["FolderIds", "EventTypes"])?;
@@ -42,7 +42,10 @@ pub(super) fn subscribe(desk: &mut RequestContext<'_>, request: Node<'_, '_>) ->
         }
         "PushSubscriptionRequest" => None,
         other => {
-            return Err(EwsError::schema_violation(asked, &format!("'{other}' is no way of subscribing.")));
+            return Err(EwsError::schema_violation(
+                asked,
+                &format!("The element 'Subscribe' has invalid child element '{other}'."),
+            ));
         }
     };
     let types = types(require_t(asked, "EventTypes")?)?;
@@ -62,7 +65,7 @@ fn one(
     let folders = folders(desk, asked)?;
     let mailbox = desk.mailbox()?;
     let (number, last) = (mailbox.number, mailbox.items.log().last());
-    // Some clients have it in the other namespace, and Exchange does not mind.
+    // Some clients write it in the other namespace, which Exchange accepts.
     let told = match t_text(asked, "Watermark").or_else(|| m(asked, "Watermark").map(text)) {
         Some(mark) => start_after_watermark(&mark, number, last)?,
         None => last,
@@ -76,7 +79,7 @@ fn one(
     Ok(format!("<m:SubscriptionId>{id}</m:SubscriptionId>{mark}"))
 }
 
-/// The folders listened to, all of one mailbox; `None` for all it has.
+/// The subscribed folders, all of one mailbox; `None` for all folders.
 fn folders(desk: &RequestContext<'_>, asked: Node<'_, '_>) -> Result<Option<Vec<MailboxFolder>>, EwsError> {
     let bad = |text: &str| EwsError::new("ErrorInvalidSubscriptionRequest", text);
     let all = asked.attribute("SubscribeToAllFolders").and_then(boolean).unwrap_or(false);
@@ -84,17 +87,17 @@ fn folders(desk: &RequestContext<'_>, asked: Node<'_, '_>) -> Result<Option<Vec<
     match (all, named.is_empty()) {
         (true, true) => return Ok(None),
         (false, false) => {}
-        (true, false) => return Err(bad("Either all folders are subscribed to, or those that are named.")),
-        (false, true) => return Err(bad("There is no folder to subscribe to.")),
+        (true, false) => return Err(bad("SubscribeToAllFolders and FolderIds exclude each other.")),
+        (false, true) => return Err(bad("FolderIds is empty.")),
     }
     let mailboxes: BTreeSet<Option<u32>> = named.iter().map(|id| mailbox_of(desk, *id)).collect();
     if mailboxes.len() > 1 {
-        return Err(bad("The folders of a subscription have to be in one mailbox."));
+        return Err(bad("The folders of a subscription must be in one mailbox."));
     }
     named.into_iter().map(|id| folder(desk, id)).collect::<Result<_, _>>().map(Some)
 }
 
-/// The mailbox that a folder's id names; that acted for, when it names none.
+/// The mailbox of a folder id; the target mailbox if the id names none.
 fn mailbox_of(desk: &RequestContext<'_>, id: Node<'_, '_>) -> Option<u32> {
     let by_id = || match ids::read_id(id.attribute("Id")?)? {
         DecodedId::Folder { mailbox, .. } => Some(mailbox),
@@ -124,7 +127,7 @@ fn minutes(node: Node<'_, '_>, allowed: &std::ops::RangeInclusive<u32>) -> Resul
     minutes.ok_or_else(|| EwsError::schema_violation(node, &format!("The '{name}' element is invalid.")))
 }
 
-/// A subscription's id, which the schema wants not to be empty.
+/// A subscription id, which must not be empty.
 fn id(node: Node<'_, '_>) -> Result<String, EwsError> {
     let id = text(node).trim().to_owned();
     if id.is_empty() {
@@ -156,7 +159,7 @@ pub(super) fn get_events(desk: &mut RequestContext<'_>, request: Node<'_, '_>) -
     Ok(messages("GetEvents", &[outcome], ""))
 }
 
-/// What `GetStreamingEvents` leads to: a stream and the minutes it lasts, or a whole answer that says why there is none.
+/// Opens a stream: returns it with its minutes, or a complete response with the reason why not.
 pub(super) fn get_streaming_events(
     desk: &mut RequestContext<'_>,
     request: Node<'_, '_>,
@@ -173,7 +176,8 @@ pub(super) fn get_streaming_events(
         ));
     }
     if ids.len() > STREAM_SUBSCRIPTIONS_MAX {
-        let why = EwsError::new("ErrorInvalidSubscriptionRequest", "There are too many subscriptions.");
+        let why =
+            EwsError::new("ErrorInvalidSubscriptionRequest", "SubscriptionIds has more than 200 entries.");
         return Ok(Err(no_live_subscription_response(&[(why, String::new())])));
     }
     let wish = StreamRequest { ids, acting: desk.acting, back_end: desk.caller.back_end, fault: wrong };

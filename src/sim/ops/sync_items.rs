@@ -1,7 +1,8 @@
-//! `SyncFolderItems`: what is in a folder, and after that what changed in it. Series come as their masters.
+//! `SyncFolderItems`: first the rows of a folder, then the changes to them. Series are returned as masters. Stores
+//! nothing: the sync state holds the position.
 //!
-//! Without a state the rows that are there are told first, by number; then the mailbox's log is read on. Rows that change
-//! meanwhile may be told twice, and one that went may be told to be gone to a client that never saw it.
+//! Without a sync state, the existing rows are returned by number; afterwards the change log continues. A row that
+//! changes meanwhile may be returned twice, and a deleted one may be reported to a client that never saw it.
 
 use std::collections::BTreeMap;
 
@@ -18,10 +19,10 @@ use crate::sim::soap_request::{EwsError, boolean, elements, m, require_m, requir
 use crate::sim::soap_response::messages;
 use crate::sim::world::{Mailbox, MailboxFolder};
 
-/// Changes one answer may have, as the schema says.
+/// `MaxChangesReturned`, as the schema limits it.
 const CHANGES: std::ops::RangeInclusive<usize> = 1..=512;
 
-/// One answer's worth of changes.
+/// The changes of one response.
 struct SyncPage {
     changes: String,
     state: SyncToken,
@@ -106,7 +107,7 @@ struct SyncRequest<'a> {
 }
 
 impl SyncRequest<'_> {
-    /// The rows that were there at the beginning, those that are still.
+    /// Initial rows that still exist.
     fn initial_rows(&self, state: SyncToken) -> SyncPage {
         let (from, to) = state.rows;
         let rows = self.mailbox.items.range(from + 1..=to).filter(|(_, item)| item.folder == state.folder);
@@ -119,12 +120,12 @@ impl SyncRequest<'_> {
         }
         let through = rows.peek().is_none();
         let rows = if through { (to, to) } else { (upto, to) };
-        // What happened meanwhile is for the next answer.
+        // Later changes are left to the next response.
         let last = through && self.mailbox.items.log().last() == state.change;
         SyncPage { changes, state: SyncToken { rows, ..state }, last }
     }
 
-    /// What happened since, each row once.
+    /// The changes since the sync state, at most one for each row.
     fn logged_changes(&self, state: SyncToken) -> Result<SyncPage, EwsError> {
         let log = self.mailbox.items.log();
         let news = log.since(state.change).ok_or_else(invalid)?;
@@ -152,7 +153,7 @@ impl SyncRequest<'_> {
         }
     }
 
-    /// A row as it is now; one that went meanwhile is told to have gone by a later change.
+    /// The current row; `None` if it is gone, which a later change reports.
     fn row_element(&self, change: &str, number: u64) -> Option<String> {
         self.mailbox.items.get(&number)?;
         let row = row(self.desk, self.mailbox, self.shape, number);
@@ -165,11 +166,11 @@ impl SyncRequest<'_> {
     }
 }
 
-/// What a stretch of the log says about the rows of one folder.
+/// The net effect of a range of the log on the rows of one folder.
 #[derive(Default)]
 struct SyncWindow {
     rows: BTreeMap<u64, RowTransition>,
-    /// In the order in which they were first seen.
+    /// In order of first appearance.
     order: Vec<u64>,
 }
 
@@ -180,7 +181,7 @@ struct RowTransition {
 }
 
 impl SyncWindow {
-    /// Notes a change, unless it is of one row too many.
+    /// Adds a change, unless its row exceeds the limit.
     fn push(&mut self, change: &LoggedChange, folder: MailboxFolder, max: usize) -> bool {
         let here = change.revision.folder == folder;
         let (now, version) = (change.revision.item, change.revision.version);

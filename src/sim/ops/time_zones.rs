@@ -1,4 +1,4 @@
-//! `GetServerTimeZones`: all zones that Windows names, or those that a client asks for, with their rules if it wants them.
+//! `GetServerTimeZones`: the Windows time zones, all or those requested, with their rules if requested.
 
 use chrono::Weekday;
 use roxmltree::Node;
@@ -16,7 +16,7 @@ pub(super) fn answer(request: Node<'_, '_>) -> Result<String, EwsError> {
     };
     let zones: String = match m(request, "Ids") {
         None => zones::all().map(|zone| definition(zone, full)).collect(),
-        // A zone that the server does not know is left out.
+        // Unknown zones are omitted.
         Some(ids) => {
             let named = elements(ids).filter_map(|id| zones::find(text(id).trim()));
             named.map(|zone| definition(zone, full)).collect()
@@ -52,7 +52,7 @@ fn rules(zone: &Zone) -> String {
     )
 }
 
-/// `bias` is what is added to local time to have UTC.
+/// `bias` is added to local time to get UTC.
 fn period(bias: i64, name: &str) -> String {
     format!(r#"<t:Period Bias="{}" Name="{name}" Id="{name}"/>"#, duration(bias))
 }
@@ -85,7 +85,7 @@ fn name(day: Weekday) -> &'static str {
     }
 }
 
-/// `xs:duration` of some minutes.
+/// Minutes as `xs:duration`.
 fn duration(minutes: i64) -> String {
     let sign = if minutes < 0 { "-" } else { "" };
     match (minutes.abs() / 60, minutes.abs() % 60) {

@@ -1,5 +1,5 @@
-//! `UpdateItem`: what one change may do to one item, in whose sight. A stale version is a conflict, as the request's
-//! mode has it; only an organizer's change goes out by mail.
+//! `UpdateItem`: changes properties of items. A stale change key is a conflict, resolved by the request's mode; only an
+//! organizer's change sends mail.
 
 use roxmltree::Node;
 
@@ -20,7 +20,7 @@ const MODES: [&str; 3] = ["NeverOverwrite", "AutoResolve", "AlwaysOverwrite"];
 const SENDS: [&str; 5] =
     ["SendToNone", "SendOnlyToAll", "SendOnlyToChanged", "SendToAllAndSaveCopy", "SendToChangedAndSaveCopy"];
 
-/// How the request wants its changes made.
+/// Conflict resolution and sending mode of a request.
 #[derive(Clone, Copy)]
 struct UpdateOptions<'a> {
     mode: &'a str,
@@ -74,7 +74,8 @@ fn one(
     ))
 }
 
-/// Makes the changes to the draft; says which properties, and how many were in conflict and kept as they were.
+/// Applies the changes to the draft. Returns the changed properties, and the number of conflicting ones that were
+/// skipped.
 fn apply(
     desk: &RequestContext<'_>,
     manner: UpdateOptions<'_>,
@@ -99,7 +100,7 @@ fn apply(
     Ok((properties, conflicts))
 }
 
-/// The version the caller knows, if it is not the current one and the mode lets that pass.
+/// The caller's version, if it is stale and the mode permits that.
 fn stale(desk: &RequestContext<'_>, mode: &str, wanted: RequestedItem) -> Result<Option<u64>, EwsError> {
     let current = view(desk, wanted.at)?.item.version;
     match wanted.version {
@@ -124,14 +125,17 @@ fn one_update(draft: &mut EventDraft, update: Node<'_, '_>) -> Result<String, Ew
         "DeleteItemField" => clear(draft, path),
         "SetItemField" => set(draft, property(update, path)?),
         "AppendToItemField" => append(draft, property(update, path)?),
-        other => Err(EwsError::schema_violation(update, &format!("'{other}' is no change."))),
+        other => Err(EwsError::schema_violation(
+            update,
+            &format!("The element 'Updates' has invalid child element '{other}'."),
+        )),
     }
 }
 
-/// The one property inside a change, which must be the one its path names.
+/// The property in a change, which must match its path.
 fn property<'a, 'i>(update: Node<'a, 'i>, named: Node<'_, '_>) -> Result<Node<'a, 'i>, EwsError> {
     let item = t(update, "CalendarItem").ok_or_else(|| {
-        EwsError::new("ErrorIncorrectUpdatePropertyCount", "The change holds no calendar item.")
+        EwsError::new("ErrorIncorrectUpdatePropertyCount", "The change contains no calendar item.")
     })?;
     let mut all = elements(item);
     let (Some(property), None) = (all.next(), all.next()) else {
@@ -154,7 +158,7 @@ fn property<'a, 'i>(update: Node<'a, 'i>, named: Node<'_, '_>) -> Result<Node<'a
     }
 }
 
-/// Mails an organizer's change. A plain event that has attendees now has become a meeting.
+/// Sends an organizer's update. An appointment with new attendees becomes a meeting.
 fn send_update(desk: &mut RequestContext<'_>, at: ItemLocator, send: &str, old: &Details) {
     if send == "SendToNone" {
         return;

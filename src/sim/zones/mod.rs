@@ -1,5 +1,5 @@
-//! Time zones by their Windows names: what a clock on the wall shows at an instant, and the other way round. Pure arithmetic
-//! on one rule a zone; history and exceptions of single years are left out.
+//! Windows time zones: converts between instants and local time. Pure arithmetic with one rule per zone; historical
+//! rules and exceptions of single years are not modelled.
 
 mod table;
 
@@ -10,32 +10,32 @@ use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, Time
 pub(crate) struct Zone {
     /// Its Windows name.
     pub(crate) id: &'static str,
-    /// A city in it.
+    /// Its cities, for the display name.
     pub(crate) place: &'static str,
-    /// Minutes that its standard time is ahead of UTC.
+    /// Standard offset from UTC, in minutes.
     pub(crate) standard: i16,
     pub(crate) daylight: Option<DaylightSaving>,
 }
 
-/// When a zone has summer time.
+/// The daylight saving rule of a zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct DaylightSaving {
-    /// Minutes that it is ahead of standard time.
+    /// Minutes added to standard time.
     pub(crate) extra: i16,
     /// In standard time.
     pub(crate) begin: Transition,
-    /// In summer time.
+    /// In daylight saving time.
     pub(crate) end: Transition,
 }
 
-/// A moment of each year.
+/// A yearly moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Transition {
     pub(crate) month: u32,
     /// 1 to 4, or 5 for the last.
     pub(crate) nth: u32,
     pub(crate) day: Weekday,
-    /// After midnight; may lie outside of the day.
+    /// Minutes after midnight; may lie outside the day.
     pub(crate) minutes: i64,
 }
 
@@ -48,7 +48,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Zone> {
     table::ZONES.iter()
 }
 
-/// The zone of this Windows name; the name that Exchange has for UTC in some places counts as well.
+/// Finds a zone by its Windows name; also accepts Exchange's other name for UTC.
 pub(crate) fn find(id: &str) -> Option<&'static Zone> {
     match id {
         "tzone://Microsoft/Utc" => Some(&UTC),
@@ -57,7 +57,7 @@ pub(crate) fn find(id: &str) -> Option<&'static Zone> {
 }
 
 impl Zone {
-    /// As address books and invitations show it.
+    /// The display name.
     pub(crate) fn display(&self) -> String {
         let (sign, minutes) = (if self.standard < 0 { '-' } else { '+' }, self.standard.unsigned_abs());
         match minutes {
@@ -66,29 +66,29 @@ impl Zone {
         }
     }
 
-    /// What a clock on the wall shows.
+    /// The local time at an instant.
     pub(crate) fn local(&self, at: DateTime<Utc>) -> NaiveDateTime {
         at.naive_utc() + self.offset(at)
     }
 
-    /// When a clock on the wall shows this: the first time if it does so twice, as if summer time had not begun if never.
+    /// The instant of a local time: the first one if it occurs twice; in standard time if it does not occur.
     pub(crate) fn instant(&self, local: NaiveDateTime) -> DateTime<Utc> {
         let by = |offset: TimeDelta| (local - offset).and_utc();
         let early = by(self.standard() + self.extra());
         if self.offset(early) == self.standard() + self.extra() { early } else { by(self.standard()) }
     }
 
-    /// The midnight with which a day begins.
+    /// The instant at which a local day begins.
     pub(crate) fn midnight(&self, day: NaiveDate) -> DateTime<Utc> {
         self.instant(day.and_time(NaiveTime::MIN))
     }
 
-    /// How far its clocks are ahead of UTC.
+    /// The offset from UTC at an instant.
     pub(crate) fn offset(&self, at: DateTime<Utc>) -> TimeDelta {
         self.standard() + if self.is_summer(at) { self.extra() } else { TimeDelta::zero() }
     }
 
-    /// Likewise, as dates and times on the wire have it.
+    /// The offset in the format of the wire.
     pub(crate) fn offset_of(&self, at: DateTime<Utc>) -> String {
         let minutes = self.offset(at).num_minutes();
         let sign = if minutes < 0 { '-' } else { '+' };
@@ -133,7 +133,7 @@ impl Transition {
         Some(day.and_time(NaiveTime::MIN) + TimeDelta::minutes(self.minutes))
     }
 
-    /// The weekday and the minutes after its midnight, which are those of one day.
+    /// The weekday and minutes within one day.
     pub(crate) fn of_day(&self) -> (Weekday, i64) {
         let days = self.minutes.div_euclid(1440);
         let mut day = self.day;

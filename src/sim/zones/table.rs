@@ -1,5 +1,5 @@
-//! The time zones that Windows names, with where they are, their standard offset from UTC and the rule of their summer time, as
-//! they hold in 2026. A rule that differs from year to year is here the one that comes nearest. Data only.
+//! The Windows time zones with their names, standard offsets and daylight saving rules as of 2026. A rule that differs
+//! from year to year is approximated by the nearest one. Data only.
 
 use chrono::Weekday::{Fri, Sat, Sun, Thu};
 
@@ -9,7 +9,7 @@ const fn summer(extra: i16, begin: Transition, end: Transition) -> Option<Daylig
     Some(DaylightSaving { extra, begin, end })
 }
 
-/// `minutes` after the midnight with which the `nth` such day of the month begins; 5 means the last one.
+/// `minutes` after the midnight of the `nth` such weekday of the month; 5 means the last.
 const fn on(month: u32, nth: u32, day: chrono::Weekday, minutes: i64) -> Transition {
     Transition { month, nth, day, minutes }
 }
@@ -36,7 +36,7 @@ const AUCKLAND: Option<DaylightSaving> = summer(60, on(9, 5, Sun, 120), on(4, 1,
 const SANTIAGO: Option<DaylightSaving> = summer(60, on(9, 1, Sat, 1440), on(4, 1, Sat, 1440));
 const HEBRON: Option<DaylightSaving> = summer(60, on(3, 5, Sun, -1320), on(10, 5, Sun, -1320));
 
-/// By name.
+/// Sorted by name.
 pub(super) const ZONES: &[Zone] = &[
     zone("AUS Central Standard Time", "Darwin", 570, None),
     zone("AUS Eastern Standard Time", "Sydney", 600, SYDNEY),
