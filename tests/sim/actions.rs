@@ -1,4 +1,4 @@
-//! The two actions, end to end: each copy, each race, each lost reply.
+//! The actions end and delete from engine to mailbox: every kind of copy, races with other clients, lost replies.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -128,7 +128,7 @@ async fn a_reply_lost_before_or_after_the_write_leads_to_one_write_and_one_answe
     }
 }
 
-/// Sent Items tells that it went out: of a single event and of an occurrence, which leaves no other trace.
+/// Sent Items proves that the mail left, for a single event and for an occurrence, which leaves no other trace.
 #[tokio::test]
 async fn a_decline_whose_reply_is_lost_is_mailed_once_and_known_to_be() {
     for in_a_series in [false, true] {
@@ -163,7 +163,7 @@ async fn throttling_is_waited_out_in_each_of_its_carriers() {
     assert_eq!(office.request_count("UpdateItem"), 5);
 }
 
-/// Something in front of Exchange answers 503 to what it had passed on.
+/// A proxy in front of Exchange answers 503 to a request that it has forwarded.
 #[tokio::test]
 async fn a_booking_that_was_answered_with_busy_and_made_all_the_same_is_made_once() {
     let office = Office::open(world()).await;
@@ -175,7 +175,7 @@ async fn a_booking_that_was_answered_with_busy_and_made_all_the_same_is_made_onc
     assert_eq!(office.sim.world(|world| world.events(ROOM, from, to)).len(), 1);
 }
 
-/// An update that is saved and answered with a failure: what the attendees got is not known.
+/// An update that is saved and answered with an error: whether the attendees got mail is unknown.
 #[tokio::test]
 async fn an_end_that_is_saved_and_answered_with_a_failure_claims_no_message() {
     for status in [500, 502] {
@@ -224,7 +224,7 @@ async fn out_of_scope_is_refused_here_and_there() {
     let elsewhere = Office::with_simulator(office.sim, vec!["other@example.com".parse().unwrap()], None);
     let before = elsewhere.sim.requests().len();
     assert!(matches!(refusal(elsewhere.perform(END).await), Refusal::OutOfScope { .. }));
-    assert_eq!(elsewhere.sim.requests().len(), before, "nothing is asked about a room out of scope");
+    assert_eq!(elsewhere.sim.requests().len(), before, "no request for a room out of scope");
 }
 
 #[tokio::test]

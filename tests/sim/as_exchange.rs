@@ -1,4 +1,4 @@
-//! The engine over what Exchange answers where a kinder simulator would answer something easier (`exact` has the answers).
+//! The engine against those answers of Exchange that a simpler simulator would make easier (`exact` lists them).
 
 use std::sync::Arc;
 
@@ -40,7 +40,7 @@ fn weekly(spec: MeetingSpec) -> MeetingSpec {
     MeetingSpec { series: Some(Series::weekly_on(spec.start, RecurrenceRange::Count(3))), ..spec }
 }
 
-/// An office in which it is this moment and stays so.
+/// An office whose clock stands still at `now`.
 async fn office_at(now: DateTime<Utc>, world: World) -> Office {
     let sim = Simulator::start(world, SimulatorOptions { now: Some(now), ..SimulatorOptions::default() })
         .await
@@ -97,7 +97,7 @@ fn rooms_own() -> MeetingSpec {
     MeetingSpec { organizer: Person::new("Aurora", ROOM), rooms: Vec::new(), ..meeting() }
 }
 
-/// A server that had carried the write out before it said that it had not: one effect, one mail, and the truth is told.
+/// The server applies the write and then reports an error: one effect, one mail, and the outcome says what happened.
 async fn errors_after(wrong: InjectedFault) {
     let own = rooms_own();
     let rows = [
@@ -150,7 +150,7 @@ const MAIL_ERRORS: [&str; 5] = [
     "ErrorMessageSubmissionBlocked",
 ];
 
-/// A decline whose mail may not have left is nobody's to call told.
+/// A decline whose mail may not have been sent must not be reported as notified.
 #[tokio::test]
 async fn a_decline_or_cancellation_that_is_stored_and_not_sent_needs_somebody_to_look() {
     for (code, spec) in MAIL_ERRORS.into_iter().flat_map(|code| [(code, meeting()), (code, rooms_own())]) {
@@ -176,7 +176,7 @@ async fn an_end_that_is_stored_and_not_sent_is_done_and_nobody_is_called_told() 
     }
 }
 
-/// The same answers where nothing was done: refused, and who has to act is named.
+/// The same errors without any effect: refused, naming whoever must act.
 #[tokio::test]
 async fn a_failure_that_left_the_calendar_as_it_was_is_refused() {
     let wrongs = [
@@ -274,7 +274,7 @@ async fn an_id_from_before_a_date_was_changed_leads_to_it_where_the_server_still
     done(office.engine.perform(end, Mode::Perform).await.unwrap().outcome);
 }
 
-/// What the server does not find is not called done: the date stands there under another id.
+/// An occurrence that the server does not find is not reported as done: its exception has another id.
 #[tokio::test]
 async fn an_id_that_a_changed_date_has_lost_is_never_called_done() {
     for ask in [END, TELL, SILENT] {
@@ -292,7 +292,7 @@ async fn an_id_that_a_changed_date_has_lost_is_never_called_done() {
     }
 }
 
-/// A delegate without Full Access sees a private meeting as taken time, and Exchange does not let it be opened.
+/// A delegate without Full Access sees a private meeting as busy time, and Exchange refuses to open it.
 #[tokio::test]
 async fn a_private_meeting_that_a_delegate_may_not_open_is_never_called_done() {
     for rights in [DelegateRights::Editor, DelegateRights::Reviewer] {
@@ -416,7 +416,7 @@ async fn only_two_lookups_prove_that_somebody_is_gone() {
         assert_eq!(found, expected, "{address}");
     }
     let former = office.engine.calendar().find_person(&room(), "ada@example.com").await.unwrap();
-    assert_ne!(former, PersonLookup::NotFound, "who was renamed is not gone");
+    assert_ne!(former, PersonLookup::NotFound, "a renamed mailbox still resolves");
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
-//! Tokens: who gets one from the authority, how it says no, and that the simulator accepts what it gave.
+//! The simulated authority: who gets a token, the errors of rejected requests, and that the simulator accepts the
+//! tokens.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;

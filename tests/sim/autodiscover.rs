@@ -1,5 +1,5 @@
-//! Quests over real connections: several simulators stand for a room's own Exchange, the cloud and a web site, and a table
-//! says which host name leads to which, as DNS would.
+//! Autodiscover over real connections: several simulators play a room's own Exchange, Exchange Online and a web site,
+//! and a table plays DNS.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,13 +25,13 @@ use crate::office::{ROOM, room, world};
 
 const AUTODISCOVER: &str = "autodiscover.example.com";
 
-/// A server as its clients see it: scheme, host and port, and whom they have to trust for it.
+/// A host: scheme, host and port, and the CA to trust.
 struct HostEntry {
     base: String,
     ca_pem: Option<String>,
 }
 
-/// Which name leads where. What is not in it does not resolve, but for the servers' own addresses.
+/// The host table. Names that are missing do not resolve, except for the servers' own addresses.
 #[derive(Default)]
 struct FakeDns(BTreeMap<String, HostEntry>);
 
@@ -94,7 +94,7 @@ async fn connect(place: &HostEntry) -> SendRequest<Full<Bytes>> {
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
-    // The simulator's certificate is for this machine, whatever name led here.
+    // The simulator's certificate is for localhost, whatever name led here.
     let name = ServerName::try_from("localhost").unwrap();
     let tls = TlsConnector::from(Arc::new(config)).connect(name, tcp).await.unwrap();
     let (sender, connection) = handshake(TokioIo::new(tls)).await.unwrap();
@@ -119,7 +119,7 @@ async fn tls(world: World) -> Simulator {
     Simulator::start(world, SimulatorOptions { tls: true, ..SimulatorOptions::default() }).await.unwrap()
 }
 
-/// Confirms `autodiscover.example.com` and these simulators under their own addresses.
+/// Trusts `autodiscover.example.com` and the simulators' own addresses.
 fn policy(sims: &[&Simulator]) -> Policy {
     let hosts = sims.iter().map(|sim| place(sim)).chain([AUTODISCOVER.to_owned()]);
     Policy::new(hosts.map(|host| host.parse().unwrap()))
@@ -162,7 +162,7 @@ async fn a_hybrid_room_is_found_in_the_cloud() {
     let found = names.discover(&policy(&[&sim, &cloud])).await.unwrap();
     assert_eq!(found.url.as_str(), cloud.url());
 
-    // Not confirmed: refused, in every protocol, and said.
+    // An untrusted host: rejected in every protocol, and reported.
     let report = names.discover(&policy(&[&sim])).await.unwrap_err();
     assert_eq!(report.cause(), Cause::Untrusted);
     assert_eq!(report.untrusted(), [place(&cloud).parse().unwrap()]);

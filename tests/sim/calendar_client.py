@@ -42,7 +42,7 @@ BERLIN, SYDNEY = EWSTimeZone("Europe/Berlin"), EWSTimeZone("Australia/Sydney")
 
 
 def account_of(address, access_type, zone=UTC):
-    """Neither the version nor the way of signing in is told: both are found out."""
+    """exchangelib detects both the version and the authentication scheme."""
     config = Configuration(
         service_endpoint=url, credentials=Credentials(username, password), retry_policy=FaultTolerance(max_wait=10)
     )
@@ -60,7 +60,7 @@ def at(text, zone=UTC):
 
 
 def book(start="2026-05-04T09:00", end="2026-05-04T10:00", zone=UTC, account=None, **properties):
-    """An event of a category of its own, by which it is found again."""
+    """An event with a unique category, by which a search finds it."""
     account = account or mine
     properties.setdefault("categories", [uuid.uuid4().hex])
     item = CalendarItem(
@@ -86,7 +86,7 @@ def same(found, wanted):
     assert found == wanted, f"{found!r} instead of {wanted!r}"
 
 
-# What can be set on an event, as it is at first, and as it is changed to.
+# The settable properties of an event: first value and changed value.
 PROPERTIES = {
     "subject": ("Review & <budget>", "Another subject"),
     "body": (Body("Bring tea.\nAnd cake."), HTMLBody("<html><body><b>Tea</b></body></html>")),
@@ -153,7 +153,7 @@ def what_must_be_there_cannot_be_cleared():
 
 
 def clear(item, path):
-    """Deletes a property that exchangelib would never ask to delete."""
+    """Deletes a property that exchangelib itself never deletes."""
     subject = CalendarItem.get_field_by_fieldname("subject")
     was, subject.field_uri, item.subject = subject.field_uri, path, None
     try:

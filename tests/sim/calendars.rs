@@ -1,5 +1,5 @@
-//! What a calendar client may ask of the simulator, by bytes alone: restrictions, orders and pages, properties that are set and
-//! cleared, series, ids, invitations, zones, and what is refused with which code.
+//! The simulator as a calendar client uses it, over raw requests: restrictions, sort orders and pages, setting and
+//! clearing properties, series, ids, invitations, time zones, and error codes.
 
 use adjourn::sim::{MailKind, RoomSpec, Simulator, SimulatorOptions, World};
 
@@ -13,7 +13,7 @@ async fn ask(sim: &Simulator, mailbox: &str, request: &str) -> String {
     post(sim, &basic(), &envelope(mailbox, request)).await.1
 }
 
-/// The first `Id="…" ChangeKey="…"` of an answer.
+/// The first `Id="…" ChangeKey="…"` of a response.
 fn id_of(answer: &str) -> String {
     let element =
         ["<t:ItemId ", "<t:AssociatedCalendarItemId "].iter().find_map(|open| answer.split(open).nth(1));
@@ -41,7 +41,7 @@ fn find(inside: &str) -> String {
     )
 }
 
-/// The contents of all elements of this name.
+/// The contents of all elements with this name.
 fn all(answer: &str, name: &str) -> Vec<String> {
     let (open, close) = (format!("<t:{name}>"), format!("</t:{name}>"));
     answer.split(&open).skip(1).map(|rest| rest.split(&close).next().unwrap().to_owned()).collect()
@@ -348,7 +348,7 @@ async fn items_that_are_no_calendars_and_children_out_of_order_are_not_created()
     assert_eq!(sim.world(|world| world.outbox().len()), 0);
 }
 
-/// A daily series of four dates in Berlin, over the night on which summer time begins.
+/// A daily series of four occurrences in Berlin, across the start of daylight saving time.
 async fn series(sim: &Simulator) -> String {
     let recurrence = "<t:Recurrence><t:DailyRecurrence><t:Interval>1</t:Interval></t:DailyRecurrence><t:NumberedRecurrence><t:StartDate>2027-03-27</t:StartDate><t:NumberOfOccurrences>4</t:NumberOfOccurrences></t:NumberedRecurrence></t:Recurrence>";
     let properties = format!(
@@ -476,7 +476,7 @@ async fn ids_are_told_apart_by_what_is_wrong_with_them() {
     assert_eq!(code(&stale), "ErrorStaleObject");
 }
 
-/// Three people and a room that somebody looks after.
+/// Three people and a room whose bookings a person approves.
 fn people() -> World {
     let mut world = world();
     let mut room = RoomSpec::new("Manual", "manual@example.com");

@@ -1,4 +1,4 @@
-//! Full Access instead of impersonation: no header names the room, every folder does, and what was not granted is refused.
+//! Full Access instead of impersonation: no header names the room, every folder does, and access without a grant fails.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,13 +18,13 @@ use adjourn::sim::{
 
 use crate::office::{Office, ROOM, action, meeting, now, plain, room, settings, world};
 
-/// The account may not impersonate anybody.
+/// The account may impersonate no mailbox.
 async fn office(mut world: World, full_access: &[&str]) -> Office {
     world.allow_impersonation_of([]).allow_full_access_to(full_access.iter().copied());
     granted(world).await
 }
 
-/// An office whose account is a delegate, with what the world grants it.
+/// An office whose account is a delegate with the rights that the world grants.
 pub async fn granted(world: World) -> Office {
     let sim = Simulator::start(world, SimulatorOptions::default()).await.unwrap();
     let mut settings = settings(&sim, None);
@@ -89,7 +89,7 @@ async fn a_delegates_undo_that_is_lost_is_done_again() {
     assert!(office.event(&uid).is_some());
 }
 
-/// An id tells which mailbox it is of, and the account may open that one too.
+/// An id names its mailbox, and the account may open that one too.
 #[tokio::test]
 async fn an_event_of_another_mailbox_is_not_this_rooms() {
     let mut world = world();

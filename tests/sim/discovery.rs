@@ -1,5 +1,5 @@
-//! Looking for rooms' servers: a domain that leads nowhere keeps the rooms of no other waiting, and is not asked again for
-//! nothing.
+//! Discovery of the rooms' servers: an unreachable domain does not delay rooms of other domains, and is not queried
+//! again in vain.
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -15,14 +15,14 @@ use crate::office::{now, settings};
 
 const GOOD: [&str; 2] = ["room1@good.example", "room2@good.example"];
 const BAD: [&str; 3] = ["room1@bad.example", "room2@bad.example", "room3@bad.example"];
-/// How long one question may take.
+/// Time limit of one Autodiscover request.
 const WITHIN: Duration = Duration::from_secs(4);
 
 fn address(room: &str) -> RoomAddress {
     room.parse().unwrap()
 }
 
-/// A server whose Autodiscover sends those who ask for the bad rooms to a host that takes connections and says nothing.
+/// A server whose Autodiscover redirects the bad rooms to a host that accepts connections and never answers.
 async fn two_domains() -> (Simulator, Exchange) {
     let mut world = World::new();
     world.set_now(now());
@@ -87,7 +87,7 @@ async fn what_a_search_came_to_is_kept_when_its_caller_has_gone() {
     let begun = Instant::now();
     assert!(exchange.find_server(&room).await.is_err());
     assert!(begun.elapsed() < WITHIN / 4, "{:?}", begun.elapsed());
-    assert_eq!(sim.autodiscover(|it| it.requests().len()), asked, "nothing was asked again");
+    assert_eq!(sim.autodiscover(|it| it.requests().len()), asked, "no request was repeated");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,4 @@
-//! What Exchange answers where a kinder simulator would answer something easier: by bytes alone.
+//! Those answers of Exchange that a simpler simulator would make easier, over raw requests.
 
 use adjourn::sim::{
     CancelledMark, DelegateRights, ExceptionIds, FaultRule, FreeBusyType, InjectedFault, InvitationResponse,
@@ -21,7 +21,7 @@ async fn ask(sim: &Simulator, mailbox: &str, body: &str) -> String {
     post(sim, &basic(), &envelope(mailbox, body)).await.1
 }
 
-/// In the account's own name, by a folder that names its mailbox.
+/// Without impersonation, by a folder that names its mailbox.
 async fn ask_as_delegate(sim: &Simulator, body: &str) -> String {
     let request = envelope(ROOM, body);
     let header = format!(
@@ -63,7 +63,7 @@ fn decline(id: &str) -> String {
     )
 }
 
-/// The ids in an answer, as they are written.
+/// The ids in a response, as written.
 fn ids(answer: &str) -> Vec<String> {
     answer.split("<t:ItemId ").skip(1).map(|part| part.split("/>").next().unwrap().to_owned()).collect()
 }
@@ -214,7 +214,7 @@ async fn organizers_have_x500_names_in_lists_and_smtp_addresses_in_items() {
     for entry in [x500.clone(), x500.to_lowercase(), format!("EX:{x500}")] {
         assert!(resolve(&sim, ROOM, &entry).await.contains("<t:EmailAddress>ada@example.com<"), "{entry}");
     }
-    // Who left is still named by it, and it leads nowhere.
+    // An organizer who left still has an X.500 name, which resolves to no mailbox.
     sim.world(|world| world.remove_mailbox("ada@example.com").set_now(now()));
     let list = ask(&sim, ROOM, &view(now(), now() + TimeDelta::minutes(5))).await;
     assert!(organizer(&list).contains(&x500), "{list}");
@@ -269,7 +269,7 @@ async fn a_room_is_reached_by_every_address_it_has_or_had_and_says_which_is_the_
             );
         }
     }
-    // The renamed room's answer is noted beside the name that the organizer knows.
+    // The response of a renamed room is recorded at the name that the organizer's copy has.
     let seen = ask(&sim, "boreas@example.com", &view(now(), now() + TimeDelta::minutes(5))).await;
     ask(&sim, "boreas@example.com", &decline(&ids(&seen)[0])).await;
     let noted = sim.world(|world| world.events("ada@example.com", meeting().start, meeting().end));
@@ -426,7 +426,7 @@ async fn a_date_that_is_changed_has_another_id() {
         assert_eq!(property(&seen, "CalendarItemType"), Some("Exception"));
         assert_eq!(code(&ask(&sim, ROOM, &get(&answered)).await), "NoError");
         assert_eq!(code(&ask(&sim, ROOM, &get(&before)).await), old, "{option:?}");
-        // A second change leaves the id as it is.
+        // A second change keeps the id.
         let again = ask(&sim, ROOM, &set_subject(&answered, "SendToNone")).await;
         assert_eq!(name(&ids(&again)[0]), name(&answered));
     }
@@ -575,7 +575,7 @@ async fn nobody_can_be_told_about_a_meeting_of_nobody() {
     assert!(sim.world(|world| world.event(ROOM, &uid)).is_some() && sim.outbox().is_empty());
 }
 
-/// What refuses has its place in the answers of each operation, as the schema has it.
+/// Each operation reports an error as a whole where its schema has room for one.
 #[tokio::test]
 async fn an_operation_is_refused_where_its_answers_have_room_for_it() {
     let mut world = world();

@@ -1,5 +1,4 @@
-//! A client that we did not write drives the simulator: Python's exchangelib, if ADJOURN_EXCHANGELIB_PYTHON names a Python
-//! that has it.
+//! Python's exchangelib drives the simulator, if ADJOURN_EXCHANGELIB_PYTHON names a Python that has it.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -38,7 +37,7 @@ async fn exchangelib_listens_fetches_and_synchronizes() {
     };
     let mut world = world();
     world.add_meeting(meeting());
-    // Two back ends, so that it has to come back to the right one; streams that last for a while, in pieces.
+    // Two back ends, so that affinity matters; long streams in small chunks.
     let notifications = NotificationOptions {
         heartbeat: Duration::from_millis(200),
         minute: Duration::from_secs(4),
@@ -66,7 +65,7 @@ async fn exchangelib_uses_every_part_of_a_calendar() {
         return println!("ADJOURN_EXCHANGELIB_PYTHON is not set: exchangelib was not run");
     };
     let mut world = world();
-    // A date that is changed keeps its id; where it does not, exchangelib gives up.
+    // Exceptions keep their occurrence's id; otherwise exchangelib gives up.
     world.set_exception_ids(ExceptionIds::Kept);
     let options = SimulatorOptions { username: "ada@example.com".to_owned(), ..SimulatorOptions::default() };
     let sim = Simulator::start(world, options.clone()).await.unwrap();

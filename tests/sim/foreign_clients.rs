@@ -1,5 +1,5 @@
-//! Clients that we did not write sign in: curl, and Python's requests-ntlm, pyspnego and exchangelib, if
-//! ADJOURN_EXCHANGELIB_PYTHON names a Python that has them.
+//! Other clients sign in: curl, and Python's requests-ntlm, pyspnego and exchangelib, if ADJOURN_EXCHANGELIB_PYTHON
+//! names a Python that has them.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -11,7 +11,7 @@ use adjourn::sim::{
 
 use crate::office::{ROOM, meeting, world};
 
-/// Whether a way of `login.py` led in; `None` when this machine cannot go it.
+/// Whether `login.py` signs in this way; `None` if this machine lacks the client.
 async fn signs_in(python: &OsStr, sim: &Simulator, ca: &Path, way: &str, oauth: &[&str]) -> Option<bool> {
     if let Some(pem) = sim.ca_pem() {
         std::fs::write(ca, pem).unwrap();
@@ -131,7 +131,7 @@ async fn requests_ntlm_binds_itself_to_every_kind_of_certificate_as_we_expect() 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn exchangelib_and_a_foreign_signature_get_tokens() {
     let Some(python) = std::env::var_os("ADJOURN_EXCHANGELIB_PYTHON") else {
-        return println!("ADJOURN_EXCHANGELIB_PYTHON is not set: no stranger asked for a token");
+        return println!("ADJOURN_EXCHANGELIB_PYTHON is not set: no foreign client requested a token");
     };
     let fixture = |name: &str| format!("{}/fixtures/certificates/{name}.pem", env!("CARGO_MANIFEST_DIR"));
     let (certificate, key) = (fixture("rsa-sha256"), fixture("worthless-rsa.key"));

@@ -1,9 +1,9 @@
-//! Random histories of the whole product: engine, conversation and codec over HTTP, against the simulator. Several callers,
-//! lost replies and throttling, an organizer who edits, processes that are killed. (`tests/engine/history.rs` tells many
-//! more, without the wire.)
+//! Random histories of the whole product (engine, client and codec over HTTP) against the simulator: concurrent callers,
+//! lost replies, throttling, an organizer who edits, killed processes. (`tests/engine/history.rs` runs many more,
+//! without HTTP.)
 //!
-//! The seed decides what is done; when exactly a kill meets a request is up to the machine. `ADJOURN_SIM_SEEDS=N` runs so
-//! many seeds, `ADJOURN_SIM_SEED=N` one.
+//! The seed decides the events; the exact moment of a kill depends on the machine. `ADJOURN_SIM_SEEDS=N` runs N seeds,
+//! `ADJOURN_SIM_SEED=N` only this one.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ use crate::office::{ada, now, settings};
 const SEEDS_DEFAULT: u64 = 8;
 const ROOMS: u64 = 3;
 
-/// xorshift: small, and the same everywhere.
+/// xorshift: small, and the same on every platform.
 pub struct SeededRandom(u64);
 
 impl SeededRandom {
@@ -53,7 +53,7 @@ fn room(number: u64) -> RoomAddress {
 
 type EventName = (String, String, Option<DateTime<Utc>>);
 
-/// In each room a meeting that is on, alone or of a series, and a plain event ahead.
+/// In each room a current meeting, single or of a series, and an appointment later.
 fn world(dice: &mut SeededRandom) -> World {
     let mut world = World::new();
     world.set_now(now());
@@ -140,7 +140,7 @@ impl RandomHistory {
         self.sim.inject_fault(FaultRule::new(wrong).on(operation).times(2));
     }
 
-    /// The organizer extends a meeting by an odd time.
+    /// The organizer extends a meeting to a new end time.
     fn edit(&mut self) {
         let all: Vec<_> =
             events(&self.sim).into_values().filter(|event| event.original_start.is_none()).collect();
@@ -184,7 +184,7 @@ impl RandomHistory {
             }
             drop(engine);
         }
-        // Whatever a killed process had sent arrives now or never.
+        // The requests of a killed process arrive now or never.
         sleep(Duration::from_millis(150)).await;
         let last = self.new_process();
         for _ in 0..5 {
@@ -210,7 +210,7 @@ impl RandomHistory {
             touched.push(uid.clone());
             if life.done().is_some_and(|done| done.change == Change::Declined) {
                 let name = (life.action.room.to_string(), uid, intent.before.original_start);
-                assert!(declines.contains_key(&name), "said to be declined: {life:?}");
+                assert!(declines.contains_key(&name), "reported as declined: {life:?}");
             }
         }
         for answer in answers.iter().filter(|answer| matches!(answer.outcome, Outcome::Done(_))) {

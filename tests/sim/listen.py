@@ -40,7 +40,7 @@ def items(events, kind):
     return [event.item_id.id for event in events if isinstance(event, kind) and event.item_id]
 
 
-# A stream: what happens before it, and while it is open
+# A stream: events from before it was opened, and while it is open
 with calendar.streaming_subscription() as subscription:
     first = book("Before")
     booked = []
@@ -71,7 +71,7 @@ for dead, error in (subscription, ErrorSubscriptionNotFound), ("nonsense", Error
     except error as refused:
         assert dead in str(refused), refused
 
-# On request
+# Pull notifications
 with calendar.pull_subscription() as (subscription, watermark):
     nothing = list(calendar.get_events(subscription, watermark))[0]
     assert isinstance(nothing.events[0], StatusEvent), nothing
@@ -82,7 +82,7 @@ with calendar.pull_subscription() as (subscription, watermark):
     rest = list(calendar.get_events(subscription, news.events[-1].watermark))[0]
     assert isinstance(rest.events[0], StatusEvent), rest
 
-# Synchronization, from nothing and from there
+# Synchronization: the initial state, and changes
 everything = list(calendar.sync_items(only_fields=["subject", "start"], max_changes_returned=1))
 assert {change for change, _ in everything} == {"create"}, everything
 assert {item.subject for _, item in everything} >= {"Before", "Third"}, everything

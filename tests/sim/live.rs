@@ -1,4 +1,4 @@
-//! Following calendars over HTTP(S), against the simulator: what is told is known within a moment, whatever happens to
+//! Tracking rooms over HTTP(S) against the simulator: a change reaches the cache within a moment, whatever happens to
 //! subscriptions and connections.
 
 use std::sync::Arc;
@@ -22,14 +22,14 @@ use tokio::time::{Instant, sleep};
 
 use crate::office::{ada, now, settings};
 
-/// Twice the heartbeat, and some for a busy machine.
+/// Twice the heartbeat, plus slack for a busy machine.
 const SILENCE: Duration = Duration::from_millis(900);
 
 pub fn room(number: u64) -> RoomAddress {
     format!("room{number}@example.com").parse().unwrap()
 }
 
-/// In each room a meeting is on.
+/// Each room has a current meeting.
 pub fn world(rooms: u64) -> World {
     let mut world = World::new();
     world.set_now(now());
@@ -49,7 +49,7 @@ pub fn fast_notifications() -> NotificationOptions {
     NotificationOptions { heartbeat: Duration::from_millis(300), ..NotificationOptions::default() }
 }
 
-/// An Exchange with a quick heartbeat.
+/// An Exchange with a short heartbeat interval.
 pub async fn simulator_with_fast_notifications(world: World) -> Simulator {
     Simulator::start(
         world,
@@ -59,7 +59,7 @@ pub async fn simulator_with_fast_notifications(world: World) -> Simulator {
     .unwrap()
 }
 
-/// A house that is followed.
+/// A simulator with tracked rooms, and an engine that uses the cache.
 pub struct LiveFixture {
     pub sim: Simulator,
     pub engine: Arc<Engine>,
@@ -83,7 +83,7 @@ impl LiveFixture {
 
     pub async fn follow(sim: Simulator, count: u64, settings: Settings, following: Following) -> Self {
         let house = Self::start(sim, count, settings, following);
-        house.wait_until("all rooms are known", |house| (0..count).all(|n| house.cached(n).is_some())).await;
+        house.wait_until("all rooms are cached", |house| (0..count).all(|n| house.cached(n).is_some())).await;
         house
     }
 
@@ -122,7 +122,7 @@ impl LiveFixture {
         (0..self.count).all(|number| self.tracking_mode(number) == how)
     }
 
-    /// What is known of the room is what is in its mailbox: ids, versions and times.
+    /// Whether the cache equals the mailbox: ids, versions and times.
     pub fn matches_mailbox(&self, number: u64) -> bool {
         let Some(kept) = self.cached(number) else { return false };
         let (from, to) = (kept.read_at, kept.read_at + TimeDelta::hours(36));
@@ -154,7 +154,7 @@ impl LiveFixture {
         self.sim.requests().iter().filter(|asked| asked.operation == operation).count()
     }
 
-    /// Books half an hour in the room, tomorrow morning: another time each time it is called.
+    /// Books a minute in the room, `after_minutes` later than an hour from now.
     pub fn book(&self, number: u64, after_minutes: i64) -> String {
         let start = now() + TimeDelta::minutes(60 + after_minutes);
         let spec = PlainSpec::new(room(number).as_str(), start, start + TimeDelta::minutes(1));
@@ -192,20 +192,18 @@ async fn what_changes_is_known_within_a_moment_and_an_end_takes_one_round_trip()
     assert_eq!((house.sim.streams(), house.sim.subscriptions()), (1, 3), "one connection for all");
     let views = house.request_count("FindItem");
     house.book(1, 0);
-    house.wait_until("the booking is known", |house| house.cached(1).unwrap().events.len() == 2).await;
+    house.wait_until("the booking is in the cache", |house| house.cached(1).unwrap().events.len() == 2).await;
     assert_eq!(house.request_count("FindItem"), views + 1, "one room was read again");
     sleep(Duration::from_millis(700)).await;
     assert_eq!(house.request_count("FindItem"), views + 1, "and none while nothing happens");
     let as_of = house.cached(0).unwrap().as_of;
-    house
-        .wait_until("a heartbeat says that nothing changed", |house| house.cached(0).unwrap().as_of > as_of)
-        .await;
+    house.wait_until("a heartbeat confirms the cache", |house| house.cached(0).unwrap().as_of > as_of).await;
 
     let before = house.sim.requests().len();
     assert!(matches!(house.end(0).await, Outcome::Done(_)));
     let asked: Vec<_> = house.sim.requests()[before..].iter().map(|asked| asked.operation.clone()).collect();
-    assert_eq!(asked.first().map(String::as_str), Some("UpdateItem"), "nothing was read before: {asked:?}");
-    house.wait_until("the end is known", LiveFixture::all_match_mailboxes).await;
+    assert_eq!(asked.first().map(String::as_str), Some("UpdateItem"), "no read came first: {asked:?}");
+    house.wait_until("the end is in the cache", LiveFixture::all_match_mailboxes).await;
     house.close().await;
 }
 
@@ -247,7 +245,7 @@ async fn whatever_happens_to_a_stream_the_rooms_are_known_again() {
         house.book(1, 5);
         if what.ends_with("over") {
             sleep(Duration::from_millis(300)).await;
-            assert!(!house.matches_mailbox(1), "nothing can know of it");
+            assert!(!house.matches_mailbox(1), "no notification can have come");
             house.sim.close_streams();
         }
         house
@@ -271,11 +269,11 @@ async fn a_server_that_loses_all_subscriptions_again_and_again_is_listened_to_ag
         let lost = |house: &LiveFixture| {
             house.live.metrics().lost_subscriptions.load(std::sync::atomic::Ordering::Relaxed)
         };
-        house.wait_until("that they are lost is heard", |house| lost(house) >= 2 * times).await;
+        house.wait_until("the loss is reported", |house| lost(house) >= 2 * times).await;
     }
     house.wait_until("all are listened to", |house| house.all_tracked_by(TrackingMode::Streaming)).await;
     house.book(1, 5);
-    house.wait_until("a change is told", LiveFixture::all_match_mailboxes).await;
+    house.wait_until("a change is in the cache", LiveFixture::all_match_mailboxes).await;
     assert!(house.all_tracked_by(TrackingMode::Streaming));
     house.close().await;
 }
@@ -308,16 +306,20 @@ async fn a_stream_that_ends_within_an_envelope_wherever_is_begun_again() {
             .await;
     }
     house.book(0, 0);
-    house.wait_until("a change is told", LiveFixture::all_match_mailboxes).await;
+    house.wait_until("a change is in the cache", LiveFixture::all_match_mailboxes).await;
     house.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn where_streaming_is_not_to_be_had_it_is_asked_and_where_that_is_refused_the_calendar_is_read() {
     let house = LiveFixture::open(2, NotificationOptions { streams: Some(0), ..fast_notifications() }).await;
-    house.wait_until("no connection may hang: asked", |house| house.all_tracked_by(TrackingMode::Sync)).await;
+    house
+        .wait_until("no streaming connection is allowed: polled", |house| {
+            house.all_tracked_by(TrackingMode::Sync)
+        })
+        .await;
     house.book(1, 0);
-    house.wait_until("asked, and told", LiveFixture::all_match_mailboxes).await;
+    house.wait_until("polled changes are in the cache", LiveFixture::all_match_mailboxes).await;
     house.close().await;
 
     let sim = simulator_with_fast_notifications(world(2)).await;
@@ -348,7 +350,7 @@ async fn a_room_whose_subscriptions_are_used_up_is_asked_about_and_the_others_ar
         .await;
     house.book(1, 0);
     house.book(2, 0);
-    house.wait_until("both are known", LiveFixture::all_match_mailboxes).await;
+    house.wait_until("both are in the cache", LiveFixture::all_match_mailboxes).await;
     house.close().await;
 }
 
@@ -363,13 +365,13 @@ async fn all_requests_of_a_group_go_to_the_server_that_keeps_its_subscriptions()
             house.all_match_mailboxes() && house.sim.streams() == 1
         })
         .await;
-    assert_eq!(house.request_count("Subscribe"), 5, "none had to be asked for twice");
+    assert_eq!(house.request_count("Subscribe"), 5, "no subscription was repeated");
     house.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rooms_that_share_a_back_end_by_what_autodiscover_says_are_listened_to_together() {
-    let rooms = 92; // more than one question may name
+    let rooms = 92; // more than one Autodiscover request may name
     let sim = simulator_with_fast_notifications(world(rooms)).await;
     let groups = ["site-a", "site-b"];
     for number in (0..rooms).filter(|number| *number != 91) {
@@ -378,7 +380,7 @@ async fn rooms_that_share_a_back_end_by_what_autodiscover_says_are_listened_to_t
     }
     let house = LiveFixture::with_simulator(sim, rooms).await;
     house.wait_until("all are listened to", |house| house.all_tracked_by(TrackingMode::Streaming)).await;
-    assert_eq!(house.sim.streams(), 3, "two groups, and the room of which it is not said");
+    assert_eq!(house.sim.streams(), 3, "two groups, and the room without a group");
     let mut anchors = std::collections::BTreeMap::<_, Vec<_>>::new();
     for asked in house.sim.requests().into_iter().filter(|asked| asked.operation == "Subscribe") {
         anchors.entry(asked.anchor.unwrap()).or_default().push(asked.mailbox.unwrap());
@@ -387,7 +389,7 @@ async fn rooms_that_share_a_back_end_by_what_autodiscover_says_are_listened_to_t
     assert_eq!(sizes, [("room0@example.com", 46), ("room11@example.com", 45), ("room91@example.com", 1)]);
     house.book(90, 0);
     house.book(89, 0);
-    house.wait_until("changes in both are known", LiveFixture::all_match_mailboxes).await;
+    house.wait_until("changes in both are in the cache", LiveFixture::all_match_mailboxes).await;
     house.close().await;
 }
 
@@ -439,7 +441,7 @@ async fn a_stream_signs_in_like_everybody_else() {
         let house = LiveFixture::follow(sim, 2, settings, following_options()).await;
         house.wait_until("all are listened to", |house| house.all_tracked_by(TrackingMode::Streaming)).await;
         house.book(1, 0);
-        house.wait_until("a change is told", LiveFixture::all_match_mailboxes).await;
+        house.wait_until("a change is in the cache", LiveFixture::all_match_mailboxes).await;
         assert_eq!(house.sim.failed_sign_ins(), 0);
         house.close().await;
     }
@@ -456,7 +458,7 @@ async fn a_delegate_listens_too() {
     let house = LiveFixture::follow(sim, 2, settings, following_options()).await;
     house.wait_until("all are listened to", |house| house.all_tracked_by(TrackingMode::Streaming)).await;
     house.book(1, 0);
-    house.wait_until("a change is told", LiveFixture::all_match_mailboxes).await;
+    house.wait_until("a change is in the cache", LiveFixture::all_match_mailboxes).await;
     house.close().await;
 }
 
@@ -473,7 +475,9 @@ async fn every_release_is_followed_by_what_it_has() {
         let house = LiveFixture::with_simulator(sim, 1).await;
         house.wait_until("it is listened to", |house| house.all_tracked_by(TrackingMode::Streaming)).await;
         house.book(0, 0);
-        house.wait_until(&format!("{release:?}: a change is told"), LiveFixture::all_match_mailboxes).await;
+        house
+            .wait_until(&format!("{release:?}: a change is in the cache"), LiveFixture::all_match_mailboxes)
+            .await;
         house.close().await;
     }
 }
@@ -484,9 +488,9 @@ async fn a_way_that_holds_answers_back_is_none() {
     let held = InjectedFault::Slow(Duration::from_secs(60));
     sim.inject_fault(FaultRule::new(held).on("GetStreamingEvents").times(usize::MAX));
     let house = LiveFixture::with_simulator(sim, 2).await;
-    house.wait_until("asked instead", |house| house.all_tracked_by(TrackingMode::Sync)).await;
+    house.wait_until("polled instead", |house| house.all_tracked_by(TrackingMode::Sync)).await;
     house.book(1, 0);
-    house.wait_until("asked, and told", LiveFixture::all_match_mailboxes).await;
+    house.wait_until("polled changes are in the cache", LiveFixture::all_match_mailboxes).await;
     house.close().await;
 }
 
@@ -520,8 +524,8 @@ async fn who_is_not_followed_any_more_is_not_believed_to_be() {
     let house = LiveFixture::follow(sim.unwrap(), 2, settings, following_options()).await;
     house.wait_until("all are listened to", |house| house.all_tracked_by(TrackingMode::Streaming)).await;
     house.following.abort();
-    house.wait_until("nobody listens", |house| house.all_tracked_by(TrackingMode::OnDemand)).await;
+    house.wait_until("no room is tracked", |house| house.all_tracked_by(TrackingMode::OnDemand)).await;
     assert!((0..2).all(|number| house.rooms.fresh(&room(number)).is_none()));
-    house.wait_until("and the server knows", |house| house.sim.subscriptions() == 0).await;
+    house.wait_until("and the server has no subscription left", |house| house.sim.subscriptions() == 0).await;
     house.close().await;
 }

@@ -1,5 +1,5 @@
-//! Rooms that are followed keep apart: what happens to one (it hangs, moves, is refused, or the server asks to be left alone)
-//! changes nothing for the others.
+//! Tracked rooms are isolated: a room that hangs, moves or is rejected, or a server that asks for a pause, does not
+//! affect other rooms.
 
 use std::time::Duration;
 
@@ -16,12 +16,12 @@ use crate::live::{
 };
 use crate::office::settings;
 
-/// When requests of this operation came in.
+/// The times of this operation's requests.
 fn request_times(sim: &Simulator, operation: &str) -> Vec<chrono::DateTime<chrono::Utc>> {
     sim.requests().iter().filter(|asked| asked.operation == operation).map(|asked| asked.at).collect()
 }
 
-/// From now on, nothing that is asked in this room's name is answered.
+/// From now on no request for this room is answered.
 fn hang(sim: &Simulator, number: u64) {
     let hanging = FaultRule::new(InjectedFault::Slow(Duration::from_secs(600)));
     sim.inject_fault(hanging.for_mailbox(room(number).as_str()).times(usize::MAX));
@@ -61,7 +61,7 @@ async fn a_room_that_may_not_be_subscribed_to_or_asked_about_yet_is_left_alone_a
             let sim = sim.await.unwrap();
             sim.inject_fault(FaultRule::new(refusal).on(operation));
             let house = LiveFixture::with_simulator(sim, 1).await;
-            house.wait_until("asked again", |house| house.request_count(operation) >= 2).await;
+            house.wait_until("a second request", |house| house.request_count(operation) >= 2).await;
             let asked = request_times(&house.sim, operation);
             assert!(
                 asked[1] - asked[0] >= TimeDelta::seconds(2),
@@ -97,17 +97,14 @@ async fn a_stream_is_opened_again_before_the_rooms_are_read_and_loses_nothing() 
         .find(|operation| operation == "GetStreamingEvents" || operation == "FindItem");
     assert_eq!(first.as_deref(), Some("GetStreamingEvents"));
     house
-        .wait_until(
-            "what changed before, and while they were read, is known",
-            LiveFixture::all_match_mailboxes,
-        )
+        .wait_until("changes before and during the reads are in the cache", LiveFixture::all_match_mailboxes)
         .await;
     house.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mailbox_that_hangs_from_the_start_keeps_no_other_from_being_streamed() {
-    // The one that is asked first: by its name the server would be signed in to, and its group anchored.
+    // The first room in the group: it signs in for the group and anchors it.
     let sim = simulator_with_fast_notifications(world(3)).await;
     hang(&sim, 0);
     let house = {
@@ -120,7 +117,9 @@ async fn a_mailbox_that_hangs_from_the_start_keeps_no_other_from_being_streamed(
         })
         .await;
     house.book(1, 3);
-    house.wait_until("a change is told", |house| house.matches_mailbox(1) && house.matches_mailbox(2)).await;
+    house
+        .wait_until("a change is in the cache", |house| house.matches_mailbox(1) && house.matches_mailbox(2))
+        .await;
     assert!(matches!(timeout(Duration::from_secs(5), house.end(2)).await, Ok(Outcome::Done(_))));
     house.close().await;
 }
@@ -140,7 +139,9 @@ async fn a_database_that_hangs_takes_neither_places_nor_streams_of_the_other_roo
     }
     let begun = Instant::now();
     house
-        .wait_until("changes elsewhere are known", |house| (0..4).all(|number| house.matches_mailbox(number)))
+        .wait_until("changes in other rooms are in the cache", |house| {
+            (0..4).all(|number| house.matches_mailbox(number))
+        })
         .await;
     assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
     let end = timeout(Duration::from_secs(8), house.end(1)).await;
@@ -181,12 +182,12 @@ async fn rooms_that_move_to_another_back_end_are_streamed_from_there() {
             })
             .await;
         (0..4).for_each(|number| drop(house.book(number, 5)));
-        house.wait_until("changes are told", LiveFixture::all_match_mailboxes).await;
+        house.wait_until("changes are in the cache", LiveFixture::all_match_mailboxes).await;
         house.close().await;
     }
 }
 
-/// Carries connections to the simulator, until it swallows everything that the server says. Gives its address.
+/// A proxy to the simulator that can start to swallow the server's bytes. Returns its address.
 async fn proxy_that_can_swallow(target: String) -> (String, tokio::sync::watch::Sender<bool>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -201,7 +202,7 @@ async fn proxy_that_can_swallow(target: String) -> (String, tokio::sync::watch::
             tokio::spawn(async move {
                 let mut piece = [0; 4096];
                 while let Ok(read @ 1..) = back.read(&mut piece).await {
-                    // Only connections from before are swallowed.
+                    // Only existing connections are swallowed.
                     if *swallows.borrow() == was && down.write_all(&piece[..read]).await.is_err() {
                         break;
                     }
@@ -224,13 +225,17 @@ async fn a_proxy_that_swallows_heartbeats_is_found_out_and_the_stream_opened_ane
     let asked = house.request_count("GetStreamingEvents");
     swallow.send(true).unwrap();
     house.book(1, 3);
-    house.wait_until("it is found out", |house| house.request_count("GetStreamingEvents") > asked).await;
     house
-        .wait_until("and all is known", |house| {
+        .wait_until("the stalled stream is detected", |house| {
+            house.request_count("GetStreamingEvents") > asked
+        })
+        .await;
+    house
+        .wait_until("and the cache is current", |house| {
             house.all_tracked_by(TrackingMode::Streaming) && house.all_match_mailboxes()
         })
         .await;
     house.book(0, 3);
-    house.wait_until("and told", LiveFixture::all_match_mailboxes).await;
+    house.wait_until("and changes arrive", LiveFixture::all_match_mailboxes).await;
     house.close().await;
 }

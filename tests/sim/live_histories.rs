@@ -1,9 +1,9 @@
-//! Random histories of rooms that are followed: people edit calendars, doors end meetings by what they see, and connections and
-//! subscriptions die, lie and are late, mailboxes move to another back end or hang, and the server asks to be left alone. At the end what is known of every room is what is in its mailbox; and at no moment did
-//! an end act on a meeting that was another one by then.
+//! Random histories of tracked rooms: people edit calendars, door displays end meetings by the cache, connections and
+//! subscriptions break, lie and lag, mailboxes move to another back end or hang, and the server asks for pauses. At the
+//! end the cache of every room equals its mailbox, and no end acted on a different meeting than the display showed.
 //!
-//! The seed decides what happens; when exactly a notification meets an edit is up to the machine.
-//! `ADJOURN_LIVE_SEEDS=N` runs so many seeds, `ADJOURN_LIVE_SEED=N` one.
+//! The seed decides the events; the exact moment at which a notification meets an edit depends on the machine.
+//! `ADJOURN_LIVE_SEEDS=N` runs N seeds, `ADJOURN_LIVE_SEED=N` only this one.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -21,13 +21,13 @@ use crate::office::now;
 const SEEDS_DEFAULT: u64 = 6;
 const ROOMS: u64 = 4;
 
-/// The meeting that is on in a room, as people left it last.
+/// A room's current meeting, as people last left it.
 struct Meeting {
     uid: String,
     end: DateTime<Utc>,
 }
 
-/// A moment at which somebody looked: how people had left a room's meeting, and how it was found.
+/// A look at a room: the end that people had set, and the end that the cache showed.
 struct Observed {
     room: u64,
     left: DateTime<Utc>,
@@ -39,7 +39,7 @@ struct LiveHistory {
     dice: SeededRandom,
     meetings: Vec<Meeting>,
     found: Vec<Observed>,
-    /// A stream was silent, or lost events: what it did not tell, nobody knows until it is opened again.
+    /// A stream was silent or lost events: the lost changes stay unknown until it is opened again.
     untold: bool,
     booked: i64,
     back_ends: u64,
@@ -81,7 +81,7 @@ impl LiveHistory {
         while self.doors.join_next().await.is_some() {}
     }
 
-    /// The organizer makes a meeting longer, to an end that it never had.
+    /// The organizer extends a meeting to an end that it never had.
     fn extend(&mut self) {
         let number = self.dice.below(ROOMS);
         self.booked += 1;
@@ -101,7 +101,7 @@ impl LiveHistory {
         self.house.book(self.dice.below(ROOMS), self.booked);
     }
 
-    /// Somebody takes something that is to come off a calendar, or renames it.
+    /// A person removes a future meeting, or renames it.
     fn remove_meeting(&mut self) {
         let number = self.dice.below(ROOMS);
         let (address, rename) = (room(number).to_string(), self.dice.below(2) == 0);
@@ -159,7 +159,7 @@ impl LiveHistory {
                 sim.cut_streams();
             }
             13 => {
-                // The mailbox hangs for a while: longer than an answer is waited for.
+                // The mailbox hangs for longer than the response timeout.
                 let on = ["FindItem", "Subscribe", "SyncFolderItems"][self.dice.below(3) as usize];
                 let hangs = FaultRule::new(InjectedFault::Slow(Duration::from_secs(3))).on(on);
                 sim.inject_fault(hangs.for_mailbox(room(self.dice.below(ROOMS)).as_str()).times(2));
@@ -171,14 +171,15 @@ impl LiveHistory {
         }
     }
 
-    /// Where a server may have forgotten to tell something, the half hour is over; else what was told has to be enough.
+    /// After a fault that may lose notifications, the streams run into their half-hour limit; otherwise the
+    /// notifications must suffice.
     async fn check(mut self) -> usize {
         self.house.sim.inject_stream_fault(None);
         if self.untold {
             self.house.sim.close_streams();
         }
         sleep(Duration::from_millis(50)).await;
-        self.house.wait_until("every room is known as it is", LiveFixture::all_match_mailboxes).await;
+        self.house.wait_until("every room's cache is current", LiveFixture::all_match_mailboxes).await;
         for number in 0..ROOMS {
             let meeting = &self.meetings[usize::try_from(number).unwrap()];
             let event = self.house.sim.world(|world| world.event(room(number).as_str(), &meeting.uid));
@@ -198,7 +199,7 @@ impl LiveHistory {
             }
         }
         for Observed { room, left, found } in &self.found {
-            // As people left it, or as a door did that knew how people had left it.
+            // The end that people set, or that a door display set knowing theirs.
             let by_door = |(at, outcome): &(u64, Outcome)| match outcome {
                 Outcome::Done(done) => match done.change {
                     Change::Ended { from, to } => at == room && from == *left && Some(to) == *found,

@@ -1,4 +1,4 @@
-"""Signs in to one simulator in one way, with somebody else's client, and says whether it was let in: exit code 0 or 10.
+"""Signs in to a simulator with a foreign client in one way: exit code 0 if it was accepted, 10 if it was rejected.
 
 Usage: login.py WAY URL CA_FILE DOMAIN\\USER PASSWORD ROOM, and for tokens TOKEN_ENDPOINT CLIENT_ID SECRET_OR_CERTIFICATE_FILE
 [KEY_FILE]. Ways that this machine cannot go say so and exit with 77.
@@ -37,7 +37,7 @@ def curl(scheme):
     features = subprocess.run(["curl", "--version"], capture_output=True, text=True, check=True).stdout
     environment = dict(os.environ)
     if scheme == "negotiate":
-        # curl speaks Negotiate through GSSAPI, which speaks NTLM through gss-ntlmssp.
+        # curl uses GSSAPI for Negotiate, which uses gss-ntlmssp for NTLM.
         if "SPNEGO" not in features or not gss_ntlmssp():
             print("login.py: NOT RUN: curl --negotiate needs GSSAPI with the mechanism gss-ntlmssp")
             sys.exit(CANNOT)
@@ -75,7 +75,7 @@ def requests_ntlm(send_cbt):
     session.auth = HttpNtlmAuth(user, password, send_cbt=send_cbt)
     first = session.post(url, data=BODY, headers=HEADERS)
     if first.status_code == 200:
-        # The connection is signed in: a second request needs no handshake.
+        # The connection is authenticated: a second request needs no handshake.
         again = session.post(url, data=BODY, headers=HEADERS)
         assert again.status_code == 200 and not again.history, again
     return finish(first.status_code, first.text)
@@ -128,13 +128,13 @@ def pyspnego(protocol, scheme, bound):
             break
         token = client.step(answer)  # raises when the server's signature over the mechanisms is not right
     if status == 200:
-        assert client.complete, "the client waits for something"
+        assert client.complete, "the client is not finished"
         assert connection.leg()[0] == 200
     return finish(status, text)
 
 
 def kerberos_first(signed):
-    """A client that would rather have Kerberos, sends a ticket at once, and is talked into NTLM."""
+    """A client that prefers Kerberos, sends a ticket at once and must fall back to NTLM."""
     import spnego
     from spnego._spnego import NegState, NegTokenInit, NegTokenResp, pack_mech_type_list, unpack_token
 

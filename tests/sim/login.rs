@@ -1,4 +1,5 @@
-//! Signing in, leg by leg, over sockets: what each scheme lets in, on which connection, and with which channel binding.
+//! Authentication, leg by leg over sockets: what each scheme accepts, on which connection, and with which channel
+//! binding.
 
 use adjourn::sim::{
     AuthScheme, ClientBinding, ExtendedProtection, FaultRule, InjectedFault, ServerIdentity, Simulator,
@@ -13,7 +14,7 @@ use crate::socket::{Socket, WindowsClient, negotiate};
 
 const WINDOWS: [AuthScheme; 3] = [AuthScheme::Negotiate, AuthScheme::Ntlm, AuthScheme::Basic];
 
-/// The certificates that clients of today accept: `fixtures/certificates` has more.
+/// The certificates that current clients accept; `fixtures/certificates` has more.
 pub const CERTIFICATES: [&str; 7] = [
     "rsa-sha256",
     "rsa-sha384",
@@ -45,7 +46,7 @@ pub fn identity(name: &str) -> ServerIdentity {
     ServerIdentity { certificates_pem: read(name), key_pem: read(key), ca_pem: read(ca) }
 }
 
-/// The binding to a certificate that is signed with this hash.
+/// The channel binding to a certificate signed with this hash.
 fn binding(certificate: &[u8], hash: &str) -> [u8; 16] {
     let hash = match hash {
         "sha512" => sha2::Sha512::digest(certificate).to_vec(),
@@ -72,7 +73,7 @@ async fn ntlm_lets_in_the_connection_and_no_other() {
         let mut socket = Socket::open(&sim).await;
         let answer = socket.sign_in(scheme, &WindowsClient::default()).await;
         assert_eq!(answer.status, 200, "{}", answer.body);
-        assert_eq!(sim.requests().len(), 1, "what came with the other legs was not carried out");
+        assert_eq!(sim.requests().len(), 1, "the bodies of the other legs were not carried out");
         assert_eq!(socket.get_room_lists(None).await.status, 200);
         assert_eq!(Socket::open(&sim).await.get_room_lists(None).await.status, 401);
         let asked = sim.requests();
@@ -134,7 +135,7 @@ async fn what_is_no_login_is_answered_with_401_and_costs_nothing() {
     }
     let plain = sim_basic().await;
     let answer = Socket::open(&plain).await.get_room_lists(Some(&format!("NTLM {}", negotiate()))).await;
-    assert_eq!((answer.status, answer.offers.len()), (401, 1), "what is not offered is not spoken");
+    assert_eq!((answer.status, answer.offers.len()), (401, 1), "a scheme that is not offered is rejected");
     assert!(sim.requests().is_empty() && sim.windows_sign_ins().is_empty());
 }
 
@@ -145,7 +146,7 @@ async fn sim_basic() -> Simulator {
 #[tokio::test]
 async fn extended_protection_is_that_of_iis() {
     use ExtendedProtection::{Allow, None as Off, Require};
-    // What the client binds itself to: nothing, zeros, the certificate it saw, something else.
+    // The client's channel binding: none, zeros, the certificate it saw, another one.
     let rows = [
         (Off, false, [200, 200, 200, 200]),
         (Allow, false, [200, 401, 200, 401]),
@@ -233,7 +234,7 @@ async fn a_clients_certificate_can_be_all_that_is_asked_for() {
     assert_eq!(sim.requests()[0].scheme, AuthScheme::Anonymous);
     let strange_key = strange_key.serialize_pem();
     for client in [None, Some((strange.as_str(), strange_key.as_str()))] {
-        // In TLS 1.3 a client learns only afterwards that its certificate was not liked.
+        // In TLS 1.3 a client learns only afterwards that its certificate was rejected.
         let refused = match Socket::open_as(&sim, client).await {
             Ok(mut socket) => socket.post(None, "").await.is_err(),
             Err(_) => true,

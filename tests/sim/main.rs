@@ -1,5 +1,5 @@
-//! The simulator from outside, and the whole product over it: real HTTP(S), real XML, and a server that shares no code
-//! with the client.
+//! The simulator from outside, and the whole product against it: real HTTP(S), real XML, and a server that shares no
+//! code with the client.
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod actions;

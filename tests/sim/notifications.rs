@@ -1,4 +1,4 @@
-//! What happens in a calendar is told: by streams, on request, and by synchronization. The simulator by bytes alone.
+//! Notifications of calendar changes, by streaming, pull and synchronization, over raw requests.
 
 use std::time::Duration;
 
@@ -156,8 +156,8 @@ async fn what_happens_while_no_stream_is_open_is_told_by_the_next_one_and_once()
     let mut stream = open_stream(&sim, ROOM, &[&id], 30).await;
     assert_eq!(events(&stream.envelope().await), ["Created"]);
     drop(stream);
-    wait_until("gone", || sim.streams() == 0).await;
-    rename(&sim, &uid, "While nobody listened");
+    wait_until("the stream is closed", || sim.streams() == 0).await;
+    rename(&sim, &uid, "While no stream was open");
     let mut stream = open_stream(&sim, ROOM, &[&id], 30).await;
     assert_eq!(events(&stream.envelope().await), ["Modified"]);
     assert!(stream.is_silent_for(QUICK).await);
@@ -323,7 +323,7 @@ async fn events_are_fetched_from_a_watermark_page_by_page() {
     let rest = post_envelope(&sim, ROOM, &get_events(&id, &last_mark(&page))).await;
     assert!(rest.contains("<t:MoreEvents>false<"), "{rest}");
     assert_eq!(events(&page).len() + events(&rest).len(), 150);
-    // A new subscription goes on where the old one was.
+    // A new subscription continues where the old one was.
     let (_, again) = subscribed(&post_envelope(&sim, ROOM, &pull(&mark, 30)).await);
     assert_eq!(again, mark);
     let (other, foreign) = subscribed(&post_envelope(&sim, "ada@example.com", &pull("", 30)).await);
@@ -361,7 +361,7 @@ fn sync(state: &str, max: usize, shape: &str) -> String {
     )
 }
 
-/// What an answer says happened, the state to go on from, and whether that was all.
+/// The changes of a response, the next sync state, and whether it was the last page.
 fn synced(answer: &str) -> (Vec<String>, String, bool) {
     let changes = answer.split('<').filter_map(|part| {
         let name = part.strip_prefix("t:")?.strip_suffix('>')?;
@@ -450,7 +450,7 @@ async fn a_queue_that_is_full_loses_everything_and_says_so() {
     assert_eq!(code(&missed), "ErrorMissedNotificationEvents");
     assert!(missed.contains(&id), "{missed}");
     sim.world(|world| world.add_plain(plain()));
-    assert_eq!(events(&stream.envelope().await), ["Created"], "it goes on");
+    assert_eq!(events(&stream.envelope().await), ["Created"], "the stream continues");
 }
 
 #[tokio::test]
@@ -481,7 +481,7 @@ async fn a_subscription_lives_on_the_back_end_that_took_it() {
     assert!(!head.contains("set-cookie"), "{head}");
 }
 
-/// A stream with which this goes wrong.
+/// Opens a stream under a fault.
 async fn troubled(sim: &Simulator, wrong: InjectedFault) -> (String, RawStream) {
     let id = subscribe(sim, ROOM).await;
     sim.inject_fault(FaultRule::new(wrong).on("GetStreamingEvents"));

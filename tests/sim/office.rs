@@ -1,4 +1,4 @@
-//! An office of one room and three people, simulated, with an engine that acts in it.
+//! A simulated office of one room and three people, with an engine.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +25,7 @@ pub fn ada() -> Person {
 }
 
 pub fn now() -> DateTime<Utc> {
-    // Whole seconds, as Exchange keeps them.
+    // Whole seconds, the precision of Exchange.
     SystemClock.now().trunc_subsecs(0)
 }
 
@@ -105,12 +105,12 @@ impl Office {
         self.sim.world(|world| world.event(ROOM, uid))
     }
 
-    /// Who was told what, by kind and receivers.
+    /// The mails, by kind and recipients.
     pub fn mails(&self) -> Vec<(MailKind, Vec<String>)> {
         self.sim.outbox().into_iter().map(|mail| (mail.kind, mail.to)).collect()
     }
 
-    /// How often an operation was asked.
+    /// The number of requests of an operation.
     pub fn request_count(&self, operation: &str) -> usize {
         self.sim.requests().iter().filter(|asked| asked.operation == operation).count()
     }

@@ -1,4 +1,4 @@
-//! The proxy: what it lets through, what it refuses and how, by bytes and by curl.
+//! The proxy: which requests it tunnels, and how it rejects others; over raw sockets and with curl.
 
 use adjourn::sim::{ProxyOptions, ProxyServer, Simulator, SimulatorOptions};
 use base64::Engine as _;

@@ -1,4 +1,4 @@
-//! The simulator by bytes alone, as a stranger's client would meet it.
+//! Raw requests to the simulator, as any client could send them.
 
 use adjourn::sim::{Simulator, SimulatorOptions};
 use base64::Engine as _;
@@ -25,7 +25,7 @@ pub async fn post(sim: &Simulator, authorization: &str, body: &str) -> (u16, Str
     (status, body.to_owned())
 }
 
-/// Writes an answer where a schema validator can see it, if told where.
+/// Writes a response to the folder of a schema validator, if the environment names one.
 pub fn save_response(answer: &str) {
     if let Some(dir) = std::env::var_os("ADJOURN_WRITE_ANSWERS").filter(|_| answer.starts_with("<?xml")) {
         let name = format!("{}.xml", uuid::Uuid::new_v4());
@@ -33,7 +33,8 @@ pub fn save_response(answer: &str) {
     }
 }
 
-/// Exchange has two elements of streams in another namespace than its schema; here they are where the schema has them.
+/// Exchange writes two elements of streams in another namespace than its schema has; here they are moved to that of the
+/// schema.
 fn by_the_schema(answer: &str) -> String {
     if !answer.contains("<m:GetStreamingEventsResponse ") {
         return answer.to_owned();

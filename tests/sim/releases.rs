@@ -1,4 +1,4 @@
-//! Every Exchange that may stand at a site: each is spoken to in a version it knows, and asked only for what it has.
+//! Every release of Exchange: the client speaks a version that each accepts, and uses only features that each has.
 
 use adjourn::action::{ActionKind, DeleteMode, Notify, Outcome};
 use adjourn::calendar::Copy;
@@ -7,7 +7,7 @@ use adjourn::sim::{ExchangeRelease, Simulator, SimulatorOptions};
 use crate::office::{Office, meeting, now, room, world};
 
 const RELEASES: [(ExchangeRelease, usize); 6] = [
-    // How many versions its server does not know of those we ask in, newest first.
+    // The number of schema versions, newest first, that the release rejects.
     (ExchangeRelease::Exchange2010Sp2, 2),
     (ExchangeRelease::Exchange2013, 1),
     (ExchangeRelease::Exchange2013Sp1, 0),
@@ -28,14 +28,14 @@ async fn an_end_and_a_delete_work_with_every_release_and_the_version_is_learnt_o
         let Outcome::Done(done) = office.perform(ActionKind::End(Notify::Attendees)).await else {
             panic!("{release:?}")
         };
-        assert_eq!(done.copy, Copy::Attendee, "{release:?}: told apart without IsOrganizer too");
+        assert_eq!(done.copy, Copy::Attendee, "{release:?}: the copy is recognized without IsOrganizer too");
         assert!(office.event(&ended).unwrap().end <= now(), "{release:?}");
         let views = office.request_count("FindItem");
         let next = office.sim.world(|world| world.add_meeting(meeting()));
         let outcome = office.perform(ActionKind::Delete(DeleteMode::Notify)).await;
         assert!(matches!(outcome, Outcome::Done(_)), "{release:?}: {outcome:?}");
         assert!(office.event(&next).is_none(), "{release:?}");
-        assert_eq!(office.request_count("UpdateItem"), 1, "{release:?}: a write goes once");
+        assert_eq!(office.request_count("UpdateItem"), 1, "{release:?}: a write is sent once");
         assert_eq!(views, 1 + refused, "{release:?}");
         assert_eq!(office.request_count("FindItem") - views, 1, "{release:?}: nothing is learnt twice");
     }

@@ -1,4 +1,5 @@
-//! Series to which nobody comes: the strikes are counted over days, and at the last one the rest goes, changed dates first.
+//! Unattended series: strikes are counted over days, and at the last one the rest of the series is removed, exceptions
+//! first.
 
 use std::sync::Arc;
 
@@ -26,7 +27,7 @@ impl Progress for NoOutput {
     fn step(&self) {}
 }
 
-/// A room with a daily meeting, nine to ten, of which the days 6 and 8 were moved to eleven.
+/// A room with a daily meeting from nine to ten; those of days 6 and 8 are moved to eleven.
 struct SeriesFixture {
     office: Office,
     clock: ManualClock,
@@ -80,7 +81,7 @@ impl SeriesFixture {
         }
     }
 
-    /// The feed of signs is alive, unless it is said to be `silent`.
+    /// The sign feed is alive, unless `silent` is set.
     fn sweep(&self, mut signs: SignLog) -> Sweep {
         if !self.silent {
             signs.push(Sign::new("elsewhere@example.com".parse().unwrap(), self.clock.now(), "motion"));
@@ -101,7 +102,7 @@ impl SeriesFixture {
         Sweep::new(self.office.engine.clone(), rules, books, 1).with_attendance(Arc::new(self.desk.clone()))
     }
 
-    /// A quarter past, on that day.
+    /// Advances to a quarter past nine on that day.
     fn wait_for(&self, number: i64) -> Window {
         let now = self.clock.now();
         self.clock.advance(day(number) + TimeDelta::minutes(15) - now);
@@ -174,7 +175,7 @@ async fn at_the_third_strike_the_changed_dates_go_first_and_then_the_series() {
     );
     assert!(!diary.is_there());
     assert_eq!(diary.declines(), [Some(day(0)), Some(day(1)), Some(day(6)), Some(day(8)), None]);
-    // The organizer's tracking says so for the series.
+    // The organizer's tracking shows it for the series.
     let mine = diary.office.sim.world(|world| world.event("ada@example.com", &diary.uid)).unwrap();
     let answers: Vec<_> =
         mine.attendees.iter().filter(|one| one.person.address == ROOM).map(|one| one.response).collect();
@@ -291,7 +292,7 @@ async fn a_series_that_was_brought_back_is_not_taken_off_again_unless_that_is_wa
     assert!(!diary.is_there());
     diary.wait_for(4);
     invite(&diary);
-    // Twice is enough: it would go on for ever.
+    // At most two removals: otherwise removal and invitation could repeat for ever.
     only_the_date(diary.run_day(5, false).await);
     assert!(diary.is_there());
 }
@@ -364,7 +365,7 @@ async fn a_date_that_its_organizer_cancelled_stands_in_nobodys_way() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_moved_date_to_which_somebody_came_begins_a_new_count_from_when_they_came() {
     let diary = SeriesFixture::open(3, OnLastStrike::Delete).await;
-    // The first date is moved to the fourth day, where somebody comes; on the second and third nobody does.
+    // The first occurrence is moved to the fourth day and attended; on the second and third nothing is.
     diary.office.sim.world(|world| {
         world.organizer_changes(&diary.uid, Some(day(0)), |details| {
             (details.start, details.end) = (day(3) - TimeDelta::hours(2), day(3) - TimeDelta::hours(1));

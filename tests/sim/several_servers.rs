@@ -1,4 +1,4 @@
-//! Several Exchanges, and rooms that move between them: each room is asked about where it lives, and nowhere else.
+//! Several Exchange servers, and rooms that move between them: requests for a room go to its own server only.
 
 use std::io::Write as _;
 
@@ -21,7 +21,7 @@ fn address(room: &str) -> RoomAddress {
     room.parse().unwrap()
 }
 
-/// A building of one room, in which a meeting is on.
+/// A building of one room with a current meeting.
 async fn building(room: &str, tls: bool) -> Simulator {
     let mut world = World::new();
     world.set_now(now());
@@ -56,7 +56,7 @@ async fn each_room_is_asked_about_where_it_lives_and_nowhere_else() {
     assert_eq!(sites.occupancy(&both, soon()).await.unwrap(), [Occupancy::MaybeBusy; 3]);
     assert_eq!((mailboxes(&here), mailboxes(&there)), (vec![HERE.to_owned()], vec![THERE.to_owned()]));
 
-    // One that is away hides nothing of the other.
+    // An unavailable server hides no room of the other.
     let mut free = both.to_vec();
     free.truncate(2);
     there.stop().await;
@@ -73,7 +73,7 @@ fn host(sim: &Simulator) -> String {
     sim.url().replace("https://", "").replace("/EWS/Exchange.asmx", "")
 }
 
-/// A door to this simulator that lets one in after a while.
+/// A proxy to this simulator that accepts the first connection late.
 async fn slow_door(sim: &Simulator, after: std::time::Duration) -> String {
     let door = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (at, behind) = (door.local_addr().unwrap().to_string(), host(sim));
@@ -130,22 +130,22 @@ async fn a_room_that_moved_is_looked_for_again_and_found() {
     let exchange = Exchange::new(&settings).unwrap();
     exchange.check_calendar(&address(HERE)).await.unwrap();
     exchange.check_calendar(&address(HERE)).await.unwrap();
-    assert_eq!(old.autodiscover(|it| it.requests().len()), 1, "what was found is kept");
+    assert_eq!(old.autodiscover(|it| it.requests().len()), 1, "the found server is cached");
 
-    // The mailbox is on its way, and then elsewhere.
+    // The mailbox is in transit, and then on another server.
     old.autodiscover(|it| it.set_response(HERE, AutodiscoverResponse::EwsUrl(new.url())));
     old.inject_fault(FaultRule::new(InjectedFault::Fault("ErrorMailboxMoveInProgress")));
     exchange.check_calendar(&address(HERE)).await.unwrap();
     assert_eq!(new.requests().len(), 1);
 
-    // The new server does not know it any more: it went back.
+    // The new server no longer has the mailbox: it moved back.
     old.autodiscover(|it| it.set_response(HERE, AutodiscoverResponse::EwsUrl(old.url())));
     new.inject_fault(FaultRule::new(InjectedFault::Fault("ErrorNonExistentMailbox")));
     let before = old.requests().len();
     exchange.check_calendar(&address(HERE)).await.unwrap();
     assert_eq!(old.requests().len(), before + 1);
 
-    // A server that is not the mailbox's says so.
+    // A server without the mailbox reports it.
     for code in ["ErrorProxyRequestNotAllowed", "ErrorCrossSiteRequest", "ErrorWrongServerVersion"] {
         let (from, to) = if code == "ErrorCrossSiteRequest" { (&new, &old) } else { (&old, &new) };
         old.autodiscover(|it| it.set_response(HERE, AutodiscoverResponse::EwsUrl(to.url())));
@@ -158,7 +158,7 @@ async fn a_room_that_moved_is_looked_for_again_and_found() {
     new.inject_fault(FaultRule::new(InjectedFault::Fault("ErrorCrossSiteRequest")));
     exchange.check_calendar(&address(HERE)).await.unwrap();
 
-    // A mailbox that is nowhere is looked for once, not for ever.
+    // A mailbox on no server is searched for once, not for ever.
     old.autodiscover(|it| it.set_response(HERE, AutodiscoverResponse::InvalidUser));
     old.inject_fault(FaultRule::new(InjectedFault::Fault("ErrorNonExistentMailbox")));
     let nowhere = exchange.check_calendar(&address(HERE)).await;

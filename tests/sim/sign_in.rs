@@ -1,5 +1,5 @@
-//! Our own client at the simulator's door: every way of signing in that real servers ask for, over real TLS, and what a
-//! refusal is called.
+//! The client against the simulator's authentication: every scheme of real servers, over real TLS, and the error of a
+//! rejection.
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -216,7 +216,7 @@ async fn before_rooms_are_listened_to_a_wrong_password_is_said_a_few_times_and_n
     for discovered in [false, true] {
         let site = SignInFixture::windows(ExtendedProtection::Allow, false).await;
         site.sim.change_password("another");
-        site.sim.autodiscover(|says| says.disable(AutodiscoverProtocol::Json)); // what is left wants a login
+        site.sim.autodiscover(|says| says.disable(AutodiscoverProtocol::Json)); // the other protocols require authentication
         let mut settings = site.settings(windows(WindowsScheme::Ntlm, ChannelBinding::Auto));
         if discovered {
             let host: Host = site.sim.url().split('/').nth(2).unwrap().parse().unwrap();
@@ -229,7 +229,7 @@ async fn before_rooms_are_listened_to_a_wrong_password_is_said_a_few_times_and_n
         let rooms: Vec<RoomAddress> =
             (0..120).map(|number| format!("room{number}@example.com").parse().unwrap()).collect();
         let groups = exchange.group_rooms(&rooms).await;
-        assert_eq!(groups.is_empty(), discovered, "who lives where is not known, or all live here");
+        assert_eq!(groups.is_empty(), discovered, "groups are known only if discovered");
         exchange.group_rooms(&rooms).await;
         let said = site.sim.failed_sign_ins();
         assert!((1..=4).contains(&said), "{said} (discovered: {discovered})");
@@ -259,20 +259,20 @@ async fn a_password_that_was_changed_is_said_by_one_of_many_connections() {
         };
         assert!(at_once().await.iter().all(Result::is_ok));
         let connections = site.sim.windows_sign_ins().len();
-        assert!(connections >= 6, "{connections} connections are known");
+        assert!(connections >= 6, "{connections} connections are authenticated");
 
-        // Who was let in just now speaks for others a little longer.
+        // A connection authenticated just now lets the others continue for a moment.
         tokio::time::sleep(std::time::Duration::from_millis(2_100)).await;
         site.sim.change_password("another");
         site.sim.invalidate_sign_ins();
         let answers = at_once().await;
         assert!(answers.into_iter().all(|answer| refusal(answer).0 == ErrorKind::Credentials));
-        // Once by one of them, and once more to make sure.
+        // One attempt, and one more to confirm.
         assert_eq!(site.sim.failed_sign_ins(), 2, "{scheme:?}");
     }
 }
 
-/// The back end of one room refuses the account: a probe signs in on a connection of its own.
+/// One room's back end rejects the account: a probe signs in on a connection of its own.
 #[tokio::test]
 async fn one_room_that_refuses_the_sign_in_stops_no_other() {
     let others: [RoomAddress; 2] = [room(), "ada@example.com".parse().unwrap()];
@@ -397,7 +397,7 @@ async fn a_connection_that_breaks_before_the_last_leg_has_sent_nothing() {
         end: start + chrono::TimeDelta::minutes(30),
         subject: "Perhaps".to_owned(),
     };
-    // The body went along with the last leg: whether it was carried out is not known.
+    // The body was sent with the last leg: whether the write was applied is unknown.
     assert!(matches!(exchange.write(&room(), &book).await.outcome, WriteOutcome::InDoubt(_)));
     site.sim.stop().await;
     let mut settings = Settings::new(url, "", Secret::new(String::new()));
@@ -461,12 +461,12 @@ async fn a_throttled_token_endpoint_is_waited_for_and_a_wrong_secret_is_not() {
         assert_eq!(kind, ErrorKind::SignIn);
         assert!(why.contains("AADSTS7000215") && !why.contains("wrong"), "{why}");
     }
-    assert_eq!(authority.requests(), 1, "a refused application is not asked for again at once");
+    assert_eq!(authority.requests(), 1, "a rejected application is not retried at once");
 
     authority.inject_fault(TokenFault::Unavailable, 1);
     let right = site.exchange(oauth(&authority, secret("simulated")));
     let first = right.check_calendar(&room()).await;
-    // It is asked again within the operation's patience, if that is long enough on this machine.
+    // The request is repeated within the operation's timeout, if the machine is fast enough.
     assert!(matches!(first, Err(RequestError::Unreachable(_)) | Ok(_)), "{first:?}");
     assert!(authority.requests() >= 2);
     tokio::time::sleep(std::time::Duration::from_millis(2100)).await;

@@ -1,5 +1,5 @@
-//! A client of bare bytes: one connection, HTTP written by hand, and NTLM of the simplest kind (no session key, no MIC).
-//! Written from MS-NLMP, as the simulator is; what real clients make of it is in `foreign_clients`.
+//! A client of raw bytes: one connection, HTTP written by hand, and NTLM in its simplest form (no session key, no MIC).
+//! Like the simulator it is written from MS-NLMP; `foreign_clients` has real clients.
 
 use std::sync::Arc;
 
@@ -21,19 +21,19 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 /// One connection to a simulator.
 pub struct Socket {
     stream: Box<dyn Stream>,
-    /// What the server showed, in DER.
+    /// The server's certificate, in DER.
     pub certificate: Vec<u8>,
 }
 
 #[derive(Debug)]
 pub struct SocketResponse {
     pub status: u16,
-    /// Every `WWW-Authenticate`.
+    /// The `WWW-Authenticate` headers.
     pub offers: Vec<String>,
     pub body: String,
 }
 
-/// The certificate and key of a client, in PEM.
+/// A client's certificate and key, in PEM.
 pub type Client<'a> = Option<(&'a str, &'a str)>;
 
 impl Socket {
@@ -69,7 +69,7 @@ impl Socket {
         Ok(Self { stream: Box::new(stream), certificate })
     }
 
-    /// Asks for room lists in the room's name.
+    /// Sends `GetRoomLists` for the room.
     pub async fn get_room_lists(&mut self, authorization: Option<&str>) -> SocketResponse {
         self.post(authorization, &crate::raw_requests::envelope(ROOM, "<m:GetRoomLists/>")).await.unwrap()
     }
@@ -105,7 +105,7 @@ impl Socket {
         })
     }
 
-    /// Signs in by `scheme` (`NTLM`, or NTLM bare in `Negotiate`) and gives the answer to the last leg.
+    /// Signs in by `scheme` (`NTLM`, or bare NTLM in `Negotiate`) and returns the response to the last leg.
     pub async fn sign_in(&mut self, scheme: &str, who: &WindowsClient) -> SocketResponse {
         let first = self.get_room_lists(Some(&format!("{scheme} {}", negotiate()))).await;
         assert_eq!(first.status, 401);
@@ -121,7 +121,7 @@ pub fn negotiate() -> String {
     BASE64_STANDARD.encode([b"NTLMSSP\0".as_slice(), &[1, 0, 0, 0], &flags, &[0; 16]].concat())
 }
 
-/// Who signs in, and bound to what.
+/// The account, and its channel binding.
 pub struct WindowsClient {
     pub user: String,
     pub domain: String,
@@ -130,7 +130,7 @@ pub struct WindowsClient {
 }
 
 impl Default for WindowsClient {
-    /// The simulator's service account, unbound.
+    /// The simulator's service account, without a channel binding.
     fn default() -> Self {
         Self {
             user: "svc-adjourn".to_owned(),

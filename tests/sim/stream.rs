@@ -1,4 +1,4 @@
-//! A listener of bare bytes: requests about notifications, and streams taken apart into chunks and envelopes.
+//! Raw notification requests, and streams split into chunks and envelopes.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use crate::raw_requests::{basic, envelope, save_response};
 
-/// Longer than anything here takes.
+/// Longer than any step here takes.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// An open stream.
@@ -18,22 +18,22 @@ pub struct RawStream {
     pub head: String,
     unread: Vec<u8>,
     body: Vec<u8>,
-    /// Sizes of the chunks that came.
+    /// Sizes of the received chunks.
     pub chunks: Vec<usize>,
 }
 
-/// How a stream went on.
+/// The next part of a stream.
 #[derive(Debug, PartialEq, Eq)]
 pub enum StreamRead {
     Envelope(String),
-    /// The body came to its proper end, after so many bytes that are no envelope.
+    /// The body ended properly, after so many bytes that are not an envelope.
     End(usize),
     /// The connection broke, after so many bytes of an envelope.
     Broken(usize),
 }
 
 impl RawStream {
-    /// Sends a request and reads as far as the end of the head.
+    /// Sends a request and reads the response head.
     pub async fn post(sim: &Simulator, headers: &str, body: &str) -> Self {
         let url = sim.url();
         let mut socket = TcpStream::connect(url.split('/').nth(2).unwrap()).await.unwrap();
@@ -52,12 +52,12 @@ impl RawStream {
         Self { socket, head, unread: Vec::new(), body: Vec::new(), chunks: Vec::new() }
     }
 
-    /// The next envelope, or how it ended.
+    /// The next envelope, or the end.
     pub async fn next(&mut self) -> StreamRead {
-        timeout(PATIENCE, self.read()).await.expect("the stream says nothing")
+        timeout(PATIENCE, self.read()).await.expect("the stream sends nothing")
     }
 
-    /// The next envelope, which has to be one.
+    /// The next envelope; panics at the end.
     pub async fn envelope(&mut self) -> String {
         match self.next().await {
             StreamRead::Envelope(envelope) => envelope,
@@ -65,7 +65,7 @@ impl RawStream {
         }
     }
 
-    /// The next envelope that is no heartbeat.
+    /// The next envelope that is not a heartbeat.
     pub async fn next_notification(&mut self) -> String {
         loop {
             let envelope = self.envelope().await;
@@ -75,7 +75,7 @@ impl RawStream {
         }
     }
 
-    /// Whether nothing at all comes for so long.
+    /// Whether nothing arrives in this time.
     pub async fn is_silent_for(&mut self, time: Duration) -> bool {
         timeout(time, self.read()).await.is_err()
     }
@@ -124,7 +124,7 @@ pub fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> 
     text.split_once(before)?.1.split_once(after).map(|(found, _)| found)
 }
 
-/// Every event's name and the rest of it, in order; those of folders have a star.
+/// The name and content of every event, in order; those of folders are starred.
 pub fn events(envelope: &str) -> Vec<String> {
     let names = ["Created", "Modified", "Deleted", "Moved", "Status", "Copied"];
     let mut found = Vec::new();
@@ -140,7 +140,7 @@ pub fn events(envelope: &str) -> Vec<String> {
     found
 }
 
-/// Everything a subscription can be told.
+/// Every event type.
 pub const ALL: [&str; 4] = ["CreatedEvent", "DeletedEvent", "ModifiedEvent", "MovedEvent"];
 pub const CALENDAR: &str = r#"<t:FolderIds><t:DistinguishedFolderId Id="calendar"/></t:FolderIds>"#;
 
@@ -164,7 +164,7 @@ pub fn get_streaming(ids: &[&str], minutes: u32) -> String {
     )
 }
 
-/// Asks in a room's name and gives the head and the body.
+/// Sends a request for a room; returns head and body.
 pub async fn post_with_headers(sim: &Simulator, room: &str, headers: &str, body: &str) -> (String, String) {
     let mut stream = RawStream::post(sim, headers, &envelope(room, body)).await;
     let length = between(&stream.head, "content-length: ", "\r").expect("a whole answer").parse().unwrap();
@@ -179,20 +179,20 @@ pub async fn post_envelope(sim: &Simulator, room: &str, body: &str) -> String {
     post_with_headers(sim, room, "", body).await.1
 }
 
-/// Subscribes to a room's calendar, and gives the id.
+/// Subscribes to a room's calendar; returns the id.
 pub async fn subscribe(sim: &Simulator, room: &str) -> String {
     let answer = post_envelope(sim, room, &streaming(CALENDAR, &ALL)).await;
     between(&answer, "<m:SubscriptionId>", "<").unwrap_or_else(|| panic!("{answer}")).to_owned()
 }
 
-/// Opens a stream, and takes the first envelope off it.
+/// Opens a stream and consumes its first envelope.
 pub async fn open_stream(sim: &Simulator, room: &str, ids: &[&str], minutes: u32) -> RawStream {
     let mut stream = RawStream::post(sim, "", &envelope(room, &get_streaming(ids, minutes))).await;
     assert_eq!(status(&stream.envelope().await), Some("OK"));
     stream
 }
 
-/// Waits until something is so.
+/// Waits for a condition.
 pub async fn wait_until(what: &str, is_so: impl Fn() -> bool) {
     for _ in 0..1_000 {
         if is_so() {

@@ -1,4 +1,5 @@
-//! A sweep of a thousand rooms on a server that throttles, resets and loses replies: nothing lost, nothing done twice.
+//! A sweep of a thousand rooms on a server that throttles, resets and loses replies: every release is carried out
+//! exactly once.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -35,7 +36,7 @@ fn rules() -> Rules {
     }
 }
 
-/// A Wednesday morning, whenever the test runs: a building is empty at night and on Sundays.
+/// A Wednesday morning, whenever the test runs: the rules expect empty buildings at night and on Sundays.
 fn working_hour() -> DateTime<Utc> {
     "2026-11-25T10:45:00Z".parse().unwrap()
 }
@@ -68,7 +69,7 @@ async fn a_throttled_sweep_of_a_thousand_rooms_loses_and_repeats_nothing() {
         );
     }
     let mut settings = settings(&sim, None);
-    // Nothing is slow in here but the machine, which runs other tests beside this one.
+    // Generous timeouts: only the machine is slow here, because other tests run beside this one.
     settings.first_byte_timeout = Duration::from_secs(60);
     let office = Office::with_clock(Arc::new(ManualClock::at(now)), sim, rooms.clone(), &settings);
     let books = PresenceState::covering(SignLog::default(), Coverage::always());
@@ -85,8 +86,8 @@ async fn a_throttled_sweep_of_a_thousand_rooms_loses_and_repeats_nothing() {
     println!("{planned} actions in {ROOMS} rooms, {} requests", office.sim.requests().len());
 }
 
-/// Each decline was mailed once and only once, what is said to be done is done, and what is refused (both sendings were lost on
-/// the way) was not done at all.
+/// Each decline was mailed exactly once; outcomes reported as done are done, and refused ones (both requests were lost)
+/// had no effect.
 fn check(office: &Office, applied: &[AppliedAction]) {
     let mut declines: BTreeMap<_, usize> = BTreeMap::new();
     for mail in office.sim.outbox().into_iter().filter(|mail| mail.kind == MailKind::Decline) {
