@@ -5,11 +5,11 @@ use http::request::Parts;
 use roxmltree::{Document, Node};
 
 use super::autodiscover::{
-    AutodiscoverAnswer, AutodiscoverProtocol, AutodiscoverResponse, GARBAGE, record_and_resolve,
+    AutodiscoverAnswer, AutodiscoverProtocol, AutodiscoverResponse, AutodiscoverService, GARBAGE,
 };
-use super::service::SimulatorState;
-use super::soap_request::{SOAP, elements};
-use super::soap_response::escape;
+use super::soap_request::elements;
+use super::world::World;
+use super::xml::{SOAP, escape};
 
 const SERVICE: &str = "http://schemas.microsoft.com/exchange/2010/Autodiscover";
 const ADDRESSING: &str = "http://www.w3.org/2005/08/addressing";
@@ -23,7 +23,8 @@ const SCHEMAS: &str = "Exchange2007, Exchange2007_SP1, Exchange2010, Exchange201
 const USERS_MAX: usize = 90;
 
 pub(super) fn soap(
-    state: &mut SimulatorState,
+    autodiscover: &mut AutodiscoverService,
+    world: &World,
     head: &Parts,
     document: Option<&Document<'_>>,
 ) -> AutodiscoverAnswer {
@@ -48,16 +49,16 @@ pub(super) fn soap(
     let nowhere = r#"<RedirectTarget i:nil="true"/>"#;
     let mut users = String::new();
     for address in &addresses {
-        users += &match record_and_resolve(state, head, AutodiscoverProtocol::Soap, address) {
+        users += &match autodiscover.record_and_resolve(world, head, AutodiscoverProtocol::Soap, address) {
             AutodiscoverResponse::EwsUrl(url) => {
-                let group = state.autodiscover.group_of(address);
+                let group = autodiscover.group_of(address);
                 user("NoError", nowhere, &settings(&wanted, address, &url, group))
             }
             AutodiscoverResponse::RedirectAddress(other) => user("RedirectAddress", &target(&other), ""),
             AutodiscoverResponse::RedirectUrl(base) => user("RedirectUrl", &target(&file(&base)), ""),
             AutodiscoverResponse::HttpRedirect(base) => return AutodiscoverAnswer::Redirect(file(&base)),
             AutodiscoverResponse::RedirectLoop => {
-                return AutodiscoverAnswer::Redirect(file(&state.autodiscover.base));
+                return AutodiscoverAnswer::Redirect(file(&autodiscover.base));
             }
             AutodiscoverResponse::Garbage => return AutodiscoverAnswer::Xml(GARBAGE.to_owned()),
             AutodiscoverResponse::InvalidUser => user("InvalidUser", nowhere, ""),
@@ -99,7 +100,8 @@ fn settings(wanted: &[String], address: &str, url: &str, group: Option<&str>) ->
 }
 
 pub(super) fn pox(
-    state: &mut SimulatorState,
+    autodiscover: &mut AutodiscoverService,
+    world: &World,
     head: &Parts,
     document: Option<&Document<'_>>,
 ) -> AutodiscoverAnswer {
@@ -121,7 +123,7 @@ pub(super) fn pox(
         whole(&format!("{user}<Account><AccountType>email</AccountType>{content}</Account>"))
     };
     let file = |base: &str| format!("{base}/autodiscover/autodiscover.xml");
-    match record_and_resolve(state, head, AutodiscoverProtocol::Pox, &address) {
+    match autodiscover.record_and_resolve(world, head, AutodiscoverProtocol::Pox, &address) {
         AutodiscoverResponse::EwsUrl(url) => {
             let url = escape(&url);
             let protocol = |kind| {
@@ -137,7 +139,7 @@ pub(super) fn pox(
             escape(&file(&base))
         )),
         AutodiscoverResponse::HttpRedirect(base) => AutodiscoverAnswer::Redirect(file(&base)),
-        AutodiscoverResponse::RedirectLoop => AutodiscoverAnswer::Redirect(file(&state.autodiscover.base)),
+        AutodiscoverResponse::RedirectLoop => AutodiscoverAnswer::Redirect(file(&autodiscover.base)),
         AutodiscoverResponse::Garbage => AutodiscoverAnswer::Xml(GARBAGE.to_owned()),
         AutodiscoverResponse::InvalidUser => error(500, "The e-mail address cannot be found."),
     }

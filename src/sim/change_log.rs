@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use chrono::{DateTime, Utc};
 
-use super::world::MailboxFolder;
+use super::folder::MailboxFolder;
 
 /// Limit of changes kept for each mailbox: several days of a busy room. A client that missed more starts over.
 pub(crate) const CHANGES_MAX: usize = 4_096;

@@ -3,33 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use super::event::Person;
-use super::world::{Mailbox, World, key};
-
-/// Prefix of the X.500 names (`legacyExchangeDN`) of one organization.
-const RECIPIENTS: &str = "/o=EXAMPLE/ou=Exchange Administrative Group (FYDIBOHF23SPDLT)/cn=Recipients/cn=";
-
-/// A mailbox's directory entry, without its name and primary address.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct DirectoryEntry {
-    /// `legacyExchangeDN`.
-    pub(crate) legacy_dn: String,
-    /// Further SMTP addresses.
-    pub(crate) proxies: Vec<String>,
-    /// `HiddenFromAddressListsEnabled`.
-    pub(crate) is_hidden: bool,
-    /// The mailboxes visible under its address book policy; `None` for all.
-    sees: Option<BTreeSet<u32>>,
-    /// The error code with which `GetUserAvailability` fails for this mailbox.
-    pub(crate) availability_fails: Option<&'static str>,
-}
-
-impl DirectoryEntry {
-    pub(crate) fn of(address: &str, number: u32) -> Self {
-        let account = address.split('@').next().unwrap_or_default();
-        Self { legacy_dn: format!("{RECIPIENTS}{number:08x}-{account}"), ..Self::default() }
-    }
-}
+use super::details::Person;
+use super::mailbox::{DirectoryEntry, Mailbox, key};
+use super::world::World;
 
 impl World {
     /// Adds a proxy address, which reaches the same mailbox.

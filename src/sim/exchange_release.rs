@@ -2,7 +2,7 @@
 
 use roxmltree::Node;
 
-use super::soap_request::EwsError;
+use super::ews_error::EwsError;
 
 /// The values of `RequestServerVersion`, oldest first.
 const VERSIONS: [&str; 9] = [

@@ -78,8 +78,8 @@ pub struct FaultRule {
 
 impl FaultRule {
     /// Applies once, to the next request.
-    pub fn new(wrong: InjectedFault) -> Self {
-        Self { fault: wrong, operation: None, mailbox: None, after: 0, times: 1, every: 1, matched: 0 }
+    pub fn new(fault: InjectedFault) -> Self {
+        Self { fault, operation: None, mailbox: None, after: 0, times: 1, every: 1, matched: 0 }
     }
 
     /// Limits the rule to an operation, such as `UpdateItem`.

@@ -4,10 +4,12 @@
 
 use roxmltree::Node;
 
+use super::ews_error::EwsError;
 use super::ids::{self, DecodedId};
-use super::soap_request::{ConnectingSid, EwsError, SoapRequest, t, t_text};
-use super::soap_response::escape;
-use super::world::{ImpersonationScope, Mailbox, World, key};
+use super::mailbox::{Mailbox, key};
+use super::soap_request::{ConnectingSid, SoapRequest, t, t_text};
+use super::world::{ImpersonationScope, World};
+use super::xml::escape;
 
 /// The target mailbox; `None` for a request that needs none. The outer error fails the whole request, the inner one each
 /// of its items. `own` is the account's own mailbox.

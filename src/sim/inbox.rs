@@ -1,10 +1,13 @@
 //! Meeting messages in Inboxes: requests, cancellations and responses. Rooms with automatic processing keep none.
 //! Changes no calendar.
 
-use super::event::{InvitationResponse, ItemContent, MailMessage, MeetingReference, Person};
+use super::details::{InvitationResponse, Person};
+use super::event::{ItemContent, MailMessage, MeetingReference};
+use super::folder::MailboxFolder;
 use super::ids::ItemLocator;
+use super::mailbox::{Mailbox, MailboxKind};
 use super::outbox::{Mail, MailKind};
-use super::world::{Mailbox, MailboxFolder, MailboxKind, World};
+use super::world::World;
 
 /// Limit of messages in an Inbox, more than a busy person gets in a day; the oldest are dropped.
 const INBOX_MAX: usize = 1_000;

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 
 use super::change_log::{ChangeKind, ChangeLog, ItemRevision};
 use super::event::{Event, ItemContent, MailMessage, StoredItem};
-use super::world::MailboxFolder;
+use super::folder::MailboxFolder;
 
 /// The time of a change, and the set of mailboxes with changes to report.
 pub(crate) struct ChangeStamp<'w> {

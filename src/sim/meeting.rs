@@ -11,16 +11,16 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
-use super::event::{
-    Copy, Details, Event, FreeBusyType, InvitationResponse, ItemContent, MailMessage, MeetingReference,
-    Person,
-};
+use super::details::{Details, FreeBusyType, InvitationResponse, Person};
+use super::event::{Copy, Event, ItemContent, MailMessage, MeetingReference};
+use super::folder::MailboxFolder;
 use super::ids::ItemLocator;
 use super::inbox::response_of;
+use super::mailbox::{Mailbox, MailboxKind, key};
 use super::outbox::{Mail, MailKind};
 use super::series::Series;
 use super::views;
-use super::world::{Mailbox, MailboxFolder, MailboxKind, World, key};
+use super::world::World;
 
 /// Limit of dates of a series that the booking attendant checks for conflicts.
 const CONFLICT_DATES_MAX: usize = 100;

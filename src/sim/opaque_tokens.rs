@@ -6,9 +6,10 @@
 //! |kind, 4 bytes|fields, 8 bytes each, big-endian|check, 4 bytes| → base64
 //! ```
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 
-use super::world::MailboxFolder;
+use super::folder::MailboxFolder;
 
 const SUBSCRIPTION: [u8; 4] = [0x26, 0x00, 0x53, 0x75];
 const WATERMARK: [u8; 4] = [0x01, 0x00, 0x57, 0x6d];

@@ -117,14 +117,14 @@ impl ProxyService {
         let mut lines = head.split("\r\n");
         let mut request = lines.next().unwrap_or_default().split(' ');
         let (method, target) = (request.next(), request.next().unwrap_or_default());
-        let said = lines.find_map(|line| {
+        let authorization = lines.find_map(|line| {
             let (name, value) = line.split_once(':')?;
             name.eq_ignore_ascii_case("proxy-authorization").then_some(value.trim())
         });
         if method != Some("CONNECT") {
             return Err(("405 Method Not Allowed", "Allow: CONNECT\r\n"));
         }
-        if self.authorization.as_deref().is_some_and(|right| said != Some(right)) {
+        if self.authorization.as_deref().is_some_and(|right| authorization != Some(right)) {
             let header = "Proxy-Authenticate: Basic realm=\"sim\"\r\n";
             return Err(("407 Proxy Authentication Required", header));
         }

@@ -6,8 +6,10 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
+use tokio::sync::mpsc;
 
-use super::notify::stream_writer::BodyChunks;
+/// Chunks of a body; an error breaks the connection.
+pub(crate) type BodyChunks = mpsc::Receiver<io::Result<Bytes>>;
 
 /// A response body.
 pub(crate) enum ResponseBody {

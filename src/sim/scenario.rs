@@ -5,14 +5,15 @@
 
 use chrono::{DateTime, Datelike, Days, TimeDelta, Timelike, Utc, Weekday};
 
-use super::event::{
-    Attendee, Copy, Details, Event, FreeBusyType, InvitationResponse, ItemContent, Person, Sensitivity,
-};
+use super::details::{Attendee, Details, FreeBusyType, InvitationResponse, Person, Sensitivity};
+use super::event::{Copy, Event, ItemContent};
+use super::folder::MailboxFolder;
 use super::ids::ItemLocator;
+use super::mailbox::{BookingPolicy, MailboxKind};
 use super::meeting::{attendee_copy, mark_cancelled};
 use super::pattern::RecurrencePattern;
 use super::series::{RecurrenceRange, Series};
-use super::world::{BookingPolicy, MailboxFolder, MailboxKind, World};
+use super::world::World;
 
 /// Default age of an event at its start.
 const CREATED_BEFORE: TimeDelta = TimeDelta::days(7);

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc, Weekday};
 
-use super::event::Exception;
+use super::details::Exception;
 use super::pattern::RecurrencePattern;
 use super::zones::{self, Zone};
 

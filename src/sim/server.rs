@@ -3,95 +3,37 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use super::options::SimulatorOptions;
+
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite};
+use hyper_util::rt::TokioIo;
+use hyper_util::rt::TokioTimer;
+use tokio::io::AsyncRead;
+use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
 use super::autodiscover::AutodiscoverService;
-use super::exchange_release::ExchangeRelease;
-use super::faults::{FaultRule, InjectedFault};
+
+use super::faults::FaultRule;
+use super::faults::InjectedFault;
 use super::listener::ListenerTask;
-use super::login::{
-    AccessTokens, AuthScheme, AuthenticationRules, Authenticator, ChannelBindingHash, ConnectionAuth,
-    ExtendedProtection, WindowsSignIn, binding_of_certificate,
-};
-use super::notify::{NotificationOptions, StreamEnding};
+use super::login::AuthenticationRules;
+use super::login::Authenticator;
+use super::login::ChannelBindingHash;
+use super::login::ConnectionAuth;
+use super::login::WindowsSignIn;
+use super::login::binding_of_certificate;
+use super::notify::StreamEnding;
 use super::outbox::Mail;
 use super::request_log::LoggedRequest;
 use super::service::SimulatorService;
-use super::tls::{self, ServerIdentity};
+use super::tls;
+use super::tls::ServerIdentity;
 use super::world::World;
-
-/// Options of a simulator.
-#[derive(Debug, Clone)]
-pub struct SimulatorOptions {
-    /// Serve HTTPS with a generated certificate instead of HTTP.
-    pub tls: bool,
-    /// Port on 127.0.0.1; 0 picks a free one.
-    pub port: u16,
-    /// User name of the service account.
-    pub username: String,
-    /// Its password.
-    pub password: String,
-    /// Minimum latency of every response.
-    pub latency: Duration,
-    /// A fixed time; `None` for the system clock.
-    pub now: Option<DateTime<Utc>>,
-    /// The simulated release of Exchange.
-    pub release: ExchangeRelease,
-    /// The authentication schemes, in the order in which a 401 offers them.
-    pub schemes: Vec<AuthScheme>,
-    /// The service account's Windows domain, as in `DOMAIN\\name`; the DNS name is the part after `@`.
-    pub domain: String,
-    /// Whether NTLM and Negotiate must be bound to the TLS connection.
-    pub extended_protection: ExtendedProtection,
-    /// The certificate to serve with `tls`; `None` generates one (ECDSA, P-256).
-    pub identity: Option<ServerIdentity>,
-    /// A proxy in front terminates TLS: clients see a certificate that this server does not know, so no channel binding
-    /// is correct.
-    pub tls_ends_at_proxy: bool,
-    /// Requires client certificates of this CA (in PEM).
-    pub client_ca_pem: Option<String>,
-    /// The access tokens accepted under [`AuthScheme::Bearer`].
-    pub tokens: AccessTokens,
-    /// Offset of the `Date` header from the system clock.
-    pub clock_ahead: TimeDelta,
-    /// Mailboxes with EWS disabled (HTTP 403); `*` for all.
-    pub disabled: Vec<String>,
-    /// Options of notifications.
-    pub notifications: NotificationOptions,
-}
-
-impl Default for SimulatorOptions {
-    fn default() -> Self {
-        Self {
-            tls: false,
-            port: 0,
-            username: "svc-adjourn@example.com".to_owned(),
-            password: "simulated".to_owned(),
-            latency: Duration::ZERO,
-            now: None,
-            release: ExchangeRelease::default(),
-            schemes: vec![AuthScheme::Basic],
-            domain: "EXAMPLE".to_owned(),
-            extended_protection: ExtendedProtection::None,
-            identity: None,
-            tls_ends_at_proxy: false,
-            client_ca_pem: None,
-            tokens: AccessTokens::default(),
-            clock_ahead: TimeDelta::zero(),
-            disabled: Vec::new(),
-            notifications: NotificationOptions::default(),
-        }
-    }
-}
 
 /// A running simulator.
 pub struct Simulator {
@@ -207,8 +149,8 @@ impl Simulator {
     }
 
     /// Injects a fault into every open stream; `None` removes it.
-    pub fn inject_stream_fault(&self, wrong: Option<InjectedFault>) {
-        self.service.state().hub.inject_stream_fault(wrong.as_ref());
+    pub fn inject_stream_fault(&self, fault: Option<InjectedFault>) {
+        self.service.state().hub.inject_stream_fault(fault.as_ref());
     }
 
     /// Every mail the server would have sent.
@@ -281,13 +223,13 @@ async fn connection(
     stream: TcpStream,
     acceptor: Option<TlsAcceptor>,
     service: Arc<SimulatorService>,
-    visitor: ConnectionAuth,
+    connection_auth: ConnectionAuth,
 ) {
     match acceptor {
-        None => serve_connection(stream, service, visitor).await,
+        None => serve_connection(stream, service, connection_auth).await,
         Some(acceptor) => {
             if let Ok(stream) = acceptor.accept(stream).await {
-                serve_connection(stream, service, visitor).await;
+                serve_connection(stream, service, connection_auth).await;
             }
         }
     }
@@ -296,12 +238,12 @@ async fn connection(
 async fn serve_connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     stream: S,
     service: Arc<SimulatorService>,
-    visitor: ConnectionAuth,
+    connection_auth: ConnectionAuth,
 ) {
-    let visitor = Arc::new(visitor);
+    let connection_auth = Arc::new(connection_auth);
     let answer = service_fn(move |request| {
-        let (service, visitor) = (service.clone(), visitor.clone());
-        async move { service.handle(&visitor, request).await }
+        let (service, connection_auth) = (service.clone(), connection_auth.clone());
+        async move { service.handle(&connection_auth, request).await }
     });
     let _ =
         http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), answer).await;

@@ -1,11 +1,9 @@
 //! Handles one HTTP request: authentication (`login`), target mailbox, injected faults, and the operation (`ops`). The
 //! world stays locked from the first read to the last change, like one mailbox database.
 
-use std::collections::HashMap;
 use std::io::{self, Write as _};
-use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -20,21 +18,21 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::affinity::{self, BackEndRoute};
-use super::autodiscover::{self, AutodiscoverService};
+use super::ews_error::EwsError;
 use super::exchange_release::{ExchangeRelease, validate_streaming};
-use super::faults::{FaultRule, InjectedFault};
-use super::impersonation;
+use super::faults::InjectedFault;
 use super::login::{AuthDecision, AuthScheme, Authenticator, ConnectionAuth};
-use super::notify::Hub;
-use super::notify::stream_writer::{self, BodyChunks};
+use super::mailbox::key;
+use super::notify::stream_writer;
 use super::ops::{self, OperationResponse, RequestContext, RequestOrigin};
-use super::request_log::{LoggedRequest, RequestLog};
-use super::response_body::ResponseBody;
-use super::server::SimulatorOptions;
-use super::soap_request::{ConnectingSid, EwsError, SoapRequest, parse, parse_envelope};
+use super::options::SimulatorOptions;
+use super::request_log::LoggedRequest;
+use super::response_body::{BodyChunks, ResponseBody};
+use super::soap_request::{ConnectingSid, SoapRequest, parse, parse_envelope};
 use super::soap_response::{envelope, error_elements, fault, messages, response};
-use super::world::{World, key};
-use super::zones;
+use super::state::{SharedState, SimulatorState, StateGuard};
+use super::world::World;
+use super::{autodiscover_http, impersonation, zones};
 use crate::clock::{Clock as _, SystemClock};
 
 /// Limit of a request body.
@@ -43,9 +41,9 @@ const REQUEST_BYTES_MAX: usize = 16 << 20;
 const GZIP_FROM: usize = 1_024;
 const XML: &str = "text/xml; charset=utf-8";
 
-/// The state shared by all connections.
+/// One server, shared by its connections.
 pub(crate) struct SimulatorService {
-    state: Mutex<SimulatorState>,
+    state: Arc<SharedState>,
     pub(crate) authenticator: Authenticator,
     clock_ahead: TimeDelta,
     disabled: Vec<String>,
@@ -56,43 +54,6 @@ pub(crate) struct SimulatorService {
     pub(crate) release: ExchangeRelease,
     /// The account's user name; its address, if it has a mailbox.
     account: String,
-}
-
-pub(crate) struct SimulatorState {
-    pub(crate) world: World,
-    pub(crate) fault_rules: Vec<FaultRule>,
-    pub(crate) request_log: RequestLog,
-    pub(crate) autodiscover: AutodiscoverService,
-    pub(crate) hub: Hub,
-    /// The back end of the next request without a cookie.
-    next_back_end: usize,
-    /// The back ends of mailboxes that live on a particular one.
-    pub(crate) homes: HashMap<String, usize>,
-}
-
-/// Locks the state. On drop it wakes the streams of the changed mailboxes.
-pub(crate) struct StateGuard<'s>(MutexGuard<'s, SimulatorState>);
-
-impl Deref for StateGuard<'_> {
-    type Target = SimulatorState;
-
-    fn deref(&self) -> &SimulatorState {
-        &self.0
-    }
-}
-
-impl DerefMut for StateGuard<'_> {
-    fn deref_mut(&mut self) -> &mut SimulatorState {
-        &mut self.0
-    }
-}
-
-impl Drop for StateGuard<'_> {
-    fn drop(&mut self) {
-        let state = &mut *self.0;
-        let stirred = state.world.take_dirty();
-        state.hub.wake_streams(&stirred, &state.world);
-    }
 }
 
 /// The outcome of a request, before HTTP.
@@ -107,19 +68,10 @@ enum HttpOutcome {
 }
 
 impl SimulatorService {
-    pub(crate) fn new(world: World, door: Authenticator, options: &SimulatorOptions) -> Self {
-        let state = SimulatorState {
-            world,
-            fault_rules: Vec::new(),
-            request_log: RequestLog::default(),
-            autodiscover: AutodiscoverService::default(),
-            hub: Hub::new(&options.notifications, options.release),
-            next_back_end: 0,
-            homes: HashMap::new(),
-        };
+    pub(crate) fn new(world: World, authenticator: Authenticator, options: &SimulatorOptions) -> Self {
         Self {
-            state: Mutex::new(state),
-            authenticator: door,
+            state: Arc::new(SharedState::new(world, options)),
+            authenticator,
             rejected_bodies: AtomicUsize::new(0),
             clock_ahead: options.clock_ahead,
             disabled: options.disabled.clone(),
@@ -131,9 +83,8 @@ impl SimulatorService {
         }
     }
 
-    /// Cannot be poisoned in practice: a test that panicked with it has failed already.
     pub(crate) fn state(&self) -> StateGuard<'_> {
-        StateGuard(self.state.lock().unwrap_or_else(PoisonError::into_inner))
+        self.state.lock()
     }
 
     /// The current time of the server.
@@ -143,38 +94,38 @@ impl SimulatorService {
 
     /// Handles one request. An error closes the connection without a response.
     pub(crate) async fn handle(
-        self: &Arc<Self>,
-        visitor: &ConnectionAuth,
+        &self,
+        connection_auth: &ConnectionAuth,
         request: Request<Incoming>,
     ) -> io::Result<Response<ResponseBody>> {
         let (head, body) = request.into_parts();
-        if let Some(answer) = autodiscover::handle_anonymous(self, &head) {
+        if let Some(answer) = autodiscover_http::handle_anonymous(&self.state, &head) {
             return answer;
         }
         let path = head.uri.path();
-        if !path.eq_ignore_ascii_case("/EWS/Exchange.asmx") && !autodiscover::is_ours(path) {
+        if !path.eq_ignore_ascii_case("/EWS/Exchange.asmx") && !autodiscover_http::is_ours(path) {
             return self.respond(HttpOutcome::Page(StatusCode::NOT_FOUND, None), &head.headers, None);
         }
         let authorization = head.headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
-        let verdict = self.authenticator.authenticate(visitor, authorization, SystemClock.now());
+        let decision = self.authenticator.authenticate(connection_auth, authorization, SystemClock.now());
         // Read the body even of a rejected request: the next leg of the handshake needs the connection.
         let body = Limited::new(body, REQUEST_BYTES_MAX).collect().await;
         let body = body.map_err(|error| io::Error::other(error.to_string()))?.to_bytes();
-        let (scheme, sign_in) = match verdict {
+        let (scheme, sign_in) = match decision {
             AuthDecision::Admit(scheme, sign_in) => (scheme, sign_in),
-            AuthDecision::Challenge(offers) => {
+            AuthDecision::Challenge(challenges) => {
                 self.rejected_bodies.fetch_add(usize::from(!body.is_empty()), Ordering::Relaxed);
-                return self.respond(HttpOutcome::Unauthorized(offers), &head.headers, None);
+                return self.respond(HttpOutcome::Unauthorized(challenges), &head.headers, None);
             }
         };
         if refuse_by_http(&head.method, &head.headers).is_none()
-            && let Some(answer) = autodiscover::handle_authenticated(self, &head, &body)
+            && let Some(answer) = autodiscover_http::handle_authenticated(&self.state, &head, &body)
         {
             return answer;
         }
         let (out, cookie) = match refuse_by_http(&head.method, &head.headers) {
             Some(page) => (page, None),
-            None => self.handle_soap(&head.headers, &body, scheme, visitor.connection).await,
+            None => self.handle_soap(&head.headers, &body, scheme, connection_auth.connection).await,
         };
         let mut response = self.respond(out, &head.headers, sign_in)?;
         if let Some(cookie) = cookie.and_then(|cookie| HeaderValue::try_from(cookie).ok()) {
@@ -185,7 +136,7 @@ impl SimulatorService {
 
     /// The outcome of a SOAP request, and the affinity cookie of its back end.
     async fn handle_soap(
-        self: &Arc<Self>,
+        &self,
         headers: &HeaderMap,
         body: &[u8],
         scheme: AuthScheme,
@@ -194,60 +145,61 @@ impl SimulatorService {
         tokio::time::sleep(self.latency).await;
         let (operation, mailbox) = operation_and_mailbox(body);
         let route = self.route(headers, &operation);
-        let said = |name: &str| Some(headers.get(name)?.to_str().ok()?.to_owned());
+        let header_text = |name: &str| Some(headers.get(name)?.to_str().ok()?.to_owned());
         let is_elsewhere = self.is_elsewhere(&operation, mailbox.as_ref(), route.back_end);
-        let mut wrong = self.log_and_pick_fault(LoggedRequest {
+        let mut injected = self.log_and_pick_fault(LoggedRequest {
             at: self.now(),
             operation,
             mailbox,
-            anchor: said("x-anchormailbox"),
-            client_request_id: said("client-request-id"),
+            anchor: header_text("x-anchormailbox"),
+            client_request_id: header_text("client-request-id"),
             scheme,
             connection,
         });
-        if let Some(InjectedFault::Slow(time)) = wrong {
+        if let Some(InjectedFault::Slow(time)) = injected {
             tokio::time::sleep(time).await;
-            wrong = None;
+            injected = None;
         }
         if is_elsewhere {
-            wrong = Some(InjectedFault::Fault("ErrorProxyRequestNotAllowed"));
+            injected = Some(InjectedFault::Fault("ErrorProxyRequestNotAllowed"));
         }
-        if let Some(out) = wrong.as_ref().and_then(outcome_before_execution) {
+        if let Some(out) = injected.as_ref().and_then(outcome_before_execution) {
             return (out, None);
         }
         let caller = RequestOrigin { back_end: route.back_end, now: Instant::now() };
         let answer = {
             let mut state = self.state();
-            if let Some(InjectedFault::ConcurrentChange(change)) = &wrong {
+            if let Some(InjectedFault::ConcurrentChange(change)) = &injected {
                 change(&mut state.world);
             }
-            execute(&mut state, self.release, &self.account, caller, body, wrong.as_ref())
+            execute(&mut state, self.release, &self.account, caller, body, injected.as_ref())
         };
-        (self.outcome(answer, wrong), route.cookie)
+        (self.outcome(answer, injected), route.cookie)
     }
 
     /// Turns an operation's result into an outcome, and applies faults to the response.
     fn outcome(
-        self: &Arc<Self>,
+        &self,
         answer: Result<OperationResponse, EwsError>,
-        wrong: Option<InjectedFault>,
+        injected: Option<InjectedFault>,
     ) -> HttpOutcome {
         let (status, xml) = match answer {
             Ok(OperationResponse::Complete(response)) => (StatusCode::OK, envelope(self.release, &response)),
             Err(refusal) => (StatusCode::INTERNAL_SERVER_ERROR, fault(&refusal)),
-            Ok(OperationResponse::Streaming(opening, minutes)) => {
-                let cut = if let Some(InjectedFault::Truncated(after)) = wrong { Some(after) } else { None };
+            Ok(OperationResponse::Streaming(handle, minutes)) => {
+                let cut =
+                    if let Some(InjectedFault::Truncated(after)) = injected { Some(after) } else { None };
                 let lasting = self.state().hub.minutes(minutes);
                 // Start it in any case: dropping the chunks closes the stream in the hub.
-                let pieces = stream_writer::start(self, opening, lasting, cut);
-                return match wrong {
+                let pieces = stream_writer::start(&self.state, self.release, handle, lasting, cut);
+                return match injected {
                     Some(InjectedFault::ResetAfter) => HttpOutcome::Reset,
                     Some(InjectedFault::Garbage) => garbage(),
                     _ => HttpOutcome::Stream(pieces),
                 };
             }
         };
-        match wrong {
+        match injected {
             Some(InjectedFault::ResetAfter) => HttpOutcome::Reset,
             Some(InjectedFault::Truncated(after)) => HttpOutcome::Truncated(xml, after),
             Some(InjectedFault::PageAfter(status)) => HttpOutcome::Page(http_status(status), None),
@@ -281,31 +233,31 @@ impl SimulatorService {
     }
 
     /// Logs the request, advances the world's clock, and returns the fault to inject.
-    fn log_and_pick_fault(&self, asked: LoggedRequest) -> Option<InjectedFault> {
+    fn log_and_pick_fault(&self, request: LoggedRequest) -> Option<InjectedFault> {
         let mut state = self.state();
-        state.world.set_now(asked.at);
-        let (operation, mailbox) = (asked.operation.clone(), asked.mailbox.clone());
-        state.request_log.push(asked);
+        state.world.set_now(request.at);
+        let (operation, mailbox) = (request.operation.clone(), request.mailbox.clone());
+        state.request_log.push(request);
         let is_off =
             |off: &String| off == "*" || mailbox.as_ref().is_some_and(|mailbox| key(off) == *mailbox);
         if self.disabled.iter().any(is_off) {
             return Some(InjectedFault::Page(StatusCode::FORBIDDEN.as_u16()));
         }
-        state.fault_rules.iter_mut().find_map(|trouble| trouble.trigger(&operation, mailbox.as_deref()))
+        state.fault_rules.iter_mut().find_map(|rule| rule.trigger(&operation, mailbox.as_deref()))
     }
 
     /// `sign_in` is the final token of a successful handshake.
     fn respond(
         &self,
         out: HttpOutcome,
-        asked: &HeaderMap,
+        request_headers: &HeaderMap,
         sign_in: Option<String>,
     ) -> io::Result<Response<ResponseBody>> {
         let date = (SystemClock.now() + self.clock_ahead).format("%a, %d %b %Y %H:%M:%S GMT").to_string();
         let mut response =
             Response::builder().header("request-id", Uuid::new_v4().to_string()).header(header::DATE, date);
-        if asked.get("return-client-request-id").is_some_and(|wanted| wanted == "true")
-            && let Some(id) = asked.get("client-request-id")
+        if request_headers.get("return-client-request-id").is_some_and(|wanted| wanted == "true")
+            && let Some(id) = request_headers.get("client-request-id")
         {
             response = response.header("client-request-id", id);
         }
@@ -322,8 +274,9 @@ impl SimulatorService {
             }
             HttpOutcome::Xml(status, xml) => {
                 let mut response = response.status(status).header(header::CONTENT_TYPE, XML);
-                let zip =
-                    asked.get(header::ACCEPT_ENCODING).is_some_and(|all| all.as_bytes().starts_with(b"gzip"));
+                let zip = request_headers
+                    .get(header::ACCEPT_ENCODING)
+                    .is_some_and(|all| all.as_bytes().starts_with(b"gzip"));
                 let mut bytes = Bytes::from(xml);
                 if zip && bytes.len() >= GZIP_FROM {
                     bytes = gzip(&bytes)?;
@@ -331,8 +284,8 @@ impl SimulatorService {
                 }
                 (response, ResponseBody::complete(bytes))
             }
-            HttpOutcome::Unauthorized(offers) => {
-                page(add_challenges(response, offers), StatusCode::UNAUTHORIZED)
+            HttpOutcome::Unauthorized(challenges) => {
+                page(add_challenges(response, challenges), StatusCode::UNAUTHORIZED)
             }
             HttpOutcome::Page(StatusCode::UNAUTHORIZED, _) => {
                 page(add_challenges(response, self.authenticator.challenges()), StatusCode::UNAUTHORIZED)
@@ -380,10 +333,10 @@ fn operation<'a>(call: &SoapRequest<'a, '_>) -> &'a str {
 }
 
 /// The outcome of a fault that replaces the operation.
-fn outcome_before_execution(wrong: &InjectedFault) -> Option<HttpOutcome> {
+fn outcome_before_execution(injected: &InjectedFault) -> Option<HttpOutcome> {
     let fault =
         |refusal: EwsError| Some(HttpOutcome::Xml(StatusCode::INTERNAL_SERVER_ERROR, fault(&refusal)));
-    match wrong {
+    match injected {
         InjectedFault::BusyPage(retry_after) => {
             Some(HttpOutcome::Page(StatusCode::SERVICE_UNAVAILABLE, *retry_after))
         }
@@ -419,7 +372,7 @@ fn execute(
     account: &str,
     caller: RequestOrigin,
     body: &[u8],
-    wrong: Option<&InjectedFault>,
+    injected: Option<&InjectedFault>,
 ) -> Result<OperationResponse, EwsError> {
     let bad = || EwsError::new("ErrorInvalidRequest", "The request is invalid.");
     let text = std::str::from_utf8(body).map_err(|_| bad())?;
@@ -435,7 +388,7 @@ fn execute(
     let acting = impersonation::target_mailbox(world, own, &call)?;
     let name = operation(&call);
     let one = |refusal| refused_operation(name, refusal).map(OperationResponse::Complete);
-    match wrong {
+    match injected {
         Some(InjectedFault::BusyMessage(back_off)) => one(busy(*back_off)),
         Some(InjectedFault::ItemError(code)) => one(EwsError::new(code, "Scripted.")),
         _ => match acting {
@@ -443,19 +396,19 @@ fn execute(
                 let is_delegate =
                     matches!(call.impersonated, Ok(None)) && (acting.is_none() || acting != own);
                 let rights = acting.filter(|_| is_delegate).and_then(|number| world.rights_in(number));
-                world.mail_refused = matches!(wrong, Some(InjectedFault::MailRefused(_)));
+                world.mail_refused = matches!(injected, Some(InjectedFault::MailRefused(_)));
                 let zone = call.zone.and_then(zones::find).unwrap_or(&zones::UTC);
-                let mut desk = RequestContext { world, acting, is_delegate, rights, hub, caller, zone };
-                let said = ops::dispatch(&mut desk, call.operation, wrong);
-                desk.world.mail_refused = false;
-                match wrong {
+                let mut context = RequestContext { world, acting, is_delegate, rights, hub, caller, zone };
+                let result = ops::dispatch(&mut context, call.operation, injected);
+                context.world.mail_refused = false;
+                match injected {
                     Some(InjectedFault::ItemErrorAfter(code) | InjectedFault::MailRefused(code)) => {
-                        said.and_then(|_| one(EwsError::new(code, "Scripted.")))
+                        result.and_then(|_| one(EwsError::new(code, "Scripted.")))
                     }
                     Some(InjectedFault::FaultAfter(code)) => {
-                        said.and_then(|_| Err(EwsError::new(code, "Scripted.")))
+                        result.and_then(|_| Err(EwsError::new(code, "Scripted.")))
                     }
-                    _ => said,
+                    _ => result,
                 }
             }
             Err(refusal) => one(refusal),
@@ -478,8 +431,9 @@ fn refused_operation(operation: &str, refusal: EwsError) -> Result<String, EwsEr
     Ok(messages(operation, &[Err(refusal)], still_wanted))
 }
 
-fn add_challenges(response: Builder, offers: Vec<String>) -> Builder {
-    offers.into_iter().fold(response, |response, offer| response.header(header::WWW_AUTHENTICATE, offer))
+fn add_challenges(response: Builder, challenges: Vec<String>) -> Builder {
+    let add = |response: Builder, challenge| response.header(header::WWW_AUTHENTICATE, challenge);
+    challenges.into_iter().fold(response, add)
 }
 
 fn page(response: Builder, status: StatusCode) -> (Builder, ResponseBody) {

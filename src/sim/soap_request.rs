@@ -6,9 +6,8 @@
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Utc};
 use roxmltree::{Document, Node, ParsingOptions};
 
-pub(crate) const SOAP: &str = "http://schemas.xmlsoap.org/soap/envelope/";
-pub(crate) const MESSAGES: &str = "http://schemas.microsoft.com/exchange/services/2006/messages";
-pub(crate) const TYPES: &str = "http://schemas.microsoft.com/exchange/services/2006/types";
+use super::ews_error::EwsError;
+use super::xml::{MESSAGES, SOAP, TYPES};
 
 /// Limit of XML nodes in a request; a batch of a thousand updates has some twenty thousand.
 const NODES_MAX: u32 = 200_000;
@@ -16,38 +15,6 @@ const NODES_MAX: u32 = 200_000;
 const DEPTH_MAX: usize = 100;
 /// The years that Exchange's calendar supports; outside them date arithmetic may overflow.
 const YEARS: std::ops::RangeInclusive<i32> = 1601..=4500;
-
-/// An EWS error: of one item, or of the whole request as a SOAP fault.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct EwsError {
-    pub(crate) code: &'static str,
-    pub(crate) text: String,
-    /// Content of `MessageXml`.
-    pub(crate) xml: Option<String>,
-}
-
-impl EwsError {
-    pub(crate) fn new(code: &'static str, text: impl Into<String>) -> Self {
-        Self { code, text: text.into(), xml: None }
-    }
-
-    pub(crate) fn with_xml(self, xml: impl Into<String>) -> Self {
-        Self { xml: Some(xml.into()), ..self }
-    }
-
-    /// The schema validation error at `node`.
-    pub(crate) fn schema_violation(node: Node<'_, '_>, violation: &str) -> Self {
-        let at = node.document().text_pos_at(node.range().start);
-        let xml = format!(
-            "<t:LineNumber>{}</t:LineNumber><t:LinePosition>{}</t:LinePosition><t:Violation>{}</t:Violation>",
-            at.row,
-            at.col,
-            super::soap_response::escape(violation)
-        );
-        Self::new("ErrorSchemaValidation", format!("The request failed schema validation: {violation}"))
-            .with_xml(xml)
-    }
-}
 
 /// The impersonated user (`t:ConnectingSID`).
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,8 +2,9 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
+use super::ews_error::EwsError;
 use super::exchange_release::ExchangeRelease;
-use super::soap_request::EwsError;
+use super::xml::{TYPES, escape};
 
 const OPEN: &str = concat!(
     r#"<?xml version="1.0" encoding="utf-8"?>"#,
@@ -13,28 +14,7 @@ const PAYLOAD_NAMESPACES: &str = concat!(
     r#"xmlns:m="http://schemas.microsoft.com/exchange/services/2006/messages" "#,
     r#"xmlns:t="http://schemas.microsoft.com/exchange/services/2006/types""#
 );
-const TYPES: &str = "http://schemas.microsoft.com/exchange/services/2006/types";
 const ERRORS: &str = "http://schemas.microsoft.com/exchange/services/2006/errors";
-
-/// Escapes text for element content and attributes. Characters that XML forbids become numeric references: Exchange
-/// writes them so, and clients fail on them.
-pub(crate) fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 8);
-    for character in text.chars() {
-        match character {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\t' | '\n' => out.push(character),
-            '\u{0}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => {
-                out.push_str(&format!("&#x{:X};", u32::from(character)));
-            }
-            _ => out.push(character),
-        }
-    }
-    out
-}
 
 /// `<t:Name>text</t:Name>`.
 pub(crate) fn element(name: &str, text: &str) -> String {
@@ -62,7 +42,7 @@ pub(crate) fn envelope(release: ExchangeRelease, response: &str) -> String {
 
 /// The envelope of a stream, which Exchange serializes differently from other responses.
 pub(crate) fn stream_envelope(release: ExchangeRelease, response: &str) -> String {
-    let soap = super::soap_request::SOAP;
+    let soap = super::xml::SOAP;
     format!(
         r#"<?xml version="1.0" encoding="utf-8"?><Envelope xmlns="{soap}"><soap11:Header xmlns:soap11="{soap}"><ServerVersionInfo xmlns:xsd="http://www.w3.org/2001/XMLSchema" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" {} xmlns="{TYPES}"/></soap11:Header><soap11:Body xmlns:soap11="{soap}">{response}</soap11:Body></Envelope>"#,
         release.version_attributes()

@@ -2,9 +2,11 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::event::{Details, Event, PropertyVersions, StoredItem};
+use super::details::{Details, PropertyVersions};
+use super::event::{Event, StoredItem};
+use super::folder::MailboxFolder;
 use super::ids::{self, ItemLocator};
-use super::world::{Mailbox, MailboxFolder};
+use super::mailbox::Mailbox;
 
 /// `CalendarItemType`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

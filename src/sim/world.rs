@@ -8,164 +8,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
-use super::directory::DirectoryEntry;
-use super::event::{
-    Attendee, Copy, Details, Event, Exception, InvitationResponse, ItemContent, Person, StoredItem,
-};
+use super::details::{Attendee, Details, Exception, InvitationResponse, Person};
+use super::event::{Copy, Event, ItemContent, StoredItem};
+use super::folder::MailboxFolder;
 use super::ids::{self, ItemLocator};
 use super::item_table::{ChangeStamp, ItemTable};
+use super::mailbox::{BookingPolicy, DirectoryEntry, Mailbox, MailboxKind, key};
 use super::outbox::Mail;
 use super::rights::DelegateRights;
 use super::views::{self, EventInstance, SeriesRole};
 
 /// Limit of mails in the outbox, enough for an hour of load; the oldest are dropped.
 const OUTBOX_MAX: usize = 100_000;
-
-/// The kind of a mailbox.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MailboxKind {
-    /// A person.
-    User,
-    /// A room.
-    Room,
-    /// A projector, a car.
-    Equipment,
-}
-
-/// How the booking attendant of a room processes invitations (`Set-CalendarProcessing`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BookingPolicy {
-    /// `AutomateProcessing`: responds automatically; otherwise invitations stay in the calendar without a response.
-    pub automatic: bool,
-    /// `AddOrganizerToSubject` and `DeleteSubject`: replaces the subject with the organizer's name.
-    pub organizer_as_subject: bool,
-    /// `DeleteComments`: removes the body.
-    pub drop_body: bool,
-    /// Declines conflicts.
-    pub refuse_conflicts: bool,
-    /// Removes cancelled meetings; otherwise they stay, marked cancelled.
-    pub remove_cancelled: bool,
-}
-
-impl Default for BookingPolicy {
-    /// Exchange's defaults for a room with automatic processing.
-    fn default() -> Self {
-        Self {
-            automatic: true,
-            organizer_as_subject: true,
-            drop_body: true,
-            refuse_conflicts: true,
-            remove_cancelled: true,
-        }
-    }
-}
-
-/// The folders of every mailbox.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "the names say it")]
-pub enum MailboxFolder {
-    Root,
-    TopOfStore,
-    Inbox,
-    Drafts,
-    Outbox,
-    Sent,
-    Deleted,
-    Calendar,
-    Contacts,
-    Tasks,
-    Notes,
-    Journal,
-    Junk,
-}
-
-impl MailboxFolder {
-    pub(crate) const ALL: [Self; 13] = [
-        Self::Root,
-        Self::TopOfStore,
-        Self::Inbox,
-        Self::Drafts,
-        Self::Outbox,
-        Self::Sent,
-        Self::Deleted,
-        Self::Calendar,
-        Self::Contacts,
-        Self::Tasks,
-        Self::Notes,
-        Self::Journal,
-        Self::Junk,
-    ];
-
-    pub(crate) fn from_number(number: u8) -> Option<Self> {
-        Self::ALL.get(usize::from(number)).copied()
-    }
-
-    pub(crate) fn number(self) -> u8 {
-        self as u8
-    }
-
-    pub(crate) fn parent(self) -> Option<Self> {
-        match self {
-            Self::Root => None,
-            Self::TopOfStore => Some(Self::Root),
-            _ => Some(Self::TopOfStore),
-        }
-    }
-}
-
-/// One mailbox.
-#[derive(Debug, Clone)]
-pub struct Mailbox {
-    /// Shown in address books.
-    pub name: String,
-    /// Primary SMTP address.
-    pub address: String,
-    /// Person, room or equipment.
-    pub kind: MailboxKind,
-    /// How a room responds.
-    pub booking: BookingPolicy,
-    /// Whether declined meetings stay in the calendar (`PreserveDeclinedMeetings`).
-    pub preserve_declined: bool,
-    /// Whether an exception keeps its occurrence's id.
-    pub(crate) keeps_exception_ids: bool,
-    pub(crate) entry: DirectoryEntry,
-    pub(crate) number: u32,
-    pub(crate) items: ItemTable,
-}
-
-impl Mailbox {
-    pub(crate) fn person(&self) -> Person {
-        Person::new(&self.name, &self.address)
-    }
-
-    /// The mailbox without its contents, cheap to hold while the world changes.
-    pub(crate) fn head(&self) -> Self {
-        let (name, address) = (self.name.clone(), self.address.clone());
-        Self {
-            name,
-            address,
-            kind: self.kind,
-            booking: self.booking,
-            preserve_declined: self.preserve_declined,
-            keeps_exception_ids: self.keeps_exception_ids,
-            entry: DirectoryEntry::default(),
-            number: self.number,
-            items: ItemTable::new(self.number),
-        }
-    }
-
-    pub(crate) fn sid(&self) -> String {
-        format!("S-1-5-21-1004336348-1177238915-682003330-{}", 1100 + self.number)
-    }
-
-    pub(crate) fn folder(&self, folder: MailboxFolder) -> impl Iterator<Item = &StoredItem> {
-        self.items.values().filter(move |item| item.folder == folder)
-    }
-
-    pub(crate) fn by_uid(&self, uid: &str) -> Option<&StoredItem> {
-        self.folder(MailboxFolder::Calendar).find(|item| item.event().is_some_and(|event| event.uid == uid))
-    }
-}
 
 /// What happens to the id of an occurrence when it becomes an exception.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -525,16 +379,43 @@ impl World {
     }
 }
 
+impl World {
+    /// Gives the service account Full Access to these mailboxes; by default it has none.
+    pub fn allow_full_access_to<'a>(&mut self, addresses: impl IntoIterator<Item = &'a str>) -> &mut Self {
+        for address in addresses {
+            self.grant(address, DelegateRights::FullAccess);
+        }
+        self
+    }
+
+    /// Gives the service account rights in a mailbox, in place of earlier ones.
+    pub fn grant(&mut self, address: &str, rights: DelegateRights) -> &mut Self {
+        self.delegate_rights.insert(key(address), rights);
+        self
+    }
+
+    pub(crate) fn rights_in(&self, mailbox: u32) -> Option<DelegateRights> {
+        self.delegate_rights.get(&key(&self.mailboxes.get(&mailbox)?.address)).copied()
+    }
+
+    /// Rights follow the mailbox through a rename.
+    pub(super) fn move_rights(&mut self, former: &str, new: &str) {
+        if let Some(rights) = self.delegate_rights.remove(&key(former)) {
+            self.delegate_rights.insert(key(new), rights);
+        }
+        if let ImpersonationScope::Only(allowed) = &mut self.scope
+            && allowed.remove(&key(former))
+        {
+            allowed.insert(key(new));
+        }
+    }
+}
+
 /// An exception before its first change.
 fn date_of(mut details: Details, start: DateTime<Utc>) -> Exception {
     details.end = start + (details.end - details.start);
     details.start = start;
     Exception { details, touched: BTreeMap::new() }
-}
-
-/// The form of an address for comparison: addresses ignore case.
-pub(crate) fn key(address: &str) -> String {
-    address.to_lowercase()
 }
 
 /// A snapshot of an event.

@@ -208,8 +208,8 @@ impl Authority {
     }
 
     /// Injects a fault into the next `times` requests: `usize::MAX` means all, 0 none.
-    pub fn inject_fault(&self, trouble: TokenFault, times: usize) {
-        self.shared.state().fault = Some((trouble, times));
+    pub fn inject_fault(&self, fault: TokenFault, times: usize) {
+        self.shared.state().fault = Some((fault, times));
     }
 
     /// Stops listening and closes all connections.
@@ -245,7 +245,7 @@ impl AuthorityService {
         let body = body.map_err(|error| io::Error::other(error.to_string()))?.to_bytes();
         match self.count_and_pick_fault() {
             Some(TokenFault::Slow(time)) => tokio::time::sleep(time).await,
-            Some(trouble) => return faulty_response(trouble),
+            Some(fault) => return faulty_response(fault),
             None => {}
         }
         if head.method != Method::POST {
@@ -262,9 +262,9 @@ impl AuthorityService {
     fn count_and_pick_fault(&self) -> Option<TokenFault> {
         let mut state = self.state();
         state.requests += 1;
-        let (trouble, times) = state.fault.as_mut().filter(|(_, times)| *times > 0)?;
+        let (fault, times) = state.fault.as_mut().filter(|(_, times)| *times > 0)?;
         *times = times.saturating_sub(usize::from(*times != usize::MAX));
-        Some(*trouble)
+        Some(*fault)
     }
 
     fn issue_token(&self, path: &str, body: &[u8], endpoint: &str) -> Result<Value, OAuthError> {
@@ -287,8 +287,8 @@ impl AuthorityService {
 }
 
 /// The response that replaces a token under a fault.
-fn faulty_response(trouble: TokenFault) -> io::Result<Response<ResponseBody>> {
-    match trouble {
+fn faulty_response(fault: TokenFault) -> io::Result<Response<ResponseBody>> {
+    match fault {
         TokenFault::Throttled(after) => {
             let refusal = OAuthError::bad_request("temporarily_unavailable", 50196, "The server is busy.");
             let body = refusal.body(SystemClock.now()).to_string();

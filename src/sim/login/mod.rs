@@ -177,13 +177,13 @@ impl Authenticator {
     /// Decides about a request by its `Authorization` header and the state of its connection.
     pub(crate) fn authenticate(
         &self,
-        visitor: &ConnectionAuth,
+        connection_auth: &ConnectionAuth,
         authorization: Option<&[u8]>,
         now: DateTime<Utc>,
     ) -> AuthDecision {
         let no = || AuthDecision::Challenge(self.challenges());
         let Some((scheme, credentials)) = authorization.and_then(parse_authorization) else {
-            return match *lock(&visitor.state) {
+            return match *lock(&connection_auth.state) {
                 AuthState::Authenticated(scheme, round) if round == *lock(&self.epoch) => {
                     AuthDecision::Admit(scheme, None)
                 }
@@ -203,7 +203,7 @@ impl Authenticator {
                 AuthDecision::Challenge(self.challenges_with(&format!("{BEARER}, error=\"invalid_token\"")))
             }
             AuthScheme::Ntlm | AuthScheme::Negotiate => {
-                self.handshake(visitor, scheme, credentials, now).unwrap_or_else(no)
+                self.handshake(connection_auth, scheme, credentials, now).unwrap_or_else(no)
             }
             AuthScheme::Basic | AuthScheme::Anonymous => no(),
         }
@@ -220,13 +220,13 @@ impl Authenticator {
 
     fn handshake(
         &self,
-        visitor: &ConnectionAuth,
+        connection_auth: &ConnectionAuth,
         scheme: AuthScheme,
         token: &str,
         now: DateTime<Utc>,
     ) -> Option<AuthDecision> {
-        let mut standing = lock(&visitor.state);
-        let at = match std::mem::take(&mut *standing) {
+        let mut state = lock(&connection_auth.state);
+        let at = match std::mem::take(&mut *state) {
             AuthState::InHandshake(with, handshake) if with == scheme => Some(handshake),
             _ => None,
         };
@@ -246,12 +246,12 @@ impl Authenticator {
         }
         match step? {
             HandshakeStep::Continue(handshake, answer) => {
-                *standing = AuthState::InHandshake(scheme, handshake);
+                *state = AuthState::InHandshake(scheme, handshake);
                 Some(AuthDecision::Challenge(vec![named(answer)]))
             }
             HandshakeStep::Authenticated(proven, answer) => {
                 self.check_and_record_binding(scheme, &proven).then_some(())?;
-                *standing = AuthState::Authenticated(scheme, *lock(&self.epoch));
+                *state = AuthState::Authenticated(scheme, *lock(&self.epoch));
                 Some(AuthDecision::Admit(scheme, answer.map(named)))
             }
         }

@@ -6,7 +6,8 @@ use chrono::{DateTime, Utc};
 use super::account::ServiceAccount;
 use super::binding::ChannelBindingHash;
 use super::ntlm_keys::{NtlmKey, Rc4, SealingStrength, SigningSide, first_signature, hmac_md5, user_key};
-use super::ntlm_messages::{self as messages, AuthenticateMessage, TargetNames, flag};
+use super::ntlm_messages as messages;
+use super::ntlm_messages::{AuthenticateMessage, TargetNames, flag};
 
 /// An issued challenge.
 #[derive(Debug)]

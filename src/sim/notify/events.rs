@@ -4,10 +4,10 @@
 use std::collections::BTreeSet;
 
 use super::super::change_log::{ChangeKind, ItemRevision, LoggedChange};
+use super::super::folder::MailboxFolder;
 use super::super::ids::{self, ItemLocator};
 use super::super::opaque_tokens::Watermark;
 use super::super::soap_response::{element, instant};
-use super::super::world::MailboxFolder;
 
 /// The event types of a subscription. `Copied`, `NewMail` and `FreeBusyChanged` never occur: the simulator receives no
 /// mail, copies nothing and publishes no free/busy times.

@@ -3,11 +3,11 @@
 use tokio::time::Instant;
 
 use super::super::change_log::LoggedChange;
+use super::super::ews_error::EwsError;
 use super::super::opaque_tokens::Watermark;
-use super::super::soap_request::EwsError;
 use super::super::world::World;
 use super::events::EventFormat;
-use super::{DeliveryMode, Hub, not_found, watermark};
+use super::hub::{DeliveryMode, Hub, not_found, watermark};
 
 /// Limit of changes in one response.
 const PAGE_MAX: usize = 100;
@@ -40,10 +40,10 @@ impl Hub {
                 "The subscription ID is not that of a pull subscription.",
             ));
         };
-        let interest = &subscription.filter;
+        let filter = &subscription.filter;
         let known =
-            Watermark::decode(mark).filter(|known| known.mailbox == interest.mailbox).ok_or_else(invalid)?;
-        let Some(mailbox) = world.mailboxes.get(&interest.mailbox) else {
+            Watermark::decode(mark).filter(|known| known.mailbox == filter.mailbox).ok_or_else(invalid)?;
+        let Some(mailbox) = world.mailboxes.get(&filter.mailbox) else {
             self.drop_subscription(number, &not_found());
             return Err(not_found());
         };
@@ -61,9 +61,9 @@ impl Hub {
         let news: Vec<&LoggedChange> = news.collect();
         let (page, more) = (news.iter().take(PAGE_MAX).copied(), news.len() > PAGE_MAX);
         let upto = page.clone().last().map_or(known.change, |change| change.number);
-        let mut events = interest.events(page, style);
+        let mut events = filter.events(page, style);
         if events.is_empty() {
-            let mark = watermark(interest.mailbox, upto);
+            let mark = watermark(filter.mailbox, upto);
             events.push(format!("<t:StatusEvent><t:Watermark>{mark}</t:Watermark></t:StatusEvent>"));
         }
         subscription.expires = now + timeout;

@@ -9,46 +9,12 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::super::change_log::LoggedChange;
+use super::super::ews_error::EwsError;
 use super::super::faults::InjectedFault;
-use super::super::soap_request::EwsError;
 use super::super::world::World;
 use super::events::EventFormat;
-use super::{DeliveryMode, Hub, Subscription, missed_events, not_found};
-
-/// How to end a stream before its timeout.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum StreamEnding {
-    /// As at the timeout.
-    Closed,
-    /// In the middle of an envelope.
-    Cut,
-}
-
-/// One open stream.
-pub(super) struct StreamState {
-    /// The mailbox on whose behalf it was opened.
-    acting: Option<u32>,
-    waker: Arc<Notify>,
-    subscriptions: BTreeSet<u64>,
-    /// Subscriptions with unreported changes.
-    ready: BTreeSet<u64>,
-    /// Errors to report, with the ids of their subscriptions.
-    failures: Vec<(EwsError, String)>,
-    ending: Option<StreamEnding>,
-    fault: Option<InjectedFault>,
-    /// Number of events so far, for `InjectedFault::Dropped`.
-    events_sent: usize,
-}
-
-impl StreamState {
-    /// Removes a subscription from the stream and reports why.
-    pub(super) fn fail(&mut self, number: u64, why: EwsError, id: String) {
-        self.subscriptions.remove(&number);
-        self.ready.remove(&number);
-        self.failures.push((why, id));
-        self.waker.notify_one();
-    }
-}
+use super::hub::{DeliveryMode, Hub, Subscription, missed_events, not_found};
+use super::open_stream::{StreamEnding, StreamState};
 
 /// A `GetStreamingEvents` request.
 pub(crate) struct StreamRequest {
@@ -86,11 +52,11 @@ impl Hub {
     /// Opens a stream for the live subscriptions of a request; fails with the dead ones if none is alive.
     pub(crate) fn open(
         &mut self,
-        wish: StreamRequest,
+        request: StreamRequest,
         world: &World,
         now: Instant,
     ) -> Result<StreamHandle, Vec<(EwsError, String)>> {
-        let held = self.streams.values().filter(|stream| stream.acting == wish.acting).count();
+        let held = self.streams.values().filter(|stream| stream.acting == request.acting).count();
         if held >= self.streams_max {
             let refusal = EwsError::new(
                 "ErrorExceededConnectionCount",
@@ -99,9 +65,9 @@ impl Hub {
             return Err(vec![(self.too_many(refusal), String::new())]);
         }
         let (mut living, mut failures) = (BTreeSet::new(), Vec::new());
-        for id in wish.ids {
-            match self.find_streaming(&id, wish.back_end, now) {
-                Ok(number) if matches!(wish.fault, Some(InjectedFault::SubscriptionsLost)) => {
+        for id in request.ids {
+            match self.find_streaming(&id, request.back_end, now) {
+                Ok(number) if matches!(request.fault, Some(InjectedFault::SubscriptionsLost)) => {
                     self.drop_subscription(number, &not_found());
                     failures.push((not_found(), id));
                 }
@@ -114,16 +80,16 @@ impl Hub {
         if living.is_empty() || (self.options.reject_if_any_dead && !failures.is_empty()) {
             return Err(failures);
         }
-        if matches!(wish.fault, Some(InjectedFault::MissedEvents)) {
+        if matches!(request.fault, Some(InjectedFault::MissedEvents)) {
             failures.extend(living.iter().filter_map(|number| self.skip_events(*number, world)));
         }
-        Ok(self.admit(wish.acting, wish.fault, living, failures))
+        Ok(self.admit(request.acting, request.fault, living, failures))
     }
 
     fn admit(
         &mut self,
         acting: Option<u32>,
-        wrong: Option<InjectedFault>,
+        fault: Option<InjectedFault>,
         subscriptions: BTreeSet<u64>,
         failures: Vec<(EwsError, String)>,
     ) -> StreamHandle {
@@ -141,7 +107,7 @@ impl Hub {
             subscriptions,
             failures,
             ending: None,
-            fault: wrong,
+            fault,
             events_sent: 0,
         };
         self.streams.insert(number, stream);
@@ -207,11 +173,11 @@ impl Hub {
 
     pub(super) fn stream_condition(&self, stream: u64) -> StreamCondition {
         let stream = self.streams.get(&stream);
-        let wrong = stream.and_then(|stream| stream.fault.as_ref());
+        let fault = stream.and_then(|stream| stream.fault.as_ref());
         StreamCondition {
             ending: stream.map_or(Some(StreamEnding::Cut), |stream| stream.ending),
-            silent: matches!(wrong, Some(InjectedFault::Silent)),
-            late: match wrong {
+            silent: matches!(fault, Some(InjectedFault::Silent)),
+            late: match fault {
                 Some(InjectedFault::Delayed(late)) => *late,
                 _ => self.options.coalesce,
             },
@@ -224,7 +190,7 @@ impl Hub {
         let Some(stream) = self.streams.get_mut(&number) else { return batch };
         batch.failures = std::mem::take(&mut stream.failures);
         let (ready, mut counted) = (std::mem::take(&mut stream.ready), stream.events_sent);
-        let wrong = stream.fault.clone();
+        let fault = stream.fault.clone();
         for number in ready {
             let (Some(id), Some(subscription)) = (self.id_of(number), self.subscriptions.get_mut(&number))
             else {
@@ -234,7 +200,7 @@ impl Hub {
             match unreported_events(subscription, world, self.options.queued_max, style) {
                 None => batch.failures.push((missed_events(), id)),
                 Some(events) => {
-                    let events = apply_fault(events, wrong.as_ref(), &mut counted);
+                    let events = apply_fault(events, fault.as_ref(), &mut counted);
                     if !events.is_empty() {
                         batch.notifications.push((id, events));
                     }
@@ -245,7 +211,7 @@ impl Hub {
             stream.events_sent = counted;
             batch.over = stream.subscriptions.is_empty();
         }
-        if matches!(wrong, Some(InjectedFault::Silent | InjectedFault::NoEvents)) {
+        if matches!(fault, Some(InjectedFault::Silent | InjectedFault::NoEvents)) {
             batch = PendingEvents { notifications: Vec::new(), failures: Vec::new(), over: false };
         }
         batch
@@ -265,9 +231,9 @@ impl Hub {
     }
 
     /// Injects a fault into all open streams; `None` removes it.
-    pub(crate) fn inject_stream_fault(&mut self, wrong: Option<&InjectedFault>) {
+    pub(crate) fn inject_stream_fault(&mut self, fault: Option<&InjectedFault>) {
         for stream in self.streams.values_mut() {
-            stream.fault = wrong.cloned();
+            stream.fault = fault.cloned();
             stream.waker.notify_one();
         }
     }
@@ -300,18 +266,18 @@ fn unreported_events(
     queued_max: usize,
     style: EventFormat,
 ) -> Option<Vec<String>> {
-    let interest = &subscription.filter;
-    let log = world.mailboxes.get(&interest.mailbox)?.items.log();
+    let filter = &subscription.filter;
+    let log = world.mailboxes.get(&filter.mailbox)?.items.log();
     let news: Option<Vec<&LoggedChange>> = log.since(subscription.last_reported).map(Iterator::collect);
     subscription.last_reported = log.last();
     let news = news?;
-    let queued = news.iter().filter(|change| interest.matches(change)).count();
-    (queued <= queued_max).then(|| interest.events(news, style))
+    let queued = news.iter().filter(|change| filter.matches(change)).count();
+    (queued <= queued_max).then(|| filter.events(news, style))
 }
 
 /// Applies an injected fault to events.
-fn apply_fault(mut events: Vec<String>, wrong: Option<&InjectedFault>, counted: &mut usize) -> Vec<String> {
-    match wrong {
+fn apply_fault(mut events: Vec<String>, fault: Option<&InjectedFault>, counted: &mut usize) -> Vec<String> {
+    match fault {
         Some(InjectedFault::Dropped(nth)) => events.retain(|_| {
             *counted += 1;
             !counted.is_multiple_of((*nth).max(1))

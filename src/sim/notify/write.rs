@@ -5,9 +5,10 @@
 
 use std::collections::BTreeMap;
 
+use super::super::ews_error::EwsError;
 use super::super::exchange_release::ExchangeRelease;
-use super::super::soap_request::EwsError;
-use super::super::soap_response::{error_elements, escape, response, stream_envelope};
+use super::super::soap_response::{error_elements, response, stream_envelope};
+use super::super::xml::escape;
 
 const OPERATION: &str = "GetStreamingEvents";
 

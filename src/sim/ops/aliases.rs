@@ -1,9 +1,11 @@
 //! Extended properties as values, and their aliases: MAPI names of ordinary EWS properties, such as the start of an
 //! appointment. An alias is read and set through the property it stands for.
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 
-use super::properties::{self, PropertyContext};
+use super::properties;
+use super::property_context::PropertyContext;
 use super::property_value::PropertyValue;
 use crate::sim::extended::{ExtendedProperty, PropertyName};
 use crate::sim::ids;
@@ -75,16 +77,16 @@ fn computed_by(property: &ExtendedProperty) -> Option<fn(&PropertyContext<'_>) -
     match (&property.owner, property.kind) {
         // PidTagInternetArticleNumber: the row number.
         (PropertyName::Tag(0x0e23), "Integer") => {
-            Some(|look| PropertyValue::Number(i64::try_from(look.view.item.number).unwrap_or(i64::MAX)))
+            Some(|cx| PropertyValue::Number(i64::try_from(cx.view.item.number).unwrap_or(i64::MAX)))
         }
         // PidLidRecurring.
         (PropertyName::Numbered { id: 0x8223, .. }, "Boolean") if property.set() == Some("Appointment") => {
-            Some(|look| PropertyValue::Boolean(look.view.event.series.is_some()))
+            Some(|cx| PropertyValue::Boolean(cx.view.event.series.is_some()))
         }
         (PropertyName::Named { name, .. }, "Integer")
             if name == INSTANCE_TYPE && property.set() == Some("PublicStrings") =>
         {
-            Some(|look| PropertyValue::Number(instance_type(look.view.role)))
+            Some(|cx| PropertyValue::Number(instance_type(cx.view.role)))
         }
         _ => None,
     }
@@ -103,11 +105,11 @@ fn instance_type(kind: SeriesRole) -> i64 {
 }
 
 /// The value of an extended property.
-pub(super) fn value(look: &PropertyContext<'_>, property: &ExtendedProperty) -> Option<PropertyValue> {
+pub(super) fn value(cx: &PropertyContext<'_>, property: &ExtendedProperty) -> Option<PropertyValue> {
     match (of(property), computed_by(property)) {
-        (Some(uri), _) => as_mapi(properties::of_field(look, uri)?, property.kind),
-        (None, Some(compute)) => Some(compute(look)),
-        (None, None) => stored(look, property),
+        (Some(uri), _) => as_mapi(properties::of_field(cx, uri)?, property.kind),
+        (None, Some(compute)) => Some(compute(cx)),
+        (None, None) => stored(cx, property),
     }
 }
 
@@ -123,8 +125,8 @@ fn as_mapi(value: PropertyValue, kind: &str) -> Option<PropertyValue> {
     }
 }
 
-fn stored(look: &PropertyContext<'_>, property: &ExtendedProperty) -> Option<PropertyValue> {
-    let values = look.view.details.extended.get(property)?;
+fn stored(cx: &PropertyContext<'_>, property: &ExtendedProperty) -> Option<PropertyValue> {
+    let values = cx.view.details.extended.get(property)?;
     let mut values = values.iter().map(|value| typed(property.kind, value));
     match property.is_array {
         true => Some(PropertyValue::List(values.collect())),

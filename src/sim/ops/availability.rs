@@ -4,12 +4,13 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use roxmltree::Node;
 
-use super::RequestContext;
-use crate::sim::event::FreeBusyType;
-use crate::sim::soap_request::{EwsError, elements, instant, require_m, require_t, t, t_text};
+use super::request_context::RequestContext;
+use crate::sim::details::FreeBusyType;
+use crate::sim::ews_error::EwsError;
+use crate::sim::mailbox::{Mailbox, key};
+use crate::sim::soap_request::{elements, instant, require_m, require_t, t, t_text};
 use crate::sim::soap_response::{element, error_elements, response};
 use crate::sim::views::{self, EventInstance};
-use crate::sim::world::{Mailbox, key};
 
 /// Limit of mailboxes in one request.
 const MAILBOXES_MAX: usize = 100;
@@ -24,8 +25,8 @@ struct AvailabilityQuery {
     bias: TimeDelta,
 }
 
-pub(super) fn answer(desk: &RequestContext<'_>, request: Node<'_, '_>) -> Result<String, EwsError> {
-    let asked = asked(request)?;
+pub(super) fn answer(context: &RequestContext<'_>, request: Node<'_, '_>) -> Result<String, EwsError> {
+    let query = parse_query(request)?;
     let mailboxes: Vec<_> = elements(require_m(request, "MailboxDataArray")?).collect();
     if mailboxes.is_empty() {
         return Err(EwsError::new("ErrorMailboxDataArrayEmpty", "MailboxDataArray is empty."));
@@ -36,12 +37,12 @@ pub(super) fn answer(desk: &RequestContext<'_>, request: Node<'_, '_>) -> Result
             "There are more than 100 mailboxes in the request.",
         ));
     }
-    let all: String = mailboxes.into_iter().map(|data| one(desk, &asked, data)).collect();
+    let all: String = mailboxes.into_iter().map(|data| one(context, &query, data)).collect();
     let array = format!("<m:FreeBusyResponseArray>{all}</m:FreeBusyResponseArray>");
     Ok(response("GetUserAvailability", "", &array))
 }
 
-fn asked(request: Node<'_, '_>) -> Result<AvailabilityQuery, EwsError> {
+fn parse_query(request: Node<'_, '_>) -> Result<AvailabilityQuery, EwsError> {
     let bias = bias(request)?;
     let options = require_t(request, "FreeBusyViewOptions")?;
     let window = require_t(options, "TimeWindow")?;
@@ -89,13 +90,13 @@ fn bias(request: Node<'_, '_>) -> Result<TimeDelta, EwsError> {
     }
 }
 
-fn one(desk: &RequestContext<'_>, asked: &AvailabilityQuery, data: Node<'_, '_>) -> String {
+fn one(context: &RequestContext<'_>, query: &AvailabilityQuery, data: Node<'_, '_>) -> String {
     let address = t(data, "Email").and_then(|email| t_text(email, "Address")).unwrap_or_default();
-    let by_x500 = || desk.world.mailboxes().find(|mailbox| key(&mailbox.entry.legacy_dn) == key(&address));
-    match desk.world.mailbox(&address).or_else(by_x500) {
+    let by_x500 = || context.world.mailboxes().find(|mailbox| key(&mailbox.entry.legacy_dn) == key(&address));
+    match context.world.mailbox(&address).or_else(by_x500) {
         Some(mailbox) => match mailbox.entry.availability_fails {
             Some(code) => failure(&EwsError::new(code, "Scripted.")),
-            None => free_busy(asked, mailbox),
+            None => free_busy(query, mailbox),
         },
         None => failure(&EwsError::new(
             "ErrorMailRecipientNotFound",
@@ -112,9 +113,9 @@ fn failure(refusal: &EwsError) -> String {
     )
 }
 
-fn free_busy(asked: &AvailabilityQuery, mailbox: &Mailbox) -> String {
-    let events = views::window(mailbox, asked.from, asked.to);
-    let shown: String = events.iter().map(|event| calendar_event(asked, event)).collect();
+fn free_busy(query: &AvailabilityQuery, mailbox: &Mailbox) -> String {
+    let events = views::window(mailbox, query.from, query.to);
+    let shown: String = events.iter().map(|event| calendar_event(query, event)).collect();
     let array = if events.is_empty() {
         shown
     } else {
@@ -123,13 +124,13 @@ fn free_busy(asked: &AvailabilityQuery, mailbox: &Mailbox) -> String {
     format!(
         r#"<m:FreeBusyResponse><m:ResponseMessage ResponseClass="Success"><m:ResponseCode>NoError</m:ResponseCode></m:ResponseMessage><m:FreeBusyView>{}{}{array}</m:FreeBusyView></m:FreeBusyResponse>"#,
         element("FreeBusyViewType", "DetailedMerged"),
-        element("MergedFreeBusy", &merged(asked, &events))
+        element("MergedFreeBusy", &merged(query, &events))
     )
 }
 
 /// Times are local to the request's time zone and have no offset.
-fn calendar_event(asked: &AvailabilityQuery, event: &EventInstance<'_>) -> String {
-    let local = |at: DateTime<Utc>| (at - asked.bias).format("%Y-%m-%dT%H:%M:%S").to_string();
+fn calendar_event(query: &AvailabilityQuery, event: &EventInstance<'_>) -> String {
+    let local = |at: DateTime<Utc>| (at - query.bias).format("%Y-%m-%dT%H:%M:%S").to_string();
     format!(
         "<t:CalendarEvent>{}{}{}</t:CalendarEvent>",
         element("StartTime", &local(event.start)),
@@ -138,11 +139,11 @@ fn calendar_event(asked: &AvailabilityQuery, event: &EventInstance<'_>) -> Strin
     )
 }
 
-fn merged(asked: &AvailabilityQuery, events: &[EventInstance<'_>]) -> String {
+fn merged(query: &AvailabilityQuery, events: &[EventInstance<'_>]) -> String {
     let mut digits = String::new();
-    let mut at = asked.from;
-    while at < asked.to {
-        let next = at + asked.step;
+    let mut at = query.from;
+    while at < query.to {
+        let next = at + query.step;
         let states = events.iter().filter(|event| event.start < next && at < event.end).map(state);
         digits.push(states.max().unwrap_or('0'));
         at = next;

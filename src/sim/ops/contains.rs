@@ -3,7 +3,8 @@
 use roxmltree::Node;
 
 use super::property_value::PropertyValue;
-use crate::sim::soap_request::{EwsError, enum_attribute};
+use crate::sim::ews_error::EwsError;
+use crate::sim::soap_request::enum_attribute;
 
 /// `ContainmentModeType`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

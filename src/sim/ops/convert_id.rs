@@ -1,18 +1,21 @@
 //! `ConvertId`: converts an id between Exchange's id formats. The item need not exist.
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use roxmltree::Node;
 
-use super::RequestContext;
+use super::request_context::RequestContext;
+use crate::sim::ews_error::EwsError;
 use crate::sim::ids::{self, DecodedId};
-use crate::sim::soap_request::{EwsError, elements, enum_attribute, require_m};
-use crate::sim::soap_response::{escape, messages};
+use crate::sim::soap_request::{elements, enum_attribute, require_m};
+use crate::sim::soap_response::messages;
+use crate::sim::xml::escape;
 
 const FORMATS: [&str; 6] = ["EwsLegacyId", "EwsId", "EntryId", "HexEntryId", "StoreId", "OwaId"];
 /// Limit of ids in one request.
 const IDS_MAX: usize = 1_000;
 
-pub(super) fn answer(desk: &RequestContext<'_>, request: Node<'_, '_>) -> Result<String, EwsError> {
+pub(super) fn answer(context: &RequestContext<'_>, request: Node<'_, '_>) -> Result<String, EwsError> {
     let format = enum_attribute(request, "DestinationFormat", &FORMATS)?.ok_or_else(|| {
         EwsError::schema_violation(request, "The required attribute 'DestinationFormat' is missing.")
     })?;
@@ -20,12 +23,16 @@ pub(super) fn answer(desk: &RequestContext<'_>, request: Node<'_, '_>) -> Result
     if all.len() > IDS_MAX {
         return Err(EwsError::new("ErrorInvalidRequest", "There are more than 1000 ids in the request."));
     }
-    let outcomes = all.into_iter().map(|id| one(desk, id, format)).collect::<Result<Vec<_>, _>>()?;
+    let outcomes = all.into_iter().map(|id| one(context, id, format)).collect::<Result<Vec<_>, _>>()?;
     Ok(messages("ConvertId", &outcomes, ""))
 }
 
 /// The outer error fails the whole request.
-fn one(desk: &RequestContext<'_>, id: Node<'_, '_>, to: &str) -> Result<Result<String, EwsError>, EwsError> {
+fn one(
+    context: &RequestContext<'_>,
+    id: Node<'_, '_>,
+    to: &str,
+) -> Result<Result<String, EwsError>, EwsError> {
     let missing =
         |name: &str| EwsError::schema_violation(id, &format!("The required attribute '{name}' is missing."));
     let from = enum_attribute(id, "Format", &FORMATS)?.ok_or_else(|| missing("Format"))?;
@@ -43,19 +50,19 @@ fn one(desk: &RequestContext<'_>, id: Node<'_, '_>, to: &str) -> Result<Result<S
             ));
         }
     }
-    Ok(converted(desk, word, from, to))
+    Ok(converted(context, word, from, to))
 }
 
 /// The response names the mailbox that the id belongs to, whatever the request names; clients find out their own address
 /// by it.
-fn converted(desk: &RequestContext<'_>, word: &str, from: &str, to: &str) -> Result<String, EwsError> {
+fn converted(context: &RequestContext<'_>, word: &str, from: &str, to: &str) -> Result<String, EwsError> {
     let malformed = || EwsError::new("ErrorInvalidIdMalformed", "Id is malformed.");
     let bytes = read(word, from).ok_or_else(malformed)?;
     let number = match ids::read_id(&STANDARD.encode(&bytes)).ok_or_else(malformed)? {
         DecodedId::Item(at) => at.mailbox,
         DecodedId::Folder { mailbox, .. } => mailbox,
     };
-    let mailbox = desk.world.mailboxes.get(&number).ok_or_else(|| {
+    let mailbox = context.world.mailboxes.get(&number).ok_or_else(|| {
         EwsError::new("ErrorNonExistentMailbox", "The SMTP address has no mailbox associated with it.")
     })?;
     let word = write(&bytes, to).ok_or_else(malformed)?;

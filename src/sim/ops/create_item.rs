@@ -3,17 +3,19 @@
 
 use roxmltree::Node;
 
-use super::RequestContext;
 use super::draft::EventDraft;
 use super::fields::set;
 use super::ids::{folder, not_found, view};
+use super::request_context::RequestContext;
 use super::{respond, shape};
-use crate::sim::event::{Copy, InvitationResponse, ItemContent};
+use crate::sim::details::InvitationResponse;
+use crate::sim::event::{Copy, ItemContent};
+use crate::sim::ews_error::EwsError;
+use crate::sim::folder::MailboxFolder;
 use crate::sim::outbox::MailKind;
 use crate::sim::scenario::new_event;
-use crate::sim::soap_request::{EwsError, elements, enum_attribute, m, require_m, require_order};
+use crate::sim::soap_request::{elements, enum_attribute, m, require_m, require_order};
 use crate::sim::soap_response::messages;
-use crate::sim::world::MailboxFolder;
 
 const INVITES: [&str; 3] = ["SendToNone", "SendOnlyToAll", "SendToAllAndSaveCopy"];
 
@@ -38,20 +40,24 @@ const OTHER_ITEMS: [&str; 17] = [
     "AcceptSharingInvitation",
 ];
 
-pub(super) fn answer(desk: &mut RequestContext<'_>, request: Node<'_, '_>) -> Result<String, EwsError> {
+pub(super) fn answer(context: &mut RequestContext<'_>, request: Node<'_, '_>) -> Result<String, EwsError> {
     let outcomes: Vec<_> =
-        elements(require_m(request, "Items")?).map(|item| one(desk, request, item)).collect();
+        elements(require_m(request, "Items")?).map(|item| one(context, request, item)).collect();
     Ok(messages("CreateItem", &outcomes, "<m:Items/>"))
 }
 
-fn one(desk: &mut RequestContext<'_>, request: Node<'_, '_>, item: Node<'_, '_>) -> Result<String, EwsError> {
+fn one(
+    context: &mut RequestContext<'_>,
+    request: Node<'_, '_>,
+    item: Node<'_, '_>,
+) -> Result<String, EwsError> {
     let items = match item.tag_name().name() {
-        "CalendarItem" => event(desk, request, item)?,
-        "AcceptItem" => respond::respond(desk, request, item, InvitationResponse::Accept)?,
-        "TentativelyAcceptItem" => respond::respond(desk, request, item, InvitationResponse::Tentative)?,
-        "DeclineItem" => respond::respond(desk, request, item, InvitationResponse::Decline)?,
-        "CancelCalendarItem" => respond::cancel(desk, request, item)?,
-        "RemoveItem" => respond::remove(desk, request, item)?,
+        "CalendarItem" => event(context, request, item)?,
+        "AcceptItem" => respond::respond(context, request, item, InvitationResponse::Accept)?,
+        "TentativelyAcceptItem" => respond::respond(context, request, item, InvitationResponse::Tentative)?,
+        "DeclineItem" => respond::respond(context, request, item, InvitationResponse::Decline)?,
+        "CancelCalendarItem" => respond::cancel(context, request, item)?,
+        "RemoveItem" => respond::remove(context, request, item)?,
         name if OTHER_ITEMS.contains(&name) => {
             return Err(EwsError::new(
                 "ErrorInvalidItemForOperationCreateItem",
@@ -69,7 +75,7 @@ fn one(desk: &mut RequestContext<'_>, request: Node<'_, '_>, item: Node<'_, '_>)
 }
 
 fn event(
-    desk: &mut RequestContext<'_>,
+    context: &mut RequestContext<'_>,
     request: Node<'_, '_>,
     item: Node<'_, '_>,
 ) -> Result<String, EwsError> {
@@ -79,36 +85,36 @@ fn event(
             "SendMeetingInvitations attribute is required for calendar items.",
         )
     })?;
-    in_calendar(desk, request)?;
+    in_calendar(context, request)?;
     require_order(item, CALENDAR_ITEM)?;
-    let mut draft = EventDraft::new(desk.world.now(), desk.zone);
+    let mut draft = EventDraft::new(context.world.now(), context.zone);
     for property in elements(item) {
         set(&mut draft, property)?;
     }
     draft.finish(None)?;
     let meets = draft.details.attendees().next().is_some();
     let copy = if meets { Copy::Organizer } else { Copy::Plain };
-    let (number, organizer) = (desk.mailbox()?.number, desk.mailbox()?.person());
-    let uid = draft.uid.clone().unwrap_or_else(|| desk.world.next_uid());
+    let (number, organizer) = (context.mailbox()?.number, context.mailbox()?.person());
+    let uid = draft.uid.clone().unwrap_or_else(|| context.world.next_uid());
     let mut event = new_event(uid, copy, organizer, draft.details.clone(), None);
     draft.apply(&mut event);
-    let at = desk
+    let at = context
         .world
         .insert_item(number, MailboxFolder::Calendar, ItemContent::Event(Box::new(event)))
         .ok_or_else(not_found)?;
     if meets && send != "SendToNone" {
-        desk.world.send_invitations(at, MailKind::Request);
+        context.world.send_invitations(at, MailKind::Request);
         if send.ends_with("SaveCopy") {
-            desk.world.save_to_sent_items(number);
+            context.world.save_to_sent_items(number);
         }
     }
-    Ok(shape::bare(&view(desk, at)?))
+    Ok(shape::bare(&view(context, at)?))
 }
 
 /// Requires the calendar as the target folder; it is the default.
-fn in_calendar(desk: &RequestContext<'_>, request: Node<'_, '_>) -> Result<(), EwsError> {
+fn in_calendar(context: &RequestContext<'_>, request: Node<'_, '_>) -> Result<(), EwsError> {
     let named = m(request, "SavedItemFolderId").and_then(|saved| elements(saved).next());
-    match named.map(|named| folder(desk, named)).transpose()? {
+    match named.map(|named| folder(context, named)).transpose()? {
         None | Some(MailboxFolder::Calendar) => Ok(()),
         Some(_) => Err(EwsError::new(
             "ErrorCannotCreateCalendarItemInNonCalendarFolder",

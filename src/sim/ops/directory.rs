@@ -3,26 +3,28 @@
 
 use roxmltree::Node;
 
-use super::RequestContext;
 use super::people_xml::mailbox_element;
-use crate::sim::event::Person;
-use crate::sim::soap_request::{EwsError, boolean, require_m, t_text, text};
-use crate::sim::soap_response::{element, error_elements, escape, message, response};
-use crate::sim::world::{Mailbox, key};
+use super::request_context::RequestContext;
+use crate::sim::details::Person;
+use crate::sim::ews_error::EwsError;
+use crate::sim::mailbox::{Mailbox, key};
+use crate::sim::soap_request::{boolean, require_m, t_text, text};
+use crate::sim::soap_response::{element, error_elements, message, response};
+use crate::sim::xml::escape;
 
 /// Limit of results of one `ResolveNames`.
 const HITS_MAX: usize = 100;
 /// Number of e-mail addresses in a contact.
 const ADDRESSES_MAX: usize = 3;
 
-pub(super) fn resolve_names(desk: &RequestContext<'_>, request: Node<'_, '_>) -> Result<String, EwsError> {
+pub(super) fn resolve_names(context: &RequestContext<'_>, request: Node<'_, '_>) -> Result<String, EwsError> {
     let entry = text(require_m(request, "UnresolvedEntry")?);
     let entry = entry.trim();
     if entry.is_empty() {
         return Err(EwsError::schema_violation(request, "UnresolvedEntry is empty."));
     }
     let full = request.attribute("ReturnFullContactData").and_then(boolean).unwrap_or(false);
-    let hits = desk.world.resolve(desk.acting, entry);
+    let hits = context.world.resolve(context.acting, entry);
     let shown: String = hits.iter().take(HITS_MAX).map(|hit| resolution(hit, full)).collect();
     let set = format!(
         r#"<m:ResolutionSet TotalItemsInView="{}" IncludesLastItemInRange="{}">{shown}</m:ResolutionSet>"#,
@@ -70,9 +72,9 @@ fn contact(mailbox: &Mailbox) -> String {
     )
 }
 
-pub(super) fn room_lists(desk: &RequestContext<'_>) -> String {
+pub(super) fn room_lists(context: &RequestContext<'_>) -> String {
     let lists: String =
-        desk.world.room_lists.iter().map(|list| address(&list.name, &list.address, "PublicDL")).collect();
+        context.world.room_lists.iter().map(|list| address(&list.name, &list.address, "PublicDL")).collect();
     response(
         "GetRoomLists",
         r#" ResponseClass="Success""#,
@@ -90,16 +92,17 @@ fn address(name: &str, address: &str, kind: &str) -> String {
     )
 }
 
-pub(super) fn rooms(desk: &RequestContext<'_>, request: Node<'_, '_>) -> Result<String, EwsError> {
+pub(super) fn rooms(context: &RequestContext<'_>, request: Node<'_, '_>) -> Result<String, EwsError> {
     let wanted = t_text(require_m(request, "RoomList")?, "EmailAddress").unwrap_or_default();
-    let list = desk.world.room_lists.iter().find(|list| key(&list.address) == key(&wanted));
+    let list = context.world.room_lists.iter().find(|list| key(&list.address) == key(&wanted));
     let Some(list) = list else {
         let attributes = r#" ResponseClass="Error""#;
         return Ok(response("GetRooms", attributes, &error_elements(&nobody())));
     };
-    let is_listed = |room: &&String| !desk.world.mailbox(room).is_some_and(|mailbox| mailbox.entry.is_hidden);
+    let is_listed =
+        |room: &&String| !context.world.mailbox(room).is_some_and(|mailbox| mailbox.entry.is_hidden);
     let rooms: String =
-        list.rooms.iter().filter(is_listed).map(|room| one_room(&desk.world.person(room))).collect();
+        list.rooms.iter().filter(is_listed).map(|room| one_room(&context.world.person(room))).collect();
     Ok(response(
         "GetRooms",
         r#" ResponseClass="Success""#,

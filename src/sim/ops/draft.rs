@@ -3,9 +3,11 @@
 
 use chrono::{DateTime, Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 
-use crate::sim::event::{Copy, Details, Event};
+use crate::sim::details::Details;
+use crate::sim::event::{Copy, Event};
+use crate::sim::ews_error::EwsError;
 use crate::sim::series::Series;
-use crate::sim::soap_request::{EwsError, instant};
+use crate::sim::soap_request::instant;
 use crate::sim::views::EventInstance;
 use crate::sim::zones::{self, Zone};
 

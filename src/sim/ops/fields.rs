@@ -4,10 +4,13 @@ use roxmltree::Node;
 
 use super::draft::{EventDraft, RecurrenceChange};
 use super::{aliases, property_path, recurrence};
-use crate::sim::event::{Attendee, Copy, Details, FreeBusyType, Importance, Person, Sensitivity};
+use crate::sim::details::{Attendee, Details, FreeBusyType, Importance, Person, Sensitivity};
+use crate::sim::event::Copy;
+use crate::sim::ews_error::EwsError;
 use crate::sim::extended::ExtendedProperty;
-use crate::sim::soap_request::{EwsError, boolean, elements, instant, t, t_text, text};
-use crate::sim::soap_response::{escape, instant as written};
+use crate::sim::soap_request::{boolean, elements, instant, t, t_text, text};
+use crate::sim::soap_response::instant as written;
+use crate::sim::xml::escape;
 use crate::sim::zones;
 
 /// Limit of characters kept of a subject.

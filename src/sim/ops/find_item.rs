@@ -4,21 +4,22 @@
 use chrono::{DateTime, Months, Utc};
 use roxmltree::Node;
 
-use super::RequestContext;
 use super::folder_row::FolderRow;
 use super::ids::folder;
-use super::properties::is_searchable;
-use super::shape::{self, ItemShape, ReadOperation};
+use super::property_context::ReadOperation;
+use super::request_context::RequestContext;
+use super::search_values::is_searchable;
+use super::shape::{self, ItemShape};
 use super::sort::SortOrder;
 use super::{paging, private, restriction};
 use crate::sim::event::{Event, StoredItem};
+use crate::sim::ews_error::EwsError;
+use crate::sim::folder::MailboxFolder;
 use crate::sim::ids::ItemLocator;
-use crate::sim::soap_request::{
-    EwsError, elements, enum_attribute, instant, is_date_time, m, require_m, text,
-};
+use crate::sim::mailbox::Mailbox;
+use crate::sim::soap_request::{elements, enum_attribute, instant, is_date_time, m, require_m, text};
 use crate::sim::soap_response::messages;
 use crate::sim::views::{self, EventInstance};
-use crate::sim::world::{Mailbox, MailboxFolder};
 
 /// `EWSFindCountLimit` of the default throttling policy.
 const FIND_COUNT_LIMIT: usize = 1_000;
@@ -33,7 +34,7 @@ struct FindItemPage {
     last: bool,
 }
 
-pub(super) fn answer(desk: &mut RequestContext<'_>, request: Node<'_, '_>) -> Result<String, EwsError> {
+pub(super) fn answer(context: &mut RequestContext<'_>, request: Node<'_, '_>) -> Result<String, EwsError> {
     let shape = ItemShape::read(require_m(request, "ItemShape")?)?;
     let folders = require_m(request, "ParentFolderIds")?;
     let traversal = enum_attribute(request, "Traversal", &["Shallow", "SoftDeleted", "Associated"])?;
@@ -41,7 +42,7 @@ pub(super) fn answer(desk: &mut RequestContext<'_>, request: Node<'_, '_>) -> Re
         EwsError::schema_violation(request, "The required attribute 'Traversal' is missing.")
     })?;
     let find = FindItemRequest { request, shape, rows: traversal == "Shallow" };
-    let outcomes: Vec<_> = elements(folders).map(|id| one(desk, &find, id)).collect();
+    let outcomes: Vec<_> = elements(folders).map(|id| one(context, &find, id)).collect();
     Ok(messages("FindItem", &outcomes, ""))
 }
 
@@ -54,11 +55,11 @@ struct FindItemRequest<'a, 'i> {
 }
 
 fn one(
-    desk: &RequestContext<'_>,
+    context: &RequestContext<'_>,
     find: &FindItemRequest<'_, '_>,
     id: Node<'_, '_>,
 ) -> Result<String, EwsError> {
-    let (request, folder) = (find.request, folder(desk, id)?);
+    let (request, folder) = (find.request, folder(context, id)?);
     if m(request, "QueryString").is_some_and(|query| !text(query).trim().is_empty()) {
         return Err(EwsError::new(
             "ErrorUnsupportedQueryFilter",
@@ -72,8 +73,8 @@ fn one(
                 "Restrictions and sort order may not be specified for a CalendarView.",
             ));
         }
-        Some(view) => calendar_view(desk, &find.shape, folder, view)?,
-        None => item_page(desk, find, folder)?,
+        Some(view) => calendar_view(context, &find.shape, folder, view)?,
+        None => item_page(context, find, folder)?,
     };
     let next = page.next_offset.map(|offset| format!(r#" IndexedPagingOffset="{offset}""#));
     Ok(format!(
@@ -86,7 +87,7 @@ fn one(
 }
 
 fn calendar_view(
-    desk: &RequestContext<'_>,
+    context: &RequestContext<'_>,
     shape: &ItemShape,
     folder: MailboxFolder,
     view: Node<'_, '_>,
@@ -110,7 +111,7 @@ fn calendar_view(
             "The specified view range exceeds the maximum range of two years.",
         ));
     }
-    let found = views::calendar_view(desk.mailbox()?, from, to);
+    let found = views::calendar_view(context.mailbox()?, from, to);
     let max = paging::entries_max(view)?;
     if max.is_none() && found.len() > FIND_COUNT_LIMIT {
         return Err(EwsError::new(
@@ -120,7 +121,7 @@ fn calendar_view(
     }
     let max = max.unwrap_or(FIND_COUNT_LIMIT).min(FIND_COUNT_LIMIT);
     let last = found.len() <= max;
-    let items = found.iter().take(max).map(|view| listed(desk, *view, shape)).collect();
+    let items = found.iter().take(max).map(|view| listed(context, *view, shape)).collect();
     Ok(FindItemPage { items, total: found.len(), next_offset: None, last })
 }
 
@@ -134,7 +135,7 @@ fn edge(view: Node<'_, '_>, name: &str) -> Result<DateTime<Utc>, EwsError> {
 }
 
 fn item_page(
-    desk: &RequestContext<'_>,
+    context: &RequestContext<'_>,
     find: &FindItemRequest<'_, '_>,
     folder: MailboxFolder,
 ) -> Result<FindItemPage, EwsError> {
@@ -150,12 +151,12 @@ fn item_page(
             "The simulator does not support grouping.",
         ));
     }
-    let mailbox = desk.mailbox()?;
+    let mailbox = context.mailbox()?;
     let items: Vec<&StoredItem> = mailbox.folder(folder).filter(|_| find.rows).collect();
-    let masks: Vec<Option<Event>> = items.iter().map(|item| mask(desk, mailbox, item)).collect();
+    let masks: Vec<Option<Event>> = items.iter().map(|item| mask(context, mailbox, item)).collect();
     let mut rows = Vec::new();
     for (item, mask) in items.into_iter().zip(&masks) {
-        let Some(row) = FolderRow::of(desk.world, mailbox, item) else { continue };
+        let Some(row) = FolderRow::of(context.world, mailbox, item) else { continue };
         let row = row.apply_mask(mask.as_ref());
         if restriction.as_ref().map_or(Ok(true), |restriction| restriction.holds(&row))? {
             rows.push(row);
@@ -170,21 +171,21 @@ fn item_page(
     Ok(FindItemPage { items, total: rows.len(), next_offset: Some(slice.next), last: slice.last })
 }
 
-fn mask(desk: &RequestContext<'_>, mailbox: &Mailbox, item: &StoredItem) -> Option<Event> {
+fn mask(context: &RequestContext<'_>, mailbox: &Mailbox, item: &StoredItem) -> Option<Event> {
     let at = ItemLocator { mailbox: mailbox.number, item: item.number, occurrence: None };
-    private::mask_for(desk, &views::view(mailbox, at).ok()?)
+    private::mask_for(context, &views::view(mailbox, at).ok()?)
 }
 
 /// An event in a list, masked for callers who may not read it.
-fn listed(desk: &RequestContext<'_>, view: EventInstance<'_>, shape: &ItemShape) -> String {
-    let mask = private::mask_for(desk, &view);
-    shape::calendar_item(desk.world, private::apply_mask(view, mask.as_ref()), shape, ReadOperation::Find)
+fn listed(context: &RequestContext<'_>, view: EventInstance<'_>, shape: &ItemShape) -> String {
+    let mask = private::mask_for(context, &view);
+    shape::calendar_item(context.world, private::apply_mask(view, mask.as_ref()), shape, ReadOperation::Find)
 }
 
 /// A row of a folder, of any kind.
-pub(super) fn row(desk: &RequestContext<'_>, mailbox: &Mailbox, shape: &ItemShape, number: u64) -> String {
+pub(super) fn row(context: &RequestContext<'_>, mailbox: &Mailbox, shape: &ItemShape, number: u64) -> String {
     let Some(item) = mailbox.items.get(&number) else { return String::new() };
-    let mask = mask(desk, mailbox, item);
-    let row = FolderRow::of(desk.world, mailbox, item).map(|row| row.apply_mask(mask.as_ref()));
+    let mask = mask(context, mailbox, item);
+    let row = FolderRow::of(context.world, mailbox, item).map(|row| row.apply_mask(mask.as_ref()));
     row.map(|row| row.show(shape)).unwrap_or_default()
 }

@@ -1,16 +1,17 @@
 //! A searchable row: an event, a message or a folder, with its values for restrictions and sort orders and its XML in a
 //! list.
 
-use super::folders::FolderContext;
+use super::folder_context::FolderContext;
 use super::message_shape::{self, MessageContext};
-use super::private;
-use super::properties::{self, PropertyContext};
+use super::property_context::{BodyType, PropertyContext, ReadOperation};
 use super::property_path::PropertyPath;
-use super::shape::{self, BodyType, ItemShape, ReadOperation};
+use super::shape::{self, ItemShape};
+use super::{private, search_values};
 use crate::sim::event::{Event, ItemContent, StoredItem};
 use crate::sim::ids::ItemLocator;
+use crate::sim::mailbox::Mailbox;
 use crate::sim::views;
-use crate::sim::world::{Mailbox, World};
+use crate::sim::world::World;
 
 /// A searchable row.
 pub(super) enum FolderRow<'a> {
@@ -42,8 +43,8 @@ impl<'a> FolderRow<'a> {
     /// With the mask applied, for a caller who may not see more.
     pub(super) fn apply_mask(self, mask: Option<&'a Event>) -> Self {
         match self {
-            Self::Event(look) => {
-                Self::Event(PropertyContext { view: private::apply_mask(look.view, mask), ..look })
+            Self::Event(cx) => {
+                Self::Event(PropertyContext { view: private::apply_mask(cx.view, mask), ..cx })
             }
             message => message,
         }
@@ -52,17 +53,17 @@ impl<'a> FolderRow<'a> {
     /// The value for a restriction or sort order.
     pub(super) fn value(&self, path: &PropertyPath) -> Option<super::property_value::PropertyValue> {
         match self {
-            Self::Event(look) => properties::value(look, path),
-            Self::Message(look) => look.value(path),
-            Self::Folder(look) => look.value(path),
+            Self::Event(cx) => search_values::value(cx, path),
+            Self::Message(cx) => cx.value(path),
+            Self::Folder(cx) => cx.value(path),
         }
     }
 
     /// Its XML in a list.
     pub(super) fn show(&self, shape: &ItemShape) -> String {
         match self {
-            Self::Event(look) => shape::calendar_item(look.world, look.view, shape, ReadOperation::Find),
-            Self::Message(look) => message_shape::message(look, shape, ReadOperation::Find),
+            Self::Event(cx) => shape::calendar_item(cx.world, cx.view, shape, ReadOperation::Find),
+            Self::Message(cx) => message_shape::message(cx, shape, ReadOperation::Find),
             Self::Folder(_) => String::new(),
         }
     }

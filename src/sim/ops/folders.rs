@@ -1,19 +1,21 @@
 //! `GetFolder` and `FindFolder` over the fixed folders of a mailbox. Folders are never created, renamed or deleted.
 
-use chrono::DateTime;
 use roxmltree::Node;
 
-use super::RequestContext;
+use super::folder_context::{FolderContext, children, describe};
 use super::folder_row::FolderRow;
 use super::ids::folder;
 use super::property_path::{self, PathAttributes, PropertyPath};
-use super::property_value::PropertyValue;
+use super::request_context::RequestContext;
 use super::{paging, restriction};
+use crate::sim::ews_error::EwsError;
 use crate::sim::extended::{ExtendedProperty, PropertyName};
+use crate::sim::folder::MailboxFolder;
 use crate::sim::ids;
-use crate::sim::soap_request::{EwsError, elements, enum_attribute, m, require_m, t};
-use crate::sim::soap_response::{element, escape, messages};
-use crate::sim::world::{Mailbox, MailboxFolder};
+use crate::sim::mailbox::Mailbox;
+use crate::sim::soap_request::{elements, enum_attribute, m, require_m, t};
+use crate::sim::soap_response::{element, messages};
+use crate::sim::xml::escape;
 
 /// Rights of the owner and of delegates with Full Access; requests of others fail earlier.
 const EFFECTIVE_RIGHTS: &str = "<t:EffectiveRights><t:CreateAssociated>true</t:CreateAssociated><t:CreateContents>true</t:CreateContents>\
@@ -27,23 +29,23 @@ struct FolderShape {
     rights: bool,
 }
 
-pub(super) fn get_folder(desk: &RequestContext<'_>, request: Node<'_, '_>) -> Result<String, EwsError> {
+pub(super) fn get_folder(context: &RequestContext<'_>, request: Node<'_, '_>) -> Result<String, EwsError> {
     let wanted = wanted(request)?;
     let shown = |id| {
-        let folder = folder(desk, id)?;
-        Ok(format!("<m:Folders>{}</m:Folders>", show(desk.mailbox()?, folder, &wanted)))
+        let folder = folder(context, id)?;
+        Ok(format!("<m:Folders>{}</m:Folders>", show(context.mailbox()?, folder, &wanted)))
     };
     let outcomes: Vec<_> = elements(require_m(request, "FolderIds")?).map(shown).collect();
     Ok(messages("GetFolder", &outcomes, "<m:Folders/>"))
 }
 
-pub(super) fn find_folder(desk: &RequestContext<'_>, request: Node<'_, '_>) -> Result<String, EwsError> {
+pub(super) fn find_folder(context: &RequestContext<'_>, request: Node<'_, '_>) -> Result<String, EwsError> {
     let deep = enum_attribute(request, "Traversal", &["Shallow", "Deep", "SoftDeleted"])? == Some("Deep");
     let wanted = wanted(request)?;
     let restriction = m(request, "Restriction").map(restriction::read).transpose()?;
     let inside = |id| {
-        let parent = folder(desk, id)?;
-        let mailbox = desk.mailbox()?;
+        let parent = folder(context, id)?;
+        let mailbox = context.mailbox()?;
         let mut found = Vec::new();
         if let Some(restriction) = &restriction {
             restriction.check(FolderContext::has)?;
@@ -70,69 +72,6 @@ pub(super) fn find_folder(desk: &RequestContext<'_>, request: Node<'_, '_>) -> R
 
 /// Limit of folders in one response.
 const FOLDERS_MAX: usize = 1_000;
-
-/// A folder as a restriction evaluates it.
-pub(super) struct FolderContext<'a> {
-    mailbox: &'a Mailbox,
-    folder: MailboxFolder,
-}
-
-impl FolderContext<'_> {
-    /// Whether a restriction may use a property of folders.
-    fn has(path: &PropertyPath) -> bool {
-        match path {
-            PropertyPath::Field(uri) => FIELDS.iter().any(|(known, ..)| known == uri),
-            PropertyPath::Extended(..) => true,
-            PropertyPath::Indexed => false,
-        }
-    }
-
-    pub(super) fn value(&self, path: &PropertyPath) -> Option<PropertyValue> {
-        match path {
-            PropertyPath::Field(uri) => {
-                let (_, tag, kind) = FIELDS.iter().find(|(known, ..)| known == uri)?;
-                self.of_tag(*tag, kind)
-            }
-            PropertyPath::Extended(property, _) => match property.owner {
-                PropertyName::Tag(tag) => self.of_tag(tag, property.kind),
-                _ => None,
-            },
-            PropertyPath::Indexed => None,
-        }
-    }
-
-    /// The value of a folder's MAPI property.
-    fn of_tag(&self, tag: u16, kind: &str) -> Option<PropertyValue> {
-        let (_, class, name) = describe(self.folder);
-        let log = self.mailbox.items.log();
-        let number = |number: usize| i64::try_from(number).map(PropertyValue::Number).ok();
-        match (tag, kind) {
-            (0x3001, "String") => Some(PropertyValue::Text(name.to_owned())),
-            (0x3602, "Integer") => number(self.mailbox.folder(self.folder).count()),
-            (0x3603, "Integer") => number(0),
-            (0x360a, "Boolean") => Some(PropertyValue::Boolean(children(self.folder) > 0)),
-            (0x3613, "String") => class.map(|class| PropertyValue::Text(class.to_owned())),
-            (0x3638, "Integer") => number(children(self.folder)),
-            (0x3008 | 0x670a, "SystemTime") => {
-                Some(PropertyValue::Time(log.last_in(self.folder).unwrap_or(DateTime::UNIX_EPOCH)))
-            }
-            _ => None,
-        }
-    }
-}
-
-/// The searchable properties of folders, with their MAPI tags.
-const FIELDS: [(&str, u16, &str); 5] = [
-    ("folder:DisplayName", 0x3001, "String"),
-    ("folder:FolderClass", 0x3613, "String"),
-    ("folder:TotalCount", 0x3602, "Integer"),
-    ("folder:UnreadCount", 0x3603, "Integer"),
-    ("folder:ChildFolderCount", 0x3638, "Integer"),
-];
-
-fn children(folder: MailboxFolder) -> usize {
-    MailboxFolder::ALL.iter().filter(|child| child.parent() == Some(folder)).count()
-}
 
 fn is_inside(folder: MailboxFolder, parent: MailboxFolder, deep: bool) -> bool {
     match folder.parent() {
@@ -186,23 +125,4 @@ fn show(mailbox: &Mailbox, folder: MailboxFolder, wanted: &FolderShape) -> Strin
         element("ChildFolderCount", &children(folder).to_string()),
         extended(mailbox, folder, &wanted.extended)
     )
-}
-
-fn describe(folder: MailboxFolder) -> (&'static str, Option<&'static str>, &'static str) {
-    const NOTES: Option<&str> = Some("IPF.Note");
-    match folder {
-        MailboxFolder::Root => ("Folder", None, "Root"),
-        MailboxFolder::TopOfStore => ("Folder", None, "Top of Information Store"),
-        MailboxFolder::Inbox => ("Folder", NOTES, "Inbox"),
-        MailboxFolder::Drafts => ("Folder", NOTES, "Drafts"),
-        MailboxFolder::Outbox => ("Folder", NOTES, "Outbox"),
-        MailboxFolder::Sent => ("Folder", NOTES, "Sent Items"),
-        MailboxFolder::Deleted => ("Folder", NOTES, "Deleted Items"),
-        MailboxFolder::Calendar => ("CalendarFolder", Some("IPF.Appointment"), "Calendar"),
-        MailboxFolder::Contacts => ("ContactsFolder", Some("IPF.Contact"), "Contacts"),
-        MailboxFolder::Tasks => ("TasksFolder", Some("IPF.Task"), "Tasks"),
-        MailboxFolder::Notes => ("Folder", Some("IPF.StickyNote"), "Notes"),
-        MailboxFolder::Journal => ("Folder", Some("IPF.Journal"), "Journal"),
-        MailboxFolder::Junk => ("Folder", NOTES, "Junk Email"),
-    }
 }

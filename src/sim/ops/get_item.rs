@@ -2,29 +2,32 @@
 
 use roxmltree::Node;
 
-use super::RequestContext;
 use super::ids::{view_by_id, wanted};
 use super::message_shape::{self, MessageContext};
-use super::shape::{self, ItemShape, ReadOperation};
+use super::property_context::ReadOperation;
+use super::request_context::RequestContext;
+use super::shape::{self, ItemShape};
 use crate::sim::event::ItemContent;
-use crate::sim::soap_request::{EwsError, elements, require_m};
+use crate::sim::ews_error::EwsError;
+use crate::sim::soap_request::{elements, require_m};
 use crate::sim::soap_response::messages;
 
-pub(super) fn answer(desk: &mut RequestContext<'_>, request: Node<'_, '_>) -> Result<String, EwsError> {
+pub(super) fn answer(context: &mut RequestContext<'_>, request: Node<'_, '_>) -> Result<String, EwsError> {
     let shape = ItemShape::read(require_m(request, "ItemShape")?)?;
-    let outcomes: Vec<_> = elements(require_m(request, "ItemIds")?).map(|id| one(desk, &shape, id)).collect();
+    let outcomes: Vec<_> =
+        elements(require_m(request, "ItemIds")?).map(|id| one(context, &shape, id)).collect();
     Ok(messages("GetItem", &outcomes, "<m:Items/>"))
 }
 
-fn one(desk: &RequestContext<'_>, shape: &ItemShape, id: Node<'_, '_>) -> Result<String, EwsError> {
-    let at = wanted(desk, id)?.at;
-    let mailbox = desk.mailbox()?;
+fn one(context: &RequestContext<'_>, shape: &ItemShape, id: Node<'_, '_>) -> Result<String, EwsError> {
+    let at = wanted(context, id)?.at;
+    let mailbox = context.mailbox()?;
     let shown = match mailbox.items.get(&at.item).map(|item| (item, &item.content)) {
         Some((item, ItemContent::Message(message))) => {
-            let look = MessageContext { world: desk.world, mailbox, item, message };
-            message_shape::message(&look, shape, ReadOperation::Get)
+            let cx = MessageContext { world: context.world, mailbox, item, message };
+            message_shape::message(&cx, shape, ReadOperation::Get)
         }
-        _ => shape::calendar_item(desk.world, view_by_id(desk, id, at)?, shape, ReadOperation::Get),
+        _ => shape::calendar_item(context.world, view_by_id(context, id, at)?, shape, ReadOperation::Get),
     };
     Ok(format!("<m:Items>{shown}</m:Items>"))
 }

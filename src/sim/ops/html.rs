@@ -1,6 +1,6 @@
 //! Converts bodies between HTML and plain text, to the extent that meeting bodies need.
 
-use crate::sim::soap_response::escape;
+use crate::sim::xml::escape;
 
 /// A body as HTML.
 pub(super) fn page_of(body: &str, is_html: bool) -> String {

@@ -3,11 +3,14 @@
 
 use roxmltree::Node;
 
-use super::RequestContext;
+use super::request_context::RequestContext;
+use crate::sim::ews_error::EwsError;
+use crate::sim::folder::MailboxFolder;
 use crate::sim::ids::{self, DecodedId, ItemLocator};
-use crate::sim::soap_request::{EwsError, t, t_text};
+use crate::sim::mailbox::Mailbox;
+use crate::sim::soap_request::{t, t_text};
 use crate::sim::views::{self, EventInstance, Missing};
-use crate::sim::world::{ExceptionIds, Mailbox, MailboxFolder};
+use crate::sim::world::ExceptionIds;
 
 /// The item that an id names, and the version that the caller knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,11 +21,11 @@ pub(super) struct RequestedItem {
 }
 
 /// Resolves `ItemId`, `OccurrenceItemId` or `RecurringMasterItemId`, whatever the element is called.
-pub(super) fn wanted(desk: &RequestContext<'_>, node: Node<'_, '_>) -> Result<RequestedItem, EwsError> {
+pub(super) fn wanted(context: &RequestContext<'_>, node: Node<'_, '_>) -> Result<RequestedItem, EwsError> {
     let at = match node.tag_name().name() {
-        "OccurrenceItemId" => occurrence_by_index(desk, node)?,
+        "OccurrenceItemId" => occurrence_by_index(context, node)?,
         "RecurringMasterItemId" => {
-            let at = named(desk, node, "OccurrenceId")?;
+            let at = named(context, node, "OccurrenceId")?;
             if at.occurrence.is_none() {
                 return Err(EwsError::new(
                     "ErrorCalendarCannotUseIdForOccurrenceId",
@@ -31,7 +34,7 @@ pub(super) fn wanted(desk: &RequestContext<'_>, node: Node<'_, '_>) -> Result<Re
             }
             ItemLocator { occurrence: None, ..at }
         }
-        _ => named(desk, node, "Id")?,
+        _ => named(context, node, "Id")?,
     };
     Ok(RequestedItem { at, version: version(node)? })
 }
@@ -44,7 +47,7 @@ fn version(node: Node<'_, '_>) -> Result<Option<u64>, EwsError> {
     }
 }
 
-fn named(desk: &RequestContext<'_>, node: Node<'_, '_>, attribute: &str) -> Result<ItemLocator, EwsError> {
+fn named(context: &RequestContext<'_>, node: Node<'_, '_>, attribute: &str) -> Result<ItemLocator, EwsError> {
     let id = node.attribute(attribute).ok_or_else(|| {
         EwsError::schema_violation(node, &format!("The required attribute '{attribute}' is missing."))
     })?;
@@ -56,8 +59,8 @@ fn named(desk: &RequestContext<'_>, node: Node<'_, '_>, attribute: &str) -> Resu
         Some(DecodedId::Folder { .. }) => {
             Err(EwsError::new("ErrorCannotUseFolderIdForItemId", "Id must be that of an item."))
         }
-        Some(DecodedId::Item(at)) if at.mailbox == desk.mailbox()?.number => {
-            if desk.is_hidden(at) || !is_current(desk, at, id) {
+        Some(DecodedId::Item(at)) if at.mailbox == context.mailbox()?.number => {
+            if context.is_hidden(at) || !is_current(context, at, id) {
                 return Err(not_found());
             }
             Ok(at)
@@ -67,21 +70,21 @@ fn named(desk: &RequestContext<'_>, node: Node<'_, '_>, attribute: &str) -> Resu
 }
 
 /// Whether an id of an occurrence is still valid: an exception may have another id.
-fn is_current(desk: &RequestContext<'_>, at: ItemLocator, id: &str) -> bool {
+fn is_current(context: &RequestContext<'_>, at: ItemLocator, id: &str) -> bool {
     let Some(start) = at.occurrence else { return true };
-    let series = desk.world.get(at).and_then(|event| event.series.as_ref());
+    let series = context.world.get(at).and_then(|event| event.series.as_ref());
     let changed = series.is_some_and(|series| series.exceptions.contains_key(&start));
     let named_as_changed = ids::is_exception_id(id);
-    match desk.world.exception_ids {
+    match context.world.exception_ids {
         ExceptionIds::Replaced => changed == named_as_changed,
         ExceptionIds::Added => changed || !named_as_changed,
         ExceptionIds::Kept => !named_as_changed,
     }
 }
 
-fn occurrence_by_index(desk: &RequestContext<'_>, node: Node<'_, '_>) -> Result<ItemLocator, EwsError> {
-    let at = named(desk, node, "RecurringMasterId")?;
-    let event = desk.world.get(at).ok_or_else(not_found)?;
+fn occurrence_by_index(context: &RequestContext<'_>, node: Node<'_, '_>) -> Result<ItemLocator, EwsError> {
+    let at = named(context, node, "RecurringMasterId")?;
+    let event = context.world.get(at).ok_or_else(not_found)?;
     let (None, Some(series)) = (at.occurrence, &event.series) else {
         return Err(EwsError::new(
             "ErrorCalendarCannotUseIdForRecurringMasterId",
@@ -106,8 +109,11 @@ pub(super) fn not_found() -> EwsError {
 }
 
 /// The event at a location.
-pub(super) fn view<'w>(desk: &'w RequestContext<'_>, at: ItemLocator) -> Result<EventInstance<'w>, EwsError> {
-    views::view(desk.mailbox()?, at).map_err(|missing| match missing {
+pub(super) fn view<'w>(
+    context: &'w RequestContext<'_>,
+    at: ItemLocator,
+) -> Result<EventInstance<'w>, EwsError> {
+    views::view(context.mailbox()?, at).map_err(|missing| match missing {
         Missing::NotFound => not_found(),
         Missing::Deleted => EwsError::new(
             "ErrorCalendarOccurrenceIsDeletedFromRecurrence",
@@ -118,22 +124,22 @@ pub(super) fn view<'w>(desk: &'w RequestContext<'_>, at: ItemLocator) -> Result<
 
 /// Like [`view`], for ids of occurrences: a deleted occurrence is reported as not found.
 pub(super) fn view_by_id<'w>(
-    desk: &'w RequestContext<'_>,
+    context: &'w RequestContext<'_>,
     node: Node<'_, '_>,
     at: ItemLocator,
 ) -> Result<EventInstance<'w>, EwsError> {
-    view(desk, at).map_err(|refusal| match node.tag_name().name() {
+    view(context, at).map_err(|refusal| match node.tag_name().name() {
         "OccurrenceItemId" => refusal,
         _ => not_found(),
     })
 }
 
 /// The folder that a request names, in the target mailbox.
-pub(super) fn folder(desk: &RequestContext<'_>, node: Node<'_, '_>) -> Result<MailboxFolder, EwsError> {
-    let mailbox = desk.mailbox()?;
+pub(super) fn folder(context: &RequestContext<'_>, node: Node<'_, '_>) -> Result<MailboxFolder, EwsError> {
+    let mailbox = context.mailbox()?;
     match node.tag_name().name() {
         "DistinguishedFolderId" => {
-            same_mailbox(desk, mailbox, node)?;
+            same_mailbox(context, mailbox, node)?;
             let name = node.attribute("Id").unwrap_or_default();
             distinguished(name).ok_or_else(folder_not_found)
         }
@@ -151,11 +157,11 @@ pub(super) fn folder(desk: &RequestContext<'_>, node: Node<'_, '_>) -> Result<Ma
     }
 }
 
-fn same_mailbox(desk: &RequestContext<'_>, mailbox: &Mailbox, node: Node<'_, '_>) -> Result<(), EwsError> {
+fn same_mailbox(context: &RequestContext<'_>, mailbox: &Mailbox, node: Node<'_, '_>) -> Result<(), EwsError> {
     let Some(address) = t(node, "Mailbox").and_then(|other| t_text(other, "EmailAddress")) else {
         return Ok(());
     };
-    match desk.world.mailbox(&address) {
+    match context.world.mailbox(&address) {
         None => Err(EwsError::new(
             "ErrorNonExistentMailbox",
             "The SMTP address has no mailbox associated with it.",

@@ -1,16 +1,20 @@
 //! Messages in responses: sender, recipients and, for meeting messages, the meeting. The properties of a meeting request
 //! come from the event it has put in the calendar.
 
+use super::item_xml::{element_name_of, item_id, parent_folder};
 use super::people_xml::mailbox_element;
-use super::properties::{self, PropertyContext, ShapeTier, parent_folder};
+use super::properties;
+use super::property_context::{BodyType, PropertyContext, ReadOperation, ShapeTier};
 use super::property_path::PropertyPath;
 use super::property_value::PropertyValue;
-use super::shape::{BodyType, ItemShape, ReadOperation, item_id};
-use crate::sim::event::{Event, ItemContent, MailMessage, MeetingReference, Person, StoredItem};
+use super::shape::ItemShape;
+use crate::sim::details::Person;
+use crate::sim::event::{Event, MailMessage, MeetingReference, StoredItem};
 use crate::sim::ids::{self, ItemLocator};
-use crate::sim::soap_response::escape;
+use crate::sim::mailbox::Mailbox;
 use crate::sim::views::{self, EventInstance};
-use crate::sim::world::{Mailbox, World};
+use crate::sim::world::World;
+use crate::sim::xml::escape;
 
 /// A message, its row and its mailbox.
 #[derive(Clone, Copy)]
@@ -95,29 +99,16 @@ pub(super) fn has(uri: &str) -> bool {
     all.any(|(known, ..)| *known == uri)
 }
 
-/// The schema's element name for a row.
-pub(super) fn element_name_of(item: &StoredItem) -> &'static str {
-    match &item.content {
-        ItemContent::Event(_) => "CalendarItem",
-        ItemContent::Message(message) => match message.class {
-            "IPM.Schedule.Meeting.Request" => "MeetingRequest",
-            "IPM.Schedule.Meeting.Canceled" => "MeetingCancellation",
-            class if class.starts_with("IPM.Schedule.Meeting.Resp.") => "MeetingResponse",
-            _ => "Message",
-        },
-    }
-}
-
 /// A message with the properties of a shape.
-pub(super) fn message(look: &MessageContext<'_>, shape: &ItemShape, place: ReadOperation) -> String {
-    let at = ItemLocator { mailbox: look.mailbox.number, item: look.item.number, occurrence: None };
-    let kind = element_name_of(look.item);
+pub(super) fn message(cx: &MessageContext<'_>, shape: &ItemShape, place: ReadOperation) -> String {
+    let at = ItemLocator { mailbox: cx.mailbox.number, item: cx.item.number, occurrence: None };
+    let kind = element_name_of(cx.item);
     let own: &[MessageProperty] = match kind {
         "MeetingRequest" => REQUEST,
         "MeetingResponse" | "MeetingCancellation" => NOTE,
         _ => &[],
     };
-    let meeting: &[MessageProperty] = if look.message.meeting.is_some() { MEETING } else { &[] };
+    let meeting: &[MessageProperty] = if cx.message.meeting.is_some() { MEETING } else { &[] };
     let wanted =
         MESSAGE.iter().chain(meeting).chain(own).filter(|(uri, tier, in_find)| {
             shape.wants(uri, *tier) && (*in_find || place == ReadOperation::Get)
@@ -125,10 +116,10 @@ pub(super) fn message(look: &MessageContext<'_>, shape: &ItemShape, place: ReadO
     let shown: String = wanted
         .filter_map(|(uri, ..)| {
             let name = uri.split_once(':').map_or(*uri, |(_, name)| name);
-            Some(look.of_field(uri)?.write(name))
+            Some(cx.of_field(uri)?.write(name))
         })
         .collect();
-    format!("<t:{kind}>{}{shown}</t:{kind}>", item_id(&ids::item_id(at), &ids::change_key(look.item.version)))
+    format!("<t:{kind}>{}{shown}</t:{kind}>", item_id(&ids::item_id(at), &ids::change_key(cx.item.version)))
 }
 
 impl MessageContext<'_> {
@@ -176,9 +167,9 @@ impl MessageContext<'_> {
             "calendar:Location" => return text(&about?.location).filter(|location| !location.is_empty()),
             "meetingRequest:MeetingRequestType" => PropertyValue::Text("NewMeetingRequest".to_owned()),
             "meetingRequest:IntendedFreeBusyStatus" => {
-                self.with_view(about?, |look| Some(properties::busy(look.view.details.busy)))?
+                self.with_view(about?, |cx| Some(properties::busy(cx.view.details.busy)))?
             }
-            _ => return self.with_view(about?, |look| properties::of_field(look, uri)),
+            _ => return self.with_view(about?, |cx| properties::of_field(cx, uri)),
         })
     }
 
@@ -193,8 +184,8 @@ impl MessageContext<'_> {
 
     fn associated(&self) -> Option<PropertyValue> {
         let about = self.message.meeting.as_deref()?;
-        self.with_view(about, |look| {
-            let (id, key) = (look.view.id(), look.view.change_key());
+        self.with_view(about, |cx| {
+            let (id, key) = (cx.view.id(), cx.view.change_key());
             let xml = format!(r#"<t:AssociatedCalendarItemId Id="{id}" ChangeKey="{key}"/>"#);
             Some(PropertyValue::Xml(xml))
         })

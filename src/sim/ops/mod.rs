@@ -14,11 +14,13 @@ mod directory;
 mod draft;
 mod fields;
 mod find_item;
+mod folder_context;
 mod folder_row;
 mod folders;
 mod get_item;
 mod html;
 mod ids;
+mod item_xml;
 mod message_shape;
 mod move_item;
 mod occurrences;
@@ -26,11 +28,14 @@ mod paging;
 mod people_xml;
 mod private;
 mod properties;
+mod property_context;
 mod property_path;
 mod property_value;
 mod recurrence;
+mod request_context;
 mod respond;
 mod restriction;
+mod search_values;
 mod shape;
 mod sort;
 mod subscribe;
@@ -39,80 +44,35 @@ mod time_zones;
 mod update_item;
 
 use roxmltree::Node;
-use tokio::time::Instant;
 
+pub(crate) use self::request_context::{OperationResponse, RequestContext, RequestOrigin};
+
+use super::ews_error::EwsError;
 use super::faults::InjectedFault;
-use super::notify::{Hub, StreamHandle};
 use super::rights::DelegateRights;
-use super::soap_request::{EwsError, elements, m};
+use super::soap_request::{elements, m};
 use super::soap_response::messages;
-use super::world::{Mailbox, World};
-use super::zones::Zone;
 
-/// The world and the caller of one request.
-pub(crate) struct RequestContext<'w> {
-    pub(crate) world: &'w mut World,
-    /// The target mailbox, if the request names one or the account has one.
-    pub(crate) acting: Option<u32>,
-    /// Whether the account acts as a delegate, without impersonation.
-    pub(crate) is_delegate: bool,
-    /// The delegate's rights in the target mailbox; `None` for its owner and under impersonation.
-    pub(crate) rights: Option<DelegateRights>,
-    /// The subscriptions.
-    pub(crate) hub: &'w mut Hub,
-    pub(crate) caller: RequestOrigin,
-    /// The time zone for times without an offset.
-    pub(crate) zone: &'static Zone,
-}
-
-/// Where and when a request arrived.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct RequestOrigin {
-    /// The back end that received it.
-    pub(crate) back_end: usize,
-    pub(crate) now: Instant,
-}
-
-/// The result of an operation.
-pub(crate) enum OperationResponse {
-    Complete(String),
-    /// A stream of events, for so many minutes.
-    Streaming(StreamHandle, u32),
-}
-
-impl RequestContext<'_> {
-    /// The target mailbox.
-    pub(crate) fn mailbox(&self) -> Result<&Mailbox, EwsError> {
-        self.acting.and_then(|number| self.world.mailboxes.get(&number)).ok_or_else(|| {
-            EwsError::new(
-                "ErrorMissingEmailAddress",
-                "When making a request as an account that does not have a mailbox, you must specify the mailbox \
-                 primary SMTP address for any distinguished folder Ids.",
-            )
-        })
-    }
-}
-
-/// Executes a request. `wrong` is a fault to inject into a stream.
+/// Executes a request. `fault` is a fault to inject into a stream.
 pub(crate) fn dispatch(
-    desk: &mut RequestContext<'_>,
+    context: &mut RequestContext<'_>,
     request: Node<'_, '_>,
-    wrong: Option<&InjectedFault>,
+    fault: Option<&InjectedFault>,
 ) -> Result<OperationResponse, EwsError> {
     match request.tag_name().name() {
         "GetStreamingEvents" => {
-            let opened = subscribe::get_streaming_events(desk, request, wrong.cloned())?;
-            Ok(opened.map_or_else(OperationResponse::Complete, |(opening, minutes)| {
-                OperationResponse::Streaming(opening, minutes)
+            let opened = subscribe::get_streaming_events(context, request, fault.cloned())?;
+            Ok(opened.map_or_else(OperationResponse::Complete, |(handle, minutes)| {
+                OperationResponse::Streaming(handle, minutes)
             }))
         }
-        _ => dispatch_complete(desk, request).map(OperationResponse::Complete),
+        _ => dispatch_complete(context, request).map(OperationResponse::Complete),
     }
 }
 
 /// The error response to a write by a delegate who may only read.
-fn refusal_for_reviewer(desk: &RequestContext<'_>, request: Node<'_, '_>) -> Option<String> {
-    if desk.rights.is_none_or(DelegateRights::may_write) {
+fn refusal_for_reviewer(context: &RequestContext<'_>, request: Node<'_, '_>) -> Option<String> {
+    if context.rights.is_none_or(DelegateRights::may_write) {
         return None;
     }
     let (name, list, empty) = match request.tag_name().name() {
@@ -133,29 +93,29 @@ fn refusal_for_reviewer(desk: &RequestContext<'_>, request: Node<'_, '_>) -> Opt
     Some(messages(name, &all, empty))
 }
 
-fn dispatch_complete(desk: &mut RequestContext<'_>, request: Node<'_, '_>) -> Result<String, EwsError> {
-    if let Some(refused) = refusal_for_reviewer(desk, request) {
+fn dispatch_complete(context: &mut RequestContext<'_>, request: Node<'_, '_>) -> Result<String, EwsError> {
+    if let Some(refused) = refusal_for_reviewer(context, request) {
         return Ok(refused);
     }
     match request.tag_name().name() {
-        "FindItem" => find_item::answer(desk, request),
-        "GetItem" => get_item::answer(desk, request),
-        "UpdateItem" => update_item::answer(desk, request),
-        "DeleteItem" => delete_item::answer(desk, request),
-        "CreateItem" => create_item::answer(desk, request),
-        "ConvertId" => convert_id::answer(desk, request),
-        "MoveItem" => move_item::answer(desk, request),
-        "GetFolder" => folders::get_folder(desk, request),
-        "FindFolder" => folders::find_folder(desk, request),
-        "ResolveNames" => directory::resolve_names(desk, request),
-        "GetRoomLists" => Ok(directory::room_lists(desk)),
-        "GetRooms" => directory::rooms(desk, request),
-        "GetUserAvailabilityRequest" => availability::answer(desk, request),
-        "Subscribe" => subscribe::subscribe(desk, request),
-        "Unsubscribe" => subscribe::unsubscribe(desk, request),
-        "GetEvents" => subscribe::get_events(desk, request),
-        "SyncFolderItems" => sync_items::answer(desk, request),
-        "GetUserConfiguration" => Ok(user_configuration(desk)),
+        "FindItem" => find_item::answer(context, request),
+        "GetItem" => get_item::answer(context, request),
+        "UpdateItem" => update_item::answer(context, request),
+        "DeleteItem" => delete_item::answer(context, request),
+        "CreateItem" => create_item::answer(context, request),
+        "ConvertId" => convert_id::answer(context, request),
+        "MoveItem" => move_item::answer(context, request),
+        "GetFolder" => folders::get_folder(context, request),
+        "FindFolder" => folders::find_folder(context, request),
+        "ResolveNames" => directory::resolve_names(context, request),
+        "GetRoomLists" => Ok(directory::room_lists(context)),
+        "GetRooms" => directory::rooms(context, request),
+        "GetUserAvailabilityRequest" => availability::answer(context, request),
+        "Subscribe" => subscribe::subscribe(context, request),
+        "Unsubscribe" => subscribe::unsubscribe(context, request),
+        "GetEvents" => subscribe::get_events(context, request),
+        "SyncFolderItems" => sync_items::answer(context, request),
+        "GetUserConfiguration" => Ok(user_configuration(context)),
         "GetServerTimeZones" => time_zones::answer(request),
         other => {
             Err(EwsError::new("ErrorInvalidRequest", format!("The operation {other} is not supported here.")))
@@ -164,8 +124,8 @@ fn dispatch_complete(desk: &mut RequestContext<'_>, request: Node<'_, '_>) -> Re
 }
 
 /// Always fails: no mailbox has a configuration object.
-fn user_configuration(desk: &RequestContext<'_>) -> String {
+fn user_configuration(context: &RequestContext<'_>) -> String {
     let missing = || EwsError::new("ErrorItemNotFound", "The specified object was not found in the store.");
-    let outcome = desk.mailbox().and_then(|_| Err(missing()));
+    let outcome = context.mailbox().and_then(|_| Err(missing()));
     messages("GetUserConfiguration", &[outcome], "")
 }

@@ -2,8 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::properties::times;
-use super::shape::item_id;
+use super::item_xml::{item_id, times};
 use crate::sim::ids::ItemLocator;
 use crate::sim::series::{RecurrenceRange, Series};
 use crate::sim::soap_response::{element, instant};

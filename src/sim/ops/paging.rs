@@ -5,7 +5,8 @@ use std::ops::Range;
 
 use roxmltree::Node;
 
-use crate::sim::soap_request::{EwsError, enum_attribute, m};
+use crate::sim::ews_error::EwsError;
+use crate::sim::soap_request::{enum_attribute, m};
 
 /// The selected rows.
 pub(super) struct PageSlice {

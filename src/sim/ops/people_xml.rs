@@ -1,11 +1,12 @@
 //! Organizers and attendees in responses.
 
-use super::properties::PropertyContext;
+use super::property_context::{PropertyContext, ReadOperation};
 use super::property_value::PropertyValue;
-use super::shape::ReadOperation;
-use crate::sim::event::{Attendee, Copy, InvitationResponse, Person};
-use crate::sim::soap_response::{element, escape, instant};
+use crate::sim::details::{Attendee, InvitationResponse, Person};
+use crate::sim::event::Copy;
+use crate::sim::soap_response::{element, instant};
 use crate::sim::views::EventInstance;
+use crate::sim::xml::escape;
 
 /// The names of attendees, joined.
 pub(super) fn display(attendees: &[Attendee]) -> String {
@@ -15,13 +16,13 @@ pub(super) fn display(attendees: &[Attendee]) -> String {
 
 /// `t:Organizer`. `FindItem` returns the X.500 name of organizers who are or were in the directory; an event without an
 /// organizer has no element.
-pub(super) fn organizer(look: &PropertyContext<'_>) -> Option<PropertyValue> {
-    let person = &look.view.event.organizer;
+pub(super) fn organizer(cx: &PropertyContext<'_>) -> Option<PropertyValue> {
+    let person = &cx.view.event.organizer;
     if person.address.is_empty() {
         return None;
     }
-    let x500 = look.world.legacy_dn(&person.address).filter(|_| look.world.x500_organizers);
-    let who = match x500.filter(|_| look.place == ReadOperation::Find) {
+    let x500 = cx.world.legacy_dn(&person.address).filter(|_| cx.world.x500_organizers);
+    let who = match x500.filter(|_| cx.place == ReadOperation::Find) {
         Some(name) => format!(
             "<t:Mailbox><t:Name>{}</t:Name><t:EmailAddress>{}</t:EmailAddress><t:RoutingType>EX</t:RoutingType>\
              <t:MailboxType>OneOff</t:MailboxType></t:Mailbox>",
@@ -29,8 +30,8 @@ pub(super) fn organizer(look: &PropertyContext<'_>) -> Option<PropertyValue> {
             escape(&name.to_uppercase())
         ),
         None => {
-            let kind = if look.world.mailbox(&person.address).is_some() { "Mailbox" } else { "OneOff" };
-            mailbox_element(&look.world.as_listed(person), kind)
+            let kind = if cx.world.mailbox(&person.address).is_some() { "Mailbox" } else { "OneOff" };
+            mailbox_element(&cx.world.as_listed(person), kind)
         }
     };
     Some(PropertyValue::XmlWithText(format!("<t:Organizer>{who}</t:Organizer>"), person.name.clone()))

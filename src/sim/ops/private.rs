@@ -1,7 +1,8 @@
 //! Private events before a delegate without the right to see them: masked as busy time.
 
-use super::RequestContext;
-use crate::sim::event::{Details, Event, Person};
+use super::request_context::RequestContext;
+use crate::sim::details::{Details, Person};
+use crate::sim::event::Event;
 use crate::sim::ids::ItemLocator;
 use crate::sim::views::EventInstance;
 
@@ -17,8 +18,8 @@ impl RequestContext<'_> {
 }
 
 /// The mask of a private event: its time and status, nothing else.
-pub(super) fn mask_for(desk: &RequestContext<'_>, view: &EventInstance<'_>) -> Option<Event> {
-    if !desk.hides(view.event) {
+pub(super) fn mask_for(context: &RequestContext<'_>, view: &EventInstance<'_>) -> Option<Event> {
+    if !context.hides(view.event) {
         return None;
     }
     let bare = Details::between(view.start, view.end);

@@ -3,81 +3,18 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::item_xml::parent_folder;
 use super::occurrences::{self, Edge};
 use super::people_xml::{attendees, display, organizer};
-use super::property_path::PropertyPath;
+use super::property_context::{BodyType, PropertyContext, PropertyDefinition, ShapeTier};
 use super::property_value::PropertyValue;
-use super::recurrence;
-use super::shape::{BodyType, ReadOperation};
-use super::{aliases, html};
-use crate::sim::event::{Copy, Details, FreeBusyType, Importance, InvitationResponse, Sensitivity};
-use crate::sim::ids;
-use crate::sim::soap_response::{element, escape, instant};
+use super::{html, recurrence};
+use crate::sim::details::{Details, FreeBusyType, Importance, InvitationResponse, Sensitivity};
+use crate::sim::event::Copy;
+use crate::sim::soap_response::element;
 use crate::sim::views::{self, EventInstance, SeriesRole};
-use crate::sim::world::World;
+use crate::sim::xml::escape;
 use crate::sim::zones::Zone;
-
-/// The base shapes that contain a property.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ShapeTier {
-    Default,
-    All,
-    OnRequest,
-}
-
-/// The inputs of a property's value.
-#[derive(Clone, Copy)]
-pub(super) struct PropertyContext<'a> {
-    pub(super) view: EventInstance<'a>,
-    pub(super) world: &'a World,
-    pub(super) place: ReadOperation,
-    pub(super) body: BodyType,
-}
-
-impl PropertyContext<'_> {
-    fn details(&self) -> &Details {
-        self.view.details
-    }
-
-    /// The stored value of a property that the simulator ignores, or a default.
-    fn other(&self, name: &str, otherwise: &str) -> Option<PropertyValue> {
-        let said = self.details().other_properties.get(name).cloned();
-        said.or_else(|| (!otherwise.is_empty()).then(|| otherwise.to_owned())).map(PropertyValue::Text)
-    }
-
-    fn flag(&self, name: &str, otherwise: bool) -> Option<PropertyValue> {
-        let said = self.details().other_properties.get(name).map(|said| said == "true");
-        Some(PropertyValue::Boolean(said.unwrap_or(otherwise)))
-    }
-
-    fn time(&self, name: &str) -> Option<PropertyValue> {
-        crate::sim::soap_request::instant(self.details().other_properties.get(name)?).map(PropertyValue::Time)
-    }
-
-    fn start_zone(&self) -> &'static Zone {
-        self.view.event.start_zone(self.details())
-    }
-
-    fn end_zone(&self) -> &'static Zone {
-        self.view.event.end_zone(self.details())
-    }
-}
-
-/// A property of calendar items.
-pub(super) struct PropertyDefinition {
-    pub(super) uri: &'static str,
-    pub(super) tier: ShapeTier,
-    /// Whether `FindItem` returns it.
-    pub(super) in_find: bool,
-    pub(super) value: fn(&PropertyContext<'_>) -> Option<PropertyValue>,
-}
-
-impl PropertyDefinition {
-    /// Its element name.
-    pub(super) fn name(&self) -> &'static str {
-        self.uri.split_once(':').map_or(self.uri, |(_, name)| name)
-    }
-}
 
 const fn property(
     uri: &'static str,
@@ -95,213 +32,141 @@ pub(super) const EXTENDED_AFTER: &str = "item:HasAttachments";
 
 /// Every supported property, in schema order.
 pub(super) const PROPERTIES: &[PropertyDefinition] = &[
-    property("item:ParentFolderId", All, true, |look| {
-        Some(PropertyValue::Xml(parent_folder(look.view.mailbox.number, look.view.item.folder.number())))
+    property("item:ParentFolderId", All, true, |cx| {
+        Some(PropertyValue::Xml(parent_folder(cx.view.mailbox.number, cx.view.item.folder.number())))
     }),
-    property("item:ItemClass", All, true, |look| look.other("ItemClass", "IPM.Appointment")),
-    property("item:Subject", Basic, true, |look| text(&look.details().subject)),
-    property("item:Sensitivity", All, true, |look| Some(sensitivity(look.details().sensitivity))),
-    property("item:Body", All, false, |look| Some(body(look))),
-    property("item:DateTimeReceived", All, true, |look| time(look.view.item.created)),
-    property("item:Size", All, true, |look| Some(PropertyValue::Number(size(look.details())))),
-    property("item:Categories", All, true, |look| {
-        let all: Vec<_> = look.details().categories.iter().cloned().map(PropertyValue::Text).collect();
+    property("item:ItemClass", All, true, |cx| cx.other("ItemClass", "IPM.Appointment")),
+    property("item:Subject", Basic, true, |cx| text(&cx.details().subject)),
+    property("item:Sensitivity", All, true, |cx| Some(sensitivity(cx.details().sensitivity))),
+    property("item:Body", All, false, |cx| Some(body(cx))),
+    property("item:DateTimeReceived", All, true, |cx| time(cx.view.item.created)),
+    property("item:Size", All, true, |cx| Some(PropertyValue::Number(size(cx.details())))),
+    property("item:Categories", All, true, |cx| {
+        let all: Vec<_> = cx.details().categories.iter().cloned().map(PropertyValue::Text).collect();
         (!all.is_empty()).then_some(PropertyValue::List(all))
     }),
-    property("item:Importance", All, true, |look| Some(importance(look.details().importance))),
-    property("item:InReplyTo", All, true, |look| look.other("InReplyTo", "")),
+    property("item:Importance", All, true, |cx| Some(importance(cx.details().importance))),
+    property("item:InReplyTo", All, true, |cx| cx.other("InReplyTo", "")),
     property("item:IsSubmitted", All, true, |_| flag(false)),
     property("item:IsDraft", All, true, |_| flag(false)),
     property("item:IsFromMe", All, true, |_| flag(false)),
     property("item:IsResend", All, true, |_| flag(false)),
     property("item:IsUnmodified", All, true, |_| flag(false)),
-    property("item:DateTimeSent", All, true, |look| time(look.view.item.created)),
-    property("item:DateTimeCreated", All, true, |look| time(look.view.item.created)),
-    property("item:ResponseObjects", Basic, false, |look| {
-        Some(PropertyValue::Xml(response_objects(&look.view)))
-    }),
-    property("item:ReminderDueBy", All, true, |look| {
-        look.time("ReminderDueBy").or_else(|| time(look.view.start))
-    }),
-    property("item:ReminderIsSet", All, true, |look| flag(look.details().reminder_minutes.is_some())),
-    property("item:ReminderNextTime", All, true, |look| look.time("ReminderNextTime")),
-    property("item:ReminderMinutesBeforeStart", All, true, |look| {
-        let minutes = look.details().reminder_minutes.map(i64::from);
-        let said = || look.details().other_properties.get("ReminderMinutesBeforeStart")?.parse().ok();
+    property("item:DateTimeSent", All, true, |cx| time(cx.view.item.created)),
+    property("item:DateTimeCreated", All, true, |cx| time(cx.view.item.created)),
+    property("item:ResponseObjects", Basic, false, |cx| Some(PropertyValue::Xml(response_objects(&cx.view)))),
+    property("item:ReminderDueBy", All, true, |cx| cx.time("ReminderDueBy").or_else(|| time(cx.view.start))),
+    property("item:ReminderIsSet", All, true, |cx| flag(cx.details().reminder_minutes.is_some())),
+    property("item:ReminderNextTime", All, true, |cx| cx.time("ReminderNextTime")),
+    property("item:ReminderMinutesBeforeStart", All, true, |cx| {
+        let minutes = cx.details().reminder_minutes.map(i64::from);
+        let said = || cx.details().other_properties.get("ReminderMinutesBeforeStart")?.parse().ok();
         Some(PropertyValue::Number(minutes.or_else(said).unwrap_or(15)))
     }),
-    property("item:DisplayCc", All, true, |look| {
-        Some(PropertyValue::Text(display(&look.details().optional)))
-    }),
-    property("item:DisplayTo", All, true, |look| {
-        Some(PropertyValue::Text(display(&look.details().required)))
-    }),
+    property("item:DisplayCc", All, true, |cx| Some(PropertyValue::Text(display(&cx.details().optional)))),
+    property("item:DisplayTo", All, true, |cx| Some(PropertyValue::Text(display(&cx.details().required)))),
     property("item:HasAttachments", Basic, true, |_| flag(false)),
-    property("item:Culture", All, true, |look| look.other("Culture", "en-US")),
+    property("item:Culture", All, true, |cx| cx.other("Culture", "en-US")),
     property("item:EffectiveRights", All, true, |_| Some(PropertyValue::Xml(EFFECTIVE_RIGHTS.to_owned()))),
-    property("item:LastModifiedName", All, true, |look| text(&look.view.mailbox.name)),
-    property("item:LastModifiedTime", All, true, |look| time(look.view.item.modified)),
+    property("item:LastModifiedName", All, true, |cx| text(&cx.view.mailbox.name)),
+    property("item:LastModifiedTime", All, true, |cx| time(cx.view.item.modified)),
     property("item:IsAssociated", All, true, |_| flag(false)),
-    property("item:TextBody", OnRequest, false, |look| {
-        let text = html::text_of(&look.details().body, look.details().is_html);
+    property("item:TextBody", OnRequest, false, |cx| {
+        let text = html::text_of(&cx.details().body, cx.details().is_html);
         let xml = format!(r#"<t:TextBody BodyType="Text">{}</t:TextBody>"#, escape(&text));
         Some(PropertyValue::XmlWithText(xml, text))
     }),
-    property("calendar:UID", All, true, |look| text(&look.view.event.uid)),
-    property("calendar:RecurrenceId", All, true, |look| time(look.view.original_start?)),
-    property("calendar:DateTimeStamp", All, true, |look| {
-        look.time("DateTimeStamp").or_else(|| time(look.view.item.modified))
+    property("calendar:UID", All, true, |cx| text(&cx.view.event.uid)),
+    property("calendar:RecurrenceId", All, true, |cx| time(cx.view.original_start?)),
+    property("calendar:DateTimeStamp", All, true, |cx| {
+        cx.time("DateTimeStamp").or_else(|| time(cx.view.item.modified))
     }),
-    property("calendar:Start", Basic, true, |look| time(look.view.start)),
-    property("calendar:End", Basic, true, |look| time(look.view.end)),
-    property("calendar:OriginalStart", All, true, |look| time(look.view.original_start?)),
-    property("calendar:IsAllDayEvent", All, true, |look| flag(look.details().all_day)),
-    property("calendar:LegacyFreeBusyStatus", Basic, true, |look| Some(busy(look.details().busy))),
-    property("calendar:Location", Basic, true, |look| text(&look.details().location)),
-    property("calendar:When", All, true, |look| look.other("When", "")),
-    property("calendar:IsMeeting", All, true, |look| flag(look.view.event.copy != Copy::Plain)),
-    property("calendar:IsCancelled", All, true, |look| flag(look.details().cancelled)),
-    property("calendar:IsRecurring", All, true, |look| flag(look.view.original_start.is_some())),
-    property("calendar:MeetingRequestWasSent", All, true, |look| {
-        flag(look.view.event.sent && look.view.event.copy != Copy::Plain)
+    property("calendar:Start", Basic, true, |cx| time(cx.view.start)),
+    property("calendar:End", Basic, true, |cx| time(cx.view.end)),
+    property("calendar:OriginalStart", All, true, |cx| time(cx.view.original_start?)),
+    property("calendar:IsAllDayEvent", All, true, |cx| flag(cx.details().all_day)),
+    property("calendar:LegacyFreeBusyStatus", Basic, true, |cx| Some(busy(cx.details().busy))),
+    property("calendar:Location", Basic, true, |cx| text(&cx.details().location)),
+    property("calendar:When", All, true, |cx| cx.other("When", "")),
+    property("calendar:IsMeeting", All, true, |cx| flag(cx.view.event.copy != Copy::Plain)),
+    property("calendar:IsCancelled", All, true, |cx| flag(cx.details().cancelled)),
+    property("calendar:IsRecurring", All, true, |cx| flag(cx.view.original_start.is_some())),
+    property("calendar:MeetingRequestWasSent", All, true, |cx| {
+        flag(cx.view.event.sent && cx.view.event.copy != Copy::Plain)
     }),
-    property("calendar:IsResponseRequested", All, true, |look| look.flag("IsResponseRequested", true)),
-    property("calendar:CalendarItemType", Basic, true, |look| Some(kind(look.view.role))),
-    property("calendar:MyResponseType", All, true, |look| Some(answer(my_response(&look.view)))),
+    property("calendar:IsResponseRequested", All, true, |cx| cx.flag("IsResponseRequested", true)),
+    property("calendar:CalendarItemType", Basic, true, |cx| Some(kind(cx.view.role))),
+    property("calendar:MyResponseType", All, true, |cx| Some(answer(my_response(&cx.view)))),
     property("calendar:Organizer", Basic, true, organizer),
-    property("calendar:RequiredAttendees", Basic, false, |look| {
-        attendees("RequiredAttendees", &look.view, &look.details().required)
+    property("calendar:RequiredAttendees", Basic, false, |cx| {
+        attendees("RequiredAttendees", &cx.view, &cx.details().required)
     }),
-    property("calendar:OptionalAttendees", Basic, false, |look| {
-        attendees("OptionalAttendees", &look.view, &look.details().optional)
+    property("calendar:OptionalAttendees", Basic, false, |cx| {
+        attendees("OptionalAttendees", &cx.view, &cx.details().optional)
     }),
-    property("calendar:Resources", Basic, false, |look| {
-        attendees("Resources", &look.view, &look.details().resources)
+    property("calendar:Resources", Basic, false, |cx| {
+        attendees("Resources", &cx.view, &cx.details().resources)
     }),
-    property("calendar:ConflictingMeetingCount", All, false, |look| {
-        Some(PropertyValue::Number(count(count_neighbors(&look.view, NeighborKind::Overlapping))))
+    property("calendar:ConflictingMeetingCount", All, false, |cx| {
+        Some(PropertyValue::Number(count(count_neighbors(&cx.view, NeighborKind::Overlapping))))
     }),
-    property("calendar:AdjacentMeetingCount", All, false, |look| {
-        Some(PropertyValue::Number(count(count_neighbors(&look.view, NeighborKind::Touching))))
+    property("calendar:AdjacentMeetingCount", All, false, |cx| {
+        Some(PropertyValue::Number(count(count_neighbors(&cx.view, NeighborKind::Touching))))
     }),
-    property("calendar:Duration", All, true, |look| text(&duration(look.view.end - look.view.start))),
-    property("calendar:TimeZone", All, true, |look| text(&zone_name(look.start_zone()))),
-    property("calendar:AppointmentReplyTime", All, true, |look| time(look.details().responded_at?)),
-    property("calendar:AppointmentSequenceNumber", All, true, |look| {
-        Some(PropertyValue::Number(look.view.event.sequence.into()))
+    property("calendar:Duration", All, true, |cx| text(&duration(cx.view.end - cx.view.start))),
+    property("calendar:TimeZone", All, true, |cx| text(&zone_name(cx.start_zone()))),
+    property("calendar:AppointmentReplyTime", All, true, |cx| time(cx.details().responded_at?)),
+    property("calendar:AppointmentSequenceNumber", All, true, |cx| {
+        Some(PropertyValue::Number(cx.view.event.sequence.into()))
     }),
-    property("calendar:AppointmentState", All, true, |look| {
-        Some(PropertyValue::Number(appointment_state(&look.view)))
+    property("calendar:AppointmentState", All, true, |cx| {
+        Some(PropertyValue::Number(appointment_state(&cx.view)))
     }),
-    property("calendar:Recurrence", Basic, false, |look| {
-        let series = look.view.event.series.as_ref().filter(|_| look.view.role == SeriesRole::Master)?;
-        Some(PropertyValue::Xml(recurrence::write(series, look.view.start)))
+    property("calendar:Recurrence", Basic, false, |cx| {
+        let series = cx.view.event.series.as_ref().filter(|_| cx.view.role == SeriesRole::Master)?;
+        Some(PropertyValue::Xml(recurrence::write(series, cx.view.start)))
     }),
-    property("calendar:FirstOccurrence", All, false, |look| {
-        occurrences::edge("FirstOccurrence", &look.view, Edge::First).map(PropertyValue::Xml)
+    property("calendar:FirstOccurrence", All, false, |cx| {
+        occurrences::edge("FirstOccurrence", &cx.view, Edge::First).map(PropertyValue::Xml)
     }),
-    property("calendar:LastOccurrence", All, false, |look| {
-        occurrences::edge("LastOccurrence", &look.view, Edge::Last).map(PropertyValue::Xml)
+    property("calendar:LastOccurrence", All, false, |cx| {
+        occurrences::edge("LastOccurrence", &cx.view, Edge::Last).map(PropertyValue::Xml)
     }),
-    property("calendar:ModifiedOccurrences", All, false, |look| {
-        occurrences::modified(&look.view).map(PropertyValue::Xml)
+    property("calendar:ModifiedOccurrences", All, false, |cx| {
+        occurrences::modified(&cx.view).map(PropertyValue::Xml)
     }),
-    property("calendar:DeletedOccurrences", All, false, |look| {
-        occurrences::deleted(&look.view).map(PropertyValue::Xml)
+    property("calendar:DeletedOccurrences", All, false, |cx| {
+        occurrences::deleted(&cx.view).map(PropertyValue::Xml)
     }),
-    property("calendar:StartTimeZone", All, true, |look| {
-        Some(PropertyValue::Xml(zone("StartTimeZone", look.start_zone())))
+    property("calendar:StartTimeZone", All, true, |cx| {
+        Some(PropertyValue::Xml(zone("StartTimeZone", cx.start_zone())))
     }),
-    property("calendar:EndTimeZone", All, true, |look| {
-        Some(PropertyValue::Xml(zone("EndTimeZone", look.end_zone())))
+    property("calendar:EndTimeZone", All, true, |cx| {
+        Some(PropertyValue::Xml(zone("EndTimeZone", cx.end_zone())))
     }),
-    property("calendar:ConferenceType", All, true, |look| {
-        let said = look.details().other_properties.get("ConferenceType");
+    property("calendar:ConferenceType", All, true, |cx| {
+        let said = cx.details().other_properties.get("ConferenceType");
         Some(PropertyValue::Number(said.and_then(|said| said.parse().ok()).unwrap_or(0)))
     }),
-    property("calendar:AllowNewTimeProposal", All, true, |look| look.flag("AllowNewTimeProposal", true)),
-    property("calendar:IsOnlineMeeting", All, true, |look| look.flag("IsOnlineMeeting", false)),
-    property("calendar:MeetingWorkspaceUrl", All, true, |look| look.other("MeetingWorkspaceUrl", "")),
-    property("calendar:NetShowUrl", All, true, |look| look.other("NetShowUrl", "")),
-    property("calendar:StartWallClock", All, true, |look| {
-        Some(PropertyValue::Xml(wall_clock("StartWallClock", look.start_zone(), look.view.start)))
+    property("calendar:AllowNewTimeProposal", All, true, |cx| cx.flag("AllowNewTimeProposal", true)),
+    property("calendar:IsOnlineMeeting", All, true, |cx| cx.flag("IsOnlineMeeting", false)),
+    property("calendar:MeetingWorkspaceUrl", All, true, |cx| cx.other("MeetingWorkspaceUrl", "")),
+    property("calendar:NetShowUrl", All, true, |cx| cx.other("NetShowUrl", "")),
+    property("calendar:StartWallClock", All, true, |cx| {
+        Some(PropertyValue::Xml(wall_clock("StartWallClock", cx.start_zone(), cx.view.start)))
     }),
-    property("calendar:EndWallClock", All, true, |look| {
-        Some(PropertyValue::Xml(wall_clock("EndWallClock", look.end_zone(), look.view.end)))
+    property("calendar:EndWallClock", All, true, |cx| {
+        Some(PropertyValue::Xml(wall_clock("EndWallClock", cx.end_zone(), cx.view.end)))
     }),
-    property("calendar:StartTimeZoneId", All, true, |look| text(look.start_zone().id)),
-    property("calendar:EndTimeZoneId", All, true, |look| text(look.end_zone().id)),
-    property("calendar:IsOrganizer", All, true, |look| flag(look.view.event.copy != Copy::Attendee)),
+    property("calendar:StartTimeZoneId", All, true, |cx| text(cx.start_zone().id)),
+    property("calendar:EndTimeZoneId", All, true, |cx| text(cx.end_zone().id)),
+    property("calendar:IsOrganizer", All, true, |cx| flag(cx.view.event.copy != Copy::Attendee)),
 ];
-
-/// Properties with a text or number that restrictions and sort orders may not use: Exchange computes them for a response
-/// or stores another form.
-const NOT_SEARCHABLE: [&str; 12] = [
-    "item:Culture",
-    "item:TextBody",
-    "calendar:UID",
-    "calendar:RecurrenceId",
-    "calendar:IsResponseRequested",
-    "calendar:Organizer",
-    "calendar:ConflictingMeetingCount",
-    "calendar:AdjacentMeetingCount",
-    "calendar:TimeZone",
-    "calendar:StartTimeZoneId",
-    "calendar:EndTimeZoneId",
-    "calendar:IsOrganizer",
-];
-
-/// Properties with child elements.
-const STRUCTURES: [&str; 16] = [
-    "item:ParentFolderId",
-    "item:ResponseObjects",
-    "item:EffectiveRights",
-    "calendar:RequiredAttendees",
-    "calendar:OptionalAttendees",
-    "calendar:Resources",
-    "calendar:Recurrence",
-    "calendar:FirstOccurrence",
-    "calendar:LastOccurrence",
-    "calendar:ModifiedOccurrences",
-    "calendar:DeletedOccurrences",
-    "calendar:StartTimeZone",
-    "calendar:EndTimeZone",
-    "calendar:StartWallClock",
-    "calendar:EndWallClock",
-    "calendar:ConflictingMeetings",
-];
-
-/// Properties that restrictions may use and that never match.
-const NEVER_MATCHING: [&str; 1] = ["item:ReminderDueBy"];
-
-/// Whether restrictions and sort orders may use a property.
-pub(super) fn is_searchable(path: &PropertyPath) -> bool {
-    match path {
-        PropertyPath::Extended(..) => true,
-        PropertyPath::Indexed => false,
-        PropertyPath::Field(uri) => {
-            let has = |list: &[&str]| list.contains(&uri.as_str());
-            let known =
-                PROPERTIES.iter().any(|property| property.uri == uri) || super::message_shape::has(uri);
-            known && !has(&NOT_SEARCHABLE) && !has(&STRUCTURES)
-        }
-    }
-}
-
-/// The value of a property for a restriction or sort order.
-pub(super) fn value(look: &PropertyContext<'_>, path: &PropertyPath) -> Option<PropertyValue> {
-    match path {
-        PropertyPath::Indexed => None,
-        PropertyPath::Extended(property, _) => aliases::value(look, property),
-        PropertyPath::Field(uri) if NEVER_MATCHING.contains(&uri.as_str()) => None,
-        PropertyPath::Field(uri) => of_field(look, uri),
-    }
-}
 
 /// The value of a property that has a `FieldURI`.
-pub(super) fn of_field(look: &PropertyContext<'_>, uri: &str) -> Option<PropertyValue> {
+pub(super) fn of_field(cx: &PropertyContext<'_>, uri: &str) -> Option<PropertyValue> {
     let property = PROPERTIES.iter().find(|property| property.uri == uri)?;
-    (property.value)(look)
+    (property.value)(cx)
 }
 
 const EFFECTIVE_RIGHTS: &str = "<t:EffectiveRights><t:CreateAssociated>false</t:CreateAssociated>\
@@ -338,14 +203,9 @@ fn kind(kind: SeriesRole) -> PropertyValue {
     PropertyValue::Enumeration(kind.word(), rank(kind.word()).unwrap_or(0), rank)
 }
 
-pub(super) fn parent_folder(mailbox: u32, folder: u8) -> String {
-    let id = ids::folder_id(mailbox, folder);
-    format!(r#"<t:ParentFolderId Id="{id}" ChangeKey="{}"/>"#, ids::FOLDER_CHANGE_KEY)
-}
-
-fn body(look: &PropertyContext<'_>) -> PropertyValue {
-    let details = look.details();
-    let (kind, shown) = match look.body {
+fn body(cx: &PropertyContext<'_>) -> PropertyValue {
+    let details = cx.details();
+    let (kind, shown) = match cx.body {
         BodyType::Html => ("HTML", html::page_of(&details.body, details.is_html)),
         BodyType::Best if details.is_html => ("HTML", details.body.clone()),
         BodyType::Best | BodyType::Text => ("Text", html::text_of(&details.body, details.is_html)),
@@ -434,15 +294,11 @@ fn wall_clock(name: &str, zone: &Zone, at: DateTime<Utc>) -> String {
     element(name, &format!("{}{}", zone.local(at).format("%Y-%m-%dT%H:%M:%S"), zone.offset_of(at)))
 }
 
-/// The times of an `OccurrenceInfoType`.
-pub(super) fn times(view: &EventInstance<'_>) -> String {
-    format!("{}{}", element("Start", &instant(view.start)), element("End", &instant(view.end)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sim::soap_request::{TYPES, parse};
+    use crate::sim::soap_request::parse;
+    use crate::sim::xml::TYPES;
 
     #[test]
     fn every_property_has_a_path_that_the_schema_knows() {

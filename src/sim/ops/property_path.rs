@@ -2,9 +2,9 @@
 
 use roxmltree::Node;
 
+use crate::sim::ews_error::EwsError;
 use crate::sim::extended::{ExtendedProperty, InvalidPath};
-use crate::sim::soap_request::EwsError;
-use crate::sim::soap_response::escape;
+use crate::sim::xml::escape;
 
 /// A path to a property of an item.
 #[derive(Debug, Clone, PartialEq)]

@@ -3,10 +3,12 @@
 use chrono::{DateTime, NaiveDate, Utc, Weekday};
 use roxmltree::Node;
 
+use crate::sim::ews_error::EwsError;
 use crate::sim::pattern::{DayOfWeek, RecurrencePattern};
 use crate::sim::series::{RecurrenceRange, Series};
-use crate::sim::soap_request::{EwsError, TYPES, day, elements, t_text};
+use crate::sim::soap_request::{day, elements, t_text};
 use crate::sim::soap_response::element;
+use crate::sim::xml::TYPES;
 
 const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 const WEEKDAYS: [Weekday; 7] =

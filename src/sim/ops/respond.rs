@@ -3,13 +3,15 @@
 
 use roxmltree::Node;
 
-use super::RequestContext;
 use super::ids::{RequestedItem, not_found, view, wanted};
-use super::shape;
-use crate::sim::event::{Copy, InvitationResponse, ItemContent, MailMessage};
+use super::request_context::RequestContext;
+use super::{item_xml, shape};
+use crate::sim::details::InvitationResponse;
+use crate::sim::event::{Copy, ItemContent, MailMessage};
+use crate::sim::ews_error::EwsError;
+use crate::sim::folder::MailboxFolder;
 use crate::sim::ids::ItemLocator;
-use crate::sim::soap_request::{EwsError, enum_attribute, t, t_text};
-use crate::sim::world::MailboxFolder;
+use crate::sim::soap_request::{enum_attribute, t, t_text};
 
 const DISPOSITIONS: [&str; 3] = ["SaveOnly", "SendOnly", "SendAndSaveCopy"];
 const REQUEST: &str = "IPM.Schedule.Meeting.Request";
@@ -25,7 +27,7 @@ struct MeetingResponse<'a> {
 }
 
 fn response<'a>(
-    desk: &RequestContext<'_>,
+    context: &RequestContext<'_>,
     request: Node<'a, '_>,
     item: Node<'_, '_>,
     body: &str,
@@ -36,24 +38,24 @@ fn response<'a>(
     let reference = t(item, "ReferenceItemId").ok_or_else(|| {
         EwsError::new("ErrorMissingInformationReferenceItemId", "The reference item id is missing.")
     })?;
-    let wanted = wanted(desk, reference)?;
-    let (at, message) = meeting(desk, wanted, item.tag_name().name())?;
+    let wanted = wanted(context, reference)?;
+    let (at, message) = meeting(context, wanted, item.tag_name().name())?;
     let text = t_text(item, body).unwrap_or_default();
     Ok(MeetingResponse { at, message, text, disposition })
 }
 
 /// The referenced meeting, with its change key checked, and the message that led to it.
 fn meeting(
-    desk: &RequestContext<'_>,
+    context: &RequestContext<'_>,
     wanted: RequestedItem,
     operation: &str,
 ) -> Result<(ItemLocator, Option<ItemLocator>), EwsError> {
-    let row = desk.mailbox()?.items.get(&wanted.at.item).ok_or_else(not_found)?;
+    let row = context.mailbox()?.items.get(&wanted.at.item).ok_or_else(not_found)?;
     let (at, message) = match &row.content {
         ItemContent::Event(_) => (wanted.at, None),
-        ItemContent::Message(message) => (meeting_of_message(desk, message, operation)?, Some(wanted.at)),
+        ItemContent::Message(message) => (meeting_of_message(context, message, operation)?, Some(wanted.at)),
     };
-    view(desk, at)?;
+    view(context, at)?;
     match wanted.version {
         None => {
             Err(EwsError::new("ErrorChangeKeyRequired", "An item change key is required for this operation."))
@@ -67,7 +69,7 @@ fn meeting(
 
 /// The meeting of a message that this response applies to.
 fn meeting_of_message(
-    desk: &RequestContext<'_>,
+    context: &RequestContext<'_>,
     message: &MailMessage,
     operation: &str,
 ) -> Result<ItemLocator, EwsError> {
@@ -80,7 +82,7 @@ fn meeting_of_message(
     };
     let about = message.meeting.as_ref().filter(|_| message.class == class);
     let about = about.ok_or_else(|| EwsError::new(code, "The operation is invalid for this item."))?;
-    let mailbox = desk.mailbox()?;
+    let mailbox = context.mailbox()?;
     let row = mailbox.by_uid(&about.uid).ok_or_else(not_found)?;
     let is_series = row.event().is_some_and(|event| event.series.is_some());
     let occurrence = about.occurrence.filter(|_| is_series);
@@ -89,13 +91,13 @@ fn meeting_of_message(
 
 /// `AcceptItem`, `TentativelyAcceptItem`, `DeclineItem`.
 pub(super) fn respond(
-    desk: &mut RequestContext<'_>,
+    context: &mut RequestContext<'_>,
     request: Node<'_, '_>,
     item: Node<'_, '_>,
     answer: InvitationResponse,
 ) -> Result<String, EwsError> {
-    let response = response(desk, request, item, "Body")?;
-    let seen = view(desk, response.at)?;
+    let response = response(context, request, item, "Body")?;
+    let seen = view(context, response.at)?;
     if seen.event.copy != Copy::Attendee {
         return Err(organizer_cannot_respond(answer));
     }
@@ -107,93 +109,93 @@ pub(super) fn respond(
         return Err(meeting_is_cancelled(answer));
     }
     if response.disposition != "SaveOnly" {
-        desk.world.send_response(response.at, answer, &response.text);
+        context.world.send_response(response.at, answer, &response.text);
     }
-    let sent = save_sent_copy(desk, &response);
-    desk.world.complete_message(response.message);
-    let keeps = desk.mailbox()?.preserve_declined;
+    let sent = save_sent_copy(context, &response);
+    context.world.complete_message(response.message);
+    let keeps = context.mailbox()?.preserve_declined;
     let at = match (answer, response.at.occurrence) {
-        (InvitationResponse::Decline, _) if !keeps => remove_from_calendar(desk, response.at),
+        (InvitationResponse::Decline, _) if !keeps => remove_from_calendar(context, response.at),
         (InvitationResponse::Decline, _) => {
-            desk.world.keep_declined(response.at);
+            context.world.keep_declined(response.at);
             Some(response.at)
         }
         _ => {
-            desk.world.set_own_response(response.at, answer);
+            context.world.set_own_response(response.at, answer);
             Some(response.at)
         }
     };
-    Ok(sent + &shown(desk, at))
+    Ok(sent + &shown(context, at))
 }
 
 /// `CancelCalendarItem`.
 pub(super) fn cancel(
-    desk: &mut RequestContext<'_>,
+    context: &mut RequestContext<'_>,
     request: Node<'_, '_>,
     item: Node<'_, '_>,
 ) -> Result<String, EwsError> {
-    let response = response(desk, request, item, "NewBodyContent")?;
-    if view(desk, response.at)?.event.copy == Copy::Attendee {
+    let response = response(context, request, item, "NewBodyContent")?;
+    if view(context, response.at)?.event.copy == Copy::Attendee {
         return Err(EwsError::new(
             "ErrorCalendarIsNotOrganizer",
             "User must be an organizer for CancelCalendarItem action.",
         ));
     }
-    let meets = view(desk, response.at)?.details.attendees().next().is_some();
-    let told = match response.disposition {
+    let meets = view(context, response.at)?.details.attendees().next().is_some();
+    let notified = match response.disposition {
         "SaveOnly" => Vec::new(),
-        _ => desk.world.cancel_meeting(response.at, &response.text),
+        _ => context.world.cancel_meeting(response.at, &response.text),
     };
-    if meets && told.is_empty() && response.disposition != "SaveOnly" {
+    if meets && notified.is_empty() && response.disposition != "SaveOnly" {
         // The organizer is the only attendee.
         return Err(EwsError::new("ErrorInvalidRecipients", "The message has no recipients."));
     }
-    let sent = if told.is_empty() { String::new() } else { save_sent_copy(desk, &response) };
-    let at = remove_from_calendar(desk, response.at);
+    let sent = if notified.is_empty() { String::new() } else { save_sent_copy(context, &response) };
+    let at = remove_from_calendar(context, response.at);
     // Clients expect one item: the cancellation that was sent, else the meeting.
-    Ok(if sent.is_empty() { shown(desk, at) } else { sent })
+    Ok(if sent.is_empty() { shown(context, at) } else { sent })
 }
 
 /// `RemoveItem`: removes a meeting that its organizer cancelled from the calendar.
 pub(super) fn remove(
-    desk: &mut RequestContext<'_>,
+    context: &mut RequestContext<'_>,
     request: Node<'_, '_>,
     item: Node<'_, '_>,
 ) -> Result<String, EwsError> {
-    let response = response(desk, request, item, "Body")?;
-    if view(desk, response.at)?.event.copy != Copy::Attendee {
+    let response = response(context, request, item, "Body")?;
+    if view(context, response.at)?.event.copy != Copy::Attendee {
         return Err(EwsError::new(
             "ErrorCalendarIsOrganizerForRemove",
             "User cannot be an organizer for RemoveItem action.",
         ));
     }
-    desk.world.complete_message(response.message);
-    let at = remove_from_calendar(desk, response.at);
-    Ok(shown(desk, at))
+    context.world.complete_message(response.message);
+    let at = remove_from_calendar(context, response.at);
+    Ok(shown(context, at))
 }
 
 /// Removes a meeting from the calendar: a whole one to Deleted Items, an occurrence permanently.
-fn remove_from_calendar(desk: &mut RequestContext<'_>, at: ItemLocator) -> Option<ItemLocator> {
+fn remove_from_calendar(context: &mut RequestContext<'_>, at: ItemLocator) -> Option<ItemLocator> {
     if at.occurrence.is_some() {
-        desk.world.delete_without_trace(at);
+        context.world.delete_without_trace(at);
         return None;
     }
-    desk.world.move_item(at, MailboxFolder::Deleted)
+    context.world.move_item(at, MailboxFolder::Deleted)
 }
 
 /// The current id of the meeting.
-fn shown(desk: &RequestContext<'_>, at: Option<ItemLocator>) -> String {
-    at.and_then(|at| view(desk, at).ok()).map(|view| shape::bare(&view)).unwrap_or_default()
+fn shown(context: &RequestContext<'_>, at: Option<ItemLocator>) -> String {
+    at.and_then(|at| view(context, at).ok()).map(|view| shape::bare(&view)).unwrap_or_default()
 }
 
 /// The copy in Sent Items, if one is saved.
-fn save_sent_copy(desk: &mut RequestContext<'_>, response: &MeetingResponse<'_>) -> String {
+fn save_sent_copy(context: &mut RequestContext<'_>, response: &MeetingResponse<'_>) -> String {
     if response.disposition != "SendAndSaveCopy" {
         return String::new();
     }
-    let kept = desk.world.save_to_sent_items(response.at.mailbox);
-    let item = kept.and_then(|at| Some((desk.mailbox().ok()?.items.get(&at.item)?, at)));
-    item.map(|(item, at)| shape::bare_message(item, at)).unwrap_or_default()
+    let kept = context.world.save_to_sent_items(response.at.mailbox);
+    let item = kept.and_then(|at| Some((context.mailbox().ok()?.items.get(&at.item)?, at)));
+    item.map(|(item, at)| item_xml::bare_message(item, at)).unwrap_or_default()
 }
 
 fn organizer_cannot_respond(answer: InvitationResponse) -> EwsError {

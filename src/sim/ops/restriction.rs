@@ -9,7 +9,8 @@ use super::contains::{self, Containment};
 use super::folder_row::FolderRow;
 use super::property_path::{self, PropertyPath};
 use super::property_value::{Incomparable, PropertyValue};
-use crate::sim::soap_request::{EwsError, elements};
+use crate::sim::ews_error::EwsError;
+use crate::sim::soap_request::elements;
 
 /// Limit of expressions in one restriction.
 const EXPRESSIONS_MAX: usize = 1_000;

@@ -4,16 +4,17 @@
 use roxmltree::Node;
 
 use super::aliases;
-use super::properties::{EXTENDED_AFTER, PROPERTIES, PropertyContext, PropertyDefinition, ShapeTier};
+use super::item_xml::item_id;
+use super::properties::{EXTENDED_AFTER, PROPERTIES};
+use super::property_context::{BodyType, PropertyContext, PropertyDefinition, ReadOperation, ShapeTier};
 use super::property_path::{self, PathAttributes, PropertyPath};
 use super::property_value::PropertyValue;
-use crate::sim::event::StoredItem;
+use crate::sim::ews_error::EwsError;
 use crate::sim::extended::ExtendedProperty;
-use crate::sim::ids::{self, ItemLocator};
-use crate::sim::soap_request::{EwsError, elements, require_order, require_t, t, t_text, text};
-use crate::sim::soap_response::escape;
+use crate::sim::soap_request::{elements, require_order, require_t, t, t_text, text};
 use crate::sim::views::EventInstance;
 use crate::sim::world::World;
+use crate::sim::xml::escape;
 
 /// An `m:ItemShape`.
 #[derive(Debug, Clone)]
@@ -29,22 +30,6 @@ enum BaseShape {
     IdOnly,
     Default,
     All,
-}
-
-/// `BodyTypeResponseType`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum BodyType {
-    /// As stored.
-    Best,
-    Html,
-    Text,
-}
-
-/// The operation that returns the item: `FindItem` reads the folder's table, which has neither bodies nor attendees.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ReadOperation {
-    Find,
-    Get,
 }
 
 const CHILDREN: [&str; 12] = [
@@ -110,25 +95,25 @@ pub(super) fn calendar_item(
     shape: &ItemShape,
     place: ReadOperation,
 ) -> String {
-    let look = PropertyContext { view, world, place, body: shape.body };
+    let cx = PropertyContext { view, world, place, body: shape.body };
     let mut properties = String::new();
     for property in PROPERTIES {
         if shape.shows(property, place)
-            && let Some(value) = (property.value)(&look)
+            && let Some(value) = (property.value)(&cx)
         {
             properties += &value.write(property.name());
         }
         if property.uri == EXTENDED_AFTER {
-            properties += &extended(&look, shape);
+            properties += &extended(&cx, shape);
         }
     }
     format!("<t:CalendarItem>{}{properties}</t:CalendarItem>", item_id(&view.id(), &view.change_key()))
 }
 
 /// The requested extended properties that exist, named as in the request.
-fn extended(look: &PropertyContext<'_>, shape: &ItemShape) -> String {
+fn extended(cx: &PropertyContext<'_>, shape: &ItemShape) -> String {
     let shown = shape.extended.iter().filter_map(|(property, spelling)| {
-        let value = aliases::value(look, property)?;
+        let value = aliases::value(cx, property)?;
         Some(format!("<t:ExtendedProperty>{}{}</t:ExtendedProperty>", spelling.element(), plain(&value)))
     });
     shown.collect()
@@ -148,14 +133,4 @@ fn plain(value: &PropertyValue) -> String {
 /// An event's id without other properties, as returned after a write.
 pub(super) fn bare(view: &EventInstance<'_>) -> String {
     format!("<t:CalendarItem>{}</t:CalendarItem>", item_id(&view.id(), &view.change_key()))
-}
-
-/// A message's id without other properties.
-pub(super) fn bare_message(item: &StoredItem, at: ItemLocator) -> String {
-    let kind = super::message_shape::element_name_of(item);
-    format!("<t:{kind}>{}</t:{kind}>", item_id(&ids::item_id(at), &ids::change_key(item.version)))
-}
-
-pub(super) fn item_id(id: &str, change_key: &str) -> String {
-    format!(r#"<t:ItemId Id="{id}" ChangeKey="{change_key}"/>"#)
 }

@@ -7,7 +7,8 @@ use roxmltree::Node;
 use super::folder_row::FolderRow;
 use super::property_path::{self, PropertyPath};
 use super::property_value::PropertyValue;
-use crate::sim::soap_request::{EwsError, elements, enum_attribute};
+use crate::sim::ews_error::EwsError;
+use crate::sim::soap_request::{elements, enum_attribute};
 
 /// Limit of sort keys in one request.
 const KEYS_MAX: usize = 16;

@@ -5,19 +5,19 @@ use std::collections::BTreeSet;
 
 use roxmltree::Node;
 
-use super::RequestContext;
 use super::ids::folder;
+use super::request_context::RequestContext;
+use crate::sim::ews_error::EwsError;
 use crate::sim::faults::InjectedFault;
+use crate::sim::folder::MailboxFolder;
 use crate::sim::ids::{self, DecodedId};
 use crate::sim::notify::{
     DeliveryMode, EventType, StreamHandle, StreamRequest, SubscriptionFilter, no_live_subscription_response,
     start_after_watermark, watermark,
 };
-use crate::sim::soap_request::{
-    EwsError, boolean, elements, m, require_m, require_order, require_t, t, t_text, text,
-};
-use crate::sim::soap_response::{escape, messages};
-use crate::sim::world::MailboxFolder;
+use crate::sim::soap_request::{boolean, elements, m, require_m, require_order, require_t, t, t_text, text};
+use crate::sim::soap_response::messages;
+use crate::sim::xml::escape;
 
 /// Range of a pull subscription's `Timeout`, in minutes.
 const TIMEOUT: std::ops::RangeInclusive<u32> = 1..=1_440;
@@ -26,86 +26,91 @@ const CONNECTION_TIMEOUT: std::ops::RangeInclusive<u32> = 1..=30;
 /// Limit of subscriptions of one stream.
 const STREAM_SUBSCRIPTIONS_MAX: usize = 200;
 
-pub(super) fn subscribe(desk: &mut RequestContext<'_>, request: Node<'_, '_>) -> Result<String, EwsError> {
-    let asked = elements(request).next().ok_or_else(|| {
+pub(super) fn subscribe(context: &mut RequestContext<'_>, request: Node<'_, '_>) -> Result<String, EwsError> {
+    let subscription = elements(request).next().ok_or_else(|| {
         EwsError::schema_violation(request, "The element 'Subscribe' has incomplete content.")
     })?;
-    let way = match asked.tag_name().name() {
+    let mode = match subscription.tag_name().name() {
         "StreamingSubscriptionRequest" => {
-            require_order(asked, &["FolderIds", "EventTypes"])?;
+            require_order(subscription, &["FolderIds", "EventTypes"])?;
             Some(DeliveryMode::Streaming)
         }
         "PullSubscriptionRequest" => {
-            require_order(asked, &["FolderIds", "EventTypes", "Watermark", "Timeout"])?;
-            let minutes = minutes(require_t(asked, "Timeout")?, &TIMEOUT)?;
-            Some(DeliveryMode::Pull(desk.hub.minutes(minutes)))
+            require_order(subscription, &["FolderIds", "EventTypes", "Watermark", "Timeout"])?;
+            let minutes = minutes(require_t(subscription, "Timeout")?, &TIMEOUT)?;
+            Some(DeliveryMode::Pull(context.hub.minutes(minutes)))
         }
         "PushSubscriptionRequest" => None,
         other => {
             return Err(EwsError::schema_violation(
-                asked,
+                subscription,
                 &format!("The element 'Subscribe' has invalid child element '{other}'."),
             ));
         }
     };
-    let types = types(require_t(asked, "EventTypes")?)?;
-    let outcome = one(desk, asked, way, types);
+    let types = types(require_t(subscription, "EventTypes")?)?;
+    let outcome = one(context, subscription, mode, types);
     Ok(messages("Subscribe", &[outcome], ""))
 }
 
 fn one(
-    desk: &mut RequestContext<'_>,
-    asked: Node<'_, '_>,
-    way: Option<DeliveryMode>,
+    context: &mut RequestContext<'_>,
+    subscription: Node<'_, '_>,
+    mode: Option<DeliveryMode>,
     types: Vec<EventType>,
 ) -> Result<String, EwsError> {
-    let way = way.ok_or_else(|| {
+    let mode = mode.ok_or_else(|| {
         EwsError::new("ErrorInvalidPushSubscriptionUrl", "The simulator does not push notifications.")
     })?;
-    let folders = folders(desk, asked)?;
-    let mailbox = desk.mailbox()?;
+    let folders = folders(context, subscription)?;
+    let mailbox = context.mailbox()?;
     let (number, last) = (mailbox.number, mailbox.items.log().last());
     // Some clients write it in the other namespace, which Exchange accepts.
-    let told = match t_text(asked, "Watermark").or_else(|| m(asked, "Watermark").map(text)) {
-        Some(mark) => start_after_watermark(&mark, number, last)?,
-        None => last,
-    };
+    let last_reported =
+        match t_text(subscription, "Watermark").or_else(|| m(subscription, "Watermark").map(text)) {
+            Some(mark) => start_after_watermark(&mark, number, last)?,
+            None => last,
+        };
     let interest = SubscriptionFilter { mailbox: number, folders, types };
-    let id = desk.hub.subscribe(interest, way, told, desk.caller.back_end, desk.caller.now)?;
-    let mark = match way {
+    let id =
+        context.hub.subscribe(interest, mode, last_reported, context.caller.back_end, context.caller.now)?;
+    let mark = match mode {
         DeliveryMode::Streaming => String::new(),
-        DeliveryMode::Pull(_) => format!("<m:Watermark>{}</m:Watermark>", watermark(number, told)),
+        DeliveryMode::Pull(_) => format!("<m:Watermark>{}</m:Watermark>", watermark(number, last_reported)),
     };
     Ok(format!("<m:SubscriptionId>{id}</m:SubscriptionId>{mark}"))
 }
 
 /// The subscribed folders, all of one mailbox; `None` for all folders.
-fn folders(desk: &RequestContext<'_>, asked: Node<'_, '_>) -> Result<Option<Vec<MailboxFolder>>, EwsError> {
+fn folders(
+    context: &RequestContext<'_>,
+    subscription: Node<'_, '_>,
+) -> Result<Option<Vec<MailboxFolder>>, EwsError> {
     let bad = |text: &str| EwsError::new("ErrorInvalidSubscriptionRequest", text);
-    let all = asked.attribute("SubscribeToAllFolders").and_then(boolean).unwrap_or(false);
-    let named: Vec<Node<'_, '_>> = t(asked, "FolderIds").into_iter().flat_map(elements).collect();
+    let all = subscription.attribute("SubscribeToAllFolders").and_then(boolean).unwrap_or(false);
+    let named: Vec<Node<'_, '_>> = t(subscription, "FolderIds").into_iter().flat_map(elements).collect();
     match (all, named.is_empty()) {
         (true, true) => return Ok(None),
         (false, false) => {}
         (true, false) => return Err(bad("SubscribeToAllFolders and FolderIds exclude each other.")),
         (false, true) => return Err(bad("FolderIds is empty.")),
     }
-    let mailboxes: BTreeSet<Option<u32>> = named.iter().map(|id| mailbox_of(desk, *id)).collect();
+    let mailboxes: BTreeSet<Option<u32>> = named.iter().map(|id| mailbox_of(context, *id)).collect();
     if mailboxes.len() > 1 {
         return Err(bad("The folders of a subscription must be in one mailbox."));
     }
-    named.into_iter().map(|id| folder(desk, id)).collect::<Result<_, _>>().map(Some)
+    named.into_iter().map(|id| folder(context, id)).collect::<Result<_, _>>().map(Some)
 }
 
 /// The mailbox of a folder id; the target mailbox if the id names none.
-fn mailbox_of(desk: &RequestContext<'_>, id: Node<'_, '_>) -> Option<u32> {
+fn mailbox_of(context: &RequestContext<'_>, id: Node<'_, '_>) -> Option<u32> {
     let by_id = || match ids::read_id(id.attribute("Id")?)? {
         DecodedId::Folder { mailbox, .. } => Some(mailbox),
         DecodedId::Item(_) => None,
     };
     match t(id, "Mailbox").and_then(|mailbox| t_text(mailbox, "EmailAddress")) {
-        Some(address) => desk.world.mailbox(&address).map(|mailbox| mailbox.number),
-        None => by_id().or(desk.acting),
+        Some(address) => context.world.mailbox(&address).map(|mailbox| mailbox.number),
+        None => by_id().or(context.acting),
     }
 }
 
@@ -136,16 +141,22 @@ fn id(node: Node<'_, '_>) -> Result<String, EwsError> {
     Ok(id)
 }
 
-pub(super) fn unsubscribe(desk: &mut RequestContext<'_>, request: Node<'_, '_>) -> Result<String, EwsError> {
+pub(super) fn unsubscribe(
+    context: &mut RequestContext<'_>,
+    request: Node<'_, '_>,
+) -> Result<String, EwsError> {
     let id = id(require_m(request, "SubscriptionId")?)?;
-    let outcome = desk.hub.unsubscribe(&id, desk.caller.back_end, desk.caller.now);
+    let outcome = context.hub.unsubscribe(&id, context.caller.back_end, context.caller.now);
     Ok(messages("Unsubscribe", &[outcome.map(|()| String::new())], ""))
 }
 
-pub(super) fn get_events(desk: &mut RequestContext<'_>, request: Node<'_, '_>) -> Result<String, EwsError> {
+pub(super) fn get_events(
+    context: &mut RequestContext<'_>,
+    request: Node<'_, '_>,
+) -> Result<String, EwsError> {
     let id = id(require_m(request, "SubscriptionId")?)?;
     let mark = text(require_m(request, "Watermark")?);
-    let page = desk.hub.pull(&id, mark.trim(), desk.world, desk.caller.back_end, desk.caller.now);
+    let page = context.hub.pull(&id, mark.trim(), context.world, context.caller.back_end, context.caller.now);
     let outcome = page.map(|page| {
         format!(
             "<m:Notification><t:SubscriptionId>{}</t:SubscriptionId>\
@@ -161,9 +172,9 @@ pub(super) fn get_events(desk: &mut RequestContext<'_>, request: Node<'_, '_>) -
 
 /// Opens a stream: returns it with its minutes, or a complete response with the reason why not.
 pub(super) fn get_streaming_events(
-    desk: &mut RequestContext<'_>,
+    context: &mut RequestContext<'_>,
     request: Node<'_, '_>,
-    wrong: Option<InjectedFault>,
+    fault: Option<InjectedFault>,
 ) -> Result<Result<(StreamHandle, u32), String>, EwsError> {
     require_order(request, &["SubscriptionIds", "ConnectionTimeout"])?;
     let ids: Vec<String> =
@@ -180,7 +191,8 @@ pub(super) fn get_streaming_events(
             EwsError::new("ErrorInvalidSubscriptionRequest", "SubscriptionIds has more than 200 entries.");
         return Ok(Err(no_live_subscription_response(&[(why, String::new())])));
     }
-    let wish = StreamRequest { ids, acting: desk.acting, back_end: desk.caller.back_end, fault: wrong };
-    let opened = desk.hub.open(wish, desk.world, desk.caller.now);
-    Ok(opened.map(|opening| (opening, minutes)).map_err(|failures| no_live_subscription_response(&failures)))
+    let stream_request =
+        StreamRequest { ids, acting: context.acting, back_end: context.caller.back_end, fault };
+    let opened = context.hub.open(stream_request, context.world, context.caller.now);
+    Ok(opened.map(|handle| (handle, minutes)).map_err(|failures| no_live_subscription_response(&failures)))
 }

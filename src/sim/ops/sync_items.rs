@@ -8,16 +8,19 @@ use std::collections::BTreeMap;
 
 use roxmltree::Node;
 
-use super::RequestContext;
 use super::find_item::row;
 use super::ids::folder;
-use super::shape::{self, ItemShape};
+use super::item_xml;
+use super::request_context::RequestContext;
+use super::shape::ItemShape;
 use crate::sim::change_log::{ChangeKind, LoggedChange};
+use crate::sim::ews_error::EwsError;
+use crate::sim::folder::MailboxFolder;
 use crate::sim::ids::{self, DecodedId, ItemLocator};
+use crate::sim::mailbox::Mailbox;
 use crate::sim::opaque_tokens::SyncToken;
-use crate::sim::soap_request::{EwsError, boolean, elements, m, require_m, require_order, t_text, text};
+use crate::sim::soap_request::{boolean, elements, m, require_m, require_order, t_text, text};
 use crate::sim::soap_response::messages;
-use crate::sim::world::{Mailbox, MailboxFolder};
 
 /// `MaxChangesReturned`, as the schema limits it.
 const CHANGES: std::ops::RangeInclusive<usize> = 1..=512;
@@ -29,7 +32,7 @@ struct SyncPage {
     last: bool,
 }
 
-pub(super) fn answer(desk: &mut RequestContext<'_>, request: Node<'_, '_>) -> Result<String, EwsError> {
+pub(super) fn answer(context: &mut RequestContext<'_>, request: Node<'_, '_>) -> Result<String, EwsError> {
     let children = ["ItemShape", "SyncFolderId", "SyncState", "Ignore", "MaxChangesReturned", "SyncScope"];
     require_order(request, &children)?;
     let item_shape = require_m(request, "ItemShape")?;
@@ -47,21 +50,21 @@ pub(super) fn answer(desk: &mut RequestContext<'_>, request: Node<'_, '_>) -> Re
             "ErrorInvalidPropertyForOperation",
             "The property is not valid for this operation: item:MimeContent.",
         )),
-        false => one(desk, request, &shape, max),
+        false => one(context, request, &shape, max),
     };
     Ok(messages("SyncFolderItems", &[outcome], ""))
 }
 
 fn one(
-    desk: &RequestContext<'_>,
+    context: &RequestContext<'_>,
     request: Node<'_, '_>,
     shape: &ItemShape,
     max: usize,
 ) -> Result<String, EwsError> {
     let id = require_m(request, "SyncFolderId")?;
     let id = elements(id).next().ok_or_else(|| EwsError::schema_violation(id, "SyncFolderId is empty."))?;
-    let folder = folder(desk, id)?;
-    let mailbox = desk.mailbox()?;
+    let folder = folder(context, id)?;
+    let mailbox = context.mailbox()?;
     let state = match m(request, "SyncState").map(text).filter(|state| !state.trim().is_empty()) {
         None => beginning(mailbox, folder),
         Some(state) => SyncToken::decode(state.trim())
@@ -70,7 +73,7 @@ fn one(
     };
     let ignored: Vec<u64> =
         m(request, "Ignore").into_iter().flat_map(elements).filter_map(|id| ignored(mailbox, id)).collect();
-    let sync = SyncRequest { desk, mailbox, shape, ignored, max };
+    let sync = SyncRequest { context, mailbox, shape, ignored, max };
     let page =
         if state.rows.0 < state.rows.1 { sync.initial_rows(state) } else { sync.logged_changes(state)? };
     Ok(format!(
@@ -99,7 +102,7 @@ fn invalid() -> EwsError {
 }
 
 struct SyncRequest<'a> {
-    desk: &'a RequestContext<'a>,
+    context: &'a RequestContext<'a>,
     mailbox: &'a Mailbox,
     shape: &'a ItemShape,
     ignored: Vec<u64>,
@@ -156,13 +159,13 @@ impl SyncRequest<'_> {
     /// The current row; `None` if it is gone, which a later change reports.
     fn row_element(&self, change: &str, number: u64) -> Option<String> {
         self.mailbox.items.get(&number)?;
-        let row = row(self.desk, self.mailbox, self.shape, number);
+        let row = row(self.context, self.mailbox, self.shape, number);
         Some(format!("<t:{change}>{row}</t:{change}>"))
     }
 
     fn delete_element(&self, number: u64, version: u64) -> String {
         let at = ItemLocator { mailbox: self.mailbox.number, item: number, occurrence: None };
-        format!("<t:Delete>{}</t:Delete>", shape::item_id(&ids::item_id(at), &ids::change_key(version)))
+        format!("<t:Delete>{}</t:Delete>", item_xml::item_id(&ids::item_id(at), &ids::change_key(version)))
     }
 }
 

@@ -3,8 +3,10 @@
 use chrono::Weekday;
 use roxmltree::Node;
 
-use crate::sim::soap_request::{EwsError, boolean, elements, m, text};
-use crate::sim::soap_response::{element, escape, messages};
+use crate::sim::ews_error::EwsError;
+use crate::sim::soap_request::{boolean, elements, m, text};
+use crate::sim::soap_response::{element, messages};
+use crate::sim::xml::escape;
 use crate::sim::zones::{self, Transition, Zone};
 
 pub(super) fn answer(request: Node<'_, '_>) -> Result<String, EwsError> {

@@ -3,18 +3,20 @@
 
 use roxmltree::Node;
 
-use super::RequestContext;
 use super::draft::EventDraft;
 use super::fields::{append, clear, set};
 use super::ids::{RequestedItem, not_found, view, wanted};
 use super::property_path::{self, PropertyPath};
+use super::request_context::RequestContext;
 use super::shape;
-use crate::sim::event::{Copy, Details};
+use crate::sim::details::Details;
+use crate::sim::event::Copy;
+use crate::sim::ews_error::EwsError;
+use crate::sim::folder::MailboxFolder;
 use crate::sim::ids::ItemLocator;
 use crate::sim::outbox::MailKind;
-use crate::sim::soap_request::{EwsError, elements, enum_attribute, require_m, require_t, t};
+use crate::sim::soap_request::{elements, enum_attribute, require_m, require_t, t};
 use crate::sim::soap_response::messages;
-use crate::sim::world::MailboxFolder;
 
 const MODES: [&str; 3] = ["NeverOverwrite", "AutoResolve", "AlwaysOverwrite"];
 const SENDS: [&str; 5] =
@@ -27,7 +29,7 @@ struct UpdateOptions<'a> {
     send: &'a str,
 }
 
-pub(super) fn answer(desk: &mut RequestContext<'_>, request: Node<'_, '_>) -> Result<String, EwsError> {
+pub(super) fn answer(context: &mut RequestContext<'_>, request: Node<'_, '_>) -> Result<String, EwsError> {
     let mode = enum_attribute(request, "ConflictResolution", &MODES)?.ok_or_else(|| {
         EwsError::schema_violation(request, "The required attribute 'ConflictResolution' is missing.")
     })?;
@@ -40,34 +42,34 @@ pub(super) fn answer(desk: &mut RequestContext<'_>, request: Node<'_, '_>) -> Re
         })?;
     let manner = UpdateOptions { mode, send };
     let changes = require_m(request, "ItemChanges")?;
-    let outcomes: Vec<_> = elements(changes).map(|change| one(desk, manner, change)).collect();
+    let outcomes: Vec<_> = elements(changes).map(|change| one(context, manner, change)).collect();
     Ok(messages("UpdateItem", &outcomes, "<m:Items/>"))
 }
 
 fn one(
-    desk: &mut RequestContext<'_>,
+    context: &mut RequestContext<'_>,
     manner: UpdateOptions<'_>,
     change: Node<'_, '_>,
 ) -> Result<String, EwsError> {
     let id =
         elements(change).next().ok_or_else(|| EwsError::schema_violation(change, "ItemChange is empty."))?;
-    let wanted = wanted(desk, id)?;
-    let before = view(desk, wanted.at)?;
+    let wanted = wanted(context, id)?;
+    let before = view(context, wanted.at)?;
     if before.item.folder == MailboxFolder::Deleted && manner.send != "SendToNone" {
         return Err(EwsError::new("ErrorCalendarCannotUpdateDeletedItem", "The item is in Deleted Items."));
     }
     let event = before.event.clone();
-    let mut draft = EventDraft::of(&before, desk.zone);
+    let mut draft = EventDraft::of(&before, context.zone);
     let old = draft.details.clone();
-    let (properties, conflicts) = apply(desk, manner, wanted, &mut draft, require_t(change, "Updates")?)?;
+    let (properties, conflicts) = apply(context, manner, wanted, &mut draft, require_t(change, "Updates")?)?;
     draft.finish(Some(&event))?;
     let details = draft.details.clone();
     let properties: Vec<&str> = properties.iter().map(String::as_str).collect();
     let changed =
-        desk.world.change_both(wanted.at, &properties, |now| *now = details, |event| draft.apply(event));
+        context.world.change_both(wanted.at, &properties, |now| *now = details, |event| draft.apply(event));
     changed.ok_or_else(not_found)?;
-    send_update(desk, wanted.at, manner.send, &old);
-    let after = view(desk, wanted.at)?;
+    send_update(context, wanted.at, manner.send, &old);
+    let after = view(context, wanted.at)?;
     Ok(format!(
         "<m:Items>{}</m:Items><m:ConflictResults><t:Count>{conflicts}</t:Count></m:ConflictResults>",
         shape::bare(&after)
@@ -77,14 +79,14 @@ fn one(
 /// Applies the changes to the draft. Returns the changed properties, and the number of conflicting ones that were
 /// skipped.
 fn apply(
-    desk: &RequestContext<'_>,
+    context: &RequestContext<'_>,
     manner: UpdateOptions<'_>,
     wanted: RequestedItem,
     draft: &mut EventDraft,
     updates: Node<'_, '_>,
 ) -> Result<(Vec<String>, usize), EwsError> {
-    let stale = stale(desk, manner.mode, wanted)?;
-    let touched = view(desk, wanted.at)?.touched;
+    let stale = stale(context, manner.mode, wanted)?;
+    let touched = view(context, wanted.at)?.touched;
     let (mut properties, mut conflicts) = (Vec::new(), 0);
     for update in elements(updates) {
         let mut changed = draft.clone();
@@ -101,8 +103,8 @@ fn apply(
 }
 
 /// The caller's version, if it is stale and the mode permits that.
-fn stale(desk: &RequestContext<'_>, mode: &str, wanted: RequestedItem) -> Result<Option<u64>, EwsError> {
-    let current = view(desk, wanted.at)?.item.version;
+fn stale(context: &RequestContext<'_>, mode: &str, wanted: RequestedItem) -> Result<Option<u64>, EwsError> {
+    let current = view(context, wanted.at)?.item.version;
     match wanted.version {
         None => Err(EwsError::new(
             "ErrorChangeKeyRequiredForWriteOperations",
@@ -159,21 +161,21 @@ fn property<'a, 'i>(update: Node<'a, 'i>, named: Node<'_, '_>) -> Result<Node<'a
 }
 
 /// Sends an organizer's update. An appointment with new attendees becomes a meeting.
-fn send_update(desk: &mut RequestContext<'_>, at: ItemLocator, send: &str, old: &Details) {
+fn send_update(context: &mut RequestContext<'_>, at: ItemLocator, send: &str, old: &Details) {
     if send == "SendToNone" {
         return;
     }
     let meets = |details: &Details| details.attendees().next().is_some();
-    let Ok(now) = view(desk, at) else { return };
+    let Ok(now) = view(context, at) else { return };
     let (copy, any) = (now.event.copy, meets(now.details) || meets(old));
     if copy == Copy::Attendee || !any {
         return;
     }
     let first = copy == Copy::Plain;
-    desk.world.change_event(at, |event, _| event.copy = Copy::Organizer);
-    desk.world.cancel_for_removed_attendees(at, old);
-    desk.world.send_invitations(at, if first { MailKind::Request } else { MailKind::Update });
+    context.world.change_event(at, |event, _| event.copy = Copy::Organizer);
+    context.world.cancel_for_removed_attendees(at, old);
+    context.world.send_invitations(at, if first { MailKind::Request } else { MailKind::Update });
     if send.ends_with("SaveCopy") {
-        desk.world.save_to_sent_items(at.mailbox);
+        context.world.save_to_sent_items(at.mailbox);
     }
 }

@@ -3,7 +3,7 @@
 
 use chrono::Weekday::{Fri, Sat, Sun, Thu};
 
-use super::{DaylightSaving, Transition, Zone};
+use super::zone::{DaylightSaving, Transition, Zone};
 
 const fn summer(extra: i16, begin: Transition, end: Transition) -> Option<DaylightSaving> {
     Some(DaylightSaving { extra, begin, end })
