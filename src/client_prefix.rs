@@ -1,9 +1,9 @@
-//! The network that a peer's address belongs to, for whoever counts by caller: one machine chooses among many addresses.
+//! The network prefix that identifies a client for rate limits: one machine can use many addresses.
 
 use std::net::{IpAddr, Ipv6Addr};
 
-/// An IPv4 address, also where it is written as an IPv6 one; of any other IPv6 address, its /64: a machine may use all of its
-/// addresses (RFC 4291, section 2.5.4; RFC 8981).
+/// An IPv4 address, also one that is mapped into IPv6; of any other IPv6 address its /64, since a machine may use all
+/// addresses of it (RFC 4291, section 2.5.4; RFC 8981).
 pub(crate) fn client_prefix(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => address.into(),

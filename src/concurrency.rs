@@ -1,5 +1,5 @@
-//! A limit on concurrent operations that slow operations cannot exhaust: whatever takes longer than an operation should take
-//! gives its slot up and goes on without one.
+//! A concurrency limit that slow operations cannot exhaust: an operation that takes longer than expected releases its
+//! slot and continues without one.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-/// So many operations at once that finish in time.
+/// Limits concurrent operations that finish in time.
 #[derive(Debug)]
 pub(crate) struct ConcurrencyLimit {
     slots: Semaphore,

@@ -1,5 +1,6 @@
-//! Happy Eyeballs (RFC 8305): connects to a name with several addresses by attempts that race, each started a moment after the one
-//! before, so that a dead address costs that moment only. Every outgoing TCP connection but those to a KDC uses it.
+//! Happy Eyeballs (RFC 8305): connects to a name with several addresses by racing attempts, each started a moment after
+//! the one before, so that a dead address costs only that moment. Every outgoing TCP connection uses it, except those
+//! to a KDC.
 
 use std::collections::VecDeque;
 use std::io;
@@ -11,22 +12,22 @@ use futures_util::stream::FuturesUnordered;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Instant, sleep_until};
 
-/// "Connection Attempt Delay" (section 5): what RFC 8305 recommends.
+/// "Connection Attempt Delay" that RFC 8305 recommends (section 5).
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
-/// Addresses of one name that are tried: all of them have begun after four seconds.
+/// Addresses of one name that are tried: all attempts have started after four seconds.
 const ADDRESSES_MAX: usize = 16;
 
 /// Why there is no connection.
 #[derive(Debug)]
 pub(crate) enum ConnectError {
-    /// The name has no address.
+    /// The name does not resolve.
     Resolve(io::Error),
-    /// No address took the connection.
+    /// No address accepted the connection.
     Connect(io::Error),
 }
 
-/// The addresses of a host, in the order in which they are tried: families alternate, the one that the system prefers first
-/// (section 4).
+/// The addresses of a host in the order of the attempts: families alternate, the system's preferred one first (section
+/// 4).
 pub(crate) async fn addresses(host: &str, port: u16) -> Result<VecDeque<SocketAddr>, ConnectError> {
     let found = lookup_host((host, port)).await.map_err(ConnectError::Resolve)?;
     let found = interleaved(found);
@@ -50,8 +51,8 @@ fn interleaved(found: impl Iterator<Item = SocketAddr>) -> VecDeque<SocketAddr> 
     all
 }
 
-/// The connection that is there first, and its address. Attempts that fail let the next one begin at once; there is no limit on
-/// the whole but the caller's.
+/// The first connection that succeeds, with its address. A failed attempt starts the next one at once. The caller
+/// limits the total time.
 pub(crate) async fn connect(addresses: &VecDeque<SocketAddr>) -> Result<(TcpStream, SocketAddr), io::Error> {
     let mut left = addresses.iter().copied();
     let mut attempts = FuturesUnordered::new();
@@ -87,7 +88,7 @@ mod tests {
 
     use super::*;
 
-    /// An address whose queue is full: what connects there is not answered.
+    /// An address with a full accept queue: connection attempts get no response.
     struct Blackhole {
         address: SocketAddr,
         _open: (TcpListener, Vec<tokio::task::JoinHandle<()>>),

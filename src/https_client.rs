@@ -1,5 +1,5 @@
-//! Asking other programs over HTTPS (plain HTTP to this machine only): webhooks, and whoever signs callers' tokens. Not for
-//! Exchange, whose requests may change something and need more care.
+//! HTTPS client (plain HTTP to this machine only) for webhooks, identity providers and collectors. Follows no redirect.
+//! Not for Exchange, whose writes need to know whether a request was sent.
 
 use std::future::Future;
 use std::io;
@@ -25,20 +25,20 @@ use crate::http_field::retry_after;
 use crate::json;
 use crate::net::{client_config, error_chain, is_loopback_host, without_userinfo};
 
-/// How long one request may take.
+/// Time limit of one request.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-/// The largest answer that is read.
+/// Largest response body that is read.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
 
-/// How long a connection is kept without use: many a load balancer closes it after 60 s.
+/// Longest idle time of a connection: many load balancers close it after 60 s.
 const IDLE_MAX: Duration = Duration::from_secs(50);
-/// How much of an address is shown that is none.
+/// How much of an invalid URL is shown.
 const SHOWN_MAX: usize = 200;
 
-/// A way to other programs. Follows no redirects.
+/// Sends requests over pooled connections. Follows no redirects.
 pub(crate) struct HttpsClient(Client<HttpsConnector<TcpConnector>, Full<Bytes>>);
 
-/// The answer to a POST.
+/// The response to a POST.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PostResult {
     pub(crate) status: u16,
@@ -72,17 +72,17 @@ impl Service<Uri> for TcpConnector {
     }
 }
 
-/// Not an address we would send anything to.
+/// A URL that no request may go to.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not of the form https://host/path (http is for this machine only)")]
 pub struct InvalidUrl(String);
 
-/// The address, if what is said to it is readable for nobody else.
+/// Parses a URL to which a request stays unreadable for others: `https`, or `http` to this machine.
 pub(crate) fn parse_url(url: &str) -> Result<Uri, InvalidUrl> {
     let no_address = || InvalidUrl(redacted(url));
     let uri: Uri = url.parse().map_err(|_| no_address())?;
-    // A user name and password would be printed with the address, and sent to no one. A port that is no number is the beginning of
-    // a password that holds a slash.
+    // A user name and password would be printed with the URL, and no server would get them. A port that is not a number
+    // is the beginning of a password that contains a slash.
     let authority = uri.authority().map_or("", Authority::as_str);
     let ends_in_host = authority.ends_with(']') || authority.rsplit_once(':').is_none();
     if authority.contains('@') || !ends_in_host && uri.port_u16().is_none() {
@@ -95,7 +95,7 @@ pub(crate) fn parse_url(url: &str) -> Result<Uri, InvalidUrl> {
     }
 }
 
-/// An address as it may be printed: user info and path of a webhook's URL are often secrets.
+/// A URL for messages: user info and path of a webhook's URL are often secrets.
 fn redacted(url: &str) -> String {
     let url = without_userinfo(url);
     let host = url.find("://").map_or(0, |scheme| scheme + 3);
@@ -105,7 +105,7 @@ fn redacted(url: &str) -> String {
 }
 
 impl HttpsClient {
-    /// Trusts whom the platform trusts.
+    /// Trusts the authorities of the platform.
     pub(crate) fn new() -> Result<Self, rustls::Error> {
         let config = client_config(Vec::new(), None)?;
         let connector = HttpsConnectorBuilder::new().with_tls_config(config).https_or_http().enable_http1();
@@ -114,7 +114,7 @@ impl HttpsClient {
         Ok(Self(client.build(connector.wrap_connector(TcpConnector))))
     }
 
-    /// Sends JSON; returns status and `Retry-After`, or why there is no answer.
+    /// Sends JSON; returns status and `Retry-After`, or why there is no response.
     pub(crate) async fn post(
         &self,
         to: &Uri,
@@ -126,7 +126,7 @@ impl HttpsClient {
             request = request.header(*name, value);
         }
         let request = request.body(Bytes::from(body)).map_err(|error| error.to_string())?;
-        // What is said besides the status is nothing to us.
+        // The response body is not read.
         with_timeout(async {
             let answer = self.send_request(request).await?;
             let retry_after = retry_after(answer.headers(), SystemClock.now());
@@ -135,7 +135,7 @@ impl HttpsClient {
         .await
     }
 
-    /// Sends this, and reads the whole answer.
+    /// Sends a request and reads the complete response.
     pub(crate) async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, String> {
         with_timeout(async {
             let (head, body) = self.send_request(request).await?.into_parts();
@@ -149,7 +149,7 @@ impl HttpsClient {
         self.0.request(request.map(Full::from)).await.map_err(|error| error_chain(&error))
     }
 
-    /// Reads JSON, or says why there is none.
+    /// Fetches JSON.
     pub(crate) async fn get<T: DeserializeOwned>(&self, from: &Uri) -> Result<T, String> {
         let request = request(Method::GET, from).header(header::ACCEPT, "application/json");
         let request = request.body(Bytes::new()).map_err(|error| error.to_string())?;

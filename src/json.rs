@@ -1,5 +1,5 @@
-//! JSON as servers write it: with a byte order mark before it, and with numbers written as text. RFC 8259, section 8.1, lets a
-//! reader ignore the mark; the second is met at token endpoints (`"expires_in":"3599"`).
+//! Reads JSON as servers write it: with a byte order mark, and with numbers as text. RFC 8259, section 8.1, allows a
+//! reader to ignore the mark; token endpoints send the second (`"expires_in":"3599"`).
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use serde_json::Value;
 
 use crate::text_file::strip_bom;
 
-/// Reads an answer's body.
+/// Deserializes a response body.
 pub(crate) fn from_slice<T: DeserializeOwned>(body: &[u8]) -> serde_json::Result<T> {
     serde_json::from_slice(strip_bom(body))
 }
 
-/// A number of seconds, as a number or as text. A negative one is none; a huge one is the longest time there is.
+/// A number of seconds, as a number or as text. A negative one is `None`; a huge one becomes the longest duration.
 pub(crate) fn duration_in_seconds(value: &Value) -> Option<Duration> {
     let seconds = match value {
         Value::Number(number) => number.as_f64()?,

@@ -1,26 +1,26 @@
-//! One after another: whoever names the same thing waits until the one before is through.
+//! A mutex per key: tasks that lock the same key run one after another. Holds no data.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::OwnedMutexGuard;
 
-/// Names remembered before those that nobody waits for are forgotten.
+/// Keys that are kept; with more, unlocked ones are dropped.
 const NAMES_KEPT: usize = 20_000;
 
-/// Turns by name.
+/// Mutexes by key.
 #[derive(Debug, Default)]
 pub(crate) struct KeyedMutex {
     mutexes: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 impl KeyedMutex {
-    /// Waits for the turn of `name`. Given back when dropped. Fair: first come, first served.
+    /// Locks `name`; released when dropped. Fair: first come, first served.
     pub(crate) async fn lock(&self, name: &str) -> OwnedMutexGuard<()> {
         self.mutex_of(name).lock_owned().await
     }
 
-    /// The turn of `name`, if nothing else has it.
+    /// Locks `name` if it is unlocked.
     pub(crate) fn try_lock(&self, name: &str) -> Option<OwnedMutexGuard<()>> {
         self.mutex_of(name).try_lock_owned().ok()
     }

@@ -1,5 +1,5 @@
-//! Who is met over the network: whose certificates are trusted, and to whom plain HTTP may go. The platform's trust is
-//! never turned off.
+//! TLS client configuration and URLs of outgoing connections: which certificates are trusted, where plain HTTP may go,
+//! and how a URL is printed. Verification is never turned off.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,14 +12,15 @@ use rustls_platform_verifier::Verifier;
 use crate::pinning::PinningVerifier;
 use crate::text_file;
 
-/// Who we are in a TLS handshake.
+/// A client certificate with its key.
 pub(crate) struct TlsIdentity {
-    /// The certificate, and what leads to its issuer.
+    /// The certificate, and the chain to its issuer.
     pub(crate) chain: Vec<CertificateDer<'static>>,
     pub(crate) key: PrivateKeyDer<'static>,
 }
 
-/// How we meet servers: trusting whom the platform trusts, and these certificates; as nobody, or as this.
+/// A TLS client configuration that trusts the platform's authorities and these certificates, with or without a client
+/// certificate.
 pub(crate) fn client_config(
     extra: Vec<CertificateDer<'static>>,
     us: Option<TlsIdentity>,
@@ -36,10 +37,10 @@ pub(crate) fn client_config(
     }
 }
 
-/// The largest PEM file that is read: a whole platform's store has a quarter of a megabyte.
+/// Largest PEM file that is read: a whole platform store has a quarter of a megabyte.
 const PEM_BYTES_MAX: u64 = 4 << 20;
 
-/// Every certificate of a PEM file, or what is wrong with it; a file without any is wrong.
+/// All certificates of a PEM file; a file without any is an error.
 pub(crate) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let text = text_file::read(path, PEM_BYTES_MAX).map_err(|error| error.to_string())?;
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text.as_bytes()).collect();
@@ -47,14 +48,14 @@ pub(crate) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, 
     if found.is_empty() { Err("there is no certificate in it".to_owned()) } else { Ok(found) }
 }
 
-/// The first private key of a PEM file, or what is wrong with it.
+/// The first private key of a PEM file.
 pub(crate) fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, String> {
     let text = text_file::read(path, PEM_BYTES_MAX).map_err(|error| error.to_string())?;
     PrivateKeyDer::from_pem_slice(text.as_bytes()).map_err(|error| error.to_string())
 }
 
-/// A URL as it may be printed: without a user name and password. A password may hold `/`, `?`, `#` or `@`, so that everything up to
-/// the last `@` is left out, unless it is a plain host and the `@` stands in the path.
+/// A URL without user name and password, for messages. A password may contain `/`, `?`, `#` or `@`, so everything up to
+/// the last `@` is removed, unless the host is plain and the `@` is in the path.
 pub(crate) fn without_userinfo(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").map_or(("", url), |(scheme, rest)| (scheme, rest));
     let Some((before, host)) = rest.rsplit_once('@') else { return url.to_owned() };
@@ -68,18 +69,18 @@ pub(crate) fn without_userinfo(url: &str) -> String {
     }
 }
 
-/// Whether the URL holds a user name or password, as far as that can be told.
+/// Whether the URL seems to contain a user name or password.
 #[cfg(feature = "service")]
 pub(crate) fn has_userinfo(url: &str) -> bool {
     without_userinfo(url) != url
 }
 
-/// What is said to this host in plain HTTP leaves this machine for nobody to read.
+/// Whether plain HTTP to this host stays on this machine.
 pub(crate) fn is_loopback_host(host: &str) -> bool {
     matches!(host, "localhost" | "127.0.0.1" | "[::1]")
 }
 
-/// What went wrong with them and what lies behind it, in one line: "client error (Connect)" alone helps nobody.
+/// The error and its causes in one line: "client error (Connect)" alone helps no reader.
 pub(crate) fn error_chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut behind = error.source();

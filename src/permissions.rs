@@ -1,5 +1,5 @@
-//! Which files other users of this machine can read or replace: secret files and the state directory, judged by owner and mode
-//! bits (Unix; elsewhere nothing is judged). It reads metadata only and changes nothing.
+//! Checks whether other users of this machine can read or replace a file: secret files and the state directory, by
+//! owner and mode bits (Unix; elsewhere nothing is checked). Reads metadata only and changes nothing.
 //!
 //! | file | accepted |
 //! | --- | --- |
@@ -8,7 +8,7 @@
 //! | state directory | owned by this user, mode 0700 or less |
 //! | database or lock file in it | owned by this user, mode 0600 or less, no symbolic link |
 //!
-//! A secret file may be a symbolic link: certbot and Kubernetes make them. The file behind it is judged.
+//! A secret file may be a symbolic link, as certbot and Kubernetes make them. The target is checked.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -16,18 +16,18 @@ use std::path::{Path, PathBuf};
 /// Files of the state directory that one message names.
 const NAMED_MAX: usize = 16;
 
-/// What other users can do to a file, and how to prevent it.
+/// A file that other users can access, and the remedy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the {what} {path} {problem}", path = path.display())]
 pub(crate) struct InsecureFile {
     what: &'static str,
     path: PathBuf,
     problem: String,
-    /// The command, or the setting of another program, that prevents it.
+    /// The command, or the setting of another program, that remedies it.
     pub(crate) remedy: String,
 }
 
-/// A secret that other users can read; `None` where they cannot, or where there is no such file.
+/// Checks a secret file; `None` if other users cannot read it, or if it does not exist.
 pub(crate) fn secret_file(what: &'static str, path: &Path) -> Option<InsecureFile> {
     let Facts { mode, owner, .. } = facts(std::fs::metadata(path).ok()?)?;
     let problem = secret_problem(mode, owner)?;
@@ -39,17 +39,17 @@ pub(crate) fn secret_file(what: &'static str, path: &Path) -> Option<InsecureFil
     Some(InsecureFile { what, path: path.to_owned(), problem, remedy })
 }
 
-/// How the configuration was chosen.
+/// How the configuration file was chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ConfigOrigin {
-    /// By its name, on the command line or in the environment.
+    /// By name, on the command line or in the environment.
     Named,
-    /// Because it lies in the working directory.
+    /// Found in the working directory.
     Found,
 }
 
-/// A configuration that other users can write, or have put in the way: it names commands that Adjourn runs, and where the password
-/// goes.
+/// Checks the configuration file: a user who can write it, or has placed it in the working directory, chooses the
+/// commands that Adjourn runs and the server that gets the password.
 pub(crate) fn configuration_file(path: &Path, chosen: ConfigOrigin) -> Option<InsecureFile> {
     let Facts { mode, owner, .. } = facts(std::fs::metadata(path).ok()?)?;
     let insecure = |problem, remedy| {
@@ -66,13 +66,13 @@ pub(crate) fn configuration_file(path: &Path, chosen: ConfigOrigin) -> Option<In
     None
 }
 
-/// Whoever names a file knows it. One that was found may have been laid there for the next user who starts Adjourn.
+/// A named file is trusted. A found one may have been placed there for the next user who starts Adjourn.
 fn is_trusted(chosen: ConfigOrigin, owner: u32, us: u32) -> bool {
     chosen == ConfigOrigin::Named || owner == 0 || owner == us
 }
 
-/// What is wrong with the state directory or with the files in it that `is_state` names; `None` where nothing is, or where there is
-/// none yet. Other files in it are the administrator's.
+/// Checks the state directory and the files in it that `is_state` selects; `None` if they are secure or do not exist.
+/// Other files in it belong to the administrator.
 pub(crate) fn state_directory(path: &Path, is_state: fn(&OsStr) -> bool) -> Option<InsecureFile> {
     let found = facts(std::fs::metadata(path).ok()?).filter(|found| !found.is_file)?;
     let insecure = |problem, remedy| {
@@ -93,7 +93,7 @@ fn files_in(directory: &Path, is_state: fn(&OsStr) -> bool) -> Option<InsecureFi
     let mut exposed = Vec::new();
     for entry in std::fs::read_dir(directory).ok()?.flatten().filter(|entry| is_state(&entry.file_name())) {
         let path = entry.path();
-        // The file may be gone: SQLite removes its log when the last connection closes.
+        // The file may not exist any more: SQLite removes its log when the last connection closes.
         let Ok(metadata) = std::fs::symlink_metadata(&path) else { continue };
         if metadata.is_symlink() {
             let problem = "is a symbolic link, which Adjourn does not follow".to_owned();
@@ -117,7 +117,7 @@ fn files_in(directory: &Path, is_state: fn(&OsStr) -> bool) -> Option<InsecureFi
     Some(InsecureFile { what: "state file", path, problem, remedy: format!("run `chmod 600 {named}`") })
 }
 
-/// PostgreSQL's rule for a server key (libpq, "ssl_key_file"): a file of root's may be readable by its group.
+/// PostgreSQL's rule for a server key (libpq, "ssl_key_file"): root's files may be readable by their group.
 fn secret_problem(mode: u32, owner: u32) -> Option<String> {
     let forbidden = if owner == 0 { 0o037 } else { 0o077 };
     (mode & forbidden != 0).then(|| format!("is open to other users (mode {mode:04o})"))
@@ -142,14 +142,14 @@ fn facts(_: std::fs::Metadata) -> Option<Facts> {
     None
 }
 
-/// The owner, if it is another user than the one this process runs as. Root may work on anybody's state, as with `sudo adjourn
+/// The owner, if it is another user than this process's. Root may access any user's state, as with `sudo adjourn
 /// audit`.
 fn other_owner(owner: u32) -> Option<u32> {
     let us = own_id(owner);
     (us != 0 && us != owner).then_some(owner)
 }
 
-/// The user that this process runs as; where there are no user ids, the owner itself.
+/// This process's user id; on systems without user ids, the owner itself.
 #[cfg(unix)]
 fn own_id(_: u32) -> u32 {
     rustix::process::geteuid().as_raw()

@@ -1,6 +1,7 @@
-//! A server certificate that the administrator named itself. The platform's verifier takes it for an authority, and refuses a
-//! server that shows an authority's certificate (`CaUsedAsEndEntity`): but `openssl req -x509` marks every self-signed
-//! certificate as one. A certificate that is byte for byte the named one needs no issuer; its name and its dates count as ever.
+//! Certificate pinning: accepts a server certificate that the administrator configured, byte for byte, without an
+//! issuer. The platform's verifier takes a configured certificate for an authority and rejects a server that shows an
+//! authority's certificate (`CaUsedAsEndEntity`), but `openssl req -x509` marks every self-signed certificate as one.
+//! Host name and dates are verified as always.
 
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
 use x509_cert::Certificate;
 use x509_cert::der::Decode as _;
 
-/// The platform's verifier, and certificates that are accepted as they are.
+/// The platform's verifier, and pinned certificates.
 #[derive(Debug)]
 pub(crate) struct PinningVerifier<V> {
     pinned: Vec<CertificateDer<'static>>,

@@ -1,8 +1,8 @@
-//! Spans for an OpenTelemetry collector, with the feature `otel`: where `OTEL_EXPORTER_OTLP_ENDPOINT` names one. Without the
-//! feature nothing here does anything.
+//! Exports spans to an OpenTelemetry collector, with the feature `otel`, if `OTEL_EXPORTER_OTLP_ENDPOINT` names one.
+//! Without the feature it does nothing.
 //!
-//! What is exported: a span per request (with the caller's `traceparent` as its parent), per action, and per request to
-//! Exchange, with their ids. Never a subject, a body or a secret: those are in no span.
+//! It exports one span per HTTP request (with the caller's `traceparent` as its parent), per action, and per request to
+//! Exchange, with their ids. No span contains a subject, a body or a secret.
 
 #[cfg(feature = "otel")]
 pub(crate) use on::{Export, adopt_parent_span};
@@ -32,14 +32,14 @@ mod on {
 
     use crate::https_client::{HttpsClient, parse_url};
 
-    /// Any of these names a collector (OpenTelemetry's own variables, which the exporter reads).
+    /// Either variable names a collector (OpenTelemetry's own variables, which the exporter reads).
     const VARIABLES: [&str; 2] = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
 
-    /// Exports spans until it is ended.
+    /// Exports spans until [`Self::end`].
     pub(crate) struct Export(SdkTracerProvider);
 
     impl Export {
-        /// Begins, where a collector is named.
+        /// Starts the export, if a collector is configured.
         pub(crate) fn begin() -> Result<Option<Self>, String> {
             if !VARIABLES.iter().any(|name| std::env::var_os(name).is_some()) {
                 return Ok(None);
@@ -63,21 +63,22 @@ mod on {
             tracing_opentelemetry::layer().with_tracer(self.0.tracer("adjourn"))
         }
 
-        /// Sends what is left, which may take a moment.
+        /// Sends the remaining spans, which may take a moment.
         pub(crate) fn end(self) {
-            // A collector that is away now was away before; there is nobody left to tell.
+            // An unreachable collector has been logged before.
             let _ = self.0.shutdown();
         }
     }
 
-    /// The caller's span, where it sent one, is the parent of this.
+    /// Makes the caller's span, if it sent one, the parent of this one.
     pub(crate) fn adopt_parent_span(span: &Span, headers: &HeaderMap) {
         let parent = TraceContextPropagator::new().extract(&HeaderExtractor(headers));
-        // Without a layer there is nothing to set it on.
+        // Without a tracing layer the span has no parent to set.
         let _ = span.set_parent(parent);
     }
 
-    /// The exporter has a thread of its own, where no connection can be made: they are made in the service's runtime.
+    /// Sends the exporter's requests. The exporter runs in a thread of its own, which cannot open connections, so the
+    /// service's runtime sends them.
     #[derive(Clone)]
     struct CollectorClient {
         web: Arc<HttpsClient>,
@@ -93,7 +94,7 @@ mod on {
     #[async_trait]
     impl HttpClient for CollectorClient {
         async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-            // Not readable over the network, like everything else.
+            // Spans, like all other data, cross the network encrypted.
             parse_url(&request.uri().to_string())?;
             let web = self.web.clone();
             let sent = self.runtime.spawn(async move { web.send(request).await });
@@ -108,7 +109,7 @@ mod off {
     use tracing::Span;
     use tracing_subscriber::layer::Identity;
 
-    /// There is none.
+    /// Never constructed.
     pub(crate) enum Export {}
 
     impl Export {

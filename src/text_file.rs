@@ -1,5 +1,5 @@
-//! Text files that people write, in every form that editors and shells give them: UTF-8 with or without a byte order mark,
-//! UTF-16 with one. A byte order mark is no part of the text.
+//! Reads text files that people write, in every encoding that editors and shells produce: UTF-8 with or without a byte
+//! order mark, UTF-16 with one. Never writes a file.
 
 use std::borrow::Cow;
 use std::io::{self, ErrorKind, Read as _};
@@ -11,21 +11,21 @@ const UTF8_BOM: &[u8] = b"\xef\xbb\xbf";
 const UTF16_LE_BOM: &[u8] = b"\xff\xfe";
 const UTF16_BE_BOM: &[u8] = b"\xfe\xff";
 
-/// Why bytes are no text.
+/// Why bytes are not text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TextDecodeError {
     /// Neither UTF-8 nor marked as UTF-16.
     #[error("byte {0} is not UTF-8; save the file as UTF-8")]
     Utf8(usize),
-    /// Marked as UTF-16, and not UTF-16.
+    /// Marked as UTF-16, but not valid UTF-16.
     #[error("it begins as UTF-16 and is not; save the file as UTF-8")]
     Utf16,
-    /// UTF-16 or UTF-32 without a byte order mark, or no text at all.
+    /// UTF-16 or UTF-32 without a byte order mark, or binary data.
     #[error("it holds zero bytes, as UTF-16 does; save the file as UTF-8")]
     ZeroBytes,
 }
 
-/// The text of a file, without its byte order mark.
+/// Decodes a file's bytes; the text has no byte order mark.
 pub(crate) fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, TextDecodeError> {
     let text = if let Some(rest) = bytes.strip_prefix(UTF16_LE_BOM) {
         Cow::Owned(utf16(rest, u16::from_le_bytes)?)
@@ -47,7 +47,7 @@ pub(crate) fn strip_bom(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(UTF8_BOM).unwrap_or(bytes)
 }
 
-/// The text of a file, read as it is used: UTF-8 without its byte order mark. A file in UTF-16 is read whole, up to `utf16_max`
+/// A reader of a text file: UTF-8 without its byte order mark. A UTF-16 file is read whole first, up to `utf16_max`
 /// bytes.
 #[cfg(feature = "service")]
 pub(crate) fn open(path: &Path, utf16_max: u64) -> io::Result<Box<dyn io::Read>> {
@@ -62,7 +62,8 @@ pub(crate) fn open(path: &Path, utf16_max: u64) -> io::Result<Box<dyn io::Read>>
     Ok(Box::new(io::Cursor::new(begin).chain(file)))
 }
 
-/// Reads a text file of at most `bytes_max` bytes. The text is wiped from memory when it is dropped, since it may hold secrets.
+/// Reads a text file of at most `bytes_max` bytes. The text is wiped from memory when dropped, since it may contain
+/// secrets.
 pub(crate) fn read(path: &Path, bytes_max: u64) -> io::Result<Zeroizing<String>> {
     let file = std::fs::File::open(path)?;
     let expected = file.metadata().map_or(0, |facts| facts.len()).min(bytes_max);

@@ -1,6 +1,6 @@
-//! Session affinity: a subscription exists on one back end only. Exchange and load balancers name that back end in cookies
-//! (`X-BackEndOverrideCookie`, `exchangecookie`, others), and every later request of the group returns all of them ("Maintain
-//! affinity between a group of subscriptions and the Mailbox server").
+//! Session affinity: a subscription exists on one back end only. Exchange and load balancers name that back end in
+//! cookies (`X-BackEndOverrideCookie`, `exchangecookie`, others), and every later request of the group returns all of
+//! them ("Maintain affinity between a group of subscriptions and the Mailbox server"). Sends no request.
 //!
 //! A cookie stays in use after its expiry: a stream lasts longer than some cookies, and a server ignores stale ones. A cookie
 //! that the server deletes (`Max-Age=0`, an `Expires` in the past) is deleted.
@@ -15,14 +15,14 @@ use crate::http_field::parse_date;
 
 /// Cookies that are kept; Exchange sets two to four, and a load balancer one.
 const COOKIES_MAX: usize = 16;
-/// Longest name and value that are believed; Exchange's have up to a few hundred characters.
+/// Longest name and value that are accepted; Exchange's have up to a few hundred characters.
 const COOKIE_BYTES_MAX: usize = 2048;
-/// Longest `Cookie` field that is sent: servers refuse heads of 16 KiB, and some of 8.
+/// Longest `Cookie` header that is sent: some servers reject a request head of 8 KiB, most one of 16 KiB.
 const FIELD_BYTES_MAX: usize = 4096;
 /// Path of EWS on every Exchange; IIS ignores case.
 const EWS_PATH: &str = "/ews/exchange.asmx";
 
-/// The requests of one group of rooms.
+/// Anchor mailbox and cookies of the requests of one group of rooms.
 #[derive(Debug)]
 pub(super) struct Affinity {
     anchor: RoomAddress,
@@ -43,7 +43,7 @@ impl std::fmt::Debug for Cookie {
 }
 
 impl Affinity {
-    /// A group that goes where the first of its rooms, by address, lives.
+    /// A group whose requests are routed to this room's back end.
     pub(super) fn new(anchor: RoomAddress) -> Self {
         Self { anchor, cookies: Mutex::default() }
     }
@@ -70,7 +70,7 @@ impl Affinity {
         Some(field)
     }
 
-    /// Learns from an answer which back end it came from.
+    /// Updates the cookies from a response's `Set-Cookie` headers.
     pub(super) fn learn(&self, headers: &HeaderMap, now: DateTime<Utc>) {
         let set = headers.get_all(header::SET_COOKIE).iter().filter_map(|set| set.to_str().ok());
         let mut cookies = self.cookies();
@@ -85,12 +85,12 @@ impl Affinity {
         }
     }
 
-    /// Goes wherever it is sent next.
+    /// Drops the cookies: the next request may reach any back end.
     pub(super) fn clear(&self) {
         self.cookies().clear();
     }
 
-    /// Stays with the back end that is the group's now.
+    /// A copy that stays with the current back end.
     pub(super) fn duplicate(&self) -> Self {
         Self { anchor: self.anchor.clone(), cookies: Mutex::new(self.cookies().clone()) }
     }
@@ -125,7 +125,7 @@ fn parse_set_cookie(set: &str, now: DateTime<Utc>) -> Option<(Cookie, bool)> {
     is_ours.then(|| (Cookie { name: name.to_owned(), value: value.to_owned() }, is_deleted))
 }
 
-/// Whether requests for EWS lie within this path (section 5.1.4). A path that is none counts as not given.
+/// Whether a cookie path covers EWS (section 5.1.4). An invalid path counts as absent.
 fn path_covers_ews(path: &str) -> bool {
     if !path.starts_with('/') {
         return true;

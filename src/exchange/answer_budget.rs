@@ -1,13 +1,13 @@
-//! Memory for answers that are being received and inflated: one budget for all connections of the process.
+//! Memory budget for responses that are being received and inflated: one for all connections of the process.
 //!
 //! ```text
-//! per answer   the first 256 KiB are free, so that a small answer never waits for large ones
-//! pool         48 MiB, taken in steps as answers grow
-//! reserve      16 MiB, for one answer at a time while the pool is used up: the largest answer fits, so that one always ends
+//! per response   the first 256 KiB are free, so that a small response never waits for large ones
+//! pool           48 MiB, taken in steps as responses grow
+//! reserve        16 MiB, for one response at a time while the pool is used up: the largest fits, so that one always ends
 //! ```
 //!
-//! An answer that gets no share waits within its deadline, holding what it has. Decoding needs no share: a body is decoded without
-//! waiting, so that at most one body per processor is, and each within [`ANSWER_ENTRIES_MAX`].
+//! A response that gets no share waits within its deadline and keeps the share that it has. Decoding needs no share: it
+//! never waits, so at most one body per processor is decoded at a time, each within [`ANSWER_ENTRIES_MAX`].
 
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -24,16 +24,16 @@ use crate::ews::codec::DecodeLimits;
 
 /// Largest body, as sent and as inflated: three times the largest view of Exchange on premises (1 000 items of some 2.5 KB).
 pub const ANSWER_BYTES_MAX: usize = 8 << 20;
-/// List entries of one answer: items, occurrences, free/busy events, … Ten times the largest view.
+/// List entries of one response: items, occurrences, free/busy events, … Ten times the largest view.
 pub const ANSWER_ENTRIES_MAX: usize = 10_000;
-/// All answers together, besides [`FREE_BYTES`] of each.
+/// All responses together, besides [`FREE_BYTES`] of each.
 pub const BUDGET_BYTES: usize = 64 << 20;
-/// Bytes of each answer that need no share. The throttle limits how many requests are under way.
+/// Bytes of each response that need no share. The throttle limits how many requests are under way.
 pub const FREE_BYTES: usize = 256 << 10;
 
-/// The part of the budget for one answer at a time: the largest one, compressed and inflated.
+/// Part of the budget for one response at a time: the largest one, compressed and inflated.
 const RESERVE_BYTES: usize = 2 * ANSWER_BYTES_MAX;
-/// Reads of a step each after which other tasks have their turn: some ten milliseconds.
+/// Reads of one step each before other tasks get the processor: some ten milliseconds.
 const STEPS_IN_A_ROW: usize = 32;
 /// Shares are taken in steps of this size.
 const STEP_BYTES: usize = 64 << 10;
@@ -41,12 +41,12 @@ const STEP_BYTES: usize = 64 << 10;
 static OF_PROCESS: LazyLock<Arc<BudgetPool>> =
     LazyLock::new(|| Arc::new(BudgetPool::new(BUDGET_BYTES - RESERVE_BYTES)));
 
-/// Bytes that answers hold now, and the most that they have held.
+/// Bytes that responses hold now, and the most that they have held.
 pub fn answer_bytes() -> (usize, usize) {
     (OF_PROCESS.held.load(Ordering::Relaxed), OF_PROCESS.highest.load(Ordering::Relaxed))
 }
 
-/// The limits within which answers are decoded.
+/// The limits within which responses are decoded.
 pub(super) fn limits() -> DecodeLimits {
     DecodeLimits {
         body_bytes_max: ANSWER_BYTES_MAX,
@@ -72,11 +72,11 @@ struct BudgetPool {
     highest: AtomicUsize,
 }
 
-/// The body of one answer as it grows, with its share of the budget.
+/// The body of one response while it grows, with its share of the budget.
 pub(super) struct GrowingBody {
     budget: AnswerBudget,
     bytes: Vec<u8>,
-    /// Bytes that are counted, of this body and of its compressed form.
+    /// Bytes of this body and of its compressed form that are counted against the budget.
     counted: usize,
     share: Option<OwnedSemaphorePermit>,
     reserve: Option<OwnedSemaphorePermit>,
@@ -115,7 +115,7 @@ impl AnswerBudget {
 }
 
 impl GrowingBody {
-    /// Appends a piece of the body, once there is memory for it.
+    /// Appends a chunk of the body, once there is memory for it.
     pub(super) async fn push(&mut self, piece: &[u8], until: Instant) -> Result<(), TransportError> {
         self.make_room(piece.len(), 0, until).await?;
         self.bytes.extend_from_slice(piece);

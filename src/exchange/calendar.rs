@@ -1,4 +1,5 @@
-//! Rooms' calendars in Exchange: what the engine asks for, said in EWS operations. Translates; decides nothing.
+//! Implements the engine's `Calendar` trait with EWS operations. Translates a step into one operation and its response
+//! into an outcome; decides nothing about events.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -30,24 +31,24 @@ use crate::ews::op::{
 };
 use crate::ews::types::{Item, Mailbox, OtherItem, ResponseMessage};
 
-/// A series has a date within this time from its first.
+/// A series has an occurrence within this time after its first.
 const SERIES_SHOWS_WITHIN: TimeDelta = TimeDelta::days(366);
 /// Rooms in one GetUserAvailability (`ErrorMailboxDataArrayTooBig`).
 const AVAILABILITY_ROOMS_MAX: usize = 100;
 /// The longest GetUserAvailability (`ErrorTimeIntervalTooBig`).
 const AVAILABILITY_SPAN_MAX: TimeDelta = TimeDelta::days(42);
-/// Entries of Deleted Items asked for at once …
+/// Entries of Deleted Items per request …
 const DELETED_PAGE: u32 = 200;
-/// … and searched, the last deleted first: what went before that is not found again.
+/// … and in all, the last deleted first; earlier ones are not found.
 const DELETED_SEARCHED_MAX: u32 = 5_000;
-/// Messages of Sent Items looked at, the last first: a room sends few.
+/// Messages of Sent Items that are searched, the latest first: a room sends few.
 const SENT_SEARCHED: u32 = 200;
-/// How far our clock and Exchange's may be apart (Kerberos would not let them in further).
+/// Largest difference between our clock and Exchange's; Kerberos rejects a larger one.
 const CLOCKS_APART: TimeDelta = TimeDelta::minutes(5);
-/// Only whether there is anything matters, so the coarsest that Exchange takes for a day.
+/// The coarsest interval that Exchange accepts for a day: only whether anything is there matters.
 const AVAILABILITY_INTERVAL_MINUTES: u32 = 60;
 
-/// One Exchange, as one service account sees it.
+/// One Exchange connection with its service account.
 pub struct Exchange {
     name: String,
     pub(super) client: Arc<EwsClient>,
@@ -59,7 +60,7 @@ impl Exchange {
     /// Checks the settings; opens no connection yet.
     ///
     /// # Errors
-    /// When the URL or the CA file is unusable, or TLS would not start.
+    /// When the URL or the CA file is unusable, or TLS cannot be set up.
     pub fn new(settings: &Settings) -> Result<Self, SettingsError> {
         let client = Arc::new(EwsClient::new(settings)?);
         let (name, silence) = (settings.name.clone(), settings.stream_idle_timeout);
@@ -71,29 +72,29 @@ impl Exchange {
         })
     }
 
-    /// What it is called in the configuration.
+    /// The connection's name in the configuration.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Where this room's server is. Asks Autodiscover when that is not known.
+    /// Resolves the EWS URL of the room's server, running Autodiscover on a cache miss.
     ///
     /// # Errors
-    /// Why it is not found.
+    /// Why no server was found.
     pub async fn find_server(&self, room: &RoomAddress) -> Result<Option<String>, RequestError> {
         self.client.find_server(room).await
     }
 
-    /// The build of the server that answered last, as `15.2.1748.10`.
+    /// Build of the server that answered last, as `15.2.1748.10`.
     pub fn build(&self) -> Option<String> {
         self.client.build()
     }
 
-    /// Looks whether the room's calendar is there and may be acted in: the cheapest request that proves it. How many items it
-    /// holds, if that is said.
+    /// Checks that the room's calendar exists and is accessible, by the cheapest request that proves it (`GetFolder`).
+    /// Returns the number of its items, if the server reports it.
     ///
     /// # Errors
-    /// What stood in the way.
+    /// Why the request failed.
     pub async fn check_calendar(&self, room: &RoomAddress) -> Result<Option<u32>, RequestError> {
         let get =
             GetFolder { folder: self.folder(DistinguishedFolder::Calendar, room), effective_rights: false };
@@ -107,7 +108,7 @@ impl Exchange {
     /// Whether the account may create items in the room's calendar; `None` when the server does not return it.
     ///
     /// # Errors
-    /// What stood in the way.
+    /// Why the request failed.
     pub async fn can_create_items(&self, room: &RoomAddress) -> Result<Option<bool>, RequestError> {
         let get =
             GetFolder { folder: self.folder(DistinguishedFolder::Calendar, room), effective_rights: true };
@@ -121,12 +122,12 @@ impl Exchange {
         self.client.execute(room.as_str(), &get, read).await
     }
 
-    /// Answers by the path that decoded them.
+    /// Responses by the path that decoded them.
     pub fn decode_stats(&self) -> BTreeMap<String, u64> {
         self.client.decode_stats.counts()
     }
 
-    /// A folder of the room's, as it is named by whom we act as.
+    /// Id of a folder of the room: its own folder under impersonation, the named mailbox's with delegate access.
     fn folder<'r>(&self, folder: DistinguishedFolder, room: &'r RoomAddress) -> FolderId<'r> {
         self.client.folder(folder, room)
     }
@@ -141,7 +142,7 @@ impl Exchange {
             item,
             text: text.as_deref(),
             disposition: MessageDisposition::SendAndSaveCopy,
-            // A delegate's own Sent Items is not where anybody looks for what was sent for a room.
+            // With delegate access the copy belongs in the room's Sent Items, not in the delegate's own.
             saved_in: match self.client.access() {
                 Access::Impersonation => None,
                 Access::Delegate => Some(FolderId::InMailbox(DistinguishedFolder::SentItems, room.as_str())),
@@ -149,7 +150,7 @@ impl Exchange {
         }
     }
 
-    /// One CalendarView; `None` when there is more in it than the server gives.
+    /// One CalendarView; `None` if the server has more items than it returns at once.
     async fn view(&self, room: &RoomAddress, window: Window) -> Result<Option<CalendarView>, RequestError> {
         let find = FindItem {
             folder: self.folder(DistinguishedFolder::Calendar, room),
@@ -168,7 +169,7 @@ impl Exchange {
         }
     }
 
-    /// One page of what was deleted last, and where the next begins.
+    /// One page of Deleted Items, the last deleted first, and the offset of the next page.
     async fn deleted_page(
         &self,
         room: &RoomAddress,
@@ -183,7 +184,7 @@ impl Exchange {
         let read = |body: &SoapBody<'_>| {
             let SoapBody::FindItem(messages) = body else { return Err(wrong_response_type(Effect::Read)) };
             let (items, more) = contents::page(messages, offset, DELETED_PAGE)?;
-            // What cannot be placed in time is not what we look for, and stands in nobody's way there.
+            // A deleted item without usable times is not the searched one.
             let events = items.iter().filter_map(|item| match item {
                 Item::Calendar(item) => event(item).ok(),
                 Item::Other(_) => None,
@@ -193,8 +194,8 @@ impl Exchange {
         self.client.execute(room.as_str(), &list, read).await
     }
 
-    /// The item, if it is in this version still. Exchange compares no versions when it moves or deletes one, so it is looked at
-    /// just before.
+    /// Reads the item and checks that it still has this version. Exchange compares no version when it moves or deletes
+    /// an item, so it is read just before.
     async fn read_unchanged(
         &self,
         room: &RoomAddress,
@@ -210,7 +211,7 @@ impl Exchange {
         }
     }
 
-    /// The item of an id that came from outside, in EWS's or Graph's spelling: `None` when it is not found.
+    /// The item of an id from outside, in EWS's or Graph's spelling; `None` if it is not found.
     async fn item_by_external_id(
         &self,
         room: &RoomAddress,
@@ -219,7 +220,7 @@ impl Exchange {
         self.item(room, &as_ews_id(id)).await
     }
 
-    /// An item by its id, wherever it is.
+    /// An item by its id, in any folder.
     pub(super) async fn item(&self, room: &RoomAddress, id: &EventId) -> Result<Option<Event>, RequestError> {
         let get =
             GetItem { items: &[ItemRef { id: id.as_str(), change_key: None }], properties: &PROPERTIES };
@@ -234,7 +235,7 @@ impl Exchange {
         }
     }
 
-    /// Whether the room's calendar shows this event, or dates of this series.
+    /// Whether the room's calendar shows this event, or occurrences of this series.
     async fn is_in_calendar(&self, room: &RoomAddress, event: &Event) -> Result<bool, CalendarError> {
         let is_series = event.kind == EventKind::Series;
         let (from, to) = match is_series {
@@ -296,8 +297,8 @@ impl Exchange {
         }
     }
 
-    /// Whether this item is a changed date of a series that ends then: an occurrence becomes an exception by its first change,
-    /// and may get another id.
+    /// Whether this item is an exception of a series and ends then: the first change makes an occurrence an exception,
+    /// which may get another id.
     async fn ends_as_an_exception(&self, room: &RoomAddress, id: &EventId, end: DateTime<Utc>) -> bool {
         match self.item(room, id).await {
             Ok(Some(event)) => event.kind == EventKind::Exception && event.end == end,
@@ -327,8 +328,8 @@ impl Exchange {
         item: ItemRef<'_>,
         trail: &mut Vec<RequestIds>,
     ) -> Result<(), RequestError> {
-        // A delegate may not move to Deleted Items by deleting ("DeleteItem operation"). A date of a series cannot be moved, and
-        // leaves nothing behind either way.
+        // With delegate access DeleteItem cannot move to Deleted Items ("DeleteItem operation"), so the item is moved.
+        // An occurrence cannot be moved, and leaves nothing in Deleted Items either way.
         let is_delegate = self.client.access() == Access::Delegate;
         if is_delegate && !event.kind.is_date_of_series() {
             return self.move_item(room, item, DistinguishedFolder::DeletedItems, trail).await;
@@ -345,7 +346,7 @@ impl Exchange {
         self.client.execute_traced(room.as_str(), &delete, read, trail).await
     }
 
-    /// Availability of at most [`AVAILABILITY_ROOMS_MAX`] rooms, asked in the first one's name.
+    /// Availability of at most [`AVAILABILITY_ROOMS_MAX`] rooms, requested in the first one's name.
     async fn availability(
         &self,
         rooms: &[RoomAddress],
@@ -407,8 +408,8 @@ impl Calendar for Exchange {
         };
         match (self.client.access(), &found) {
             (Access::Impersonation, _) => {}
-            // To a delegate, an id names its mailbox whoever it is, and what may not be seen is not there: so the room's own
-            // calendar is asked.
+            // With delegate access an item id opens any readable mailbox, and an unreadable item looks absent; so check
+            // that the item is in this room's calendar.
             (Access::Delegate, Some(event)) if !self.is_in_calendar(room, event).await? => {
                 return Err(RequestError::Refused(
                     ErrorKind::Denied,
@@ -536,7 +537,7 @@ impl Calendar for Exchange {
         for group in rooms.chunks(AVAILABILITY_ROOMS_MAX) {
             match self.availability(group, window).await {
                 Ok(answers) => all.extend(answers),
-                // One room that cannot be acted for, or whose answer cannot be read, must not hide the others: look at each.
+                // One room without access, or with an unreadable response, must not hide the others: each may be busy.
                 Err(RequestError::Refused(..) | RequestError::InvalidResponse(_)) => {
                     all.extend(vec![Occupancy::MaybeBusy; group.len()])
                 }
@@ -604,7 +605,7 @@ fn series_properties() -> Vec<Property> {
     PROPERTIES.into_iter().chain([Property::ModifiedOccurrences]).collect()
 }
 
-/// The series, where the item is one, and the one of this id if one was named.
+/// The series, if the item is a series master, with this id if one was requested.
 fn read_series(body: &SoapBody<'_>, id: Option<&EventId>) -> Result<Series, RetryDecision> {
     let SoapBody::GetItem(messages) = body else { return Err(wrong_response_type(Effect::Read)) };
     let item = match id {
@@ -626,12 +627,13 @@ fn found_series(got: Result<Series, RequestError>) -> Result<Option<Series>, Cal
     }
 }
 
-/// Graph and the REST API spell `/` as `-` and `+` as `_`; an EWS id has neither, so the way back is unambiguous.
+/// Graph and the REST API write `/` as `-` and `+` as `_`; an EWS id contains neither, so the conversion back is
+/// unambiguous.
 fn as_ews_id(id: &EventId) -> EventId {
     EventId::new(id.as_str().replace('-', "/").replace('_', "+"))
 }
 
-/// What the step is about; of a booking, nothing that is there.
+/// The item that the step changes; empty for a booking.
 fn item(step: &Step) -> ItemRef<'_> {
     step.item().map_or(ItemRef { id: "", change_key: None }, |(id, change_key)| ItemRef {
         id: id.as_str(),
@@ -656,7 +658,7 @@ fn is_message_of(item: &OtherItem<'_>, step: &Step, about: &Event, since: DateTi
         && item.date_time_sent.is_some_and(|sent| sent >= since)
 }
 
-/// Told by UID and times: an id changes when its item moves.
+/// Compares UID and times: the id changes when an item is moved.
 fn is_same_event(event: &Event, seen: &EventSnapshot) -> bool {
     event.uid == seen.uid && event.uid.is_some() && event.start == seen.start && event.end == seen.end
 }
@@ -665,8 +667,8 @@ fn missing_property(missing: &str) -> RetryDecision {
     unexpected_response(Effect::Read, format!("a calendar item without {missing}"))
 }
 
-/// Only a full view of the whole window without anything in it is proof of emptiness. Less than that (no rights, no data,
-/// an end before the window's): look.
+/// Only a complete view of the whole window without any event proves that the room is free. In every other case (no
+/// rights, no data, a view that is too short) the room may be busy.
 fn occupancy(message: &ResponseMessage<'_, FreeBusyView<'_>>, window: Window) -> Occupancy {
     let view = &message.payload;
     let tells_events = view
@@ -676,7 +678,7 @@ fn occupancy(message: &ResponseMessage<'_, FreeBusyView<'_>>, window: Window) ->
     let intervals = (window.end() - window.start()).num_minutes() / i64::from(AVAILABILITY_INTERVAL_MINUTES);
     let free = view.merged.as_deref().is_some_and(|merged| {
         let states = i64::try_from(merged.len()).unwrap_or(i64::MAX);
-        // One more where the window ends within an interval.
+        // One interval more if the window ends inside one.
         (intervals.max(1)..=intervals + 1).contains(&states) && merged.bytes().all(|state| state == b'0')
     });
     match require_success(Effect::Read, message) {
@@ -685,7 +687,7 @@ fn occupancy(message: &ResponseMessage<'_, FreeBusyView<'_>>, window: Window) ->
     }
 }
 
-/// The members with an address. One without costs the others nothing; no action reaches a room that is left out.
+/// The members with an address. A member without one is skipped: no action can reach its room.
 fn usable_rooms(members: &[Mailbox<'_>]) -> Vec<RoomAddress> {
     let usable = |(index, member): (usize, &Mailbox<'_>)| {
         let address = member.email_address.as_deref().unwrap_or_default().parse();

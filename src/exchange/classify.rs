@@ -1,20 +1,22 @@
-//! What an answer means for the request: one pure function, a row for every shape the answer can have.
+//! What a response means for its request: one pure function, with a row for each kind of response. Reads no clock,
+//! sends nothing.
 //!
-//! | answer | verdict |
+//! | response | decision |
 //! | --- | --- |
-//! | 200 and an envelope | the operation's own messages, each with its code |
-//! | any status and a fault | by its code alone; texts are localized |
-//! | 503, 429, `genericerrorpage.htm` | wait, as long as `Retry-After` says |
-//! | 401 | the credentials, or an overload that looks like them: once more, then refused |
-//! | 403 | EWS is off for the mailbox, the tenant or us: never asked again by itself; with `x-ms-diagnostics`, a permission is missing |
-//! | 440, other redirects, an HTML page at 200 | not an EWS address, or a login form before it |
-//! | 200 and neither | the answer was spoilt on its way: a read goes again, a write is in doubt |
+//! | 200 with an envelope | by the codes of the operation's own response messages |
+//! | any status with a SOAP fault | by the fault's code alone; its texts are localized |
+//! | 503, 429, `genericerrorpage.htm` | wait, as long as `Retry-After` requests |
+//! | 401 | rejected credentials, or an overload that looks like it: retry once, then refused |
+//! | 403 | EWS is off for the mailbox, tenant or application: no retry; with `x-ms-diagnostics`, a permission is missing |
+//! | 440, other redirects, an HTML page with 200 | not an EWS URL, or a login form in front of it |
+//! | 200 with neither envelope nor page | damaged on the way: a read is retried, a write is in doubt |
 //! | 456 | the account is locked |
-//! | 500, 502, 504 without a fault | a failure of the moment: a read goes again, a write is in doubt |
+//! | 500, 502, 504 without a fault | transient: a read is retried, a write is in doubt |
 //!
-//! After a write, what this table calls refused may have been done all the same, unless [`proves_nothing_done`].
+//! After a write, a response that this table calls refused may follow a change all the same, unless
+//! [`proves_nothing_done`].
 //!
-//! The body is looked at before the status: Exchange sends faults as HTTP 500 even when we are to blame.
+//! The body counts before the status: Exchange sends faults with HTTP 500 even for a client's mistakes.
 
 use std::time::Duration;
 
@@ -26,102 +28,102 @@ use crate::ews::op::Effect;
 use crate::ews::types::MessageXmlEntry;
 use crate::http_field::printable_line;
 
-/// The longest response code of Exchange's has some 60.
+/// Longest response code that is passed on; Exchange's have some 60 characters.
 const CODE_BYTES_MAX: usize = 100;
-/// What stands for the code of a fault that has none.
+/// Reported in place of the code of a fault without one.
 pub(super) const NO_CODE: &str = "fault without a code";
 /// How much of a server's reason is passed on.
 const REASON_CHARS_MAX: usize = 240;
 /// How much of a page is searched for its reason.
 const PAGE_BYTES_MAX: usize = 16 << 10;
 
-/// What to do with a request after its answer.
+/// What to do with a request after its response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RetryDecision {
-    /// The server carried it out, or the operation answers for itself.
+    /// The server executed it, or the operation's messages decide.
     Done,
-    /// The server did nothing; ask again, not before this time if it said one.
+    /// The server did nothing; retry, not before this time if it requested one.
     Wait {
-        /// What the server said, uncapped.
+        /// Wait that the server requested, uncapped.
         at_least: Option<Duration>,
-        /// Ask fewer at once from now on.
+        /// Send fewer requests at once from now on.
         reduce_concurrency: bool,
-        /// What it said.
+        /// The response code.
         code: String,
     },
-    /// Nothing was changed (it was a read): ask again soon, a few times.
+    /// Nothing was changed (it was a read): retry soon, a few times.
     Retry {
-        /// What it said.
+        /// The response code.
         code: String,
     },
-    /// Nothing was changed. It has been seen to pass: once more, and then it is refused.
+    /// Nothing was changed. Such a refusal can be momentary: retry once, then treat it as refused.
     RetryOnce(ErrorKind, String),
-    /// No: asking again would change nothing.
+    /// Refused; a retry would be refused too.
     Refused(ErrorKind, String),
-    /// It may have been carried out.
+    /// The server may have executed it.
     InDoubt {
-        /// What it said.
+        /// The response code.
         code: String,
     },
 }
 
-/// Why it is no, which decides what anyone can do about it.
+/// Kind of a refusal; it decides who can remedy it and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
-    /// User name or password.
+    /// The server rejected user name or password.
     Credentials,
-    /// The server does not accept the bearer token (audience, issuer, age).
+    /// The server rejected the bearer token (audience, issuer, age).
     Token,
     /// The account or application is authenticated, and a permission or its consent is missing.
     Permission,
-    /// The server wants another way of signing in than the configured one, or we have nothing to say there.
+    /// The server wants another authentication scheme than the configured one, or sign-in is impossible as configured.
     SignIn,
-    /// The server accepts the account for other rooms, and refuses it for this one.
+    /// The server accepts the account for other rooms and rejects it for this one.
     BackEnd,
-    /// The account is locked or expired.
+    /// The account is locked, or its password has expired.
     Account,
     /// EWS is turned off for this mailbox, organization or application.
     EwsDisabled,
     /// The account may not act for this room.
     ImpersonationDenied,
-    /// The account may, but not do this.
+    /// The account may act for the room, and lacks the right for this operation.
     Denied,
-    /// There is no such mailbox.
+    /// The mailbox does not exist.
     NoMailbox,
-    /// The room's mailbox is another server's.
+    /// The room's mailbox is on another server.
     WrongServer,
-    /// Autodiscover does not say where the room lives.
+    /// Autodiscover found no server for the room.
     ServerNotFound,
-    /// What answers there is not EWS.
+    /// The server at this URL is not EWS.
     NotEws,
-    /// The item is not there, or not visible to the account.
+    /// The item does not exist, or is invisible to the account.
     Gone,
-    /// The id in the request is no item id of this server.
+    /// The id in the request is not an item id of this server.
     InvalidId,
     /// The stored item is damaged or incomplete.
     Corrupt,
-    /// It changed since it was read.
+    /// The item changed since it was read.
     Conflict,
-    /// The calendar's rules forbid it.
+    /// Exchange's calendar rules forbid the change.
     Forbidden,
-    /// Too much asked for in one request.
+    /// The request or its result is too large.
     TooLarge,
-    /// The server keeps no more subscriptions for this room.
+    /// The server grants no further subscription for this room.
     SubscriptionLimit,
-    /// The server does not know the subscription, or the state of synchronisation, any more.
+    /// The server no longer knows the subscription or the synchronization state.
     StateExpired,
-    /// Nobody of that name.
+    /// The directory has no entry of that name.
     PersonNotFound,
-    /// The server does not speak our version.
+    /// The server supports none of our schema versions.
     Version,
-    /// The request was wrong.
+    /// The server rejected the form of the request.
     BadRequest,
-    /// Something we do not know.
+    /// A code that this crate does not know.
     Unknown,
 }
 
 impl ErrorKind {
-    /// Whether the server rejected the credentials. Repeated rejections may lock the account.
+    /// Whether the server rejected the credentials. Repeated rejections can lock the account.
     pub(super) fn is_auth_rejection(self) -> bool {
         matches!(self, Self::Credentials | Self::Token)
     }
@@ -132,7 +134,7 @@ impl ErrorKind {
     }
 }
 
-/// Reads an answer. `decoded` is its body, as far as it is an envelope.
+/// Decides what a response means. `decoded` is its body, where that is an envelope.
 pub fn classify(
     effect: Effect,
     answer: &HttpResponse,
@@ -161,7 +163,7 @@ fn with_retry_after(answer: &HttpResponse, verdict: RetryDecision) -> RetryDecis
     }
 }
 
-/// What a response code means for the request, with what stands beside it: the one place where `BackOffMilliseconds` is read,
+/// What a response code and its details mean for the request. This is the one place that reads `BackOffMilliseconds`,
 /// of faults and of response messages.
 pub fn decide_by_code(effect: Effect, code: &str, details: &[MessageXmlEntry<'_>]) -> RetryDecision {
     let inner = detail(details, "InnerErrorResponseCode").filter(|inner| meaning(inner) == CodeMeaning::Busy);
@@ -189,16 +191,16 @@ pub fn decide_by_code(effect: Effect, code: &str, details: &[MessageXmlEntry<'_>
     }
 }
 
-/// Whether this code of a refused write is Exchange's own word that nothing was done. A page may come from a proxy that had passed
-/// the request on, and what only the sending of mail or a full mailbox causes can come after the item was stored.
+/// Whether this code of a refused write proves that Exchange changed nothing. An HTML page may come from a proxy that
+/// had passed the request on; and errors of mail submission or of a full mailbox can follow the stored change.
 pub(super) fn proves_nothing_done(code: &str) -> bool {
     !code.starts_with(PAGE) && !may_follow_a_change(code)
 }
 
-/// How the code of an answer without an envelope begins; no response code has a space ([`named`]).
+/// Prefix of the code of a response without an envelope; no response code contains a space ([`printable_code`]).
 const PAGE: &str = "HTTP ";
 
-/// The code as logs and callers may see it: a server may write anything there, a text of any length too.
+/// The code as logs and callers may see it: a server can put any text there, of any length.
 pub(super) fn printable_code(code: &str) -> String {
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
     match code == NO_CODE || code.len() <= CODE_BYTES_MAX && code.bytes().all(is_name) {
@@ -213,7 +215,7 @@ fn error_kind(meaning: CodeMeaning) -> ErrorKind {
         CodeMeaning::InvalidId => ErrorKind::InvalidId,
         CodeMeaning::CorruptItem => ErrorKind::Corrupt,
         CodeMeaning::Conflict => ErrorKind::Conflict,
-        // Every mailbox has a calendar, Sent Items and Deleted Items: one that is not found is not shown to the account.
+        // Every mailbox has a calendar, Sent Items and Deleted Items: a missing one is hidden from the account.
         CodeMeaning::Denied | CodeMeaning::FolderNotFound => ErrorKind::Denied,
         CodeMeaning::ImpersonationFailed => ErrorKind::ImpersonationDenied,
         CodeMeaning::MailboxNotFound => ErrorKind::NoMailbox,
@@ -273,7 +275,7 @@ const DIAGNOSTICS: &str = "x-ms-diagnostics";
 /// Header with the policy by which Exchange Online blocks EWS ("Control access to EWS in Exchange").
 const POLICY: &str = "x-ews-policy-reason";
 
-/// Appends the server's own reason, one line of limited length. These headers hold no calendar data.
+/// Appends the server's own reason, one line of limited length. These headers contain no calendar data.
 fn with_reason(code: String, answer: &HttpResponse) -> String {
     let said = [POLICY, DIAGNOSTICS].iter().find_map(|name| answer.headers.get(*name));
     let reason = said.map(|said| printable_line(reason(said.as_bytes()), REASON_CHARS_MAX));
@@ -303,7 +305,7 @@ pub(super) fn is_tls_port_page(page: &[u8]) -> bool {
     .any(|words| page.contains(words))
 }
 
-/// A read may be asked again at once. Of a write nobody knows.
+/// A read may be retried at once; a write may have been executed.
 fn transient_failure(effect: Effect, code: String) -> RetryDecision {
     match effect {
         Effect::Read => RetryDecision::Retry { code },
@@ -311,7 +313,7 @@ fn transient_failure(effect: Effect, code: String) -> RetryDecision {
     }
 }
 
-/// A page for people: something in front of Exchange answered, or a login form.
+/// An HTML page: a device in front of Exchange answered, or a login form.
 fn is_html(answer: &HttpResponse) -> bool {
     let kind = answer.headers.get(http::header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     kind.is_some_and(|kind| kind.to_ascii_lowercase().starts_with("text/html"))

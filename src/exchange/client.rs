@@ -1,7 +1,8 @@
-//! One operation, asked until there is a word on it: encode, wait for leave, send, read, and what follows from the answer.
+//! Executes one EWS operation with its retries: authenticate, acquire a throttle permit, send, decode, decide. Decides
+//! nothing about events.
 //!
-//! Asks again by itself only when nothing can have happened: the server said it did nothing, the request never left, or
-//! it changes nothing anyway. A write in doubt goes back to the caller, who can look.
+//! It retries only where the server cannot have executed anything: the server reported that it did nothing, the request
+//! was not sent, or the operation is a read. A write in doubt is returned to the engine, which reads the mailbox.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -35,47 +36,47 @@ use crate::ews::op::{DistinguishedFolder, Effect, FolderId, Operation};
 use crate::ews::soap::Impersonate;
 use crate::http_field::parse_date;
 
-/// How often a read, or what never left, is asked again.
+/// Retries of a read, or of a request that was not sent.
 const RETRIES_MAX: u32 = 3;
-/// Before the first of them; doubles.
+/// Delay before the first retry; doubles.
 const RETRY_FIRST: Duration = Duration::from_millis(250);
-/// How long a write waits for leave or for a busy server. It was decided on what was read a moment ago; after more than
-/// a moment it is to be decided again. Finding its server does not count: that is a matter of once, and can take longer.
+/// Longest wait of a write for a permit or for a busy server. The engine decided it on a calendar that it read a moment
+/// ago; after this time the engine decides again. Autodiscover is not counted: it runs once and can take longer.
 const WRITE_WAIT_MAX: Duration = Duration::from_secs(2);
-/// Streams that are begun at once: as many can be refused together when the password was changed.
+/// Streams that start at once: as many can be rejected together after a password change.
 const STREAM_STARTS_MAX: usize = 2;
-/// One that takes longer than this keeps no other from beginning: its server refuses us no more.
+/// A stream that takes longer to start lets the next one begin: its server has not rejected the account.
 const STREAM_START_SLOW_AFTER: Duration = Duration::from_secs(3);
-/// Whoever finds out whether a server knows us lets the next one try when there is no answer for so long: it may be the mailbox
-/// that hangs …
+/// A request that holds the sign-in lock lets the next one try when it has no response for so long: its mailbox may
+/// hang …
 const SIGN_IN_LOCK_MAX: Duration = Duration::from_secs(3);
-/// … but no more than so many times at once, since each may turn out to be a wrong password said again.
+/// … but only so many times at once, since each may turn out to be another attempt with a wrong password.
 const SLOW_SIGN_INS_MAX: usize = 2;
-/// What a server says that does not know the schema version of a request.
+/// Response code of a server that does not support the request's schema version.
 const UNKNOWN_VERSION: &str = "ErrorInvalidServerVersion";
-/// What a server says whose mailbox is on its way to another one.
+/// Response code while a mailbox is moved to another server.
 const MOVING: &str = "ErrorMailboxMoveInProgress";
 
-/// Why an operation has no answer.
+/// Why an operation has no result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RequestError {
-    /// The server said no. Nothing was changed.
+    /// The server refused. Nothing was changed.
     Refused(ErrorKind, String),
-    /// Asked as often and as long as is decent; nothing was changed.
+    /// The server stayed busy until the operation timeout. Nothing was changed.
     Busy(String),
-    /// Asked a few times, and never an answer that could be used; nothing was changed.
+    /// No usable response after all retries. Nothing was changed.
     InvalidResponse(String),
-    /// No way to the server; nothing was changed.
+    /// No connection to the server. Nothing was changed.
     Unreachable(TransportError),
-    /// It may have been carried out.
+    /// The server may have executed it.
     InDoubt(String),
 }
 
-/// Why a stream did not begin, or did not go on.
+/// Why a stream did not start, or ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct StreamFailure {
     pub(super) error: RequestError,
-    /// How long the server asked to be left alone (`BackOffMilliseconds`, `Retry-After`).
+    /// Wait that the server requested (`BackOffMilliseconds`, `Retry-After`).
     pub(super) retry_after: Option<Duration>,
 }
 
@@ -110,7 +111,7 @@ impl From<RetryDecision> for StreamFailure {
     }
 }
 
-/// Exchange, as one service account sees it.
+/// Client of one Exchange connection, for one service account.
 pub(super) struct EwsClient {
     pub(super) endpoints: EndpointResolver,
     throttle: Throttle,
@@ -124,13 +125,13 @@ pub(super) struct EwsClient {
     pub(super) decode_stats: DecodeStats,
     throttled: AtomicU64,
     stream_starts: ConcurrencyLimit,
-    /// For requests that were to find out whether a server knows us, and have no answer yet.
+    /// Requests that released the sign-in lock and have no response yet.
     slow_sign_ins: Semaphore,
-    /// Who hears which time the servers have.
+    /// Clock that the servers' `Date` headers are reported to.
     clock: OnceLock<Arc<WitnessedClock>>,
 }
 
-/// What one sending came to.
+/// Outcome of one attempt.
 enum AttemptOutcome<T> {
     Answer(T),
     Decision(RetryDecision),
@@ -163,12 +164,12 @@ impl EwsClient {
         })
     }
 
-    /// By what right rooms are acted in.
+    /// How the account gets access to rooms.
     pub(super) fn access(&self) -> Access {
         self.access
     }
 
-    /// A folder of the room's, as it is named by whom we act as.
+    /// Id of a folder of the room: its own folder under impersonation, the named mailbox's with delegate access.
     pub(super) fn folder<'r>(&self, folder: DistinguishedFolder, room: &'r RoomAddress) -> FolderId<'r> {
         match self.access {
             Access::Impersonation => FolderId::Own(folder),
@@ -176,7 +177,7 @@ impl EwsClient {
         }
     }
 
-    /// As whom we act in this room.
+    /// The `ExchangeImpersonation` header for this room; none with delegate access.
     pub(super) fn impersonation<'r>(&self, room: &'r str) -> Option<Impersonate<'r>> {
         match self.access {
             Access::Impersonation => Some(self.impersonate_by.name(room)),
@@ -184,7 +185,7 @@ impl EwsClient {
         }
     }
 
-    /// Where this room's server is. Asks Autodiscover when that is not known.
+    /// Resolves the EWS URL of the room's server, running Autodiscover on a cache miss.
     pub(super) async fn find_server(&self, room: &RoomAddress) -> Result<Option<String>, RequestError> {
         match self.endpoints.resolve(room.as_str()).await {
             Ok(_) => Ok(self.endpoints.cached_url(room)),
@@ -192,28 +193,28 @@ impl EwsClient {
         }
     }
 
-    /// Whether this server has let us in, and has not refused us since.
+    /// Whether this server accepted the account and has not rejected it since.
     pub(super) fn is_authenticated(&self, url: &str) -> bool {
         self.lockout.is_authenticated(url)
     }
 
-    /// The build of the server that answered last.
+    /// Build of the server that answered last.
     pub(super) fn build(&self) -> Option<String> {
         self.versions.build()
     }
 
-    /// How often the server said that it is busy.
+    /// Number of responses that reported a busy server.
     pub(super) fn throttled(&self) -> u64 {
         self.throttled.load(Ordering::Relaxed)
     }
 
-    /// Requests that wait for leave to be sent.
+    /// Requests that wait for a throttle permit.
     pub(super) fn queued_requests(&self) -> usize {
         self.throttle.queued()
     }
 
-    /// Asks in the room's name. `read` takes what it wants from the answer's body, or says what one of its messages means
-    /// for the whole request.
+    /// Executes an operation in the room's name. `read` extracts the result from the response's body, or returns the
+    /// decision that one of its messages means for the whole request.
     pub(super) async fn execute<O, T, R>(&self, room: &str, op: &O, read: R) -> Result<T, RequestError>
     where
         O: Operation + Sync,
@@ -223,7 +224,7 @@ impl EwsClient {
         self.execute_traced(room, op, read, &mut Vec::new()).await
     }
 
-    /// The same, of the back end that keeps what the group's earlier requests began.
+    /// The same on the back end that holds the state of the group's earlier requests.
     pub(super) async fn execute_with_affinity<O, T, R>(
         &self,
         affinity: &Affinity,
@@ -239,7 +240,7 @@ impl EwsClient {
         Box::pin(self.execute_with_retries(room, op, read, &mut Vec::new(), Some(affinity))).await
     }
 
-    /// The same; `trail` gets the names of every request that was sent.
+    /// The same; `trail` receives the ids of every request that was sent.
     pub(super) async fn execute_traced<O, T, R>(
         &self,
         room: &str,
@@ -255,7 +256,7 @@ impl EwsClient {
         Box::pin(self.execute_with_retries(room, op, read, trail, None)).await
     }
 
-    /// Its future takes tens of KiB. Its callers box it, so that requests which wait for their turn elsewhere take none of it.
+    /// The future takes tens of KiB, so callers box it: a request that waits elsewhere then takes none of it.
     async fn execute_with_retries<O, T, R>(
         &self,
         room: &str,
@@ -279,8 +280,9 @@ impl EwsClient {
         let mut finding_out = None;
         loop {
             let server = self.endpoints.server_key(room);
-            // Before the gate: whoever finds out must not wait for a place that is held by those who wait for it.
-            // Whoever looks for the server asks for leave when it has to say who we are.
+            // Take the sign-in lock before a throttle permit; the reverse order deadlocks: requests that hold permits
+            // would wait for the request that holds the lock, which waits for a permit. While the server is unknown,
+            // Autodiscover asks the lockout guard itself before it sends credentials.
             if finding_out.is_none() && server != AUTODISCOVER {
                 finding_out = match timeout_at(until, self.lockout.admit_room(&server, room)).await {
                     Ok(Ok(turn)) => turn,
@@ -298,11 +300,11 @@ impl EwsClient {
             until = at_last.min(until + looked.elapsed());
             if found.is_ok() && self.endpoints.server_key(room) != server {
                 finding_out = None;
-                continue; // found now: whether that one knows us is another question
+                continue; // the server was found just now; its sign-in state is another one
             }
             let Some(mut pass) = self.throttle.acquire(room, until).await else { return Err(last) };
             if finding_out.is_none() && server != AUTODISCOVER && !self.lockout.is_authenticated(&server) {
-                continue; // somebody was refused while this waited
+                continue; // another request was rejected while this one waited
             }
             let began = Instant::now();
             if finding_out.is_some()
@@ -318,7 +320,7 @@ impl EwsClient {
                 Ok(transport) => {
                     let letter = EncodedRequest::new(self.impersonation(room), room, op, version, affinity);
                     let turn = self.attempt(transport, &server, &letter, &read, trail);
-                    // A mailbox that hangs must not keep the others from finding out whether the server knows us.
+                    // A mailbox that hangs must not keep other requests from signing in.
                     let mut late = None;
                     let give_way = || {
                         late = self.slow_sign_ins.try_acquire().ok();
@@ -354,7 +356,7 @@ impl EwsClient {
                 }
                 self.mark_suspect(&server, *kind);
             } else {
-                // The turn is kept over the second try: no other request is sent before it.
+                // Hold the sign-in lock across the one retry after a 401: no other request is sent before it.
                 finding_out = None;
             }
             match turn {
@@ -383,11 +385,12 @@ impl EwsClient {
                     self.throttle.pause_room(room, back_off(at_least, attempt, jitter()));
                     last = RequestError::Busy(code);
                     if op.creates_item() {
-                        // A second one would not meet the first as a conflict: the calendar is read before.
+                        // A second new item would not conflict with the first, so the engine reads the calendar before.
                         return Err(last);
                     }
                 }
-                // It did not get as far as the operation, so a write may go again too. Ends with the oldest version.
+                // The server rejected the request before executing it, so a write is retried too. Ends with the oldest
+                // version.
                 AttemptOutcome::Decision(RetryDecision::Refused(ErrorKind::Version, code))
                     if code == UNKNOWN_VERSION && self.versions.downgrade(room, version) =>
                 {
@@ -407,7 +410,7 @@ impl EwsClient {
                     }
                     sleep(retry_delay(attempt)).await
                 }
-                // The mailbox moved. Nothing was done there: ask where it went, once.
+                // The mailbox moved and nothing was done there: resolve its server anew, once.
                 AttemptOutcome::Decision(RetryDecision::Refused(
                     kind @ (ErrorKind::NotEws | ErrorKind::NoMailbox | ErrorKind::WrongServer),
                     _,
@@ -429,7 +432,7 @@ impl EwsClient {
         }
     }
 
-    /// Asks what is answered without end, once, outside the gate: it does not count among the requests under way.
+    /// Opens a stream, once, without a throttle permit: it does not count among the concurrent requests.
     pub(super) async fn open_stream<O>(
         &self,
         affinity: &Affinity,
@@ -479,25 +482,25 @@ impl EwsClient {
                 if let RetryDecision::RetryOnce(kind, _) = &verdict
                     && kind.is_auth_rejection()
                 {
-                    self.mark_suspect(&server, *kind); // the next request finds out
+                    self.mark_suspect(&server, *kind); // the next request signs in alone
                 }
                 Err(verdict.into())
             }
         }
     }
 
-    /// A sign-in was refused for the first time: one request finds out before others are sent. No number of refused tokens locks an
-    /// account, so a refused token stops no other request.
+    /// After the first rejection one request signs in alone before others are sent. Rejected tokens lock no account, so
+    /// a rejected token stops no other request.
     fn mark_suspect(&self, server: &str, kind: ErrorKind) {
         if kind != ErrorKind::Token {
             self.lockout.mark_suspect(server);
         }
     }
 
-    /// Remembers what says by itself that the account is refused.
+    /// Records results that reject the account by themselves.
     fn record_auth_result<T>(&self, server: &str, turn: &AttemptOutcome<T>) {
         match turn {
-            // A KDC said no to the password, or what gives tokens did.
+            // A KDC rejected the password, or a token endpoint rejected the application.
             AttemptOutcome::NotSent(TransportError::SignIn { is_permanent: true, reason: why, .. }) => {
                 self.lockout.record_failure(server, ErrorKind::SignIn, why)
             }
@@ -543,7 +546,8 @@ impl EwsClient {
                 }
                 match verdict {
                     RetryDecision::Done => {}
-                    // Only Exchange's own fault proves that nothing was made: a page may come from a proxy that passed it on.
+                    // Only Exchange's own fault proves that no item was created: an HTML page may come from a proxy
+                    // that had passed the request on.
                     RetryDecision::Wait { code, .. } | RetryDecision::RetryOnce(_, code)
                         if letter.makes_new && decoded.is_err() =>
                     {
@@ -560,7 +564,7 @@ impl EwsClient {
         }
     }
 
-    /// Reports the servers' time to this clock. Said once; the first counts.
+    /// Reports the servers' `Date` headers to this clock. The first call counts.
     pub(super) fn report_time_to(&self, clock: Arc<WitnessedClock>) {
         let _ = self.clock.set(clock);
     }
@@ -587,7 +591,7 @@ impl EwsClient {
     }
 }
 
-/// A body that does not answer the question.
+/// The response belongs to another operation.
 fn unexpected_body(effect: Effect) -> RequestError {
     let code = "an answer to something else".to_owned();
     match effect {
@@ -608,7 +612,7 @@ fn retry_delay(attempt: u32) -> Duration {
     RETRY_FIRST.saturating_mul(1 << attempt.min(8)).mul_f64(1.0 + jitter() / 4.0)
 }
 
-/// Between 0 and 1, from the same source of randomness as the request ids.
+/// Random number between 0 and 1, from the same source as the request ids.
 fn jitter() -> f64 {
     let (_, low) = Uuid::new_v4().as_u64_pair();
     f64::from((low & 0xFFFF) as u16) / f64::from(u16::MAX)

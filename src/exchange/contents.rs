@@ -1,7 +1,7 @@
-//! What a success must carry, operation by operation. Pure.
+//! The content that a successful response must have, operation by operation. Pure.
 //!
-//! A success without its content is none: no room is free, and no write is done, because an element is missing. After a read
-//! that is an error, after a write a doubt.
+//! A success without its content does not count: a missing element must not free a room or complete a write. A read
+//! fails then, and a write is in doubt.
 
 use super::classify::RetryDecision;
 use super::response_messages::{require_success, single_message, unexpected_response};
@@ -11,7 +11,7 @@ use crate::ews::types::{CalendarItem, CalendarItemType, Item, ResponseClass, Res
 
 type MessagesOf<'m, 'a, T> = &'m [ResponseMessage<'a, T>];
 
-/// The content, which a success has.
+/// The content of a successful response.
 pub(super) fn content<'m, T>(
     effect: Effect,
     content: &'m Option<T>,
@@ -31,7 +31,7 @@ fn root_folder<'m, 'a>(
     Ok((folder, items))
 }
 
-/// Everything in a CalendarView; `None` when there is more in it than the server sent.
+/// All items of a CalendarView; `None` if the server has more than it sent.
 pub(super) fn view<'m, 'a>(
     messages: MessagesOf<'m, 'a, Option<RootFolder<'a>>>,
 ) -> Result<Option<&'m [Item<'a>]>, RetryDecision> {
@@ -71,7 +71,7 @@ pub(super) fn page<'m, 'a>(
     }
 }
 
-/// The calendar item of this id. A date of a series that was changed since may answer to its id with another one.
+/// The calendar item of this id. A date of a series that was changed meanwhile may be returned under another id.
 pub(super) fn item<'m, 'a>(
     messages: MessagesOf<'m, 'a, Option<Vec<Item<'a>>>>,
     id: &str,
@@ -85,7 +85,7 @@ pub(super) fn item<'m, 'a>(
     Ok(item)
 }
 
-/// What it is called when the server returns an item that nobody asked for.
+/// Reported when the server returns another item than the requested one.
 pub(super) const ANOTHER_ITEM: &str = "another item than the one asked for";
 
 /// The one calendar item.
@@ -113,7 +113,7 @@ pub(super) fn updated<'a>(
     id_of_calendar_item(items).map(EventId::new)
 }
 
-/// The item that was made or moved, under its new id.
+/// Checks that the response shows the new id of the created or moved item.
 pub(super) fn created_or_moved<'a>(
     messages: MessagesOf<'_, 'a, Option<Vec<Item<'a>>>>,
 ) -> Result<(), RetryDecision> {
@@ -121,7 +121,7 @@ pub(super) fn created_or_moved<'a>(
     id_of_calendar_item(items).map(drop)
 }
 
-/// A response that was sent: the list is there, and mostly empty.
+/// Checks the response to a sent decline or cancellation: the list is present, and mostly empty.
 pub(super) fn responded<'a>(
     messages: MessagesOf<'_, 'a, Option<Vec<Item<'a>>>>,
 ) -> Result<(), RetryDecision> {
@@ -136,7 +136,7 @@ pub(super) fn folder<'m, 'a>(
     exactly_one(Effect::Read, folders)
 }
 
-/// The hits of a name in the directory; `None` where it has none. Several are a warning, and hits.
+/// The directory entries that match a name; `None` if there are none. Several matches are reported as a warning.
 pub(super) fn resolved<'m, 'a>(
     messages: MessagesOf<'m, 'a, Option<ResolutionSet<'a>>>,
 ) -> Result<Option<&'m ResolutionSet<'a>>, RetryDecision> {
@@ -158,12 +158,11 @@ pub(super) fn resolved<'m, 'a>(
     }
 }
 
-/// The other codes of a failed resolution prove less than this: with `ErrorNameResolutionNoMailbox` there is an entry, without
-/// a mailbox.
+/// The other codes of a failed resolution prove less: `ErrorNameResolutionNoMailbox` means an entry without a mailbox.
 const NO_RESULTS: &str = "ErrorNameResolutionNoResults";
 const SEVERAL_RESULTS: &str = "ErrorNameResolutionMultipleResults";
 
-/// One page of changes: the state after it, whether it holds any, and whether another follows.
+/// One page of changes: the state after it, whether it holds changes, and whether another page follows.
 pub(super) fn changes<'m, 'a>(
     messages: MessagesOf<'m, 'a, SyncFolderItemsPayload<'a>>,
 ) -> Result<(&'m str, bool, bool), RetryDecision> {
@@ -183,7 +182,7 @@ fn exactly_one<T>(effect: Effect, all: &[T]) -> Result<&T, RetryDecision> {
     }
 }
 
-/// The id of the one item, which is a calendar item as the one written to.
+/// The id of the one returned item, which must be a calendar item.
 fn id_of_calendar_item<'m>(items: &'m [Item<'_>]) -> Result<&'m str, RetryDecision> {
     let Item::Calendar(item) = exactly_one(Effect::Write, items)? else {
         return Err(unexpected_response(Effect::Write, "an item that is no calendar item".to_owned()));

@@ -1,4 +1,4 @@
-//! From the settings to the credential that says who we are, towards any of a connection's servers.
+//! Provides the credential for each of a connection's servers, made of the settings. Sends nothing.
 
 #[cfg(feature = "negotiate")]
 use std::collections::HashMap;
@@ -13,14 +13,14 @@ use super::login::{Windows, WindowsAccount};
 use super::one_shot::OneShotClient;
 use super::settings::{ConnectTarget, Settings, SettingsError, SignInMethod};
 
-/// Hosts of which it is remembered how they took a sign-in.
+/// Hosts whose channel-binding state is kept.
 #[cfg(feature = "negotiate")]
 const HOSTS_MAX: usize = 64;
 
-/// Who we are, whichever server hears it.
+/// The credentials of one connection, for all its servers.
 pub(super) enum CredentialProvider {
     Basic(Basic),
-    /// One token for all servers.
+    /// One token cache for all servers.
     Bearer(Bearer),
     #[cfg(feature = "negotiate")]
     Windows(Windows, Mutex<HashMap<String, Arc<WindowsAccount>>>),
@@ -47,7 +47,7 @@ impl CredentialProvider {
         })
     }
 
-    /// What a connection to this URL's server begins with.
+    /// The credential for connections to this URL's server.
     #[cfg_attr(not(feature = "negotiate"), allow(unused_variables))]
     pub(super) fn for_url(&self, url: &str) -> Result<Box<dyn Credential>, SettingsError> {
         Ok(match self {

@@ -1,11 +1,12 @@
-//! How answers were decoded: by the fast path, or why not. For metrics and for whoever wonders why it is slow.
+//! Counts how responses were decoded: by the fast scanner, or by the reader and why. Feeds the metric that explains
+//! slow decoding.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use crate::ews::codec::DecodePath;
 
-/// Counts answers by path and reason.
+/// Counts responses by path and reason.
 #[derive(Debug, Default)]
 pub struct DecodeStats(Mutex<BTreeMap<String, u64>>);
 
@@ -18,7 +19,7 @@ impl DecodeStats {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default() += 1;
     }
 
-    /// `scanner`, or `reader: ` and why the scanner declined, with the number of answers.
+    /// `scanner`, or `reader: ` and why the scanner declined, with the number of responses.
     pub fn counts(&self) -> BTreeMap<String, u64> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

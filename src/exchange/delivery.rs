@@ -1,7 +1,8 @@
-//! What became of one request on its way: not sent, maybe sent, or answered. Values only.
+//! The fate of one request: not sent, maybe sent, or answered. Values only; sends nothing.
 //!
-//! The difference decides everything after it. *Not sent* may go out again whatever it was; *maybe sent* may have been
-//! carried out, so that a write must look before it does anything else; *answered* is the server's word.
+//! Everything after a request depends on the difference. A request that was *not sent* may be sent again. A request
+//! that was *maybe sent* may have been executed, so a write must be looked up in the mailbox first. *Answered* carries
+//! the server's response.
 
 use std::fmt;
 use std::time::Duration;
@@ -13,21 +14,21 @@ use super::login::AuthRejection;
 use crate::clock::{Clock as _, SystemClock};
 use crate::http_field::retry_after;
 
-/// The longest name of a request that is kept.
+/// Longest request id that is kept.
 const REQUEST_ID_BYTES_MAX: usize = 128;
 
-/// What became of one request.
+/// The fate of one request.
 #[derive(Debug)]
 pub enum Delivery {
-    /// No byte of the request reached the server, or the server cannot have understood it as one.
+    /// No byte of the request reached the server, or the server cannot have understood it as a request.
     NotSent(TransportError),
-    /// The server may have received and carried out the request; its answer did not arrive whole.
+    /// The server may have received and executed the request; its response did not arrive whole.
     MaybeSent(TransportError),
-    /// The server's answer, whole.
+    /// The server's complete response.
     Answered(HttpResponse),
 }
 
-/// A whole HTTP answer, inflated.
+/// A complete HTTP response, inflated.
 #[derive(Debug, Clone)]
 pub struct HttpResponse {
     /// Status code.
@@ -36,14 +37,15 @@ pub struct HttpResponse {
     pub headers: HeaderMap,
     /// Body, no longer compressed, within the limit.
     pub body: Bytes,
-    /// With a 401: what became of the sign-in.
+    /// With a 401: why the sign-in was rejected.
     pub rejection: Option<AuthRejection>,
-    /// Whether this request said who we are: on some connections, an earlier one has.
+    /// Whether this request carried credentials; on some connections an earlier one did.
     pub sent_credentials: bool,
 }
 
-/// Whether only somebody who was let in hears such an answer: EWS and Autodiscover speak XML, and faults come with 500. Any
-/// other is what something in front of Exchange may say to whomever (a busy load balancer, a firewall), and proves nothing.
+/// Whether only an authenticated client gets such a response: EWS and Autodiscover return XML, and faults have status
+/// 500. Any other response may come from a device in front of Exchange (a busy load balancer, a firewall) and proves
+/// nothing.
 pub(super) fn proves_authenticated(status: u16, headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     matches!(status, 200 | 500) && kind.is_some_and(|kind| kind.to_ascii_lowercase().contains("xml"))
@@ -60,26 +62,26 @@ impl HttpResponse {
         retry_after(&self.headers, SystemClock.now())
     }
 
-    /// Exchange's own name for the request, for its administrators' logs.
+    /// Exchange's own id of the request, which its administrators find in their logs.
     pub fn request_id(&self) -> Option<&str> {
         let id = self.headers.get("request-id")?.to_str().ok()?;
-        // It goes into the journal and to callers; Exchange's is a GUID.
+        // The id goes into the journal and to callers; Exchange's is a GUID.
         (id.len() <= REQUEST_ID_BYTES_MAX).then_some(id)
     }
 }
 
-/// What stands in the way of a TLS connection.
+/// Why a TLS connection failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TlsFailure {
-    /// The certificate is over.
+    /// The certificate has expired.
     Expired,
     /// The certificate is not valid yet, or our clock is behind.
     NotYetValid,
-    /// The certificate is another name's.
+    /// The certificate is for another host name.
     WrongName,
-    /// Nobody whom we trust vouches for the certificate.
+    /// No trusted authority issued the certificate.
     UnknownIssuer,
-    /// The server wants a certificate of ours, or does not want this one.
+    /// The server requires a client certificate, or does not accept ours.
     ClientCertificate,
     /// The server's certificate is marked as a CA (`CaUsedAsEndEntity`).
     CaCertificate,
@@ -92,7 +94,7 @@ pub enum TlsFailure {
 }
 
 impl TlsFailure {
-    /// In words.
+    /// A sentence for people.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Expired => "the certificate has expired",
@@ -110,48 +112,48 @@ impl TlsFailure {
     }
 }
 
-/// Why there is no answer.
+/// Why a request has no response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TransportError {
-    /// There is no address of that name.
+    /// The host name does not resolve.
     Resolve(String),
-    /// Where the room's server is cannot be found out now.
+    /// The room's server cannot be found at the moment.
     ServerNotFound(String),
-    /// Nobody takes the connection.
+    /// No address accepts the connection.
     Connect(String),
-    /// Whoever took it is not who we meant, or not to be trusted.
+    /// The TLS handshake failed.
     Tls(TlsFailure, String),
-    /// The proxy did not let us through.
+    /// The proxy did not open a tunnel.
     Proxy(String),
     /// No connection within this time.
     ConnectTimeout(Duration),
-    /// Connected and sent, no answer within this time.
+    /// The request was sent; no response began within this time.
     FirstByteTimeout(Duration),
-    /// The answer began and did not end within this time.
+    /// The response did not end within this time.
     ResponseTimeout(Duration),
-    /// The connection broke.
+    /// The connection was lost.
     ConnectionLost(String),
-    /// The answer to a plain `http` request is not HTTP.
+    /// The response to a plain `http` request is not HTTP.
     NotHttp(String),
     /// The body is larger than this many bytes, as sent or inflated.
     TooLarge(usize),
-    /// Other large answers take the memory that all answers may take together, so many bytes.
+    /// Other large responses use up the memory budget, which has so many bytes.
     OutOfMemoryBudget(usize),
-    /// The body says it is gzip and is not.
+    /// The body is marked as gzip and is not valid gzip.
     InvalidGzip,
-    /// We could not say who we are.
+    /// The sign-in could not be prepared or completed.
     SignIn {
-        /// Asking again changes nothing: somebody has to mend it.
+        /// A retry fails too, until an administrator remedies the cause.
         is_permanent: bool,
-        /// What stood in the way. Never holds a secret.
+        /// The cause. Never contains a secret.
         reason: String,
-        /// When it is worth asking again, if that was said.
+        /// Wait that the token endpoint requested.
         retry_after: Duration,
     },
 }
 
 impl TransportError {
-    /// We cannot say who we are until somebody mends it.
+    /// A sign-in failure that an administrator has to remedy.
     pub(super) fn sign_in(why: &str) -> Self {
         Self::SignIn { is_permanent: true, reason: why.to_owned(), retry_after: Duration::ZERO }
     }

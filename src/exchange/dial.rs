@@ -1,5 +1,5 @@
-//! The way to a server: TCP, through a proxy where there is one, then TLS. Hands over the open stream and the certificate that
-//! was shown on it; never says a word of HTTP to the server itself.
+//! Opens connections: TCP, an HTTP proxy's tunnel if one is configured, then TLS. Hands over the open HTTP/1.1
+//! connection with the server's certificate; sends no request.
 
 use std::collections::VecDeque;
 use std::io;
@@ -24,7 +24,7 @@ use super::tunnel::Tunnel;
 use crate::happy_eyeballs::{ConnectError, addresses, connect};
 use crate::net::error_chain;
 
-/// How we get to servers.
+/// Opens one account's connections.
 pub(super) struct Dialer {
     tls: Option<tls::TlsConfigs>,
     proxy: Option<Tunnel>,
@@ -34,34 +34,34 @@ pub(super) struct Dialer {
 /// An open connection that speaks HTTP/1.1.
 pub(super) struct HttpConnection<B> {
     pub(super) sender: SendRequest<B>,
-    /// The certificate the server showed, in DER; `None` without TLS.
+    /// The server's certificate in DER; `None` without TLS.
     pub(super) certificate: Option<Vec<u8>>,
-    /// How the connection ended, if not well: for whoever lost an answer without hearing why.
+    /// The error that ended the connection, if any: a caller whose response was lost may find the reason here alone.
     pub(super) closed: JoinHandle<Option<String>>,
 }
 
-/// In whose name.
+/// Which client certificate a handshake offers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ClientIdentity {
-    /// The service account's: our certificate may be shown.
+    /// The service account's certificate, if one is configured.
     Account,
-    /// Nobody's.
+    /// None.
     Anonymous,
 }
 
-/// What bytes go through.
+/// A TCP, tunnelled or TLS stream.
 trait ByteStream: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> ByteStream for T {}
 
-/// A stream, and the certificate that was shown on it.
+/// A stream, and the server's certificate.
 type OpenedStream = (Box<dyn ByteStream>, Option<Vec<u8>>);
 
-/// Why an address that accepted the TCP connection is of no use.
+/// Why an address that accepted the TCP connection is unusable.
 enum HandshakeFailure {
-    /// The connection broke during the handshake; another address of the name may work.
+    /// The connection was lost during the handshake; another address of the name may work.
     AtThisAddress(TransportError),
-    /// The server or the proxy refused; another address would as well.
+    /// The server or the proxy refused; every other address would too.
     Final(TransportError),
 }
 
@@ -74,7 +74,7 @@ impl Dialer {
         })
     }
 
-    /// Connects, and agrees on HTTP/1.1. The connection lives as long as its sender.
+    /// Connects and starts HTTP/1.1. The connection lives as long as its sender.
     pub(super) async fn dial<B>(
         &self,
         to: &ConnectTarget,
@@ -89,7 +89,7 @@ impl Dialer {
             let (sender, connection) = handshake(TokioIo::new(stream))
                 .await
                 .map_err(|error| TransportError::Connect(error_chain(&error)))?;
-            // Whoever waits for an answer hears of the error there as well, mostly.
+            // A pending request usually gets the error as well.
             let end = tokio::spawn(async move { connection.await.err().map(|error| error_chain(&error)) });
             Ok(HttpConnection { sender, certificate, closed: end })
         };
@@ -98,11 +98,11 @@ impl Dialer {
 
     async fn open(&self, to: &ConnectTarget, who: ClientIdentity) -> Result<OpenedStream, TransportError> {
         if !to.tls {
-            // Requests without TLS go to this machine only, where no proxy is needed.
+            // Requests without TLS go to this machine only, so they need no proxy.
             let found = addresses(&to.host, to.port).await.map_err(connect_error)?;
             let (tcp, _) =
                 connect(&found).await.map_err(|error| connect_error(ConnectError::Connect(error)))?;
-            let _ = tcp.set_nodelay(true); // only a matter of speed
+            let _ = tcp.set_nodelay(true); // without it requests are only slower
             return Ok((Box::new(tcp), None));
         }
         let tls = self.tls.as_ref().ok_or_else(|| TransportError::Connect("TLS is not set up".to_owned()))?;
@@ -149,7 +149,7 @@ impl Dialer {
         })
     }
 
-    /// Through the proxy, if there is one, then TLS.
+    /// Opens the proxy's tunnel, if one is configured, then TLS.
     async fn secure(
         &self,
         tcp: TcpStream,
@@ -189,7 +189,7 @@ fn proxy_error(why: ConnectError) -> TransportError {
     })
 }
 
-/// What is wrong with a handshake, told from rustls' own words.
+/// The cause of a failed handshake, from rustls' error.
 fn tls_error(error: &io::Error) -> TransportError {
     use rustls::{AlertDescription as Alert, CertificateError as Bad, Error, InvalidMessage};
     let cause = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());

@@ -1,7 +1,8 @@
-//! Directory lookups: persons, organizers with X.500 addresses, mailboxes behind an address. Translates; decides nothing.
+//! Directory lookups: persons, organizers with X.500 addresses, mailboxes behind an address. Translates requests and
+//! responses; decides nothing.
 //!
-//! `ResolveNames` searches the address lists that the room sees, and matches the beginnings of values. So a hit counts only
-//! when it has exactly the address of the request, and no hit proves only that the lists show none.
+//! `ResolveNames` searches the address lists that the room sees, and matches the beginnings of values. So a match
+//! counts only if it has exactly the requested address, and no match proves only that the lists show none.
 
 use chrono::TimeDelta;
 
@@ -17,9 +18,9 @@ use crate::ews::types::ResponseClass;
 
 /// `GetUserAvailability` has no recipient with this address.
 const NO_RECIPIENT: &str = "ErrorMailRecipientNotFound";
-/// The window of the availability that is requested to learn whether a recipient exists; its content does not matter.
+/// Window of the availability request that shows whether a recipient exists; its content does not matter.
 const AVAILABILITY_WINDOW: TimeDelta = TimeDelta::days(1);
-/// The coarsest interval that Exchange takes.
+/// The coarsest interval that Exchange accepts.
 const AVAILABILITY_INTERVAL_MINUTES: u32 = 1440;
 
 /// Proxy addresses of one mailbox that are kept; Exchange returns three.
@@ -141,7 +142,7 @@ impl Exchange {
     }
 }
 
-/// The one hit that has exactly this address. Several hits with one primary address are the same mailbox.
+/// The one match with exactly this address. Several matches with one primary address are the same mailbox.
 fn exact_match(found: &ResolutionSet<'_>, address: &str) -> AddressLookup {
     let mut mailbox: Option<MailboxAddresses> = None;
     for addresses in found.resolutions.iter().filter_map(addresses) {
@@ -168,7 +169,7 @@ fn addresses(hit: &Resolution<'_>) -> Option<MailboxAddresses> {
     Some(MailboxAddresses { primary: primary_address(hit)?.to_owned(), proxies: proxies.collect() })
 }
 
-/// The address of the mailbox, when it is an SMTP address.
+/// The address of the mailbox, if it is an SMTP address.
 fn primary_address<'r>(hit: &'r Resolution<'_>) -> Option<&'r str> {
     let is_smtp =
         hit.mailbox.routing_type.as_deref().is_none_or(|kind| kind.trim().eq_ignore_ascii_case("SMTP"));

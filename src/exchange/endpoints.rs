@@ -1,5 +1,5 @@
-//! Where each room's Exchange is: at one URL, or wherever Autodiscover says that the room's mailbox lives (`finder.rs`). Keeps one
-//! transport per URL.
+//! Resolves the EWS server of each room: one configured URL, or the server that Autodiscover finds (`finder.rs`). Keeps
+//! one transport per URL; sends no EWS request.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,10 +17,10 @@ use super::settings::{ExchangeLocation, Settings, SettingsError};
 use super::transport::Transport;
 use crate::calendar::RoomAddress;
 
-/// Servers of one site that are talked to. A directory that names more is not to be believed.
+/// Servers of one connection that are used. A directory that names more is not believed.
 const SERVERS_MAX: usize = 64;
 
-/// The ways to the servers of one connection.
+/// Resolves rooms to the servers of one connection.
 pub(super) struct EndpointResolver {
     settings: Settings,
     finder: Arc<Finder>,
@@ -31,16 +31,16 @@ pub(super) struct EndpointResolver {
 
 enum Endpoints {
     Fixed(Arc<Transport>),
-    /// Where the finder finds them.
+    /// The servers that Autodiscover finds.
     Discovered,
 }
 
-/// Why there is no way to a room's server.
+/// Why a room's server is not available.
 #[derive(Clone)]
 pub(super) enum ResolveError {
-    /// Until somebody mends it.
+    /// Until an administrator remedies it.
     Refused(ErrorKind, String),
-    /// Perhaps later.
+    /// A later attempt may succeed.
     Unavailable(TransportError),
 }
 
@@ -63,7 +63,7 @@ impl EndpointResolver {
         Ok(Self { settings, finder, answer_budget: answers, transports, endpoints: site })
     }
 
-    /// The way to the server where this room lives.
+    /// The transport to the room's server, running Autodiscover on a cache miss.
     pub(super) async fn resolve(&self, room: &str) -> Result<Arc<Transport>, ResolveError> {
         if let Endpoints::Fixed(transport) = &self.endpoints {
             return Ok(transport.clone());
@@ -82,7 +82,8 @@ impl EndpointResolver {
         }
     }
 
-    /// The room's server says that the mailbox is not, or not for long, there. Whether it is worth asking where it went.
+    /// Drops the cached server of a room, after that server reported that the mailbox has moved. Returns whether
+    /// resolving it anew is worth while.
     pub(super) fn invalidate(&self, room: &str) -> bool {
         match (&self.endpoints, room.parse()) {
             (Endpoints::Discovered, Ok(room)) => self.finder.invalidate(&room),
@@ -90,13 +91,13 @@ impl EndpointResolver {
         }
     }
 
-    /// What is asked for this room next: its server by URL, or Autodiscover while that is not known.
+    /// Key of the server that the room's next request goes to: its URL, or [`AUTODISCOVER`] while that is unknown.
     pub(super) fn server_key(&self, room: &str) -> String {
         let known = room.parse().ok().and_then(|room| self.cached_url(&room));
         known.unwrap_or_else(|| AUTODISCOVER.to_owned())
     }
 
-    /// Where this room's server was found, if it was.
+    /// The EWS URL of the room's server, if it is known.
     pub(super) fn cached_url(&self, room: &RoomAddress) -> Option<String> {
         match (&self.endpoints, &self.settings.location) {
             (Endpoints::Discovered, _) => match self.finder.cached(room)? {
@@ -121,7 +122,7 @@ impl EndpointResolver {
             return Ok(transport.clone());
         }
         if transports.len() >= SERVERS_MAX {
-            transports.clear(); // connections in use live on in who uses them
+            transports.clear(); // requests under way keep their transport alive
         }
         let Finder { credentials, dialer, .. } = &*self.finder;
         let new = transport(&self.settings, url, credentials, dialer, &self.answer_budget);
@@ -130,7 +131,7 @@ impl EndpointResolver {
         Ok(new)
     }
 
-    /// Sends a question to an Autodiscover service.
+    /// Sends a request to an Autodiscover service.
     pub(super) async fn send_discovery(&self, wanted: quest::DiscoveryRequest) -> DiscoveryResponse {
         self.finder.send(wanted).await
     }
@@ -160,7 +161,7 @@ pub(super) fn resolve_error(cause: Cause, headline: String) -> ResolveError {
     }
 }
 
-/// Nothing panics while holding one; if it did, what is in it would still be so.
+/// No code panics while holding the lock; the map would be valid all the same.
 fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

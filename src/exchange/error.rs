@@ -1,4 +1,5 @@
-//! What stood in the way, in words for whoever reads them at the door or at night: whose fault, and what next.
+//! Converts a request's error into the engine's `CalendarError`: whose fault it is, and what to do next. People read
+//! these sentences at the door, in logs and in the audit.
 
 use super::classify::ErrorKind;
 use super::client::RequestError;
@@ -14,10 +15,10 @@ impl From<RequestError> for CalendarError {
     }
 }
 
-/// The longest code that is passed on: a server or proxy puts any text there.
+/// Longest code that is passed on: a server or proxy can put any text there.
 const CODE_CHARS_MAX: usize = 200;
 
-/// One short line: it goes to callers, the journal and logs.
+/// One short line, for callers, the journal and logs.
 fn short_code(code: &str) -> String {
     let clean = |char: char| if char.is_control() { ' ' } else { char };
     let mut line: String = code.chars().take(CODE_CHARS_MAX).map(clean).collect();
@@ -38,7 +39,7 @@ fn calendar_error(failed: RequestError) -> CalendarError {
                 advice: "Exchange is busy and did nothing; try again in a few minutes".to_owned(),
                 code,
             },
-            // Exchange itself returned an error code.
+            // Exchange itself returned this error code.
             RequestError::InvalidResponse(code) if code.starts_with("Error") => {
                 let (fault, advice) = advice_of_code(&code).unwrap_or((
                     ResponsibleParty::Server,
@@ -79,7 +80,7 @@ pub fn is_denial(code: &str) -> bool {
     matches!(meaning(code), CodeMeaning::Denied | CodeMeaning::ImpersonationFailed)
 }
 
-/// Causes that a code names more exactly than its kind.
+/// Causes that a response code names more exactly than its kind.
 fn advice_of_code(code: &str) -> Option<(ResponsibleParty, &'static str)> {
     Some(match code {
         "ErrorQuotaExceeded" | "ErrorQuotaExceededOnDelete" => (

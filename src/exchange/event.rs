@@ -1,4 +1,4 @@
-//! From a calendar item as Exchange tells it to an event as the engine knows it. Pure; guesses nothing.
+//! Converts a calendar item of EWS into an event of the engine. Pure; guesses no missing value.
 
 use crate::calendar::{
     ChangeKey, Copy, CopyClues, Event, EventId, EventKind, FreeBusy, ModifiedOccurrence, Person, Series, Uid,
@@ -8,7 +8,7 @@ use crate::ews::types::{
     CalendarItem, CalendarItemType, FreeBusyStatus, Mailbox, Occurrence, ResponseType, Sensitivity,
 };
 
-/// What an event is made of. FindItem and GetItem both know all of these.
+/// The properties that an event needs. FindItem and GetItem return all of them.
 pub(super) const PROPERTIES: [Property; 18] = [
     Property::Subject,
     Property::Sensitivity,
@@ -32,12 +32,12 @@ pub(super) const PROPERTIES: [Property; 18] = [
 
 /// Bytes of an id, ChangeKey or UID. Exchange's have some 200; a UID comes from any calendar program.
 pub(super) const ID_BYTES_MAX: usize = 2 << 10;
-/// Bytes of a subject. Exchange takes 255 characters.
+/// Bytes of a subject. Exchange allows 255 characters.
 pub(super) const SUBJECT_BYTES_MAX: usize = 4 << 10;
-/// Bytes of an organizer's name or address. Exchange takes 256 characters, and 1 KB for an X.500 address.
+/// Bytes of an organizer's name or address. Exchange allows 256 characters, and 1 KB for an X.500 address.
 pub(super) const PERSON_BYTES_MAX: usize = 2 << 10;
 
-/// The event, or the name of the property without which there is none.
+/// The event, or the name of the missing property.
 pub(super) fn event(item: &CalendarItem<'_>) -> Result<Event, &'static str> {
     let id = item.item_id.as_ref().filter(|id| !id.id.is_empty()).ok_or("ItemId")?;
     let change_key = id.change_key.as_ref().filter(|key| !key.is_empty()).ok_or("ChangeKey")?;
@@ -71,7 +71,7 @@ pub(super) fn event(item: &CalendarItem<'_>) -> Result<Event, &'static str> {
     })
 }
 
-/// No text is longer than Exchange lets it be: it is kept for as long as the event is.
+/// Checks that no text is longer than Exchange allows: it is kept as long as the event is.
 fn has_usable_text(item: &CalendarItem<'_>) -> Result<(), &'static str> {
     let fits = |text: Option<&str>, max: usize| text.is_none_or(|text| text.len() <= max);
     let key = item.item_id.as_ref().and_then(|id| id.change_key.as_deref());
@@ -91,7 +91,7 @@ fn has_usable_text(item: &CalendarItem<'_>) -> Result<(), &'static str> {
     texts.into_iter().find(|(text, max, _)| !fits(*text, *max)).map_or(Ok(()), |(.., missing)| Err(missing))
 }
 
-/// What the status means; an unknown one takes time, as Exchange's default does.
+/// The free/busy status; an unknown one counts as busy, Exchange's default.
 fn free_busy(status: &FreeBusyStatus) -> FreeBusy {
     match status {
         FreeBusyStatus::Free => FreeBusy::Free,
@@ -102,7 +102,7 @@ fn free_busy(status: &FreeBusyStatus) -> FreeBusy {
     }
 }
 
-/// The series, and which of its dates were changed; or the name of the property without which it cannot be told.
+/// The series with its exceptions, or the name of the missing property.
 pub(super) fn series(item: &CalendarItem<'_>) -> Result<Series, &'static str> {
     let date = |occurrence: &Occurrence<'_>| -> Result<ModifiedOccurrence, &'static str> {
         let id = occurrence.item_id.as_ref().ok_or("ItemId of a date")?;
@@ -114,7 +114,7 @@ pub(super) fn series(item: &CalendarItem<'_>) -> Result<Series, &'static str> {
     Ok(Series { master: event(item)?, exceptions })
 }
 
-/// `None` for kinds that we do not know: without a kind there is no copy either, and the engine leaves the event alone.
+/// `None` for unknown types: without a type there is no copy either, and the engine leaves the event alone.
 fn kind(item: &CalendarItem<'_>) -> Option<EventKind> {
     match item.calendar_item_type.as_ref()? {
         CalendarItemType::Single => Some(EventKind::Single),
@@ -137,7 +137,7 @@ fn clues(item: &CalendarItem<'_>) -> CopyClues {
     }
 }
 
-/// FindItem often gives an X.500 address (`EX`), which is no address to anyone outside Exchange.
+/// FindItem often returns an X.500 address (`EX`), which is no address outside Exchange.
 fn person(mailbox: &Mailbox<'_>) -> Person {
     let is_smtp = mailbox.routing_type.as_deref().is_none_or(|kind| kind.eq_ignore_ascii_case("SMTP"));
     let smtp = mailbox.email_address.as_deref().filter(|address| is_smtp && address.contains('@'));

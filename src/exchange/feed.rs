@@ -1,4 +1,5 @@
-//! Exchange as something to be followed: which rooms can share a connection, and what changed since the last time.
+//! Implements live's `Feed` trait: which rooms can share a streaming connection, and what changed in a calendar since
+//! the last `SyncFolderItems`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,26 +22,26 @@ use crate::ews::codec::SoapBody;
 use crate::ews::op::{CHANGES_MAX, DistinguishedFolder, Effect, SUBSCRIPTIONS_MAX, SyncFolderItems};
 use crate::live::{ChangeStream, Feed, SubscriptionGroup, SyncResult, SyncState};
 
-/// Pages of changes read at once: a calendar of half a million items.
+/// Pages of changes that one call reads: a calendar of half a million items.
 const PAGES_MAX: usize = 1_000;
-/// Longest state of synchronisation that is kept of a room; Exchange's have some hundred bytes, and grow with the calendar.
+/// Longest SyncState that is kept for a room; Exchange's have some hundred bytes, and grow with the calendar.
 pub(super) const SYNC_STATE_BYTES_MAX: usize = 64 << 10;
-/// Rooms whose server is looked for at once, as long as that goes quickly.
+/// Concurrent Autodiscover searches, while they are fast.
 const RESOLVE_CONCURRENCY: usize = 8;
-/// One that takes longer than this keeps no other from being looked for.
+/// A search that takes longer lets the next one start.
 const SLOW_AFTER: Duration = Duration::from_secs(2);
 /// Rooms whose server is not found within this time are grouped later.
 const GROUPING_TIMEOUT: Duration = Duration::from_secs(20);
-/// Rooms that are asked so that the server knows us …
+/// Rooms that are tried to authenticate to a server before Autodiscover …
 const SIGN_IN_ROOMS_MAX: usize = 3;
-/// … each for so long.
+/// … each within this time.
 const SIGN_IN_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Exchange {
     /// Groups the rooms of one server.
     async fn group(&self, ews: String, rooms: Vec<RoomAddress>) -> Vec<SubscriptionGroup> {
-        // Autodiscover is told who we are only after EWS knows us: a wrong password is found out by one question. A mailbox that
-        // does not answer proves nothing.
+        // EWS must accept the account before Autodiscover gets its credentials, so that a wrong password costs one
+        // attempt. A mailbox that does not respond proves nothing.
         for room in rooms.iter().take(SIGN_IN_ROOMS_MAX) {
             if self.client.is_authenticated(&ews)
                 || timeout(SIGN_IN_TIMEOUT, self.check_calendar(room)).await.is_ok()
@@ -51,7 +52,7 @@ impl Exchange {
         self.subscription_groups.group_rooms(&self.client, &ews, rooms).await
     }
 
-    /// One page of what changed; where the next begins, and whether there is one.
+    /// One page of changes with the state after it, and whether another page follows.
     async fn page_of_changes(
         &self,
         room: &RoomAddress,
@@ -109,7 +110,7 @@ impl Feed for Exchange {
         for _ in 0..PAGES_MAX {
             let (page, more) = match self.page_of_changes(room, state.as_ref()).await {
                 Ok(page) => page,
-                // What we know of is not known there any more: everything may have changed.
+                // The server no longer knows the state: everything may have changed.
                 Err(RequestError::Refused(ErrorKind::StateExpired, _)) if state.is_some() => {
                     (state, changed) = (None, true);
                     continue;
@@ -117,7 +118,8 @@ impl Feed for Exchange {
                 Err(failed) => return Err(failed.into()),
             };
             changed |= page.changed;
-            // A server that announces more and sends nothing further is not asked for ever; what it holds back may be a change.
+            // A server that announces more pages and repeats the same state is not asked for ever; it may hold back a
+            // change.
             let stuck = more && state.as_ref() == Some(&page.state);
             if !more || stuck {
                 return Ok(SyncResult { changed: changed || stuck, state: page.state });

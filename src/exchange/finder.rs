@@ -1,9 +1,9 @@
-//! Finds the EWS URLs of rooms by Autodiscover, and remembers them. Rooms of one domain are found one after another until the
-//! first is found, and then a few at once; rooms of other domains wait for none of it. A search goes on when its caller has gone,
-//! so that what it finds, or does not, is known to the next.
+//! Finds the EWS URLs of rooms by Autodiscover and caches them. Rooms of one domain are searched one after another
+//! until the first is found, then a few at once; rooms of other domains do not wait for them. A search continues after
+//! its caller has gone, so the next caller finds its result in the cache.
 //!
-//! Nothing is asked with credentials before the lockout guard (`lockout.rs`) lets it: from then on the search holds the guard, and
-//! what refused us is counted before the next search may say who we are.
+//! The first request of a search that carries credentials waits for the lockout guard (`lockout.rs`), and the search
+//! keeps the guard's lock until its rejections are recorded: the next search sends no credentials before.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -30,19 +30,19 @@ use crate::calendar::RoomAddress;
 use crate::clock::{Clock as _, SystemClock};
 use crate::keyed_mutex::KeyedMutex;
 
-/// Rooms of one domain that are looked for at once, after one was found.
+/// Concurrent searches in one domain, after one of its rooms was found.
 const SEARCHES_AT_ONCE: u64 = 4;
-/// Rooms that are looked for, or wait for it; each room once. More than any building has.
+/// Rooms that are searched or wait for it, each once. More than any building has.
 const SEARCHES_MAX: usize = 20_000;
 
-/// A search under way, for all who want to know of the same room.
+/// A search under way, shared by all callers that ask for the same room.
 type Search = Shared<BoxFuture<'static, Result<(), ResolveError>>>;
 
 pub(super) struct Finder {
     pub(super) credentials: CredentialProvider,
     pub(super) dialer: Arc<Dialer>,
     policy: Policy,
-    /// How long one question may take.
+    /// Time limit of one request.
     request_timeout: Duration,
     cache: Mutex<DiscoveryCache>,
     searches: Mutex<HashMap<RoomAddress, Search>>,
@@ -50,7 +50,7 @@ pub(super) struct Finder {
     lockout: Arc<LockoutGuard>,
 }
 
-/// Leave to say who we are, as far as a search has needed it.
+/// The lockout guard's decision, once a search has asked for it.
 #[derive(Default)]
 enum SearchAdmission {
     #[default]
@@ -58,7 +58,7 @@ enum SearchAdmission {
     Granted {
         _guard: Option<OwnedMutexGuard<()>>,
     },
-    /// We were refused a moment ago: nothing more is said.
+    /// The account was rejected a moment ago: the search sends no credentials.
     Refused(ErrorKind, String),
 }
 
@@ -85,12 +85,12 @@ impl Finder {
         }
     }
 
-    /// What is known of the room now.
+    /// The room's cached location.
     pub(super) fn cached(&self, room: &RoomAddress) -> Option<CachedLocation> {
         lock(&self.cache).get(room, SystemClock.now()).cloned()
     }
 
-    /// Forgets where the room was found; whether it was.
+    /// Drops the room's cached URL; returns whether there was one.
     pub(super) fn invalidate(&self, room: &RoomAddress) -> bool {
         let mut known = lock(&self.cache);
         let was_there = matches!(known.get(room, SystemClock.now()), Some(CachedLocation::Url(_)));
@@ -100,7 +100,7 @@ impl Finder {
         was_there
     }
 
-    /// Looks for the room's server; what came of it is known then.
+    /// Searches the room's server; the result is in the cache afterwards.
     pub(super) async fn find(self: &Arc<Self>, room: &RoomAddress) -> Result<(), ResolveError> {
         let search = {
             let mut searches = lock(&self.searches);
@@ -145,7 +145,7 @@ impl Finder {
         Ok(())
     }
 
-    /// Before one was found in its domain, all rooms of a domain go one after another.
+    /// Name of the lock that the search of a room holds: one for its whole domain until a room of the domain was found.
     fn lock_name(&self, room: &RoomAddress) -> String {
         let domain = room.domain();
         if !lock(&self.cache).knows_domain(domain, SystemClock.now()) {
@@ -160,7 +160,7 @@ impl Finder {
         tracing::warn!(room = room.as_str(), cause = ?report.cause(), "{}", report.headline());
         lock(&self.cache).record_failed(room, report, SystemClock.now());
         if let hosts @ 1.. = report.rejected_by() {
-            // Of several reasons the report names one; to others this is the one that counts.
+            // The report names one of several causes; the lockout guard counts the rejection anyway.
             let refusal = match report.cause() {
                 quest::Cause::Credentials => report.headline(),
                 _ => "Autodiscover: our credentials are not accepted".to_owned(),
@@ -189,7 +189,7 @@ impl Finder {
         self.send(wanted).await
     }
 
-    /// Sends a question to an Autodiscover service.
+    /// Sends a request to an Autodiscover service.
     pub(super) async fn send(&self, wanted: quest::DiscoveryRequest) -> DiscoveryResponse {
         let asker = OneShotClient { dialer: self.dialer.clone(), timeout: self.request_timeout };
         let credential = match wanted.credentials.then(|| self.credentials.for_url(&wanted.url)).transpose() {
@@ -205,7 +205,7 @@ impl Finder {
                 location: said.location(),
                 body: said.body[..said.body.len().min(BODY_BYTES_MAX)].to_vec(),
             },
-            // A host that takes the connection and does not answer is not asked again either.
+            // A host that accepts the connection and does not respond is not asked again either.
             Err(
                 failure @ (TransportError::Resolve(_)
                 | TransportError::Connect(_)
@@ -221,7 +221,7 @@ impl Finder {
     }
 }
 
-/// Nothing panics while holding one; if it did, what is in it would still be so.
+/// No code panics while holding one of these locks; the maps would be valid all the same.
 fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

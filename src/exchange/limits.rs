@@ -1,4 +1,4 @@
-//! The rows of the table of limits (`crate::limits`) for the conversation with Exchange.
+//! The rows of the table of limits (`crate::limits`) for the Exchange client.
 
 use super::answer_budget::{ANSWER_BYTES_MAX, ANSWER_ENTRIES_MAX, BUDGET_BYTES, FREE_BYTES};
 use super::lockout::PROVEN_ROOMS_MAX;
@@ -10,7 +10,7 @@ use super::view::{EVENTS_MAX, TEXT_BYTES_MAX, VIEWS_MAX};
 use super::{autodiscover, directory, event, feed, lockout, one_shot, streaming, throttle, version};
 use crate::limits::{Amount, LimitRow};
 
-/// The limits on answers, calendars and refused sign-ins.
+/// The limits on responses, calendars and failed sign-ins.
 pub fn limits() -> Vec<LimitRow> {
     [calendars(), texts(), sign_ins(), answers(), memory()].concat()
 }

@@ -1,15 +1,19 @@
-//! Whether the servers know us. A wrong password that is said by sixteen requests at once, and again by each of a thousand
-//! rooms, locks the account: so one request finds out first, and after a refusal all keep silent for a while.
+//! Account lockout guard. Active Directory locks an account after some failed sign-ins, and a wrong password could be
+//! sent for each of a thousand rooms. So until a server accepts the account, one request at a time authenticates; after
+//! a rejection nothing is sent for a back-off that doubles.
 //!
-//! There is one account and there may be several servers. One that refuses while another lets us in is set up wrongly, and
-//! concerns its own rooms only; while none lets us in, it is the account, and what one refuses is not said to the next.
+//! State is kept for each server and for the account as a whole. A server that rejects the account while another one
+//! accepts it is misconfigured: only its own rooms stop. While no server accepts the account, a rejection by one server
+//! stops the requests to all.
 //!
-//! A server may refuse one room and accept the account for the others, because each room's requests end at the back end that has its
-//! mailbox. So a refusal counts against the account only where a room that worked before is refused too (`sign_in_probe.rs`); else
-//! the room rests alone (`sign_in_failures.rs`). Refused tokens lock no account and always concern the room alone.
+//! A server can reject one room and accept the account for the others, because each room's requests end at the back end
+//! that holds its mailbox. So a rejection counts against the account only if a room that worked before is rejected too
+//! (`sign_in_probe.rs`); otherwise that room alone backs off (`sign_in_failures.rs`). Rejected tokens lock no account,
+//! so they always concern the room alone.
 //!
-//! What is under way already cannot be taken back: Basic and tokens go along with every request, so as many are refused as were
-//! sent at once. Connections that Windows has forgotten are for `login`, which lets one of them go first.
+//! Requests under way cannot be recalled: Basic and bearer credentials go with every request, so as many are rejected
+//! as were sent at once. Sign-ins that belong to a connection (NTLM, Negotiate) are limited by
+//! `login/single_flight.rs`.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,30 +25,31 @@ use tokio::time::Instant;
 use super::classify::ErrorKind;
 use super::sign_in_failures::{FailureRecord, RoomFailureRecords, SignInFailure};
 
-/// Servers that are remembered; with more, what is known of all is found out again.
+/// Servers whose state is kept; with more, the state of all is dropped and each is authenticated anew.
 pub(super) const SERVERS_MAX: usize = 256;
-/// Rooms by which a probe tells a refused account from a refused room: a second one for where the first fails by itself.
+/// Rooms that a probe uses to tell a rejected account from a rejected room: a second one in case the first fails by
+/// itself.
 pub(super) const PROVEN_ROOMS_MAX: usize = 2;
 
-/// What stands for the URL of a server that is to be found yet.
+/// Key of a server whose URL Autodiscover has yet to find.
 pub(super) const AUTODISCOVER: &str = "autodiscover";
 
-/// What is known of one account at all its servers, each under its URL.
+/// Sign-in state of one account at all its servers, by server URL.
 #[derive(Default)]
 pub(super) struct LockoutGuard {
-    /// While no server knows us.
+    /// Serializes sign-ins while no server accepts the account.
     sign_in_lock: Arc<Turn<()>>,
     state: Mutex<GuardState>,
-    /// Refusals that counted against the account …
+    /// Rejections counted against the account …
     account_failures: AtomicU64,
-    /// … and against one room.
+    /// … and against single rooms.
     room_failures: AtomicU64,
 }
 
 #[derive(Default)]
 struct GuardState {
     servers: HashMap<String, ServerAuthState>,
-    /// Said while no server let us in.
+    /// Rejections by any server while no server accepted the account.
     account_wide: FailureRecord,
 }
 
@@ -53,13 +58,13 @@ struct ServerAuthState {
     is_authenticated: bool,
     failures: FailureRecord,
     room_failures: RoomFailureRecords,
-    /// Rooms whose requests were accepted, the last first.
+    /// Rooms whose requests were accepted, the latest first.
     proven: VecDeque<String>,
-    /// When the last accepted request that said who we are began.
+    /// Start of the latest accepted request that carried credentials.
     proven_at: Option<Instant>,
-    /// While others know us, and this one does not.
+    /// Serializes sign-ins while other servers accept the account and this one does not.
     sign_in_lock: Arc<Turn<()>>,
-    /// One probe at a time.
+    /// Held by the one probe under way.
     probe_lock: Arc<Turn<()>>,
 }
 
@@ -88,8 +93,8 @@ impl GuardState {
 }
 
 impl LockoutGuard {
-    /// Leave to say to this server who we are: at once while it knows us, else one after another. The refusal, if the last
-    /// one is fresh.
+    /// Waits for permission to authenticate to this server: immediate if the server accepted the account before,
+    /// otherwise one request at a time. Fails with the last rejection during its back-off.
     pub(super) async fn admit(&self, server: &str) -> Result<Option<OwnedMutexGuard<()>>, SignInFailure> {
         let turn = match self.sign_in_lock(server) {
             None => None,
@@ -97,11 +102,11 @@ impl LockoutGuard {
         };
         let heard = self.state();
         heard.check_server(server)?;
-        // Whoever went before has found out.
+        // The previous holder of the lock may have been accepted.
         Ok(turn.filter(|_| !heard.is_authenticated(server)))
     }
 
-    /// The same for a request of this room. Fails at once while the room rests on its own.
+    /// Like [`Self::admit`] for a request of this room; fails at once while the room backs off.
     pub(super) async fn admit_room(
         &self,
         server: &str,
@@ -111,12 +116,12 @@ impl LockoutGuard {
         self.admit(server).await
     }
 
-    /// Whether this room rests on its own, and by which refusal.
+    /// Fails with the room's own rejection during its back-off.
     pub(super) fn check_room(&self, server: &str, room: &str) -> Result<(), SignInFailure> {
         self.state().servers.get_mut(server).map_or(Ok(()), |server| server.room_failures.check(room))
     }
 
-    /// Where one waits for whoever finds out.
+    /// The lock that serializes sign-ins to this server; `None` once the server accepts the account.
     fn sign_in_lock(&self, server: &str) -> Option<Arc<Turn<()>>> {
         let mut heard = self.state();
         match (heard.is_authenticated(server), heard.is_authenticated_anywhere()) {
@@ -126,26 +131,28 @@ impl LockoutGuard {
         }
     }
 
-    /// Whether whoever has no turn may go on: those that waited elsewhere while others were refused may not.
+    /// Whether this server accepted the account and has not rejected it since. Checked again after waiting elsewhere:
+    /// others may have been rejected meanwhile.
     pub(super) fn is_authenticated(&self, server: &str) -> bool {
         self.state().is_authenticated(server)
     }
 
-    /// Whether this is the first refusal since the servers knew us, which an overload can look like.
+    /// Whether this is the first rejection since the servers accepted the account. An overloaded server can reject
+    /// once.
     pub(super) fn is_first_failure(&self, server: &str) -> bool {
         let heard = self.state();
         heard.account_wide.in_a_row == 0
             && heard.servers.get(server).is_none_or(|server| server.failures.in_a_row == 0)
     }
 
-    /// A request that began then was let in. One that did not say who we are was let in for what was said before, and proves
-    /// nothing against a later refusal.
+    /// Records that a request which began at `began` was accepted. Without credentials of its own the connection was
+    /// authenticated earlier, which proves nothing against a later rejection.
     pub(super) fn record_success(&self, server: &str, began: Instant, said_who: bool) {
         let mut heard = self.state();
         if heard.account_wide.is_superseded(began, said_who) {
             heard.account_wide = FailureRecord::default();
         }
-        // Nobody is let in by Autodiscover as such; that the password is right shows elsewhere.
+        // Autodiscover itself never proves the account; an EWS request that is accepted later clears its rejections.
         if let Some(looking) = heard.servers.get_mut(AUTODISCOVER)
             && looking.failures.is_superseded(began, said_who)
         {
@@ -158,7 +165,7 @@ impl LockoutGuard {
         }
     }
 
-    /// The same for a request of this room, which is not refused any more.
+    /// The same for a request of this room; clears the room's rejections.
     pub(super) fn record_room_success(&self, server: &str, room: &str, began: Instant, said_who: bool) {
         self.record_success(server, began, said_who);
         let mut heard = self.state();
@@ -174,17 +181,17 @@ impl LockoutGuard {
         }
     }
 
-    /// Whether the refusal of this room is the first one for a while, so that the request is worth a second try.
+    /// Whether a rejection of this room is the first one for a while, so that one retry is worth a failed sign-in.
     pub(super) fn may_retry(&self, server: &str, room: &str) -> bool {
         self.is_first_failure(server) && !self.was_room_rejected(server, room)
     }
 
-    /// Whether the last request of this room was refused.
+    /// Whether the room's latest request was rejected.
     pub(super) fn was_room_rejected(&self, server: &str, room: &str) -> bool {
         self.state().servers.get(server).is_some_and(|server| server.room_failures.was_rejected(room))
     }
 
-    /// Whether the server let in a request that said who we are and began after this moment.
+    /// Whether the server accepted a request with credentials that began after `began`.
     pub(super) fn is_authenticated_since(&self, server: &str, began: Instant) -> bool {
         let heard = self.state();
         heard
@@ -193,34 +200,34 @@ impl LockoutGuard {
             .is_some_and(|server| server.is_authenticated && server.proven_at > Some(began))
     }
 
-    /// Whether the last word of this server, or of all, on the account was a refusal.
+    /// Whether the latest result of this server, or of all servers, was a rejection of the account.
     pub(super) fn is_account_rejected(&self, server: &str) -> bool {
         !self.is_first_failure(server)
     }
 
-    /// The lock for probes of this server.
+    /// The lock that probes of this server hold.
     pub(super) fn probe_lock(&self, server: &str) -> Arc<Turn<()>> {
         self.state().server(server).probe_lock.clone()
     }
 
-    /// The refusal after which nothing is sent to this server for now.
+    /// Fails with the last rejection while nothing may be sent to this server.
     pub(super) fn check_server(&self, server: &str) -> Result<(), SignInFailure> {
         self.state().check_server(server)
     }
 
-    /// Rooms that worked, as witnesses of the account; never the one in question.
+    /// Rooms whose requests were accepted, to probe the account with; never `but`, the room in question.
     pub(super) fn proven_rooms(&self, server: &str, but: &str) -> Vec<String> {
         let heard = self.state();
         let proven = heard.servers.get(server).into_iter().flat_map(|server| &server.proven);
         proven.filter(|room| *room != but).cloned().collect()
     }
 
-    /// This room was refused as a witness: the next probe takes another.
+    /// The probe of this room was rejected: the next probe takes another room.
     pub(super) fn remove_proven_room(&self, server: &str, room: &str) {
         self.state().server(server).proven.retain(|other| other != room);
     }
 
-    /// A refusal that concerns this room alone: it rests, and the others go on.
+    /// Records a rejection of this room alone: it backs off, the others go on.
     pub(super) fn record_room_failure(&self, server: &str, room: &str, kind: ErrorKind, code: &str) {
         self.room_failures.fetch_add(1, Ordering::Relaxed);
         if self.state().server(server).room_failures.record(room, kind, code, 1) {
@@ -233,24 +240,24 @@ impl LockoutGuard {
         }
     }
 
-    /// A refusal that may be the account's or the room's, since no room worked before: all keep silent, and this room longer, so
-    /// that another one is tried first.
+    /// Records a rejection while no room has worked yet, so that it may concern the account or the room: all requests
+    /// back off, and this room longer, so that another room is tried first.
     pub(super) fn record_ambiguous_failure(&self, server: &str, room: &str, kind: ErrorKind, code: &str) {
         self.state().server(server).room_failures.record(room, kind, code, 2);
         self.record_failure(server, kind, code);
     }
 
-    /// Refusals that counted against the account, and against single rooms.
+    /// Rejections counted against the account, and against single rooms.
     pub(super) fn failure_counts(&self) -> (u64, u64) {
         (self.account_failures.load(Ordering::Relaxed), self.room_failures.load(Ordering::Relaxed))
     }
 
-    /// Rooms that are refused on their own now.
+    /// Rooms that are rejected on their own now.
     pub(super) fn rejected_room_count(&self) -> usize {
         self.state().servers.values().map(|server| server.room_failures.count()).sum()
     }
 
-    /// A refusal that may pass: until somebody has found out, nobody else asks.
+    /// After a rejection that may be momentary, the next request signs in alone before others are sent.
     pub(super) fn mark_suspect(&self, server: &str) {
         self.state().server(server).is_authenticated = false;
     }
@@ -259,7 +266,7 @@ impl LockoutGuard {
         self.record_host_failures(server, kind, code, 1);
     }
 
-    /// The same, said by so many hosts of it, one after another.
+    /// Records a rejection by so many hosts of this server, one after another.
     pub(super) fn record_host_failures(&self, server: &str, kind: ErrorKind, code: &str, hosts: u32) {
         self.account_failures.fetch_add(1, Ordering::Relaxed);
         let mut heard = self.state();
@@ -274,7 +281,7 @@ impl LockoutGuard {
         }
     }
 
-    /// Nothing panics while holding it; if it did, what is in it would still be so.
+    /// No code panics while holding the lock; the state would be valid all the same.
     fn state(&self) -> MutexGuard<'_, GuardState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -423,7 +430,7 @@ mod tests {
         assert!(standing.admit_room(A, "bad").await.is_ok() && standing.may_retry(A, "bad"));
     }
 
-    /// A changed password: a retry, two probes, and one attempt after each silence.
+    /// A changed password costs a retry, two probes, and one attempt after each back-off.
     #[tokio::test(start_paused = true)]
     async fn a_changed_password_is_sent_less_than_ten_times_in_ten_minutes() {
         let standing = LockoutGuard::default();

@@ -1,6 +1,19 @@
-//! The conversation with Exchange: from a typed operation to a typed outcome, over one server's connections.
+//! The EWS client. [`Exchange`] implements the engine's `Calendar` trait and `live`'s `Feed` trait: it translates an
+//! action's `Step` into one EWS operation, sends it, and reports what the response means.
 //!
-//! Knows HTTP, TLS, credentials, throttling and what each answer means for the request; decides nothing about events.
+//! ```text
+//! calendar.rs  directory.rs  feed.rs        the operations that the engine and `live` call
+//! client.rs                                 one operation with its retries
+//!   lockout.rs  throttle.rs  endpoints.rs   whether it may be sent, how many at once, to which server
+//!   request.rs  transport.rs  login/        encode, send, authenticate
+//!   classify.rs  contents.rs  event.rs      what the response means (pure)
+//! streaming.rs                              change notifications
+//! ```
+//!
+//! Of an action it knows the values that stand in a request or a response: the `Step`, whether attendees are notified,
+//! the snapshot of a deleted event. It does not know which action a step belongs to or why the engine chose it, and it
+//! knows neither cleanup rules nor the journal. It never repeats a write that the server may have executed.
+//!
 
 mod affinity;
 mod answer_budget;

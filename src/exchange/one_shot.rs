@@ -1,5 +1,5 @@
-//! A question to a server that is not EWS (a token endpoint, Autodiscover): one connection, one answer, within limits.
-//! Follows no redirects and keeps no connection: these are asked a few times an hour.
+//! HTTP client for servers other than EWS (token endpoints, Autodiscover): one connection, one request, one response,
+//! within limits. Follows no redirects and keeps no connection: such requests are sent a few times an hour.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,18 +20,18 @@ use crate::clock::{Clock as _, SystemClock};
 use crate::http_field::{challenges, retry_after};
 use crate::net::error_chain;
 
-/// The largest answer that is read.
+/// Largest response body that is read.
 pub(super) const ANSWER_BYTES_MAX: usize = 1 << 20;
 
-/// Asks.
+/// Sends single requests.
 #[derive(Clone)]
 pub(super) struct OneShotClient {
     pub(super) dialer: Arc<Dialer>,
-    /// How long one question may take, connection included.
+    /// Time limit of one request, including the connection.
     pub(super) timeout: Duration,
 }
 
-/// One question.
+/// One request.
 pub(super) struct OneShotRequest<'a> {
     pub(super) method: Method,
     pub(super) url: &'a str,
@@ -39,7 +39,7 @@ pub(super) struct OneShotRequest<'a> {
     pub(super) body: Bytes,
 }
 
-/// One answer.
+/// One response.
 #[derive(Debug, Clone)]
 pub(super) struct OneShotResponse {
     pub(super) status: u16,
@@ -53,7 +53,7 @@ impl<'a> OneShotRequest<'a> {
         Self { method: Method::POST, url, headers, body }
     }
 
-    /// What a quest wants asked; `None` when a header of it cannot be written.
+    /// The request that Autodiscover wants sent; `None` if one of its headers is not valid in HTTP.
     pub(super) fn for_discovery(wanted: &'a quest::DiscoveryRequest) -> Option<Self> {
         let headers = wanted.headers.iter().map(|(name, value)| {
             Some((HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_str(value).ok()?))
@@ -68,7 +68,7 @@ impl<'a> OneShotRequest<'a> {
 }
 
 impl OneShotResponse {
-    /// `Location`.
+    /// The `Location` header.
     pub(super) fn location(&self) -> Option<String> {
         Some(self.headers.get(header::LOCATION)?.to_str().ok()?.to_owned())
     }
@@ -80,12 +80,12 @@ impl OneShotResponse {
 }
 
 impl OneShotClient {
-    /// The answer to a question from nobody, or why there is none.
+    /// Sends a request without credentials.
     pub(super) async fn send_anonymous(&self, ask: &OneShotRequest<'_>) -> Result<OneShotResponse, String> {
         self.send(ask, None).await.map_err(without_exchange)
     }
 
-    /// The answer to a question in somebody's name. A 401 that comes back is final.
+    /// Sends a request with this credential. A 401 that is returned is final.
     pub(super) async fn send(
         &self,
         ask: &OneShotRequest<'_>,
@@ -100,7 +100,7 @@ impl OneShotClient {
         timeout(self.timeout, asked).await.map_err(|_| TransportError::ResponseTimeout(self.timeout))?
     }
 
-    /// All legs, on one connection; `None` when a new one is wanted.
+    /// All authentication rounds, on one connection; `None` if a new connection is needed.
     async fn authenticate_and_send(
         &self,
         ask: &OneShotRequest<'_>,
@@ -175,7 +175,7 @@ fn too_many_rounds() -> TransportError {
     TransportError::ConnectionLost("authentication never came to an end".to_owned())
 }
 
-/// Not Exchange is meant here.
+/// The error in words that do not name Exchange, since the request was for another server.
 fn without_exchange(failure: TransportError) -> String {
     match failure {
         TransportError::Resolve(why) => format!("the name has no address: {why}"),

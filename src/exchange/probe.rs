@@ -1,5 +1,5 @@
-//! A first meeting with a server, before anybody signs in: is it there, who does it say it is, which ways of signing in does it
-//! offer, what time is it there. Says nothing of us, and judges nothing.
+//! Probes a server without credentials, for `doctor`: whether it responds, which certificate it shows, which
+//! authentication schemes it offers, and what its clock reads. Judges nothing.
 
 use std::time::Duration;
 
@@ -20,27 +20,27 @@ use crate::clock::{Clock as _, SystemClock};
 use crate::http_field::{challenges, parse_date};
 use crate::net::error_chain;
 
-/// How many offered schemes are kept.
+/// Authentication schemes that are kept.
 const SCHEMES_MAX: usize = 8;
 
 /// How much of an error page is read.
 const PAGE_BYTES_MAX: usize = 64 << 10;
 
-/// How long after a lost answer the connection may take to say how it ended.
+/// Wait for the reason why a connection was closed, after a lost response.
 const CLOSE_REASON_WAIT: Duration = Duration::from_secs(1);
 
-/// What was met.
+/// What a probe learned about the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProbeResult {
-    /// What its certificate says, over TLS.
+    /// The server's certificate, over TLS.
     pub certificate: Option<ServerCertificate>,
-    /// The status of its answer to a request from nobody.
+    /// Status of the response to an anonymous request.
     pub status: u16,
-    /// It answered with a page for people.
+    /// The response is an HTML page.
     pub is_html: bool,
-    /// The names of the ways of signing in that it offers.
+    /// Names of the authentication schemes that the server offers.
     pub auth_schemes: Vec<String>,
-    /// What time it is there.
+    /// The server's `Date` header.
     pub server_time: Option<DateTime<Utc>>,
     /// The server refused GET, and accepted POST.
     pub answers_post: bool,
@@ -48,21 +48,21 @@ pub struct ProbeResult {
     pub is_tls_port: bool,
 }
 
-/// What a certificate says of itself.
+/// Names and validity of a certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerCertificate {
-    /// Whose it is.
+    /// Subject.
     pub subject: String,
-    /// Who vouches for it.
+    /// Issuer.
     pub issuer: String,
-    /// It is good until then.
+    /// End of its validity.
     pub not_after: DateTime<Utc>,
 }
 
-/// Meets the server at this URL.
+/// Probes the server at this URL.
 ///
 /// # Errors
-/// Why it cannot be met.
+/// Why the server does not respond.
 pub async fn probe(settings: &Settings, url: &str) -> Result<ProbeResult, TransportError> {
     let bad = |error: super::settings::SettingsError| TransportError::Connect(error.to_string());
     let endpoint = ConnectTarget::parse(url).map_err(bad)?;
@@ -126,8 +126,8 @@ async fn send_probe(
     })
 }
 
-/// In TLS 1.3 a server says only after the handshake that it misses our certificate; it may say so before we ask anything,
-/// and then only the connection knows.
+/// In TLS 1.3 a server reports only after the handshake that it requires a client certificate, possibly before the
+/// first request; then only the connection has the reason.
 async fn lost_response(error: &hyper::Error, end: JoinHandle<Option<String>>) -> TransportError {
     let end = timeout(CLOSE_REASON_WAIT, end).await;
     let why = end.ok().and_then(Result::ok).flatten().unwrap_or_else(|| error_chain(error));

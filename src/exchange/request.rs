@@ -1,4 +1,5 @@
-//! One sending of a request: its bytes, and the name it goes by in the logs of both sides.
+//! One attempt of an EWS request: its encoded body, its headers, and the id that it has in the logs of both sides.
+//! Sends nothing.
 
 use bytes::Bytes;
 use uuid::Uuid;
@@ -8,10 +9,10 @@ use super::transport::HttpRequest;
 use crate::ews::op::{Effect, Operation, encode_into};
 use crate::ews::soap::{Impersonate, RequestHeaders, ServerVersion};
 
-/// Room for any request but the largest batches.
+/// Initial capacity, enough for any request but the largest batches.
 const REQUEST_BYTES: usize = 4096;
 
-/// Sent once; the next sending is another one, of another name.
+/// Sent once; a retry is encoded anew, under an id of its own.
 pub(super) struct EncodedRequest<'a> {
     operation: &'static str,
     pub(super) effect: Effect,

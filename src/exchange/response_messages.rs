@@ -1,10 +1,10 @@
-//! From response messages to values: which message counts, and what its code means for the whole request.
+//! Response messages: which message counts, and what its class and code mean for the whole request. Pure.
 
 use super::classify::{ErrorKind, RetryDecision, decide_by_code, printable_code};
 use crate::ews::op::Effect;
 use crate::ews::types::{ResponseClass, ResponseMessage};
 
-/// The one message of a request about one thing.
+/// The one response message of a request about one thing.
 pub(super) fn single_message<'m, 'a, T>(
     effect: Effect,
     messages: &'m [ResponseMessage<'a, T>],
@@ -15,8 +15,9 @@ pub(super) fn single_message<'m, 'a, T>(
     }
 }
 
-/// The message, if it is a success by its class and by its code. A warning is none: it "describes a request that was not
-/// processed" (`ResponseClass`). Where class and code disagree, the code decides about a read, and a write is in doubt.
+/// Returns the message if both its class and its code report success. A warning does not: it "describes a request that
+/// was not processed" (`ResponseClass`). Where class and code disagree, the code decides about a read, and a write is
+/// in doubt.
 pub(super) fn require_success<'m, 'a, T>(
     effect: Effect,
     message: &'m ResponseMessage<'a, T>,
@@ -40,7 +41,7 @@ pub(super) fn require_success<'m, 'a, T>(
     }
 }
 
-/// An answer that does not fit the question.
+/// A response that does not fit its request.
 pub(super) fn unexpected_response(effect: Effect, code: String) -> RetryDecision {
     match effect {
         Effect::Read => RetryDecision::Refused(ErrorKind::Unknown, code),

@@ -1,5 +1,5 @@
-//! Several Exchanges as one: each room is asked about where it lives. Chooses by the room's address alone, and never asks one
-//! Exchange about another one's rooms.
+//! Routes each room's operations to the Exchange connection that is configured for the room. Decides by the room's
+//! address alone, and never asks one Exchange about another one's rooms.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::engine::{
     PersonLookup, WriteOutcome, WriteReport,
 };
 
-/// All configured Exchanges.
+/// All configured Exchange connections.
 #[derive(Default)]
 pub struct ConnectionRouter {
     routes: Vec<(Vec<RoomPattern>, Exchange)>,
@@ -23,30 +23,30 @@ pub struct ConnectionRouter {
 }
 
 impl ConnectionRouter {
-    /// Adds the Exchange of these rooms. Of several that match a room, the first counts.
+    /// Adds the connection of these rooms. If several match a room, the first counts.
     pub fn add(&mut self, rooms: Vec<RoomPattern>, exchange: Exchange) {
         self.routes.push((rooms, exchange));
     }
 
-    /// Sets the Exchange of all other rooms.
+    /// Sets the connection of all other rooms.
     pub fn set_fallback(&mut self, exchange: Exchange) {
         self.fallback = Some(exchange);
     }
 
-    /// All of them, in the order of the configuration.
+    /// All connections, in the order of the configuration.
     pub fn all(&self) -> impl Iterator<Item = &Exchange> {
         self.routes.iter().map(|(_, exchange)| exchange).chain(&self.fallback)
     }
 
-    /// Reports the time of every server to this clock.
+    /// Reports the `Date` headers of every server to this clock.
     pub fn report_time_to(&self, clock: &Arc<WitnessedClock>) {
         self.all().for_each(|exchange| exchange.client.report_time_to(clock.clone()));
     }
 
-    /// The Exchange where this room lives.
+    /// The connection that is configured for this room.
     ///
     /// # Errors
-    /// When none is configured for it.
+    /// When none is configured.
     pub fn route(&self, room: &RoomAddress) -> Result<&Exchange, CalendarError> {
         let named = self.routes.iter().find(|(rooms, _)| rooms.iter().any(|pattern| pattern.matches(room)));
         named.map(|(_, exchange)| exchange).or(self.fallback.as_ref()).ok_or_else(|| CalendarError {
@@ -119,7 +119,7 @@ impl Calendar for ConnectionRouter {
         }
     }
 
-    /// Each Exchange is asked once about all of its rooms. Of one that does not answer, nothing is known: look.
+    /// Sends one request to each connection for all of its rooms. Rooms of a connection that fails may be busy.
     async fn occupancy(
         &self,
         rooms: &[RoomAddress],

@@ -1,4 +1,4 @@
-//! A password in memory: wiped when dropped, never printed.
+//! A password or token in memory: wiped when dropped, never printed.
 
 use std::fmt;
 
@@ -9,12 +9,12 @@ use zeroize::Zeroizing;
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Takes the text over.
+    /// Takes ownership of the text.
     pub fn new(text: String) -> Self {
         Self(Zeroizing::new(text))
     }
 
-    /// The text itself, for the one place that sends it.
+    /// The text itself, for the code that sends it.
     pub(crate) fn expose(&self) -> &str {
         &self.0
     }

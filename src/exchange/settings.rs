@@ -1,4 +1,5 @@
-//! Where Exchange is, who we are there and how much of it we use. Checked once, before the first connection.
+//! Settings of one Exchange connection: location, sign-in, timeouts, limits. Checked once, before the first connection;
+//! opens none.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,59 +15,59 @@ use super::secret::Secret;
 use crate::ews::soap::{Impersonate, ServerVersion};
 use crate::net::{is_loopback_host, without_userinfo};
 
-/// What a conversation needs to know before it begins.
+/// Settings of one Exchange connection.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// What this Exchange is called in metrics and reports.
+    /// Name of the connection in metrics and reports.
     pub name: String,
-    /// Where it is.
+    /// Where the EWS server is.
     pub location: ExchangeLocation,
-    /// Who we are there.
+    /// How the account signs in.
     pub sign_in: SignInMethod,
-    /// Shown in the TLS handshake, where the server asks for one.
+    /// Offered in the TLS handshake, if the server requests a client certificate.
     pub client_certificate: Option<ClientCertificate>,
-    /// What connections go through.
+    /// HTTP proxy for all connections.
     pub proxy: Option<ProxySettings>,
-    /// More certificates to trust than the platform does, in PEM.
+    /// PEM file with certificates that are trusted besides those of the platform.
     pub ca_file: Option<PathBuf>,
-    /// How long a connection may take to come up, TLS included.
+    /// Time limit of a connection attempt, TLS included.
     pub connect_timeout: Duration,
-    /// How long the server may think before its first byte.
+    /// Longest wait for the first byte of a response.
     pub first_byte_timeout: Duration,
-    /// How long a whole answer may take, counted from the request.
+    /// Time limit of a complete response, counted from the request.
     pub response_timeout: Duration,
-    /// How long one operation may take with all its waiting, when Exchange is busy. Someone at the door has seconds, a
-    /// sweep has an hour.
+    /// Time limit of one operation with all its waits and retries. A person at the door has seconds, a sweep has an
+    /// hour.
     pub operation_timeout: Duration,
-    /// How long a stream of changes may say nothing: twice the server's heartbeat of about 45 s.
+    /// How long a stream may send nothing before it counts as lost: twice the server's heartbeat of about 45 s.
     pub stream_idle_timeout: Duration,
-    /// By what right we act in rooms.
+    /// How the account gets access to rooms.
     pub access: Access,
-    /// How rooms are named in `ExchangeImpersonation`.
+    /// Which name identifies a room in `ExchangeImpersonation`.
     pub impersonate_by: ImpersonateBy,
-    /// Requests under way at once in one room's name.
+    /// Concurrent requests in one room's name.
     pub max_concurrent_requests_per_room: usize,
-    /// Requests under way at once to the server.
+    /// Concurrent requests to the server.
     pub max_concurrent_requests: usize,
-    /// The newest schema version we speak. A server that does not know it is spoken to in an older one.
+    /// Newest EWS schema version of requests. Servers that do not support it get an older one.
     pub version: ServerVersion,
 }
 
-/// Where an Exchange is.
+/// Where the EWS server is.
 #[derive(Debug, Clone)]
 pub enum ExchangeLocation {
-    /// `https://…/EWS/Exchange.asmx`. Plain `http` only to this machine: credentials are readable on the way.
+    /// `https://…/EWS/Exchange.asmx`. Plain `http` only to this machine, since it exposes credentials.
     Url(String),
-    /// Wherever Autodiscover says that each room lives, within this policy.
+    /// The server that Autodiscover finds for each room, within this policy.
     Discovered(Policy),
 }
 
-/// A way of signing in, with what it needs.
+/// A sign-in method with its credentials.
 #[derive(Debug, Clone)]
 pub enum SignInMethod {
     /// User name and password in every request.
     Basic {
-        /// As the server wants it: `DOMAIN\name`, or `name@domain`.
+        /// In the form that the server expects: `DOMAIN\name`, or `name@domain`.
         username: String,
         /// Its password.
         password: Secret,
@@ -76,42 +77,42 @@ pub enum SignInMethod {
     Windows(Windows),
     /// OAuth, as an application.
     OAuth(ClientCredentials),
-    /// OAuth, with tokens that somebody else fetches.
+    /// OAuth, with tokens that another program fetches.
     Token(ExternalToken),
     /// The client certificate alone.
     Certificate,
 }
 
-/// Who we are in the TLS handshake, in PEM files.
+/// Client certificate for the TLS handshake, in PEM files.
 #[derive(Debug, Clone)]
 pub struct ClientCertificate {
-    /// The certificate, and what leads from it to its issuer.
+    /// The certificate, and the chain to its issuer.
     pub certificate: PathBuf,
     /// Its private key.
     pub key: PathBuf,
 }
 
-/// An HTTP proxy that connects us (CONNECT). What is said through it is TLS; with the proxy itself plain HTTP is spoken.
+/// An HTTP proxy that opens tunnels (CONNECT). The tunnel carries TLS; the proxy itself is addressed in plain HTTP.
 #[derive(Debug, Clone)]
 pub struct ProxySettings {
     /// `http://host:port`.
     pub url: String,
-    /// User name and password, if it wants them.
+    /// User name and password, if the proxy requires them.
     pub login: Option<(String, Secret)>,
 }
 
-/// By what right the account acts in rooms that are not its own.
+/// How the account gets access to rooms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Access {
-    /// In the room's name: every request has an `ExchangeImpersonation` header.
+    /// Acts in the room's name: every request has an `ExchangeImpersonation` header.
     #[default]
     Impersonation,
-    /// In its own name, with Full Access to the room: every folder is named with its mailbox.
+    /// Acts in its own name, with Full Access to the room: every folder id names the mailbox.
     Delegate,
 }
 
-/// How a room is named to Exchange. Rooms are known here by SMTP address, so a SID is none of the choices.
+/// Which name identifies a room to Exchange. Rooms are known by SMTP address, so a SID is not among the choices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs)]
@@ -122,7 +123,7 @@ pub enum ImpersonateBy {
     PrincipalName,
 }
 
-/// Why no conversation can begin.
+/// Why the settings are unusable.
 #[derive(Debug, Error)]
 pub enum SettingsError {
     /// Not of the form `https://host/path`.
@@ -142,7 +143,7 @@ pub enum SettingsError {
     /// The client certificate or its key cannot be used.
     #[error("failed to use the client certificate: {0}")]
     ClientCertificate(String),
-    /// The sign-in cannot work as it is configured.
+    /// The sign-in cannot work as configured.
     #[error("failed to prepare the sign-in: {0}")]
     SignIn(String),
     /// Not of the form `http://host:port`.
@@ -150,13 +151,13 @@ pub enum SettingsError {
         "`{0}` is not of the form http://proxy:port; a user name and a password stand beside it, not in it"
     )]
     Proxy(String),
-    /// The platform's trust store, or the TLS library, would not start.
+    /// The platform's trust store or the TLS library cannot be loaded.
     #[error("failed to set up TLS: {0}")]
     Tls(#[from] rustls::Error),
 }
 
 impl Settings {
-    /// With the limits that suit an Exchange in its default policy: two requests per room, where each mailbox grants 27
+    /// Defaults for an Exchange with its default throttling policy: two requests per room, where each mailbox grants 27
     /// (`EWSMaxConcurrency`), and sixteen in all.
     pub fn new(url: impl Into<String>, username: impl Into<String>, password: Secret) -> Self {
         Self {
@@ -179,7 +180,7 @@ impl Settings {
         }
     }
 
-    /// Whether anything is asked over TLS.
+    /// Whether any request goes over TLS.
     pub(super) fn uses_tls(&self) -> bool {
         let token = match &self.sign_in {
             SignInMethod::OAuth(client) => client.endpoint.as_str(),
@@ -204,7 +205,7 @@ impl ImpersonateBy {
     }
 }
 
-/// A checked address: what to connect to and what to ask for there.
+/// A checked URL, split into what a connection and a request need.
 #[derive(Debug, Clone)]
 pub(super) struct ConnectTarget {
     pub(super) host: String,
@@ -217,7 +218,7 @@ pub(super) struct ConnectTarget {
 }
 
 impl ConnectTarget {
-    /// Of a question that carries nothing and whose answer is not believed: plain `http` may go anywhere then.
+    /// The target of a request without credentials whose response is not trusted: plain `http` may go to any host then.
     pub(super) fn parse_anonymous(url: &str) -> Result<Self, SettingsError> {
         match url.strip_prefix("http://") {
             Some(rest) => {

@@ -1,5 +1,5 @@
-//! Refused sign-ins, of an account and of single rooms: how many in a row, and how long nothing is sent after them. Pure but for
-//! the monotonic clock.
+//! Failed sign-ins in a row, of an account and of single rooms, and the back-off that each one starts. Reads the
+//! monotonic clock; sends nothing.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -8,25 +8,26 @@ use tokio::time::Instant;
 
 use super::classify::ErrorKind;
 
-/// How long nothing is sent after a refusal; doubles with each. Active Directory locks accounts after some refusals within
-/// some minutes (ten in ten is Microsoft's baseline); this comes to six in the first ten, with one retry and two probes to nine.
+/// First back-off after a rejected sign-in; doubles with each. Active Directory locks accounts after some failures
+/// within some minutes (ten in ten is Microsoft's baseline); this comes to six in the first ten, with one retry and two
+/// probes to nine.
 pub(super) const SIGN_IN_BACKOFF_FIRST: Duration = Duration::from_secs(15);
-/// … up to this.
+/// Longest back-off.
 pub(super) const SIGN_IN_BACKOFF_MAX: Duration = Duration::from_secs(15 * 60);
-/// The longest rest of a room whose token was refused: no number of refused tokens locks an account.
+/// Longest back-off of a room whose token was rejected: no number of rejected tokens locks an account.
 pub(super) const TOKEN_BACKOFF_MAX: Duration = Duration::from_secs(60);
-/// Rooms of one server whose refusals are remembered; with more, the rooms that may be tried again are forgotten first.
+/// Rooms of one server whose failures are kept; with more, the rooms that may be tried again are dropped first.
 pub(super) const ROOMS_MAX: usize = 20_000;
-/// Refusals of rooms that were refused before, within [`WINDOW`] and all rooms together. With the first refusals of the rooms,
-/// which cannot be foreseen, rooms that fail on their own stay below ten in ten minutes.
+/// Repeated failures of all rooms together within [`WINDOW`]. Together with the first failure of each room, which
+/// cannot be foreseen, rooms that fail on their own stay below ten failures in ten minutes.
 pub(super) const REPEATED_MAX: usize = 5;
-/// Time after which Active Directory's baseline forgets a refused sign-in ("Reset account lockout counter after").
+/// Time after which Active Directory's baseline forgets a failed sign-in ("Reset account lockout counter after").
 const WINDOW: Duration = Duration::from_secs(10 * 60);
 
-/// Why a sign-in was refused: what it means, and the server's code.
+/// Why a sign-in was rejected: its kind and the server's code.
 pub(super) type SignInFailure = (ErrorKind, String);
 
-/// Refused sign-ins in a row.
+/// Failed sign-ins in a row.
 #[derive(Default)]
 pub(super) struct FailureRecord {
     pub(super) in_a_row: u32,
@@ -44,7 +45,7 @@ impl FailureRecord {
         self.last.as_ref().is_some_and(|(_, kind, _)| *kind == ErrorKind::Token)
     }
 
-    /// The refusal after which nothing is sent for now.
+    /// Fails with the last failure during its back-off.
     pub(super) fn check(&self) -> Result<(), SignInFailure> {
         if self.is_backing_off() { self.last_failure() } else { Ok(()) }
     }
@@ -54,7 +55,7 @@ impl FailureRecord {
     }
 
     pub(super) fn record(&mut self, kind: ErrorKind, code: &str, times: u32) {
-        // Those that were under way together are one.
+        // Requests that were under way together count once.
         if !self.is_backing_off() {
             self.in_a_row = self.in_a_row.saturating_add(times);
         }
@@ -66,16 +67,16 @@ impl FailureRecord {
     }
 }
 
-/// Rooms of one server that are refused while the account is accepted for others. Each rests alone.
+/// Rooms of one server that are rejected while the account is accepted for others. Each backs off alone.
 #[derive(Default)]
 pub(super) struct RoomFailureRecords {
     rooms: HashMap<String, FailureRecord>,
-    /// When rooms that had been refused before were refused again.
+    /// Times of failures of rooms that had failed before.
     repeated_failures: VecDeque<Instant>,
 }
 
 impl RoomFailureRecords {
-    /// Fails with the room's last refusal while the room rests, or while too many rooms were refused again.
+    /// Fails with the room's last failure during its back-off, or while too many rooms have failed repeatedly.
     pub(super) fn check(&mut self, room: &str) -> Result<(), SignInFailure> {
         let Some(refusals) = self.rooms.get(room) else { return Ok(()) };
         refusals.check()?;
@@ -90,7 +91,8 @@ impl RoomFailureRecords {
         self.rooms.contains_key(room)
     }
 
-    /// Remembers a refusal; whether the room was not refused before. `times` counts further refusals that came together with this one.
+    /// Records a failure; returns whether it is the first one of the room. `times` counts further failures that came
+    /// together with it.
     pub(super) fn record(&mut self, room: &str, kind: ErrorKind, code: &str, times: u32) -> bool {
         if self.rooms.len() >= ROOMS_MAX && !self.rooms.contains_key(room) {
             self.rooms.retain(|_, refusals| refusals.is_backing_off());
@@ -109,12 +111,12 @@ impl RoomFailureRecords {
         is_first
     }
 
-    /// A request of this room was accepted.
+    /// Drops the room's failures after an accepted request.
     pub(super) fn clear(&mut self, room: &str) {
         self.rooms.remove(room);
     }
 
-    /// Rooms that were refused last.
+    /// Rooms whose latest request was rejected.
     pub(super) fn count(&self) -> usize {
         self.rooms.len()
     }

@@ -1,5 +1,6 @@
-//! Tells a refused account from a refused room: after a 401, sends one cheap request for a room that worked before, on a new
-//! connection, so that the server has to check the account again. Counts the refusal where it belongs (`lockout.rs`).
+//! Distinguishes a rejected account from a rejected room: after a 401, sends one cheap request for a room that worked
+//! before, on a new connection, so that the server checks the account again. Records the rejection where it belongs
+//! (`lockout.rs`). Changes nothing on the server.
 
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ use crate::ews::op::{DistinguishedFolder, Effect, GetFolder};
 /// Longest wait for the answer to a probe: other requests wait for it.
 pub(super) const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// A request that was refused, and where.
+/// A rejected request and its server.
 pub(super) struct RejectedRequest<'a> {
     pub(super) transport: &'a Transport,
     pub(super) server: &'a str,
@@ -30,12 +31,12 @@ pub(super) struct RejectedRequest<'a> {
     pub(super) began: Instant,
 }
 
-/// What a refusal concerns.
+/// What a rejection concerns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum RejectionScope {
     Room,
     Account,
-    /// No room that worked before answered a probe.
+    /// No room that worked before returned a usable response to a probe.
     Unknown,
 }
 
@@ -46,7 +47,7 @@ enum SignInProbeOutcome {
 }
 
 impl EwsClient {
-    /// Counts a refusal after which the request is not sent again, and returns what to report.
+    /// Records a rejection after which the request is not sent again; returns what to report.
     pub(super) async fn record_rejection(
         &self,
         of: &RejectedRequest<'_>,
@@ -61,7 +62,7 @@ impl EwsClient {
         let turn = self.lockout.probe_lock(server);
         let _probing = turn.lock().await;
         if let Err(refusal) = self.lockout.check_server(server) {
-            return refusal; // another request of the same moment was counted
+            return refusal; // another request under way was recorded
         }
         match self.rejection_scope(of).await {
             RejectionScope::Room => {
@@ -74,8 +75,8 @@ impl EwsClient {
         (kind, code)
     }
 
-    /// After a refusal of the account, a room that worked before shows whether it is still refused: the room of the next request may
-    /// be one that is refused on its own.
+    /// After a rejection of the account, probes a room that worked before: the room of the next request may be one that
+    /// is rejected on its own.
     pub(super) async fn probe_before_sign_in(&self, to: &RejectedRequest<'_>) -> Result<(), SignInFailure> {
         if !self.lockout.is_account_rejected(to.server) {
             return Ok(());
@@ -110,7 +111,7 @@ impl EwsClient {
         concerns
     }
 
-    /// Reads the folder of another room of the same server. Changes nothing, and is not counted among the requests under way.
+    /// Reads the calendar folder of another room of the same server. Takes no throttle permit.
     async fn probe_room(&self, like: &RejectedRequest<'_>, witness: &str) -> SignInProbeOutcome {
         let Ok(room) = witness.parse::<RoomAddress>() else { return SignInProbeOutcome::Unanswered };
         let folder =
@@ -144,7 +145,7 @@ impl EwsClient {
     }
 }
 
-/// What the answer to a probe means: a locked account may show in the answer's only message.
+/// What the response to a probe means: a locked account may show in the response's only message.
 fn probe_decision(answer: &HttpResponse) -> RetryDecision {
     let decoded = decode(&answer.body, &answer_budget::limits());
     match (classify(Effect::Read, answer, &decoded), decoded.as_ref().map(|decoded| &decoded.envelope.body)) {

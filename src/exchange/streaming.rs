@@ -1,9 +1,10 @@
-//! Listening to a group of rooms: a subscription for each, and one request whose answer tells of all of them for as long as it
-//! lasts ("Notification subscriptions, mailbox events, and EWS in Exchange").
+//! Streaming notifications for a group of rooms: one subscription per room, and one `GetStreamingEvents` request whose
+//! response reports the changes of all of them ("Notification subscriptions, mailbox events, and EWS in Exchange").
 //!
-//! Keeps subscriptions as long as the server knows them, and trusts no silence: a server that says nothing for twice its
-//! heartbeat is one that is gone. Never counts as a request under way: those that wait for answers are others. A mailbox that
-//! does not answer is neither waited for nor the one whose name the group's requests carry.
+//! Subscriptions are kept as long as the server knows them. A stream that sends nothing for twice its heartbeat counts
+//! as lost. The stream takes no throttle permit, so it never competes with people's requests. A mailbox that does not
+//! respond neither delays the others nor becomes the group's anchor mailbox. Reads no calendar: it reports only which
+//! rooms changed.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -32,55 +33,55 @@ use crate::ews::op::{
 use crate::ews::types::{MessageXmlEntry, ResponseClass, ResponseMessage};
 use crate::live::{ChangeBatch, ChangeStream};
 
-/// Subscribing at once, so that a group of two hundred does not take the places of those at the doors.
+/// Concurrent Subscribe requests: a group of two hundred rooms must not take all throttle permits.
 const SUBSCRIBE_CONCURRENCY: usize = 4;
-/// One envelope of a stream: a few changes, each of a few hundred bytes, for at most two hundred rooms.
+/// Largest envelope of a stream: a few changes of a few hundred bytes each, for at most two hundred rooms.
 pub(super) const ENVELOPE_BYTES_MAX: usize = 2 << 20;
 /// Longest id of a subscription; Exchange's have some 100 bytes.
 pub(super) const SUBSCRIPTION_ID_BYTES_MAX: usize = 4 << 10;
-/// The server's word that nothing more comes.
+/// `ConnectionStatus` of the last envelope of a stream.
 const CLOSED: &str = "Closed";
 
-/// How long one request for a subscription may take: a room that is throttled must not keep the others from being heard.
+/// Time limit of one Subscribe request: a throttled room must not delay the others' notifications.
 const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(10);
-/// One that takes longer than this keeps no other from being asked for.
+/// A Subscribe request that takes longer lets the next one start.
 const SLOW_AFTER: Duration = Duration::from_secs(2);
-/// How long a room is looked for whose subscription says which back end the others are to go to …
+/// Time limit of the search for an anchor room, whose response names the back end for the others …
 const ANCHOR_SEARCH_MAX: Duration = Duration::from_secs(30);
-/// … and how long each that is tried may take.
+/// … and of each Subscribe request in it.
 const ANCHOR_ATTEMPT_MAX: Duration = Duration::from_secs(5);
-/// How long the server is told, in passing, what it may forget; it forgets by itself in half an hour.
+/// Time limit of best-effort Unsubscribe requests; idle subscriptions expire after 30 minutes anyway.
 const UNSUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The subscriptions of a group of rooms, and what is told of them.
+/// The subscriptions of a group of rooms, and their stream.
 pub(super) struct StreamingSubscriptions {
     backend: Arc<PinnedBackend>,
     rooms: Vec<RoomAddress>,
     /// The room of each subscription.
     ids: HashMap<String, RoomAddress>,
-    /// Those of which nothing is to be heard any more. The server may know them still, and grants a mailbox few.
+    /// Subscriptions that are no longer used. The server may still keep them, and grants a mailbox few.
     dropped: HashMap<String, RoomAddress>,
-    /// The room in whose name the group's requests are made has left it.
+    /// The anchor room has left the group.
     is_anchor_removed: bool,
     stream: Option<OpenStream>,
-    /// Streams in a row that did not begin.
+    /// Streams in a row that did not start.
     failures: u32,
-    /// How long the server asked to be left alone at the last failure.
+    /// Wait that the server requested with the last failure.
     retry_after: Option<Duration>,
     idle_timeout: Duration,
 }
 
-/// To the server that keeps them.
+/// The back end that holds the group's subscriptions.
 struct PinnedBackend {
     client: Arc<EwsClient>,
     affinity: Affinity,
 }
 
-/// What is told, as it comes.
+/// The open stream.
 struct OpenStream {
     body: StreamingBody,
     envelopes: EnvelopeSplitter,
-    /// What was heard already.
+    /// The first batch, received while the stream was opened.
     first_batch: Option<ChangeBatch>,
 }
 
@@ -101,7 +102,7 @@ impl StreamingSubscriptions {
         })
     }
 
-    /// Subscribes to the rooms that have no subscription.
+    /// Subscribes to the rooms without a subscription; returns the failures.
     async fn subscribe(&mut self) -> Vec<(RoomAddress, RequestError)> {
         let (mut failures, mut missing) = (Vec::new(), self.missing());
         if self.ids.is_empty() {
@@ -115,19 +116,19 @@ impl StreamingSubscriptions {
                 (room, answer)
             });
             let mut answers: FuturesUnordered<_> = asked.collect();
-            // Each as it comes: what the server granted is given back, should this be dropped half-way.
+            // Record each response as it arrives: granted subscriptions are cancelled even if this future is dropped.
             while let Some(answer) = answers.next().await {
                 self.record_subscription(answer, &mut failures);
             }
         }
-        // Those that failed are asked last the next time.
+        // Rooms that failed come last the next time.
         let failed: HashSet<_> = failures.iter().map(|(room, _)| room).collect();
         self.rooms.sort_by_key(|room| failed.contains(room));
         failures
     }
 
-    /// Subscribes to one room: its answer says which back end the others are to go to, and its name is on the group's requests. A
-    /// mailbox that does not answer cannot be it, so with each round more are tried at once.
+    /// Subscribes to one room, which becomes the anchor: its response names the back end for the others. A mailbox that
+    /// does not respond cannot be the anchor, so each round tries more rooms at once.
     async fn find_anchor(
         &mut self,
         missing: &mut VecDeque<RoomAddress>,
@@ -173,7 +174,7 @@ impl StreamingSubscriptions {
         failures: &mut Vec<(RoomAddress, RequestError)>,
     ) {
         match answer {
-            // One id for two rooms tells of neither.
+            // An id shared by two rooms identifies neither.
             Ok(id) if self.ids.contains_key(&id) => {
                 let other = self.ids.remove(&id);
                 let twice = |room| (room, invalid_stream("one subscription for two rooms"));
@@ -185,7 +186,7 @@ impl StreamingSubscriptions {
         }
     }
 
-    /// Begins the stream, and waits for its first word: a way that lets requests through and holds answers back is none.
+    /// Opens the stream and waits for its first envelope: a proxy that buffers responses makes a stream useless.
     async fn start(&mut self) -> Result<(), StreamFailure> {
         let subscription_ids: Vec<_> = self.ids.keys().cloned().collect();
         let connection_minutes = CONNECTION_MINUTES_MAX;
@@ -203,7 +204,7 @@ impl StreamingSubscriptions {
         Ok(())
     }
 
-    /// The next whole envelope that comes, read.
+    /// The next complete envelope, decoded.
     async fn next_batch(&mut self) -> Result<ChangeBatch, StreamFailure> {
         let silence = self.idle_timeout;
         let Some(told) = &mut self.stream else { return Err(invalid_stream("nobody listens").into()) };
@@ -225,7 +226,7 @@ impl StreamingSubscriptions {
                 Ok(Ok(None)) => return Err(invalid_stream("the stream ended without a word").into()),
                 Ok(Err(failure)) => return Err(RequestError::Unreachable(failure).into()),
                 Err(_) => {
-                    // What it does not tell of now, it may not tell of later either.
+                    // A subscription that missed its heartbeat may miss later changes too.
                     self.abandon();
                     return Err(invalid_stream(&format!("the stream said nothing for {silence:?}")).into());
                 }
@@ -233,7 +234,7 @@ impl StreamingSubscriptions {
         }
     }
 
-    /// Nothing is to be heard of any subscription any more, nor of the server that kept them.
+    /// Gives up all subscriptions and the back end that held them.
     fn abandon(&mut self) {
         self.stream = None;
         self.dropped.extend(self.ids.drain());
@@ -241,7 +242,7 @@ impl StreamingSubscriptions {
         self.backend.affinity.clear();
     }
 
-    /// Tells the server in passing what it may forget. Whether it hears is not waited for.
+    /// Unsubscribes from dropped subscriptions in the background, without waiting for the result.
     fn unsubscribe_dropped(&mut self) {
         let dropped = std::mem::take(&mut self.dropped);
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
@@ -260,12 +261,13 @@ impl StreamingSubscriptions {
         runtime.spawn(timeout(UNSUBSCRIBE_TIMEOUT, all.for_each(|_| std::future::ready(()))));
     }
 
-    /// It did not begin, or it ended: once that may be the way, twice it is the server or what it keeps.
+    /// Records that a stream did not start or was lost. Once can be the network; twice, the server or its subscriptions
+    /// are the cause.
     fn record_failure(&mut self, StreamFailure { error: failed, retry_after }: &StreamFailure) {
         self.stream = None;
         self.retry_after = *retry_after;
         if matches!(failed, RequestError::Busy(_)) {
-            return; // there is no place for a stream now: what was granted is kept, and costs nothing
+            return; // the server has no capacity for a stream now; granted subscriptions are kept, and cost nothing
         }
         self.failures += 1;
         if self.failures > 1 || matches!(failed, RequestError::Refused(ErrorKind::StateExpired, _)) {
@@ -304,7 +306,7 @@ impl PinnedBackend {
     }
 }
 
-/// What an envelope says; subscriptions that it says are gone, or have missed something, are dropped.
+/// Applies an envelope: its changes, and subscriptions that the server lost or that missed events.
 fn apply_envelope(
     body: &SoapBody<'_>,
     ids: &mut HashMap<String, RoomAddress>,
@@ -338,8 +340,8 @@ fn apply_notification(
         let id = notification.subscription_id.as_deref().unwrap_or_default();
         match (ids.get(id), dropped.contains_key(id)) {
             (Some(room), _) => heard.changed.push(room.clone()),
-            (None, true) => {} // that room is no longer vouched for
-            // Something changed, and nobody can tell where: nothing is current until all was read again.
+            (None, true) => {} // a late notification of a dropped subscription
+            // Something changed in an unknown room: nothing is current until every calendar is read again.
             (None, false) => {
                 return Err(invalid_stream("it tells of a subscription that nobody asked for").into());
             }
@@ -355,7 +357,7 @@ fn apply_notification(
         return Ok(());
     }
     match verdict {
-        // It does not say which: any may be.
+        // The message names no subscription: any may be lost.
         RetryDecision::Refused(ErrorKind::StateExpired, _) if lost.is_empty() => {
             heard.lost.extend(ids.values().cloned());
             dropped.extend(ids.drain());
@@ -387,7 +389,7 @@ impl ChangeStream for StreamingSubscriptions {
         self.unsubscribe_dropped();
         let mut deaf = self.subscribe().await;
         if self.ids.is_empty() {
-            // The next time, whichever server answers then.
+            // The next attempt may reach another back end.
             self.abandon();
             let first = deaf.pop().map(|(_, failed)| failed);
             return Err(first.unwrap_or_else(|| invalid_stream("no room to listen to")).into());
@@ -404,7 +406,7 @@ impl ChangeStream for StreamingSubscriptions {
         match self.next_batch().await {
             Ok(heard) => {
                 if !heard.lost.is_empty() && self.ids.is_empty() {
-                    self.abandon(); // it lost all of them: perhaps it is another server by now
+                    self.abandon(); // the server lost all subscriptions: it may be another back end by now
                 }
                 Ok(heard)
             }
@@ -446,7 +448,7 @@ mod tests {
         ResponseMessage { class, code, message_text: None, message_xml: Vec::new(), payload }
     }
 
-    /// A heartbeat vouches for all rooms of the stream.
+    /// A heartbeat confirms the subscriptions of all rooms of the stream.
     #[test]
     fn a_heartbeat_is_believed_only_where_class_and_code_agree() {
         let heard = |class, code| {

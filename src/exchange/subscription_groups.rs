@@ -1,5 +1,6 @@
-//! Which rooms of one server are listened to together: those whose mailboxes the server says share a back end, by
-//! Autodiscover's `GroupingInformation`; where it has no word on that, all of them. Never a reason not to listen.
+//! Groups rooms of one server whose mailboxes share a back end, by Autodiscover's `GroupingInformation`, for one
+//! streaming connection each. If the server does not support the setting, all rooms form one group. Grouping never
+//! prevents a subscription.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,29 +10,29 @@ use super::client::EwsClient;
 use crate::calendar::RoomAddress;
 use crate::live::SubscriptionGroup;
 
-/// Servers of which it is remembered that they do not say; more are forgotten, and asked again.
+/// Servers that are known not to support grouping; with more, all are dropped and asked again.
 const UNSUPPORTED_MAX: usize = 64;
 
-/// What was learnt of the servers' ways.
+/// Remembers which servers do not support grouping.
 #[derive(Default)]
 pub(super) struct SubscriptionGroups {
     unsupported: Mutex<HashSet<String>>,
 }
 
 impl SubscriptionGroups {
-    /// Puts rooms of one server into groups, each in the order of the addresses.
+    /// Groups rooms of one server, each group in the order of its addresses.
     pub(super) async fn group_rooms(
         &self,
         client: &EwsClient,
         ews: &str,
         mut rooms: Vec<RoomAddress>,
     ) -> Vec<SubscriptionGroup> {
-        rooms.sort(); // the first of a group is the one that its requests are anchored at
+        rooms.sort(); // the first room of a group is its anchor mailbox
         let mut groups: BTreeMap<Option<String>, Vec<RoomAddress>> = BTreeMap::new();
         let mut says = true;
         for rooms in rooms.chunks(ADDRESSES_MAX) {
             let said = if says { self.query(client, ews, rooms).await } else { None };
-            says = said.is_some(); // who waited for an answer in vain once does not wait again for the others
+            says = said.is_some(); // after one failed request the other rooms do not wait for another
             for (at, room) in rooms.iter().enumerate() {
                 let group = said.as_ref().and_then(|said| said.get(at)?.clone());
                 groups.entry(group).or_default().push(room.clone());
@@ -44,7 +45,7 @@ impl SubscriptionGroups {
         groups.into_iter().map(group).collect()
     }
 
-    /// What is said of each of the rooms, if there is an answer.
+    /// Each room's group, if the server answers.
     async fn query(
         &self,
         client: &EwsClient,
@@ -75,7 +76,7 @@ impl SubscriptionGroups {
         }
     }
 
-    /// Nothing panics while holding it; if it did, what is in it would still be so.
+    /// No code panics while holding the lock; the set would be valid all the same.
     fn unsupported(&self) -> MutexGuard<'_, HashSet<String>> {
         self.unsupported.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,10 +1,11 @@
-//! How much of Exchange we use at once, and whom we leave alone for a while.
+//! Client-side throttle (AIMD): limits concurrent requests per room and per server, and pauses rooms that Exchange
+//! throttles.
 //!
-//! Under impersonation Exchange keeps a budget per service account *and* room, so what it throttles is that pair: one
-//! room is parked and all others go on. A limit on the whole server stands above; it halves when the server says that
-//! there are too many connections and grows back by one after a run of answers. A request that is not answered in time
-//! gives its place at the server up, and until that room's requests are answered in time again they share a few places: mailboxes
-//! that hang (a database that is down) must not take the places of all others.
+//! With impersonation Exchange keeps a throttling budget per service account *and* room, so one room is paused and all
+//! others go on. A limit on the whole server stands above: it halves when the server reports too many connections, and
+//! grows by one after a run of successes. A slow request releases its server slot, and until its room's requests are
+//! answered in time again, slow rooms share a few slots: mailboxes that hang (a database that is down) must not take
+//! the slots of all others.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -16,59 +17,59 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::concurrency::call_when_slow;
 
-/// Answers in a row before the limit grows by one.
+/// Successes in a row before the limit grows by one.
 const REGROW_AFTER: usize = 20;
-/// The longest we believe a server that wants us to wait; 20 minutes have been seen, and a restart heals most.
+/// Longest wait that a server can impose: 20 minutes have been observed, and a restart cures most.
 const BACK_OFF_MAX: Duration = Duration::from_secs(5 * 60);
-/// The first wait when the server names none.
+/// First wait if the server names none.
 const BACK_OFF_FIRST: Duration = Duration::from_secs(1);
-/// A server that says "at once" is believed once.
+/// Shortest wait from the second attempt on, even if the server asks for none.
 const BACK_OFF_LEAST: Duration = Duration::from_millis(250);
-/// Rooms remembered before those that nobody waits for are forgotten: more than any building has, a few MB.
+/// Rooms whose state is kept; with more, idle rooms are dropped. More than any building has; a few MB.
 pub(super) const ROOMS_KEPT: usize = 20_000;
-/// A request without an answer for so long is for a mailbox that hangs, or to a server that is overloaded …
+/// A request without a response for so long is slow: its mailbox hangs, or the server is overloaded …
 const SLOW_AFTER_MAX: Duration = Duration::from_secs(3);
-/// … so no more than this many times the places there are go on without one.
+/// … and at most this many times the server limit may be under way without a slot.
 const RELEASED_FACTOR: usize = 4;
-/// The part of the places that rooms share whose last request was late.
+/// Fraction of the server limit that slow rooms share.
 const SLOW_ROOMS_PART: usize = 4;
 
 pub(super) struct Throttle {
     per_room: usize,
     slow_after: Duration,
     server: Arc<Semaphore>,
-    /// For rooms whose last request was late.
+    /// Slots for rooms whose last request was slow.
     slow_rooms: Arc<Semaphore>,
     limit: Arc<Mutex<AdaptiveLimit>>,
     rooms: Mutex<HashMap<String, Arc<RoomThrottle>>>,
     queued: AtomicUsize,
 }
 
-/// Counts one who waits.
+/// Counts one waiting request.
 struct QueuedRequest<'a>(&'a AtomicUsize);
 
-/// In use as long as somebody holds it besides the gate: whoever waits, and whoever has a pass.
+/// Referenced by waiting requests and permits besides the throttle's own map; otherwise it may be dropped.
 struct RoomThrottle {
     requests: Arc<Semaphore>,
     paused_until: Mutex<Option<Instant>>,
-    /// Its last request was late.
+    /// Its last request was slow.
     is_slow: AtomicBool,
 }
 
 struct AdaptiveLimit {
     now: usize,
     max: usize,
-    /// Requests under way that gave their place up.
+    /// Requests under way without a slot.
     released: usize,
-    /// Permits that are out and shall not come back.
+    /// Slots in use that are removed when they are returned.
     debt: usize,
     successes: usize,
 }
 
-/// Leave to send one request. Given back when dropped.
+/// Permission to send one request; released when dropped.
 pub(super) struct Permit {
     server: Option<OwnedSemaphorePermit>,
-    /// A place among those for rooms that hang.
+    /// Slot among those of slow rooms.
     slow_slot: Option<OwnedSemaphorePermit>,
     is_slow: bool,
     is_answered: bool,
@@ -79,7 +80,7 @@ pub(super) struct Permit {
 }
 
 impl Throttle {
-    /// `timeout` is how long an answer is waited for at all.
+    /// `timeout` is the longest wait for a response.
     pub(super) fn new(per_room: usize, per_server: usize, timeout: Duration) -> Self {
         let max = per_server.max(1);
         Self {
@@ -93,12 +94,12 @@ impl Throttle {
         }
     }
 
-    /// Requests that have no leave yet.
+    /// Requests that wait for a permit.
     pub(super) fn queued(&self) -> usize {
         self.queued.load(Ordering::Relaxed)
     }
 
-    /// Waits for leave to send a request in this room's name; `None` when that would be after `until`.
+    /// Waits for a permit to send a request in this room's name; `None` if none is free before `until`.
     pub(super) async fn acquire(&self, room: &str, until: Instant) -> Option<Permit> {
         let _waits = QueuedRequest::new(&self.queued);
         let place = self.room(room);
@@ -133,7 +134,7 @@ impl Throttle {
         }
     }
 
-    /// Sends nothing in this room's name for a while.
+    /// Sends no request in this room's name for this time.
     pub(super) fn pause_room(&self, room: &str, time: Duration) {
         let until = Instant::now() + time;
         let place = self.room(room);
@@ -141,7 +142,7 @@ impl Throttle {
         *parked = Some(parked.map_or(until, |earlier| earlier.max(until)));
     }
 
-    /// The server said that there are too many of us.
+    /// Halves the server limit, after the server reported too many connections.
     pub(super) fn halve_limit(&self) {
         let mut limit = lock(&self.limit);
         let target = (limit.now / 2).max(1);
@@ -151,7 +152,7 @@ impl Throttle {
         limit.successes = 0;
     }
 
-    /// The server answered.
+    /// Records a successful response, which lets the server limit grow.
     pub(super) fn record_success(&self) {
         let mut limit = lock(&self.limit);
         limit.successes += 1;
@@ -203,12 +204,12 @@ impl RoomThrottle {
 }
 
 impl Permit {
-    /// Waits for the answer. One that is late is waited for outside the limit on the whole server; the limit of the room holds.
+    /// Waits for the response. A slow one releases its server slot; the limit of the room still holds.
     pub(super) async fn run<T>(&mut self, answer: impl Future<Output = T>) -> T {
         call_when_slow(self.slow_after, answer, || self.release_server_slot()).await
     }
 
-    /// The server answered, if late.
+    /// The server answered, even if slowly: the room is not slow.
     pub(super) fn mark_answered(&mut self) {
         self.is_answered = true;
     }
@@ -246,8 +247,8 @@ impl Drop for Permit {
     }
 }
 
-/// How long to wait before attempt `attempt + 1`: what the server said, or doubling from a second; capped, and spread by
-/// up to a quarter so that not all come back at once. `chance` is between 0 and 1.
+/// Wait before attempt `attempt + 1`: what the server requested, or doubling from a second; capped, and spread by up to
+/// a quarter so that requests do not return at once. `chance` is between 0 and 1.
 pub(super) fn back_off(said: Option<Duration>, attempt: u32, chance: f64) -> Duration {
     let doubled = BACK_OFF_FIRST.saturating_mul(1 << attempt.min(16));
     let floor = if attempt == 0 { Duration::ZERO } else { BACK_OFF_LEAST };
@@ -255,7 +256,7 @@ pub(super) fn back_off(said: Option<Duration>, attempt: u32, chance: f64) -> Dur
     base + base.mul_f64(chance.clamp(0.0, 1.0) / 4.0)
 }
 
-/// Nothing panics while holding one of these; if it did, the numbers would still be numbers.
+/// No code panics while holding one of these locks; the numbers would be valid all the same.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,5 @@
-//! Whom we trust: the platform's store, and an extra CA file for sites with a CA of their own. Never turned off.
+//! TLS configurations for Exchange: the platform's trust store, plus a CA file for organizations with a CA of their
+//! own. Verification is never turned off.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,11 +9,11 @@ use rustls::ClientConfig;
 use super::settings::{ClientCertificate, Settings, SettingsError};
 use crate::net::{self, TlsIdentity};
 
-/// How we meet servers.
+/// TLS configurations with and without our client certificate.
 pub(super) struct TlsConfigs {
-    /// Where we say who we are: with our certificate, if we have one.
+    /// With the client certificate, if one is configured.
     pub(super) account: Arc<ClientConfig>,
-    /// Where we do not: a certificate names us to whoever asks for it.
+    /// Without it: a client certificate reveals the account to any server that requests one.
     pub(super) anonymous: Arc<ClientConfig>,
 }
 

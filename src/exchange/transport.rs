@@ -1,9 +1,9 @@
-//! One request, one answer, over kept-alive connections; or an answer without end, on a connection of its own. Knows HTTP and
-//! deadlines; never what the bytes mean.
+//! HTTP/1.1 to one server: one request and its response over kept-alive connections, or a streamed response on a
+//! connection of its own. Handles authentication rounds and deadlines; never interprets a body.
 //!
-//! The fate of a request is told apart here, so the rule stands here: until the first byte of the request has been
-//! handed to a connection it is *not sent*; from then on, until the whole answer is in, it is *maybe sent*. The one
-//! exception is hyper's own word that a kept connection was closed before it took the request.
+//! This file decides the fate of a request: *not sent* until its first byte was handed to a connection; *maybe sent*
+//! from then on, until the whole response has arrived. The one exception: hyper reports that a kept connection was
+//! closed before it took the request.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -24,20 +24,21 @@ use super::settings::{ConnectTarget, Settings, SettingsError};
 use crate::http_field::{challenges, list_contains};
 use crate::net::error_chain;
 
-/// How many legs one request may take on one connection; NTLM needs two, after a forgotten sign-in three.
+/// Authentication rounds of one request on one connection; NTLM needs two, three if the server forgot an earlier
+/// sign-in.
 pub(super) const AUTH_ROUNDS_MAX: usize = 4;
-/// How many new connections one request may take: a second one when the first one's sign-in was refused.
+/// New connections for one request: a second one after the sign-in on the first was rejected.
 const NEW_CONNECTIONS_MAX: usize = 2;
-/// How long an idle connection is kept, unless the server names less. IIS closes idle connections after 120 s, load balancers
-/// after 60 s, and a write that races with the close is in doubt.
+/// Longest idle time of a connection, unless the server names less. IIS closes idle connections after 120 s, load
+/// balancers after 60 s, and a write that races with the close is in doubt.
 const IDLE_MAX: Duration = Duration::from_secs(50);
-/// Margin before the server's own idle timeout, for the time that a request is under way.
+/// Margin before the server's own idle timeout, for the time that a request takes to arrive.
 const IDLE_MARGIN: Duration = Duration::from_secs(1);
-/// Names us in Exchange's logs.
+/// Identifies this client in Exchange's logs.
 pub(super) const USER_AGENT: HeaderValue =
     HeaderValue::from_static(concat!("adjourn/", env!("CARGO_PKG_VERSION")));
 
-/// One server, one credential.
+/// The connections to one server with one credential.
 pub(super) struct Transport {
     endpoint: ConnectTarget,
     dialer: Arc<Dialer>,
@@ -47,13 +48,13 @@ pub(super) struct Transport {
     idle: Mutex<Vec<IdleConnection>>,
 }
 
-/// An idle connection, and until when it may be used.
+/// An idle connection, usable until a deadline.
 struct IdleConnection {
     connection: AuthConnection,
     until: Instant,
 }
 
-/// A connection, and what has been said of us on it.
+/// A connection with its authentication state.
 struct AuthConnection {
     sender: SendRequest<Full<Bytes>>,
     auth: Box<dyn AuthSession>,
@@ -65,48 +66,48 @@ struct ResponseDeadlines {
     response: Duration,
 }
 
-/// A request as the transport sees it.
+/// A request as the transport sends it.
 pub(super) struct HttpRequest<'a> {
     pub(super) soap_action: &'a str,
     /// `X-AnchorMailbox`: the impersonated room, so that Exchange routes to its server at once.
     pub(super) anchor: Option<&'a str>,
-    /// `client-request-id`: our name for the request in Exchange's logs.
+    /// `client-request-id`: our id of the request in Exchange's logs.
     pub(super) request_id: &'a str,
-    /// To stay with the server that keeps what earlier requests began.
+    /// Cookies of the back end that holds the state of the group's earlier requests.
     pub(super) affinity: Option<&'a Affinity>,
     pub(super) body: Bytes,
 }
 
-/// How an answer is taken.
+/// How the body of a response is received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum BodyMode {
     Whole,
-    /// What the server has to say as it says it, if it says anything but no.
+    /// Streamed while it arrives, if the status is 200.
     Streamed,
 }
 
-/// What one connection came to.
+/// Outcome of a request on one connection.
 enum SendOutcome {
-    /// It was dead before the request was handed over.
+    /// The connection was closed before it took the request.
     NotSent(TransportError),
-    /// The request was not carried out; a new connection may have more luck.
+    /// The server did not execute the request; retry it on a new connection.
     Reconnect,
     Delivered(Delivery),
-    /// The answer has begun, and the connection is its own.
+    /// The response body streams; it owns the connection.
     Streaming(StreamingBody),
 }
 
-/// An answer that has begun and does not end.
+/// A response body that is received while the server sends it.
 pub(super) struct StreamingBody {
-    /// What came before it.
+    /// Headers of the response.
     pub(super) headers: HeaderMap,
     incoming: Incoming,
-    /// Closed with this.
+    /// Closed when this is dropped.
     _connection: AuthConnection,
 }
 
 impl StreamingBody {
-    /// More of it; `None` at its end.
+    /// The next bytes; `None` at the end.
     pub(super) async fn next_chunk(&mut self) -> Result<Option<Bytes>, TransportError> {
         loop {
             let Some(frame) = self.incoming.frame().await else { return Ok(None) };
@@ -139,7 +140,7 @@ impl Transport {
         })
     }
 
-    /// Sends a request and waits for the whole answer.
+    /// Sends a request and waits for the complete response.
     pub(super) async fn send(&self, post: &HttpRequest<'_>) -> Delivery {
         while let Some(kept) = self.take_idle() {
             if let SendOutcome::Delivered(delivery) =
@@ -151,7 +152,7 @@ impl Transport {
         self.send_on_new_connection(post).await
     }
 
-    /// The same on a new connection, on which the server has to check who we are.
+    /// The same on a new connection, on which the server has to authenticate the account anew.
     pub(super) async fn send_on_new_connection(&self, post: &HttpRequest<'_>) -> Delivery {
         match self.send_fresh(post, BodyMode::Whole).await {
             Err(delivery) => delivery,
@@ -159,8 +160,8 @@ impl Transport {
         }
     }
 
-    /// Sends a request whose answer does not end, on a connection that is used for nothing else. What it came to instead, if
-    /// the server did not begin.
+    /// Sends a request with a streamed response, on a connection of its own. Fails with the delivery if the server did
+    /// not begin to stream.
     pub(super) async fn open_stream(&self, post: &HttpRequest<'_>) -> Result<StreamingBody, Delivery> {
         self.send_fresh(post, BodyMode::Streamed).await
     }
@@ -178,7 +179,7 @@ impl Transport {
         Err(Delivery::NotSent(too_many_rounds()))
     }
 
-    /// All legs of one request, on one connection.
+    /// All authentication rounds of one request, on one connection.
     async fn authenticate_and_send(
         &self,
         mut connection: AuthConnection,
@@ -269,7 +270,7 @@ impl Transport {
         }
     }
 
-    /// A TLS server answers a plain HTTP request with a TLS alert, which is no HTTP.
+    /// A TLS server answers plain HTTP with a TLS alert, which hyper cannot parse.
     fn connection_error(&self, error: &hyper::Error) -> TransportError {
         let why = error_chain(error);
         if error.is_parse() && !self.endpoint.tls {
@@ -297,7 +298,7 @@ impl Transport {
             .header("client-request-id", post.request_id)
             .header("return-client-request-id", "true");
         if take == BodyMode::Whole {
-            // What is packed comes when the packer thinks fit.
+            // A compressor in between would delay the chunks of a stream.
             request = request.header(header::ACCEPT_ENCODING, "gzip");
         }
         if let Some(affinity) = post.affinity {
@@ -315,7 +316,7 @@ impl Transport {
         request.body(Full::new(body))
     }
 
-    /// Reads the body to its end, within the limit, and inflates it.
+    /// Reads the body to its end within the limits, and inflates it.
     async fn read_response(
         &self,
         response: Response<Incoming>,
@@ -329,7 +330,7 @@ impl Transport {
                 body.push(data, until).await?;
             }
         }
-        // `x-gzip` is the same (RFC 9110, section 8.4.1.3).
+        // `x-gzip` means the same (RFC 9110, section 8.4.1.3).
         let zipped = ["gzip", "x-gzip"]
             .iter()
             .any(|name| list_contains(&parts.headers, &header::CONTENT_ENCODING, name));
@@ -357,7 +358,7 @@ impl Transport {
 
     fn return_idle(&self, connection: AuthConnection, answer: &HttpResponse) {
         let closing = list_contains(&answer.headers, &header::CONNECTION, "close");
-        // Half a sign-in is not taken up again.
+        // A connection with an unfinished sign-in is not reused.
         if !closing && !connection.sender.is_closed() && connection.auth.is_reusable() {
             let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
             idle.push(IdleConnection { connection, until: Instant::now() + idle_for(&answer.headers) });
@@ -374,7 +375,7 @@ fn idle_for(headers: &HeaderMap) -> Duration {
     said.map_or(IDLE_MAX, |seconds| Duration::from_secs(seconds).saturating_sub(IDLE_MARGIN)).min(IDLE_MAX)
 }
 
-/// Without its body, a request is none that could be carried out.
+/// A request without its body cannot be executed.
 fn lost_after_send(leg: &AuthRound, failure: TransportError) -> SendOutcome {
     SendOutcome::Delivered(if leg.with_body {
         Delivery::MaybeSent(failure)
@@ -383,7 +384,8 @@ fn lost_after_send(leg: &AuthRound, failure: TransportError) -> SendOutcome {
     })
 }
 
-/// Whether this answers a request without a body as such: the server let us in at once, and wants to know what for.
+/// Whether this status answers a request without a body: the server authenticated the client at once and expects the
+/// body.
 fn wants_body(status: u16) -> bool {
     matches!(status, 200..=299 | 400 | 411 | 415 | 500)
 }

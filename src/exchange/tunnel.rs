@@ -1,4 +1,4 @@
-//! Tunnels through an HTTP proxy by `CONNECT` (RFC 9110, section 9.3.6), and reports why a proxy refuses.
+//! Opens tunnels through an HTTP proxy by `CONNECT` (RFC 9110, section 9.3.6), and reports why a proxy refuses one.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -17,11 +17,11 @@ use super::settings::{ProxySettings, SettingsError};
 use crate::http_field::challenges;
 use crate::net::{error_chain, without_userinfo};
 
-/// Schemes of a proxy that are named to people.
+/// Authentication schemes of a proxy that a message names.
 const SCHEMES_MAX: usize = 8;
-/// Letters of a scheme's name that are shown.
+/// Characters of a scheme's name that a message shows.
 const SCHEME_CHARS_MAX: usize = 20;
-/// Where a proxy listens whose URL names no port.
+/// Default port of a proxy URL.
 const PORT: u16 = 80;
 
 /// A configured proxy.
@@ -78,7 +78,7 @@ impl Tunnel {
         }
     }
 
-    /// Describes a 407. Only names of schemes are shown.
+    /// Describes a 407. Shows names of schemes only.
     fn describe_407(&self, offers: &[String]) -> String {
         let name = |offer: &String| {
             let name = offer.split_whitespace().next().unwrap_or_default();
@@ -102,7 +102,7 @@ impl Tunnel {
     }
 }
 
-/// `Proxy-Authorization`; `None` when it cannot stand in a header.
+/// `Proxy-Authorization`; `None` if the pair is not a valid header value.
 fn basic((username, password): &(String, Secret)) -> Option<HeaderValue> {
     let pair = Zeroizing::new(format!("{username}:{}", password.expose()));
     let text = Zeroizing::new(format!("Basic {}", BASE64_STANDARD.encode(pair.as_bytes())));

@@ -1,19 +1,20 @@
-//! In which schema version each room's server is spoken to: the preferred one, and an older one where that is not known. Learnt
-//! from answers and kept as long as the process lives; asks nobody by itself.
+//! The EWS schema version for each room's server: the preferred one, or an older one if the server does not support it.
+//! Learned from responses and kept while the process runs; sends no request of its own.
 //!
-//! An older request asks for less: what a version does not have is left out where the request is written. A site may hold
-//! servers of several ages while it is being moved, so the lesson of one room is the site's only as long as no room has been
-//! answered in the version that this one's server does not know.
+//! A request in an older version omits what that version lacks. During a migration an organization may run servers of
+//! several versions, so the version that one room's server needs becomes the default only while no room has been
+//! answered in the current default.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::ews::soap::{ServerVersion, ServerVersionInfo};
 
-/// Rooms whose servers are older than the others'. Beyond it they are learnt anew, which costs each one refused request.
+/// Rooms whose servers are older than the others'; with more, they are learned anew at the cost of one rejected request
+/// each.
 pub(super) const ROOMS_KEPT: usize = 10_000;
 
-/// What the servers of one site are spoken to in.
+/// Schema versions of the servers of one connection.
 #[derive(Debug)]
 pub(super) struct NegotiatedVersions {
     preferred: ServerVersion,
@@ -23,11 +24,11 @@ pub(super) struct NegotiatedVersions {
 #[derive(Debug)]
 struct VersionState {
     default: ServerVersion,
-    /// A server has answered in the usual version.
+    /// A server has answered in the default version.
     proven: bool,
-    /// What the last server to answer said it was.
+    /// Build of the server that answered last.
     build: Option<String>,
-    /// Rooms that are spoken to in an older one.
+    /// Rooms whose requests use an older version.
     rooms: HashMap<String, ServerVersion>,
 }
 
@@ -44,13 +45,13 @@ impl NegotiatedVersions {
         }
     }
 
-    /// What the next request for a room speaks.
+    /// Schema version of the next request for a room.
     pub(super) fn for_room(&self, room: &str) -> ServerVersion {
         let known = self.state();
         known.rooms.get(room).copied().unwrap_or(known.default)
     }
 
-    /// The room's server does not know this version. Whether there is an older one to ask in.
+    /// Records that the room's server does not support this version; returns whether there is an older one to try.
     pub(super) fn downgrade(&self, room: &str, version: ServerVersion) -> bool {
         let Some(older) = ServerVersion::ALL.into_iter().rev().find(|other| *other < version) else {
             return false;
@@ -73,8 +74,8 @@ impl NegotiatedVersions {
         true
     }
 
-    /// The room's server answered a request in this version, and said which build it is. After an upgrade it is spoken to in
-    /// the preferred version again.
+    /// Records the build of a server that answered in this version. After an upgrade its rooms return to the preferred
+    /// version.
     pub(super) fn observe(&self, room: &str, version: ServerVersion, server: Option<&ServerVersionInfo<'_>>) {
         let newest = server.and_then(newest_of).map(|newest| newest.min(self.preferred));
         let mut known = self.state();
@@ -90,12 +91,12 @@ impl NegotiatedVersions {
         }
     }
 
-    /// What the last server to answer said it was, as `15.2.1748.10`.
+    /// Build of the server that answered last, as `15.2.1748.10`.
     pub(super) fn build(&self) -> Option<String> {
         self.state().build.clone()
     }
 
-    /// Nothing panics while holding it; if it did, what was learnt would still be so.
+    /// No code panics while holding the lock; the state would be valid all the same.
     fn state(&self) -> MutexGuard<'_, VersionState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -107,8 +108,9 @@ fn build_text(server: &ServerVersionInfo<'_>) -> Option<String> {
     Some(format!("{major}.{minor}.{build}.{revision}"))
 }
 
-/// The newest of our versions that a build speaks ("Exchange Server build numbers and release dates": 14.2 is 2010 SP2, 15.0
-/// is 2013 and its build 847 SP1, 15.1 and later are 2016, 2019, SE and Online); `None` for older ones.
+/// The newest of our schema versions that a build supports ("Exchange Server build numbers and release dates": 14.2 is
+/// 2010 SP2, 15.0 is 2013 and its build 847 SP1, 15.1 and later are 2016, 2019, SE and Online); `None` for older
+/// builds.
 fn newest_of(server: &ServerVersionInfo<'_>) -> Option<ServerVersion> {
     match (server.major?, server.minor?, server.major_build.unwrap_or_default()) {
         (..14, ..) | (14, ..2, _) => None,

@@ -1,7 +1,7 @@
-//! A room's calendar in a window, put together from the CalendarViews that show it. Pure.
+//! Assembles a room's calendar in a time window from one or several CalendarViews. Pure.
 //!
-//! An answer that cannot be the calendar of the window that was asked for is an error, and so is a calendar beyond the limits: an item
-//! that is left out could free a room that is taken.
+//! A response that cannot be the calendar of the requested window is an error, and so is a calendar beyond the limits:
+//! omitting an item could free a room that is taken.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,21 +16,21 @@ use crate::engine::{CalendarView, UnreadableItem};
 use crate::ews::op::Effect;
 use crate::ews::types::{CalendarItem, Item};
 
-/// `EWSFindCountLimit`: what one FindItem gives at most on premises.
+/// Items of one FindItem on premises (`EWSFindCountLimit`).
 pub(super) const VIEW_ENTRIES_MAX: u32 = 1_000;
 /// Events of one window: a year of a room with fourteen meetings a day.
 pub(super) const EVENTS_MAX: usize = 5_000;
 /// Text of the events of one window: ids, subjects, names. Exchange's ids and subjects come to less than 1 KB each.
 pub(super) const TEXT_BYTES_MAX: usize = 5 << 20;
-/// CalendarViews of one window: a crowded one is read in halves.
+/// CalendarViews of one window: a dense one is read in halves.
 pub(super) const VIEWS_MAX: usize = 64;
-/// How far outside the window an item may lie: whole seconds are asked for.
+/// How far outside the window an item may lie: requests name whole seconds.
 const MARGIN: TimeDelta = TimeDelta::minutes(1);
 /// The same for an all-day event, which another time zone may move.
 const MARGIN_ALL_DAY: TimeDelta = TimeDelta::days(1);
 
-/// Every item of one CalendarView. A calendar item that cannot be placed in time is kept as unreadable, and so is an item of another
-/// type.
+/// Reads the items of one CalendarView. A calendar item without usable times is kept as unreadable, and so is an item
+/// of another type.
 pub(super) fn read_items(items: &[Item<'_>], asked: Window) -> Result<CalendarView, RetryDecision> {
     if items.len() > VIEW_ENTRIES_MAX as usize {
         return Err(unexpected_response(Effect::Read, format!("{} items, more than asked for", items.len())));
@@ -76,11 +76,11 @@ fn is_outside(item: &CalendarItem<'_>, asked: Window) -> bool {
     ends_before || begins_after
 }
 
-/// The calendar of a window as its parts arrive.
+/// The calendar of a window while its views arrive.
 pub(super) struct WindowAssembler {
     window: Window,
     all: CalendarView,
-    /// When each event is, by its id: what spans two parts is shown by both.
+    /// Times of each event by id: an event that spans two views is in both.
     times: BTreeMap<EventId, (DateTime<Utc>, DateTime<Utc>)>,
     views: usize,
     text_bytes: usize,
@@ -91,13 +91,14 @@ impl WindowAssembler {
         Self { window, all: CalendarView::default(), times: BTreeMap::new(), views: 0, text_bytes: 0 }
     }
 
-    /// Counts a CalendarView before it is asked for.
+    /// Counts a CalendarView before it is requested.
     pub(super) fn count_view(&mut self) -> Result<(), RequestError> {
         self.views += 1;
         if self.views > VIEWS_MAX { Err(calendar_too_large()) } else { Ok(()) }
     }
 
-    /// Adds what one part shows. CalendarView also returns an item that ends where the view begins; it has no instant in the window.
+    /// Adds one view. CalendarView also returns an item that ends where the view begins; no instant of it lies in the
+    /// window.
     pub(super) fn add(&mut self, part: CalendarView) -> Result<(), RequestError> {
         let window = self.window;
         for event in part.events.into_iter().filter(|event| event.overlaps(&window)) {

@@ -1,16 +1,16 @@
-//! Challenges of `WWW-Authenticate` and `Proxy-Authenticate`: a list (RFC 9110, sections 5.3 and 11.6.1), which a server writes
-//! into one field each, or all into one, and whose parameters are separated by commas as well.
+//! Parses challenges of `WWW-Authenticate` and `Proxy-Authenticate`: a list (RFC 9110, sections 5.3 and 11.6.1) in one
+//! field or several, whose parameters are separated by commas as well.
 
 use http::{HeaderMap, HeaderName};
 
-/// Challenges that are read of one answer; servers send two to five.
+/// Challenges that are read of one response; servers send two to five.
 const CHALLENGES_MAX: usize = 32;
 
-/// Every challenge, each with what follows its scheme, in the order in which they came.
+/// All challenges with their parameters, in the order of the fields.
 pub(crate) fn challenges(headers: &HeaderMap, name: &HeaderName) -> Vec<String> {
     let mut all = Vec::new();
     for value in headers.get_all(name) {
-        // A realm may hold any byte, and the schemes beside it count all the same.
+        // A realm may contain any byte; the other schemes still count.
         let value = String::from_utf8_lossy(value.as_bytes());
         split(&value, &mut all);
         if all.len() >= CHALLENGES_MAX {
@@ -33,11 +33,11 @@ fn split(value: &str, all: &mut Vec<String>) {
             challenge.push_str(", ");
             challenge.push_str(element);
         }
-        // Else it is a parameter of no scheme.
+        // Otherwise it is a parameter without a scheme.
     }
 }
 
-/// What stands between commas outside quoted strings.
+/// The elements between commas outside quoted strings.
 fn elements(value: &str) -> impl Iterator<Item = &str> {
     let (mut quoted, mut escaped) = (false, false);
     let is_end = move |letter: char| {
@@ -52,8 +52,8 @@ fn elements(value: &str) -> impl Iterator<Item = &str> {
     value.split(is_end).map(str::trim).filter(|element| !element.is_empty())
 }
 
-/// `name = value`. A challenge begins with a scheme, which a space or nothing follows, and its first parameter, if there is one,
-/// stands behind it in the same element.
+/// Whether the element is a parameter, `name = value`. A challenge begins with a scheme, followed by a space or
+/// nothing; its first parameter, if any, is in the same element.
 fn is_parameter(element: &str) -> bool {
     let name_ends =
         element.find(|letter: char| letter.is_whitespace() || letter == '=').unwrap_or(element.len());

@@ -1,18 +1,18 @@
-//! Dates of HTTP, in the three forms that RFC 9110, section 5.6.7, lets a server write, and waits that are given as one.
+//! Parses HTTP dates in the three forms of RFC 9110, section 5.6.7, and waits (`Retry-After`). Reads no clock.
 
 use std::time::Duration;
 
 use chrono::{DateTime, Datelike as _, NaiveDateTime, Utc};
 use http::{HeaderMap, header};
 
-/// IMF-fixdate; asctime; and what cookies have besides (`Fri, 01-Jan-2027 …`).
+/// IMF-fixdate; asctime; and the form of cookies (`Fri, 01-Jan-2027 …`).
 const FORMS: [&str; 3] = ["%a, %d %b %Y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y", "%a, %d-%b-%Y %H:%M:%S GMT"];
 /// RFC 850, whose year has two digits.
 const RFC850: &str = "%A, %d-%b-%y %H:%M:%S GMT";
-/// A two-digit year that is further ahead than this is one of the century before (section 5.6.7).
+/// A two-digit year further ahead than this belongs to the century before (section 5.6.7).
 const YEARS_AHEAD_MAX: i32 = 50;
 
-/// A date as HTTP writes it. `now` decides which century a year of two digits belongs to.
+/// Parses an HTTP date. `now` determines the century of a two-digit year.
 pub(crate) fn parse_date(text: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let text = text.trim();
     let whole = FORMS.iter().find_map(|form| NaiveDateTime::parse_from_str(text, form).ok());
@@ -25,8 +25,8 @@ pub(crate) fn parse_date(text: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>
     Some(found.and_utc())
 }
 
-/// `Retry-After` (section 10.2.3): seconds, or a date, measured from the answer's own `ModifiedOccurrence` where it has one, since the
-/// server's clock and ours may differ. A date in the past is no wait. The caller limits the wait.
+/// `Retry-After` (section 10.2.3): seconds, or a date, measured from the response's own `Date` if present, since the
+/// server's clock and ours may differ. A date in the past means no wait. The caller limits the wait.
 pub(crate) fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
     let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {

@@ -1,5 +1,5 @@
-//! Header fields of HTTP answers (RFC 9110, section 5): lists that stand in one field or in several, challenges, dates, and text
-//! that is shown to people. Reads values; sends nothing.
+//! Parses HTTP header fields (RFC 9110, section 5): lists in one field or several, challenges, dates, and text for
+//! people. Reads values; sends nothing.
 
 mod challenge;
 mod date;
@@ -9,13 +9,13 @@ use http::{HeaderMap, HeaderName};
 pub(crate) use challenge::challenges;
 pub(crate) use date::{parse_date, retry_after};
 
-/// Whether a list field has this word, in any case (section 5.6.1).
+/// Whether a list field contains this element, in any case (section 5.6.1).
 pub(crate) fn list_contains(headers: &HeaderMap, name: &HeaderName, word: &str) -> bool {
     let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).any(|element| element.trim().eq_ignore_ascii_case(word))
 }
 
-/// A field's text for people: one line of at most so many characters, in which control characters are visible.
+/// A field's text for people: one line of at most `chars_max` characters, with control characters escaped.
 pub(crate) fn printable_line(text: &[u8], chars_max: usize) -> String {
     let mut shown = String::new();
     let text = String::from_utf8_lossy(text);

@@ -1,4 +1,5 @@
-//! An answer whose parts contradict each other, on both decoding paths: never a free room, never done, never gone.
+//! Responses whose parts contradict each other, on both decoding paths: they never free a room, complete a write or
+//! delete an event.
 
 use adjourn::action::{EventSnapshot, Step};
 use adjourn::calendar::{ChangeKey, EventId, RoomAddress, Uid};
@@ -44,10 +45,11 @@ fn success(operation: &str, rest: &str) -> String {
     response(operation, "Success", "NoError", rest)
 }
 
-/// An Exchange that returns the item to GetItem and this to every other operation; by the scanner's and by the reader's path.
+/// Clients of a server that returns the item to GetItem and `answer` to every other operation; once for the scanner,
+/// once for the reader.
 async fn both_paths(answer: &str) -> Vec<(ScriptedServer, Exchange)> {
     let mut both = Vec::new();
-    // The scanner leaves comments to the reader.
+    // The scanner declines comments.
     for answer in [answer.to_owned(), answer.replace("</s:Body>", "<!-- --></s:Body>")] {
         let got = success("GetItem", &format!("<m:Items>{}</m:Items>", item("AAMk=", 13)));
         let script = ScriptedServer::answering(move |_, request| {

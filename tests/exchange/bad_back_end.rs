@@ -1,5 +1,5 @@
-//! One room whose back end refuses the account, or one refusal in ten requests: the other rooms go on, and the account is not
-//! risked. A wrong password stops all.
+//! One room whose back end rejects the account, or one rejection in ten requests: the other rooms go on, and the
+//! account is not locked. A wrong password stops all rooms.
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ fn is_for(request: &str, room: &str) -> bool {
     request.to_lowercase().contains(&format!("x-anchormailbox: {room}@example.com\r\n"))
 }
 
-/// What each of the requests came to, room after room, round after round.
+/// The results of all requests, room after room, round after round.
 async fn all_answers(exchange: &Exchange) -> Vec<(usize, Result<Option<u32>, RequestError>)> {
     let mut answers = Vec::new();
     for _ in 0..ROUNDS {
@@ -72,7 +72,8 @@ async fn one_bad_back_end_stops_its_own_room_and_no_other() {
     assert_eq!(seen.len(), 11 * ROUNDS + bad + 1, "one probe");
 }
 
-/// The room that fails is the first one after a start: no room has worked yet, so nothing tells the room from the account.
+/// The failing room is the first one after a start: no room has worked yet, so a probe cannot distinguish the room from
+/// the account.
 #[tokio::test]
 async fn before_any_room_has_worked_a_refusal_counts_against_the_account() {
     let script = ScriptedServer::start(vec![refused()]).await;

@@ -1,4 +1,4 @@
-//! A success without its content, a success that is none, an item that cannot be read: never an empty calendar, never done.
+//! A success without its content, a warning, an unreadable item: none is an empty calendar or a completed write.
 
 use adjourn::action::{EventSnapshot, Notify, Step};
 use adjourn::calendar::{ChangeKey, EventId, RoomAddress, Uid};
@@ -276,7 +276,7 @@ async fn one_member_of_a_room_list_without_an_address_costs_the_others_nothing()
     assert!(exchange(&script).room_list_members("list@example.com", &room()).await.is_err());
 }
 
-/// A server, or what stands before it, may write anything where a code is due.
+/// A server, or a proxy in front of it, can put any text in a response code.
 #[tokio::test]
 async fn a_trouble_s_code_is_bounded_and_holds_no_text_of_the_answer() {
     let secret = "Layoffs in March, ada@example.com".repeat(1_000);
@@ -301,7 +301,7 @@ async fn a_trouble_s_code_is_bounded_and_holds_no_text_of_the_answer() {
     assert!(trouble.to_string().len() < 300 && !trouble.code.contains("Layoffs"), "{trouble}");
 }
 
-/// A display may have the id from Graph, which spells two letters otherwise.
+/// A display may have the id from Graph, which writes two characters differently.
 #[tokio::test]
 async fn the_item_of_an_id_in_another_spelling_is_the_one_asked_for() {
     let got = success("GetItem", &format!("<m:Items>{}</m:Items>", item("AA/k+A=", 13)));

@@ -1,4 +1,4 @@
-//! Every fate of a request, told apart: what is asked again, what is waited for, what is refused, what is in doubt.
+//! Every fate of a request: which is retried, which waits, which is refused, which is in doubt.
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -65,7 +65,7 @@ fn updated() -> Reaction {
     ok(message("UpdateItem", "Success", "NoError", UPDATED))
 }
 
-/// What Exchange returns of the item that [`shorten`] changes.
+/// What Exchange returns for the item that [`shorten`] changes.
 const UPDATED: &str = "<m:Items><t:CalendarItem><t:ItemId Id=\"AAMk=\" ChangeKey=\"DwAB\"/></t:CalendarItem></m:Items>\
                        <m:ConflictResults><t:Count>0</t:Count></m:ConflictResults>";
 
@@ -429,7 +429,7 @@ async fn a_server_that_does_not_know_the_version_is_asked_in_an_older_one_and_th
     assert_eq!(script.requests().len(), 3, "it ends with the oldest");
 }
 
-/// Exchange deletes any version of an item.
+/// Exchange deletes an item whatever its version.
 #[tokio::test]
 async fn what_exchange_does_not_guard_is_looked_at_just_before() {
     let get =

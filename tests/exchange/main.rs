@@ -1,4 +1,4 @@
-//! The conversation over real HTTP, against a server that does what it is told: answers, throttles, resets, stalls.
+//! The EWS client over real HTTP, against a scripted server that answers, throttles, resets and stalls.
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod agreement;

@@ -1,4 +1,5 @@
-//! Memory for answers: many large ones at once share one budget, and a small body that hides a huge one is refused.
+//! Memory budget for responses: many large ones at once share it, and a small body that inflates beyond the limit is
+//! rejected.
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use crate::script::{Reaction, ScriptedServer};
 const ROOMS: usize = 40;
 /// The decoder stops at the first byte.
 const NOT_UTF_8: u8 = 0xFF;
-/// Requests of other tests of this program, whose answers count too.
+/// Requests of this program's other tests, whose responses count too.
 const OTHERS: usize = 64;
 
 #[tokio::test]
@@ -29,7 +30,7 @@ async fn forty_rooms_that_answer_at_once_with_the_largest_bodies_stay_within_the
     let folder = "<m:Folders><t:CalendarFolder><t:FolderId Id=\"F\"/></t:CalendarFolder></m:Folders>";
     let known = message("GetFolder", "Success", "NoError", folder);
     let plain = vec![NOT_UTF_8; ANSWER_BYTES_MAX];
-    // A status that is final, so that each answer is received once.
+    // A final status, so that each response is received once.
     let script = ScriptedServer::answering(move |number, _| match number {
         0 => Reaction::Answer(200, "Content-Type: text/xml\r\n", known.clone()),
         number if number % 5 == 0 => Reaction::Answer(403, "Content-Encoding: gzip\r\n", zipped.clone()),

@@ -1,5 +1,5 @@
-//! A server on a free port of this machine that follows a script, one reaction per request, and remembers what it was
-//! asked. Shares no code with the client: bytes in, bytes out.
+//! A scripted server on a free port of this machine: one reaction per request; it records all requests. Shares no code
+//! with the client: bytes in, bytes out.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -13,13 +13,13 @@ use tokio::task::JoinHandle;
 pub enum Reaction {
     /// Status, further header lines, body.
     Answer(u16, &'static str, Vec<u8>),
-    /// Answers, and then closes the connection without having said so.
+    /// Answers, then closes the connection without `Connection: close`.
     AnswerAndClose(Vec<u8>),
     /// Reads the request and closes.
     Drop,
     /// Never answers.
     Silence,
-    /// Says how long the body is and stops half-way.
+    /// Sends the Content-Length and half of the body.
     Half(Vec<u8>),
 }
 

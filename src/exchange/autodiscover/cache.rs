@@ -1,11 +1,11 @@
-//! What was found, and what was not, for a while. Pure: time comes in as a value, and it never asks anybody.
+//! Caches results of Autodiscover, found and not found. Pure: time comes in as a value, and it sends nothing.
 //!
-//! An EWS URL stays good until a mailbox moves, which the mailbox's server says when it is written to; so it is kept for a
-//! day and forgotten at the first such word ([`DiscoveryCache::invalidate`]). A failure is kept for minutes only: long enough that a sweep
-//! of a thousand rooms in a domain without Autodiscover does not ask a thousand times forty questions twice, short enough
-//! that whoever mended it sees it mended.
+//! An EWS URL is valid until the mailbox moves, which the mailbox's server reports to the next request; so it is kept
+//! for a day and dropped at such a report ([`DiscoveryCache::invalidate`]). A failure is kept for minutes only: long
+//! enough that a sweep of a thousand rooms in a domain without Autodiscover does not repeat forty requests a thousand
+//! times, short enough that a remedy takes effect soon.
 //!
-//! An entry is some two hundred bytes, so that a full cache is a few megabytes; looking is one hash.
+//! An entry takes some two hundred bytes, so a full cache takes a few megabytes; a lookup is one hash.
 
 use std::collections::HashMap;
 
@@ -15,33 +15,33 @@ use super::report::{Cause, DiscoveryReport, headline};
 use super::url::EwsUrl;
 use crate::calendar::RoomAddress;
 
-/// Addresses kept; four times the rooms of the largest site known to us. Beyond it the oldest go.
+/// Addresses that are kept: four times the rooms of the largest site known to us. With more, the oldest are dropped.
 pub const ENTRIES_MAX: usize = 20_000;
-/// Domains kept; with more, all are forgotten, and found out again.
+/// Domains that are kept; with more, all are dropped and found again.
 const DOMAINS_MAX: usize = 1_000;
-/// Of a full cache this part goes at once, so that looking for the oldest is paid for once in so many entries.
+/// Entries that a full cache drops at once, so that it searches for the oldest once in so many insertions.
 const DROPPED_AT_ONCE: usize = ENTRIES_MAX / 10;
-/// Mailboxes move seldom, and say so.
+/// Mailboxes move seldom, and their servers report it.
 const FOUND_TTL: TimeDelta = TimeDelta::hours(24);
 /// Chosen by feel: a sweep is over by then.
 const FAILURE_TTL: TimeDelta = TimeDelta::minutes(5);
 
-/// What is known of where mailboxes are.
+/// Locations of mailboxes, and failures to find them.
 #[derive(Debug, Clone)]
 pub struct DiscoveryCache {
     entries: HashMap<RoomAddress, CachedRoom>,
-    /// Domains in which a room was found, or whose hosts answered for none.
+    /// Domains in which a room was found, or in which no host responds.
     domains: HashMap<String, CachedDomain>,
     good_for: TimeDelta,
     failure_good_for: TimeDelta,
 }
 
-/// What is known of one mailbox.
+/// The cached result for one mailbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CachedLocation {
-    /// It is there.
+    /// Its EWS URL.
     Url(EwsUrl),
-    /// It was looked for a moment ago and not found.
+    /// A recent search did not find it.
     NotFound {
         /// Why.
         cause: Cause,
@@ -58,7 +58,7 @@ struct CachedRoom {
 
 #[derive(Debug, Clone)]
 struct CachedDomain {
-    /// Why no room of it is found; `None` where one was.
+    /// Why no room of it is found; `None` if one was.
     failure: Option<(Cause, String)>,
     cached_at: DateTime<Utc>,
 }
@@ -70,19 +70,19 @@ impl Default for DiscoveryCache {
 }
 
 impl DiscoveryCache {
-    /// Keeps URLs and failures for so long.
+    /// Keeps URLs and failures for these times.
     pub fn new(good_for: TimeDelta, failure_good_for: TimeDelta) -> Self {
         Self { entries: HashMap::new(), domains: HashMap::new(), good_for, failure_good_for }
     }
 
-    /// Remembers where a room's mailbox is.
+    /// Caches the URL of a room's server.
     pub fn record_found(&mut self, room: &RoomAddress, url: EwsUrl, now: DateTime<Utc>) {
         self.keep(room, CachedLocation::Url(url), now);
         self.keep_domain(room.domain(), None, now);
     }
 
-    /// Remembers that it was not found. A URL that is still good is not given up for it: that somebody asks again means
-    /// [`Self::invalidate`] was called before.
+    /// Caches that a room was not found. A URL that is still valid stays: a search before its expiry means that
+    /// [`Self::invalidate`] was called.
     pub fn record_failed(&mut self, room: &RoomAddress, report: &DiscoveryReport, now: DateTime<Utc>) {
         if !matches!(self.get(room, now), Some(CachedLocation::Url(_))) {
             self.keep(
@@ -96,8 +96,8 @@ impl DiscoveryCache {
         }
     }
 
-    /// Whether something is known of the room by now, if only that no host of its domain answers for any room: that is kept of
-    /// this room too.
+    /// Whether a result for the room is cached; if no host of its domain responds for any room, that becomes its
+    /// result.
     pub fn fails_like_its_domain(&mut self, room: &RoomAddress, now: DateTime<Utc>) -> bool {
         if self.get(room, now).is_some() {
             return true;
@@ -122,34 +122,34 @@ impl DiscoveryCache {
         self.domains.insert(domain.to_owned(), CachedDomain { failure, cached_at: now });
     }
 
-    /// Gives up what is known of a room: its mailbox is being moved (`ErrorMailboxMoveInProgress`), or its server said that it
-    /// is not there any more.
+    /// Drops the result for a room: its mailbox is being moved (`ErrorMailboxMoveInProgress`), or its server reported
+    /// that it has moved.
     pub fn invalidate(&mut self, room: &RoomAddress) {
         self.entries.remove(room);
     }
 
-    /// Gives up everything, as when the configuration has changed.
+    /// Drops everything, for a changed configuration.
     pub fn clear(&mut self) {
         self.entries.clear();
         self.domains.clear();
     }
 
-    /// What is known of a room and still good.
+    /// The valid result for a room.
     pub fn get(&self, room: &RoomAddress, now: DateTime<Utc>) -> Option<&CachedLocation> {
         self.entries.get(room).filter(|entry| self.is_fresh(entry, now)).map(|entry| &entry.location)
     }
 
-    /// How many rooms something is kept of, good or not.
+    /// Rooms with a cached result, valid or expired.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether nothing is kept.
+    /// Whether the cache is empty.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// A clock that was set back must not keep an entry for ever, so the distance counts, not its sign.
+    /// A clock that was set back must not keep an entry for ever, so the absolute difference counts.
     fn is_fresh(&self, entry: &CachedRoom, now: DateTime<Utc>) -> bool {
         let good_for = match entry.location {
             CachedLocation::Url(_) => self.good_for,
@@ -165,7 +165,7 @@ impl DiscoveryCache {
         self.entries.insert(room.clone(), CachedRoom { location: known, cached_at: now });
     }
 
-    /// What is no longer good goes first, then the oldest.
+    /// Expired entries are dropped first, then the oldest.
     fn evict(&mut self, now: DateTime<Utc>) {
         let mut entries = std::mem::take(&mut self.entries);
         entries.retain(|_, entry| self.is_fresh(entry, now));

@@ -1,4 +1,4 @@
-//! Which questions an address is worth, in which order. Knows names, never answers.
+//! The candidate requests for an address, in order. Derives URLs from names; handles no response.
 
 use super::json;
 use super::policy::{Host, Policy};
@@ -9,24 +9,24 @@ use crate::calendar::RoomAddress;
 pub(super) const SOAP_PATH: &str = "/autodiscover/autodiscover.svc";
 pub(super) const POX_PATH: &str = "/autodiscover/autodiscover.xml";
 
-/// How a question is put.
+/// The protocol of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Protocol {
-    /// Autodiscover v2: GET, without a login.
+    /// Autodiscover v2: GET, without credentials.
     Json,
     /// `GetUserSettings`.
     Soap,
     /// Plain old XML, in Outlook's schema.
     Pox,
-    /// Plain HTTP, for the redirect it may answer with (MS-OXDISCO 3.1.5.4). Sends nothing but the path.
+    /// Plain HTTP, for the redirect that it may return (MS-OXDISCO 3.1.5.4). Sends nothing but the path.
     Probe,
 }
 
-/// One question at one place.
+/// One request at one URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Candidate {
     pub(super) protocol: Protocol,
-    /// Of a probe: host and path, asked over plain HTTP.
+    /// For a probe: host and path of the plain HTTP request.
     pub(super) url: HttpsUrl,
 }
 
@@ -35,7 +35,8 @@ impl Protocol {
         matches!(self, Self::Soap | Self::Pox)
     }
 
-    /// Where a redirect leads in this protocol. Servers send SOAP clients to the POX file, and the other way round.
+    /// The candidate that a redirect in this protocol names. Servers redirect SOAP clients to the POX file, and vice
+    /// versa.
     pub(super) fn at(self, url: HttpsUrl) -> Candidate {
         let url = match self {
             Self::Json | Self::Probe => url,
@@ -61,7 +62,7 @@ impl Candidate {
     }
 }
 
-/// The hosts an address is asked for at: the configured one, the domain, `autodiscover.`domain.
+/// The hosts that can have an address: the preferred one, the domain, `autodiscover.`domain.
 pub(super) fn hosts(address: &RoomAddress, policy: &Policy) -> Vec<Host> {
     let (domain, autodiscover) = of_domain(address.domain());
     let mut hosts = Vec::new();
@@ -73,7 +74,7 @@ pub(super) fn hosts(address: &RoomAddress, policy: &Policy) -> Vec<Host> {
     hosts
 }
 
-/// All questions for an address. All JSON ones come before the first that sends credentials anywhere.
+/// All candidates for an address. The JSON requests come before the first one with credentials.
 pub(super) fn candidates(address: &RoomAddress, policy: &Policy, redirects: usize) -> Vec<Candidate> {
     let hosts = hosts(address, policy);
     let json = hosts.iter().map(|host| Candidate::json(host, address, redirects));
@@ -85,9 +86,9 @@ pub(super) fn candidates(address: &RoomAddress, policy: &Policy, redirects: usiz
     json.chain(soap).chain(pox).chain(probe).collect()
 }
 
-/// None of a domain that is no host name, such as one in another script.
+/// No host if the domain is not a host name, such as one in another script.
 fn of_domain(domain: &str) -> (Option<Host>, Option<Host>) {
-    // A colon would make a port of it.
+    // A colon would be read as the start of a port.
     let host =
         |name: String| Some(name).filter(|name| !name.contains(':')).and_then(|name| name.parse().ok());
     (host(domain.to_owned()), host(format!("autodiscover.{domain}")))

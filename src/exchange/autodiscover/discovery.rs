@@ -1,13 +1,13 @@
-//! The machine: what to ask next, and how it ends. What an answer means for what is left to ask is in `response`. Sends nothing,
-//! waits for nothing.
+//! The state machine of Autodiscover: which request is next, and how the search ends. `response.rs` handles responses.
+//! Sends nothing, waits for nothing.
 //!
 //! ```text
-//! questions in order ──► allowed? ──no──► noted
-//!        ▲                  │yes
-//!        │                  ▼
-//!  redirect in front,    asked ──► answer ──► URL on a confirmed host ──► Found
-//!  or a new address:                  │
-//!  all its questions ◄────────────────┘ else noted, next question; none left ──► Failed
+//! candidates in order ──► allowed? ──no──► recorded
+//!        ▲                   │yes
+//!        │                   ▼
+//!  redirect in front,      sent ──► response ──► URL on a trusted host ──► Found
+//!  or a new address:                   │
+//!  all its candidates ◄────────────────┘ else recorded, next candidate; none left ──► Failed
 //! ```
 
 use std::collections::{BTreeSet, VecDeque};
@@ -20,29 +20,29 @@ use super::report::{Cause, DiscoveryAttempt, DiscoveryReport, excerpt};
 use super::{DiscoveryRequest, DiscoveryResponse, DiscoveryStep, pox, soap};
 use crate::calendar::RoomAddress;
 
-/// Requests for one room in all. Three hosts in three protocols are ten, and a hybrid's second address ten more; what needs
-/// more than this leads nowhere.
+/// Requests for one room in all. Three hosts in three protocols are ten, and a hybrid's second address ten more; a
+/// longer search leads nowhere.
 const REQUESTS_MAX: usize = 40;
 
 /// The search for one room's EWS URL.
 #[derive(Debug, Clone)]
 pub struct Discovery {
     pub(super) policy: Policy,
-    /// How the report names the room.
+    /// The room, as the report names it.
     room: RoomAddress,
-    /// Whom servers are asked about.
+    /// The address that requests are for.
     pub(super) current_address: RoomAddress,
     pub(super) left: VecDeque<Candidate>,
     pending: Option<Candidate>,
-    /// What was asked, so that no redirect leads in a circle.
+    /// Requests that were sent, so that redirects end no loop.
     pub(super) sent: BTreeSet<String>,
     pub(super) addresses: BTreeSet<RoomAddress>,
     unreachable: BTreeSet<Host>,
-    /// Hosts that did not accept our credentials. They see them once: enough wrong logins lock an account.
+    /// Hosts that rejected the credentials. Each host gets them once, since failed sign-ins lock an account.
     pub(super) refused: BTreeSet<Host>,
-    /// Unconfirmed hosts that answers led to.
+    /// Untrusted hosts that responses named.
     pub(super) untrusted: Vec<Host>,
-    /// Unconfirmed hosts that follow from the address, and were there.
+    /// Untrusted hosts that are derived from the address and exist.
     skipped: Vec<Host>,
     pub(super) redirects: usize,
     request_count: usize,
@@ -52,7 +52,7 @@ pub struct Discovery {
 }
 
 impl Discovery {
-    /// For a room, going as far as the policy lets it.
+    /// Starts the search for a room, within this policy.
     pub fn new(room: &RoomAddress, policy: &Policy) -> Self {
         let mut quest = Self {
             policy: policy.clone(),
@@ -76,7 +76,7 @@ impl Discovery {
         quest
     }
 
-    /// What to do now. Says the same until [`Self::observe`] was told what came of it.
+    /// The next step. Returns the same request until [`Self::handle_response`] gets its response.
     pub fn next_step(&mut self) -> DiscoveryStep {
         while self.end.is_none() {
             if let Some(pending) = &self.pending {
@@ -90,10 +90,10 @@ impl Discovery {
         self.end.clone().unwrap_or_else(|| DiscoveryStep::Failed(self.report()))
     }
 
-    /// What came of the request that was asked for last. Without one it is ignored.
+    /// Handles the response to the last request; ignored if no request is pending.
     pub fn handle_response(&mut self, answer: DiscoveryResponse) {
         let Some(asked) = self.pending.take() else { return };
-        // That some name which follows from the address does not resolve is the rule; a confirmed host should be there.
+        // Names derived from the address often do not resolve; a trusted host should exist.
         let missed = asked.protocol != Protocol::Probe && self.policy.trusts(asked.url.host());
         let missed = missed.then_some(Cause::Network);
         match answer {
@@ -114,7 +114,7 @@ impl Discovery {
         }
     }
 
-    /// All questions for an address, which takes the place of the one before.
+    /// Starts over with all candidates for an address, which replaces the one before.
     pub(super) fn start_for(&mut self, address: RoomAddress) {
         self.left = candidates::candidates(&address, &self.policy, self.redirects).into();
         if candidates::hosts(&address, &self.policy).is_empty() {
@@ -126,7 +126,7 @@ impl Discovery {
         self.current_address = address;
     }
 
-    /// Asks, unless it was asked already, or must not be.
+    /// Makes a candidate the pending request, unless it was sent before or is not allowed.
     fn try_candidate(&mut self, candidate: Candidate) {
         let host = candidate.url.host();
         let probe = candidate.protocol == Protocol::Probe;
@@ -168,7 +168,7 @@ impl Discovery {
             }
             Protocol::Pox => (vec![xml_content()], pox::settings_request(&self.current_address)),
         };
-        // Lets Exchange's front end route to the right back end at once. A header holds nothing but ASCII.
+        // Lets Exchange's front end route to the right back end at once. A header contains only ASCII.
         if login && self.current_address.as_str().is_ascii() {
             headers.push(("X-AnchorMailbox", self.current_address.to_string()));
         }
@@ -190,8 +190,9 @@ impl Discovery {
         self.attempts.push(DiscoveryAttempt { what, outcome });
     }
 
-    /// What nothing found means. Hosts that follow from the address are worth confirming only where none of them is: whoever
-    /// confirmed `autodiscover.example.com` has no use for credentials at the web site `example.com`.
+    /// Makes the report of a failed search. Derived hosts are worth trusting only if none of them is trusted yet: an
+    /// administrator who trusts `autodiscover.example.com` has no reason to send credentials to the web site
+    /// `example.com`.
     fn report(&self) -> DiscoveryReport {
         let mut unconfirmed = self.untrusted.clone();
         let derived = candidates::hosts(&self.current_address, &self.policy);
@@ -199,7 +200,7 @@ impl Discovery {
             unconfirmed.clone_from(&self.skipped);
         }
         let cause = if unconfirmed.is_empty() {
-            // Whoever answered has left a cause, so without one nobody did.
+            // Every response leaves a cause, so without a cause no host responded.
             self.causes.first().copied().unwrap_or(Cause::Network)
         } else {
             Cause::Untrusted
@@ -209,7 +210,7 @@ impl Discovery {
             .within_domain(self.addresses.len() == 1 && self.redirects == 0)
     }
 
-    /// The same question about another address is another question.
+    /// The same request for another address is another request.
     pub(super) fn key(&self, candidate: &Candidate) -> String {
         format!("{:?} {} {}", candidate.protocol, candidate.url.key(), self.current_address)
     }

@@ -1,8 +1,9 @@
-//! Which mailboxes of one server may be subscribed to together: `GroupingInformation`, asked of many addresses at once. Asks
-//! nobody but the server that has their EWS already, so it finds no host and trusts none.
+//! Which mailboxes of one server may share a subscription group: requests the Autodiscover setting
+//! `GroupingInformation` of many addresses at once. The request goes only to the server that hosts their EWS, so it
+//! finds no new host.
 //!
-//! "Maintain affinity between a group of subscriptions and the Mailbox server": mailboxes with the same value and the same
-//! EWS URL belong together. The value is compared and never read. Exchange 2010 does not know the setting.
+//! "Maintain affinity between a group of subscriptions and the Mailbox server": mailboxes with the same value and the
+//! same EWS URL belong together. The value is compared, never interpreted. Exchange 2010 does not support the setting.
 
 use http::Uri;
 
@@ -12,24 +13,24 @@ use super::soap;
 use super::{BODY_BYTES_MAX, DiscoveryRequest, DiscoveryResponse, ParsedResponse, xml};
 use crate::calendar::RoomAddress;
 
-/// Addresses of one question: what Exchange takes unless its web.config says otherwise (`MaxUsersPerGetUserSettingsRequest`).
+/// Addresses of one request: Exchange's default limit in web.config (`MaxUsersPerGetUserSettingsRequest`).
 pub const ADDRESSES_MAX: usize = 90;
-/// Longest name of a group that is kept for each room; Exchange Online's have some fifty characters.
+/// Longest group name that is kept for each room; Exchange Online's have some fifty characters.
 const GROUP_LEN_MAX: usize = 256;
 
 const SETTING: &str = "GroupingInformation";
 
-/// Why there is no word on a server's groups.
+/// Why a server returned no groups.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GroupingError {
-    /// Asking again would be answered the same.
+    /// A later request would fail too.
     Permanent(String),
-    /// It may answer another time.
+    /// A later request may succeed.
     Transient(String),
 }
 
-/// Asks the server of this EWS URL about these addresses, [`ADDRESSES_MAX`] at most, with the credentials it knows us by.
-/// `None` when that is no URL.
+/// The request to the server of this EWS URL about these addresses, [`ADDRESSES_MAX`] at most, with credentials. `None`
+/// if it is no URL.
 pub fn grouping_request(ews: &str, addresses: &[RoomAddress]) -> Option<DiscoveryRequest> {
     let ews: Uri = ews.parse().ok()?;
     let url = format!("{}://{}{SOAP_PATH}", ews.scheme_str()?, ews.authority()?);
@@ -38,10 +39,10 @@ pub fn grouping_request(ews: &str, addresses: &[RoomAddress]) -> Option<Discover
     Some(DiscoveryRequest { method: http::Method::POST, url, headers, body, credentials: true })
 }
 
-/// What the answer says of each of `count` addresses: its group, or nothing.
+/// Each address's group in the response to a request for `count` addresses, or none.
 ///
 /// # Errors
-/// When it says nothing of them.
+/// When the response has no groups.
 pub fn parse_grouping(
     answer: &DiscoveryResponse,
     count: usize,
@@ -59,7 +60,7 @@ pub fn parse_grouping(
     }
 }
 
-/// Answers name no address; they stand in the order of the question, so one too few or too many says nothing of any.
+/// Results name no address; they are in the order of the request, so one too few or too many makes all useless.
 fn groups(body: &[u8], count: usize) -> Result<Vec<Option<String>>, GroupingError> {
     if body.len() > BODY_BYTES_MAX {
         return Err(GroupingError::Permanent("its answer is too long".to_owned()));

@@ -1,8 +1,9 @@
-//! Autodiscover v2: one GET without a login, answered in JSON by Exchange Online and by Exchange 2013 (CU 19) and later.
+//! Autodiscover v2: one GET without credentials, with a JSON response from Exchange Online and from Exchange 2013 (CU
+//! 19) and later. Writes the URL and reads the response.
 //!
-//! It says where a mailbox is, not whether it is: Exchange Online also redirects what it does not know to the domain's own
-//! `autodiscover.` host. Microsoft documents it by use only ("Resolve interaction issues between Teams
-//! and Exchange Server").
+//! The response does not prove that the mailbox exists: for unknown addresses Exchange Online also redirects to the
+//! domain's own `autodiscover.` host. Microsoft documents the protocol by example only ("Resolve interaction issues
+//! between Teams and Exchange Server").
 
 use serde::Deserialize;
 
@@ -20,7 +21,7 @@ struct JsonResponse {
     error_message: Option<String>,
 }
 
-/// Path and query of the question. `redirects` is how many were followed so far, for the server's own loop check.
+/// Path and query of the request. `redirects` is the number followed so far, for the server's own loop check.
 pub(super) fn path(address: &RoomAddress, redirects: usize) -> String {
     let address = encode(address.as_str());
     format!("/autodiscover/autodiscover.json/v1.0/{address}?Protocol=EWS&RedirectCount={redirects}")
@@ -46,7 +47,7 @@ pub(super) fn read(body: &[u8]) -> Result<ParsedResponse, String> {
     }
 }
 
-/// Percent-encodes all that RFC 3986 does not call unreserved, but for the `@`, which a path may hold.
+/// Percent-encodes everything but RFC 3986's unreserved characters and the `@`, which a path may contain.
 fn encode(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {

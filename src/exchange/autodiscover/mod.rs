@@ -1,27 +1,28 @@
-//! From a room's SMTP address to the EWS URL of the server where its mailbox lives.
+//! Autodiscover: finds the EWS URL of the server that hosts a room's mailbox, from the room's SMTP address.
 //!
-//! A [`Discovery`] says what to ask next and hears the answer; it never opens a connection and never knows a password. The
-//! shell that carries out what it asks for is [`discover`], over whatever the caller sends requests with:
+//! A [`Discovery`] is a state machine: it returns the next request and handles its response. It opens no connection and
+//! knows no password. [`discover`] runs it over whatever the caller sends requests with:
 //!
 //! ```text
-//!           next_step()                      hears(answer)
-//! Quest ──► Ask { GET or POST, … } ──► ask ──► Quest ──► … ──► Found(url) or Failed(report)
+//!               next_step()                        handle_response(…)
+//! Discovery ──► Send(GET or POST, …) ──► send ──► Discovery ──► … ──► Found(url) or Failed(report)
 //! ```
 //!
 //! The order is the documented one ("Autodiscover for Exchange", "Generate a list of Autodiscover endpoints"), with the
-//! newer JSON question in front, since it needs no login: JSON, SOAP, POX, each at the configured first host, the domain and
-//! `autodiscover.`domain; last the redirect that `http://autodiscover.`domain answers with. Two sources are left out on
-//! purpose. SRV records are as easily forged as the plain HTTP redirect, need a resolver of our own, and say nothing that the
-//! configured first host could not say. Service connection points in Active Directory need LDAP and a joined machine.
+//! newer JSON request first, since it needs no credentials: JSON, SOAP, POX, each at the preferred host, the domain and
+//! `autodiscover.`domain; last, the redirect that `http://autodiscover.`domain returns. Two sources are omitted on
+//! purpose. SRV records are as easily forged as the plain HTTP redirect, need a resolver of our own, and name nothing
+//! that the preferred host could not name. Service connection points in Active Directory need LDAP and a machine in the
+//! domain.
 //!
-//! **Whom we trust.** Autodiscover leads wherever a name server or a web site at the domain says, so nothing it says is
-//! believed. Only hosts that the administrator has confirmed ([`Policy::trusted`]) are asked with credentials, and only a
-//! URL on such a host is ever found; others are asked the JSON question, without credentials, over HTTPS. A [`DiscoveryReport`] names
-//! the host that would have to be confirmed.
+//! **Trusted hosts.** A name server or a web site of the domain can redirect Autodiscover anywhere, so no response is
+//! trusted by itself. Only hosts that the administrator named ([`Policy::trusted`]) receive credentials, and only a URL
+//! on such a host is ever returned; other hosts receive the JSON request alone, without credentials, over HTTPS. A
+//! [`DiscoveryReport`] names the host that would have to be trusted.
 //!
-//! **Whom we ask for.** A server may say "ask for another address" (hybrid: `room1@contoso.mail.onmicrosoft.com`). From then
-//! on that address is asked for, and [`DiscoveredServer::mailbox_address`] holds it. The room keeps its own name: it is impersonated, recorded
-//! and shown under the address it was configured with.
+//! **Address redirects.** A server may redirect to another address (hybrid: `room1@contoso.mail.onmicrosoft.com`).
+//! Later requests are for that address, and [`DiscoveredServer::mailbox_address`] returns it. The room keeps its own
+//! name: it is impersonated, recorded and shown under its configured address.
 
 pub mod cache;
 mod candidates;
@@ -45,18 +46,18 @@ pub use policy::{Host, HostError, HostPattern, Policy};
 pub use report::{Cause, DiscoveryAttempt, DiscoveryReport};
 pub use url::EwsUrl;
 
-/// An answer's body may have this many bytes; Exchange's longest, POX with every protocol, has some ten thousand. Whoever
-/// reads answers for a [`Discovery`] need not read further.
+/// Largest body of a response. The longest of Exchange, POX with every protocol, has some ten thousand bytes. A caller
+/// of [`discover`] need not read further.
 pub const BODY_BYTES_MAX: usize = 1 << 20;
 
-/// What a [`Discovery`] wants.
+/// The next step of a [`Discovery`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DiscoveryStep {
-    /// Send this, without following redirects, and tell the quest what came of it.
+    /// Send this request, follow no redirect, and pass the response to [`Discovery::handle_response`].
     Send(DiscoveryRequest),
-    /// The end: here it is.
+    /// Finished: the server was found.
     Found(DiscoveredServer),
-    /// The end: nothing was found, and this is why.
+    /// Finished: no server was found.
     Failed(DiscoveryReport),
 }
 
@@ -65,20 +66,21 @@ pub enum DiscoveryStep {
 pub struct DiscoveryRequest {
     /// GET or POST.
     pub method: http::Method,
-    /// Where to. `https`, but for the last resort, which is `http` and carries nothing.
+    /// URL. `https`, except for the last resort, which is `http` and carries no data.
     pub url: String,
     /// Headers beyond those that every request has (`Host`, `User-Agent`, `Content-Length`).
     pub headers: Vec<(&'static str, String)>,
     /// Empty for GET.
     pub body: String,
-    /// Whether the service account's credentials go with it. Where this is false they must not, whatever the answer says.
+    /// Whether the request carries the service account's credentials. Where this is false it must not, whatever the
+    /// response.
     pub credentials: bool,
 }
 
-/// What came of a request.
+/// The response to a request, or why there is none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DiscoveryResponse {
-    /// An HTTP answer, whatever its status.
+    /// An HTTP response with any status.
     Http {
         /// Status code.
         status: u16,
@@ -87,37 +89,36 @@ pub enum DiscoveryResponse {
         /// The body, inflated.
         body: Vec<u8>,
     },
-    /// No connection: the name did not resolve, nobody listened, TLS failed. The host is not asked again.
+    /// No connection: the name did not resolve, no connection was accepted, TLS failed. The host is not asked again.
     Unreachable(String),
-    /// Connected, and then no whole answer.
+    /// Connected, but the response is incomplete.
     Incomplete(String),
-    /// We cannot say who we are until somebody mends it: what vouches for us (a KDC, a token issuer) said no.
+    /// The sign-in failed until an administrator remedies it: a KDC or token endpoint refused.
     SignInFailed(String),
 }
 
-/// Where a room's mailbox lives.
+/// The server of a room's mailbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DiscoveredServer {
-    /// `https://…/EWS/Exchange.asmx`, on a confirmed host.
+    /// `https://…/EWS/Exchange.asmx`, on a trusted host.
     pub url: EwsUrl,
-    /// The address that was asked for in the end: the room's own, or another one that a server named for it. Not for
-    /// impersonation.
+    /// The address of the last request: the room's own, or the one that a server redirected to. Not for impersonation.
     pub mailbox_address: RoomAddress,
-    /// The schema versions the server says it speaks (`EwsSupportedSchemas`); empty when it was not asked over SOAP.
+    /// Schema versions that the server reports (`EwsSupportedSchemas`); empty unless it answered over SOAP.
     pub schemas: Vec<String>,
-    /// How it was found.
+    /// The requests that led to it.
     pub attempts: Vec<DiscoveryAttempt>,
 }
 
-/// Carries a quest out. `one_shot` sends one request as it is: it follows no redirect, adds credentials only where
-/// [`OneShotRequest::credentials`] says so, and reads at most [`BODY_BYTES_MAX`]. A sign-in of several legs is its business too: a 401
-/// that it hands on is final, and the host sees no credentials again.
+/// Runs a discovery. `send` sends one request as it is: it follows no redirect, adds credentials only where
+/// [`DiscoveryRequest::credentials`] allows, reads at most [`BODY_BYTES_MAX`], and handles all authentication rounds. A
+/// 401 that it returns is final, and the host gets no credentials again.
 ///
 /// # Errors
-/// A [`DiscoveryReport`] of everything that was tried when no URL was found.
+/// A [`DiscoveryReport`] of all requests if no URL was found.
 pub async fn discover<F, A>(mut quest: Discovery, ask: F) -> Result<DiscoveredServer, DiscoveryReport>
 where
-    // Not `AsyncFn`: its future borrows the closure, and a compiler cannot yet see that it may go to another thread.
+    // Not `AsyncFn`: its future borrows the closure, and the compiler cannot yet prove that it is `Send`.
     F: Fn(DiscoveryRequest) -> A,
     A: Future<Output = DiscoveryResponse>,
 {
@@ -133,19 +134,19 @@ where
     }
 }
 
-/// What the body of an answer says, whichever protocol it came in. Everything in it is a stranger's word.
+/// The content of a response's body, whichever protocol it has. Nothing in it is trusted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum ParsedResponse {
     /// EWS URLs, the preferred first, and schema versions.
     Settings { urls: Vec<String>, schemas: Vec<String> },
-    /// Ask there instead.
+    /// Redirect to another URL.
     RedirectUrl(String),
-    /// Ask for this address instead.
+    /// Redirect to another address.
     RedirectAddress(String),
-    /// There is no such mailbox.
+    /// The mailbox is unknown.
     UnknownMailbox(String),
-    /// Not now.
+    /// The server is busy or has failed.
     Busy(String),
-    /// Some other error.
+    /// Any other error.
     OtherError(String),
 }

@@ -1,4 +1,4 @@
-//! Hosts, and which of them the administrator has confirmed. Decides by name and port alone; never resolves anything.
+//! Host names, and which of them the administrator trusts with credentials. Compares name and port; resolves nothing.
 
 use std::fmt;
 use std::net::Ipv6Addr;
@@ -15,15 +15,16 @@ const HTTPS_PORT: u16 = 443;
 /// "The client application should stop redirecting after 10 redirects" ("RedirectUrl (POX)", remarks).
 const REDIRECTS_MAX: usize = 10;
 
-/// How far Autodiscover may go.
+/// Which hosts Autodiscover may use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
-    /// Hosts that may see the service account's credentials, here and later in every EWS request. Nothing is confirmed
-    /// unless it is listed: neither the room's own domain, whose web site is often somebody else's, nor [`Self::first_batch`].
+    /// Hosts that may receive the service account's credentials, here and later in every EWS request. No other host is
+    /// trusted: neither the room's own domain, whose web site often belongs to another company, nor
+    /// [`Self::preferred_host`].
     pub trusted: Vec<HostPattern>,
-    /// The host to ask before those that follow from the address, such as `outlook.office365.com`.
+    /// Host to try before those derived from the address, such as `outlook.office365.com`.
     pub preferred_host: Option<Host>,
-    /// Redirects followed in all, whatever their kind.
+    /// Redirects of all kinds that are followed.
     pub max_redirects: usize,
 }
 
@@ -40,24 +41,24 @@ pub struct HostPattern {
     below: bool,
 }
 
-/// Why a text is no host, or no pattern.
+/// Why a text is not a host or pattern.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum HostError {
     /// Not a name of letters, digits, hyphens and dots, with or without a port.
     #[error("`{0}` is not a host name (international names are written in their xn-- form)")]
     NotAHost(String),
-    /// `*`, `*.com`: would confirm strangers.
+    /// `*`, `*.com`: would trust hosts of others.
     #[error("`{0}` would confirm hosts of strangers; name a domain of your own")]
     TooWide(String),
 }
 
 impl Policy {
-    /// With these hosts confirmed, nobody asked first, and ten redirects.
+    /// Trusts these hosts; no preferred host, ten redirects.
     pub fn new(confirmed: impl IntoIterator<Item = HostPattern>) -> Self {
         Self { trusted: confirmed.into_iter().collect(), preferred_host: None, max_redirects: REDIRECTS_MAX }
     }
 
-    /// Whether this host may see credentials.
+    /// Whether this host may receive credentials.
     pub fn trusts(&self, host: &Host) -> bool {
         self.trusted.iter().any(|pattern| pattern.matches(host))
     }
@@ -99,7 +100,7 @@ impl FromStr for Host {
 }
 
 impl HostPattern {
-    /// Whether this host is meant. `*.example.com` means hosts below `example.com`, not that host itself.
+    /// Whether the pattern matches this host. `*.example.com` matches hosts below `example.com`, not that host itself.
     pub fn matches(&self, host: &Host) -> bool {
         if !self.below {
             return *host == self.host;
@@ -121,7 +122,7 @@ impl FromStr for HostPattern {
         let host: Host = domain.parse().map_err(|_| HostError::NotAHost(text.to_owned()))?;
         let mut labels = host.name().split('.');
         let top = labels.next_back().unwrap_or_default();
-        // Of an address nothing is below; of `com` and its like too much is.
+        // No host is below an IP address; below `com` and its like are too many.
         if labels.next().is_none() || top.bytes().all(|byte| byte.is_ascii_digit()) || is_ipv6(host.name()) {
             return Err(HostError::TooWide(text.to_owned()));
         }

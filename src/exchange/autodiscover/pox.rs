@@ -1,5 +1,5 @@
-//! Plain old XML (MS-OXDSCLI), as Outlook asks it: the question for one address, and what its answer says. The oldest of
-//! the protocols; Exchange 2007 has no other.
+//! Autodiscover's POX protocol (plain old XML, MS-OXDSCLI), as Outlook uses it: writes the request and reads the
+//! response. The oldest protocol; Exchange 2007 has no other.
 
 use super::ParsedResponse;
 use super::report::excerpt;
@@ -8,7 +8,7 @@ use crate::calendar::RoomAddress;
 
 const REQUEST: &str = "http://schemas.microsoft.com/exchange/autodiscover/outlook/requestschema/2006";
 const RESPONSE: &str = "http://schemas.microsoft.com/exchange/autodiscover/outlook/responseschema/2006a";
-/// `Type` (POX), the preferred first: outside Outlook's world only the URL in them differs, and `EXPR` holds the external one.
+/// `Type` (POX), the preferred first: only the URL differs for EWS, and `EXPR` has the external one.
 const TYPES: [&str; 4] = ["EXPR", "EXHTTP", "EXCH", "WEB"];
 
 pub(super) fn settings_request(address: &RoomAddress) -> String {
@@ -24,12 +24,12 @@ pub(super) fn read(body: &[u8]) -> Result<ParsedResponse, String> {
         return Err("no Autodiscover answer in it".to_owned());
     }
     let response = root.child("Response").ok_or("no response in it")?;
-    // An error may stand in a response of another namespace, or right in the root; the name is the same.
+    // An error may be in a response of another namespace, or right in the root; its name is the same.
     if let Some(error) = response.child("Error").or_else(|| root.child("Error")) {
         return Ok(failed(error));
     }
     let account = response.child("Account").ok_or("neither an account nor an error in it")?;
-    // `Action` (POX): what the answer is; without it, what stands in it.
+    // `Action` (POX) names the kind of result; without it, settings are assumed.
     match account.text_of("Action").unwrap_or("settings").to_ascii_lowercase().as_str() {
         "redirectaddr" => Ok(ParsedResponse::RedirectAddress(
             account.text_of("RedirectAddr").unwrap_or_default().to_owned(),
@@ -52,7 +52,7 @@ fn failed(error: &XmlNode) -> ParsedResponse {
     }
 }
 
-/// `EwsUrl`; of Exchange 2007, which has none, `ASUrl`, the same address under its first name.
+/// `EwsUrl`; for Exchange 2007, which has none, `ASUrl`: the same address under its first name.
 fn urls(account: &XmlNode) -> Vec<String> {
     let mut found: Vec<(usize, &str)> = Vec::new();
     for protocol in account.children.iter().filter(|child| child.name == "Protocol") {

@@ -1,41 +1,42 @@
-//! What was tried and what came of it, for whoever has to mend it. Holds addresses, URLs and short excerpts of what servers
-//! said, made harmless to print; never a credential.
+//! The report of a failed search, for administrators: every request and its result. Contains addresses, URLs and short,
+//! printable excerpts of responses; never a credential.
 
 use std::fmt;
 
 use super::policy::Host;
 use crate::net::without_userinfo;
 
-/// Characters of a stranger's text that are repeated.
+/// Characters of a server's text that are repeated.
 const SAID_CHARS_MAX: usize = 160;
 
-/// Why nothing was found. Of several reasons the one is named that comes first here: the one an administrator can act on.
+/// Why no URL was found. If there are several causes, the first in this order is reported: the one that an
+/// administrator can act on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cause {
-    /// A confirmed host did not accept our credentials. First, since asking on would lock the account.
+    /// A trusted host rejected the credentials. First, since further attempts could lock the account.
     Credentials,
-    /// An answer led to a host that is not confirmed, or no host of the address is.
+    /// A response named a host that is not trusted, or no host of the address is trusted.
     Untrusted,
-    /// A server said that it is busy or broken. Later it may answer.
+    /// A server reported that it is busy or has failed. It may answer later.
     ServerError,
-    /// Nobody who answered knows the mailbox.
+    /// No responding server knows the mailbox.
     MailboxUnknown,
-    /// Redirects in a circle, too many of them, or to where we do not go.
+    /// Redirects in a loop, too many of them, or to a URL that is not followed.
     Redirects,
-    /// An answer that is none, or one without an EWS URL.
+    /// A response that is not of Autodiscover, or that has no EWS URL.
     Malformed,
-    /// A confirmed host could not be reached, or nobody could.
+    /// A trusted host, or every host, could not be reached.
     Network,
-    /// Whoever answered offers no Autodiscover.
+    /// No responding host offers Autodiscover.
     NoService,
 }
 
-/// One thing that was tried.
+/// One attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DiscoveryAttempt {
-    /// Request, or what was decided without one.
+    /// The request, or a decision without one.
     pub what: String,
-    /// What came of it.
+    /// Its result.
     pub outcome: String,
 }
 
@@ -50,7 +51,7 @@ pub struct DiscoveryReport {
     within_domain: bool,
 }
 
-/// The first line: what is the matter, and what to do.
+/// The first line: the problem and its remedy.
 pub(super) fn headline(address: &str, advice: &str) -> String {
     format!("no EWS URL for {address}: {advice}")
 }
@@ -65,42 +66,43 @@ impl DiscoveryReport {
         Self { address, cause, untrusted: unconfirmed, attempts: tried, rejected_by: 0, within_domain: false }
     }
 
-    /// The same, where so many hosts did not accept our credentials.
+    /// The same after rejected credentials at so many hosts.
     pub(super) fn with_rejections(self, hosts: usize) -> Self {
         Self { rejected_by: u32::try_from(hosts).unwrap_or(u32::MAX), ..self }
     }
 
-    /// The same, where only what follows from the address's own domain was asked, or not.
+    /// The same; `within_domain` if every request went to hosts derived from the address's own domain.
     pub(super) fn within_domain(self, within_domain: bool) -> Self {
         Self { within_domain, ..self }
     }
 
-    /// Whether the other rooms of the domain would be answered the same: nobody answered, and whom to ask follows from the domain.
+    /// Whether the result holds for every room of the domain: no host responded, and the hosts are derived from the
+    /// domain.
     pub fn concerns_domain(&self) -> bool {
         self.within_domain && matches!(self.cause, Cause::Network | Cause::NoService)
     }
 
-    /// How many hosts did not accept our credentials: each counts towards a lock of the account.
+    /// Hosts that rejected the credentials: each counts towards account lockout.
     pub fn rejected_by(&self) -> u32 {
         self.rejected_by
     }
 
-    /// The reason to act on.
+    /// The cause to act on.
     pub fn cause(&self) -> Cause {
         self.cause
     }
 
-    /// Hosts that would have to be confirmed, if they are the administrator's own.
+    /// Hosts to trust, if they are the administrator's own.
     pub fn untrusted(&self) -> &[Host] {
         &self.untrusted
     }
 
-    /// Every step, in order.
+    /// Every attempt, in order.
     pub fn attempts(&self) -> &[DiscoveryAttempt] {
         &self.attempts
     }
 
-    /// The first line: what is the matter, and what to do.
+    /// The first line: the problem and its remedy.
     pub fn headline(&self) -> String {
         headline(&self.address, &self.advice())
     }
@@ -146,7 +148,7 @@ impl fmt::Display for DiscoveryAttempt {
     }
 }
 
-/// A stranger's text on one line of its own, short, without control characters.
+/// A server's text on one line, short, without control characters.
 pub(super) fn excerpt(text: &str) -> String {
     let mut kept: String = text.trim().chars().take(SAID_CHARS_MAX).map(printable_char).collect();
     if text.trim().chars().nth(SAID_CHARS_MAX).is_some() {
@@ -155,12 +157,12 @@ pub(super) fn excerpt(text: &str) -> String {
     kept
 }
 
-/// A URL that a server sent, likewise, without a user name and password.
+/// The same for a URL, without user name and password.
 pub(super) fn excerpt_url(url: &str) -> String {
     excerpt(&without_userinfo(url))
 }
 
-/// Control characters, and those that turn the direction of writing, become blanks.
+/// Replaces control characters, and those that change the direction of writing, by blanks.
 fn printable_char(c: char) -> char {
     let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     if c.is_control() || turns { ' ' } else { c }

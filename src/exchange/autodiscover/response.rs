@@ -1,5 +1,5 @@
-//! What an answer means to a quest: an end, a redirect, another address, or a note. Believes nothing: a redirect is followed,
-//! and a URL taken, only where the policy lets it.
+//! Handles a response of an Autodiscover service: found, redirect, another address, or an error to record. Follows a
+//! redirect and accepts a URL only where the policy allows.
 
 use super::candidates::{Candidate, Protocol};
 use super::discovery::Discovery;
@@ -13,8 +13,8 @@ use crate::calendar::RoomAddress;
 const EWS_URL_LEN_MAX: usize = 512;
 
 impl Discovery {
-    /// "Handling Autodiscover error messages", table 1: 200 is an answer, 301 and 302 lead on, 401 says nothing for certain
-    /// before all have said it, and anything else is no Autodiscover endpoint.
+    /// "Handling Autodiscover error messages", table 1: 200 is a result, 301 and 302 are redirects, 401 proves nothing
+    /// before all candidates have returned it, and every other status means that the URL is no Autodiscover endpoint.
     pub(super) fn on_http(&mut self, asked: &Candidate, status: u16, location: Option<&str>, body: &[u8]) {
         if body.len() > BODY_BYTES_MAX {
             let outcome = format!("its answer is longer than {BODY_BYTES_MAX} bytes");
@@ -26,7 +26,7 @@ impl Discovery {
                 self.record(asked, Some(Cause::NoService), format!("HTTP {status}, not a redirect"));
             }
             (200, _) => self.on_success(asked, body),
-            // 456 is Exchange Online's word for a locked account.
+            // 456 is Exchange Online's status for a locked account.
             (401 | 403 | 456, _) if asked.protocol.needs_login() => {
                 let outcome = format!("HTTP {status}: our credentials are not accepted");
                 self.record(asked, Some(Cause::Credentials), outcome);
@@ -37,7 +37,7 @@ impl Discovery {
         }
     }
 
-    /// An error status. Only errors are believed of its body, never settings.
+    /// Handles an error status. Only errors in its body count, never settings.
     fn on_error_status(&mut self, asked: &Candidate, status: u16, body: &[u8]) {
         let (cause, said) = match read(asked.protocol, body) {
             Ok(ParsedResponse::UnknownMailbox(said)) => (Cause::MailboxUnknown, said),
@@ -56,7 +56,7 @@ impl Discovery {
             Ok(ParsedResponse::UnknownMailbox(said)) => self.record(asked, Some(Cause::MailboxUnknown), said),
             Ok(ParsedResponse::Busy(said)) => self.record(asked, Some(Cause::ServerError), said),
             Ok(ParsedResponse::OtherError(said)) => self.record(asked, Some(Cause::Malformed), said),
-            // A web site answers anything with a page; that is nobody's fault.
+            // A web site returns a page for any URL, which is not an error.
             Err(why) if !self.policy.trusts(asked.url.host()) => {
                 self.record(asked, Some(Cause::NoService), why);
             }
@@ -64,7 +64,7 @@ impl Discovery {
         }
     }
 
-    /// The end, if one of the URLs is where we may go.
+    /// Ends the search if one of the URLs is on a trusted host.
     fn on_settings(&mut self, asked: &Candidate, urls: &[String], schemas: Vec<String>) {
         if urls.is_empty() {
             return self.record(asked, Some(Cause::Malformed), "its answer holds no EWS URL".to_owned());
@@ -102,8 +102,8 @@ impl Discovery {
         }
     }
 
-    /// Follows a redirect to a URL, over HTTPS only ("Implementing an Autodiscover Client in Microsoft Exchange", "Validating
-    /// a Secure Redirection URL"), and never out of Autodiscover: a web site's home page or login form has no answer for us.
+    /// Follows a redirect to a URL, over HTTPS only ("Implementing an Autodiscover Client in Microsoft Exchange",
+    /// "Validating a Secure Redirection URL"), and only to Autodiscover: a home page or login form has no result.
     fn on_redirect(&mut self, asked: &Candidate, how: &str, to: &str) {
         let stop =
             |why: &str| Some((Cause::Redirects, format!("{how} `{}`: not followed: {why}", excerpt_url(to))));
@@ -136,9 +136,9 @@ impl Discovery {
         }
         let next = match asked.protocol {
             Protocol::Json => vec![Protocol::Json.at(url)],
-            // Without credentials, any host may be asked whether it knows a confirmed one that has the mailbox.
+            // Without credentials, any host may return a trusted one that has the mailbox.
             _ if !confirmed => vec![Candidate::json(&host, &self.current_address, self.redirects)],
-            // MS-OXWSADISC, reaching a server by an indirect attempt: of the location only the host counts for SOAP.
+            // MS-OXWSADISC, reaching a server by an indirect attempt: for SOAP only the host of the location counts.
             Protocol::Probe => {
                 let json = Candidate::json(&host, &self.current_address, self.redirects);
                 vec![json, Candidate::soap(&host), Protocol::Pox.at(url)]
@@ -150,7 +150,7 @@ impl Discovery {
         }
     }
 
-    /// From here on another address is asked for. Only hosts that are confirmed come to say this.
+    /// Continues with another address. Only trusted hosts get requests that can return one.
     fn on_address_redirect(&mut self, asked: &Candidate, address: &str) {
         let said = format!("says to ask for `{}`", excerpt(address));
         let address = match address.parse::<RoomAddress>() {

@@ -1,4 +1,5 @@
-//! The SOAP service's `GetUserSettings` ("GetUserSettings operation (SOAP)", MS-OXWSADISC): the question for one address, and what its answer says.
+//! `GetUserSettings` of Autodiscover's SOAP service ("GetUserSettings operation (SOAP)", MS-OXWSADISC): writes the
+//! request and reads the response.
 
 use super::ParsedResponse;
 use super::report::excerpt;
@@ -6,17 +7,17 @@ use super::xml::{self, XmlNode, escaped};
 use crate::calendar::RoomAddress;
 
 const ACTION: &str = "http://schemas.microsoft.com/exchange/2010/Autodiscover/Autodiscover/GetUserSettings";
-/// More names of schemas than there will be releases.
+/// Schema versions that are kept; more than there will be releases.
 const SCHEMAS_MAX: usize = 64;
 
-/// Asks as the oldest release that has the service would; newer ones answer it as well. `EwsSupportedSchemas` came later and
-/// is left out, not refused, by those that lack it.
+/// Requests settings as a client of the oldest release that has the service; newer ones accept it too. Releases without
+/// `EwsSupportedSchemas` omit the setting.
 pub(super) fn settings_request(url: &str, address: &RoomAddress) -> String {
     let wanted = ["ExternalEwsUrl", "InternalEwsUrl", "EwsSupportedSchemas"];
     envelope(url, "Exchange2010", std::slice::from_ref(address), &wanted)
 }
 
-/// `GetUserSettings` for these addresses, as a client of this release asks.
+/// The `GetUserSettings` request for these addresses, as a client of this release.
 pub(super) fn envelope(url: &str, release: &str, addresses: &[RoomAddress], wanted: &[&str]) -> String {
     let mailbox = |address: &RoomAddress| {
         format!("<a:User><a:Mailbox>{}</a:Mailbox></a:User>", escaped(address.as_str()))
@@ -29,13 +30,13 @@ pub(super) fn envelope(url: &str, release: &str, addresses: &[RoomAddress], want
     )
 }
 
-/// Header fields of the question, `Content-Type` apart.
+/// The `SOAPAction` header.
 pub(super) fn action() -> (&'static str, String) {
     ("SOAPAction", format!("\"{ACTION}\""))
 }
 
-/// "Handling Autodiscover error messages": an `ErrorCode` under `JsonResponse` is about the request, one under `UserResponse`
-/// about the address; the first that is no `NoError` counts.
+/// "Handling Autodiscover error messages": an `ErrorCode` under `Response` concerns the request, one under
+/// `UserResponse` the address; the first one other than `NoError` counts.
 pub(super) fn read(body: &[u8]) -> Result<ParsedResponse, String> {
     let envelope = xml::read(body)?;
     let users = match users(&envelope)? {
@@ -46,7 +47,7 @@ pub(super) fn read(body: &[u8]) -> Result<ParsedResponse, String> {
     Ok(error(user).unwrap_or_else(|| settings(user)))
 }
 
-/// What is said of each address, in the order in which they were asked for; or what is said of the whole request.
+/// The `UserResponse` of each address, in the order of the request; or the error of the whole request.
 pub(super) fn users(envelope: &XmlNode) -> Result<Result<Vec<&XmlNode>, ParsedResponse>, String> {
     let body = envelope.child("Body").ok_or("no SOAP envelope")?;
     if let Some(fault) = body.child("Fault") {
@@ -84,8 +85,8 @@ pub(super) fn error(response: &XmlNode) -> Option<ParsedResponse> {
     })
 }
 
-/// The external URL first: it is the one with a name that others resolve too. The internal one is for sites without it, and
-/// the list of confirmed hosts chooses where both are there.
+/// The external URL first: its name resolves elsewhere too. The internal one is for organizations without it. If both
+/// are present, the list of trusted hosts decides.
 fn settings(user: &XmlNode) -> ParsedResponse {
     let value = |name: &str| setting(user, name).map(str::to_owned);
     let urls = ["ExternalEwsUrl", "InternalEwsUrl"].into_iter().filter_map(value).collect();

@@ -1,4 +1,4 @@
-//! Quests told as stories: who is asked what, who says what, and where it ends.
+//! Scripted discoveries: which request goes to which host, what it returns, and how the search ends.
 
 use proptest::prelude::*;
 
@@ -17,7 +17,8 @@ fn policy(hosts: &[&str]) -> Policy {
     Policy::new(hosts.iter().map(|host| host.parse().unwrap()))
 }
 
-/// An office of its own: everything under `autodiscover.` and `mail.`, nothing of ours at the domain itself.
+/// An organization with Exchange on premises: it has the hosts `autodiscover.` and `mail.`, and another web site at the
+/// domain itself.
 fn office() -> Policy {
     policy(&["autodiscover.example.com", "mail.example.com"])
 }
@@ -57,7 +58,7 @@ fn pox(account: &str) -> DiscoveryResponse {
     came(200, &format!("<Autodiscover><Response><Account>{account}</Account></Response></Autodiscover>"))
 }
 
-/// Everything that was asked, and how it ended. Checks on the way what holds for every request.
+/// All requests, and how the search ended. Checks what holds for every request.
 fn ends(
     policy: &Policy,
     answer: impl Fn(&DiscoveryRequest) -> DiscoveryResponse,
@@ -233,7 +234,7 @@ fn circles_and_long_ways_end() {
     assert_eq!(report.cause(), Cause::Redirects);
     let circles = report.attempts().iter().filter(|tried| tried.outcome.contains("it was asked already"));
     assert_eq!(circles.count(), 4, "all but the probe, which leads to plain HTTP: {report}");
-    // Every time somewhere new.
+    // Each redirect names another URL.
     let (asked, end) =
         ends(&office(), |ask| redirect(&format!("{}x&x=1", ask.url.replace("http:", "https:"))));
     assert_eq!(end.unwrap_err().cause(), Cause::Redirects);
@@ -308,7 +309,7 @@ fn the_report_names_the_cause_and_every_step() {
     assert_eq!(cause(&office(), &json), Cause::MailboxUnknown);
     assert_eq!(cause(&policy(&[]), &|_| came(404, "")), Cause::Untrusted);
     assert_eq!(cause(&policy(&[]), &nobody), Cause::Network);
-    // A web site is there and the confirmed server is not; and the other way round.
+    // The web site responds and the trusted server does not; and vice versa.
     let site = |name: &'static str| {
         move |ask: &DiscoveryRequest| {
             if host_of(&ask.url).as_str() == name { came(404, "") } else { nobody(ask) }
@@ -391,7 +392,8 @@ fn any_answer() -> impl Strategy<Value = DiscoveryResponse> {
 }
 
 proptest! {
-    /// Whatever servers say: it ends, no unconfirmed host sees credentials, and no unconfirmed URL is found (`ends` looks).
+    /// Whatever servers return: the search ends, no untrusted host receives credentials, and no untrusted URL is found
+    /// (`ends` checks).
     #[test]
     fn no_answers_lead_astray(answers in proptest::collection::vec(any_answer(), 1..50), wide: bool) {
         let policy = if wide { policy(&["*.example.com", "example.com"]) } else { office() };

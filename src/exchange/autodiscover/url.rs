@@ -1,5 +1,5 @@
-//! URLs that may be asked: `https`, a plain host, nothing hidden. Written anew from their parts, so that what was checked
-//! and what is asked are the same text.
+//! URLs that requests may go to: `https`, a plain host, no user info. Rebuilt from their parts, so that the checked
+//! text is the requested one.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use http::Uri;
 
 use super::policy::Host;
 
-/// Longer ones are none that Exchange gives; browsers stop here too.
+/// Longest URL that is accepted; browsers stop here too.
 const URL_LEN_MAX: usize = 2_048;
 
 /// An `https` URL.
@@ -18,7 +18,7 @@ pub(super) struct HttpsUrl {
     path: String,
 }
 
-/// Where EWS is: an `https` URL on a host that the administrator has confirmed. Only a quest makes one.
+/// An EWS URL: `https`, on a trusted host. Only a discovery makes one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EwsUrl {
     text: String,
@@ -26,12 +26,12 @@ pub struct EwsUrl {
 }
 
 impl HttpsUrl {
-    /// `path` is ours, or comes from another such URL.
+    /// `path` is our own, or comes from another such URL.
     pub(super) fn new(host: Host, path: impl Into<String>) -> Self {
         Self { host, path: path.into() }
     }
 
-    /// What a server gave for a URL, or why it is none that may be asked.
+    /// Parses a URL that a server sent, or returns why no request may go to it.
     pub(super) fn parse(text: &str) -> Result<Self, &'static str> {
         let text = text.trim();
         if text.len() > URL_LEN_MAX {
@@ -50,7 +50,7 @@ impl HttpsUrl {
         Ok(Self { host, path: path.to_owned() })
     }
 
-    /// Where a `Location` in an answer from here leads: a URL, or a path on the same host (RFC 9110, 10.2.2).
+    /// The target of a `Location` header: a URL, or a path on the same host (RFC 9110, 10.2.2).
     pub(super) fn join(&self, location: &str) -> Result<Self, &'static str> {
         let location = location.trim();
         if location.starts_with('/') && !location.starts_with("//") {
@@ -59,7 +59,7 @@ impl HttpsUrl {
         Self::parse(location)
     }
 
-    /// The same, with the service's other file name: SOAP lives in `.svc`, POX in `.xml` ("Generate a list of Autodiscover
+    /// The same URL with the other protocol's file name: SOAP uses `.svc`, POX `.xml` ("Generate a list of Autodiscover
     /// endpoints": add or replace the file extension).
     pub(super) fn with_extension(mut self, extension: &str) -> Self {
         let path = self.path.split('?').next().unwrap_or_default();
@@ -80,7 +80,7 @@ impl HttpsUrl {
         &self.path
     }
 
-    /// For telling whether two URLs ask the same thing: without case and without the count of redirects.
+    /// Equal for two URLs of the same request: lower case, without the count of redirects.
     pub(super) fn key(&self) -> String {
         let path = self.path.to_ascii_lowercase();
         let (path, query) = path.split_once('?').unwrap_or((&path, ""));
@@ -96,7 +96,7 @@ impl fmt::Display for HttpsUrl {
 }
 
 impl EwsUrl {
-    /// `url` is on a confirmed host; the quest has looked.
+    /// `url` is on a trusted host; the discovery has checked that.
     pub(super) fn on_trusted_host(url: &HttpsUrl) -> Self {
         Self { text: url.to_string(), host: url.host.clone() }
     }

@@ -1,14 +1,14 @@
-//! A small document from a stranger, as a tree of names and texts. Reads no DTD, expands no entity but XML's own five,
-//! never recurses, and refuses what is deeper or longer than any answer of Autodiscover.
+//! Reads an Autodiscover response as a tree of element names and texts. Reads no DTD, expands no entity but XML's own
+//! five, never recurses, and rejects documents that are deeper or longer than any response of Autodiscover.
 //!
-//! Namespaces are ignored on purpose: Exchange's differ between its own schema files and its documentation (`http`, `https`),
-//! and nothing is believed here that a namespace could vouch for.
+//! Namespaces are ignored on purpose: Exchange's differ between its schema files and its documentation (`http`,
+//! `https`), and no decision depends on them.
 
 use quick_xml::Reader;
 use quick_xml::escape::{escape, resolve_predefined_entity};
 use quick_xml::events::{BytesRef, Event};
 
-/// Answers have some ten levels.
+/// Responses have some ten levels.
 const DEPTH_MAX: usize = 32;
 /// The longest POX answers have a few hundred elements.
 const ELEMENTS_MAX: usize = 10_000;
@@ -87,7 +87,7 @@ fn append(open: &mut [XmlNode], element: XmlNode) {
     }
 }
 
-/// The bottom of `open` is the document, which no end tag closes.
+/// The first entry of `open` is the document, which no end tag closes.
 fn close(open: &mut Vec<XmlNode>) -> Result<(), String> {
     match open.pop() {
         Some(element) if !open.is_empty() => {

@@ -1,9 +1,10 @@
-//! Mends one note in a Kerberos word of `sspi`'s: that we know of channel bindings. `sspi` 0.23 writes it as the two bytes
-//! `40 00`, in the open; it is the number 0x4000 in four bytes, the lowest first, inside AD-IF-RELEVANT (MS-KILE, section
-//! 3.2.5.8; RFC 4120, section 5.2.6.1), and MIT's acceptor refuses everything else ("Invalid message type").
+//! Corrects one element of `sspi`'s Kerberos message: the flag that the client supports channel bindings. `sspi` 0.23
+//! writes it as the two bytes `40 00`, unwrapped; it has to be the number 0x4000 in four bytes, little-endian, inside
+//! AD-IF-RELEVANT (MS-KILE, section 3.2.5.8; RFC 4120, section 5.2.6.1), and MIT's acceptor rejects every other form
+//! ("Invalid message type").
 //!
-//! The binding itself (RFC 4121, section 4.1.1.2) is right as it comes, and is not touched. To be left out once `sspi` writes
-//! the note as it should be.
+//! The binding itself (RFC 4121, section 4.1.1.2) is correct and stays unchanged. Remove this file once `sspi` writes
+//! the flag correctly.
 
 use picky_asn1::wrapper::{
     Asn1SequenceOf, ExplicitContextTag0, ExplicitContextTag1, ExplicitContextTag2, ExplicitContextTag8,
@@ -21,12 +22,11 @@ use zeroize::Zeroizing;
 const IF_RELEVANT: [u8; 1] = [1];
 /// `AD-AUTH-DATA-AP-OPTIONS`, 143.
 const AP_OPTIONS: [u8; 2] = [0, 143];
-/// `KERB_AP_OPTIONS_CBT`.
+/// `KERB_AP_OPTIONS_CBT`: the client supports channel bindings.
 const CBT_FLAG: u32 = 0x4000;
 
-/// The first word (SPNEGO, with a ticket and its authenticator in it) with the note as it should be. The key is that of the
-/// ticket. `None` when it is of another kind, or of another
-/// key. What `sspi` did not write itself may panic in there.
+/// The first message (SPNEGO with a ticket and its authenticator) with the corrected flag. `key` is the ticket's
+/// session key. `None` if the message is of another kind or has another key. Input that `sspi` did not write may panic.
 pub(super) fn corrected(word: &[u8], key: &[u8]) -> Option<Vec<u8>> {
     let mut word: ApplicationTag0<GssApiNegInit> = from_bytes(word).ok()?;
     let token = word.0.neg_token_init.0.mech_token.0.as_mut()?;
@@ -66,7 +66,7 @@ mod tests {
         (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
     }
 
-    /// Word, key and binding.
+    /// Message, key and binding.
     fn fixture() -> [Vec<u8>; 3] {
         let text = include_str!("../../../fixtures/logins/kerberos-word.txt");
         let mut lines = text.lines().filter(|line| !line.starts_with('#')).map(bytes);

@@ -1,5 +1,5 @@
-//! A client's signed word that it is itself: a JWT by RFC 7523, signed with RSA-PSS and SHA-256 (PS256), naming its certificate
-//! by thumbprint (`x5t#S256`), as Microsoft's identity platform wants it ("Certificate credentials").
+//! Signed client assertions: a JWT by RFC 7523, signed with RSA-PSS and SHA-256 (PS256), which names its certificate by
+//! thumbprint (`x5t#S256`), as Microsoft's identity platform requires ("Certificate credentials").
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::net::{certificates, private_key};
 
-/// How long an assertion is good for: it is used at once. Ten minutes before now allow for clocks that differ.
+/// Lifetime of an assertion, which is used at once. It is also valid for ten minutes before now, in case clocks differ.
 const LIFETIME: TimeDelta = TimeDelta::minutes(10);
 
 /// A private key, and the thumbprint of its certificate.
@@ -27,10 +27,10 @@ pub struct ClientKey {
 }
 
 impl ClientKey {
-    /// From PEM files: the certificate that is registered, and its RSA key (PKCS #8 or PKCS #1).
+    /// Reads PEM files: the registered certificate, and its RSA key (PKCS #8 or PKCS #1).
     ///
     /// # Errors
-    /// What is wrong with which of the two.
+    /// Names the file and what is wrong with it.
     pub fn read(certificate: &Path, key: &Path) -> Result<Self, String> {
         let chain = certificates(certificate).map_err(|why| format!("{}: {why}", certificate.display()))?;
         let leaf = chain.first().ok_or_else(|| format!("{}: it is empty", certificate.display()))?;
@@ -46,7 +46,7 @@ impl ClientKey {
         Ok(Self { key: Arc::new(pair), thumbprint })
     }
 
-    /// The assertion of this client for this endpoint.
+    /// This client's assertion for this endpoint.
     pub(super) fn assertion(
         &self,
         client_id: &str,

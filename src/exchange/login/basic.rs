@@ -1,4 +1,5 @@
-//! User name and password in every request (RFC 7617): over TLS only, which the settings enforce.
+//! Basic authentication: user name and password with every request (RFC 7617). The settings allow it over TLS only, or
+//! to this machine.
 
 use async_trait::async_trait;
 use base64::Engine as _;
@@ -10,7 +11,7 @@ use super::{AuthRejection, AuthRound, AuthSession, ChallengeAction, Credential, 
 use crate::exchange::delivery::TransportError;
 use crate::exchange::secret::Secret;
 
-/// The same word in every request.
+/// The `Authorization` header of every request.
 #[derive(Clone)]
 pub struct Basic {
     header: Option<HeaderValue>,
@@ -39,14 +40,14 @@ impl AuthSession for Basic {
 
     async fn on_challenge(&mut self, challenges: &[&str]) -> Result<ChallengeAction, TransportError> {
         Ok(ChallengeAction::Reject(match challenge_of(challenges, "Basic") {
-            // A 401 that names no scheme at all comes from something that is overloaded.
+            // A 401 without any scheme comes from an overloaded server.
             None if !challenges.is_empty() => AuthRejection::Offers(scheme_names(challenges)),
             _ => AuthRejection::NotAccepted("user name and password (Basic)"),
         }))
     }
 }
 
-/// A header that prints as `Sensitive`.
+/// A header value that prints as `Sensitive`.
 pub(super) fn sensitive(text: &str) -> Option<HeaderValue> {
     let mut header = HeaderValue::from_str(text).ok()?;
     header.set_sensitive(true);

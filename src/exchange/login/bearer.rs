@@ -1,8 +1,8 @@
-//! Bearer tokens (RFC 6750): one for all connections, fetched by one task at a time, renewed before it ends. Where they come
-//! from is a [`TokenSource`]'s business.
+//! Bearer tokens (RFC 6750): one cached token for all connections, fetched by one task at a time and renewed before it
+//! expires. A [`TokenSource`] fetches it; this file sends nothing itself.
 //!
-//! Nobody waits for a renewal while the token in hand is good, and a source that refuses or is away is left alone for a
-//! while, however many requests want a token.
+//! No request waits for a renewal while the cached token is valid. After a failed fetch the source is not called again
+//! during a back-off, however many requests need a token.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -17,36 +17,36 @@ use super::{AuthRejection, AuthRound, AuthSession, ChallengeAction, Credential, 
 use crate::exchange::delivery::TransportError;
 use crate::exchange::secret::Secret;
 
-/// A token is renewed when this much of its time is left, or a fifth of it when that is less.
+/// A token is renewed when this much of its lifetime is left, or a fifth of the lifetime if that is less.
 const RENEW_BEFORE: Duration = Duration::from_secs(5 * 60);
-/// A token younger than this that is refused is not worth fetching again: it would be the same.
+/// A rejected token that is younger than this is not fetched again: the source would return the same one.
 const REFETCH_AGE_MIN: Duration = Duration::from_secs(30);
-/// Longest token: it goes along with every request.
+/// Longest token, since every request carries it.
 const TOKEN_BYTES_MAX: usize = 64 << 10;
-/// How long a source that gave no token is left alone at first; doubles.
+/// First back-off after a failed fetch; doubles …
 const FETCH_BACKOFF_FIRST: Duration = Duration::from_secs(2);
 /// … up to this.
 const FETCH_BACKOFF_MAX: Duration = Duration::from_secs(5 * 60);
 
-/// A token and how long it is good for.
+/// An access token and its lifetime.
 pub struct AccessToken {
-    /// As it is sent.
+    /// The token.
     pub secret: Secret,
-    /// From now on.
+    /// Lifetime from now on.
     pub lifetime: Duration,
 }
 
-/// Where tokens come from.
+/// Fetches access tokens.
 #[async_trait]
 pub trait TokenSource: Send + Sync {
-    /// A new token.
+    /// Fetches a new token.
     ///
     /// # Errors
-    /// Why there is none, as a [`TransportError::SignInMethod`].
+    /// Why none was returned, as a [`TransportError::SignIn`].
     async fn fetch(&self) -> Result<AccessToken, TransportError>;
 }
 
-/// Says a token in every request.
+/// Sends a bearer token with every request.
 #[derive(Clone)]
 pub struct Bearer {
     tokens: Arc<TokenCache>,
@@ -55,7 +55,7 @@ pub struct Bearer {
 struct TokenCache {
     source: Box<dyn TokenSource>,
     cached: Mutex<Option<CachedToken>>,
-    /// Held by whoever fetches.
+    /// Held by the task that fetches.
     fetching: Turn<FetchBackoff>,
 }
 
@@ -67,7 +67,7 @@ struct CachedToken {
     expires_at: Instant,
 }
 
-/// What the last attempts came to.
+/// Result of the last fetches.
 #[derive(Default)]
 struct FetchBackoff {
     failed: Option<(Instant, TransportError)>,
@@ -75,7 +75,7 @@ struct FetchBackoff {
 }
 
 impl Bearer {
-    /// With tokens from there.
+    /// With tokens from this source.
     pub fn new(source: Box<dyn TokenSource>) -> Self {
         let tokens = TokenCache { source, cached: Mutex::new(None), fetching: Turn::default() };
         Self { tokens: Arc::new(tokens) }
@@ -88,7 +88,7 @@ impl Credential for Bearer {
     }
 }
 
-/// What is said on one connection.
+/// The authentication state of one connection.
 struct BearerSession {
     tokens: Arc<TokenCache>,
     sent: Option<CachedToken>,
@@ -132,7 +132,7 @@ impl BearerSession {
 }
 
 impl TokenCache {
-    /// A token that is not this one, unless its source has no other.
+    /// A valid token other than the rejected one, unless the source has no other.
     async fn valid_token(
         self: &Arc<Self>,
         refused: Option<&CachedToken>,
@@ -153,7 +153,7 @@ impl TokenCache {
         (other && Instant::now() < held.expires_at).then_some(held)
     }
 
-    /// The same token, if somebody asked for another one after it was said.
+    /// The cached token, if another request fetched it after the rejected one, even if it is the same.
     fn fetched_since(&self, refused: Option<&CachedToken>) -> Option<CachedToken> {
         let held = self.cached.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
         refused.is_some_and(|refused| held.fetched_at > refused.fetched_at).then_some(held)
@@ -161,15 +161,15 @@ impl TokenCache {
 
     fn renew_in_the_background(self: &Arc<Self>) {
         if self.fetching.try_lock().is_err() {
-            return; // somebody is at it
+            return; // a fetch is under way
         }
         let tokens = self.clone();
         tokio::spawn(async move {
-            let _ = tokens.fetch(None).await; // the token in hand is still good; the next request tries again
+            let _ = tokens.fetch(None).await; // the cached token is still valid; the next request tries again
         });
     }
 
-    /// Waits for whoever fetches already, and takes what they got.
+    /// Fetches a token, or waits for a fetch under way and takes its result.
     async fn fetch(&self, refused: Option<&CachedToken>) -> Result<CachedToken, TransportError> {
         let mut rest = self.fetching.lock().await;
         if let Some(held) = self.usable(refused).filter(|held| Instant::now() < held.renew_at) {
@@ -217,12 +217,12 @@ mod tests {
 
     use super::*;
 
-    /// Gives out 1, 2, 3 …; or nothing.
+    /// Returns the tokens 1, 2, 3 …; or an error.
     #[derive(Clone, Default)]
     struct Counter {
         asked: Arc<AtomicU32>,
         broken: bool,
-        /// It has one token only.
+        /// It returns the same token every time.
         stuck: bool,
     }
 

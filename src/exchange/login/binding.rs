@@ -1,5 +1,5 @@
-//! What ties a sign-in to the very TLS connection it is made on: the `tls-server-end-point` channel binding (RFC 5929,
-//! section 4). A man in the middle shows another certificate, so what he passes on is worth nothing.
+//! Channel binding: ties a sign-in to its TLS connection by the `tls-server-end-point` binding (RFC 5929, section 4). A
+//! man in the middle has another certificate, so a forwarded sign-in is worthless.
 
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
@@ -7,20 +7,20 @@ use x509_cert::Certificate;
 use x509_cert::der::asn1::ObjectIdentifier;
 use x509_cert::der::{Decode as _, Encode as _, Reader as _, SliceReader};
 
-/// Whether sign-ins are bound to their connection (Windows calls it Extended Protection).
+/// Whether sign-ins are bound to their TLS connection (Windows calls it Extended Protection).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ChannelBinding {
-    /// Bound; when that is refused, once without, and with a warning: TLS ends at a machine in between then.
+    /// Bound; after a rejection once without, and with a warning: then TLS ends at a machine in front of Exchange.
     #[default]
     Auto,
-    /// Bound, or not at all.
+    /// Bound; no sign-in without it.
     Require,
-    /// Never bound.
+    /// Not bound.
     Off,
 }
 
-/// Which hash a certificate was signed with.
+/// Hash algorithm of a certificate's signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum CertificateHash {
     Sha256,
@@ -30,8 +30,8 @@ enum CertificateHash {
 
 const RSA_PSS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.10");
 
-/// The token for a connection on which this certificate (DER) was shown: the prefix and the certificate's hash. `None` when
-/// its signature uses no single hash (Ed25519), for which the binding is not defined.
+/// The token for a connection with this certificate (DER): the prefix and the certificate's hash. `None` if its
+/// signature uses no single hash (Ed25519), for which the binding is not defined.
 pub(super) fn token(certificate: &[u8]) -> Option<Vec<u8>> {
     let mut token = b"tls-server-end-point:".to_vec();
     match signed_with(certificate)? {

@@ -1,4 +1,5 @@
-//! Tokens that somebody else fetches: from a file that is kept fresh, or from a command that prints one.
+//! Bearer tokens from outside: from a file that another program refreshes, or from a command that prints one. Never
+//! stores a token.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -19,16 +20,16 @@ use crate::exchange::secret::Secret;
 use crate::json::duration_in_seconds;
 use crate::text_file;
 
-/// How long a token is taken to be good that does not say so itself: not long, since asking again is cheap.
+/// Assumed lifetime of a token that names none: short, since reading it again is cheap.
 const LIFETIME_DEFAULT: Duration = Duration::from_secs(5 * 60);
-/// How long a command may take.
+/// Time limit of the command.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
-/// The largest file that is read for the token in its first line.
+/// Largest file that is read for the token in its first line.
 const FILE_BYTES_MAX: u64 = 1 << 20;
-/// The longest text that is taken for a token.
+/// Longest text that is accepted as a token.
 const TOKEN_BYTES_MAX: usize = 64 << 10;
 
-/// Where a token is given to us.
+/// Source of an external token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ExternalToken {
     /// The first line of this file.
@@ -75,7 +76,7 @@ async fn run_command(words: &[String]) -> Result<Zeroizing<String>, String> {
     Ok(Zeroizing::new(text.into_owned()))
 }
 
-/// How much longer a JWT says it is good. What is none, or is over, says nothing.
+/// Remaining lifetime of a JWT; `None` if the token is no JWT or has expired.
 fn remaining_lifetime(token: &str) -> Option<Duration> {
     #[derive(Deserialize)]
     struct ExpiryClaim {

@@ -1,5 +1,5 @@
-//! A key from a keytab file, as `ktpass` and `ktutil` write it (MIT krb5, "Keytab file format", version 0x502). Reads; never
-//! writes one.
+//! Reads a key from a keytab file, as `ktpass` and `ktutil` write it (MIT krb5, "Keytab file format", version 0x502).
+//! Never writes one.
 
 use std::fmt;
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::path::Path;
 use picky_krb::crypto::CipherSuite;
 use zeroize::Zeroizing;
 
-/// A keytab larger than this is none of one account.
+/// Largest keytab file that is read.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 /// `aes256-cts-hmac-sha1-96` and `aes128-cts-hmac-sha1-96` (RFC 3962).
 const AES256: u16 = 18;
@@ -27,11 +27,11 @@ impl fmt::Debug for KeytabKey {
 }
 
 impl KeytabKey {
-    /// The newest AES key of this account in this file. `name@REALM` and `REALM\name` mean one principal, `DOMAIN\name` with a
-    /// NetBIOS domain any of that name: which realm that domain has is not written in it.
+    /// The newest AES key of this account in this file. `name@REALM` and `REALM\name` mean one principal. `DOMAIN\name`
+    /// with a NetBIOS domain matches any principal of that name, since the domain does not determine the realm.
     ///
     /// # Errors
-    /// What is wrong with the file, or which accounts it has instead.
+    /// What is wrong with the file, or which accounts it contains instead.
     pub fn read(path: &Path, account: &str) -> Result<Self, String> {
         let bad = |why: String| format!("{}: {why}", path.display());
         let size = std::fs::metadata(path).map_err(|error| bad(error.to_string()))?.len();
@@ -84,7 +84,7 @@ impl KeytabEntry<'_> {
     }
 }
 
-/// Each has a length before it; a negative one is a hole. `None` when one is cut off.
+/// Each entry has a length before it; a negative one is a hole. `None` if one is cut off.
 fn entries(mut rest: &[u8]) -> Option<Vec<KeytabEntry<'_>>> {
     let mut all = Vec::new();
     while !rest.is_empty() {

@@ -1,9 +1,9 @@
-//! Who we are towards the server: one [`Credential`] for all connections, one [`AuthSession`] on each. Says which header a
-//! request needs; never sends one.
+//! HTTP authentication: one [`Credential`] for all connections to a server, one [`AuthSession`] per connection. An
+//! `AuthSession` returns the `Authorization` header of each round; it sends nothing and knows no request.
 //!
-//! Three kinds of schemes fit: those that say the same in every request (Basic), those whose word wears out (bearer tokens,
-//! which ask again with a new one once), and those that belong to the connection (NTLM, Negotiate: some legs without
-//! the body, and nothing more to say once the connection is known).
+//! Three kinds of schemes fit. Basic sends the same header with every request. Bearer tokens expire, so a rejected one
+//! is replaced once. NTLM and Negotiate authenticate the connection: some rounds without the request's body, and no
+//! header once the connection is authenticated.
 
 #[cfg(feature = "negotiate")]
 mod ap_options;
@@ -45,64 +45,64 @@ pub(super) use windows::WindowsAccount;
 #[cfg(feature = "negotiate")]
 pub use windows::{Windows, WindowsScheme, WindowsSecret};
 
-/// A way of saying who we are, for all connections to one server.
+/// A credential for all connections to one server.
 pub trait Credential: Send + Sync {
-    /// Begins on a new connection. `certificate` is what the server showed on it, in DER; `None` without TLS.
+    /// Starts authentication on a new connection. `certificate` is the server's certificate in DER; `None` without TLS.
     fn session(&self, certificate: Option<&[u8]>) -> Box<dyn AuthSession>;
 }
 
-/// The saying of it on one connection.
+/// The authentication state of one connection.
 #[async_trait]
 pub trait AuthSession: Send {
-    /// What the next request says, before anything was answered to it.
+    /// The header for the next request, before any response to it.
     ///
     /// # Errors
-    /// When we cannot say who we are: no token is to be had, or what signs us in cannot.
+    /// When no header can be made: no token was fetched, or the Windows sign-in failed locally.
     async fn first_round(&mut self) -> Result<AuthRound, TransportError>;
 
-    /// Hears the challenges of a 401. The request that it answered was not carried out.
+    /// Handles the challenges of a 401 response. The server did not execute the request.
     ///
     /// # Errors
     /// As for [`AuthSession::first_round`].
     async fn on_challenge(&mut self, challenges: &[&str]) -> Result<ChallengeAction, TransportError>;
 
-    /// Hears that a request was let in.
+    /// Records that the server accepted a request.
     fn on_accepted(&mut self) {}
 
-    /// Whether another request may follow on this connection: what belongs to the connection was said to its end.
+    /// Whether another request may follow on this connection: its sign-in is complete.
     fn is_reusable(&self) -> bool {
         true
     }
 }
 
-/// What one sending of a request says of us.
+/// How one round of a request authenticates.
 #[derive(Debug)]
 pub struct AuthRound {
-    /// The `Authorization` header, if there is something to say.
+    /// The `Authorization` header, if there is one.
     pub authorization: Option<HeaderValue>,
-    /// Whether the request's body goes along. Without it, nothing can happen yet.
+    /// Whether the round carries the request's body. Without it, the server cannot execute anything.
     pub with_body: bool,
 }
 
-/// What a refusal (401) leads to.
+/// What to do after a 401.
 #[derive(Debug)]
 pub enum ChallengeAction {
-    /// The same request goes out again on this connection, saying this.
+    /// Send the request again on this connection, with this header.
     Retry(AuthRound),
-    /// The same request goes out again, on a new connection.
+    /// Send the request again on a new connection.
     Reconnect,
-    /// It is refused for good.
+    /// Give up: the sign-in is rejected.
     Reject(AuthRejection),
 }
 
-/// Why it is refused.
+/// Why a sign-in was rejected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AuthRejection {
-    /// The server wants another way of signing in; these are what it offers.
+    /// The server offers only these other schemes.
     Offers(String),
-    /// What we said was heard and not accepted; in which words.
+    /// The server rejected these credentials after this handshake.
     NotAccepted(&'static str),
-    /// The server did not accept a bearer token; user names and passwords play no part.
+    /// The server rejected a bearer token; user names and passwords are not involved.
     TokenNotAccepted(&'static str),
 }
 
@@ -118,7 +118,7 @@ impl fmt::Display for AuthRejection {
     }
 }
 
-/// Nothing to say: whoever we are shows in the TLS handshake.
+/// No `Authorization` header: the client certificate of the TLS handshake authenticates.
 pub struct NoAuth;
 
 impl Credential for NoAuth {
@@ -138,7 +138,7 @@ impl AuthSession for NoAuth {
     }
 }
 
-/// What follows the name of this scheme in one of the challenges.
+/// The parameters of this scheme in one of the challenges.
 fn challenge_of<'a>(challenges: &[&'a str], scheme: &str) -> Option<&'a str> {
     challenges.iter().find_map(|challenge| {
         let (name, rest) = challenge.trim().split_once(' ').unwrap_or((challenge.trim(), ""));
@@ -146,7 +146,7 @@ fn challenge_of<'a>(challenges: &[&'a str], scheme: &str) -> Option<&'a str> {
     })
 }
 
-/// The names of the schemes, without what follows them: no challenge's content gets into an error.
+/// The names of the schemes only: no content of a challenge gets into an error.
 fn scheme_names(challenges: &[&str]) -> String {
     let names = challenges.iter().filter_map(|challenge| challenge.split_whitespace().next());
     let mut names: Vec<_> = names.map(|name| name.chars().take(20).collect::<String>()).take(8).collect();

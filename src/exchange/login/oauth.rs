@@ -1,5 +1,5 @@
-//! OAuth 2.0 client credentials (RFC 6749, section 4.4): a token for the application itself, against its secret or a signed
-//! assertion (RFC 7523). Whom the token lets us act for, Exchange decides.
+//! OAuth 2.0 client credentials (RFC 6749, section 4.4): requests a token for the application with its secret or a
+//! signed assertion (RFC 7523). Exchange decides which mailboxes the token gives access to.
 
 use std::fmt;
 use std::time::Duration;
@@ -21,29 +21,29 @@ use crate::exchange::secret::Secret;
 use crate::http_field::printable_line;
 use crate::json::{self, duration_in_seconds};
 
-/// The longest we believe a token to live, whatever its issuer says.
+/// Longest lifetime that is assumed, whatever the issuer returns.
 const LIFETIME_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// Lifetime of a token without a usable `expires_in`: short, since another token request is cheap.
 const LIFETIME_DEFAULT: Duration = Duration::from_secs(5 * 60);
-/// The longest an issuer may keep us waiting.
+/// Longest `Retry-After` of a token endpoint that is obeyed.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(5 * 60);
-/// How much of an issuer's explanation is passed on.
+/// How much of an issuer's error description is passed on.
 const DESCRIPTION_CHARS_MAX: usize = 200;
 
-/// Whose application we are.
+/// Client credentials of an application.
 #[derive(Debug, Clone)]
 pub struct ClientCredentials {
     /// The token endpoint: `https://login.microsoftonline.com/TENANT/oauth2/v2.0/token`, or that of a national cloud.
     pub endpoint: String,
     /// Application (client) id.
     pub client_id: String,
-    /// What the token is for, such as `https://outlook.office365.com/.default`.
+    /// Scope, such as `https://outlook.office365.com/.default`.
     pub scope: String,
-    /// What proves that it is us.
+    /// How the application authenticates.
     pub authentication: ClientAuthentication,
 }
 
-/// What proves that an application is itself.
+/// How an application authenticates to the token endpoint.
 #[derive(Clone)]
 pub enum ClientAuthentication {
     /// A shared secret.
@@ -61,7 +61,7 @@ impl fmt::Debug for ClientAuthentication {
     }
 }
 
-/// Asks the issuer.
+/// Requests tokens from the token endpoint.
 pub(in crate::exchange) struct TokenEndpoint {
     pub(in crate::exchange) client: ClientCredentials,
     pub(in crate::exchange) http: OneShotClient,
@@ -70,7 +70,7 @@ pub(in crate::exchange) struct TokenEndpoint {
 #[derive(Deserialize)]
 struct TokenResponse {
     access_token: Zeroizing<String>,
-    /// A number, or text, or nothing (RFC 6749, section 5.1, recommends it only).
+    /// A number, text, or absent (RFC 6749, section 5.1, only recommends it).
     #[serde(default)]
     expires_in: Value,
 }
@@ -118,7 +118,8 @@ impl ClientCredentials {
     }
 }
 
-/// What an issuer's answer means. `error_description` is the issuer's own text for administrators; a token never stands in it.
+/// Reads a token endpoint's response. `error_description` is the issuer's text for administrators and never contains a
+/// token.
 fn parse_token_response(endpoint: &str, said: &OneShotResponse) -> Result<AccessToken, TransportError> {
     if said.status == 200 {
         let granted: TokenResponse = json::from_slice(&said.body).map_err(|_| {

@@ -1,5 +1,6 @@
-//! Of many connections that want to sign in at once, one goes first: what is said once too often locks the account. The others
-//! wait for what it comes to, and when that is no, say nothing. Knows neither schemes nor passwords.
+//! Single-flight sign-in: of concurrent sign-ins one (the leader) goes first, because every failed attempt counts
+//! towards account lockout. The others wait for its result, and after a rejection they fail without an attempt. Knows
+//! neither schemes nor passwords.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,12 +11,13 @@ use tokio::time::{Instant, timeout};
 use super::AuthRejection;
 use crate::exchange::delivery::TransportError;
 
-/// How long one that was let in speaks for those that follow.
+/// How long an accepted sign-in lets others proceed without waiting.
 const ACCEPTANCE_VALID_FOR: Duration = Duration::from_secs(2);
-/// How long others wait for it; then they go themselves. It is known only with the answer to a whole request.
+/// How long others wait for the leader, whose result is known only after the response to a complete request; then they
+/// proceed.
 const LEADER_WAIT_MAX: Duration = Duration::from_secs(5);
 
-/// What the account's last sign-in came to, and whose turn it is.
+/// The result of the account's last sign-in, and the leader's lock.
 #[derive(Default)]
 pub(super) struct SignInGate {
     last: Mutex<Option<(Instant, LastResult)>>,
@@ -25,25 +27,25 @@ pub(super) struct SignInGate {
 #[derive(Clone)]
 enum LastResult {
     Accepted,
-    /// To nothing that is known: the connection broke.
+    /// Unknown: the connection was lost.
     Unknown,
     Rejected(AuthRejection),
     Failed(TransportError),
 }
 
-/// What may be done now.
+/// What a sign-in may do now.
 pub(super) enum SignInAdmission {
-    /// Sign in; nobody waits for it.
+    /// Sign in; no other sign-in waits for the result.
     Proceed,
-    /// Sign in; the others wait.
+    /// Sign in as the leader; the others wait.
     Leader(LeaderPermit),
-    /// Somebody was refused meanwhile, with the same words.
+    /// The leader was rejected meanwhile, with the same credentials.
     Rejected(AuthRejection),
-    /// Somebody could not even say it meanwhile.
+    /// The leader could not prepare its sign-in meanwhile.
     Failed(TransportError),
 }
 
-/// The first's turn.
+/// Held by the leader until its result is known.
 pub(super) struct LeaderPermit {
     gate: Arc<SignInGate>,
     is_finished: bool,
@@ -69,7 +71,7 @@ impl SignInGate {
         }
     }
 
-    /// One was let in, whether it was its turn or not.
+    /// Records an accepted sign-in, of the leader or of another.
     pub(super) fn record_accepted(&self) {
         *self.last() = Some((Instant::now(), LastResult::Accepted));
     }
@@ -113,7 +115,8 @@ mod tests {
         AuthRejection::NotAccepted("words")
     }
 
-    /// Sixteen that come at once, of which those that may speak are let in or not after a second; how many spoke.
+    /// Sixteen concurrent sign-ins, whose attempts are accepted or rejected after a second; returns the number of
+    /// attempts.
     async fn spoke(first: &Arc<SignInGate>, heard: Option<bool>) -> usize {
         let all = (0..16).map(|_| {
             let first = first.clone();

@@ -1,5 +1,5 @@
-//! One step of a Windows sign-in: a word of the server's in, a word of ours out. All that is known of the library `sspi` is
-//! known here; when a step is due, and what it means, is not.
+//! One step of a Windows sign-in: the server's message in, our message out. This file alone uses the `sspi` crate; it
+//! does not decide when a step is due or what its result means.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};
@@ -17,23 +17,23 @@ use sspi::{
 use super::ap_options;
 use super::windows::{Windows, WindowsScheme, WindowsSecret};
 
-/// How long the KDC may take for each of connecting, taking the question, and answering.
+/// Time limit for each of connecting to the KDC, sending the request, and reading the response.
 const KDC_TIMEOUT: Duration = Duration::from_secs(5);
-/// The largest answer of a KDC that is read; tickets with many groups have some 10 KiB.
+/// Largest KDC response that is read; tickets with many groups have some 10 KiB.
 const KDC_BYTES_MAX: u32 = 1 << 20;
-/// How much of the library's words is passed on.
+/// How much of the library's error text is passed on.
 const SAID_CHARS_MAX: usize = 160;
-/// What we call this machine.
+/// Workstation name in NTLM messages.
 const WORKSTATION: &str = "ADJOURN";
 
-/// Who we are, as `sspi` wants it.
+/// The account's credentials in `sspi`'s form.
 pub(super) struct SspiCredentials(CredentialsBuffers);
 
-/// Why there is no next word.
+/// Why there is no next message.
 pub(super) struct SspiError {
-    /// What would know is not to be had; later it may be.
+    /// The KDC is unavailable, or clocks differ: a later attempt may succeed.
     pub(super) is_transient: bool,
-    /// Without a secret in it.
+    /// Contains no secret.
     pub(super) reason: String,
 }
 
@@ -82,7 +82,7 @@ impl SspiContext {
         Ok(Self { package, needs_more: true })
     }
 
-    /// Whether the first word says it all: a Kerberos ticket does, NTLM waits for a challenge.
+    /// Whether the first message completes the handshake: a Kerberos ticket does, NTLM needs a challenge.
     pub(super) fn is_single_round(&self) -> bool {
         match &self.package {
             SspiPackage::Ntlm(_) => false,
@@ -90,12 +90,12 @@ impl SspiContext {
         }
     }
 
-    /// Whether there is more to say if the server asks.
+    /// Whether the handshake continues if the server sends a challenge.
     pub(super) fn needs_more(&self) -> bool {
         self.needs_more
     }
 
-    /// Our next word. May ask a KDC meanwhile, and waits for it.
+    /// The next message. May request a ticket from a KDC meanwhile, and blocks for it.
     pub(super) fn step(
         &mut self,
         identity: &SspiCredentials,
@@ -172,7 +172,7 @@ fn negotiate(windows: &Windows) -> sspi::Result<Negotiate> {
         match (&windows.secret, &windows.kdc) {
             (WindowsSecret::Key(_), _) => ("kerberos", Box::new(kerberos)),
             (WindowsSecret::Password(_), Some(_)) => ("kerberos,ntlm", Box::new(kerberos)),
-            // Becomes Kerberos when the system's configuration knows a KDC for the account's realm.
+            // Uses Kerberos if the system's configuration has a KDC for the account's realm.
             (WindowsSecret::Password(_), None) => {
                 ("kerberos,ntlm", Box::new(NtlmConfig::new(workstation.clone())))
             }
@@ -190,16 +190,16 @@ fn channel_bindings(token: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// What `sspi` says is about protocol states, never about secrets.
+/// `sspi`'s error texts name protocol states, never secrets.
 fn sspi_error(error: Error) -> SspiError {
-    // A clock that is off, or a KDC that is not there, says nothing about the password.
+    // A wrong clock or an unreachable KDC does not mean that the password is wrong.
     let away = matches!(error.error_type, ErrorKind::NoAuthenticatingAuthority | ErrorKind::TimeSkew);
     let what = error.description.split(". Additional error").next().unwrap_or_default();
     let what: String = what.chars().take(SAID_CHARS_MAX).collect();
     SspiError { is_transient: away, reason: format!("{:?}: {what}", error.error_type) }
 }
 
-/// Asks KDCs over TCP (RFC 4120, section 7.2.2: four bytes of length before question and answer).
+/// Sends requests to KDCs over TCP (RFC 4120, section 7.2.2: four bytes of length before request and response).
 struct KdcClient;
 
 impl NetworkClient for KdcClient {

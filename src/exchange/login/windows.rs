@@ -1,8 +1,9 @@
-//! Windows sign-in: NTLM (MS-NTHT, MS-NLMP; version 2 only) and Negotiate (RFC 4559), which is Kerberos where a KDC is to be
-//! had and NTLM else. The messages are `sspi`'s; whose turn it is, the body, and the channel binding are decided here.
+//! Windows authentication: NTLM (MS-NTHT, MS-NLMP; version 2 only) and Negotiate (RFC 4559), which uses Kerberos if a
+//! KDC is available and NTLM otherwise. The `sspi` crate makes the messages; this file decides when a message is sent,
+//! with which body, and whether with channel binding.
 //!
-//! The sign-in belongs to the TCP connection: nothing more is said on it once it is known. What `sspi` does with foreign
-//! bytes happens in a task of its own, so that not even a panic in there is one of ours.
+//! The sign-in belongs to the TCP connection: an authenticated connection needs no further header. `sspi` parses bytes
+//! from the server in a task of its own, so that even a panic in it cannot stop the service.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -22,7 +23,7 @@ use super::{AuthRejection, AuthRound, AuthSession, ChallengeAction, Credential, 
 use crate::exchange::delivery::TransportError;
 use crate::exchange::secret::Secret;
 
-/// Which of the two.
+/// The authentication scheme.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum WindowsScheme {
@@ -30,7 +31,7 @@ pub enum WindowsScheme {
     Negotiate,
 }
 
-/// What proves who we are.
+/// The account's secret.
 #[derive(Debug, Clone)]
 pub enum WindowsSecret {
     /// For both schemes.
@@ -42,59 +43,59 @@ pub enum WindowsSecret {
 /// A Windows account.
 #[derive(Debug, Clone)]
 pub struct Windows {
-    /// Which scheme is spoken.
+    /// The scheme.
     pub scheme: WindowsScheme,
     /// `DOMAIN\name` or `name@domain`.
     pub username: String,
-    /// What proves it.
+    /// The account's secret.
     pub secret: WindowsSecret,
-    /// Whether the sign-in is bound to its connection.
+    /// Whether the sign-in is bound to its TLS connection.
     pub binding: ChannelBinding,
-    /// Where tickets come from, as `tcp://dc1.example.com:88`; without it, what `/etc/krb5.conf` says.
+    /// The KDC, as `tcp://dc1.example.com:88`; otherwise the one that `/etc/krb5.conf` names.
     pub kdc: Option<String>,
 }
 
-/// The account towards one server.
+/// The account at one server.
 pub(in crate::exchange) struct WindowsAccount {
     windows: Windows,
     identity: SspiCredentials,
-    /// `HTTP/host`: the service for which a ticket is asked.
+    /// Service principal name, `HTTP/host`, that a ticket is requested for.
     service: String,
     binding_state: Mutex<BindingState>,
     gate: Arc<SignInGate>,
-    /// The turn of one that was refused with its binding, for the one that goes without.
+    /// The leader permit of a sign-in that was rejected with channel binding, for the retry without it.
     unbound_retry: Mutex<Option<LeaderPermit>>,
 }
 
-/// What the server made of the channel binding (`auto` only).
+/// How the server treats channel binding (`auto` only).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum BindingState {
     Unknown,
-    /// It was accepted once: it is never left out any more.
+    /// Accepted once, so it is never omitted again.
     Bound,
-    /// It was refused; whether it is accepted without is being found out.
+    /// Rejected; a sign-in without it is under way.
     TryingUnbound,
-    /// Accepted without, refused with.
+    /// Accepted without it, rejected with it.
     Unbound,
-    /// Refused both ways at this time: the password is wrong, and each further try counts towards a lock.
+    /// Rejected both ways at this time: the password is wrong, and each further attempt counts towards lockout.
     BothRejected(Instant),
 }
 
-/// What a refusal or its opposite leads to.
+/// What to do after a sign-in was accepted or rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum BindingAction {
     Nothing,
-    /// Once more, without the binding.
+    /// Retry once without channel binding.
     RetryUnbound,
-    /// It is accepted without, for the first time.
+    /// Warn: accepted without channel binding for the first time.
     Warn,
 }
 
-/// How long a password that was refused both ways is not tried without the binding again.
+/// How long a password that was rejected both ways is not tried without channel binding again.
 const UNBOUND_RETRY_INTERVAL: Duration = Duration::from_secs(20 * 60);
 
 impl BindingState {
-    /// What follows when a sign-in that was, or was not, bound is, or is not, accepted.
+    /// Records whether a sign-in, with or without channel binding, was accepted; returns what to do next.
     fn observe(&mut self, bound: bool, accepted: bool) -> BindingAction {
         let (next, then) = match (*self, bound, accepted) {
             (_, true, true) => (Self::Bound, BindingAction::Nothing),
@@ -123,7 +124,7 @@ impl WindowsScheme {
 }
 
 impl WindowsAccount {
-    /// Towards the server of this host name.
+    /// The account at the server of this host name.
     pub(in crate::exchange) fn new(windows: Windows, host: &str) -> Result<Self, String> {
         let identity = SspiCredentials::new(&windows)?;
         let service = format!("HTTP/{host}");
@@ -131,7 +132,7 @@ impl WindowsAccount {
         Ok(Self { windows, identity, service, binding_state: learnt, gate: first, unbound_retry: again })
     }
 
-    /// Whether to sign in now.
+    /// Waits for permission to sign in.
     async fn admit(&self) -> SignInAdmission {
         let again = self.unbound_retry.lock().unwrap_or_else(PoisonError::into_inner).take();
         match again {
@@ -170,22 +171,22 @@ impl Credential for Arc<WindowsAccount> {
 /// The sign-in of one connection.
 struct WindowsSession {
     account: Arc<WindowsAccount>,
-    /// The channel binding of this connection, if it is sent.
+    /// Channel-binding token of this connection, if it is sent.
     binding_token: Option<Vec<u8>>,
     stage: WindowsStage,
-    /// While others wait for what this one comes to.
+    /// Held while other sign-ins wait for the result of this one.
     leader: Option<LeaderPermit>,
 }
 
 enum WindowsStage {
     Start,
-    /// The first word was said.
+    /// The first message was sent.
     Negotiating(Box<SspiContext>),
-    /// All was said; the server has to make up its mind.
+    /// All messages were sent; the server decides.
     Complete(Option<Box<SspiContext>>),
-    /// The connection is known.
+    /// The connection is authenticated.
     Authenticated,
-    /// Others were refused a moment ago: nothing is said.
+    /// Another sign-in was rejected a moment ago: none is attempted.
     Rejected(AuthRejection),
 }
 
@@ -229,7 +230,7 @@ impl AuthSession for WindowsSession {
                 Ok(ChallengeAction::Retry(leg))
             }
             (WindowsStage::Complete(_), _) => Ok(self.reject()),
-            // The server forgot the connection.
+            // The server dropped the authentication of this connection.
             (WindowsStage::Authenticated, _) => {
                 let leg = self.first_round().await?;
                 Ok(match std::mem::replace(&mut self.stage, WindowsStage::Start) {
@@ -254,7 +255,7 @@ impl AuthSession for WindowsSession {
 
     fn on_accepted(&mut self) {
         let said = matches!(self.stage, WindowsStage::Complete(_));
-        // Without all being said, the server does not ask who comes.
+        // A server that accepts an earlier round does not require authentication.
         self.stage = WindowsStage::Authenticated;
         if said {
             self.account.gate.record_accepted();
@@ -290,7 +291,7 @@ impl WindowsSession {
         Ok(sensitive(&format!("{} {}", self.scheme(), BASE64_STANDARD.encode(word))))
     }
 
-    /// Our first word.
+    /// The first message.
     async fn open(&mut self) -> Result<AuthRound, TransportError> {
         let context = SspiContext::new(&self.account.windows)
             .map_err(|stuck| TransportError::sign_in(&stuck.reason))?;
@@ -302,7 +303,7 @@ impl WindowsSession {
         Ok(leg)
     }
 
-    /// All was said, and it is no.
+    /// The server rejected the complete handshake.
     fn reject(&mut self) -> ChallengeAction {
         let auto = self.account.windows.binding == ChannelBinding::Auto;
         let bound = self.binding_token.is_some();
@@ -379,7 +380,7 @@ mod tests {
     #[tokio::test]
     async fn what_was_accepted_bound_is_never_left_out_whatever_comes_in_between() {
         let mut learnt = BindingState::Unknown;
-        // Two at once: one is refused by an overload, the other is let in.
+        // Two at once: one is rejected by an overloaded server, the other is accepted.
         assert_eq!(learnt.observe(true, false), BindingAction::RetryUnbound);
         assert_eq!(learnt.observe(true, true), BindingAction::Nothing);
         assert_eq!(learnt, BindingState::Bound);
