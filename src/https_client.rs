@@ -74,7 +74,7 @@ impl Service<Uri> for TcpConnector {
 
 /// A URL that no request may go to.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not of the form https://host/path (http is for this machine only)")]
+#[error("`{0}` is not of the form https://host/path (http only to this machine)")]
 pub struct InvalidUrl(String);
 
 /// Parses a URL to which a request stays unreadable for others: `https`, or `http` to this machine.
@@ -155,9 +155,10 @@ impl HttpsClient {
         let request = request.body(Bytes::new()).map_err(|error| error.to_string())?;
         let answer = self.send(request).await?;
         if !answer.status().is_success() {
-            return Err(format!("{from} answered {}", answer.status()));
+            return Err(format!("{from} returned HTTP {}", answer.status()));
         }
-        json::from_slice(answer.body()).map_err(|error| format!("{from} answered something else: {error}"))
+        json::from_slice(answer.body())
+            .map_err(|error| format!("{from} returned a response in another format: {error}"))
     }
 }
 
@@ -167,7 +168,7 @@ fn request(method: Method, uri: &Uri) -> http::request::Builder {
 }
 
 async fn with_timeout<T>(asked: impl Future<Output = Result<T, String>>) -> Result<T, String> {
-    let late = |_| Err(format!("no answer within {} s", REQUEST_TIMEOUT.as_secs()));
+    let late = |_| Err(format!("no response within {} s", REQUEST_TIMEOUT.as_secs()));
     tokio::time::timeout(REQUEST_TIMEOUT, asked).await.unwrap_or_else(late)
 }
 

@@ -4,7 +4,7 @@
 //! | file | accepted |
 //! | --- | --- |
 //! | secret file | mode 0600 or less; 0640 or less where root owns it, as PostgreSQL accepts a server key: the service's group may read it |
-//! | configuration | not writable by others; one that was found, not named, is owned by this user or by root |
+//! | configuration | not writable by others; if found in the working directory, owned by this user or by root |
 //! | state directory | owned by this user, mode 0700 or less |
 //! | database or lock file in it | owned by this user, mode 0600 or less, no symbolic link |
 //!
@@ -80,7 +80,10 @@ pub(crate) fn state_directory(path: &Path, is_state: fn(&OsStr) -> bool) -> Opti
     };
     if let Some(owner) = other_owner(found.owner) {
         let problem = format!("belongs to another user (uid {owner})");
-        return insecure(problem, "name another directory with --state-dir, or run as that user".to_owned());
+        return insecure(
+            problem,
+            "choose another directory with --state-dir, or run as that user".to_owned(),
+        );
     }
     if found.mode & 0o077 != 0 {
         let problem = format!("is open to other users (mode {:04o})", found.mode);

@@ -18,10 +18,10 @@ pub(crate) enum TextDecodeError {
     #[error("byte {0} is not UTF-8; save the file as UTF-8")]
     Utf8(usize),
     /// Marked as UTF-16, but not valid UTF-16.
-    #[error("it begins as UTF-16 and is not; save the file as UTF-8")]
+    #[error("the file has a UTF-16 mark but is not UTF-16; save it as UTF-8")]
     Utf16,
     /// UTF-16 or UTF-32 without a byte order mark, or binary data.
-    #[error("it holds zero bytes, as UTF-16 does; save the file as UTF-8")]
+    #[error("the file contains zero bytes, as UTF-16 does; save it as UTF-8")]
     ZeroBytes,
 }
 
@@ -70,7 +70,10 @@ pub(crate) fn read(path: &Path, bytes_max: u64) -> io::Result<Zeroizing<String>>
     let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(expected).unwrap_or_default() + 1));
     file.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes)?;
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > bytes_max {
-        return Err(io::Error::new(ErrorKind::FileTooLarge, format!("it is larger than {bytes_max} bytes")));
+        return Err(io::Error::new(
+            ErrorKind::FileTooLarge,
+            format!("the file is larger than {bytes_max} bytes"),
+        ));
     }
     let text = decode(&bytes).map_err(|error| io::Error::new(ErrorKind::InvalidData, error))?;
     Ok(Zeroizing::new(text.into_owned()))

@@ -60,7 +60,7 @@ pub(super) fn limits() -> DecodeLimits {
 pub(super) struct AnswerBudget {
     pool: Arc<BudgetPool>,
     answer_bytes_max: usize,
-    /// Answers that had to wait for a share.
+    /// Responses that had to wait for a share.
     waits: Arc<AtomicU64>,
 }
 
@@ -104,7 +104,7 @@ impl AnswerBudget {
         Self { pool: OF_PROCESS.clone(), answer_bytes_max: ANSWER_BYTES_MAX, waits: Arc::default() }
     }
 
-    /// Answers that had to wait for a share.
+    /// Responses that had to wait for a share.
     pub(super) fn waits(&self) -> u64 {
         self.waits.load(Ordering::Relaxed)
     }
@@ -185,7 +185,7 @@ impl GrowingBody {
         self.budget.waits.fetch_add(1, Ordering::Relaxed);
         tracing::warn!(
             budget_mib = BUDGET_BYTES >> 20,
-            "an answer of Exchange waits for memory: too many large answers arrive at once"
+            "a response of Exchange waits for memory: too many large responses arrive at once"
         );
         let (steps, reserve) = (self.budget.pool.steps.clone(), self.budget.pool.reserve.clone());
         let either = async {

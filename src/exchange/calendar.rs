@@ -203,10 +203,13 @@ impl Exchange {
         version: &ChangeKey,
     ) -> Result<Event, RequestError> {
         match self.item(room, id).await? {
-            None => Err(RequestError::Refused(ErrorKind::Gone, "gone a moment ago".to_owned())),
-            Some(event) if event.change_key != *version => {
-                Err(RequestError::Refused(ErrorKind::Conflict, "changed a moment ago".to_owned()))
+            None => {
+                Err(RequestError::Refused(ErrorKind::Gone, "the event was deleted just before".to_owned()))
             }
+            Some(event) if event.change_key != *version => Err(RequestError::Refused(
+                ErrorKind::Conflict,
+                "the event was changed just before".to_owned(),
+            )),
             Some(event) => Ok(event),
         }
     }
@@ -692,7 +695,10 @@ fn usable_rooms(members: &[Mailbox<'_>]) -> Vec<RoomAddress> {
     let usable = |(index, member): (usize, &Mailbox<'_>)| {
         let address = member.email_address.as_deref().unwrap_or_default().parse();
         if address.is_err() {
-            tracing::warn!(member = index + 1, "left a member of the room list out: it has no SMTP address");
+            tracing::warn!(
+                member = index + 1,
+                "a member of the room list is skipped: it has no SMTP address"
+            );
         }
         address.ok()
     };
@@ -700,13 +706,13 @@ fn usable_rooms(members: &[Mailbox<'_>]) -> Vec<RoomAddress> {
 }
 
 pub(super) fn wrong_response_type(effect: Effect) -> RetryDecision {
-    unexpected_response(effect, "an answer to another question".to_owned())
+    unexpected_response(effect, "a response to another operation".to_owned())
 }
 
 fn too_dense() -> CalendarError {
     RequestError::Refused(
         ErrorKind::TooLarge,
-        "more events in one second than Exchange gives at once".to_owned(),
+        "more events in one second than Exchange returns at once".to_owned(),
     )
     .into()
 }

@@ -205,7 +205,7 @@ pub(super) fn printable_code(code: &str) -> String {
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
     match code == NO_CODE || code.len() <= CODE_BYTES_MAX && code.bytes().all(is_name) {
         true => code.to_owned(),
-        false => format!("a response code of {} characters that is no name", code.chars().count()),
+        false => format!("an unprintable response code of {} characters", code.chars().count()),
     }
 }
 
@@ -261,7 +261,7 @@ fn decide_by_status(effect: Effect, answer: &HttpResponse) -> RetryDecision {
         403 => RetryDecision::Refused(ErrorKind::EwsDisabled, with_reason(code, answer)),
         400 | 497 if is_tls_port_page(&answer.body) => RetryDecision::Refused(
             ErrorKind::NotEws,
-            format!("{code}: TLS is spoken on this port, so the URL begins with https"),
+            format!("{code}: this port speaks TLS; use https in the URL"),
         ),
         456 => RetryDecision::Refused(ErrorKind::Account, code),
         413 => RetryDecision::Refused(ErrorKind::TooLarge, code),

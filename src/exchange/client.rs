@@ -276,7 +276,7 @@ impl EwsClient {
             Effect::Write => at_last.min(Instant::now() + WRITE_WAIT_MAX),
         };
         let (mut attempt, mut moved) = (0, false);
-        let mut last = RequestError::Busy(String::from("waiting for its turn"));
+        let mut last = RequestError::Busy(String::from("waiting for a request slot"));
         let mut finding_out = None;
         loop {
             let server = self.endpoints.server_key(room);
@@ -292,7 +292,9 @@ impl EwsClient {
             }
             let looked = Instant::now();
             let found = match timeout_at(at_last, self.endpoints.resolve(room)).await {
-                Err(_) => return Err(RequestError::Busy(String::from("looking for the room's server"))),
+                Err(_) => {
+                    return Err(RequestError::Busy(String::from("finding the room's server by Autodiscover")));
+                }
                 Ok(Ok(transport)) => Ok(transport),
                 Ok(Err(ResolveError::Unavailable(failure))) => Err(failure),
                 Ok(Err(no_way)) => return Err(no_way.into()),
@@ -593,7 +595,7 @@ impl EwsClient {
 
 /// The response belongs to another operation.
 fn unexpected_body(effect: Effect) -> RequestError {
-    let code = "an answer to something else".to_owned();
+    let code = "a response to another operation".to_owned();
     match effect {
         Effect::Read => RequestError::Refused(ErrorKind::NotEws, code),
         Effect::Write => RequestError::InDoubt(code),

@@ -26,7 +26,10 @@ fn root_folder<'m, 'a>(
     let folder = content(Effect::Read, &single_message(Effect::Read, messages)?.payload, "RootFolder")?;
     let items = content(Effect::Read, &folder.items, "Items")?;
     if items.is_empty() && folder.includes_last_item_in_range == Some(false) {
-        return Err(unexpected_response(Effect::Read, "more items announced, and none sent".to_owned()));
+        return Err(unexpected_response(
+            Effect::Read,
+            "the server announced more items and sent none".to_owned(),
+        ));
     }
     Ok((folder, items))
 }
@@ -40,9 +43,10 @@ pub(super) fn view<'m, 'a>(
         return Ok(None);
     }
     match folder.total_items_in_view {
-        Some(total) if as_count(total) > items.len() => {
-            Err(unexpected_response(Effect::Read, format!("{total} items announced, {} sent", items.len())))
-        }
+        Some(total) if as_count(total) > items.len() => Err(unexpected_response(
+            Effect::Read,
+            format!("the server announced {total} items and sent {}", items.len()),
+        )),
         _ => Ok(Some(items)),
     }
 }
@@ -55,17 +59,17 @@ pub(super) fn page<'m, 'a>(
 ) -> Result<(&'m [Item<'a>], bool), RetryDecision> {
     let (folder, items) = root_folder(messages)?;
     if items.len() > as_count(max) {
-        return Err(unexpected_response(Effect::Read, format!("{} items, more than asked for", items.len())));
+        return Err(unexpected_response(Effect::Read, format!("{} items, more than requested", items.len())));
     }
     let end = as_count(offset).saturating_add(items.len());
     let announces_more = folder.total_items_in_view.is_some_and(|total| as_count(total) > end);
     match folder.includes_last_item_in_range {
         Some(true) if announces_more => Err(unexpected_response(
             Effect::Read,
-            "more items announced than sent, and the last one sent".to_owned(),
+            "the server announced more items than it sent, and marked the page as the last".to_owned(),
         )),
         None if announces_more && items.is_empty() => {
-            Err(unexpected_response(Effect::Read, "items announced, and none sent".to_owned()))
+            Err(unexpected_response(Effect::Read, "the server announced items and sent none".to_owned()))
         }
         includes_last => Ok((items, includes_last.map_or(announces_more, |includes| !includes))),
     }
@@ -86,7 +90,7 @@ pub(super) fn item<'m, 'a>(
 }
 
 /// Reported when the server returns another item than the requested one.
-pub(super) const ANOTHER_ITEM: &str = "another item than the one asked for";
+pub(super) const ANOTHER_ITEM: &str = "another item than the requested one";
 
 /// The one calendar item.
 pub(super) fn calendar_item<'m, 'a>(
@@ -96,7 +100,7 @@ pub(super) fn calendar_item<'m, 'a>(
     match exactly_one(Effect::Read, items)? {
         Item::Calendar(item) => Ok(item),
         Item::Other(_) => {
-            Err(unexpected_response(Effect::Read, "an item that is no calendar item".to_owned()))
+            Err(unexpected_response(Effect::Read, "an item that is not a calendar item".to_owned()))
         }
     }
 }
@@ -185,7 +189,7 @@ fn exactly_one<T>(effect: Effect, all: &[T]) -> Result<&T, RetryDecision> {
 /// The id of the one returned item, which must be a calendar item.
 fn id_of_calendar_item<'m>(items: &'m [Item<'_>]) -> Result<&'m str, RetryDecision> {
     let Item::Calendar(item) = exactly_one(Effect::Write, items)? else {
-        return Err(unexpected_response(Effect::Write, "an item that is no calendar item".to_owned()));
+        return Err(unexpected_response(Effect::Write, "an item that is not a calendar item".to_owned()));
     };
     let id = content(Effect::Write, &item.item_id, "ItemId")?;
     if id.id.is_empty() {

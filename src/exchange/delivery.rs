@@ -101,12 +101,14 @@ impl TlsFailure {
             Self::NotYetValid => "the certificate is not valid yet",
             Self::WrongName => "the certificate is for another name",
             Self::UnknownIssuer => "the certificate's issuer is not trusted",
-            Self::ClientCertificate => "the server does not accept our client certificate, or wants one",
+            Self::ClientCertificate => {
+                "the server requires a client certificate, or does not accept the configured one"
+            }
             Self::CaCertificate => {
                 "the server's certificate is marked as a certification authority's (CA:TRUE)"
             }
             Self::BadCertificate => "the certificate cannot be used",
-            Self::NotTls => "that port speaks no TLS, but something like plain HTTP",
+            Self::NotTls => "the port does not speak TLS, but something like plain HTTP",
             Self::Other => "TLS failed",
         }
     }
@@ -169,26 +171,30 @@ impl TransportError {
 impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Resolve(why) => write!(f, "no connection to Exchange: its name has no address: {why}"),
+            Self::Resolve(why) => {
+                write!(f, "cannot connect to Exchange: its host name does not resolve: {why}")
+            }
             Self::ServerNotFound(why) => f.write_str(why),
-            Self::Connect(why) => write!(f, "no connection to Exchange: {why}"),
-            Self::Tls(trouble, why) => write!(f, "no connection to Exchange: {}: {why}", trouble.as_str()),
-            Self::Proxy(why) => write!(f, "the proxy lets nothing through: {why}"),
+            Self::Connect(why) => write!(f, "cannot connect to Exchange: {why}"),
+            Self::Tls(trouble, why) => write!(f, "cannot connect to Exchange: {}: {why}", trouble.as_str()),
+            Self::Proxy(why) => write!(f, "the proxy does not connect to Exchange: {why}"),
             Self::ConnectTimeout(after) => write!(f, "no connection to Exchange within {after:?}"),
             Self::FirstByteTimeout(after) => write!(f, "Exchange did not answer within {after:?}"),
-            Self::ResponseTimeout(after) => write!(f, "Exchange's answer was not complete within {after:?}"),
-            Self::ConnectionLost(why) => write!(f, "the connection to Exchange broke: {why}"),
+            Self::ResponseTimeout(after) => {
+                write!(f, "Exchange's response was not complete within {after:?}")
+            }
+            Self::ConnectionLost(why) => write!(f, "the connection to Exchange was lost: {why}"),
             Self::NotHttp(why) => write!(
                 f,
-                "that port speaks no plain HTTP; if it speaks TLS, the URL must begin with https: {why}"
+                "the port does not speak plain HTTP; if it speaks TLS, the URL must begin with https: {why}"
             ),
-            Self::TooLarge(limit) => write!(f, "Exchange's answer is larger than {limit} bytes"),
+            Self::TooLarge(limit) => write!(f, "Exchange's response is larger than {limit} bytes"),
             Self::OutOfMemoryBudget(bytes) => write!(
                 f,
-                "Exchange sends too many large answers at once; together they may take {} MiB of memory",
+                "Exchange sends too many large responses at once; together they may take {} MiB of memory",
                 bytes >> 20
             ),
-            Self::InvalidGzip => f.write_str("Exchange's answer is not the gzip it says it is"),
+            Self::InvalidGzip => f.write_str("Exchange's response is marked as gzip and is not valid gzip"),
             Self::SignIn { reason: why, .. } => f.write_str(why),
         }
     }

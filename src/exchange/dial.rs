@@ -184,8 +184,8 @@ fn connect_error(why: ConnectError) -> TransportError {
 
 fn proxy_error(why: ConnectError) -> TransportError {
     TransportError::Proxy(match why {
-        ConnectError::Resolve(error) => format!("its name has no address: {error}"),
-        ConnectError::Connect(error) => format!("no connection to it: {error}"),
+        ConnectError::Resolve(error) => format!("its host name does not resolve: {error}"),
+        ConnectError::Connect(error) => format!("cannot connect to it: {error}"),
     })
 }
 

@@ -69,7 +69,7 @@ impl EndpointResolver {
             return Ok(transport.clone());
         }
         let room: RoomAddress = room.parse().map_err(|_| {
-            ResolveError::Refused(ErrorKind::NoMailbox, "what is asked for is no address".to_owned())
+            ResolveError::Refused(ErrorKind::NoMailbox, "the room is not an SMTP address".to_owned())
         })?;
         if self.finder.cached(&room).is_none() {
             self.finder.find(&room).await?;
@@ -77,7 +77,7 @@ impl EndpointResolver {
         match self.finder.cached(&room) {
             Some(known) => self.transport_to(known),
             None => Err(ResolveError::Unavailable(TransportError::ServerNotFound(
-                "what was found is forgotten already".to_owned(),
+                "the server that Autodiscover found is no longer cached".to_owned(),
             ))),
         }
     }

@@ -36,27 +36,27 @@ fn calendar_error(failed: RequestError) -> CalendarError {
             }
             RequestError::Busy(code) => CalendarError {
                 responsible: ResponsibleParty::Server,
-                advice: "Exchange is busy and did nothing; try again in a few minutes".to_owned(),
+                advice: "Exchange is busy and changed nothing; try again in a few minutes".to_owned(),
                 code,
             },
             // Exchange itself returned this error code.
             RequestError::InvalidResponse(code) if code.starts_with("Error") => {
                 let (fault, advice) = advice_of_code(&code).unwrap_or((
                     ResponsibleParty::Server,
-                    "Exchange returned an error of its own several times; try again, then look up the code on the server",
+                    "Exchange returned the same error several times; try again, then look up the code in the server's logs",
                 ));
                 CalendarError { responsible: fault, advice: advice.to_owned(), code }
             }
             RequestError::InvalidResponse(code) => CalendarError {
                 responsible: ResponsibleParty::Server,
-                advice: "Exchange gave no answer that could be used, several times; try again, and look at the server and at \
-                         what stands between it and Adjourn"
+                advice: "Exchange returned no usable response several times; try again, then check the server and any \
+                         proxy or load balancer in front of it"
                     .to_owned(),
                 code,
             },
             RequestError::Unreachable(failure @ TransportError::SignIn { .. }) => CalendarError {
                 responsible: ResponsibleParty::Network,
-                advice: "what signs the account in (where tokens come from, or a KDC) cannot be reached; check its address and \
+                advice: "the sign-in failed because the token endpoint or the Kerberos KDC cannot be reached; check its address and \
                          the network"
                     .to_owned(),
                 code: failure.to_string(),
@@ -69,7 +69,7 @@ fn calendar_error(failed: RequestError) -> CalendarError {
             },
             RequestError::InDoubt(code) => CalendarError {
                 responsible: ResponsibleParty::Server,
-                advice: "Exchange did not say whether it was done; look at the room's calendar".to_owned(),
+                advice: "Exchange did not report whether the change was made; check the room's calendar".to_owned(),
                 code,
             },
         }
@@ -97,15 +97,15 @@ fn advice_of_code(code: &str) -> Option<(ResponsibleParty, &'static str)> {
         ),
         "ErrorMailboxStoreUnavailable" => (
             ResponsibleParty::Server,
-            "the database of the room's mailbox is not available; try again, and look at it (Get-MailboxDatabaseCopyStatus)",
+            "the database of the room's mailbox is not available; try again, then check it (Get-MailboxDatabaseCopyStatus)",
         ),
         "ErrorOccurrenceCrossingBoundary" => (
             ResponsibleParty::Nobody,
-            "Exchange lets no date of a series reach or pass its neighbour in the same series",
+            "Exchange does not let an occurrence reach or pass the next or previous one of its series",
         ),
         "ErrorOccurrenceTimeSpanTooBig" => (
             ResponsibleParty::Nobody,
-            "Exchange lets no date of a series last longer than the time between two of them",
+            "Exchange does not let an occurrence last longer than the time between two occurrences",
         ),
         _ => return None,
     })
@@ -115,26 +115,26 @@ fn advice_of_kind(kind: ErrorKind) -> (ResponsibleParty, &'static str) {
     match kind {
         ErrorKind::Credentials => (
             ResponsibleParty::Administrator,
-            "Exchange does not accept the service account; check user name and password",
+            "Exchange rejects the service account; check user name and password",
         ),
         ErrorKind::Token => (
             ResponsibleParty::Administrator,
-            "Exchange does not accept the token; check its audience \
+            "Exchange rejects the token; check its audience \
              (scope), its tenant, and the application's permissions",
         ),
         ErrorKind::Permission => (
             ResponsibleParty::Administrator,
             "a permission is missing; grant the one that Exchange names (for an \
-             application full_access_as_app, or the role Application EWS.AccessAsApp) and consent to it",
+             application full_access_as_app, or the role Application EWS.AccessAsApp) and give admin consent",
         ),
         ErrorKind::SignIn => (
             ResponsibleParty::Administrator,
-            "the service account cannot sign in as it is configured: the code says whether a password, keytab or secret is not \
-             accepted, or the server wants another way (server.auth)",
+            "the service account cannot sign in as configured: the code names the rejected password, keytab or secret, or the \
+             scheme that the server requires (server.auth)",
         ),
         ErrorKind::BackEnd => (
             ResponsibleParty::Administrator,
-            "Exchange accepts the service account for other rooms and refuses it for this one; look at the mailbox server of this \
+            "Exchange accepts the service account for other rooms and rejects it for this one; check the mailbox server of this \
              room (IIS authentication of /EWS, Test-WebServicesConnectivity)",
         ),
         ErrorKind::Account => (
@@ -159,50 +159,54 @@ fn advice_of_kind(kind: ErrorKind) -> (ResponsibleParty, &'static str) {
         }
         ErrorKind::WrongServer => (
             ResponsibleParty::Administrator,
-            "this room's mailbox is another server's, which this one does not ask; set server.url = \"autodiscover\", or give \
+            "this room's mailbox is on another server, and this one does not proxy to it; set server.url = \"autodiscover\", or give \
              the room its own connection",
         ),
         ErrorKind::ServerNotFound => (
             ResponsibleParty::Administrator,
-            "Autodiscover does not lead to this room's Exchange; see `adjourn doctor`, or set server.url",
+            "Autodiscover found no Exchange server for this room; run `adjourn doctor`, or set server.url",
         ),
         ErrorKind::NotEws => (
             ResponsibleParty::Administrator,
-            "what answers there is not EWS; the URL should end in /EWS/Exchange.asmx",
+            "the server at this URL is not EWS; the URL should end in /EWS/Exchange.asmx",
         ),
-        ErrorKind::Gone => (ResponsibleParty::Nobody, "it is no longer there"),
+        ErrorKind::Gone => (ResponsibleParty::Nobody, "the event no longer exists"),
         ErrorKind::InvalidId => (
             ResponsibleParty::Caller,
             "Exchange does not accept this item id; take it from `adjourn list` or from the API",
         ),
         ErrorKind::Corrupt => (
             ResponsibleParty::Nobody,
-            "Exchange cannot process this event, since what it has stored of it is damaged or incomplete (often the organizer is \
+            "Exchange cannot process this event, because its stored item is damaged or incomplete (often the organizer is \
              missing); it can be neither declined nor cancelled: remove it silently instead (delete --silent)",
         ),
-        ErrorKind::Conflict => (ResponsibleParty::Nobody, "it was changed in between; nothing was done"),
+        ErrorKind::Conflict => {
+            (ResponsibleParty::Nobody, "the event was changed meanwhile; nothing was done")
+        }
         ErrorKind::Forbidden => {
             (ResponsibleParty::Nobody, "Exchange's calendar rules do not allow this for this event")
         }
         ErrorKind::TooLarge => {
-            (ResponsibleParty::Caller, "too much for one request; choose a shorter window")
+            (ResponsibleParty::Caller, "the request is too large; choose a shorter time range")
         }
-        ErrorKind::PersonNotFound => (ResponsibleParty::Caller, "the directory knows nobody of that name"),
+        ErrorKind::PersonNotFound => (ResponsibleParty::Caller, "the directory has no entry of that name"),
         ErrorKind::SubscriptionLimit => (
             ResponsibleParty::Administrator,
-            "Exchange keeps no more subscriptions for this room; others that listen to it should be ended, or \
-             EwsMaxSubscriptions raised",
+            "Exchange grants no further subscription for this room; end those of other programs, or \
+             raise EwsMaxSubscriptions",
         ),
-        ErrorKind::StateExpired => {
-            (ResponsibleParty::Nobody, "Exchange tells of changes under another name from now on")
-        }
+        ErrorKind::StateExpired => (
+            ResponsibleParty::Nobody,
+            "Exchange no longer knows the subscription or synchronization state; Adjourn starts a new one",
+        ),
         ErrorKind::Version => (
             ResponsibleParty::Administrator,
-            "this Exchange is older than Exchange 2010 SP2, and nothing older is spoken to",
+            "this Exchange is older than Exchange 2010 SP2, the oldest that Adjourn supports",
         ),
-        ErrorKind::BadRequest => {
-            (ResponsibleParty::Server, "Exchange did not accept the form of the request; please report it")
-        }
+        ErrorKind::BadRequest => (
+            ResponsibleParty::Server,
+            "Exchange rejected the form of the request; please report this as a bug of Adjourn",
+        ),
         ErrorKind::Unknown => (
             ResponsibleParty::Server,
             "Exchange refused this request with a code that Adjourn does not know; nothing was done",

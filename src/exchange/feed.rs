@@ -69,7 +69,7 @@ impl Exchange {
             };
             let (state, changed, more) = contents::changes(messages)?;
             if state.len() > SYNC_STATE_BYTES_MAX {
-                return Err(unexpected_response(Effect::Read, "a SyncState of no usable length".to_owned()));
+                return Err(unexpected_response(Effect::Read, "a SyncState that is too long".to_owned()));
             }
             Ok((SyncResult { changed, state: SyncState(state.to_owned()) }, more))
         };
@@ -126,7 +126,8 @@ impl Feed for Exchange {
             }
             state = Some(page.state);
         }
-        Err(RequestError::InvalidResponse("the calendar's changes have no end".to_owned()).into())
+        Err(RequestError::InvalidResponse("the server returns pages of changes without end".to_owned())
+            .into())
     }
 }
 

@@ -108,7 +108,7 @@ impl Finder {
                 Some(search) => search.clone(),
                 None if searches.len() >= SEARCHES_MAX => {
                     return Err(ResolveError::Unavailable(TransportError::ServerNotFound(
-                        "too many rooms are looked for".to_owned(),
+                        "too many Autodiscover searches are under way".to_owned(),
                     )));
                 }
                 None => {
@@ -163,7 +163,7 @@ impl Finder {
             // The report names one of several causes; the lockout guard counts the rejection anyway.
             let refusal = match report.cause() {
                 quest::Cause::Credentials => report.headline(),
-                _ => "Autodiscover: our credentials are not accepted".to_owned(),
+                _ => "Autodiscover rejects the service account's credentials".to_owned(),
             };
             self.lockout.record_host_failures(AUTODISCOVER, ErrorKind::Credentials, &refusal, hosts);
         }
@@ -197,7 +197,7 @@ impl Finder {
             Err(error) => return DiscoveryResponse::Incomplete(error.to_string()),
         };
         let Some(ask) = OneShotRequest::for_discovery(&wanted) else {
-            return DiscoveryResponse::Incomplete("the question cannot be written".to_owned());
+            return DiscoveryResponse::Incomplete("the request has an invalid header".to_owned());
         };
         match asker.send(&ask, credential.as_deref()).await {
             Ok(said) => DiscoveryResponse::Http {

@@ -18,32 +18,32 @@ pub fn limits() -> Vec<LimitRow> {
 fn answers() -> Vec<LimitRow> {
     const HELD_UP: &str = "`adjourn_exchange_answers_held_up_total`, log";
     let row = |what, default, reason, beyond, shown_by| {
-        LimitRow::fixed("Answers of Exchange", what, default, reason, beyond, shown_by)
+        LimitRow::fixed("Responses of Exchange", what, default, reason, beyond, shown_by)
     };
     vec![
         row(
-            "all answers that are being received, besides the first bytes of each",
+            "all responses being received, besides the first bytes of each",
             Amount::Bytes(BUDGET_BYTES),
-            "eight of the largest; a body's size, requests at once and rooms multiply",
-            "the answer waits within its deadline, and then fails as trouble of the server",
+            "eight of the largest; body size, concurrent requests and rooms multiply",
+            "the response waits within its deadline, then the request fails as a server error",
             HELD_UP,
         ),
         row(
-            "first bytes of an answer that need no share",
+            "first bytes of a response that need no share",
             Amount::Bytes(FREE_BYTES),
-            "a small answer waits for no large one",
+            "a small response never waits for large ones",
             "more is taken from the budget",
             HELD_UP,
         ),
         row(
-            "one answer, as sent and as inflated",
+            "one response, as sent and as inflated",
             Amount::Bytes(ANSWER_BYTES_MAX),
             "three times the largest view that Exchange grants",
             "a read fails, and a write is in doubt",
             "log",
         ),
         row(
-            "list entries of one answer",
+            "list entries of one response",
             Amount::Count(ANSWER_ENTRIES_MAX),
             "ten times the largest view that Exchange grants",
             "a read fails, and a write is in doubt",
@@ -57,10 +57,10 @@ fn answers() -> Vec<LimitRow> {
             "log",
         ),
         row(
-            "an answer of Autodiscover or of a token endpoint",
+            "a response of Autodiscover or of a token endpoint",
             Amount::Bytes(one_shot::ANSWER_BYTES_MAX),
             "both send a few kilobytes",
-            "there is no answer",
+            "the request fails",
             "log",
         ),
     ]
@@ -69,14 +69,7 @@ fn answers() -> Vec<LimitRow> {
 fn calendars() -> Vec<LimitRow> {
     const TOO_FULL: &str = "the calendar is too full: an error, and nothing in the room is touched";
     let row = |what, default, reason| {
-        LimitRow::fixed(
-            "Calendars of Exchange",
-            what,
-            default,
-            reason,
-            TOO_FULL,
-            "log, and the answer's code",
-        )
+        LimitRow::fixed("Calendars of Exchange", what, default, reason, TOO_FULL, "log, and the error's code")
     };
     vec![
         row(
@@ -85,7 +78,7 @@ fn calendars() -> Vec<LimitRow> {
             "a year of a room with fourteen meetings a day",
         ),
         row("text of the events of one window", Amount::Bytes(TEXT_BYTES_MAX), "1 KiB for each event"),
-        row("CalendarViews of one window", Amount::Count(VIEWS_MAX), "a crowded window is read in halves"),
+        row("CalendarViews of one window", Amount::Count(VIEWS_MAX), "a dense window is read in halves"),
     ]
 }
 
@@ -127,46 +120,46 @@ fn sign_ins() -> Vec<LimitRow> {
     };
     vec![
         row(
-            "first silence after a refusal of the account or of one room",
+            "first back-off after a rejected sign-in of the account or of one room",
             Amount::time(SIGN_IN_BACKOFF_FIRST),
-            "it doubles; less than ten refusals in ten minutes, where Active Directory locks",
+            "it doubles; fewer than ten failures in ten minutes, at which Active Directory locks the account",
             "the account's requests, or those of the one room, fail at once",
         ),
         row(
-            "longest silence",
+            "longest back-off",
             Amount::time(SIGN_IN_BACKOFF_MAX),
-            "a mended account is found in time",
+            "a remedied account is noticed in time",
             "one request tries",
         ),
         row(
-            "longest rest of a room whose token is refused",
+            "longest back-off of a room whose token is rejected",
             Amount::time(TOKEN_BACKOFF_MAX),
-            "no number of refused tokens locks an account",
+            "no number of rejected tokens locks an account",
             "one request tries",
         ),
         row(
-            "further refusals of rooms refused before, in ten minutes",
+            "repeated failures of rooms, in ten minutes",
             Amount::Count(REPEATED_MAX),
             "several rooms that fail on their own must not add up to a lockout",
-            "these rooms rest; rooms that work go on",
+            "these rooms back off; working rooms go on",
         ),
         row(
-            "rooms that worked and are tried after a refusal",
+            "rooms that worked and are probed after a rejection",
             Amount::Count(PROVEN_ROOMS_MAX),
-            "a probe of them distinguishes a refused account from a refused room",
-            "the refusal counts against the account",
+            "a probe of them distinguishes a rejected account from a rejected room",
+            "the rejection counts against the account",
         ),
         row(
-            "wait for the answer to such a try",
+            "wait for the response to such a probe",
             Amount::time(PROBE_TIMEOUT),
             "other requests wait for it",
-            "the next room is tried, or the refusal counts against the account",
+            "the next room is probed, or the rejection counts against the account",
         ),
         row(
-            "refused rooms that are remembered for a server",
+            "rejected rooms that are kept for a server",
             Amount::Count(ROOMS_MAX),
-            "more than any house has",
-            "rooms that may be tried again are forgotten first",
+            "more than any building has",
+            "rooms that may be tried again are dropped first",
         ),
     ]
 }
@@ -177,28 +170,28 @@ fn memory() -> Vec<LimitRow> {
     };
     vec![
         row(
-            "rooms whose throttling is known",
+            "rooms whose throttling state is kept",
             Amount::Count(throttle::ROOMS_KEPT),
-            "more than the largest house has",
-            "rooms for which no request waits are forgotten",
+            "more than the largest building has",
+            "idle rooms are dropped",
         ),
         row(
-            "servers whose sign-in is known",
+            "servers whose sign-in state is kept",
             Amount::Count(lockout::SERVERS_MAX),
             "more than an organization has",
-            "all are forgotten, and one request finds out again",
+            "all are dropped, and one request authenticates anew",
         ),
         row(
             "rooms whose server Autodiscover found",
             Amount::Count(autodiscover::cache::ENTRIES_MAX),
-            "more than the largest house has",
-            "the oldest tenth is forgotten",
+            "more than the largest building has",
+            "the oldest tenth is dropped",
         ),
         row(
-            "rooms whose server speaks an older version",
+            "rooms whose server needs an older schema version",
             Amount::Count(version::ROOMS_KEPT),
             "more than a server has",
-            "all are forgotten, and learned again",
+            "all are dropped, and learned again",
         ),
     ]
 }

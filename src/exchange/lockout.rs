@@ -235,7 +235,7 @@ impl LockoutGuard {
                 room,
                 server,
                 code,
-                "Exchange refuses the sign-in for this room only; other rooms go on"
+                "Exchange rejects the sign-in for this room only; other rooms continue; check the mailbox server of this room"
             );
         }
     }
@@ -273,7 +273,12 @@ impl LockoutGuard {
         let at = heard.server(server);
         at.is_authenticated = false;
         if !at.failures.is_backing_off() {
-            tracing::warn!(server, code, "Exchange refuses the service account; requests stop for a while");
+            tracing::warn!(
+                server,
+                code,
+                "Exchange rejects the service account; no requests are sent during the back-off, so that the account is not locked; \
+                 check user name, password and account status"
+            );
         }
         at.failures.record(kind, code, hosts);
         if !heard.is_authenticated_anywhere() {

@@ -13,7 +13,6 @@
 //! Of an action it knows the values that stand in a request or a response: the `Step`, whether attendees are notified,
 //! the snapshot of a deleted event. It does not know which action a step belongs to or why the engine chose it, and it
 //! knows neither cleanup rules nor the journal. It never repeats a write that the server may have executed.
-//!
 
 mod affinity;
 mod answer_budget;

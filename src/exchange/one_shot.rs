@@ -172,14 +172,14 @@ async fn send_round(
 }
 
 fn too_many_rounds() -> TransportError {
-    TransportError::ConnectionLost("authentication never came to an end".to_owned())
+    TransportError::ConnectionLost("authentication did not end within the allowed rounds".to_owned())
 }
 
 /// The error in words that do not name Exchange, since the request was for another server.
 fn without_exchange(failure: TransportError) -> String {
     match failure {
-        TransportError::Resolve(why) => format!("the name has no address: {why}"),
-        TransportError::Connect(why) => format!("no connection: {why}"),
+        TransportError::Resolve(why) => format!("the host name does not resolve: {why}"),
+        TransportError::Connect(why) => format!("cannot connect: {why}"),
         TransportError::Tls(trouble, why) => format!("{}: {why}", trouble.as_str()),
         TransportError::ConnectTimeout(after) => format!("no connection within {after:?}"),
         other => other.to_string(),

@@ -52,7 +52,7 @@ impl ConnectionRouter {
         named.map(|(_, exchange)| exchange).or(self.fallback.as_ref()).ok_or_else(|| CalendarError {
             responsible: ResponsibleParty::Administrator,
             advice: format!(
-                "no Exchange is configured for {room}; add it to a connection's rooms, or set [server]"
+                "no Exchange connection is configured for {room}; add the room to `rooms` of a connection, or set [server]"
             ),
             code: "no connection".to_owned(),
         })

@@ -130,7 +130,7 @@ pub enum SettingsError {
     #[error("`{0}` is not of the form https://host/EWS/Exchange.asmx")]
     Url(String),
     /// Plain `http` to another machine.
-    #[error("`{0}` would send the password readable over the network; use https")]
+    #[error("`{0}` would send the password unencrypted over the network; use https")]
     PlainHttp(String),
     /// The CA file cannot be read, or holds no certificate.
     #[error("failed to read certificates from {path}: {why}")]
@@ -148,7 +148,7 @@ pub enum SettingsError {
     SignIn(String),
     /// Not of the form `http://host:port`.
     #[error(
-        "`{0}` is not of the form http://proxy:port; a user name and a password stand beside it, not in it"
+        "`{0}` is not of the form http://proxy:port; set user name and password in their own settings, not in the URL"
     )]
     Proxy(String),
     /// The platform's trust store or the TLS library cannot be loaded.

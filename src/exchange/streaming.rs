@@ -177,7 +177,8 @@ impl StreamingSubscriptions {
             // An id shared by two rooms identifies neither.
             Ok(id) if self.ids.contains_key(&id) => {
                 let other = self.ids.remove(&id);
-                let twice = |room| (room, invalid_stream("one subscription for two rooms"));
+                let twice =
+                    |room| (room, invalid_stream("the server returned one subscription id for two rooms"));
                 failures.extend([Some(room.clone()), other].into_iter().flatten().map(twice));
                 self.dropped.insert(id, room);
             }
@@ -207,7 +208,7 @@ impl StreamingSubscriptions {
     /// The next complete envelope, decoded.
     async fn next_batch(&mut self) -> Result<ChangeBatch, StreamFailure> {
         let silence = self.idle_timeout;
-        let Some(told) = &mut self.stream else { return Err(invalid_stream("nobody listens").into()) };
+        let Some(told) = &mut self.stream else { return Err(invalid_stream("no stream is open").into()) };
         if let Some(first) = told.first_batch.take() {
             return Ok(first);
         }
@@ -223,12 +224,14 @@ impl StreamingSubscriptions {
             }
             match timeout_at(until, told.body.next_chunk()).await {
                 Ok(Ok(Some(bytes))) => told.envelopes.push(&bytes),
-                Ok(Ok(None)) => return Err(invalid_stream("the stream ended without a word").into()),
+                Ok(Ok(None)) => {
+                    return Err(invalid_stream("the stream ended without a closing envelope").into());
+                }
                 Ok(Err(failure)) => return Err(RequestError::Unreachable(failure).into()),
                 Err(_) => {
                     // A subscription that missed its heartbeat may miss later changes too.
                     self.abandon();
-                    return Err(invalid_stream(&format!("the stream said nothing for {silence:?}")).into());
+                    return Err(invalid_stream(&format!("the stream sent nothing for {silence:?}")).into());
                 }
             }
         }
@@ -317,7 +320,7 @@ fn apply_envelope(
         SoapBody::Fault(fault) => {
             return Err(error_response(fault.code().unwrap_or(NO_CODE), &fault.message_xml));
         }
-        _ => return Err(invalid_stream("an answer to something else").into()),
+        _ => return Err(invalid_stream("a response to another operation").into()),
     };
     let mut heard = ChangeBatch::default();
     for message in messages {
@@ -343,7 +346,7 @@ fn apply_notification(
             (None, true) => {} // a late notification of a dropped subscription
             // Something changed in an unknown room: nothing is current until every calendar is read again.
             (None, false) => {
-                return Err(invalid_stream("it tells of a subscription that nobody asked for").into());
+                return Err(invalid_stream("the stream names an unknown subscription").into());
             }
         }
     }
@@ -392,7 +395,7 @@ impl ChangeStream for StreamingSubscriptions {
             // The next attempt may reach another back end.
             self.abandon();
             let first = deaf.pop().map(|(_, failed)| failed);
-            return Err(first.unwrap_or_else(|| invalid_stream("no room to listen to")).into());
+            return Err(first.unwrap_or_else(|| invalid_stream("no room to subscribe to")).into());
         }
         if let Err(failure) = self.start().await {
             self.record_failure(&failure);

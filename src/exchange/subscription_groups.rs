@@ -61,11 +61,19 @@ impl SubscriptionGroups {
         ) {
             Ok(groups) => Some(groups),
             Err(GroupingError::Transient(why)) => {
-                tracing::info!(ews, why, "the server does not say now which rooms share a back end");
+                tracing::info!(
+                    ews,
+                    why,
+                    "Autodiscover did not return which rooms share a back end; asking again later"
+                );
                 None
             }
             Err(GroupingError::Permanent(why)) => {
-                tracing::info!(ews, why, "the server does not say which rooms share a back end: all may");
+                tracing::info!(
+                    ews,
+                    why,
+                    "this server does not return which rooms share a back end; all its rooms form one group"
+                );
                 let mut mute = self.unsupported();
                 if mute.len() >= UNSUPPORTED_MAX {
                     mute.clear();

@@ -322,7 +322,11 @@ mod tests {
         let begun = Instant::now();
         assert!(gate.acquire(OTHER, in_seconds(1)).await.is_some());
         assert!(gate.acquire(ROOM, in_seconds(10)).await.is_none());
-        assert_eq!(begun.elapsed(), Duration::ZERO, "nobody waits for what cannot come in time");
+        assert_eq!(
+            begun.elapsed(),
+            Duration::ZERO,
+            "a request does not wait for a permit that comes too late"
+        );
         assert!(gate.acquire(ROOM, in_seconds(60)).await.is_some());
         assert_eq!(begun.elapsed(), Duration::from_secs(30));
     }

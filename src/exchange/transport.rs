@@ -391,7 +391,7 @@ fn wants_body(status: u16) -> bool {
 }
 
 fn too_many_rounds() -> TransportError {
-    TransportError::ConnectionLost("authentication never came to an end".to_owned())
+    TransportError::ConnectionLost("authentication did not end within the allowed rounds".to_owned())
 }
 
 #[cfg(test)]

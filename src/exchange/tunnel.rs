@@ -74,7 +74,7 @@ impl Tunnel {
                 let offers = challenges(answer.headers(), &header::PROXY_AUTHENTICATE);
                 Err(TransportError::Proxy(self.describe_407(&offers)))
             }
-            status => Err(TransportError::Proxy(format!("it answers HTTP {}", status.as_u16()))),
+            status => Err(TransportError::Proxy(format!("it returned HTTP {}", status.as_u16()))),
         }
     }
 
@@ -88,14 +88,14 @@ impl Tunnel {
         let has_basic = names.is_empty() || names.iter().any(|name| name.eq_ignore_ascii_case("Basic"));
         match (&self.authorization, has_basic) {
             (None, true) => {
-                "proxy authorization required: it wants a user name and a password (HTTP 407)".to_owned()
+                "proxy authorization required: set a user name and password for the proxy (HTTP 407)".to_owned()
             }
             (Some(_), true) => {
-                "proxy authorization required: it does not accept user name and password (HTTP 407)"
+                "proxy authorization required: the proxy does not accept the user name and password (HTTP 407)"
                     .to_owned()
             }
             (_, false) => format!(
-                "proxy authorization required: it offers {}, and only Basic is spoken to proxies (HTTP 407)",
+                "proxy authorization required: the proxy offers {}, and Adjourn supports only Basic for proxies (HTTP 407)",
                 names.join(", ")
             ),
         }

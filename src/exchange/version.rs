@@ -60,7 +60,7 @@ impl NegotiatedVersions {
             room,
             refused = version.as_str(),
             next = older.as_str(),
-            "the server is older than that"
+            "the server does not support this EWS schema version; trying an older one"
         );
         let mut known = self.state();
         if !known.proven {

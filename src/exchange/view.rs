@@ -33,7 +33,7 @@ const MARGIN_ALL_DAY: TimeDelta = TimeDelta::days(1);
 /// of another type.
 pub(super) fn read_items(items: &[Item<'_>], asked: Window) -> Result<CalendarView, RetryDecision> {
     if items.len() > VIEW_ENTRIES_MAX as usize {
-        return Err(unexpected_response(Effect::Read, format!("{} items, more than asked for", items.len())));
+        return Err(unexpected_response(Effect::Read, format!("{} items, more than requested", items.len())));
     }
     let (mut view, mut ids) = (CalendarView::default(), BTreeSet::new());
     for (index, item) in items.iter().enumerate() {
@@ -44,16 +44,16 @@ pub(super) fn read_items(items: &[Item<'_>], asked: Window) -> Result<CalendarVi
             continue;
         };
         if item.item_id.as_ref().is_some_and(|id| !ids.insert(&*id.id)) {
-            return Err(unexpected_response(Effect::Read, "two items of one id".to_owned()));
+            return Err(unexpected_response(Effect::Read, "two items with the same id".to_owned()));
         }
         if is_outside(item, asked) {
-            return Err(unexpected_response(Effect::Read, "an item outside the window asked for".to_owned()));
+            return Err(unexpected_response(Effect::Read, "an item outside the requested window".to_owned()));
         }
         match event(item) {
             Ok(event) if event.kind == EventKind::Series => {
                 return Err(unexpected_response(
                     Effect::Read,
-                    "a series in the place of its dates".to_owned(),
+                    "a series master in place of its occurrences".to_owned(),
                 ));
             }
             Ok(event) => view.events.push(event),

@@ -231,13 +231,13 @@ async fn accounts() {
         ..SimulatorOptions::default()
     })
     .await;
-    site.says("FAIL  default: sign-in: Exchange does not accept the service account").await; // 10
+    site.says("FAIL  default: sign-in: Exchange rejects the service account").await; // 10
     let site = DoctorFixture::right(ntlm(SimulatorOptions::default())).await;
     site.says("FAIL  default: ways to sign in: the server offers Negotiate, NTLM, and server.auth is Basic")
         .await; // 11
     let wrong = SimulatorOptions { password: "another".to_owned(), ..ntlm(SimulatorOptions::default()) };
     let site = DoctorFixture::right(wrong).await.server("auth = \"negotiate\"\n");
-    site.says("FAIL  default: sign-in: Exchange does not accept the service account").await; // 12
+    site.says("FAIL  default: sign-in: Exchange rejects the service account").await; // 12
     let site = DoctorFixture::right(SimulatorOptions::default()).await;
     site.office.sim.inject_fault(FaultRule::new(InjectedFault::Page(456)).times(usize::MAX));
     site.says("FAIL  default: account: ").await; // 13

@@ -108,7 +108,7 @@ async fn a_view_that_contradicts_itself_frees_no_room() {
             folder(1, true, &item("A", 13).replace("Single", "RecurringMaster")),
         ),
         ("an item of another type", folder(1, true, message)),
-        ("more items than asked for", folder(1_001, true, &many(1_001))),
+        ("more items than requested", folder(1_001, true, &many(1_001))),
         ("an end before the start", folder(1, true, &item("A", 13).replace("13:30:00", "12:30:00"))),
         ("items announced", folder(2, true, "")),
         ("more items announced", folder(0, false, "")),

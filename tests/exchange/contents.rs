@@ -161,7 +161,7 @@ async fn a_folder_a_name_and_changes_are_proven_by_their_content() {
     for body in [success("ResolveNames", ""), success("ResolveNames", nobody), contradictory] {
         let script = ScriptedServer::start(vec![ok(body)]).await;
         let found = exchange(&script).find_person(&room(), "ada@example.com").await.unwrap();
-        assert_eq!(found, PersonLookup::Unknown, "nobody is gone because an element is missing");
+        assert_eq!(found, PersonLookup::Unknown, "a missing element does not make a person unknown");
     }
     let hit = "<t:Resolution><t:Mailbox><t:EmailAddress>ada@example.com</t:EmailAddress></t:Mailbox></t:Resolution>";
     let several = format!("<m:ResolutionSet><t:Resolution/>{hit}<t:Resolution/></m:ResolutionSet>");

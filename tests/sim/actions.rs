@@ -264,5 +264,5 @@ async fn answers_that_cannot_be_read_are_not_called_busy() {
     let Refusal::Exchange { responsible: ResponsibleParty::Server, advice, .. } = &refusal else {
         panic!("{refusal}")
     };
-    assert!(advice.contains("no answer that could be used"), "{advice}");
+    assert!(advice.contains("no usable response"), "{advice}");
 }

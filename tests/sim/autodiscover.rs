@@ -181,7 +181,7 @@ async fn a_renamed_room_is_asked_for_under_its_other_address() {
         let found = names.discover(&policy(&[&sim, &cloud])).await.unwrap();
         assert_eq!((found.url.as_str(), found.mailbox_address.as_str()), (cloud.url().as_str(), other));
     }
-    assert!(asked(&cloud).iter().all(|(_, _, credentials)| !credentials), "its name is not confirmed");
+    assert!(asked(&cloud).iter().all(|(_, _, credentials)| !credentials), "its host is not trusted");
 }
 
 #[tokio::test]

@@ -102,10 +102,10 @@ impl Discovery {
                 self.unreachable.insert(asked.url.host().clone());
             }
             DiscoveryResponse::Incomplete(why) => {
-                self.record(&asked, missed, format!("no whole answer: {}", excerpt(&why)))
+                self.record(&asked, missed, format!("incomplete response: {}", excerpt(&why)))
             }
             DiscoveryResponse::SignInFailed(why) => {
-                self.record(&asked, Some(Cause::Credentials), format!("no sign-in: {}", excerpt(&why)));
+                self.record(&asked, Some(Cause::Credentials), format!("sign-in failed: {}", excerpt(&why)));
                 self.refused.insert(asked.url.host().clone());
             }
             DiscoveryResponse::Http { status, location, body } => {
@@ -119,7 +119,7 @@ impl Discovery {
         self.left = candidates::candidates(&address, &self.policy, self.redirects).into();
         if candidates::hosts(&address, &self.policy).is_empty() {
             let what = format!("hosts for {address}");
-            let outcome = "its domain is no host name (international ones are written in their xn-- form)";
+            let outcome = "its domain is not a host name (write international names in their xn-- form)";
             self.record_text(Some(Cause::Malformed), what, outcome.to_owned());
         }
         self.addresses.insert(address.clone());
@@ -134,17 +134,18 @@ impl Discovery {
             return;
         }
         if self.unreachable.contains(host) && !probe {
-            return self.record(&candidate, None, "not asked: the host was not reached before".to_owned());
+            return self.record(&candidate, None, "not sent: the host was not reached before".to_owned());
         }
         if candidate.protocol.needs_login() && !self.policy.trusts(host) {
             if !self.skipped.contains(host) {
                 self.skipped.push(host.clone());
             }
-            let outcome = format!("not asked: {host} is not confirmed, and this needs the credentials");
+            let outcome =
+                format!("not sent: {host} is not a trusted host, and this request carries credentials");
             return self.record(&candidate, None, outcome);
         }
         if candidate.protocol.needs_login() && self.refused.contains(host) {
-            let outcome = format!("not asked: {host} did not accept the credentials before");
+            let outcome = format!("not sent: {host} rejected the credentials before");
             return self.record(&candidate, None, outcome);
         }
         if self.request_count == REQUESTS_MAX {

@@ -63,7 +63,7 @@ pub fn parse_grouping(
 /// Results name no address; they are in the order of the request, so one too few or too many makes all useless.
 fn groups(body: &[u8], count: usize) -> Result<Vec<Option<String>>, GroupingError> {
     if body.len() > BODY_BYTES_MAX {
-        return Err(GroupingError::Permanent("its answer is too long".to_owned()));
+        return Err(GroupingError::Permanent("its response is too long".to_owned()));
     }
     let envelope = xml::read(body).map_err(GroupingError::Permanent)?;
     let users = match soap::users(&envelope).map_err(GroupingError::Permanent)? {
@@ -72,7 +72,10 @@ fn groups(body: &[u8], count: usize) -> Result<Vec<Option<String>>, GroupingErro
         Err(said) => return Err(GroupingError::Permanent(excerpt(&format!("{said:?}")))),
     };
     if users.len() != count {
-        return Err(GroupingError::Permanent(format!("it answers for {} of {count} addresses", users.len())));
+        return Err(GroupingError::Permanent(format!(
+            "it returned {} results for {count} addresses",
+            users.len()
+        )));
     }
     let group = |user| match soap::error(user) {
         Some(_) => None,
@@ -123,7 +126,7 @@ mod tests {
         assert_eq!(parse_grouping(&answer, 3), Ok(vec![Some("site-1".to_owned()), None, None]));
         assert!(
             matches!(parse_grouping(&answer, 2), Err(GroupingError::Permanent(_))),
-            "of whom is the third?"
+            "the third belongs to an unknown address"
         );
         assert!(matches!(parse_grouping(&answer, 4), Err(GroupingError::Permanent(_))));
     }

@@ -30,7 +30,7 @@ pub(super) fn path(address: &RoomAddress, redirects: usize) -> String {
 pub(super) fn read(body: &[u8]) -> Result<ParsedResponse, String> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let response: JsonResponse =
-        serde_json::from_slice(body).map_err(|error| format!("no JSON answer: {error}"))?;
+        serde_json::from_slice(body).map_err(|error| format!("not a JSON response: {error}"))?;
     if let Some(code) = response.error_code {
         let said = excerpt(&format!("{code} {}", response.error_message.unwrap_or_default()));
         return Ok(match code.as_str() {
@@ -41,8 +41,8 @@ pub(super) fn read(body: &[u8]) -> Result<ParsedResponse, String> {
     }
     let other = response.protocol.filter(|protocol| !protocol.eq_ignore_ascii_case("EWS"));
     match (other, response.url) {
-        (Some(other), _) => Err(format!("an answer for {}, not for EWS", excerpt(&other))),
-        (None, None) => Err("neither a URL nor an error in it".to_owned()),
+        (Some(other), _) => Err(format!("a result for {}, not for EWS", excerpt(&other))),
+        (None, None) => Err("neither a URL nor an error in the response".to_owned()),
         (None, Some(url)) => Ok(ParsedResponse::Settings { urls: vec![url], schemas: Vec::new() }),
     }
 }

@@ -45,10 +45,10 @@ pub struct HostPattern {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum HostError {
     /// Not a name of letters, digits, hyphens and dots, with or without a port.
-    #[error("`{0}` is not a host name (international names are written in their xn-- form)")]
+    #[error("`{0}` is not a host name (write international names in their xn-- form)")]
     NotAHost(String),
     /// `*`, `*.com`: would trust hosts of others.
-    #[error("`{0}` would confirm hosts of strangers; name a domain of your own")]
+    #[error("`{0}` would trust hosts that are not yours; name a domain of your own")]
     TooWide(String),
 }
 

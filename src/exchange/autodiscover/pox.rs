@@ -21,14 +21,14 @@ pub(super) fn settings_request(address: &RoomAddress) -> String {
 pub(super) fn read(body: &[u8]) -> Result<ParsedResponse, String> {
     let root = xml::read(body)?;
     if root.name != "Autodiscover" {
-        return Err("no Autodiscover answer in it".to_owned());
+        return Err("not an Autodiscover response".to_owned());
     }
-    let response = root.child("Response").ok_or("no response in it")?;
+    let response = root.child("Response").ok_or("no Response element")?;
     // An error may be in a response of another namespace, or right in the root; its name is the same.
     if let Some(error) = response.child("Error").or_else(|| root.child("Error")) {
         return Ok(failed(error));
     }
-    let account = response.child("Account").ok_or("neither an account nor an error in it")?;
+    let account = response.child("Account").ok_or("neither an Account nor an Error element")?;
     // `Action` (POX) names the kind of result; without it, settings are assumed.
     match account.text_of("Action").unwrap_or("settings").to_ascii_lowercase().as_str() {
         "redirectaddr" => Ok(ParsedResponse::RedirectAddress(

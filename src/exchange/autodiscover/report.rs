@@ -112,21 +112,21 @@ impl DiscoveryReport {
             Cause::Untrusted => {
                 let hosts: Vec<_> = self.untrusted.iter().map(Host::as_str).collect();
                 format!(
-                    "not confirmed: {}; if it is yours, add it to `autodiscover.hosts` in the configuration",
+                    "not a trusted host: {}; if the host is yours, add it to `autodiscover.trusted_hosts` in the configuration",
                     hosts.join(", ")
                 )
             }
             Cause::Credentials => {
-                "the server does not accept the service account's credentials; check name, password and sign-in"
+                "the server rejects the service account's credentials; check user name, password and sign-in method"
                     .to_owned()
             }
-            Cause::MailboxUnknown => "no server that answered knows this mailbox; check the address".to_owned(),
-            Cause::ServerError => "the server is busy or has trouble of its own; try again later".to_owned(),
-            Cause::Redirects => "redirects lead nowhere; see below where they went".to_owned(),
-            Cause::Malformed => "what a server answered is no Autodiscover answer with an EWS URL".to_owned(),
+            Cause::MailboxUnknown => "no responding server knows this mailbox; check the address".to_owned(),
+            Cause::ServerError => "the server is busy or has failed; try again later".to_owned(),
+            Cause::Redirects => "redirects lead nowhere; the attempts below show where they went".to_owned(),
+            Cause::Malformed => "a server returned no Autodiscover response with an EWS URL".to_owned(),
             Cause::Network => "no Autodiscover server could be reached; check the network and DNS".to_owned(),
             Cause::NoService => {
-                "nobody offers Autodiscover for its domain; configure the server's URL or `autodiscover.first`"
+                "no host offers Autodiscover for its domain; configure the server's URL or `autodiscover.preferred_host`"
                     .to_owned()
             }
         }
@@ -188,7 +188,7 @@ mod tests {
         let mut lines = text.lines();
         let first = lines.next().unwrap();
         assert!(first.contains("room@a.example") && first.contains("mail.example.net"), "{first}");
-        assert!(first.contains("autodiscover.hosts"), "{first}");
+        assert!(first.contains("autodiscover.trusted_hosts"), "{first}");
         assert_eq!(lines.collect::<Vec<_>>(), ["  GET https://a.example/: HTTP 404"]);
     }
 }

@@ -17,7 +17,7 @@ impl Discovery {
     /// before all candidates have returned it, and every other status means that the URL is no Autodiscover endpoint.
     pub(super) fn on_http(&mut self, asked: &Candidate, status: u16, location: Option<&str>, body: &[u8]) {
         if body.len() > BODY_BYTES_MAX {
-            let outcome = format!("its answer is longer than {BODY_BYTES_MAX} bytes");
+            let outcome = format!("its response is longer than {BODY_BYTES_MAX} bytes");
             return self.record(asked, Some(Cause::Malformed), outcome);
         }
         match (status, asked.protocol) {
@@ -28,7 +28,7 @@ impl Discovery {
             (200, _) => self.on_success(asked, body),
             // 456 is Exchange Online's status for a locked account.
             (401 | 403 | 456, _) if asked.protocol.needs_login() => {
-                let outcome = format!("HTTP {status}: our credentials are not accepted");
+                let outcome = format!("HTTP {status}: credentials rejected");
                 self.record(asked, Some(Cause::Credentials), outcome);
                 self.refused.insert(asked.url.host().clone());
             }
@@ -51,7 +51,7 @@ impl Discovery {
     fn on_success(&mut self, asked: &Candidate, body: &[u8]) {
         match read(asked.protocol, body) {
             Ok(ParsedResponse::Settings { urls, schemas }) => self.on_settings(asked, &urls, schemas),
-            Ok(ParsedResponse::RedirectUrl(url)) => self.on_redirect(asked, "says to ask", &url),
+            Ok(ParsedResponse::RedirectUrl(url)) => self.on_redirect(asked, "redirects to", &url),
             Ok(ParsedResponse::RedirectAddress(address)) => self.on_address_redirect(asked, &address),
             Ok(ParsedResponse::UnknownMailbox(said)) => self.record(asked, Some(Cause::MailboxUnknown), said),
             Ok(ParsedResponse::Busy(said)) => self.record(asked, Some(Cause::ServerError), said),
@@ -67,7 +67,7 @@ impl Discovery {
     /// Ends the search if one of the URLs is on a trusted host.
     fn on_settings(&mut self, asked: &Candidate, urls: &[String], schemas: Vec<String>) {
         if urls.is_empty() {
-            return self.record(asked, Some(Cause::Malformed), "its answer holds no EWS URL".to_owned());
+            return self.record(asked, Some(Cause::Malformed), "its response has no EWS URL".to_owned());
         }
         for text in urls {
             match HttpsUrl::parse(text) {
@@ -114,7 +114,7 @@ impl Discovery {
             Ok(_) if self.redirects >= self.policy.max_redirects => stop("too many redirects"),
             Ok(url) if asked.protocol != Protocol::Probe => {
                 let known = self.sent.contains(&self.key(&asked.protocol.at(url.clone())));
-                if known { stop("it was asked already") } else { None }
+                if known { stop("it was requested before") } else { None }
             }
             Ok(_) => None,
         };
@@ -132,7 +132,7 @@ impl Discovery {
         if asked.protocol == Protocol::Json || confirmed {
             self.record(asked, None, format!("{how} {url}"));
         } else {
-            self.record_untrusted(asked, &url, &format!("{how} an unconfirmed host:"));
+            self.record_untrusted(asked, &url, &format!("{how} an untrusted host:"));
         }
         let next = match asked.protocol {
             Protocol::Json => vec![Protocol::Json.at(url)],
@@ -152,16 +152,16 @@ impl Discovery {
 
     /// Continues with another address. Only trusted hosts get requests that can return one.
     fn on_address_redirect(&mut self, asked: &Candidate, address: &str) {
-        let said = format!("says to ask for `{}`", excerpt(address));
+        let said = format!("redirects to the address `{}`", excerpt(address));
         let address = match address.parse::<RoomAddress>() {
             Err(error) => {
-                let outcome = format!("says to ask for another address, but {}", excerpt(&error.to_string()));
+                let outcome = format!("redirects to another address, but {}", excerpt(&error.to_string()));
                 return self.record(asked, Some(Cause::Malformed), outcome);
             }
             Ok(address) => address,
         };
         let why = if self.addresses.contains(&address) {
-            "it was asked for already"
+            "it was requested before"
         } else if self.redirects >= self.policy.max_redirects {
             "too many redirects"
         } else {
@@ -176,7 +176,7 @@ impl Discovery {
         if !self.untrusted.contains(url.host()) {
             self.untrusted.push(url.host().clone());
         }
-        let outcome = format!("{what} {}, which is not confirmed", excerpt(&url.to_string()));
+        let outcome = format!("{what} {}, which is not a trusted host", excerpt(&url.to_string()));
         self.record(asked, Some(Cause::Untrusted), outcome);
     }
 }
@@ -186,6 +186,6 @@ fn read(protocol: Protocol, body: &[u8]) -> Result<ParsedResponse, String> {
         Protocol::Json => json::read(body),
         Protocol::Soap => soap::read(body),
         Protocol::Pox => pox::read(body),
-        Protocol::Probe => Err("a probe has no answer but a redirect".to_owned()),
+        Protocol::Probe => Err("only a redirect is a result of this request".to_owned()),
     }
 }

@@ -43,21 +43,20 @@ pub(super) fn read(body: &[u8]) -> Result<ParsedResponse, String> {
         Ok(users) => users,
         Err(said) => return Ok(said),
     };
-    let user = users.first().ok_or("no answer for the address in it")?;
+    let user = users.first().ok_or("no result for the address")?;
     Ok(error(user).unwrap_or_else(|| settings(user)))
 }
 
 /// The `UserResponse` of each address, in the order of the request; or the error of the whole request.
 pub(super) fn users(envelope: &XmlNode) -> Result<Result<Vec<&XmlNode>, ParsedResponse>, String> {
-    let body = envelope.child("Body").ok_or("no SOAP envelope")?;
+    let body = envelope.child("Body").ok_or("not a SOAP envelope")?;
     if let Some(fault) = body.child("Fault") {
         return Ok(Err(ParsedResponse::OtherError(excerpt(
             fault.text_of("faultstring").unwrap_or("a SOAP fault"),
         ))));
     }
-    let response = body
-        .at(&["GetUserSettingsResponseMessage", "Response"])
-        .ok_or("no answer to GetUserSettings in it")?;
+    let response =
+        body.at(&["GetUserSettingsResponseMessage", "Response"]).ok_or("not a GetUserSettings response")?;
     if let Some(said) = error(response) {
         return Ok(Err(said));
     }

@@ -71,7 +71,7 @@ fn ends(
                 assert_eq!(
                     quest.next_step(),
                     DiscoveryStep::Send(ask.clone()),
-                    "says the same until it hears"
+                    "the step stays until its response is handled"
                 );
                 assert!(ask.url.starts_with("https://") || ask == probe(&ask.url), "{ask:?}");
                 let host = host_of(&ask.url);

@@ -45,12 +45,12 @@ pub(super) fn escaped(text: &str) -> String {
 
 /// Reads a whole document.
 pub(super) fn read(body: &[u8]) -> Result<XmlNode, String> {
-    let text = std::str::from_utf8(body).map_err(|_| "no XML answer: not UTF-8".to_owned())?;
+    let text = std::str::from_utf8(body).map_err(|_| "not an XML response: not UTF-8".to_owned())?;
     let mut events = Reader::from_str(text.trim_start_matches('\u{feff}'));
     let mut open = vec![XmlNode::default()];
     let mut elements = 0;
     loop {
-        let event = events.read_event().map_err(|error| format!("no XML answer: {error}"))?;
+        let event = events.read_event().map_err(|error| format!("not an XML response: {error}"))?;
         match event {
             Event::Start(start) => open.push(named(start.local_name().as_ref())),
             Event::Empty(empty) => append(&mut open, named(empty.local_name().as_ref())),
@@ -58,17 +58,17 @@ pub(super) fn read(body: &[u8]) -> Result<XmlNode, String> {
             Event::Text(text) => write(&mut open, &text),
             Event::CData(text) => write(&mut open, &text),
             Event::GeneralRef(reference) => resolve(&mut open, &reference)?,
-            Event::DocType(_) => return Err("no XML answer: it has a document type".to_owned()),
+            Event::DocType(_) => return Err("not an XML response: it has a document type".to_owned()),
             Event::Eof => break,
             Event::Decl(_) | Event::PI(_) | Event::Comment(_) => continue,
         }
         elements += 1; // texts count too; the limit is one of effort
         if open.len() > DEPTH_MAX || elements > ELEMENTS_MAX {
-            return Err("no XML answer: deeper or longer than any".to_owned());
+            return Err("not an XML response: deeper or longer than any".to_owned());
         }
     }
     let (Some(document), true) = (open.pop(), open.is_empty()) else {
-        return Err("no XML answer: it breaks off".to_owned());
+        return Err("not an XML response: it is cut off".to_owned());
     };
     let mut roots = document.children.into_iter();
     match (roots.next(), roots.next()) {
@@ -94,7 +94,7 @@ fn close(open: &mut Vec<XmlNode>) -> Result<(), String> {
             append(open, element);
             Ok(())
         }
-        _ => Err("no XML answer: an end without a beginning".to_owned()),
+        _ => Err("not an XML response: an end tag without a start tag".to_owned()),
     }
 }
 
@@ -105,7 +105,7 @@ fn write(open: &mut [XmlNode], text: &str) {
 }
 
 fn resolve(open: &mut [XmlNode], reference: &BytesRef<'_>) -> Result<(), String> {
-    let unknown = || "no XML answer: a reference to nothing".to_owned();
+    let unknown = || "not an XML response: an undefined entity".to_owned();
     if let Some(character) = reference.resolve_char_ref().map_err(|_| unknown())? {
         write(open, character.encode_utf8(&mut [0; 4]));
         return Ok(());

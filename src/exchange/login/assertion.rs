@@ -33,15 +33,16 @@ impl ClientKey {
     /// Names the file and what is wrong with it.
     pub fn read(certificate: &Path, key: &Path) -> Result<Self, String> {
         let chain = certificates(certificate).map_err(|why| format!("{}: {why}", certificate.display()))?;
-        let leaf = chain.first().ok_or_else(|| format!("{}: it is empty", certificate.display()))?;
+        let leaf =
+            chain.first().ok_or_else(|| format!("{}: the file has no certificate", certificate.display()))?;
         let bad = |why: String| format!("{}: {why}", key.display());
         let pair = match private_key(key).map_err(bad)? {
             PrivateKeyDer::Pkcs8(key) => RsaKeyPair::from_pkcs8(key.secret_pkcs8_der()),
             PrivateKeyDer::Pkcs1(key) => RsaKeyPair::from_der(key.secret_pkcs1_der()),
-            _ => return Err(bad("it is not an RSA key, which PS256 needs".to_owned())),
+            _ => return Err(bad("the key is not an RSA key, which PS256 requires".to_owned())),
         };
         let pair =
-            pair.map_err(|error| bad(format!("it is not an RSA key of 2048 bits or more: {error}")))?;
+            pair.map_err(|error| bad(format!("the key is not an RSA key of 2048 bits or more: {error}")))?;
         let thumbprint = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(leaf));
         Ok(Self { key: Arc::new(pair), thumbprint })
     }
@@ -68,7 +69,7 @@ impl ClientKey {
         let mut signature = vec![0; self.key.public().modulus_len()];
         self.key
             .sign(&RSA_PSS_SHA256, &SystemRandom::new(), signed.as_bytes(), &mut signature)
-            .map_err(|_| "the client's key does not sign".to_owned())?;
+            .map_err(|_| "signing with the client's key failed".to_owned())?;
         Ok(format!("{signed}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature)))
     }
 }

@@ -202,7 +202,11 @@ impl TokenCache {
 
 fn to_cached(token: AccessToken) -> Result<CachedToken, TransportError> {
     let text = Zeroizing::new(format!("Bearer {}", token.secret.expose()));
-    let bad = || TransportError::sign_in("what came as a token is none: it cannot stand in a header");
+    let bad = || {
+        TransportError::sign_in(
+            "the fetched token is empty, too long, or has characters that no HTTP header may contain",
+        )
+    };
     let fits = (1..=TOKEN_BYTES_MAX).contains(&token.secret.expose().len());
     let header = sensitive(&text).filter(|_| fits).ok_or_else(bad)?;
     let since = Instant::now();

@@ -43,7 +43,7 @@ impl TokenSource for ExternalToken {
     async fn fetch(&self) -> Result<AccessToken, TransportError> {
         let text = match self {
             Self::File(path) => text_file::read(path, FILE_BYTES_MAX).map_err(|error| {
-                TransportError::sign_in(&format!("no token in {}: {error}", path.display()))
+                TransportError::sign_in(&format!("cannot read the token file {}: {error}", path.display()))
             })?,
             Self::Command(words) => run_command(words).await.map_err(|why| TransportError::sign_in(&why))?,
         };
@@ -52,7 +52,9 @@ impl TokenSource for ExternalToken {
             return Err(TransportError::sign_in("the token is empty"));
         }
         if line.len() > TOKEN_BYTES_MAX {
-            return Err(TransportError::sign_in("what was given as a token is too long to be one"));
+            return Err(TransportError::sign_in(
+                "the first line of the token file or command is too long for a token",
+            ));
         }
         let lifetime = remaining_lifetime(line).unwrap_or(LIFETIME_DEFAULT);
         Ok(AccessToken { secret: Secret::new(line.to_owned()), lifetime })
@@ -60,7 +62,7 @@ impl TokenSource for ExternalToken {
 }
 
 async fn run_command(words: &[String]) -> Result<Zeroizing<String>, String> {
-    let (program, arguments) = words.split_first().ok_or("the token's command is empty")?;
+    let (program, arguments) = words.split_first().ok_or("the token command is empty")?;
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
     let output = timeout(COMMAND_TIMEOUT, command.output())

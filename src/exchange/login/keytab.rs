@@ -36,15 +36,15 @@ impl KeytabKey {
         let bad = |why: String| format!("{}: {why}", path.display());
         let size = std::fs::metadata(path).map_err(|error| bad(error.to_string()))?.len();
         if size > FILE_BYTES_MAX {
-            return Err(bad(format!("it is larger than {FILE_BYTES_MAX} bytes")));
+            return Err(bad(format!("the file is larger than {FILE_BYTES_MAX} bytes")));
         }
         let bytes = Zeroizing::new(std::fs::read(path).map_err(|error| bad(error.to_string()))?);
         Self::parse(&bytes, account).map_err(bad)
     }
 
     fn parse(bytes: &[u8], account: &str) -> Result<Self, String> {
-        let rest = bytes.strip_prefix(&[5, 2]).ok_or("it is not a keytab of version 0x502")?;
-        let entries = entries(rest).ok_or("it ends in the middle of an entry")?;
+        let rest = bytes.strip_prefix(&[5, 2]).ok_or("the file is not a keytab of version 0x502")?;
+        let entries = entries(rest).ok_or("the file ends in the middle of an entry")?;
         let mine = entries.iter().filter(|entry| entry.is_of(account));
         let usable = mine.filter(|entry| matches!(entry.kind, AES256 | AES128));
         match usable.max_by_key(|entry| (entry.version, entry.kind)) {
@@ -52,7 +52,7 @@ impl KeytabKey {
             None => {
                 let mut known: Vec<_> = entries.iter().map(|entry| entry.principal.as_str()).collect();
                 known.dedup();
-                Err(format!("it has no AES key of {account}; it is of {}", known.join(", ")))
+                Err(format!("the keytab has no AES key of {account}; it has keys of {}", known.join(", ")))
             }
         }
     }
@@ -163,7 +163,10 @@ mod tests {
         }
         assert!(KeytabKey::parse(&file, r"OTHER.COM\svc-rooms").is_err());
         let other = KeytabKey::parse(&file, "svc@EXAMPLE.COM").unwrap_err();
-        assert_eq!(other, "it has no AES key of svc@EXAMPLE.COM; it is of svc-rooms@EXAMPLE.COM");
+        assert_eq!(
+            other,
+            "the keytab has no AES key of svc@EXAMPLE.COM; it has keys of svc-rooms@EXAMPLE.COM"
+        );
     }
 
     #[test]

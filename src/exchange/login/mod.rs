@@ -110,9 +110,9 @@ impl fmt::Display for AuthRejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Offers(nothing) if nothing.is_empty() => {
-                f.write_str("the server names no way of signing in")
+                f.write_str("the server offers no authentication scheme")
             }
-            Self::Offers(schemes) => write!(f, "the server offers {schemes} only"),
+            Self::Offers(schemes) => write!(f, "the server offers only {schemes}"),
             Self::NotAccepted(said) | Self::TokenNotAccepted(said) => write!(f, "after {said}"),
         }
     }

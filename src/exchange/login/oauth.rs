@@ -123,7 +123,7 @@ impl ClientCredentials {
 fn parse_token_response(endpoint: &str, said: &OneShotResponse) -> Result<AccessToken, TransportError> {
     if said.status == 200 {
         let granted: TokenResponse = json::from_slice(&said.body).map_err(|_| {
-            TransportError::sign_in(&format!("{endpoint} answered something that is no token"))
+            TransportError::sign_in(&format!("{endpoint} returned a response without an access token"))
         })?;
         let lifetime = duration_in_seconds(&granted.expires_in).filter(|lifetime| !lifetime.is_zero());
         let lifetime = lifetime.unwrap_or(LIFETIME_DEFAULT).min(LIFETIME_MAX);
@@ -137,9 +137,9 @@ fn parse_token_response(endpoint: &str, said: &OneShotResponse) -> Result<Access
                 printable_line(not.error.as_bytes(), DESCRIPTION_CHARS_MAX),
                 printable_line(words.as_bytes(), DESCRIPTION_CHARS_MAX),
             );
-            format!("{endpoint} gives no token: {error}: {words}")
+            format!("{endpoint} refused a token: {error}: {words}")
         }
-        Err(_) => format!("{endpoint} gives no token: HTTP {}", said.status),
+        Err(_) => format!("{endpoint} returned no token: HTTP {}", said.status),
     };
     let retry_after = said.retry_after().unwrap_or_default().min(RETRY_AFTER_MAX);
     Err(TransportError::SignIn { is_permanent: !away, reason: why, retry_after })

@@ -151,7 +151,7 @@ impl SspiContext {
                 let key = negotiate.query_context_session_key().map_err(sspi_error)?;
                 let unfit = || SspiError {
                     is_transient: false,
-                    reason: "Kerberos: the ticket cannot be bound".to_owned(),
+                    reason: "Kerberos: the channel binding cannot be added to the ticket".to_owned(),
                 };
                 ap_options::corrected(&word, key.session_key.as_ref()).ok_or_else(unfit)
             }
@@ -208,7 +208,7 @@ impl NetworkClient for KdcClient {
             Error::new(ErrorKind::NoAuthenticatingAuthority, format!("{}: {error}", request.url))
         };
         if request.url.scheme() != "tcp" {
-            let why = format!("{}: only tcp:// is spoken to a KDC", request.url);
+            let why = format!("{}: the KDC's URL must begin with tcp://", request.url);
             return Err(Error::new(ErrorKind::NoAuthenticatingAuthority, why));
         }
         send_to_kdc(request).map_err(away)

@@ -198,7 +198,7 @@ impl AuthSession for WindowsSession {
         }
         if self.account.windows.binding == ChannelBinding::Require && self.binding_token.is_none() {
             return Err(TransportError::sign_in(
-                "channel_binding = \"require\", but this connection has no certificate that can be bound to",
+                "channel_binding = \"require\", but this connection has no TLS certificate to bind to",
             ));
         }
         match self.account.admit().await {
@@ -248,7 +248,7 @@ impl AuthSession for WindowsSession {
                 Ok(ChallengeAction::Reject(AuthRejection::Offers(scheme_names(challenges))))
             }
             (WindowsStage::Start | WindowsStage::Negotiating(_), _) => {
-                Ok(ChallengeAction::Reject(AuthRejection::NotAccepted("the first word of it")))
+                Ok(ChallengeAction::Reject(AuthRejection::NotAccepted("the first message")))
             }
         }
     }
@@ -265,9 +265,8 @@ impl AuthSession for WindowsSession {
             {
                 warn!(
                     service = self.account.service,
-                    "Exchange accepts the sign-in only without channel binding: another machine than Exchange ends TLS here (a \
-                     load balancer, a proxy) with another certificate; give it Exchange's certificate, or set \
-                     channel_binding = \"off\""
+                    "Exchange accepts the sign-in only without channel binding: a load balancer or proxy terminates TLS with a \
+                     certificate of its own; install Exchange's certificate there, or set channel_binding = \"off\""
                 );
             }
         }
@@ -286,7 +285,7 @@ impl WindowsSession {
 
     fn header(&self, word: &[u8]) -> Result<Option<HeaderValue>, TransportError> {
         if word.is_empty() {
-            return Err(TransportError::sign_in("the sign-in came to an end before the server was content"));
+            return Err(TransportError::sign_in("the handshake ended before the server accepted it"));
         }
         Ok(sensitive(&format!("{} {}", self.scheme(), BASE64_STANDARD.encode(word))))
     }
