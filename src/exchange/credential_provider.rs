@@ -48,7 +48,10 @@ impl CredentialProvider {
     }
 
     /// The credential for connections to this URL's server.
-    #[cfg_attr(not(feature = "negotiate"), allow(unused_variables))]
+    #[cfg_attr(
+        not(feature = "negotiate"),
+        expect(unused_variables, reason = "only a Windows account depends on the server")
+    )]
     pub(super) fn for_url(&self, url: &str) -> Result<Box<dyn Credential>, SettingsError> {
         Ok(match self {
             Self::Basic(basic) => Box::new(basic.clone()),

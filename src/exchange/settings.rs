@@ -115,11 +115,13 @@ pub enum Access {
 /// Which name identifies a room to Exchange. Rooms are known by SMTP address, so a SID is not among the choices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
-#[allow(missing_docs)]
 pub enum ImpersonateBy {
+    /// Any SMTP address of the mailbox.
     #[default]
     SmtpAddress,
+    /// The primary SMTP address.
     PrimarySmtpAddress,
+    /// The user principal name (UPN).
     PrincipalName,
 }
 

@@ -1,5 +1,10 @@
 //! The EWS client over real HTTP, against a scripted server that answers, throttles, resets and stalls.
-#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![expect(
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test program has no callers, and a panic is its failure"
+)]
 
 mod agreement;
 mod bad_back_end;
