@@ -18,14 +18,16 @@ use super::affinity::Affinity;
 use super::answer_budget::{self, AnswerBudget};
 use super::classify::{ErrorKind, RetryDecision, classify};
 use super::decode_stats::DecodeStats;
-use super::delivery::{Delivery, TransportError};
-use super::endpoints::{EndpointResolver, ResolveError};
+use super::delivery::Delivery;
+use super::endpoints::EndpointResolver;
 use super::lockout::{AUTODISCOVER, LockoutGuard};
 use super::request::EncodedRequest;
+use super::resolve_error::ResolveError;
 use super::settings::{Access, ImpersonateBy, Settings, SettingsError};
-use super::sign_in_probe::RejectedRequest;
+use super::sign_in_attempt::SignInAttempt;
 use super::throttle::{Throttle, back_off};
 use super::transport::{StreamingBody, Transport};
+use super::transport_error::TransportError;
 use super::version::NegotiatedVersions;
 use crate::action::RequestIds;
 use crate::calendar::RoomAddress;
@@ -293,7 +295,9 @@ impl EwsClient {
             let looked = Instant::now();
             let found = match timeout_at(at_last, self.endpoints.resolve(room)).await {
                 Err(_) => {
-                    return Err(RequestError::Busy(String::from("finding the room's server by Autodiscover")));
+                    return Err(RequestError::Busy(String::from(
+                        "finding the room's server by Autodiscover",
+                    )));
                 }
                 Ok(Ok(transport)) => Ok(transport),
                 Ok(Err(ResolveError::Unavailable(failure))) => Err(failure),
@@ -312,7 +316,7 @@ impl EwsClient {
             if finding_out.is_some()
                 && let Ok(transport) = &found
             {
-                let next = RejectedRequest { transport, server: &server, room, began };
+                let next = SignInAttempt { transport, server: &server, room, began };
                 Box::pin(self.probe_before_sign_in(&next))
                     .await
                     .map_err(|(kind, code)| RequestError::Refused(kind, code))?;
@@ -352,7 +356,7 @@ impl EwsClient {
             {
                 let is_final = *kind == ErrorKind::Account || attempt >= 1;
                 if is_final || !self.lockout.may_retry(&server, room) {
-                    let refused = RejectedRequest { transport, server: &server, room, began };
+                    let refused = SignInAttempt { transport, server: &server, room, began };
                     let (kind, code) = Box::pin(self.record_rejection(&refused, *kind, code.clone())).await;
                     return Err(RequestError::Refused(kind, code));
                 }

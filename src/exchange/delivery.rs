@@ -4,13 +4,13 @@
 //! that was *maybe sent* may have been executed, so a write must be looked up in the mailbox first. *Answered* carries
 //! the server's response.
 
-use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, header};
 
 use super::login::AuthRejection;
+use super::transport_error::TransportError;
 use crate::clock::{Clock as _, SystemClock};
 use crate::http_field::retry_after;
 
@@ -67,136 +67,6 @@ impl HttpResponse {
         let id = self.headers.get("request-id")?.to_str().ok()?;
         // The id goes into the journal and to callers; Exchange's is a GUID.
         (id.len() <= REQUEST_ID_BYTES_MAX).then_some(id)
-    }
-}
-
-/// Why a TLS connection failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TlsFailure {
-    /// The certificate has expired.
-    Expired,
-    /// The certificate is not valid yet, or our clock is behind.
-    NotYetValid,
-    /// The certificate is for another host name.
-    WrongName,
-    /// No trusted authority issued the certificate.
-    UnknownIssuer,
-    /// The server requires a client certificate, or does not accept ours.
-    ClientCertificate,
-    /// The server's certificate is marked as a CA (`CaUsedAsEndEntity`).
-    CaCertificate,
-    /// Something else is wrong with the certificate.
-    BadCertificate,
-    /// The port speaks another protocol than TLS.
-    NotTls,
-    /// Anything else: no common version or cipher.
-    Other,
-}
-
-impl TlsFailure {
-    /// A sentence for people.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Expired => "the certificate has expired",
-            Self::NotYetValid => "the certificate is not valid yet",
-            Self::WrongName => "the certificate is for another name",
-            Self::UnknownIssuer => "the certificate's issuer is not trusted",
-            Self::ClientCertificate => {
-                "the server requires a client certificate, or does not accept the configured one"
-            }
-            Self::CaCertificate => {
-                "the server's certificate is marked as a certification authority's (CA:TRUE)"
-            }
-            Self::BadCertificate => "the certificate cannot be used",
-            Self::NotTls => "the port does not speak TLS, but something like plain HTTP",
-            Self::Other => "TLS failed",
-        }
-    }
-}
-
-/// Why a request has no response.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TransportError {
-    /// The host name does not resolve.
-    Resolve(String),
-    /// The room's server cannot be found at the moment.
-    ServerNotFound(String),
-    /// No address accepts the connection.
-    Connect(String),
-    /// The TLS handshake failed.
-    Tls(TlsFailure, String),
-    /// The proxy did not open a tunnel.
-    Proxy(String),
-    /// No connection within this time.
-    ConnectTimeout(Duration),
-    /// The request was sent; no response began within this time.
-    FirstByteTimeout(Duration),
-    /// The response did not end within this time.
-    ResponseTimeout(Duration),
-    /// The connection was lost.
-    ConnectionLost(String),
-    /// The response to a plain `http` request is not HTTP.
-    NotHttp(String),
-    /// The body is larger than this many bytes, as sent or inflated.
-    TooLarge(usize),
-    /// Other large responses use up the memory budget, which has so many bytes.
-    OutOfMemoryBudget(usize),
-    /// The body is marked as gzip and is not valid gzip.
-    InvalidGzip,
-    /// The sign-in could not be prepared or completed.
-    SignIn {
-        /// A retry fails too, until an administrator remedies the cause.
-        is_permanent: bool,
-        /// The cause. Never contains a secret.
-        reason: String,
-        /// Wait that the token endpoint requested.
-        retry_after: Duration,
-    },
-}
-
-impl TransportError {
-    /// A sign-in failure that an administrator has to remedy.
-    pub(super) fn sign_in(why: &str) -> Self {
-        Self::SignIn { is_permanent: true, reason: why.to_owned(), retry_after: Duration::ZERO }
-    }
-
-    pub(super) fn retry_after(&self) -> Duration {
-        match self {
-            Self::SignIn { retry_after, .. } => *retry_after,
-            _ => Duration::ZERO,
-        }
-    }
-}
-
-impl fmt::Display for TransportError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Resolve(why) => {
-                write!(f, "cannot connect to Exchange: its host name does not resolve: {why}")
-            }
-            Self::ServerNotFound(why) => f.write_str(why),
-            Self::Connect(why) => write!(f, "cannot connect to Exchange: {why}"),
-            Self::Tls(trouble, why) => write!(f, "cannot connect to Exchange: {}: {why}", trouble.as_str()),
-            Self::Proxy(why) => write!(f, "the proxy does not connect to Exchange: {why}"),
-            Self::ConnectTimeout(after) => write!(f, "no connection to Exchange within {after:?}"),
-            Self::FirstByteTimeout(after) => write!(f, "Exchange did not answer within {after:?}"),
-            Self::ResponseTimeout(after) => {
-                write!(f, "Exchange's response was not complete within {after:?}")
-            }
-            Self::ConnectionLost(why) => write!(f, "the connection to Exchange was lost: {why}"),
-            Self::NotHttp(why) => write!(
-                f,
-                "the port does not speak plain HTTP; if it speaks TLS, the URL must begin with https: {why}"
-            ),
-            Self::TooLarge(limit) => write!(f, "Exchange's response is larger than {limit} bytes"),
-            Self::OutOfMemoryBudget(bytes) => write!(
-                f,
-                "Exchange sends too many large responses at once; together they may take {} MiB of memory",
-                bytes >> 20
-            ),
-            Self::InvalidGzip => f.write_str("Exchange's response is marked as gzip and is not valid gzip"),
-            Self::SignIn { reason: why, .. } => f.write_str(why),
-        }
     }
 }
 

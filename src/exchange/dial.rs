@@ -17,9 +17,9 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 
-use super::delivery::{TlsFailure, TransportError};
 use super::settings::{ConnectTarget, Settings, SettingsError};
 use super::tls;
+use super::transport_error::{TlsFailure, TransportError};
 use super::tunnel::Tunnel;
 use crate::happy_eyeballs::{ConnectError, addresses, connect};
 use crate::net::error_chain;

@@ -6,15 +6,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::answer_budget::AnswerBudget;
 use super::autodiscover::cache::CachedLocation;
-use super::autodiscover::{self as quest, Cause, DiscoveryResponse};
+use super::autodiscover::{self as quest, DiscoveryResponse};
 use super::classify::ErrorKind;
 use super::credential_provider::CredentialProvider;
-use super::delivery::TransportError;
 use super::dial::Dialer;
 use super::finder::Finder;
 use super::lockout::{AUTODISCOVER, LockoutGuard};
+use super::resolve_error::ResolveError;
 use super::settings::{ExchangeLocation, Settings, SettingsError};
 use super::transport::Transport;
+use super::transport_error::TransportError;
 use crate::calendar::RoomAddress;
 
 /// Servers of one connection that are used. A directory that names more is not believed.
@@ -33,15 +34,6 @@ enum Endpoints {
     Fixed(Arc<Transport>),
     /// The servers that Autodiscover finds.
     Discovered,
-}
-
-/// Why a room's server is not available.
-#[derive(Clone)]
-pub(super) enum ResolveError {
-    /// Until an administrator remedies it.
-    Refused(ErrorKind, String),
-    /// A later attempt may succeed.
-    Unavailable(TransportError),
 }
 
 impl EndpointResolver {
@@ -112,7 +104,7 @@ impl EndpointResolver {
     fn transport_to(&self, known: CachedLocation) -> Result<Arc<Transport>, ResolveError> {
         match known {
             CachedLocation::Url(url) => self.transport(url.as_str()),
-            CachedLocation::NotFound { cause, headline } => Err(resolve_error(cause, headline)),
+            CachedLocation::NotFound { cause, headline } => Err(ResolveError::of_discovery(cause, headline)),
         }
     }
 
@@ -146,19 +138,6 @@ fn transport(
 ) -> Result<Arc<Transport>, SettingsError> {
     let credential = credentials.for_url(url)?;
     Transport::new(settings, url, dialer.clone(), credential, answers.clone()).map(Arc::new)
-}
-
-pub(super) fn resolve_error(cause: Cause, headline: String) -> ResolveError {
-    match cause {
-        Cause::Credentials => ResolveError::Refused(ErrorKind::Credentials, headline),
-        Cause::MailboxUnknown => ResolveError::Refused(ErrorKind::NoMailbox, headline),
-        Cause::Untrusted | Cause::Redirects | Cause::Malformed | Cause::NoService => {
-            ResolveError::Refused(ErrorKind::ServerNotFound, headline)
-        }
-        Cause::ServerError | Cause::Network => {
-            ResolveError::Unavailable(TransportError::ServerNotFound(headline))
-        }
-    }
 }
 
 /// No code panics while holding the lock; the map would be valid all the same.

@@ -3,7 +3,7 @@
 
 use super::classify::ErrorKind;
 use super::client::RequestError;
-use super::delivery::TransportError;
+use super::transport_error::TransportError;
 use crate::action::ResponsibleParty;
 use crate::engine::CalendarError;
 use crate::ews::code::{CodeMeaning, meaning};

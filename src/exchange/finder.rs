@@ -20,12 +20,12 @@ use super::autodiscover::{
 };
 use super::classify::ErrorKind;
 use super::credential_provider::CredentialProvider;
-use super::delivery::TransportError;
 use super::dial::Dialer;
-use super::endpoints::ResolveError;
 use super::lockout::{AUTODISCOVER, LockoutGuard};
 use super::one_shot::{OneShotClient, OneShotRequest};
+use super::resolve_error::ResolveError;
 use super::settings::{ExchangeLocation, Settings};
+use super::transport_error::TransportError;
 use crate::calendar::RoomAddress;
 use crate::clock::{Clock as _, SystemClock};
 use crate::keyed_mutex::KeyedMutex;

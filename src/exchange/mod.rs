@@ -38,10 +38,12 @@ pub mod login;
 mod one_shot;
 mod probe;
 mod request;
+mod resolve_error;
 mod response_messages;
 mod router;
 mod secret;
 mod settings;
+mod sign_in_attempt;
 mod sign_in_failures;
 mod sign_in_probe;
 mod streaming;
@@ -49,6 +51,7 @@ mod subscription_groups;
 mod throttle;
 mod tls;
 mod transport;
+mod transport_error;
 mod tunnel;
 mod version;
 mod view;
@@ -58,7 +61,7 @@ pub use calendar::Exchange;
 pub use classify::{ErrorKind, RetryDecision, classify, decide_by_code};
 pub use client::RequestError;
 pub use decode_stats::DecodeStats;
-pub use delivery::{Delivery, HttpResponse, TlsFailure, TransportError};
+pub use delivery::{Delivery, HttpResponse};
 pub use error::is_denial;
 #[cfg(feature = "service")]
 pub use limits::limits;
@@ -69,3 +72,4 @@ pub use settings::{
     Access, ClientCertificate, ExchangeLocation, ImpersonateBy, ProxySettings, Settings, SettingsError,
     SignInMethod,
 };
+pub use transport_error::{TlsFailure, TransportError};

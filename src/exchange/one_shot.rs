@@ -11,11 +11,12 @@ use hyper::client::conn::http1::SendRequest;
 use tokio::time::timeout;
 
 use super::autodiscover as quest;
-use super::delivery::{TransportError, proves_authenticated};
+use super::delivery::proves_authenticated;
 use super::dial::{ClientIdentity, Dialer, HttpConnection};
 use super::login::{AuthRound, ChallengeAction, Credential, NoAuth};
 use super::settings::ConnectTarget;
 use super::transport::{AUTH_ROUNDS_MAX, USER_AGENT};
+use super::transport_error::TransportError;
 use crate::clock::{Clock as _, SystemClock};
 use crate::http_field::{challenges, retry_after};
 use crate::net::error_chain;

@@ -12,10 +12,10 @@ use tokio::time::timeout;
 use x509_cert::der::Decode as _;
 
 use super::classify::is_tls_port_page;
-use super::delivery::{TlsFailure, TransportError};
 use super::dial::{ClientIdentity, Dialer, HttpConnection};
 use super::settings::{ConnectTarget, Settings};
 use super::transport::USER_AGENT;
+use super::transport_error::{TlsFailure, TransportError};
 use crate::clock::{Clock as _, SystemClock};
 use crate::http_field::{challenges, parse_date};
 use crate::net::error_chain;

@@ -13,23 +13,14 @@ use super::client::EwsClient;
 use super::contents;
 use super::delivery::{Delivery, HttpResponse};
 use super::request::EncodedRequest;
+use super::sign_in_attempt::SignInAttempt;
 use super::sign_in_failures::SignInFailure;
-use super::transport::Transport;
 use crate::calendar::RoomAddress;
 use crate::ews::codec::{SoapBody, decode};
 use crate::ews::op::{DistinguishedFolder, Effect, GetFolder};
 
 /// Longest wait for the answer to a probe: other requests wait for it.
 pub(super) const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
-
-/// A rejected request and its server.
-pub(super) struct RejectedRequest<'a> {
-    pub(super) transport: &'a Transport,
-    pub(super) server: &'a str,
-    pub(super) room: &'a str,
-    /// When the request began.
-    pub(super) began: Instant,
-}
 
 /// What a rejection concerns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,11 +41,11 @@ impl EwsClient {
     /// Records a rejection after which the request is not sent again; returns what to report.
     pub(super) async fn record_rejection(
         &self,
-        of: &RejectedRequest<'_>,
+        of: &SignInAttempt<'_>,
         kind: ErrorKind,
         code: String,
     ) -> SignInFailure {
-        let RejectedRequest { server, room, .. } = *of;
+        let SignInAttempt { server, room, .. } = *of;
         if kind == ErrorKind::Token {
             self.lockout.record_room_failure(server, room, kind, &code);
             return (kind, code);
@@ -77,7 +68,7 @@ impl EwsClient {
 
     /// After a rejection of the account, probes a room that worked before: the room of the next request may be one that
     /// is rejected on its own.
-    pub(super) async fn probe_before_sign_in(&self, to: &RejectedRequest<'_>) -> Result<(), SignInFailure> {
+    pub(super) async fn probe_before_sign_in(&self, to: &SignInAttempt<'_>) -> Result<(), SignInFailure> {
         if !self.lockout.is_account_rejected(to.server) {
             return Ok(());
         }
@@ -93,8 +84,8 @@ impl EwsClient {
         }
     }
 
-    async fn rejection_scope(&self, of: &RejectedRequest<'_>) -> RejectionScope {
-        let RejectedRequest { server, room, began, .. } = *of;
+    async fn rejection_scope(&self, of: &SignInAttempt<'_>) -> RejectionScope {
+        let SignInAttempt { server, room, began, .. } = *of;
         let is_refused_again =
             self.lockout.was_room_rejected(server, room) && self.lockout.is_authenticated(server);
         if is_refused_again || self.lockout.is_authenticated_since(server, began) {
@@ -112,7 +103,7 @@ impl EwsClient {
     }
 
     /// Reads the calendar folder of another room of the same server. Takes no throttle permit.
-    async fn probe_room(&self, like: &RejectedRequest<'_>, witness: &str) -> SignInProbeOutcome {
+    async fn probe_room(&self, like: &SignInAttempt<'_>, witness: &str) -> SignInProbeOutcome {
         let Ok(room) = witness.parse::<RoomAddress>() else { return SignInProbeOutcome::Unanswered };
         let folder =
             GetFolder { folder: self.folder(DistinguishedFolder::Calendar, &room), effective_rights: false };

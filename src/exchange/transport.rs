@@ -17,10 +17,11 @@ use tokio::time::{Instant, timeout};
 
 use super::affinity::Affinity;
 use super::answer_budget::AnswerBudget;
-use super::delivery::{Delivery, HttpResponse, TransportError, proves_authenticated};
+use super::delivery::{Delivery, HttpResponse, proves_authenticated};
 use super::dial::{ClientIdentity, Dialer};
 use super::login::{AuthRound, AuthSession, ChallengeAction, Credential};
 use super::settings::{ConnectTarget, Settings, SettingsError};
+use super::transport_error::TransportError;
 use crate::http_field::{challenges, list_contains};
 use crate::net::error_chain;
 

@@ -11,9 +11,9 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use zeroize::Zeroizing;
 
-use super::delivery::TransportError;
 use super::secret::Secret;
 use super::settings::{ProxySettings, SettingsError};
+use super::transport_error::TransportError;
 use crate::http_field::challenges;
 use crate::net::{error_chain, without_userinfo};
 

@@ -15,8 +15,8 @@ use zeroize::Zeroizing;
 
 use super::bearer::{AccessToken, TokenSource};
 use crate::clock::{Clock as _, SystemClock};
-use crate::exchange::delivery::TransportError;
 use crate::exchange::secret::Secret;
+use crate::exchange::transport_error::TransportError;
 use crate::json::duration_in_seconds;
 use crate::text_file;
 

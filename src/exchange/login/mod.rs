@@ -12,6 +12,7 @@ mod basic;
 mod bearer;
 #[cfg(feature = "negotiate")]
 mod binding;
+mod client_credentials;
 mod external_token;
 #[cfg(feature = "negotiate")]
 mod keytab;
@@ -22,28 +23,30 @@ mod single_flight;
 mod sspi;
 #[cfg(feature = "negotiate")]
 mod windows;
+#[cfg(feature = "negotiate")]
+mod windows_settings;
 
 use std::fmt;
 
 use async_trait::async_trait;
 use http::HeaderValue;
 
-use super::delivery::TransportError;
+use super::transport_error::TransportError;
 
 pub use assertion::ClientKey;
 pub use basic::Basic;
 pub use bearer::{AccessToken, Bearer, TokenSource};
 #[cfg(feature = "negotiate")]
 pub use binding::ChannelBinding;
+pub use client_credentials::{ClientAuthentication, ClientCredentials};
 pub use external_token::ExternalToken;
 #[cfg(feature = "negotiate")]
 pub use keytab::KeytabKey;
 pub(super) use oauth::TokenEndpoint;
-pub use oauth::{ClientAuthentication, ClientCredentials};
 #[cfg(feature = "negotiate")]
 pub(super) use windows::WindowsAccount;
 #[cfg(feature = "negotiate")]
-pub use windows::{Windows, WindowsScheme, WindowsSecret};
+pub use windows_settings::{Windows, WindowsScheme, WindowsSecret};
 
 /// A credential for all connections to one server.
 pub trait Credential: Send + Sync {

@@ -1,23 +1,19 @@
 //! OAuth 2.0 client credentials (RFC 6749, section 4.4): requests a token for the application with its secret or a
 //! signed assertion (RFC 7523). Exchange decides which mailboxes the token gives access to.
 
-use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
-use chrono::{DateTime, Utc};
-use form_urlencoded::Serializer;
 use serde::Deserialize;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use super::assertion::ClientKey;
 use super::bearer::{AccessToken, TokenSource};
+use super::client_credentials::ClientCredentials;
 use crate::clock::{Clock as _, SystemClock};
-use crate::exchange::delivery::TransportError;
 use crate::exchange::one_shot::{OneShotClient, OneShotRequest, OneShotResponse};
 use crate::exchange::secret::Secret;
+use crate::exchange::transport_error::TransportError;
 use crate::http_field::printable_line;
 use crate::json::{self, duration_in_seconds};
 
@@ -29,37 +25,6 @@ const LIFETIME_DEFAULT: Duration = Duration::from_secs(5 * 60);
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(5 * 60);
 /// How much of an issuer's error description is passed on.
 const DESCRIPTION_CHARS_MAX: usize = 200;
-
-/// Client credentials of an application.
-#[derive(Debug, Clone)]
-pub struct ClientCredentials {
-    /// The token endpoint: `https://login.microsoftonline.com/TENANT/oauth2/v2.0/token`, or that of a national cloud.
-    pub endpoint: String,
-    /// Application (client) id.
-    pub client_id: String,
-    /// Scope, such as `https://outlook.office365.com/.default`.
-    pub scope: String,
-    /// How the application authenticates.
-    pub authentication: ClientAuthentication,
-}
-
-/// How an application authenticates to the token endpoint.
-#[derive(Clone)]
-pub enum ClientAuthentication {
-    /// A shared secret.
-    Secret(Secret),
-    /// A key whose certificate is registered with the issuer.
-    Key(ClientKey),
-}
-
-impl fmt::Debug for ClientAuthentication {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Secret(_) => "Secret(…)",
-            Self::Key(_) => "Key(…)",
-        })
-    }
-}
 
 /// Requests tokens from the token endpoint.
 pub(in crate::exchange) struct TokenEndpoint {
@@ -96,28 +61,6 @@ impl TokenSource for TokenEndpoint {
     }
 }
 
-impl ClientCredentials {
-    fn form(&self, now: DateTime<Utc>) -> Result<Bytes, TransportError> {
-        let mut form = Serializer::new(String::new());
-        form.append_pair("grant_type", "client_credentials");
-        form.append_pair("client_id", &self.client_id);
-        form.append_pair("scope", &self.scope);
-        match &self.authentication {
-            ClientAuthentication::Secret(secret) => form.append_pair("client_secret", secret.expose()),
-            ClientAuthentication::Key(key) => {
-                let assertion = key.assertion(&self.client_id, &self.endpoint, now);
-                let assertion = assertion.map_err(|why| TransportError::sign_in(&why))?;
-                form.append_pair(
-                    "client_assertion_type",
-                    "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
-                );
-                form.append_pair("client_assertion", &assertion)
-            }
-        };
-        Ok(form.finish().into())
-    }
-}
-
 /// Reads a token endpoint's response. `error_description` is the issuer's text for administrators and never contains a
 /// token.
 fn parse_token_response(endpoint: &str, said: &OneShotResponse) -> Result<AccessToken, TransportError> {
@@ -147,6 +90,7 @@ fn parse_token_response(endpoint: &str, said: &OneShotResponse) -> Result<Access
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
     use http::HeaderMap;
 
     use super::*;
@@ -160,20 +104,6 @@ mod tests {
             Err(TransportError::SignIn { is_permanent: lasting, reason: why, .. }) => (lasting, why),
             other => panic!("{:?}", other.err()),
         }
-    }
-
-    #[test]
-    fn a_secret_goes_into_the_form_and_nowhere_else() {
-        let client = ClientCredentials {
-            endpoint: "https://login.example/token".to_owned(),
-            client_id: "app".to_owned(),
-            scope: "https://outlook.example/.default".to_owned(),
-            authentication: ClientAuthentication::Secret(Secret::new("a&b=c".to_owned())),
-        };
-        let form = client.form(DateTime::UNIX_EPOCH).unwrap();
-        let expected = "grant_type=client_credentials&client_id=app&scope=https%3A%2F%2Foutlook.example%2F.default&client_secret=a%26b%3Dc";
-        assert_eq!(form, expected);
-        assert!(!format!("{client:?}").contains("a&b"));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use sspi::{
 };
 
 use super::ap_options;
-use super::windows::{Windows, WindowsScheme, WindowsSecret};
+use super::windows_settings::{Windows, WindowsScheme, WindowsSecret};
 
 /// Time limit for each of connecting to the KDC, sending the request, and reading the response.
 const KDC_TIMEOUT: Duration = Duration::from_secs(5);

@@ -19,41 +19,9 @@ use super::basic::sensitive;
 use super::binding::{self, ChannelBinding};
 use super::single_flight::{LeaderPermit, SignInAdmission, SignInGate};
 use super::sspi::{SspiContext, SspiCredentials, SspiError};
+use super::windows_settings::{Windows, WindowsScheme};
 use super::{AuthRejection, AuthRound, AuthSession, ChallengeAction, Credential, challenge_of, scheme_names};
-use crate::exchange::delivery::TransportError;
-use crate::exchange::secret::Secret;
-
-/// The authentication scheme.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum WindowsScheme {
-    Ntlm,
-    Negotiate,
-}
-
-/// The account's secret.
-#[derive(Debug, Clone)]
-pub enum WindowsSecret {
-    /// For both schemes.
-    Password(Secret),
-    /// For Negotiate with Kerberos: a key of the account's keytab.
-    Key(super::keytab::KeytabKey),
-}
-
-/// A Windows account.
-#[derive(Debug, Clone)]
-pub struct Windows {
-    /// The scheme.
-    pub scheme: WindowsScheme,
-    /// `DOMAIN\name` or `name@domain`.
-    pub username: String,
-    /// The account's secret.
-    pub secret: WindowsSecret,
-    /// Whether the sign-in is bound to its TLS connection.
-    pub binding: ChannelBinding,
-    /// The KDC, as `tcp://dc1.example.com:88`; otherwise the one that `/etc/krb5.conf` names.
-    pub kdc: Option<String>,
-}
+use crate::exchange::transport_error::TransportError;
 
 /// The account at one server.
 pub(in crate::exchange) struct WindowsAccount {
@@ -111,15 +79,6 @@ impl BindingState {
         };
         *self = next;
         then
-    }
-}
-
-impl WindowsScheme {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Ntlm => "NTLM",
-            Self::Negotiate => "Negotiate",
-        }
     }
 }
 

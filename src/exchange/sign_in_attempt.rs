@@ -1,0 +1,14 @@
+//! A request whose credentials a server may reject, as the client and the probe of a rejection (`sign_in_probe.rs`) share it.
+
+use tokio::time::Instant;
+
+use super::transport::Transport;
+
+/// One request with credentials and where it goes.
+pub(super) struct SignInAttempt<'a> {
+    pub(super) transport: &'a Transport,
+    pub(super) server: &'a str,
+    pub(super) room: &'a str,
+    /// When the request began.
+    pub(super) began: Instant,
+}
