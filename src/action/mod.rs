@@ -8,6 +8,7 @@
 //!                                                              └ NeedsAttention  a person has to check the calendar
 //! ```
 
+mod change;
 mod display;
 mod idempotency_key;
 mod outcome;
@@ -23,12 +24,11 @@ use uuid::Uuid;
 use crate::calendar::{EventId, RoomAddress};
 use crate::presence::Proof;
 
+pub use change::{Change, Done, EventSnapshot, IrreversibleReason, Notified, Reversibility};
 pub use display::Naming;
 pub(crate) use display::sentence;
 pub use idempotency_key::{IdempotencyKey, IdempotencyKeyError};
-pub use outcome::{
-    Answer, Change, Done, EventSnapshot, IrreversibleReason, NoChangeReason, Notified, Outcome, Reversibility,
-};
+pub use outcome::{Answer, NoChangeReason, Outcome};
 pub use refusal::{CANDIDATES_MAX, Refusal, ResponsibleParty};
 pub use step::{RequestIds, Step};
 

@@ -79,14 +79,14 @@ pub enum Refusal {
     /// The event no longer has the times that the caller saw.
     NotAsSeen {
         /// The times that the caller saw.
-        seen: Times,
+        seen: TimeRange,
         /// The times now.
         is: TimeRange,
     },
     /// The event was changed by someone else while the action was in progress.
     ChangedMeanwhile {
         /// The times when the action was planned.
-        was: Times,
+        was: TimeRange,
         /// The times now; `None` when the event is gone.
         is: Option<TimeRange>,
     },
@@ -136,7 +136,7 @@ pub enum Refusal {
     /// Other events are at that time now.
     Collides {
         /// Those events.
-        events: Vec<Seen>,
+        events: Vec<EventSnapshot>,
     },
     /// The event is no longer in the room's Deleted Items.
     LeftDeletedItems,

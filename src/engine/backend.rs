@@ -6,10 +6,10 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
+use super::error::CalendarError;
 use super::view::CalendarView;
-use crate::action::{EventSnapshot, RequestIds, ResponsibleParty, Step};
+use crate::action::{EventSnapshot, RequestIds, Step};
 use crate::calendar::{Event, EventId, RoomAddress, Series, Window};
-use crate::journal::JournalError;
 
 /// A server's calendars.
 #[async_trait]
@@ -172,35 +172,6 @@ pub enum WriteOutcome {
     Unproven(CalendarError),
     /// The write may have been carried out. Read the mailbox before doing anything else.
     InDoubt(CalendarError),
-}
-
-/// A failed operation: advice for the caller, and a code for diagnosis.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{advice} ({code})")]
-pub struct CalendarError {
-    /// Who can resolve it.
-    pub responsible: ResponsibleParty,
-    /// What to do next, for the caller.
-    pub advice: String,
-    /// Response code, HTTP status or kind of failure, for diagnosis.
-    pub code: String,
-}
-
-impl CalendarError {
-    /// Whether the failure is temporary: the same request may succeed later.
-    pub fn is_transient(&self) -> bool {
-        matches!(self.responsible, ResponsibleParty::Server | ResponsibleParty::Network)
-    }
-}
-
-impl From<JournalError> for CalendarError {
-    fn from(error: JournalError) -> Self {
-        Self {
-            responsible: ResponsibleParty::Administrator,
-            advice: error.to_string(),
-            code: "journal".to_owned(),
-        }
-    }
 }
 
 /// Whether a room has anything in a window.

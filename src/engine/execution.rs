@@ -5,9 +5,9 @@
 
 use chrono::{DateTime, Utc};
 
+use super::context::{Engine, Mode, Precondition};
 use super::extend::{extension_window, plan_booking, plan_extend};
 use super::idempotency::earlier_same_action;
-use super::perform::{Engine, Mode, Precondition};
 use super::plan::{Plan, PlanError, plan};
 use super::reconcile::Observation;
 use super::select::Selected;
@@ -15,8 +15,8 @@ use super::undo::{UndoTarget, plan_undo};
 use super::{CalendarError, messages};
 use super::{CalendarView, WriteOutcome};
 use crate::action::{
-    Action, ActionKind, Change, Done, NoChangeReason, Outcome, Refusal, RequestIds, ResponsibleParty,
-    Reversibility, Target, TimeRange,
+    Action, ActionKind, Change, Done, NoChangeReason, Outcome, Refusal, RequestIds, Reversibility, Target,
+    TimeRange,
 };
 use crate::calendar::{Event, Window};
 use crate::journal::{ActionRecord, ActionStatus, Fact, Intent, JournalError, Query};
@@ -60,7 +60,7 @@ pub(super) struct Attempt {
 
 /// A write that may still be applied, and when it was sent.
 struct InFlight {
-    tried: Attempt,
+    attempt: Attempt,
     at: DateTime<Utc>,
 }
 
@@ -91,14 +91,14 @@ impl<'a> Execution<'a> {
         engine: &'a Engine,
         action: &'a Action,
         mode: Mode,
-        guard: &'a dyn Precondition,
+        precondition: &'a dyn Precondition,
         since: DateTime<Utc>,
     ) -> Self {
         Self {
             engine,
             action,
             mode,
-            precondition: guard,
+            precondition,
             requested_at: since,
             in_doubt: false,
             in_flight: None,
@@ -109,11 +109,17 @@ impl<'a> Execution<'a> {
     }
 
     /// The execution of an action that an earlier process accepted.
-    pub(super) fn resumed(engine: &'a Engine, life: &'a ActionRecord, guard: &'a dyn Precondition) -> Self {
-        let run = Self::new(engine, &life.action, Mode::Perform, guard, life.accepted_at);
-        let sent =
-            life.intent.as_ref().map(|intent| InFlight { tried: Attempt::from(intent), at: life.last_at });
-        Self { in_doubt: sent.is_some(), in_flight: sent, ..run }
+    pub(super) fn resumed(
+        engine: &'a Engine,
+        record: &'a ActionRecord,
+        precondition: &'a dyn Precondition,
+    ) -> Self {
+        let execution = Self::new(engine, &record.action, Mode::Perform, precondition, record.accepted_at);
+        let sent = record
+            .intent
+            .as_ref()
+            .map(|intent| InFlight { attempt: Attempt::from(intent), at: record.last_at });
+        Self { in_doubt: sent.is_some(), in_flight: sent, ..execution }
     }
 
     /// Reads what the first plan needs. A read changes nothing, so the action need not be recorded yet.
@@ -168,10 +174,10 @@ impl<'a> Execution<'a> {
     /// Verifies an outcome of "nothing was changed" after the delivery window of the write that is in flight.
     async fn wait_out_late_delivery(&mut self, outcome: Outcome) -> Outcome {
         let says_nothing_done = matches!(outcome, Outcome::Refused { .. } | Outcome::AlreadyDone { .. });
-        let Some(InFlight { tried, at }) = self.in_flight.take().filter(|_| says_nothing_done) else {
+        let Some(InFlight { attempt, at }) = self.in_flight.take().filter(|_| says_nothing_done) else {
             return outcome;
         };
-        let Attempt { before, plan: Plan { step, done } } = &tried;
+        let Attempt { before, plan: Plan { step, done } } = &attempt;
         self.wait_delivery_window(at).await;
         self.verified_outcome(before, step, done).await.unwrap_or(outcome)
     }
@@ -205,7 +211,7 @@ impl<'a> Execution<'a> {
             }
             match self.decide(&choice, back.as_ref(), event).await? {
                 DecisionResult::Finished(outcome) => return Ok(outcome),
-                DecisionResult::Retry(tried) => choice = LocateFrom::Attempt(tried),
+                DecisionResult::Retry(attempt) => choice = LocateFrom::Attempt(attempt),
             }
             if self.counts.conflicts >= self.engine.options().decisions_max {
                 // The last conflict may have been with our own write.
@@ -237,7 +243,7 @@ impl<'a> Execution<'a> {
             Ok(Err(PlanError::Refused(refusal))) => {
                 return Ok(DecisionResult::Finished(self.refuse(refusal, Some(&event)).await?));
             }
-            Err(trouble) => return Ok(DecisionResult::Finished(refused(trouble.into()))),
+            Err(error) => return Ok(DecisionResult::Finished(refused(error.into()))),
         };
         let may_be_final = back.is_some() || plan.done.reversibility == Reversibility::Reversible;
         if engine.options().forbid_irreversible && !may_be_final {
@@ -276,62 +282,62 @@ impl<'a> Execution<'a> {
         let was_sent = !reply.requests.is_empty();
         self.requests.extend(reply.requests);
         self.throttled = matches!(reply.outcome, WriteOutcome::Throttled(_));
-        let tried = Attempt { before: event, plan };
+        let attempt = Attempt { before: event, plan };
         if let WriteOutcome::InDoubt(why) = &reply.outcome {
-            self.record_doubt(why, &tried).await?;
+            self.record_doubt(why, &attempt).await?;
         }
         if !self.in_doubt || matches!(reply.outcome, WriteOutcome::Done | WriteOutcome::Throttled(_)) {
             return Ok(match reply.outcome {
-                WriteOutcome::NotApplied(trouble) if was_sent && tried.plan.step.sends_mail() => {
-                    self.verify_refusal(trouble, tried, true).await
+                WriteOutcome::NotApplied(error) if was_sent && attempt.plan.step.sends_mail() => {
+                    self.verify_refusal(error, attempt, true).await
                 }
-                WriteOutcome::Unproven(trouble) => self.verify_refusal(trouble, tried, false).await,
-                written => self.handle_reply(written, tried).await,
+                WriteOutcome::Unproven(error) => self.verify_refusal(error, attempt, false).await,
+                written => self.handle_reply(written, attempt).await,
             });
         }
-        self.handle_reply_in_doubt(reply.outcome, tried).await
+        self.handle_reply_in_doubt(reply.outcome, attempt).await
     }
 
     /// Handles a reply when no earlier send is in doubt.
-    async fn handle_reply(&mut self, written: WriteOutcome, tried: Attempt) -> DecisionResult {
-        let Attempt { before, plan: Plan { step, done } } = &tried;
+    async fn handle_reply(&mut self, written: WriteOutcome, attempt: Attempt) -> DecisionResult {
+        let Attempt { before, plan: Plan { step, done } } = &attempt;
         match written {
-            WriteOutcome::Done => DecisionResult::Finished(Outcome::Done(tried.plan.done)),
+            WriteOutcome::Done => DecisionResult::Finished(Outcome::Done(attempt.plan.done)),
             // If the message was sent, a proxy delivered the request twice.
             WriteOutcome::Gone
                 if step.sends_meeting_message() && self.left_trace(before, step).await.unwrap_or(false) =>
             {
                 DecisionResult::Finished(Outcome::Done(done.clone()))
             }
-            WriteOutcome::Gone => self.not_found(tried).await,
-            WriteOutcome::Conflict => self.conflict(tried),
-            WriteOutcome::Throttled(trouble) if self.counts.waits >= WAITS_MAX => {
-                DecisionResult::Finished(refused(trouble.into()))
+            WriteOutcome::Gone => self.not_found(attempt).await,
+            WriteOutcome::Conflict => self.conflict(attempt),
+            WriteOutcome::Throttled(error) if self.counts.waits >= WAITS_MAX => {
+                DecisionResult::Finished(refused(error.into()))
             }
             // After the server's back-off the event may have changed: plan again.
             WriteOutcome::Throttled(_) => {
                 self.counts.waits += 1;
-                DecisionResult::Retry(Box::new(tried))
+                DecisionResult::Retry(Box::new(attempt))
             }
-            WriteOutcome::NotApplied(trouble) => DecisionResult::Finished(refused(trouble.into())),
-            WriteOutcome::Unproven(trouble) | WriteOutcome::InDoubt(trouble) => {
-                DecisionResult::Finished(messages::needs_attention(before, step, &trouble))
+            WriteOutcome::NotApplied(error) => DecisionResult::Finished(refused(error.into())),
+            WriteOutcome::Unproven(error) | WriteOutcome::InDoubt(error) => {
+                DecisionResult::Finished(messages::needs_attention(before, step, &error))
             }
         }
     }
 
     /// Handles "not found", which the server also returns where the account may read the item but not write to it.
-    async fn not_found(&mut self, tried: Attempt) -> DecisionResult {
-        let Attempt { before, plan: Plan { step, .. } } = &tried;
+    async fn not_found(&mut self, attempt: Attempt) -> DecisionResult {
+        let Attempt { before, plan: Plan { step, .. } } = &attempt;
         match self.find_again(before).await {
-            Err(blind) => DecisionResult::Finished(messages::needs_attention(before, step, &blind)),
+            Err(unreadable) => DecisionResult::Finished(messages::needs_attention(before, step, &unreadable)),
             Ok(None) if step.removes_event() => {
                 DecisionResult::Finished(Outcome::AlreadyDone { why: NoChangeReason::Gone })
             }
             Ok(Some(event)) if event.id == before.id && event.change_key == before.change_key => {
                 DecisionResult::Finished(refused(messages::not_writable().into()))
             }
-            Ok(_) => self.conflict(tried),
+            Ok(_) => self.conflict(attempt),
         }
     }
 
@@ -339,18 +345,18 @@ impl<'a> Execution<'a> {
     /// cannot be read, only a code that `proves` it means that nothing was done.
     async fn verify_refusal(
         &mut self,
-        trouble: CalendarError,
-        tried: Attempt,
+        error: CalendarError,
+        attempt: Attempt,
         proves: bool,
     ) -> DecisionResult {
         self.in_doubt |= !proves;
-        let Attempt { before, plan: Plan { step, done } } = &tried;
+        let Attempt { before, plan: Plan { step, done } } = &attempt;
         DecisionResult::Finished(match self.verify(before, step).await {
-            Ok(Observation::Indeterminate) => messages::needs_attention(before, step, &trouble),
+            Ok(Observation::Indeterminate) => messages::needs_attention(before, step, &error),
             // A message in Sent Items proves the notification; an update of times leaves no such proof (`reconcile`).
-            Ok(found) => found.outcome(done).unwrap_or_else(|| refused(trouble.into())),
-            Err(_) if proves => refused(trouble.into()),
-            Err(blind) => messages::needs_attention(before, step, &blind),
+            Ok(found) => found.outcome(done).unwrap_or_else(|| refused(error.into())),
+            Err(_) if proves => refused(error.into()),
+            Err(unreadable) => messages::needs_attention(before, step, &unreadable),
         })
     }
 
@@ -359,9 +365,9 @@ impl<'a> Execution<'a> {
     async fn verify_twice(
         &self,
         written: &WriteOutcome,
-        tried: &Attempt,
+        attempt: &Attempt,
     ) -> Result<Observation, CalendarError> {
-        let Attempt { before, plan: Plan { step, .. } } = tried;
+        let Attempt { before, plan: Plan { step, .. } } = attempt;
         let found = self.verify(before, step).await?;
         let tired = self.counts.sends >= self.engine.options().sends_max;
         let again_at_once = matches!(written, WriteOutcome::Conflict)
@@ -382,19 +388,19 @@ impl<'a> Execution<'a> {
     async fn handle_reply_in_doubt(
         &mut self,
         written: WriteOutcome,
-        tried: Attempt,
+        attempt: Attempt,
     ) -> Result<DecisionResult, JournalError> {
-        let found = match self.verify_twice(&written, &tried).await {
+        let found = match self.verify_twice(&written, &attempt).await {
             Ok(found) => found,
-            Err(blind) => {
+            Err(unreadable) => {
                 return Ok(DecisionResult::Finished(messages::needs_attention(
-                    &tried.before,
-                    &tried.plan.step,
-                    &blind,
+                    &attempt.before,
+                    &attempt.plan.step,
+                    &unreadable,
                 )));
             }
         };
-        let Attempt { before, plan: Plan { step, done } } = &tried;
+        let Attempt { before, plan: Plan { step, done } } = &attempt;
         if let Some(outcome) = found.outcome(done) {
             return Ok(DecisionResult::Finished(outcome));
         }
@@ -405,11 +411,11 @@ impl<'a> Execution<'a> {
                     // It carries a stale version, so Exchange will refuse it.
                     self.in_flight = None;
                 }
-                Ok(self.conflict(tried))
+                Ok(self.conflict(attempt))
             }
-            (Observation::Unchanged, WriteOutcome::Conflict) => Ok(self.conflict(tried)),
+            (Observation::Unchanged, WriteOutcome::Conflict) => Ok(self.conflict(attempt)),
             (Observation::Unchanged, WriteOutcome::InDoubt(_)) if !tired => {
-                Ok(DecisionResult::Retry(Box::new(tried)))
+                Ok(DecisionResult::Retry(Box::new(attempt)))
             }
             // No send can be applied any more.
             (Observation::Unchanged, WriteOutcome::InDoubt(why)) => {
@@ -425,15 +431,15 @@ impl<'a> Execution<'a> {
         }
     }
 
-    fn conflict(&mut self, tried: Attempt) -> DecisionResult {
+    fn conflict(&mut self, attempt: Attempt) -> DecisionResult {
         self.counts.conflicts += 1;
-        DecisionResult::Retry(Box::new(tried))
+        DecisionResult::Retry(Box::new(attempt))
     }
 
-    async fn record_doubt(&mut self, why: &CalendarError, tried: &Attempt) -> Result<(), JournalError> {
+    async fn record_doubt(&mut self, why: &CalendarError, attempt: &Attempt) -> Result<(), JournalError> {
         self.in_doubt = true;
         self.counts.sends += 1;
-        self.in_flight = Some(InFlight { tried: tried.clone(), at: self.engine.clock().now() });
+        self.in_flight = Some(InFlight { attempt: attempt.clone(), at: self.engine.clock().now() });
         let requests = std::mem::take(&mut self.requests);
         self.engine.record(self.action.id, Fact::InDoubt { why: why.to_string(), requests }).await
     }
@@ -470,17 +476,17 @@ impl<'a> Execution<'a> {
     ) -> Result<Option<NoChangeReason>, JournalError> {
         let changes = self.recent_changes().await?;
         let by = earlier_same_action(self.action, &changes, read, is, self.engine.clock().now());
-        let Some(life) = by else { return Ok(None) };
+        let Some(record) = by else { return Ok(None) };
         // If no event is on and the request names none, it means the last event that was on.
-        if read.is_none() && self.action.target == Target::Current && self.was_followed(life).await {
+        if read.is_none() && self.action.target == Target::Current && self.was_followed(record).await {
             return Ok(None);
         }
-        Ok(Some(NoChangeReason::ByAction { action: life.action.id }))
+        Ok(Some(NoChangeReason::ByAction { action: record.action.id }))
     }
 
     /// Whether another event was on since this action ended its own, or the calendar cannot be read.
-    async fn was_followed(&self, life: &ActionRecord) -> bool {
-        let Some(Done { event, change: Change::Ended { to, .. }, .. }) = life.done() else { return false };
+    async fn was_followed(&self, record: &ActionRecord) -> bool {
+        let Some(Done { event, change: Change::Ended { to, .. }, .. }) = record.done() else { return false };
         let Some(since) = Window::clamped(*to, self.engine.clock().now()) else { return false };
         let view = self.engine.calendar().events(&self.action.room, since).await;
         let Ok(events) = view.and_then(CalendarView::with_stand_ins) else { return true };
@@ -504,10 +510,11 @@ impl From<&Intent> for Attempt {
 impl LocateFrom {
     /// The plan of the earlier attempt, if it is about this very version: the same step is sent again, and the first one applied
     /// makes the other a conflict. Extensions and bookings depend on other events too, and are planned anew.
-    fn same_plan(&self, event: &Event, ask: ActionKind) -> Option<&Plan> {
+    fn same_plan(&self, event: &Event, kind: ActionKind) -> Option<&Plan> {
         match self {
-            Self::Attempt(tried) if tried.before.change_key == event.change_key => {
-                (!matches!(ask, ActionKind::Extend { .. } | ActionKind::Book { .. })).then_some(&tried.plan)
+            Self::Attempt(attempt) if attempt.before.change_key == event.change_key => {
+                (!matches!(kind, ActionKind::Extend { .. } | ActionKind::Book { .. }))
+                    .then_some(&attempt.plan)
             }
             _ => None,
         }
@@ -516,21 +523,4 @@ impl LocateFrom {
 
 pub(super) fn refused(refusal: Refusal) -> Outcome {
     Outcome::Refused { refusal }
-}
-
-impl From<CalendarError> for Refusal {
-    fn from(trouble: CalendarError) -> Self {
-        Self::Exchange { responsible: trouble.responsible, advice: trouble.advice, code: trouble.code }
-    }
-}
-
-impl CalendarError {
-    /// An error that only the configuration can cause.
-    pub(crate) fn configuration(what: &str) -> Self {
-        Self {
-            responsible: ResponsibleParty::Administrator,
-            advice: what.to_owned(),
-            code: "configuration".to_owned(),
-        }
-    }
 }

@@ -24,15 +24,15 @@ pub(super) fn prior_request(
     now: DateTime<Utc>,
     ttl: TimeDelta,
 ) -> PriorRequest {
-    let Some(life) = newest.filter(|life| now - life.accepted_at < ttl || life.is_open()) else {
+    let Some(record) = newest.filter(|record| now - record.accepted_at < ttl || record.is_open()) else {
         return PriorRequest::None;
     };
-    let earlier = life.action.id;
+    let earlier = record.action.id;
     let answered = |outcome, repeated| PriorRequest::Answered(Answer { action: earlier, outcome, repeated });
-    if !action.same_request(&life.action) {
+    if !action.same_request(&record.action) {
         return answered(Outcome::Refused { refusal: Refusal::KeyReused { action: earlier } }, false);
     }
-    match life.outcome {
+    match record.outcome {
         None => PriorRequest::Open(earlier),
         Some(Outcome::Refused { refusal }) if refusal.is_retryable() => PriorRequest::None,
         Some(outcome) => answered(outcome, true),
@@ -49,18 +49,18 @@ pub(super) fn earlier_same_action<'l>(
     is: Option<TimeRange>,
     now: DateTime<Utc>,
 ) -> Option<&'l ActionRecord> {
-    let undone = |id: ActionId| done.iter().any(|life| life.has_undone(id));
+    let undone = |id: ActionId| done.iter().any(|record| record.has_undone(id));
     done.iter()
-        .filter(|life| life.action.kind == action.kind && !undone(life.action.id))
-        .filter(|life| life.done().is_some_and(|done| is_about(action, done, now)))
-        .filter(|life| read.is_none_or(|event| is_of(life, event)))
-        .find(|life| is.is_none_or(|is| life.done().and_then(times_after) == Some(is)))
+        .filter(|record| record.action.kind == action.kind && !undone(record.action.id))
+        .filter(|record| record.done().is_some_and(|done| is_about(action, done, now)))
+        .filter(|record| read.is_none_or(|event| is_of(record, event)))
+        .find(|record| is.is_none_or(|is| record.done().and_then(times_after) == Some(is)))
 }
 
 /// Whether the action was on this event: by its id, or by its UID and place in its series.
-fn is_of(life: &ActionRecord, event: &Event) -> bool {
-    let by_id = life.done().is_some_and(|done| done.event.id.is_same(&event.id));
-    let before = life.intent.as_ref().and_then(|intent| intent.before.identity());
+fn is_of(record: &ActionRecord, event: &Event) -> bool {
+    let by_id = record.done().is_some_and(|done| done.event.id.is_same(&event.id));
+    let before = record.intent.as_ref().and_then(|intent| intent.before.identity());
     by_id || before.is_some() && before == event.identity()
 }
 

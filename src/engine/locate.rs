@@ -27,22 +27,22 @@ impl Execution<'_> {
                     None => self.select().await,
                     Some(back) => self.select_undo_target(back).await,
                 };
-                selected.map_err(|trouble| refused(trouble.into()))
+                selected.map_err(|error| refused(error.into()))
             }
-            LocateFrom::Attempt(tried) => self.locate_again(tried, back).await,
+            LocateFrom::Attempt(attempt) => self.locate_again(attempt, back).await,
         }
     }
 
     /// Finds the same event again, unless the conflict was with our own write: a proxy delivered the request late or twice.
-    async fn locate_again(&self, tried: &Attempt, back: Option<&UndoTarget>) -> Result<Selected, Outcome> {
-        let Attempt { before, plan: Plan { step, done } } = tried;
+    async fn locate_again(&self, attempt: &Attempt, back: Option<&UndoTarget>) -> Result<Selected, Outcome> {
+        let Attempt { before, plan: Plan { step, done } } = attempt;
         let nothing_done = self.throttled && !self.in_doubt;
-        let blind = |trouble: CalendarError| match nothing_done {
-            true => refused(trouble.into()),
-            false => messages::needs_attention(before, step, &trouble),
+        let unreadable = |error: CalendarError| match nothing_done {
+            true => refused(error.into()),
+            false => messages::needs_attention(before, step, &error),
         };
-        let after = self.find_again(before).await.map_err(blind)?;
-        let found = self.observe(before, step, after.as_ref()).await.map_err(blind)?;
+        let after = self.find_again(before).await.map_err(unreadable)?;
+        let found = self.observe(before, step, after.as_ref()).await.map_err(unreadable)?;
         // A mark without a message is someone else's change, unless one of our sends is in doubt.
         let is_anothers =
             found == Observation::AppliedMaybeNotified && step.sends_meeting_message() && !self.in_doubt;
@@ -54,10 +54,12 @@ impl Execution<'_> {
         }
         if let (ActionKind::Book { minutes }, None) = (self.action.kind, &after) {
             // The booking was not made, and the room may be taken by now.
-            return self.select_booking_time(minutes).await.map_err(blind);
+            return self.select_booking_time(minutes).await.map_err(unreadable);
         }
         match (select_again(self.action.kind, before, after), back) {
-            (Selected::Event(event), Some(back)) => self.if_time_is_free(back, *event).await.map_err(blind),
+            (Selected::Event(event), Some(back)) => {
+                self.if_time_is_free(back, *event).await.map_err(unreadable)
+            }
             (selected, _) => Ok(selected),
         }
     }
@@ -66,16 +68,17 @@ impl Execution<'_> {
     pub(super) async fn undo_target(&self) -> Result<Result<Option<UndoTarget>, Outcome>, JournalError> {
         let ActionKind::Undo { of } = self.action.kind else { return Ok(Ok(None)) };
         let journal = self.engine.journal();
-        let Some(life) = journal.action_record(of).await?.filter(|life| life.action.room == self.action.room)
+        let Some(record) =
+            journal.action_record(of).await?.filter(|record| record.action.room == self.action.room)
         else {
             return Ok(Err(refused(unknown_action(&**journal, of).await?)));
         };
-        if let Some(undo) = self.recent_changes().await?.iter().find(|life| life.has_undone(of)) {
+        if let Some(undo) = self.recent_changes().await?.iter().find(|record| record.has_undone(of)) {
             return Ok(Err(Outcome::AlreadyDone {
                 why: NoChangeReason::ByAction { action: undo.action.id },
             }));
         }
-        Ok(undo_target(&life).map(Some).map_err(refused))
+        Ok(undo_target(&record).map(Some).map_err(refused))
     }
 
     async fn select(&self) -> Result<Selected, CalendarError> {
@@ -206,10 +209,10 @@ impl Execution<'_> {
 
 /// After a conflict: the same event, if its times are unchanged. A meeting that was extended or moved in the meantime is not the
 /// meeting that the caller meant. A meeting that is gone needs neither ending nor deleting.
-fn select_again(ask: ActionKind, before: &Event, after: Option<Event>) -> Selected {
+fn select_again(kind: ActionKind, before: &Event, after: Option<Event>) -> Selected {
     let was = times(before);
     match after {
-        None if matches!(ask, ActionKind::End(_) | ActionKind::Delete(_)) => {
+        None if matches!(kind, ActionKind::End(_) | ActionKind::Delete(_)) => {
             Selected::NoChange(NoChangeReason::Gone)
         }
         None => Selected::Refused(Refusal::ChangedMeanwhile { was, is: None }),

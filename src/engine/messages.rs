@@ -6,13 +6,13 @@ use crate::calendar::Event;
 
 /// The reply was lost, and someone else changed the event since.
 pub(super) fn indeterminate(event: &Event, step: &Step) -> Outcome {
-    let trouble = CalendarError {
+    let error = CalendarError {
         responsible: ResponsibleParty::Nobody,
         advice: "The reply to the change was lost, and the event was changed by someone else since"
             .to_owned(),
         code: "in doubt".to_owned(),
     };
-    needs_attention(event, step, &trouble)
+    needs_attention(event, step, &error)
 }
 
 /// The account may read the item, but not write to it.
@@ -27,14 +27,14 @@ pub(super) fn not_writable() -> CalendarError {
 }
 
 /// The replies were lost, and the mailbox shows that nothing was changed.
-pub(super) fn reply_lost(trouble: CalendarError) -> CalendarError {
+pub(super) fn reply_lost(error: CalendarError) -> CalendarError {
     let advice =
         "Exchange did not confirm the change, and the calendar shows that nothing was changed; try again";
-    CalendarError { advice: advice.to_owned(), ..trouble }
+    CalendarError { advice: advice.to_owned(), ..error }
 }
 
 /// The result is unknown: a person has to check the calendar.
-pub(super) fn needs_attention(event: &Event, step: &Step, trouble: &CalendarError) -> Outcome {
+pub(super) fn needs_attention(event: &Event, step: &Step, error: &CalendarError) -> Outcome {
     let check = match step {
         Step::SetEnd { end, .. } => format!("Check whether the event ends at {}", end.format("%F %H:%MZ")),
         Step::Decline { .. } => {
@@ -48,8 +48,8 @@ pub(super) fn needs_attention(event: &Event, step: &Step, trouble: &CalendarErro
         Step::MoveBack { .. } => "Check whether the event is back on the room's calendar".to_owned(),
     };
     let start = event.start.format("%F %H:%MZ");
-    let advice = format!("{check}; it started at {start}. {}", sentence(&trouble.to_string()));
-    Outcome::NeedsAttention { event: EventSnapshot::from(event), advice, recheck: trouble.is_transient() }
+    let advice = format!("{check}; it started at {start}. {}", sentence(&error.to_string()));
+    Outcome::NeedsAttention { event: EventSnapshot::from(event), advice, recheck: error.is_transient() }
 }
 
 /// The event that should have been reverted is still there beside the event that it overlaps.
@@ -61,11 +61,11 @@ pub(super) fn overlap_remains(event: &Event) -> Outcome {
 }
 
 /// The change was made, but the calendar could not be read for an overlap.
-pub(super) fn overlap_unchecked(done: &Done, trouble: &CalendarError) -> Outcome {
+pub(super) fn overlap_unchecked(done: &Done, error: &CalendarError) -> Outcome {
     let advice = format!(
         "The change was made, but the calendar could not be checked for another event at the same time: look at the room's \
          calendar. {}",
-        sentence(&trouble.to_string())
+        sentence(&error.to_string())
     );
-    Outcome::NeedsAttention { event: done.event.clone(), advice, recheck: trouble.is_transient() }
+    Outcome::NeedsAttention { event: done.event.clone(), advice, recheck: error.is_transient() }
 }

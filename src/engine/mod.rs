@@ -21,11 +21,14 @@
 //! ```
 
 mod backend;
+mod context;
+mod error;
 mod execution;
 mod extend;
 mod idempotency;
 mod locate;
 mod messages;
+mod options;
 mod overlap_check;
 mod perform;
 mod plan;
@@ -37,11 +40,14 @@ mod verify;
 mod view;
 
 pub use backend::{
-    AddressLookup, Calendar, CalendarCache, CalendarError, Capabilities, EventLookup, MailboxAddresses,
-    Metric, Occupancy, PersonLookup, WriteOutcome, WriteReport,
+    AddressLookup, Calendar, CalendarCache, Capabilities, EventLookup, MailboxAddresses, Metric, Occupancy,
+    PersonLookup, WriteOutcome, WriteReport,
 };
+pub use context::{Engine, Mode, Precondition};
+pub use error::CalendarError;
 pub use locate::unknown_action;
-pub use perform::{Engine, EngineOptions, Mode, Precondition};
+pub use options::EngineOptions;
+
 pub use plan::{Plan, PlanError, plan};
 pub use recover::Recovered;
 pub use view::{CalendarView, UnreadableItem};

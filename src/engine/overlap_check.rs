@@ -25,7 +25,7 @@ impl Execution<'_> {
                 None => Ok(Outcome::Done(done)),
                 Some(window) => match self.busy_events_in(window).await {
                     Ok(there) => self.resolve_overlap(done, (window, &there), false).await,
-                    Err(trouble) => Ok(messages::overlap_unchecked(&done, &trouble)),
+                    Err(error) => Ok(messages::overlap_unchecked(&done, &error)),
                 },
             },
             other => Ok(other),
@@ -43,7 +43,7 @@ impl Execution<'_> {
         let done = intent.done.clone();
         let Some(window) = time_added(&done) else { return Ok(Ok((Outcome::Done(done), self.requests))) };
         match self.busy_events_in(window).await {
-            Err(trouble) => Ok(Err(trouble)),
+            Err(error) => Ok(Err(error)),
             Ok(there) => {
                 let outcome = self.resolve_overlap(done, (window, &there), true).await?;
                 Ok(Ok((outcome, self.requests)))
@@ -106,13 +106,13 @@ impl Execution<'_> {
                     Some(messages::needs_attention(own, step, &messages::not_writable()))
                 }
                 Ok(_) => None,
-                Err(blind) => Some(messages::needs_attention(own, step, &blind)),
+                Err(unreadable) => Some(messages::needs_attention(own, step, &unreadable)),
             },
             WriteOutcome::Conflict => Some(messages::needs_attention(own, step, &changed_before_revert())),
-            WriteOutcome::Throttled(trouble)
-            | WriteOutcome::NotApplied(trouble)
-            | WriteOutcome::Unproven(trouble)
-            | WriteOutcome::InDoubt(trouble) => Some(messages::needs_attention(own, step, &trouble)),
+            WriteOutcome::Throttled(error)
+            | WriteOutcome::NotApplied(error)
+            | WriteOutcome::Unproven(error)
+            | WriteOutcome::InDoubt(error) => Some(messages::needs_attention(own, step, &error)),
         }
     }
 
@@ -158,8 +158,8 @@ impl Execution<'_> {
 const REVERT_SENDS_MAX: u32 = 30;
 
 /// Whether the last intent reverts the action's own change.
-pub(super) fn is_revert(ask: ActionKind, intent: &Intent) -> bool {
-    match (ask, &intent.step, intent.done.change) {
+pub(super) fn is_revert(kind: ActionKind, intent: &Intent) -> bool {
+    match (kind, &intent.step, intent.done.change) {
         (ActionKind::Book { .. }, Step::Remove { .. }, _) => true,
         (ActionKind::Extend { .. }, Step::SetEnd { end, .. }, Change::Extended { from, .. })
         | (ActionKind::Undo { .. }, Step::SetEnd { end, .. }, Change::EndRestored { from, .. }) => {

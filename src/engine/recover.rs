@@ -7,10 +7,10 @@ use chrono::TimeDelta;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use super::context::{Engine, NoPrecondition};
 use super::execution::{Execution, refused};
 use super::messages;
 use super::overlap_check::{is_revert, with_id};
-use super::perform::{Engine, NoPrecondition};
 use super::reconcile::Observation;
 use crate::action::{ActionKind, Actor, NoChangeReason, Outcome, Refusal, RequestIds};
 use crate::journal::{ActionRecord, ActionStatus, Fact, Intent, JournalError, Query};
@@ -35,9 +35,9 @@ const RECHECKED_WITHIN: TimeDelta = TimeDelta::days(1);
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Recovered {
     /// Actions that are closed now.
-    pub closed: Vec<Life>,
+    pub closed: Vec<ActionRecord>,
     /// Actions that stay open, because their mailbox could not be read.
-    pub still_open: Vec<Life>,
+    pub still_open: Vec<ActionRecord>,
     /// Actions that were closed in doubt, and whose outcome is known now.
     pub settled: Vec<ActionRecord>,
 }
@@ -62,8 +62,8 @@ impl Engine {
         unknown.retain(ActionRecord::needs_recheck);
         let places = Arc::new(Semaphore::new(CONCURRENT_ROOMS_MAX));
         let mut tasks = JoinSet::new();
-        for life in open.iter().chain(&unknown) {
-            let (engine, places, action) = (self.clone(), places.clone(), life.action.clone());
+        for record in open.iter().chain(&unknown) {
+            let (engine, places, action) = (self.clone(), places.clone(), record.action.clone());
             tasks.spawn(async move {
                 let _place = places.acquire_owned().await;
                 let room = action.room.as_str();
@@ -74,8 +74,8 @@ impl Engine {
                 let Some(_turn) = turn else { return Ok(()) };
                 // Another task may have settled it in the meantime.
                 match engine.journal().action_record(action.id).await? {
-                    Some(life) if life.is_open() => engine.resume(life).await.map(drop),
-                    Some(life) if life.needs_recheck() => engine.recheck(&life).await,
+                    Some(record) if record.is_open() => engine.resume(record).await.map(drop),
+                    Some(record) if record.needs_recheck() => engine.recheck(&record).await,
                     _ => Ok(()),
                 }
             });
@@ -85,15 +85,15 @@ impl Engine {
             joined.unwrap_or(Ok(()))?;
         }
         let mut recovered = Recovered::default();
-        for life in open {
-            let Some(life) = self.journal().action_record(life.action.id).await? else { continue };
-            let place = if life.is_open() { &mut recovered.still_open } else { &mut recovered.closed };
-            place.push(life);
+        for record in open {
+            let Some(record) = self.journal().action_record(record.action.id).await? else { continue };
+            let place = if record.is_open() { &mut recovered.still_open } else { &mut recovered.closed };
+            place.push(record);
         }
-        for life in unknown {
-            let Some(life) = self.journal().action_record(life.action.id).await? else { continue };
-            if !life.needs_recheck() {
-                recovered.settled.push(life);
+        for record in unknown {
+            let Some(record) = self.journal().action_record(record.action.id).await? else { continue };
+            if !record.needs_recheck() {
+                recovered.settled.push(record);
             }
         }
         Ok(recovered)
@@ -101,12 +101,12 @@ impl Engine {
 
     /// Reads the mailbox for an action that was closed in doubt, and records the outcome once the mailbox shows it. Never writes
     /// to the calendar. The caller holds the room lock.
-    async fn recheck(&self, life: &ActionRecord) -> Result<(), JournalError> {
-        let Some(Intent { before, step, done }) = &life.intent else { return Ok(()) };
-        let takes_back = life.intent.as_ref().is_some_and(|intent| is_revert(life.action.kind, intent));
-        let run = Execution::resumed(self, life, &NoPrecondition);
-        run.wait_delivery_window(life.last_at).await;
-        let outcome = match run.verify(before, step).await {
+    async fn recheck(&self, record: &ActionRecord) -> Result<(), JournalError> {
+        let Some(Intent { before, step, done }) = &record.intent else { return Ok(()) };
+        let takes_back = record.intent.as_ref().is_some_and(|intent| is_revert(record.action.kind, intent));
+        let execution = Execution::resumed(self, record, &NoPrecondition);
+        execution.wait_delivery_window(record.last_at).await;
+        let outcome = match execution.verify(before, step).await {
             Err(_) => return Ok(()),
             // The change was reverted.
             Ok(Observation::Applied | Observation::AppliedMaybeNotified | Observation::Gone)
@@ -118,68 +118,72 @@ impl Engine {
                 messages::overlap_remains(before)
             }
             Ok(Observation::Unchanged | Observation::Modified) => refused(Refusal::Interrupted),
-            Ok(found) => match (found.outcome(done), run.done_by_other_since(life, before, step).await?) {
-                // Another action made the same change since, and was reported as done.
-                (Some(Outcome::Done(_)), Some(action)) => {
-                    Outcome::AlreadyDone { why: NoChangeReason::ByAction { action } }
+            Ok(found) => {
+                match (found.outcome(done), execution.done_by_other_since(record, before, step).await?) {
+                    // Another action made the same change since, and was reported as done.
+                    (Some(Outcome::Done(_)), Some(action)) => {
+                        Outcome::AlreadyDone { why: NoChangeReason::ByAction { action } }
+                    }
+                    (Some(outcome), _) => outcome,
+                    (None, _) => messages::indeterminate(before, step),
                 }
-                (Some(outcome), _) => outcome,
-                (None, _) => messages::indeterminate(before, step),
-            },
+            }
         };
         let outcome = match outcome {
-            Outcome::Done(done) if done.event.id.as_str().is_empty() => match run.find_again(before).await {
-                Ok(Some(made)) => Outcome::Done(with_id(done, &made)),
-                _ => return Ok(()),
-            },
+            Outcome::Done(done) if done.event.id.as_str().is_empty() => {
+                match execution.find_again(before).await {
+                    Ok(Some(made)) => Outcome::Done(with_id(done, &made)),
+                    _ => return Ok(()),
+                }
+            }
             outcome => outcome,
         };
-        self.record(life.action.id, Fact::Settled { outcome: Box::new(outcome) }).await
+        self.record(record.action.id, Fact::Settled { outcome: Box::new(outcome) }).await
     }
 
     /// Settles one open action and closes it; `None` when its mailbox cannot be read now. The caller holds the room lock.
-    pub(super) async fn resume(&self, life: ActionRecord) -> Result<Option<Outcome>, JournalError> {
-        if !life.is_open() {
-            return Ok(life.outcome);
+    pub(super) async fn resume(&self, record: ActionRecord) -> Result<Option<Outcome>, JournalError> {
+        if !record.is_open() {
+            return Ok(record.outcome);
         }
-        let run = Execution::resumed(self, &life, &NoPrecondition);
+        let execution = Execution::resumed(self, &record, &NoPrecondition);
         // Timestamps in the future (the clock was set back) have no usable age.
-        let age = self.clock().now() - life.accepted_at;
+        let age = self.clock().now() - record.accepted_at;
         let is_certain = self.clock().doubt().is_none();
         let young = is_certain && -CLOCK_SLACK <= age && age <= self.options().resume_within;
         // A sweep's precondition ended with its process, so its actions are not started again.
         // A booking that may have been sent is never sent again.
-        let booking = matches!(life.action.kind, ActionKind::Book { .. }) && life.intent.is_some();
-        let goes_on = young && !booking && !matches!(life.action.actor, Actor::Sweep { .. });
-        let over = match &life.intent {
-            None if goes_on => run.finish_from(None).await?,
+        let booking = matches!(record.action.kind, ActionKind::Book { .. }) && record.intent.is_some();
+        let goes_on = young && !booking && !matches!(record.action.actor, Actor::Sweep { .. });
+        let over = match &record.intent {
+            None if goes_on => execution.finish_from(None).await?,
             None => (refused(Refusal::Interrupted), Vec::new()),
-            Some(intent) => self.resume_intent(run, &life, intent, goes_on).await?,
+            Some(intent) => self.resume_intent(execution, &record, intent, goes_on).await?,
         };
         let (outcome, requests) = over;
-        self.close_if_known(life.action.id, life.accepted_at, outcome, requests).await
+        self.close_if_known(record.action.id, record.accepted_at, outcome, requests).await
     }
 
     /// Settles an action whose last recorded fact is an intent: its step may have been sent.
     async fn resume_intent(
         &self,
-        run: Execution<'_>,
-        life: &ActionRecord,
+        execution: Execution<'_>,
+        record: &ActionRecord,
         intent: &Intent,
         goes_on: bool,
     ) -> Result<(Outcome, Vec<RequestIds>), JournalError> {
         let Intent { before, step, done } = intent;
-        if is_revert(life.action.kind, intent) {
-            return Ok(match run.resume_revert(intent, life.last_at).await? {
+        if is_revert(record.action.kind, intent) {
+            return Ok(match execution.resume_revert(intent, record.last_at).await? {
                 Ok(over) => over,
-                Err(trouble) => (messages::needs_attention(before, step, &trouble), Vec::new()),
+                Err(error) => (messages::needs_attention(before, step, &error), Vec::new()),
             });
         }
-        let outcome = match run.verified_outcome(before, step, done).await {
-            None if goes_on => return run.finish_from(Some(intent)).await,
+        let outcome = match execution.verified_outcome(before, step, done).await {
+            None if goes_on => return execution.finish_from(Some(intent)).await,
             None => refused(Refusal::Interrupted),
             Some(outcome) => outcome,
         };
-        run.conclude(outcome).await
+        execution.conclude(outcome).await
     }
 }

@@ -32,8 +32,8 @@ pub(super) enum UndoTarget {
 }
 
 /// What the undo of this action has to revert.
-pub(super) fn undo_target(life: &ActionRecord) -> Result<UndoTarget, Refusal> {
-    let done = life.done().ok_or(Refusal::NothingToUndo)?;
+pub(super) fn undo_target(record: &ActionRecord) -> Result<UndoTarget, Refusal> {
+    let done = record.done().ok_or(Refusal::NothingToUndo)?;
     match (done.reversibility, done.change) {
         (Reversibility::Irreversible { because }, _) => Err(Refusal::NotUndoable { because }),
         (Reversibility::Reversible, Change::Ended { .. } | Change::Extended { .. }) => {

@@ -27,7 +27,7 @@ impl Execution<'_> {
         match self.verify(before, step).await {
             Ok(Observation::Indeterminate) => Some(messages::indeterminate(before, step)),
             Ok(found) => found.outcome(done),
-            Err(blind) => Some(messages::needs_attention(before, step, &blind)),
+            Err(unreadable) => Some(messages::needs_attention(before, step, &unreadable)),
         }
     }
 
@@ -84,18 +84,18 @@ impl Execution<'_> {
         let same = |other: &Step| {
             matches!(other, Step::SetEnd { end, .. } if end == wanted) && other.item() == step.item()
         };
-        let may_be = |life: &&ActionRecord| {
-            life.intent.as_ref().is_some_and(|intent| same(&intent.step))
-                && life.action.id != self.action.id
-                && matches!(life.outcome, Some(Outcome::NeedsAttention { .. }))
+        let may_be = |record: &&ActionRecord| {
+            record.intent.as_ref().is_some_and(|intent| same(&intent.step))
+                && record.action.id != self.action.id
+                && matches!(record.outcome, Some(Outcome::NeedsAttention { .. }))
         };
-        Ok(self.records_of(before).await?.iter().find(may_be).map(|life| life.action.id))
+        Ok(self.records_of(before).await?.iter().find(may_be).map(|record| record.action.id))
     }
 
     /// Another action that made the same change to the same item since this one was accepted, and is known to be done.
     pub(super) async fn done_by_other_since(
         &self,
-        life: &ActionRecord,
+        record: &ActionRecord,
         before: &Event,
         step: &Step,
     ) -> Result<Option<ActionId>, JournalError> {
@@ -105,9 +105,9 @@ impl Execution<'_> {
             std::mem::discriminant(other) == kind && other.id() == step.id() && end(other) == end(step)
         };
         let did = |other: &&ActionRecord| {
-            other.action.id != life.action.id
+            other.action.id != record.action.id
                 // Actions in one room run one after another: one that ended before this one began is not the cause.
-                && other.last_at >= life.accepted_at
+                && other.last_at >= record.accepted_at
                 && other.done().is_some()
                 && other.intent.as_ref().is_some_and(|intent| same(&intent.step))
         };
@@ -121,12 +121,12 @@ impl Execution<'_> {
             return Ok(Some(event));
         }
         let query = Query { limit: Some(RECENT_ACTIONS_MAX), ..Query::room(room) };
-        let lives = self.engine.journal().find(&query).await?;
-        let had = |life: &ActionRecord| {
-            let made = life.done().is_some_and(|done| done.event.id.is_same(id));
-            made || life.intent.as_ref().is_some_and(|intent| intent.before.id.is_same(id))
+        let records = self.engine.journal().find(&query).await?;
+        let had = |record: &ActionRecord| {
+            let made = record.done().is_some_and(|done| done.event.id.is_same(id));
+            made || record.intent.as_ref().is_some_and(|intent| intent.before.id.is_same(id))
         };
-        Ok(lives.into_iter().find(had).and_then(|life| life.intent).map(|intent| intent.before))
+        Ok(records.into_iter().find(had).and_then(|record| record.intent).map(|intent| intent.before))
     }
 
     /// All actions on this event; empty for an event without a UID.
@@ -144,10 +144,10 @@ impl Execution<'_> {
         if before.identity().is_none() {
             return Ok(false);
         }
-        let earlier = |life: &ActionRecord| {
-            let taken_away = life.intent.as_ref().is_some_and(|intent| intent.step.removes_event());
-            let perhaps = matches!(life.outcome, Some(Outcome::Done(_) | Outcome::NeedsAttention { .. }));
-            life.action.id != self.action.id && taken_away && perhaps
+        let earlier = |record: &ActionRecord| {
+            let taken_away = record.intent.as_ref().is_some_and(|intent| intent.step.removes_event());
+            let perhaps = matches!(record.outcome, Some(Outcome::Done(_) | Outcome::NeedsAttention { .. }));
+            record.action.id != self.action.id && taken_away && perhaps
         };
         if self.records_of(before).await?.iter().any(earlier) {
             return Ok(false);

@@ -7,7 +7,7 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 
-use super::CalendarError;
+use super::error::CalendarError;
 use crate::action::ResponsibleParty;
 use crate::calendar::{ChangeKey, Event, EventId, EventKind, FreeBusy, Window};
 

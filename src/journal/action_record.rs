@@ -75,19 +75,19 @@ pub struct InvalidTransition {
 
 impl ActionRecord {
     /// The record after `entry`. This is the one function that decides which fact may follow which.
-    pub fn apply(life: Option<Self>, entry: &ActionEntry) -> Result<Self, InvalidTransition> {
-        let stage = life.as_ref().map(|life| life.stage);
+    pub fn apply(record: Option<Self>, entry: &ActionEntry) -> Result<Self, InvalidTransition> {
+        let stage = record.as_ref().map(|record| record.stage);
         let impossible = || InvalidTransition {
             action: entry.action,
             fact: entry.fact.name(),
             after: stage.map_or("nothing".to_owned(), |stage| format!("{stage:?}")),
         };
-        match (life, &entry.fact) {
+        match (record, &entry.fact) {
             (None, Fact::Accepted { action }) if action.id == entry.action => {
                 Ok(Self::begin((**action).clone(), entry.at))
             }
-            (Some(life), fact) if life.action.id == entry.action && life.accepts(fact) => {
-                Ok(life.updated(fact, entry.at))
+            (Some(record), fact) if record.action.id == entry.action && record.accepts(fact) => {
+                Ok(record.updated(fact, entry.at))
             }
             _ => Err(impossible()),
         }

@@ -73,7 +73,7 @@ impl MemoryJournalState {
 
     /// Drops the closed action that was accepted first.
     fn forget_closed(&mut self) {
-        let is_closed = |id: &ActionId| self.records.get(id).is_none_or(|life| !life.is_open());
+        let is_closed = |id: &ActionId| self.records.get(id).is_none_or(|found| !found.is_open());
         if let Some(oldest) = self.order.iter().position(is_closed).and_then(|at| self.order.remove(at)) {
             self.records.remove(&oldest);
             self.closed -= 1;
@@ -98,14 +98,14 @@ impl Journal for MemoryJournal {
         let mut kept = self.state();
         let id = entry.action;
         let before = kept.records.get(&id).cloned();
-        let (is_new, was_closed) = (before.is_none(), before.as_ref().is_some_and(|life| !life.is_open()));
-        let life = ActionRecord::apply(before, &entry)?;
+        let (is_new, was_closed) = (before.is_none(), before.as_ref().is_some_and(|found| !found.is_open()));
+        let found = ActionRecord::apply(before, &entry)?;
         kept.append(entry.into())?;
         if is_new {
             kept.order.push_back(id);
         }
-        kept.closed += usize::from(!life.is_open() && !was_closed);
-        kept.records.insert(id, life);
+        kept.closed += usize::from(!found.is_open() && !was_closed);
+        kept.records.insert(id, found);
         if kept.closed > MEMORY_CLOSED_MAX {
             kept.forget_closed();
         }
@@ -143,7 +143,7 @@ impl Journal for MemoryJournal {
     async fn find(&self, query: &Query) -> Result<Vec<ActionRecord>, JournalError> {
         let kept = self.state();
         let newest_first = kept.order.iter().rev().filter_map(|id| kept.records.get(id));
-        let meant = newest_first.filter(|life| query.matches(life));
+        let meant = newest_first.filter(|found| query.matches(found));
         Ok(meant.take(query.limit.unwrap_or(usize::MAX)).cloned().collect())
     }
 
@@ -154,18 +154,19 @@ impl Journal for MemoryJournal {
         examine: usize,
     ) -> Result<RecordPage, JournalError> {
         let kept = self.state();
-        let lives = kept.order.iter().enumerate().filter_map(|(number, id)| {
-            let life = kept.records.get(id)?;
+        let records = kept.order.iter().enumerate().filter_map(|(number, id)| {
+            let found = kept.records.get(id)?;
             let number = (kept.forgotten + number) as u64;
-            Some((Position { at_ms: life.accepted_at.timestamp_millis(), number }, life))
+            Some((Position { at_ms: found.accepted_at.timestamp_millis(), number }, found))
         });
-        let mut lives: Vec<_> = lives.filter(|(place, _)| after.is_none_or(|after| *place < after)).collect();
-        lives.sort_unstable_by_key(|(place, _)| std::cmp::Reverse(*place));
+        let mut records: Vec<_> =
+            records.filter(|(place, _)| after.is_none_or(|after| *place < after)).collect();
+        records.sort_unstable_by_key(|(place, _)| std::cmp::Reverse(*place));
         let (mut page, max) = (RecordPage::default(), query.limit.unwrap_or(usize::MAX));
-        for (position, life) in lives.into_iter().take(examine) {
+        for (position, found) in records.into_iter().take(examine) {
             page.examined += 1;
-            if query.matches(life) {
-                page.records.push((position, life.clone()));
+            if query.matches(found) {
+                page.records.push((position, found.clone()));
             }
             page.next = Some(position).filter(|_| page.examined >= examine || page.records.len() >= max);
             if page.next.is_some() {

@@ -17,6 +17,7 @@ mod action_record;
 mod admin;
 mod erase;
 mod fact;
+mod head;
 mod memory;
 mod page;
 mod personal;
@@ -33,13 +34,12 @@ pub use admin::{
 };
 pub use erase::{ErasureRequest, ErasureResult, ErasureTally, ErasureTarget, RECHECK_SPARED};
 pub use fact::Fact;
+pub use head::{Head, InvalidHead};
 pub use memory::{MEMORY_CLOSED_MAX, MEMORY_ENTRIES_MAX, MemoryJournal};
 pub use page::{Position, RecordPage};
 pub use personal::{ERASED, PersonalValue, PersonalValueError, Role, Salt};
 pub use query::{ActionStatus, Query};
-pub use seal::{
-    ActionEntry, Chain, ChainError, EntryError, EntryText, Head, InvalidHead, JournalEntry, SealedEntry,
-};
+pub use seal::{ActionEntry, Chain, ChainError, EntryError, EntryText, JournalEntry, SealedEntry};
 
 use crate::action::ActionId;
 

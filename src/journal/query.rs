@@ -33,12 +33,16 @@ pub struct Query {
 
 /// The kind of an action's outcome, or `Open`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub enum ActionStatus {
+    /// The action is not closed.
     Open,
+    /// The action changed the calendar.
     Done,
+    /// The calendar was already as requested.
     AlreadyDone,
+    /// The action was refused, and nothing was changed.
     Refused,
+    /// A person has to check the calendar.
     NeedsAttention,
 }
 
@@ -64,8 +68,8 @@ impl ActionStatus {
     }
 
     /// The status of a record.
-    pub fn of(life: &ActionRecord) -> Self {
-        life.outcome.as_ref().map_or(Self::Open, Self::from)
+    pub fn of(record: &ActionRecord) -> Self {
+        record.outcome.as_ref().map_or(Self::Open, Self::from)
     }
 }
 
@@ -93,18 +97,18 @@ impl Query {
     }
 
     /// Whether this record matches, apart from `limit`.
-    pub fn matches(&self, life: &ActionRecord) -> bool {
-        let asked_by = &life.action.actor;
-        let before = life.intent.as_ref().map(|intent| &intent.before);
+    pub fn matches(&self, record: &ActionRecord) -> bool {
+        let asked_by = &record.action.actor;
+        let before = record.intent.as_ref().map(|intent| &intent.before);
         let identity = before.and_then(Event::identity);
         let uid = before.and_then(|event| event.uid.as_ref());
-        self.room.as_ref().is_none_or(|room| *room == life.action.room)
-            && self.since.is_none_or(|since| since <= life.accepted_at)
-            && self.until.is_none_or(|until| life.accepted_at < until)
+        self.room.as_ref().is_none_or(|room| *room == record.action.room)
+            && self.since.is_none_or(|since| since <= record.accepted_at)
+            && self.until.is_none_or(|until| record.accepted_at < until)
             && self.actor.as_ref().is_none_or(|actor| actor == asked_by.name())
             && self.rule.as_ref().is_none_or(|rule| asked_by.rule() == Some(rule))
-            && self.status.is_none_or(|ending| ending == ActionStatus::of(life))
-            && self.key.as_ref().is_none_or(|key| life.action.key.as_ref() == Some(key))
+            && self.status.is_none_or(|ending| ending == ActionStatus::of(record))
+            && self.key.as_ref().is_none_or(|key| record.action.key.as_ref() == Some(key))
             && self.uid.as_ref().is_none_or(|wanted| uid == Some(wanted))
             && self.identity.as_ref().is_none_or(|(uid, start)| identity == Some((uid, *start)))
     }

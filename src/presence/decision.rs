@@ -14,19 +14,8 @@ use std::fmt;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Coverage, Interval, Sign, SignLog};
+use super::{CheckInTiming, Coverage, Interval, Sign, SignLog};
 use crate::calendar::{Event, EventKind, RoomAddress};
-
-/// The times of the rule on check-ins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CheckInTiming {
-    /// How long after the start of the grace period people may still come.
-    pub grace: TimeDelta,
-    /// How long before the start a sign already counts.
-    pub early: TimeDelta,
-    /// The time after the start from which a sign without an event counts; zero: as early as a check-in.
-    pub presence_after: TimeDelta,
-}
 
 /// All inputs of a decision.
 #[derive(Debug, Clone, Copy)]
@@ -59,7 +48,7 @@ pub enum Presence {
     /// Absence is proven.
     Absent(Proof),
     /// Not known. The meeting is kept.
-    Unknown(Doubt),
+    Unknown(UnknownReason),
     /// People may still come.
     Waiting {
         /// When the grace period ends.

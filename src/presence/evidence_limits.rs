@@ -46,7 +46,7 @@ pub struct EvidenceLimits {
     /// Bytes of one reporter.
     pub reporter: usize,
     /// Signs and bytes in one room.
-    pub room: Held,
+    pub room: EvidenceAmount,
     /// Signs and bytes of one reporter in one room.
     pub reporter_in_room: EvidenceAmount,
     /// Signs of one reporter for one event.

@@ -29,10 +29,11 @@ mod source_tracker;
 mod state;
 #[cfg(test)]
 mod tests;
+mod timing;
 
 pub use coverage::{Coverage, Interval};
 pub use crowd::{Crowd, CrowdLimits, CrowdLog, JudgedMeeting};
-pub use decision::{CheckInTiming, Presence, PresenceInput, Proof, UnknownReason, decide};
+pub use decision::{Presence, PresenceInput, Proof, UnknownReason, decide};
 pub use evidence_limits::{
     EVENT_REFERENCE_BYTES_MAX, EVIDENCE_BYTES_MAX, EVIDENCE_BYTES_RESERVED, EvidenceAmount, EvidenceLimit,
     EvidenceLimits, REPORTER_BYTES_LITTLE, REPORTER_BYTES_MAX, REPORTER_BYTES_PER_ROOM_MAX,
@@ -48,3 +49,4 @@ pub use source_tracker::{
     SourceTracker, WATCHED_ROOMS_MAX,
 };
 pub use state::{IDS_MAX, ORGANIZERS_MAX, PresenceQuery, PresenceState, SharedPresence};
+pub use timing::CheckInTiming;

@@ -69,7 +69,7 @@ pub struct Contact {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceContact {
     /// The rooms that it watches.
-    pub link: Link,
+    pub link: SourceScope,
     /// Its name.
     pub source: String,
     /// The API key that reported it first, by id.
