@@ -80,8 +80,8 @@ impl ChangeLog {
 
     /// The changes after this number; `None` if some of them were dropped, or the number was never given.
     pub(crate) fn since(&self, number: u64) -> Option<impl Iterator<Item = &LoggedChange>> {
-        let news = usize::try_from(self.last.checked_sub(number)?).ok()?;
-        let known = self.entries.len().checked_sub(news)?;
+        let newer = usize::try_from(self.last.checked_sub(number)?).ok()?;
+        let known = self.entries.len().checked_sub(newer)?;
         Some(self.entries.range(known..))
     }
 }

@@ -31,12 +31,12 @@ macro_rules! words {
 
         impl $name {
             /// The spelling on the wire.
-            pub fn word(self) -> &'static str {
+            pub fn wire_name(self) -> &'static str {
                 match self { $(Self::$variant => $word,)+ }
             }
 
             /// Parses the spelling on the wire.
-            pub fn from_word(word: &str) -> Option<Self> {
+            pub fn from_wire_name(word: &str) -> Option<Self> {
                 match word { $($word => Some(Self::$variant),)+ _ => None }
             }
         }

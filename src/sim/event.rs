@@ -43,14 +43,14 @@ pub struct Event {
 impl Event {
     /// The time zone in which an event with these details starts.
     pub(crate) fn start_zone(&self, details: &Details) -> &'static Zone {
-        let said = details.other_properties.get("StartTimeZone").unwrap_or(&self.zone);
-        zones::find(said).unwrap_or(&zones::UTC)
+        let zone_id = details.other_properties.get("StartTimeZone").unwrap_or(&self.zone);
+        zones::find(zone_id).unwrap_or(&zones::UTC)
     }
 
     /// The time zone in which it ends.
     pub(crate) fn end_zone(&self, details: &Details) -> &'static Zone {
-        let said = details.other_properties.get("EndTimeZone").and_then(|id| zones::find(id));
-        said.unwrap_or_else(|| self.start_zone(details))
+        let zone_id = details.other_properties.get("EndTimeZone").and_then(|id| zones::find(id));
+        zone_id.unwrap_or_else(|| self.start_zone(details))
     }
 }
 

@@ -19,13 +19,16 @@ const VERSIONS: [&str; 9] = [
 
 /// A release of Exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[allow(missing_docs)]
 pub enum ExchangeRelease {
+    /// Exchange Server 2010 with Service Pack 2.
     Exchange2010Sp2,
+    /// Exchange Server 2013.
     Exchange2013,
+    /// Exchange Server 2013 with Service Pack 1.
     Exchange2013Sp1,
+    /// Exchange Server 2016.
     Exchange2016,
-    /// Exchange Server SE.
+    /// Exchange Server Subscription Edition.
     #[default]
     SubscriptionEdition,
     /// Exchange Online.
@@ -66,7 +69,7 @@ impl ExchangeRelease {
             Self::Exchange2016 | Self::SubscriptionEdition | Self::Online => "Exchange2016",
         };
         let age = |wanted: &str| VERSIONS.iter().position(|version| *version == wanted);
-        age(version).is_some_and(|asked| Some(asked) <= age(newest))
+        age(version).is_some_and(|requested| Some(requested) <= age(newest))
     }
 
     /// The schema error for a request that uses a newer feature.

@@ -1,4 +1,4 @@
-//! The options of a simulator: how it is reached, whom it authenticates and which Exchange it plays. Data only.
+//! The options of a simulator: its address, its authentication and its release of Exchange. Data only.
 
 use std::time::Duration;
 

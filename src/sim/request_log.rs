@@ -33,11 +33,11 @@ pub struct LoggedRequest {
 pub(crate) struct RequestLog(VecDeque<LoggedRequest>);
 
 impl RequestLog {
-    pub(crate) fn push(&mut self, asked: LoggedRequest) {
+    pub(crate) fn push(&mut self, request: LoggedRequest) {
         if self.0.len() == KEPT_MAX {
             self.0.pop_front();
         }
-        self.0.push_back(asked);
+        self.0.push_back(request);
     }
 
     pub(crate) fn all(&self) -> Vec<LoggedRequest> {

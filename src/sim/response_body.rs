@@ -45,8 +45,8 @@ impl Body for ResponseBody {
                 _ if sent < promised => Some(Err(io::ErrorKind::ConnectionReset.into())),
                 _ => None,
             }),
-            Self::Chunks(pieces) => {
-                pieces.poll_recv(context).map(|piece| piece.map(|piece| piece.map(Frame::data)))
+            Self::Chunks(chunks) => {
+                chunks.poll_recv(context).map(|chunk| chunk.map(|chunk| chunk.map(Frame::data)))
             }
         }
     }

@@ -310,11 +310,11 @@ fn accepted(person: Person) -> Attendee {
 /// A demo office at `now`: six rooms on two floors, a projector, five people, and an example of every situation in a
 /// room calendar. At any time Aurora has a meeting that started twenty minutes ago.
 ///
-/// | room | what is special |
+/// | room | situation |
 /// | --- | --- |
 /// | Aurora | a meeting now, the next one right after; a workday stand-up with one date moved |
 /// | Borealis | two meetings at the same time now |
-/// | Cirrus | a cancelled leftover now; a weekly series of somebody who left |
+/// | Cirrus | a cancelled leftover now; a weekly series whose organizer left |
 /// | Delta | itself the organizer: a meeting made at the door |
 /// | Ember | blocked by a plain event; a private meeting later |
 /// | Fjord | free now; an all-day event tomorrow |

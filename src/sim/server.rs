@@ -57,9 +57,9 @@ impl Simulator {
             .map(|identity| tls::config(identity, options.client_ca_pem.as_deref()))
             .transpose()?
             .map(|config| TlsAcceptor::from(Arc::new(config)));
-        let door = authenticator(identity.as_ref(), &options)?;
+        let authenticator = authenticator(identity.as_ref(), &options)?;
         let ca_pem = identity.map(|identity| identity.ca_pem);
-        let service = Arc::new(SimulatorService::new(world, door, &options));
+        let service = Arc::new(SimulatorService::new(world, authenticator, &options));
         let (shared, mut count) = (service.clone(), 0);
         let listening = ListenerTask::start(options.port, move |stream| {
             count += 1;
@@ -90,8 +90,8 @@ impl Simulator {
     }
 
     /// Adds a fault rule. Of several matching rules the oldest applies.
-    pub fn inject_fault(&self, trouble: FaultRule) {
-        self.service.state().fault_rules.push(trouble);
+    pub fn inject_fault(&self, rule: FaultRule) {
+        self.service.state().fault_rules.push(rule);
     }
 
     /// Reads or changes Autodiscover's responses and its request log between two requests.

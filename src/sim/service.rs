@@ -191,11 +191,11 @@ impl SimulatorService {
                     if let Some(InjectedFault::Truncated(after)) = injected { Some(after) } else { None };
                 let lasting = self.state().hub.minutes(minutes);
                 // Start it in any case: dropping the chunks closes the stream in the hub.
-                let pieces = stream_writer::start(&self.state, self.release, handle, lasting, cut);
+                let chunks = stream_writer::start(&self.state, self.release, handle, lasting, cut);
                 return match injected {
                     Some(InjectedFault::ResetAfter) => HttpOutcome::Reset,
                     Some(InjectedFault::Garbage) => garbage(),
-                    _ => HttpOutcome::Stream(pieces),
+                    _ => HttpOutcome::Stream(chunks),
                 };
             }
         };
@@ -269,8 +269,8 @@ impl SimulatorService {
             HttpOutcome::Truncated(xml, after) => {
                 (response.header(header::CONTENT_TYPE, XML), ResponseBody::truncated(xml.into(), after))
             }
-            HttpOutcome::Stream(pieces) => {
-                (response.header(header::CONTENT_TYPE, XML), ResponseBody::Chunks(pieces))
+            HttpOutcome::Stream(chunks) => {
+                (response.header(header::CONTENT_TYPE, XML), ResponseBody::Chunks(chunks))
             }
             HttpOutcome::Xml(status, xml) => {
                 let mut response = response.status(status).header(header::CONTENT_TYPE, XML);

@@ -23,7 +23,7 @@ pub enum SeriesRole {
 
 impl SeriesRole {
     /// The spelling on the wire.
-    pub fn word(self) -> &'static str {
+    pub fn wire_name(self) -> &'static str {
         match self {
             Self::Single => "Single",
             Self::Occurrence => "Occurrence",

@@ -131,7 +131,7 @@ impl Authority {
         let certificate = options.certificate_pem.as_deref().map(|pem| {
             CertificateDer::from_pem_slice(pem.as_bytes()).map(|der| der.to_vec()).map_err(io::Error::other)
         });
-        let desk = AppRegistration {
+        let app = AppRegistration {
             client_id: options.client_id,
             client_secret: options.client_secret,
             certificate: certificate.transpose()?,
@@ -142,12 +142,7 @@ impl Authority {
             scheme: if options.tls { "https" } else { "http" },
             path: format!("/{}/oauth2/v2.0/token", options.tenant),
             tokens: AccessTokens::default(),
-            state: Mutex::new(AuthorityState {
-                app: desk,
-                lifetime: options.lifetime,
-                fault: None,
-                requests: 0,
-            }),
+            state: Mutex::new(AuthorityState { app, lifetime: options.lifetime, fault: None, requests: 0 }),
         });
         let all = shared.clone();
         let listening = ListenerTask::start(options.port, move |stream| {

@@ -54,27 +54,27 @@ impl IssuedChallenge {
 
     /// Verifies an `AUTHENTICATE_MESSAGE`; `None` if it proves nothing.
     pub(crate) fn verify(&self, message: &[u8], account: &ServiceAccount) -> Option<VerifiedUser> {
-        let said = AuthenticateMessage::read(message)?;
-        let response = said.response.as_ref()?;
-        if !account.is(&said.domain, &said.user) {
+        let authenticate = AuthenticateMessage::read(message)?;
+        let response = authenticate.response.as_ref()?;
+        if !account.is(&authenticate.domain, &authenticate.user) {
             return None;
         }
-        let user = user_key(&account.password, &said.user, &said.domain);
+        let user = user_key(&account.password, &authenticate.user, &authenticate.domain);
         if hmac_md5(&user, &[&self.nonce, response.blob]) != response.proof {
             return None;
         }
-        let key = session_key(&said, hmac_md5(&user, &[&response.proof]))?;
+        let key = session_key(&authenticate, hmac_md5(&user, &[&response.proof]))?;
         if response.has_mic && !self.mic_is_right(message, &key) {
             return None;
         }
-        let name = match said.domain.as_str() {
-            "" => said.user,
-            domain => format!("{domain}\\{}", said.user),
+        let name = match authenticate.domain.as_str() {
+            "" => authenticate.user,
+            domain => format!("{domain}\\{}", authenticate.user),
         };
         Some(VerifiedUser {
             name,
             binding: response.binding,
-            session: NtlmSession { key, flags: said.flags },
+            session: NtlmSession { key, flags: authenticate.flags },
         })
     }
 
@@ -111,8 +111,8 @@ impl NtlmSession {
 }
 
 /// The intersection of the client's flags and the simulator's.
-fn negotiated_flags(asked: u32) -> Option<u32> {
-    let kept = asked
+fn negotiated_flags(requested: u32) -> Option<u32> {
+    let kept = requested
         & (flag::SIGN
             | flag::SEAL
             | flag::ALWAYS_SIGN
@@ -122,7 +122,7 @@ fn negotiated_flags(asked: u32) -> Option<u32> {
             | flag::KEY_EXCHANGE
             | flag::BITS_56
             | flag::REQUEST_TARGET);
-    let text = match (asked & flag::UNICODE, asked & flag::OEM) {
+    let text = match (requested & flag::UNICODE, requested & flag::OEM) {
         (0, 0) => return None,
         (0, _) => flag::OEM,
         _ => flag::UNICODE,
@@ -131,11 +131,11 @@ fn negotiated_flags(asked: u32) -> Option<u32> {
 }
 
 /// `ExportedSessionKey`, from `SessionBaseKey`.
-fn session_key(said: &AuthenticateMessage<'_>, base: NtlmKey) -> Option<NtlmKey> {
-    if said.flags & flag::KEY_EXCHANGE == 0 || said.session_key.is_empty() {
+fn session_key(authenticate: &AuthenticateMessage<'_>, base: NtlmKey) -> Option<NtlmKey> {
+    if authenticate.flags & flag::KEY_EXCHANGE == 0 || authenticate.session_key.is_empty() {
         return Some(base);
     }
-    let mut key: NtlmKey = said.session_key.try_into().ok()?;
+    let mut key: NtlmKey = authenticate.session_key.try_into().ok()?;
     Rc4::new(&base).apply(&mut key);
     Some(key)
 }

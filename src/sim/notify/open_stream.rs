@@ -1,4 +1,4 @@
-//! One open stream in the hub: its subscriptions, and what it has to report. Data only.
+//! One open stream in the hub: its subscriptions, their unreported errors and its injected fault. Data only.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

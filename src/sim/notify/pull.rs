@@ -51,15 +51,15 @@ impl Hub {
         if known.change > log.last() {
             return Err(invalid());
         }
-        let Some(news) = log.since(known.change) else {
+        let Some(changes) = log.since(known.change) else {
             self.drop_subscription(number, &not_found());
             return Err(EwsError::new(
                 "ErrorEventNotFound",
                 "The event of this watermark is no longer there.",
             ));
         };
-        let news: Vec<&LoggedChange> = news.collect();
-        let (page, more) = (news.iter().take(PAGE_MAX).copied(), news.len() > PAGE_MAX);
+        let changes: Vec<&LoggedChange> = changes.collect();
+        let (page, more) = (changes.iter().take(PAGE_MAX).copied(), changes.len() > PAGE_MAX);
         let upto = page.clone().last().map_or(known.change, |change| change.number);
         let mut events = filter.events(page, style);
         if events.is_empty() {

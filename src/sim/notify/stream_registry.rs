@@ -268,11 +268,11 @@ fn unreported_events(
 ) -> Option<Vec<String>> {
     let filter = &subscription.filter;
     let log = world.mailboxes.get(&filter.mailbox)?.items.log();
-    let news: Option<Vec<&LoggedChange>> = log.since(subscription.last_reported).map(Iterator::collect);
+    let changes: Option<Vec<&LoggedChange>> = log.since(subscription.last_reported).map(Iterator::collect);
     subscription.last_reported = log.last();
-    let news = news?;
-    let queued = news.iter().filter(|change| filter.matches(change)).count();
-    (queued <= queued_max).then(|| filter.events(news, style))
+    let changes = changes?;
+    let queued = changes.iter().filter(|change| filter.matches(change)).count();
+    (queued <= queued_max).then(|| filter.events(changes, style))
 }
 
 /// Applies an injected fault to events.

@@ -135,7 +135,7 @@ fn calendar_event(query: &AvailabilityQuery, event: &EventInstance<'_>) -> Strin
         "<t:CalendarEvent>{}{}{}</t:CalendarEvent>",
         element("StartTime", &local(event.start)),
         element("EndTime", &local(event.end)),
-        element("BusyType", event.details.busy.word())
+        element("BusyType", event.details.busy.wire_name())
     )
 }
 

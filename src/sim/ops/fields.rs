@@ -117,9 +117,9 @@ fn set_text(
             details.all_day = flag()?;
             draft.times_changed = true;
         }
-        "LegacyFreeBusyStatus" => details.busy = word(source, value, FreeBusyType::from_word)?,
-        "Sensitivity" => details.sensitivity = word(source, value, Sensitivity::from_word)?,
-        "Importance" => details.importance = word(source, value, Importance::from_word)?,
+        "LegacyFreeBusyStatus" => details.busy = word(source, value, FreeBusyType::from_wire_name)?,
+        "Sensitivity" => details.sensitivity = word(source, value, Sensitivity::from_wire_name)?,
+        "Importance" => details.importance = word(source, value, Importance::from_wire_name)?,
         "ItemClass" => class(details, value)?,
         "ReminderIsSet" => remind(details, Some(flag()?), None),
         "ReminderMinutesBeforeStart" => {
@@ -180,7 +180,7 @@ fn remind(details: &mut Details, is_set: Option<bool>, minutes: Option<u32>) {
         details.other_properties.get("ReminderMinutesBeforeStart").and_then(|minutes| minutes.parse().ok());
     let minutes = minutes.or(details.reminder_minutes).or(known).unwrap_or(15);
     details.other_properties.insert("ReminderMinutesBeforeStart", minutes.to_string());
-    let is_off = details.other_properties.get("ReminderIsSet").is_some_and(|said| said == "false");
+    let is_off = details.other_properties.get("ReminderIsSet").is_some_and(|stored| stored == "false");
     details.reminder_minutes = (!is_off).then_some(minutes);
 }
 

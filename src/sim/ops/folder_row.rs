@@ -40,7 +40,7 @@ impl<'a> FolderRow<'a> {
         }
     }
 
-    /// With the mask applied, for a caller who may not see more.
+    /// Applies the mask for callers without the right to see more.
     pub(super) fn apply_mask(self, mask: Option<&'a Event>) -> Self {
         match self {
             Self::Event(cx) => {

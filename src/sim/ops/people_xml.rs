@@ -52,7 +52,7 @@ pub(super) fn attendees(name: &str, view: &EventInstance<'_>, list: &[Attendee])
     let one = |attendee: &Attendee| {
         let answer = match (view.event.copy, attendee.response) {
             (Copy::Attendee, _) | (_, InvitationResponse::None) => "Unknown",
-            (Copy::Plain | Copy::Organizer, answer) => answer.word(),
+            (Copy::Plain | Copy::Organizer, answer) => answer.wire_name(),
         };
         let when =
             attendee.responded_at.map(|at| element("LastResponseTime", &instant(at))).unwrap_or_default();

@@ -60,8 +60,8 @@ pub(super) const PROPERTIES: &[PropertyDefinition] = &[
     property("item:ReminderNextTime", All, true, |cx| cx.time("ReminderNextTime")),
     property("item:ReminderMinutesBeforeStart", All, true, |cx| {
         let minutes = cx.details().reminder_minutes.map(i64::from);
-        let said = || cx.details().other_properties.get("ReminderMinutesBeforeStart")?.parse().ok();
-        Some(PropertyValue::Number(minutes.or_else(said).unwrap_or(15)))
+        let stored = || cx.details().other_properties.get("ReminderMinutesBeforeStart")?.parse().ok();
+        Some(PropertyValue::Number(minutes.or_else(stored).unwrap_or(15)))
     }),
     property("item:DisplayCc", All, true, |cx| Some(PropertyValue::Text(display(&cx.details().optional)))),
     property("item:DisplayTo", All, true, |cx| Some(PropertyValue::Text(display(&cx.details().required)))),
@@ -145,8 +145,8 @@ pub(super) const PROPERTIES: &[PropertyDefinition] = &[
         Some(PropertyValue::Xml(zone("EndTimeZone", cx.end_zone())))
     }),
     property("calendar:ConferenceType", All, true, |cx| {
-        let said = cx.details().other_properties.get("ConferenceType");
-        Some(PropertyValue::Number(said.and_then(|said| said.parse().ok()).unwrap_or(0)))
+        let stored = cx.details().other_properties.get("ConferenceType");
+        Some(PropertyValue::Number(stored.and_then(|stored| stored.parse().ok()).unwrap_or(0)))
     }),
     property("calendar:AllowNewTimeProposal", All, true, |cx| cx.flag("AllowNewTimeProposal", true)),
     property("calendar:IsOnlineMeeting", All, true, |cx| cx.flag("IsOnlineMeeting", false)),
@@ -189,7 +189,7 @@ fn time(at: DateTime<Utc>) -> Option<PropertyValue> {
 macro_rules! ranked {
     ($($function:ident: $name:ident),+) => {$(
         pub(super) fn $function(word: $name) -> PropertyValue {
-            PropertyValue::Enumeration(word.word(), word as i64, |word| $name::from_word(word).map(|word| word as i64))
+            PropertyValue::Enumeration(word.wire_name(), word as i64, |word| $name::from_wire_name(word).map(|word| word as i64))
         }
     )+};
 }
@@ -200,7 +200,7 @@ fn kind(kind: SeriesRole) -> PropertyValue {
     const WORDS: [&str; 4] = ["Single", "Occurrence", "Exception", "RecurringMaster"];
     let rank =
         |word: &str| WORDS.iter().position(|known| *known == word).and_then(|at| i64::try_from(at).ok());
-    PropertyValue::Enumeration(kind.word(), rank(kind.word()).unwrap_or(0), rank)
+    PropertyValue::Enumeration(kind.wire_name(), rank(kind.wire_name()).unwrap_or(0), rank)
 }
 
 fn body(cx: &PropertyContext<'_>) -> PropertyValue {

@@ -30,13 +30,13 @@ impl PropertyContext<'_> {
 
     /// The stored value of a property that the simulator ignores, or a default.
     pub(super) fn other(&self, name: &str, otherwise: &str) -> Option<PropertyValue> {
-        let said = self.details().other_properties.get(name).cloned();
-        said.or_else(|| (!otherwise.is_empty()).then(|| otherwise.to_owned())).map(PropertyValue::Text)
+        let stored = self.details().other_properties.get(name).cloned();
+        stored.or_else(|| (!otherwise.is_empty()).then(|| otherwise.to_owned())).map(PropertyValue::Text)
     }
 
     pub(super) fn flag(&self, name: &str, otherwise: bool) -> Option<PropertyValue> {
-        let said = self.details().other_properties.get(name).map(|said| said == "true");
-        Some(PropertyValue::Boolean(said.unwrap_or(otherwise)))
+        let stored = self.details().other_properties.get(name).map(|stored| stored == "true");
+        Some(PropertyValue::Boolean(stored.unwrap_or(otherwise)))
     }
 
     pub(super) fn time(&self, name: &str) -> Option<PropertyValue> {

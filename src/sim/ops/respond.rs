@@ -97,15 +97,15 @@ pub(super) fn respond(
     answer: InvitationResponse,
 ) -> Result<String, EwsError> {
     let response = response(context, request, item, "Body")?;
-    let seen = view(context, response.at)?;
-    if seen.event.copy != Copy::Attendee {
+    let instance = view(context, response.at)?;
+    if instance.event.copy != Copy::Attendee {
         return Err(organizer_cannot_respond(answer));
     }
-    if seen.event.organizer.address.is_empty() {
+    if instance.event.organizer.address.is_empty() {
         return Err(EwsError::new("ErrorCorruptData", "The Organizer property value is not set.")
             .with_xml(r#"<t:FieldURI FieldURI="calendar:Organizer"/>"#));
     }
-    if seen.details.is_cancelled() {
+    if instance.details.is_cancelled() {
         return Err(meeting_is_cancelled(answer));
     }
     if response.disposition != "SaveOnly" {

@@ -131,10 +131,10 @@ impl SyncRequest<'_> {
     /// The changes since the sync state, at most one for each row.
     fn logged_changes(&self, state: SyncToken) -> Result<SyncPage, EwsError> {
         let log = self.mailbox.items.log();
-        let news = log.since(state.change).ok_or_else(invalid)?;
+        let logged = log.since(state.change).ok_or_else(invalid)?;
         let mut window = SyncWindow::default();
         let (mut upto, mut last) = (state.change, true);
-        for change in news {
+        for change in logged {
             if !window.push(change, state.folder, self.max) {
                 last = false;
                 break;
@@ -147,11 +147,11 @@ impl SyncRequest<'_> {
     }
 
     fn change_element(&self, window: &SyncWindow, number: u64) -> Option<String> {
-        let seen = window.rows.get(&number)?;
-        match (seen.was_there, seen.is_there) {
+        let transition = window.rows.get(&number)?;
+        match (transition.was_there, transition.is_there) {
             (false, true) => self.row_element("Create", number),
             (true, true) => self.row_element("Update", number),
-            (true, false) => Some(self.delete_element(number, seen.version)),
+            (true, false) => Some(self.delete_element(number, transition.version)),
             (false, false) => None,
         }
     }
@@ -197,16 +197,17 @@ impl SyncWindow {
                 here.then_some((now, false, true, version)),
             ],
         };
-        let new = sightings.iter().flatten().filter(|seen| !self.rows.contains_key(&seen.0)).count();
+        let new =
+            sightings.iter().flatten().filter(|transition| !self.rows.contains_key(&transition.0)).count();
         if new > 0 && self.rows.len() + new > max.max(new) {
             return false;
         }
         for (number, was_there, is_there, version) in sightings.into_iter().flatten() {
-            let seen = self.rows.entry(number).or_insert_with(|| {
+            let transition = self.rows.entry(number).or_insert_with(|| {
                 self.order.push(number);
                 RowTransition { was_there, is_there, version }
             });
-            (seen.is_there, seen.version) = (is_there, version);
+            (transition.is_there, transition.version) = (is_there, version);
         }
         true
     }
