@@ -54,7 +54,7 @@ async fn what_is_over_leaves_and_both_parts_are_one_chain() {
     assert!(journal.action_record(id(1)).await.unwrap().is_none());
     let archived = journal.archived().await.unwrap().unwrap();
     assert_eq!((archived.last, archived.file.as_str()), (count - 1, "2026.jsonl"));
-    let lives = journal.find(&Query::default()).await.unwrap();
+    let records = journal.find(&Query::default()).await.unwrap();
     assert_eq!(records.iter().map(|record| record.action.id).collect::<Vec<_>>(), [id(200)]);
     // The action closes, and the rest is archived later.
     let refused = Outcome::Refused { refusal: Refusal::NoCurrentEvent };

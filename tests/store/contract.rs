@@ -15,10 +15,7 @@ use crate::sample_entries::{
 };
 
 /// A journal, and its directory, which is deleted on drop.
-struct JournalUnderTest(
-    Arc<dyn Journal>,
-    #[expect(dead_code, reason = "held for its drop, which deletes the directory")] Option<tempfile::TempDir>,
-);
+struct JournalUnderTest(Arc<dyn Journal>, Option<tempfile::TempDir>);
 
 fn every_journal() -> Vec<JournalUnderTest> {
     let directory = tempfile::tempdir().unwrap();
@@ -251,7 +248,7 @@ async fn a_journal_in_memory_forgets_the_oldest_closed_actions() {
         let begin = accepted(action(number, "r2", ActionKind::End(Notify::Attendees)), 0);
         write(&journal, vec![begin, closed(number, refused.clone(), 0)]).await;
     }
-    let lives = journal.find(&Query::default()).await.unwrap();
+    let records = journal.find(&Query::default()).await.unwrap();
     assert_eq!(records.len(), MEMORY_CLOSED_MAX + 1);
     assert!(journal.action_record(id(1)).await.unwrap().unwrap().is_open());
     assert!(journal.action_record(id(51)).await.unwrap().is_none());

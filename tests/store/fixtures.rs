@@ -52,18 +52,18 @@ fn of_actions(entries: Vec<ActionEntry>) -> Vec<JournalEntry> {
 fn read(text: &str) -> (Vec<JournalEntry>, usize) {
     let mut chain = Chain::default();
     let mut records: HashMap<ActionId, ActionRecord> = HashMap::new();
-    let mut records = Vec::new();
+    let mut entries = Vec::new();
     for (number, line) in text.lines().enumerate() {
         let sealed = sealed(number, line);
         chain.check(&sealed).unwrap();
-        let record = sealed.parse().unwrap();
-        if let JournalEntry::Action(entry) = &record {
+        let entry = sealed.parse().unwrap();
+        if let JournalEntry::Action(entry) = &entry {
             let record = ActionRecord::apply(records.remove(&entry.action), entry).unwrap();
             records.insert(entry.action, record);
         }
-        records.push(record);
+        entries.push(entry);
     }
-    (records, records.len())
+    (entries, records.len())
 }
 
 #[test]
