@@ -1,7 +1,7 @@
 //! Benchmarks the codec: Adjourn and its peers on the same bytes in one run. Each result is checked before it is timed.
 //!
 //! Run `cargo bench --bench codec`; `benches/README.md` explains the output.
-#![expect(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a failed check stops the bench")]
+#![expect(clippy::expect_used, clippy::panic, reason = "a failed check stops the bench")]
 #![expect(clippy::disallowed_methods, reason = "a bench measures time")]
 
 mod board;

@@ -1,6 +1,6 @@
 //! Tests of all journals against one contract, and of failures that only the journal on disk can have.
 #![expect(unreachable_pub, reason = "the modules of a test share their helpers")]
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed test panics")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a failed test panics")]
 
 mod archive;
 mod contract;
