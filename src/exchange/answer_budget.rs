@@ -132,8 +132,8 @@ impl GrowingBody {
         let zipped = std::mem::take(&mut self.bytes);
         let mut decoder = GzDecoder::new(zipped.as_slice());
         let mut piece = vec![0; STEP_BYTES];
-        for turn in 1_usize.. {
-            if turn.is_multiple_of(STEPS_IN_A_ROW) {
+        for step in 1_usize.. {
+            if step.is_multiple_of(STEPS_IN_A_ROW) {
                 yield_now().await;
             }
             match decoder.read(&mut piece) {

@@ -154,8 +154,8 @@ pub fn classify(
 }
 
 /// Uses `Retry-After` where the fault of a busy server has no `BackOffMilliseconds`.
-fn with_retry_after(answer: &HttpResponse, verdict: RetryDecision) -> RetryDecision {
-    match verdict {
+fn with_retry_after(answer: &HttpResponse, decision: RetryDecision) -> RetryDecision {
+    match decision {
         RetryDecision::Wait { at_least: None, reduce_concurrency: fewer, code } => {
             RetryDecision::Wait { at_least: answer.retry_after(), reduce_concurrency: fewer, code }
         }
@@ -243,15 +243,15 @@ fn decide_by_status(effect: Effect, answer: &HttpResponse) -> RetryDecision {
         200..=299 if !is_html(answer) => transient_failure(effect, code),
         200..=399 | 404 | 405 | 440 => RetryDecision::Refused(ErrorKind::NotEws, code),
         401 => match &answer.rejection {
-            Some(denied @ AuthRejection::Offers(_)) => {
-                RetryDecision::Refused(ErrorKind::SignIn, with_reason(format!("{code}: {denied}"), answer))
+            Some(rejection @ AuthRejection::Offers(_)) => {
+                RetryDecision::Refused(ErrorKind::SignIn, with_reason(format!("{code}: {rejection}"), answer))
             }
-            Some(denied @ AuthRejection::NotAccepted(_)) => RetryDecision::RetryOnce(
+            Some(rejection @ AuthRejection::NotAccepted(_)) => RetryDecision::RetryOnce(
                 ErrorKind::Credentials,
-                with_reason(format!("{code} {denied}"), answer),
+                with_reason(format!("{code} {rejection}"), answer),
             ),
-            Some(denied @ AuthRejection::TokenNotAccepted(_)) => {
-                RetryDecision::RetryOnce(ErrorKind::Token, with_reason(format!("{code} {denied}"), answer))
+            Some(rejection @ AuthRejection::TokenNotAccepted(_)) => {
+                RetryDecision::RetryOnce(ErrorKind::Token, with_reason(format!("{code} {rejection}"), answer))
             }
             None => RetryDecision::RetryOnce(ErrorKind::Credentials, with_reason(code, answer)),
         },
@@ -277,8 +277,8 @@ const POLICY: &str = "x-ews-policy-reason";
 
 /// Appends the server's own reason, one line of limited length. These headers contain no calendar data.
 fn with_reason(code: String, answer: &HttpResponse) -> String {
-    let said = [POLICY, DIAGNOSTICS].iter().find_map(|name| answer.headers.get(*name));
-    let reason = said.map(|said| printable_line(reason(said.as_bytes()), REASON_CHARS_MAX));
+    let text = [POLICY, DIAGNOSTICS].iter().find_map(|name| answer.headers.get(*name));
+    let reason = text.map(|text| printable_line(reason(text.as_bytes()), REASON_CHARS_MAX));
     match reason {
         Some(reason) if !reason.is_empty() => format!("{code}: {reason}"),
         _ => code,
@@ -286,10 +286,10 @@ fn with_reason(code: String, answer: &HttpResponse) -> String {
 }
 
 /// The value of `reason` in `2000008;reason="…";error_category="…"`; the whole text where there is none.
-fn reason(said: &[u8]) -> &[u8] {
+fn reason(text: &[u8]) -> &[u8] {
     const BEFORE: &[u8] = b"reason=\"";
-    let begins = said.windows(BEFORE.len()).position(|part| part.eq_ignore_ascii_case(BEFORE));
-    let Some(rest) = begins.and_then(|at| said.get(at + BEFORE.len()..)) else { return said };
+    let begins = text.windows(BEFORE.len()).position(|part| part.eq_ignore_ascii_case(BEFORE));
+    let Some(rest) = begins.and_then(|at| text.get(at + BEFORE.len()..)) else { return text };
     rest.split(|byte| *byte == b'"').next().unwrap_or(rest)
 }
 
@@ -333,8 +333,9 @@ fn back_off(details: &[MessageXmlEntry<'_>]) -> Option<Duration> {
 }
 
 fn detail<'d>(details: &'d [MessageXmlEntry<'_>], name: &str) -> Option<&'d str> {
-    let is_it =
-        |entry: &&MessageXmlEntry<'_>| entry.name.as_deref().is_some_and(|given| given.trim() == name);
+    let is_it = |entry: &&MessageXmlEntry<'_>| {
+        entry.name.as_deref().is_some_and(|name_of_entry| name_of_entry.trim() == name)
+    };
     details.iter().find(is_it).map(|entry| &*entry.value)
 }
 
@@ -360,7 +361,7 @@ mod tests {
         }
     }
 
-    fn verdict(effect: Effect, answer: &HttpResponse) -> RetryDecision {
+    fn decision(effect: Effect, answer: &HttpResponse) -> RetryDecision {
         classify(effect, answer, &decode(&answer.body, &DecodeLimits::default()))
     }
 
@@ -386,9 +387,9 @@ mod tests {
     #[test]
     fn all_carriers_of_throttling_mean_wait_even_for_a_write() {
         let busy = fault("ErrorServerBusy", r#"<t:Value Name="BackOffMilliseconds">297749</t:Value>"#);
-        let by_fault = verdict(Effect::Write, &answer(500, &[], &busy));
+        let by_fault = decision(Effect::Write, &answer(500, &[], &busy));
         assert_eq!(by_fault, wait(Some(297_749), "ErrorServerBusy"));
-        let by_page = verdict(Effect::Write, &answer(503, &[("retry-after", "7")], "<html>"));
+        let by_page = decision(Effect::Write, &answer(503, &[("retry-after", "7")], "<html>"));
         assert_eq!(by_page, wait(Some(7_000), "HTTP 503"));
         let entry = |name: &'static str, value: &'static str| MessageXmlEntry {
             element: "Value".into(),
@@ -400,13 +401,16 @@ mod tests {
         let by_message = decide_by_code(Effect::Write, "ErrorInternalServerError", &wrapped);
         assert_eq!(by_message, wait(Some(12), "ErrorInternalServerError"));
         let redirected = answer(302, &[("location", "/ews/genericerrorpage.htm")], "");
-        assert_eq!(verdict(Effect::Write, &redirected), wait(None, "HTTP 302"));
+        assert_eq!(decision(Effect::Write, &redirected), wait(None, "HTTP 302"));
     }
 
     #[test]
     fn too_many_connections_lower_the_limit() {
         let many = answer(500, &[], &fault("ErrorExceededConnectionCount", ""));
-        assert!(matches!(verdict(Effect::Read, &many), RetryDecision::Wait { reduce_concurrency: true, .. }));
+        assert!(matches!(
+            decision(Effect::Read, &many),
+            RetryDecision::Wait { reduce_concurrency: true, .. }
+        ));
     }
 
     #[test]
@@ -425,25 +429,25 @@ mod tests {
         ];
         for (status, expected) in rows {
             let page = answer(status, &[], "<html><body>Sign in</body></html>");
-            assert_eq!(verdict(Effect::Write, &page), expected, "{status}");
+            assert_eq!(decision(Effect::Write, &page), expected, "{status}");
         }
         let why =
             answer(403, &[("x-ews-policy-reason", "EWS is blocked by policy for this user or tenant")], "");
         let expected = "HTTP 403: EWS is blocked by policy for this user or tenant";
         assert_eq!(
-            verdict(Effect::Write, &why),
+            decision(Effect::Write, &why),
             RetryDecision::Refused(ErrorKind::EwsDisabled, expected.into())
         );
         let login = answer(200, &[("content-type", "text/html; charset=utf-8")], "<html>");
         assert_eq!(
-            verdict(Effect::Write, &login),
+            decision(Effect::Write, &login),
             RetryDecision::Refused(ErrorKind::NotEws, "HTTP 200".into())
         );
         let diagnostics = "2000008;reason=\"The token contains not enough scope to make this call.\";error_category=\"invalid_grant\"";
         let scope = answer(403, &[("x-ms-diagnostics", diagnostics)], "");
         let expected = "HTTP 403: The token contains not enough scope to make this call.";
         assert_eq!(
-            verdict(Effect::Write, &scope),
+            decision(Effect::Write, &scope),
             RetryDecision::Refused(ErrorKind::Permission, expected.into())
         );
         let nginx = answer(
@@ -452,10 +456,10 @@ mod tests {
             "<h1>The plain HTTP request was sent to HTTPS port</h1>",
         );
         assert!(
-            matches!(verdict(Effect::Read, &nginx), RetryDecision::Refused(ErrorKind::NotEws, code) if code.contains("https"))
+            matches!(decision(Effect::Read, &nginx), RetryDecision::Refused(ErrorKind::NotEws, code) if code.contains("https"))
         );
         let page = answer(502, &[], "");
-        assert_eq!(verdict(Effect::Read, &page), RetryDecision::Retry { code: "HTTP 502".into() });
+        assert_eq!(decision(Effect::Read, &page), RetryDecision::Retry { code: "HTTP 502".into() });
     }
 
     #[test]
@@ -471,13 +475,13 @@ mod tests {
             let mut refused = answer(403, &[], "");
             refused.headers.insert(DIAGNOSTICS, said.parse().unwrap());
             assert_eq!(
-                verdict(Effect::Read, &refused),
+                decision(Effect::Read, &refused),
                 RetryDecision::Refused(ErrorKind::Permission, shown.to_owned())
             );
         }
         let mut refused = answer(403, &[], "");
         refused.headers.insert(DIAGNOSTICS, long.parse().unwrap());
-        let RetryDecision::Refused(_, code) = verdict(Effect::Read, &refused) else { panic!() };
+        let RetryDecision::Refused(_, code) = decision(Effect::Read, &refused) else { panic!() };
         assert!(code.len() < 300, "{}", code.len());
     }
 
@@ -489,10 +493,10 @@ mod tests {
             code: code.into(),
         };
         let busy = answer(503, &[("retry-after", "120")], &fault("ErrorServerBusy", ""));
-        assert_eq!(verdict(Effect::Write, &busy), wait("ErrorServerBusy"));
+        assert_eq!(decision(Effect::Write, &busy), wait("ErrorServerBusy"));
         let dates =
             [("retry-after", "Sun, 29 Nov 2026 08:02:00 GMT"), ("date", "Sun, 29 Nov 2026 08:00:00 GMT")];
-        assert_eq!(verdict(Effect::Write, &answer(503, &dates, "")), wait("HTTP 503"));
+        assert_eq!(decision(Effect::Write, &answer(503, &dates, "")), wait("HTTP 503"));
         let entry = |name: &'static str, value: &'static str| MessageXmlEntry {
             element: "Value".into(),
             name: Some(name.into()),
@@ -520,10 +524,10 @@ mod tests {
     fn what_is_not_known_is_a_doubt_after_a_write_and_a_refusal_after_a_read() {
         let strange = answer(500, &[], &fault("ErrorOfTomorrow", ""));
         assert_eq!(
-            verdict(Effect::Write, &strange),
+            decision(Effect::Write, &strange),
             RetryDecision::InDoubt { code: "ErrorOfTomorrow".into() }
         );
-        let read = verdict(Effect::Read, &strange);
+        let read = decision(Effect::Read, &strange);
         assert_eq!(read, RetryDecision::Refused(ErrorKind::Unknown, "ErrorOfTomorrow".into()));
     }
 
@@ -531,13 +535,13 @@ mod tests {
     fn impersonation_faults_are_for_good_but_for_the_one_seen_to_pass() {
         let sporadic = answer(500, &[], &fault("ErrorImpersonateUserDenied", ""));
         assert!(matches!(
-            verdict(Effect::Write, &sporadic),
+            decision(Effect::Write, &sporadic),
             RetryDecision::RetryOnce(ErrorKind::ImpersonationDenied, _)
         ));
         for code in ["ErrorImpersonationDenied", "ErrorImpersonationFailed"] {
             let denied = answer(500, &[], &fault(code, ""));
             assert_eq!(
-                verdict(Effect::Write, &denied),
+                decision(Effect::Write, &denied),
                 RetryDecision::Refused(ErrorKind::ImpersonationDenied, code.into())
             );
         }

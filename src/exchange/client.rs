@@ -83,8 +83,8 @@ pub(super) struct StreamFailure {
 }
 
 impl From<ResolveError> for RequestError {
-    fn from(no_way: ResolveError) -> Self {
-        match no_way {
+    fn from(error: ResolveError) -> Self {
+        match error {
             ResolveError::Refused(kind, why) => Self::Refused(kind, why),
             ResolveError::Unavailable(failure) => Self::Unreachable(failure),
         }
@@ -98,8 +98,8 @@ impl From<RequestError> for StreamFailure {
 }
 
 impl From<RetryDecision> for StreamFailure {
-    fn from(verdict: RetryDecision) -> Self {
-        let (failed, retry_after) = match verdict {
+    fn from(decision: RetryDecision) -> Self {
+        let (failed, retry_after) = match decision {
             RetryDecision::Refused(kind, code) | RetryDecision::RetryOnce(kind, code) => {
                 (RequestError::Refused(kind, code), None)
             }
@@ -142,10 +142,10 @@ enum AttemptOutcome<T> {
 
 impl EwsClient {
     pub(super) fn new(settings: &Settings) -> Result<Self, SettingsError> {
-        let (limits, standing) = (answer_budget::limits(), Arc::new(LockoutGuard::default()));
+        let (limits, lockout) = (answer_budget::limits(), Arc::new(LockoutGuard::default()));
         let answers = AnswerBudget::of_process();
         Ok(Self {
-            endpoints: EndpointResolver::new(settings, answers.clone(), standing.clone())?,
+            endpoints: EndpointResolver::new(settings, answers.clone(), lockout.clone())?,
             answer_budget: answers,
             throttle: Throttle::new(
                 settings.max_concurrent_requests_per_room,
@@ -156,7 +156,7 @@ impl EwsClient {
             access: settings.access,
             impersonate_by: settings.impersonate_by,
             versions: NegotiatedVersions::new(settings.version),
-            lockout: standing,
+            lockout,
             operation_timeout: settings.operation_timeout,
             decode_stats: DecodeStats::default(),
             throttled: AtomicU64::new(0),
@@ -191,7 +191,7 @@ impl EwsClient {
     pub(super) async fn find_server(&self, room: &RoomAddress) -> Result<Option<String>, RequestError> {
         match self.endpoints.resolve(room.as_str()).await {
             Ok(_) => Ok(self.endpoints.cached_url(room)),
-            Err(no_way) => Err(no_way.into()),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -272,28 +272,28 @@ impl EwsClient {
         T: Send,
         R: Fn(&SoapBody<'_>) -> Result<T, RetryDecision> + Send + Sync,
     {
-        let at_last = Instant::now() + self.operation_timeout;
-        let mut until = match O::EFFECT {
-            Effect::Read => at_last,
-            Effect::Write => at_last.min(Instant::now() + WRITE_WAIT_MAX),
+        let deadline = Instant::now() + self.operation_timeout;
+        let mut send_by = match O::EFFECT {
+            Effect::Read => deadline,
+            Effect::Write => deadline.min(Instant::now() + WRITE_WAIT_MAX),
         };
         let (mut attempt, mut moved) = (0, false);
-        let mut last = RequestError::Busy(String::from("waiting for a request slot"));
-        let mut finding_out = None;
+        let mut last_error = RequestError::Busy(String::from("waiting for a request slot"));
+        let mut sign_in_lock = None;
         loop {
             let server = self.endpoints.server_key(room);
             // Take the sign-in lock before a throttle permit; the reverse order deadlocks: requests that hold permits
             // would wait for the request that holds the lock, which waits for a permit. While the server is unknown,
             // Autodiscover asks the lockout guard itself before it sends credentials.
-            if finding_out.is_none() && server != AUTODISCOVER {
-                finding_out = match timeout_at(until, self.lockout.admit_room(&server, room)).await {
-                    Ok(Ok(turn)) => turn,
+            if sign_in_lock.is_none() && server != AUTODISCOVER {
+                sign_in_lock = match timeout_at(send_by, self.lockout.admit_room(&server, room)).await {
+                    Ok(Ok(lock)) => lock,
                     Ok(Err((kind, code))) => return Err(RequestError::Refused(kind, code)),
-                    Err(_) => return Err(last),
+                    Err(_) => return Err(last_error),
                 };
             }
-            let looked = Instant::now();
-            let found = match timeout_at(at_last, self.endpoints.resolve(room)).await {
+            let resolve_began = Instant::now();
+            let resolved = match timeout_at(deadline, self.endpoints.resolve(room)).await {
                 Err(_) => {
                     return Err(RequestError::Busy(String::from(
                         "finding the room's server by Autodiscover",
@@ -301,20 +301,20 @@ impl EwsClient {
                 }
                 Ok(Ok(transport)) => Ok(transport),
                 Ok(Err(ResolveError::Unavailable(failure))) => Err(failure),
-                Ok(Err(no_way)) => return Err(no_way.into()),
+                Ok(Err(error)) => return Err(error.into()),
             };
-            until = at_last.min(until + looked.elapsed());
-            if found.is_ok() && self.endpoints.server_key(room) != server {
-                finding_out = None;
+            send_by = deadline.min(send_by + resolve_began.elapsed());
+            if resolved.is_ok() && self.endpoints.server_key(room) != server {
+                sign_in_lock = None;
                 continue; // the server was found just now; its sign-in state is another one
             }
-            let Some(mut pass) = self.throttle.acquire(room, until).await else { return Err(last) };
-            if finding_out.is_none() && server != AUTODISCOVER && !self.lockout.is_authenticated(&server) {
+            let Some(mut permit) = self.throttle.acquire(room, send_by).await else { return Err(last_error) };
+            if sign_in_lock.is_none() && server != AUTODISCOVER && !self.lockout.is_authenticated(&server) {
                 continue; // another request was rejected while this one waited
             }
             let began = Instant::now();
-            if finding_out.is_some()
-                && let Ok(transport) = &found
+            if sign_in_lock.is_some()
+                && let Ok(transport) = &resolved
             {
                 let next = SignInAttempt { transport, server: &server, room, began };
                 Box::pin(self.probe_before_sign_in(&next))
@@ -322,50 +322,50 @@ impl EwsClient {
                     .map_err(|(kind, code)| RequestError::Refused(kind, code))?;
             }
             let version = self.versions.for_room(room);
-            let turn = match &found {
+            let outcome = match &resolved {
                 Ok(transport) => {
-                    let letter = EncodedRequest::new(self.impersonation(room), room, op, version, affinity);
-                    let turn = self.attempt(transport, &server, &letter, &read, trail);
+                    let request = EncodedRequest::new(self.impersonation(room), room, op, version, affinity);
+                    let response = self.attempt(transport, &server, &request, &read, trail);
                     // A mailbox that hangs must not keep other requests from signing in.
-                    let mut late = None;
-                    let give_way = || {
-                        late = self.slow_sign_ins.try_acquire().ok();
-                        if late.is_some() {
-                            finding_out = None;
+                    let mut slow_slot = None;
+                    let release_lock = || {
+                        slow_slot = self.slow_sign_ins.try_acquire().ok();
+                        if slow_slot.is_some() {
+                            sign_in_lock = None;
                         }
                     };
-                    call_when_slow(SIGN_IN_LOCK_MAX, pass.run(turn), give_way).await
+                    call_when_slow(SIGN_IN_LOCK_MAX, permit.run(response), release_lock).await
                 }
                 Err(failure) => AttemptOutcome::NotSent(failure.clone()),
             };
-            self.record_auth_result(&server, &turn);
+            self.record_auth_result(&server, &outcome);
             if !matches!(
-                turn,
+                outcome,
                 AttemptOutcome::NotSent(_)
                     | AttemptOutcome::Decision(RetryDecision::Retry { .. } | RetryDecision::InDoubt { .. })
             ) {
-                pass.mark_answered();
+                permit.mark_answered();
             }
-            drop(pass);
+            drop(permit);
             if let AttemptOutcome::Decision(
                 RetryDecision::RetryOnce(kind, code)
                 | RetryDecision::Refused(kind @ ErrorKind::Account, code),
-            ) = &turn
+            ) = &outcome
                 && kind.is_account_rejection()
-                && let Ok(transport) = &found
+                && let Ok(transport) = &resolved
             {
                 let is_final = *kind == ErrorKind::Account || attempt >= 1;
                 if is_final || !self.lockout.may_retry(&server, room) {
-                    let refused = SignInAttempt { transport, server: &server, room, began };
-                    let (kind, code) = Box::pin(self.record_rejection(&refused, *kind, code.clone())).await;
+                    let rejected = SignInAttempt { transport, server: &server, room, began };
+                    let (kind, code) = Box::pin(self.record_rejection(&rejected, *kind, code.clone())).await;
                     return Err(RequestError::Refused(kind, code));
                 }
                 self.mark_suspect(&server, *kind);
             } else {
                 // Hold the sign-in lock across the one retry after a 401: no other request is sent before it.
-                finding_out = None;
+                sign_in_lock = None;
             }
-            match turn {
+            match outcome {
                 AttemptOutcome::Answer(value) => return Ok(value),
                 AttemptOutcome::NotSent(TransportError::SignIn {
                     is_permanent: true, reason: why, ..
@@ -376,23 +376,19 @@ impl EwsClient {
                     return Err(RequestError::Unreachable(failure));
                 }
                 AttemptOutcome::NotSent(failure) => {
-                    last = RequestError::Unreachable(failure);
+                    last_error = RequestError::Unreachable(failure);
                     sleep(retry_delay(attempt)).await;
                 }
-                AttemptOutcome::Decision(RetryDecision::Wait {
-                    at_least,
-                    reduce_concurrency: fewer,
-                    code,
-                }) => {
+                AttemptOutcome::Decision(RetryDecision::Wait { at_least, reduce_concurrency, code }) => {
                     self.throttled.fetch_add(1, Ordering::Relaxed);
-                    if fewer {
+                    if reduce_concurrency {
                         self.throttle.halve_limit();
                     }
                     self.throttle.pause_room(room, back_off(at_least, attempt, jitter()));
-                    last = RequestError::Busy(code);
+                    last_error = RequestError::Busy(code);
                     if op.creates_item() {
                         // A second new item would not conflict with the first, so the engine reads the calendar before.
-                        return Err(last);
+                        return Err(last_error);
                     }
                 }
                 // The server rejected the request before executing it, so a write is retried too. Ends with the oldest
@@ -462,19 +458,19 @@ impl EwsClient {
         self.lockout.check_room(&server, room).map_err(|(kind, code)| RequestError::Refused(kind, code))?;
         let transport = match self.endpoints.resolve(room).await {
             Ok(transport) => transport,
-            Err(no_way) => return Err(RequestError::from(no_way).into()),
+            Err(error) => return Err(RequestError::from(error).into()),
         };
-        let letter = EncodedRequest::new(
+        let request = EncodedRequest::new(
             self.impersonation(room),
             room,
             op,
             self.versions.for_room(room),
             Some(affinity),
         );
-        match transport.open_stream(&letter.http_request()).instrument(letter.span()).await {
-            Ok(begun) => {
-                affinity.learn(&begun.headers, SystemClock.now());
-                Ok(begun)
+        match transport.open_stream(&request.http_request()).instrument(request.span()).await {
+            Ok(body) => {
+                affinity.learn(&body.headers, SystemClock.now());
+                Ok(body)
             }
             Err(Delivery::NotSent(TransportError::SignIn { is_permanent: true, reason: why, .. })) => {
                 self.lockout.record_failure(&server, ErrorKind::SignIn, &why);
@@ -484,13 +480,13 @@ impl EwsClient {
                 Err(RequestError::Unreachable(failure).into())
             }
             Err(Delivery::Answered(answer)) => {
-                let verdict = classify(Effect::Read, &answer, &decode(&answer.body, &self.limits));
-                if let RetryDecision::RetryOnce(kind, _) = &verdict
+                let decision = classify(Effect::Read, &answer, &decode(&answer.body, &self.limits));
+                if let RetryDecision::RetryOnce(kind, _) = &decision
                     && kind.is_auth_rejection()
                 {
                     self.mark_suspect(&server, *kind); // the next request signs in alone
                 }
-                Err(verdict.into())
+                Err(decision.into())
             }
         }
     }
@@ -504,8 +500,8 @@ impl EwsClient {
     }
 
     /// Records results that reject the account by themselves.
-    fn record_auth_result<T>(&self, server: &str, turn: &AttemptOutcome<T>) {
-        match turn {
+    fn record_auth_result<T>(&self, server: &str, outcome: &AttemptOutcome<T>) {
+        match outcome {
             // A KDC rejected the password, or a token endpoint rejected the application.
             AttemptOutcome::NotSent(TransportError::SignIn { is_permanent: true, reason: why, .. }) => {
                 self.lockout.record_failure(server, ErrorKind::SignIn, why)
@@ -518,53 +514,53 @@ impl EwsClient {
         &self,
         transport: &Transport,
         server: &str,
-        letter: &EncodedRequest<'_>,
+        request: &EncodedRequest<'_>,
         read: &R,
         trail: &mut Vec<RequestIds>,
     ) -> AttemptOutcome<T>
     where
         R: Fn(&SoapBody<'_>) -> Result<T, RetryDecision>,
     {
-        let effect = letter.effect;
+        let effect = request.effect;
         let began = Instant::now();
-        let delivery = transport.send(&letter.http_request()).instrument(letter.span()).await;
+        let delivery = transport.send(&request.http_request()).instrument(request.span()).await;
         let theirs = match &delivery {
             Delivery::NotSent(_) | Delivery::MaybeSent(_) => None,
             Delivery::Answered(answer) => answer.request_id().map(str::to_owned),
         };
         if !matches!(delivery, Delivery::NotSent(_)) {
-            trail.push(RequestIds { ours: letter.request_id.clone(), theirs });
+            trail.push(RequestIds { ours: request.request_id.clone(), theirs });
         }
         match delivery {
             Delivery::NotSent(failure) => AttemptOutcome::NotSent(failure),
             Delivery::MaybeSent(failure) => AttemptOutcome::Decision(lost_response(effect, &failure)),
             Delivery::Answered(answer) => {
                 let decoded = decode(&answer.body, &self.limits);
-                let verdict = classify(effect, &answer, &decoded);
+                let decision = classify(effect, &answer, &decoded);
                 if answer.proves_authenticated()
-                    && !matches!(verdict, RetryDecision::Refused(ErrorKind::Account, _))
+                    && !matches!(decision, RetryDecision::Refused(ErrorKind::Account, _))
                 {
-                    self.lockout.record_room_success(server, letter.room, began, answer.sent_credentials);
+                    self.lockout.record_room_success(server, request.room, began, answer.sent_credentials);
                     self.record_server_time(server, &answer.headers);
                 }
-                if let Some(affinity) = letter.affinity {
+                if let Some(affinity) = request.affinity {
                     affinity.learn(&answer.headers, SystemClock.now());
                 }
-                match verdict {
+                match decision {
                     RetryDecision::Done => {}
                     // Only Exchange's own fault proves that no item was created: an HTML page may come from a proxy
                     // that had passed the request on.
                     RetryDecision::Wait { code, .. } | RetryDecision::RetryOnce(_, code)
-                        if letter.makes_new && decoded.is_err() =>
+                        if request.makes_new && decoded.is_err() =>
                     {
                         return AttemptOutcome::Decision(RetryDecision::InDoubt { code });
                     }
-                    verdict => return AttemptOutcome::Decision(verdict),
+                    decision => return AttemptOutcome::Decision(decision),
                 }
                 let Ok(decoded) = decoded else {
                     return AttemptOutcome::Decision(lost_response(effect, &TransportError::InvalidGzip));
                 };
-                self.versions.observe(letter.room, letter.version, decoded.envelope.server.as_ref());
+                self.versions.observe(request.room, request.version, decoded.envelope.server.as_ref());
                 self.read_body(&decoded, read)
             }
         }
@@ -577,8 +573,8 @@ impl EwsClient {
 
     fn record_server_time(&self, server: &str, headers: &HeaderMap) {
         if let Some(clock) = self.clock.get() {
-            let said = headers.get(header::DATE).and_then(|said| said.to_str().ok());
-            clock.record_answer(server, said.and_then(|said| parse_date(said, SystemClock.now())));
+            let date = headers.get(header::DATE).and_then(|date| date.to_str().ok());
+            clock.record_answer(server, date.and_then(|date| parse_date(date, SystemClock.now())));
         }
     }
 
@@ -588,7 +584,7 @@ impl EwsClient {
     {
         self.decode_stats.count(decoded.path);
         match read(&decoded.envelope.body) {
-            Err(verdict) => AttemptOutcome::Decision(verdict),
+            Err(decision) => AttemptOutcome::Decision(decision),
             Ok(value) => {
                 self.throttle.record_success();
                 AttemptOutcome::Answer(value)

@@ -81,8 +81,8 @@ pub(super) fn item<'m, 'a>(
     id: &str,
 ) -> Result<&'m CalendarItem<'a>, RetryDecision> {
     let item = calendar_item(messages)?;
-    let asked = EventId::new(id);
-    let is_another = item.item_id.as_ref().is_some_and(|got| !EventId::new(&*got.id).is_same(&asked));
+    let requested = EventId::new(id);
+    let is_another = item.item_id.as_ref().is_some_and(|got| !EventId::new(&*got.id).is_same(&requested));
     if is_another && item.calendar_item_type != Some(CalendarItemType::Exception) {
         return Err(unexpected_response(Effect::Read, ANOTHER_ITEM.to_owned()));
     }

@@ -39,10 +39,10 @@ impl CredentialProvider {
             SignInMethod::OAuth(client) => {
                 ConnectTarget::parse(&client.endpoint)?;
                 let within = settings.connect_timeout.saturating_mul(2);
-                let asker = OneShotClient { dialer: dialer.clone(), timeout: within };
-                Self::Bearer(Bearer::new(Box::new(TokenEndpoint { client: client.clone(), http: asker })))
+                let http = OneShotClient { dialer: dialer.clone(), timeout: within };
+                Self::Bearer(Bearer::new(Box::new(TokenEndpoint { client: client.clone(), http })))
             }
-            SignInMethod::Token(given) => Self::Bearer(Bearer::new(Box::new(given.clone()))),
+            SignInMethod::Token(token) => Self::Bearer(Bearer::new(Box::new(token.clone()))),
             SignInMethod::Certificate => Self::NoAuth,
         })
     }

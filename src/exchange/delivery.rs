@@ -76,17 +76,17 @@ mod tests {
 
     #[test]
     fn only_what_exchange_itself_says_proves_that_we_were_let_in() {
-        let said = |status, kind: &'static str| {
+        let proves = |status, kind: &'static str| {
             let headers = [(header::CONTENT_TYPE, http::HeaderValue::from_static(kind))];
             proves_authenticated(status, &headers.into_iter().collect())
         };
-        assert!(said(200, "text/xml; charset=utf-8") && said(500, "Text/XML"));
+        assert!(proves(200, "text/xml; charset=utf-8") && proves(500, "Text/XML"));
         for status in [302, 400, 401, 403, 404, 429, 456, 502, 503, 504] {
-            assert!(!said(status, "text/xml"), "{status}");
+            assert!(!proves(status, "text/xml"), "{status}");
         }
         assert!(
-            !said(200, "text/html")
-                && !said(500, "text/html")
+            !proves(200, "text/html")
+                && !proves(500, "text/html")
                 && !proves_authenticated(200, &HeaderMap::new())
         );
     }

@@ -78,14 +78,14 @@ impl Dialer {
     pub(super) async fn dial<B>(
         &self,
         to: &ConnectTarget,
-        who: ClientIdentity,
+        identity: ClientIdentity,
     ) -> Result<HttpConnection<B>, TransportError>
     where
         B: hyper::body::Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>>,
         B: Send + 'static,
     {
         let open = async {
-            let (stream, certificate) = self.open(to, who).await?;
+            let (stream, certificate) = self.open(to, identity).await?;
             let (sender, connection) = handshake(TokioIo::new(stream))
                 .await
                 .map_err(|error| TransportError::Connect(error_chain(&error)))?;
@@ -96,7 +96,11 @@ impl Dialer {
         timeout(self.timeout, open).await.map_err(|_| TransportError::ConnectTimeout(self.timeout))?
     }
 
-    async fn open(&self, to: &ConnectTarget, who: ClientIdentity) -> Result<OpenedStream, TransportError> {
+    async fn open(
+        &self,
+        to: &ConnectTarget,
+        identity: ClientIdentity,
+    ) -> Result<OpenedStream, TransportError> {
         if !to.tls {
             // Requests without TLS go to this machine only, so they need no proxy.
             let found = addresses(&to.host, to.port).await.map_err(connect_error)?;
@@ -106,7 +110,7 @@ impl Dialer {
             return Ok((Box::new(tcp), None));
         }
         let tls = self.tls.as_ref().ok_or_else(|| TransportError::Connect("TLS is not set up".to_owned()))?;
-        let config = match who {
+        let config = match identity {
             ClientIdentity::Account => &tls.account,
             ClientIdentity::Anonymous => &tls.anonymous,
         };
@@ -170,8 +174,8 @@ impl Dialer {
             let failure = tls_error(&error);
             if is_word { HandshakeFailure::Final(failure) } else { HandshakeFailure::AtThisAddress(failure) }
         })?;
-        let shown = tls.get_ref().1.peer_certificates().and_then(|chain| Some(chain.first()?.to_vec()));
-        Ok((Box::new(tls), shown))
+        let certificate = tls.get_ref().1.peer_certificates().and_then(|chain| Some(chain.first()?.to_vec()));
+        Ok((Box::new(tls), certificate))
     }
 }
 
@@ -193,7 +197,7 @@ fn proxy_error(why: ConnectError) -> TransportError {
 fn tls_error(error: &io::Error) -> TransportError {
     use rustls::{AlertDescription as Alert, CertificateError as Bad, Error, InvalidMessage};
     let cause = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
-    let trouble = match cause {
+    let failure = match cause {
         Some(Error::InvalidCertificate(Bad::Expired | Bad::ExpiredContext { .. })) => TlsFailure::Expired,
         Some(Error::InvalidCertificate(Bad::NotValidYet | Bad::NotValidYetContext { .. })) => {
             TlsFailure::NotYetValid
@@ -212,5 +216,5 @@ fn tls_error(error: &io::Error) -> TransportError {
         )) => TlsFailure::ClientCertificate,
         _ => TlsFailure::Other,
     };
-    TransportError::Tls(trouble, error.to_string())
+    TransportError::Tls(failure, error.to_string())
 }

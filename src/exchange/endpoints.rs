@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::answer_budget::AnswerBudget;
 use super::autodiscover::cache::CachedLocation;
-use super::autodiscover::{self as quest, DiscoveryResponse};
+use super::autodiscover::{self, DiscoveryResponse};
 use super::classify::ErrorKind;
 use super::credential_provider::CredentialProvider;
 use super::dial::Dialer;
@@ -40,19 +40,19 @@ impl EndpointResolver {
     pub(super) fn new(
         settings: &Settings,
         answers: AnswerBudget,
-        standing: Arc<LockoutGuard>,
+        lockout: Arc<LockoutGuard>,
     ) -> Result<Self, SettingsError> {
         let dialer = Arc::new(Dialer::new(settings)?);
         let credentials = CredentialProvider::new(settings, &dialer)?;
-        let site = match &settings.location {
+        let endpoints = match &settings.location {
             ExchangeLocation::Url(url) => {
                 Endpoints::Fixed(transport(settings, url, &credentials, &dialer, &answers)?)
             }
             ExchangeLocation::Discovered(_) => Endpoints::Discovered,
         };
         let (settings, transports) = (settings.clone(), Mutex::default());
-        let finder = Arc::new(Finder::new(&settings, credentials, dialer, standing));
-        Ok(Self { settings, finder, answer_budget: answers, transports, endpoints: site })
+        let finder = Arc::new(Finder::new(&settings, credentials, dialer, lockout));
+        Ok(Self { settings, finder, answer_budget: answers, transports, endpoints })
     }
 
     /// The transport to the room's server, running Autodiscover on a cache miss.
@@ -67,7 +67,7 @@ impl EndpointResolver {
             self.finder.find(&room).await?;
         }
         match self.finder.cached(&room) {
-            Some(known) => self.transport_to(known),
+            Some(location) => self.transport_to(location),
             None => Err(ResolveError::Unavailable(TransportError::ServerNotFound(
                 "the server that Autodiscover found is no longer cached".to_owned(),
             ))),
@@ -85,8 +85,8 @@ impl EndpointResolver {
 
     /// Key of the server that the room's next request goes to: its URL, or [`AUTODISCOVER`] while that is unknown.
     pub(super) fn server_key(&self, room: &str) -> String {
-        let known = room.parse().ok().and_then(|room| self.cached_url(&room));
-        known.unwrap_or_else(|| AUTODISCOVER.to_owned())
+        let location = room.parse().ok().and_then(|room| self.cached_url(&room));
+        location.unwrap_or_else(|| AUTODISCOVER.to_owned())
     }
 
     /// The EWS URL of the room's server, if it is known.
@@ -101,8 +101,8 @@ impl EndpointResolver {
         }
     }
 
-    fn transport_to(&self, known: CachedLocation) -> Result<Arc<Transport>, ResolveError> {
-        match known {
+    fn transport_to(&self, location: CachedLocation) -> Result<Arc<Transport>, ResolveError> {
+        match location {
             CachedLocation::Url(url) => self.transport(url.as_str()),
             CachedLocation::NotFound { cause, headline } => Err(ResolveError::of_discovery(cause, headline)),
         }
@@ -124,8 +124,8 @@ impl EndpointResolver {
     }
 
     /// Sends a request to an Autodiscover service.
-    pub(super) async fn send_discovery(&self, wanted: quest::DiscoveryRequest) -> DiscoveryResponse {
-        self.finder.send(wanted).await
+    pub(super) async fn send_discovery(&self, request: autodiscover::DiscoveryRequest) -> DiscoveryResponse {
+        self.finder.send(request).await
     }
 }
 

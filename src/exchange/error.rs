@@ -9,9 +9,9 @@ use crate::engine::CalendarError;
 use crate::ews::code::{CodeMeaning, meaning};
 
 impl From<RequestError> for CalendarError {
-    fn from(failed: RequestError) -> Self {
-        let trouble = calendar_error(failed);
-        Self { code: short_code(&trouble.code), ..trouble }
+    fn from(error: RequestError) -> Self {
+        let calendar_error = calendar_error(error);
+        Self { code: short_code(&calendar_error.code), ..calendar_error }
     }
 }
 
@@ -28,8 +28,8 @@ fn short_code(code: &str) -> String {
     line
 }
 
-fn calendar_error(failed: RequestError) -> CalendarError {
-    match failed {
+fn calendar_error(error: RequestError) -> CalendarError {
+    match error {
             RequestError::Refused(kind, code) => {
                 let (fault, advice) = advice_of_code(&code).unwrap_or_else(|| advice_of_kind(kind));
                 CalendarError { responsible: fault, advice: advice.to_owned(), code }
@@ -221,8 +221,8 @@ mod tests {
     #[test]
     fn a_code_of_any_length_becomes_one_short_line() {
         let long = format!("Error\r\nSubject: {}", "x".repeat(1 << 20));
-        let trouble = CalendarError::from(RequestError::Refused(ErrorKind::Unknown, long));
-        assert_eq!(trouble.code.chars().count(), CODE_CHARS_MAX + 1);
-        assert!(!trouble.code.contains(char::is_control));
+        let calendar_error = CalendarError::from(RequestError::Refused(ErrorKind::Unknown, long));
+        assert_eq!(calendar_error.code.chars().count(), CODE_CHARS_MAX + 1);
+        assert!(!calendar_error.code.contains(char::is_control));
     }
 }

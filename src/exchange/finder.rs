@@ -16,7 +16,7 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::autodiscover::cache::{CachedLocation, DiscoveryCache};
 use super::autodiscover::{
-    self as quest, BODY_BYTES_MAX, Discovery, DiscoveryReport, DiscoveryResponse, Policy, discover,
+    self, BODY_BYTES_MAX, Discovery, DiscoveryReport, DiscoveryResponse, Policy, discover,
 };
 use super::classify::ErrorKind;
 use super::credential_provider::CredentialProvider;
@@ -67,7 +67,7 @@ impl Finder {
         settings: &Settings,
         credentials: CredentialProvider,
         dialer: Arc<Dialer>,
-        standing: Arc<LockoutGuard>,
+        lockout: Arc<LockoutGuard>,
     ) -> Self {
         let policy = match &settings.location {
             ExchangeLocation::Discovered(policy) => policy.clone(),
@@ -81,7 +81,7 @@ impl Finder {
             cache: Mutex::default(),
             searches: Mutex::default(),
             search_locks: KeyedMutex::default(),
-            lockout: standing,
+            lockout,
         }
     }
 
@@ -129,13 +129,15 @@ impl Finder {
     }
 
     async fn search(&self, room: &RoomAddress) -> Result<(), ResolveError> {
-        let _turn = self.search_locks.lock(&self.lock_name(room)).await;
+        let _lock = self.search_locks.lock(&self.lock_name(room)).await;
         if lock(&self.cache).fails_like_its_domain(room, SystemClock.now()) {
             return Ok(());
         }
-        let leave = tokio::sync::Mutex::new(SearchAdmission::default());
-        let found = discover(Discovery::new(room, &self.policy), |ask| self.send_guarded(ask, &leave)).await;
-        match (found, &*leave.lock().await) {
+        let admission = tokio::sync::Mutex::new(SearchAdmission::default());
+        let found =
+            discover(Discovery::new(room, &self.policy), |request| self.send_guarded(request, &admission))
+                .await;
+        match (found, &*admission.lock().await) {
             (Ok(found), _) => lock(&self.cache).record_found(room, found.url, SystemClock.now()),
             (Err(_), SearchAdmission::Refused(kind, code)) => {
                 return Err(ResolveError::Refused(*kind, code.clone()));
@@ -162,7 +164,7 @@ impl Finder {
         if let hosts @ 1.. = report.rejected_by() {
             // The report names one of several causes; the lockout guard counts the rejection anyway.
             let refusal = match report.cause() {
-                quest::Cause::Credentials => report.headline(),
+                autodiscover::Cause::Credentials => report.headline(),
                 _ => "Autodiscover rejects the service account's credentials".to_owned(),
             };
             self.lockout.record_host_failures(AUTODISCOVER, ErrorKind::Credentials, &refusal, hosts);
@@ -171,39 +173,40 @@ impl Finder {
 
     async fn send_guarded(
         &self,
-        wanted: quest::DiscoveryRequest,
-        leave: &tokio::sync::Mutex<SearchAdmission>,
+        request: autodiscover::DiscoveryRequest,
+        admission: &tokio::sync::Mutex<SearchAdmission>,
     ) -> DiscoveryResponse {
-        if wanted.credentials {
-            let mut leave = leave.lock().await;
-            if matches!(*leave, SearchAdmission::NotRequested) {
-                *leave = match self.lockout.admit(AUTODISCOVER).await {
+        if request.credentials {
+            let mut admission = admission.lock().await;
+            if matches!(*admission, SearchAdmission::NotRequested) {
+                *admission = match self.lockout.admit(AUTODISCOVER).await {
                     Ok(guard) => SearchAdmission::Granted { _guard: guard },
                     Err((kind, code)) => SearchAdmission::Refused(kind, code),
                 };
             }
-            if let SearchAdmission::Refused(_, code) = &*leave {
+            if let SearchAdmission::Refused(_, code) = &*admission {
                 return DiscoveryResponse::SignInFailed(code.clone());
             }
         }
-        self.send(wanted).await
+        self.send(request).await
     }
 
     /// Sends a request to an Autodiscover service.
-    pub(super) async fn send(&self, wanted: quest::DiscoveryRequest) -> DiscoveryResponse {
-        let asker = OneShotClient { dialer: self.dialer.clone(), timeout: self.request_timeout };
-        let credential = match wanted.credentials.then(|| self.credentials.for_url(&wanted.url)).transpose() {
+    pub(super) async fn send(&self, request: autodiscover::DiscoveryRequest) -> DiscoveryResponse {
+        let client = OneShotClient { dialer: self.dialer.clone(), timeout: self.request_timeout };
+        let credential = match request.credentials.then(|| self.credentials.for_url(&request.url)).transpose()
+        {
             Ok(credential) => credential,
             Err(error) => return DiscoveryResponse::Incomplete(error.to_string()),
         };
-        let Some(ask) = OneShotRequest::for_discovery(&wanted) else {
+        let Some(request) = OneShotRequest::for_discovery(&request) else {
             return DiscoveryResponse::Incomplete("the request has an invalid header".to_owned());
         };
-        match asker.send(&ask, credential.as_deref()).await {
-            Ok(said) => DiscoveryResponse::Http {
-                status: said.status,
-                location: said.location(),
-                body: said.body[..said.body.len().min(BODY_BYTES_MAX)].to_vec(),
+        match client.send(&request, credential.as_deref()).await {
+            Ok(response) => DiscoveryResponse::Http {
+                status: response.status,
+                location: response.location(),
+                body: response.body[..response.body.len().min(BODY_BYTES_MAX)].to_vec(),
             },
             // A host that accepts the connection and does not respond is not asked again either.
             Err(

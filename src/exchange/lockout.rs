@@ -19,7 +19,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 use tokio::time::Instant;
 
 use super::classify::ErrorKind;
@@ -38,7 +38,7 @@ pub(super) const AUTODISCOVER: &str = "autodiscover";
 #[derive(Default)]
 pub(super) struct LockoutGuard {
     /// Serializes sign-ins while no server accepts the account.
-    sign_in_lock: Arc<Turn<()>>,
+    sign_in_lock: Arc<AsyncMutex<()>>,
     state: Mutex<GuardState>,
     /// Rejections counted against the account …
     account_failures: AtomicU64,
@@ -63,9 +63,9 @@ struct ServerAuthState {
     /// Start of the latest accepted request that carried credentials.
     proven_at: Option<Instant>,
     /// Serializes sign-ins while other servers accept the account and this one does not.
-    sign_in_lock: Arc<Turn<()>>,
+    sign_in_lock: Arc<AsyncMutex<()>>,
     /// Held by the one probe under way.
-    probe_lock: Arc<Turn<()>>,
+    probe_lock: Arc<AsyncMutex<()>>,
 }
 
 impl GuardState {
@@ -96,14 +96,14 @@ impl LockoutGuard {
     /// Waits for permission to authenticate to this server: immediate if the server accepted the account before,
     /// otherwise one request at a time. Fails with the last rejection during its back-off.
     pub(super) async fn admit(&self, server: &str) -> Result<Option<OwnedMutexGuard<()>>, SignInFailure> {
-        let turn = match self.sign_in_lock(server) {
+        let lock = match self.sign_in_lock(server) {
             None => None,
-            Some(turn) => Some(turn.lock_owned().await),
+            Some(lock) => Some(lock.lock_owned().await),
         };
-        let heard = self.state();
-        heard.check_server(server)?;
+        let state = self.state();
+        state.check_server(server)?;
         // The previous holder of the lock may have been accepted.
-        Ok(turn.filter(|_| !heard.is_authenticated(server)))
+        Ok(lock.filter(|_| !state.is_authenticated(server)))
     }
 
     /// Like [`Self::admit`] for a request of this room; fails at once while the room backs off.
@@ -122,11 +122,11 @@ impl LockoutGuard {
     }
 
     /// The lock that serializes sign-ins to this server; `None` once the server accepts the account.
-    fn sign_in_lock(&self, server: &str) -> Option<Arc<Turn<()>>> {
-        let mut heard = self.state();
-        match (heard.is_authenticated(server), heard.is_authenticated_anywhere()) {
+    fn sign_in_lock(&self, server: &str) -> Option<Arc<AsyncMutex<()>>> {
+        let mut state = self.state();
+        match (state.is_authenticated(server), state.is_authenticated_anywhere()) {
             (true, _) => None,
-            (false, true) => Some(heard.server(server).sign_in_lock.clone()),
+            (false, true) => Some(state.server(server).sign_in_lock.clone()),
             (false, false) => Some(self.sign_in_lock.clone()),
         }
     }
@@ -140,38 +140,44 @@ impl LockoutGuard {
     /// Whether this is the first rejection since the servers accepted the account. An overloaded server can reject
     /// once.
     pub(super) fn is_first_failure(&self, server: &str) -> bool {
-        let heard = self.state();
-        heard.account_wide.in_a_row == 0
-            && heard.servers.get(server).is_none_or(|server| server.failures.in_a_row == 0)
+        let state = self.state();
+        state.account_wide.in_a_row == 0
+            && state.servers.get(server).is_none_or(|server| server.failures.in_a_row == 0)
     }
 
     /// Records that a request which began at `began` was accepted. Without credentials of its own the connection was
     /// authenticated earlier, which proves nothing against a later rejection.
-    pub(super) fn record_success(&self, server: &str, began: Instant, said_who: bool) {
-        let mut heard = self.state();
-        if heard.account_wide.is_superseded(began, said_who) {
-            heard.account_wide = FailureRecord::default();
+    pub(super) fn record_success(&self, server: &str, began: Instant, sent_credentials: bool) {
+        let mut state = self.state();
+        if state.account_wide.is_superseded(began, sent_credentials) {
+            state.account_wide = FailureRecord::default();
         }
         // Autodiscover itself never proves the account; an EWS request that is accepted later clears its rejections.
-        if let Some(looking) = heard.servers.get_mut(AUTODISCOVER)
-            && looking.failures.is_superseded(began, said_who)
+        if let Some(autodiscover) = state.servers.get_mut(AUTODISCOVER)
+            && autodiscover.failures.is_superseded(began, sent_credentials)
         {
-            looking.failures = FailureRecord::default();
+            autodiscover.failures = FailureRecord::default();
         }
-        let server = heard.server(server);
-        if server.failures.is_superseded(began, said_who) {
+        let server = state.server(server);
+        if server.failures.is_superseded(began, sent_credentials) {
             server.is_authenticated = true;
             server.failures = FailureRecord::default();
         }
     }
 
     /// The same for a request of this room; clears the room's rejections.
-    pub(super) fn record_room_success(&self, server: &str, room: &str, began: Instant, said_who: bool) {
-        self.record_success(server, began, said_who);
-        let mut heard = self.state();
-        let server = heard.server(server);
+    pub(super) fn record_room_success(
+        &self,
+        server: &str,
+        room: &str,
+        began: Instant,
+        sent_credentials: bool,
+    ) {
+        self.record_success(server, began, sent_credentials);
+        let mut state = self.state();
+        let server = state.server(server);
         server.room_failures.clear(room);
-        if said_who {
+        if sent_credentials {
             server.proven_at = server.proven_at.max(Some(began));
         }
         if server.proven.front().is_none_or(|first| first != room) {
@@ -193,8 +199,8 @@ impl LockoutGuard {
 
     /// Whether the server accepted a request with credentials that began after `began`.
     pub(super) fn is_authenticated_since(&self, server: &str, began: Instant) -> bool {
-        let heard = self.state();
-        heard
+        let state = self.state();
+        state
             .servers
             .get(server)
             .is_some_and(|server| server.is_authenticated && server.proven_at > Some(began))
@@ -206,7 +212,7 @@ impl LockoutGuard {
     }
 
     /// The lock that probes of this server hold.
-    pub(super) fn probe_lock(&self, server: &str) -> Arc<Turn<()>> {
+    pub(super) fn probe_lock(&self, server: &str) -> Arc<AsyncMutex<()>> {
         self.state().server(server).probe_lock.clone()
     }
 
@@ -217,8 +223,8 @@ impl LockoutGuard {
 
     /// Rooms whose requests were accepted, to probe the account with; never `but`, the room in question.
     pub(super) fn proven_rooms(&self, server: &str, but: &str) -> Vec<String> {
-        let heard = self.state();
-        let proven = heard.servers.get(server).into_iter().flat_map(|server| &server.proven);
+        let state = self.state();
+        let proven = state.servers.get(server).into_iter().flat_map(|server| &server.proven);
         proven.filter(|room| *room != but).cloned().collect()
     }
 
@@ -269,8 +275,8 @@ impl LockoutGuard {
     /// Records a rejection by so many hosts of this server, one after another.
     pub(super) fn record_host_failures(&self, server: &str, kind: ErrorKind, code: &str, hosts: u32) {
         self.account_failures.fetch_add(1, Ordering::Relaxed);
-        let mut heard = self.state();
-        let at = heard.server(server);
+        let mut state = self.state();
+        let at = state.server(server);
         at.is_authenticated = false;
         if !at.failures.is_backing_off() {
             tracing::warn!(
@@ -281,8 +287,8 @@ impl LockoutGuard {
             );
         }
         at.failures.record(kind, code, hosts);
-        if !heard.is_authenticated_anywhere() {
-            heard.account_wide.record(kind, code, hosts);
+        if !state.is_authenticated_anywhere() {
+            state.account_wide.record(kind, code, hosts);
         }
     }
 
@@ -304,183 +310,183 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn after_a_refusal_all_keep_silent_longer_each_time() {
-        let standing = LockoutGuard::default();
-        let mut said = 0;
+        let guard = LockoutGuard::default();
+        let mut attempts = 0;
         let begun = Instant::now();
         while begun.elapsed() < Duration::from_secs(600) {
-            if standing.admit(A).await.is_ok() {
-                standing.record_failure(A, ErrorKind::Credentials, "HTTP 401");
-                said += 1;
+            if guard.admit(A).await.is_ok() {
+                guard.record_failure(A, ErrorKind::Credentials, "HTTP 401");
+                attempts += 1;
             }
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
-        assert_eq!(said, 6);
+        assert_eq!(attempts, 6);
         tokio::time::sleep(SIGN_IN_BACKOFF_MAX).await;
-        assert!(standing.admit(A).await.unwrap().is_some());
-        standing.record_success(A, Instant::now(), true);
-        assert!(standing.admit(A).await.unwrap().is_none());
+        assert!(guard.admit(A).await.unwrap().is_some());
+        guard.record_success(A, Instant::now(), true);
+        assert!(guard.admit(A).await.unwrap().is_none());
     }
 
     #[tokio::test(start_paused = true)]
     async fn refusals_that_were_under_way_together_are_one_and_an_old_sign_in_proves_nothing() {
-        let standing = LockoutGuard::default();
+        let guard = LockoutGuard::default();
         let before = Instant::now();
         for _ in 0..8 {
-            standing.record_failure(A, ErrorKind::Credentials, "HTTP 401");
+            guard.record_failure(A, ErrorKind::Credentials, "HTTP 401");
         }
-        standing.record_success(A, before, true);
-        standing.record_success(A, Instant::now(), false);
-        assert!(standing.admit(A).await.is_err() && !standing.is_authenticated(A));
+        guard.record_success(A, before, true);
+        guard.record_success(A, Instant::now(), false);
+        assert!(guard.admit(A).await.is_err() && !guard.is_authenticated(A));
         tokio::time::sleep(SIGN_IN_BACKOFF_FIRST).await;
-        assert!(standing.admit(A).await.is_ok());
+        assert!(guard.admit(A).await.is_ok());
     }
 
     #[tokio::test(start_paused = true)]
     async fn of_many_at_once_one_finds_out() {
-        let standing = std::sync::Arc::new(LockoutGuard::default());
-        let asked = (0..16).map(|_| {
-            let standing = standing.clone();
+        let guard = std::sync::Arc::new(LockoutGuard::default());
+        let tasks = (0..16).map(|_| {
+            let guard = guard.clone();
             tokio::spawn(async move {
-                let Ok(turn) = standing.admit(A).await else { return 0 };
+                let Ok(lock) = guard.admit(A).await else { return 0 };
                 tokio::time::sleep(Duration::from_secs(1)).await;
-                standing.record_failure(A, ErrorKind::Credentials, "HTTP 401");
-                drop(turn);
+                guard.record_failure(A, ErrorKind::Credentials, "HTTP 401");
+                drop(lock);
                 1
             })
         });
-        let mut said = 0;
-        for one in asked.collect::<Vec<_>>() {
-            said += one.await.unwrap();
+        let mut attempts = 0;
+        for one in tasks.collect::<Vec<_>>() {
+            attempts += one.await.unwrap();
         }
-        assert_eq!(said, 1);
+        assert_eq!(attempts, 1);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_server_that_refuses_alone_keeps_nobody_from_another() {
-        let standing = LockoutGuard::default();
-        standing.record_success(A, Instant::now(), true);
-        let mut said = 0;
+        let guard = LockoutGuard::default();
+        guard.record_success(A, Instant::now(), true);
+        let mut attempts = 0;
         let begun = Instant::now();
         while begun.elapsed() < Duration::from_secs(600) {
-            assert!(standing.admit(A).await.unwrap().is_none());
-            standing.record_success(A, Instant::now(), true);
-            if standing.admit(B).await.is_ok() {
-                standing.record_failure(B, ErrorKind::Credentials, "HTTP 401");
-                said += 1;
+            assert!(guard.admit(A).await.unwrap().is_none());
+            guard.record_success(A, Instant::now(), true);
+            if guard.admit(B).await.is_ok() {
+                guard.record_failure(B, ErrorKind::Credentials, "HTTP 401");
+                attempts += 1;
             }
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
-        assert_eq!(said, 6, "what the other accepts does not make this one be asked more often");
+        assert_eq!(attempts, 6, "what the other accepts does not make this one be asked more often");
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_no_server_accepts_is_not_said_to_one_after_another() {
-        let standing = LockoutGuard::default();
+        let guard = LockoutGuard::default();
         let servers: Vec<String> = (0..20).map(|n| format!("https://{n}.example/")).collect();
-        standing.record_success(A, Instant::now(), true);
-        standing.record_failure(A, ErrorKind::Credentials, "HTTP 401");
-        let mut said = 1;
+        guard.record_success(A, Instant::now(), true);
+        guard.record_failure(A, ErrorKind::Credentials, "HTTP 401");
+        let mut attempts = 1;
         let begun = Instant::now();
         while begun.elapsed() < Duration::from_secs(600) {
             for server in &servers {
-                if standing.admit(server).await.is_ok() {
-                    assert!(!standing.is_first_failure(server));
-                    standing.record_failure(server, ErrorKind::Credentials, "HTTP 401");
-                    said += 1;
+                if guard.admit(server).await.is_ok() {
+                    assert!(!guard.is_first_failure(server));
+                    guard.record_failure(server, ErrorKind::Credentials, "HTTP 401");
+                    attempts += 1;
                 }
             }
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
-        assert_eq!(said, 6);
+        assert_eq!(attempts, 6);
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_finds_out_about_one_server_holds_nobody_up_at_another() {
-        let standing = LockoutGuard::default();
-        standing.record_success(A, Instant::now(), true);
-        let _hangs = standing.admit(B).await.unwrap().unwrap();
-        assert!(standing.admit(A).await.unwrap().is_none());
-        assert!(standing.admit(AUTODISCOVER).await.unwrap().is_some());
+        let guard = LockoutGuard::default();
+        guard.record_success(A, Instant::now(), true);
+        let _hangs = guard.admit(B).await.unwrap().unwrap();
+        assert!(guard.admit(A).await.unwrap().is_none());
+        assert!(guard.admit(AUTODISCOVER).await.unwrap().is_some());
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_autodiscover_refused_is_forgotten_when_the_password_is_accepted_after_it() {
-        let standing = LockoutGuard::default();
-        standing.record_success(A, Instant::now(), true);
+        let guard = LockoutGuard::default();
+        guard.record_success(A, Instant::now(), true);
         for _ in 0..10 {
-            standing.record_failure(AUTODISCOVER, ErrorKind::Credentials, "HTTP 401");
-            standing.record_success(A, Instant::now(), false);
-            assert!(standing.admit(AUTODISCOVER).await.is_err(), "it may have been changed since");
+            guard.record_failure(AUTODISCOVER, ErrorKind::Credentials, "HTTP 401");
+            guard.record_success(A, Instant::now(), false);
+            assert!(guard.admit(AUTODISCOVER).await.is_err(), "it may have been changed since");
             tokio::time::sleep(Duration::from_secs(1)).await;
-            standing.record_success(A, Instant::now(), true);
-            assert!(standing.admit(AUTODISCOVER).await.is_ok());
+            guard.record_success(A, Instant::now(), true);
+            assert!(guard.admit(AUTODISCOVER).await.is_ok());
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_room_that_is_refused_alone_rests_alone_and_longer_each_time() {
-        let standing = LockoutGuard::default();
-        standing.record_room_success(A, "good", Instant::now(), true);
-        let (mut said, begun) = (0, Instant::now());
+        let guard = LockoutGuard::default();
+        guard.record_room_success(A, "good", Instant::now(), true);
+        let (mut attempts, begun) = (0, Instant::now());
         while begun.elapsed() < Duration::from_secs(600) {
-            assert!(standing.admit_room(A, "good").await.unwrap().is_none());
-            if standing.admit_room(A, "bad").await.is_ok() {
-                standing.record_room_failure(A, "bad", ErrorKind::BackEnd, "HTTP 401");
-                said += 1;
+            assert!(guard.admit_room(A, "good").await.unwrap().is_none());
+            if guard.admit_room(A, "bad").await.is_ok() {
+                guard.record_room_failure(A, "bad", ErrorKind::BackEnd, "HTTP 401");
+                attempts += 1;
             }
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
-        assert_eq!((said, standing.failure_counts(), standing.rejected_room_count()), (6, (0, 6), 1));
-        standing.record_room_success(A, "bad", Instant::now(), false);
-        assert!(standing.admit_room(A, "bad").await.is_ok() && standing.may_retry(A, "bad"));
+        assert_eq!((attempts, guard.failure_counts(), guard.rejected_room_count()), (6, (0, 6), 1));
+        guard.record_room_success(A, "bad", Instant::now(), false);
+        assert!(guard.admit_room(A, "bad").await.is_ok() && guard.may_retry(A, "bad"));
     }
 
     /// A changed password costs a retry, two probes, and one attempt after each back-off.
     #[tokio::test(start_paused = true)]
     async fn a_changed_password_is_sent_less_than_ten_times_in_ten_minutes() {
-        let standing = LockoutGuard::default();
+        let guard = LockoutGuard::default();
         for room in ["one", "two", "three"] {
-            standing.record_room_success(A, room, Instant::now(), true);
+            guard.record_room_success(A, room, Instant::now(), true);
         }
-        standing.mark_suspect(A);
-        let witnesses = standing.proven_rooms(A, "three");
+        guard.mark_suspect(A);
+        let witnesses = guard.proven_rooms(A, "three");
         assert_eq!(witnesses, ["two"], "the last two rooms, but the one in question");
-        let mut said = 2 + PROVEN_ROOMS_MAX;
-        standing.record_failure(A, ErrorKind::Credentials, "HTTP 401");
+        let mut attempts = 2 + PROVEN_ROOMS_MAX;
+        guard.record_failure(A, ErrorKind::Credentials, "HTTP 401");
         let begun = Instant::now();
         while begun.elapsed() < Duration::from_secs(600) {
-            if standing.admit_room(A, "one").await.is_ok() {
-                standing.record_failure(A, ErrorKind::Credentials, "HTTP 401");
-                said += 1;
+            if guard.admit_room(A, "one").await.is_ok() {
+                guard.record_failure(A, ErrorKind::Credentials, "HTTP 401");
+                attempts += 1;
             }
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
-        assert_eq!(said, 9);
+        assert_eq!(attempts, 9);
     }
 
     #[tokio::test(start_paused = true)]
     async fn after_a_start_with_a_room_that_fails_another_room_is_tried_first() {
-        let standing = LockoutGuard::default();
-        drop(standing.admit_room(A, "bad").await.unwrap());
-        standing.record_ambiguous_failure(A, "bad", ErrorKind::Credentials, "HTTP 401");
+        let guard = LockoutGuard::default();
+        drop(guard.admit_room(A, "bad").await.unwrap());
+        guard.record_ambiguous_failure(A, "bad", ErrorKind::Credentials, "HTTP 401");
         tokio::time::sleep(SIGN_IN_BACKOFF_FIRST).await;
-        assert!(standing.admit_room(A, "bad").await.is_err());
-        assert!(standing.admit_room(A, "good").await.unwrap().is_some());
-        standing.record_room_success(A, "good", Instant::now(), true);
+        assert!(guard.admit_room(A, "bad").await.is_err());
+        assert!(guard.admit_room(A, "good").await.unwrap().is_some());
+        guard.record_room_success(A, "good", Instant::now(), true);
         tokio::time::sleep(SIGN_IN_BACKOFF_FIRST).await;
-        assert!(standing.admit_room(A, "bad").await.unwrap().is_none());
+        assert!(guard.admit_room(A, "bad").await.unwrap().is_none());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_later_sign_in_of_another_room_proves_the_account() {
-        let standing = LockoutGuard::default();
+        let guard = LockoutGuard::default();
         let began = Instant::now();
-        standing.record_room_success(A, "good", began, true);
-        assert!(!standing.is_authenticated_since(A, began));
+        guard.record_room_success(A, "good", began, true);
+        assert!(!guard.is_authenticated_since(A, began));
         tokio::time::sleep(Duration::from_secs(1)).await;
-        standing.record_room_success(A, "good", Instant::now(), false);
-        assert!(!standing.is_authenticated_since(A, began), "the connection was known before");
-        standing.record_room_success(A, "good", Instant::now(), true);
-        assert!(standing.is_authenticated_since(A, began));
+        guard.record_room_success(A, "good", Instant::now(), false);
+        assert!(!guard.is_authenticated_since(A, began), "the connection was known before");
+        guard.record_room_success(A, "good", Instant::now(), true);
+        assert!(guard.is_authenticated_since(A, began));
     }
 }

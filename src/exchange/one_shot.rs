@@ -10,7 +10,7 @@ use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::client::conn::http1::SendRequest;
 use tokio::time::timeout;
 
-use super::autodiscover as quest;
+use super::autodiscover;
 use super::delivery::proves_authenticated;
 use super::dial::{ClientIdentity, Dialer, HttpConnection};
 use super::login::{AuthRound, ChallengeAction, Credential, NoAuth};
@@ -55,15 +55,15 @@ impl<'a> OneShotRequest<'a> {
     }
 
     /// The request that Autodiscover wants sent; `None` if one of its headers is not valid in HTTP.
-    pub(super) fn for_discovery(wanted: &'a quest::DiscoveryRequest) -> Option<Self> {
-        let headers = wanted.headers.iter().map(|(name, value)| {
+    pub(super) fn for_discovery(discovery: &'a autodiscover::DiscoveryRequest) -> Option<Self> {
+        let headers = discovery.headers.iter().map(|(name, value)| {
             Some((HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_str(value).ok()?))
         });
         Some(Self {
-            method: wanted.method.clone(),
-            url: &wanted.url,
+            method: discovery.method.clone(),
+            url: &discovery.url,
             headers: headers.collect::<Option<_>>()?,
-            body: wanted.body.clone().into(),
+            body: discovery.body.clone().into(),
         })
     }
 }
@@ -82,56 +82,59 @@ impl OneShotResponse {
 
 impl OneShotClient {
     /// Sends a request without credentials.
-    pub(super) async fn send_anonymous(&self, ask: &OneShotRequest<'_>) -> Result<OneShotResponse, String> {
-        self.send(ask, None).await.map_err(without_exchange)
+    pub(super) async fn send_anonymous(
+        &self,
+        request: &OneShotRequest<'_>,
+    ) -> Result<OneShotResponse, String> {
+        self.send(request, None).await.map_err(without_exchange)
     }
 
     /// Sends a request with this credential. A 401 that is returned is final.
     pub(super) async fn send(
         &self,
-        ask: &OneShotRequest<'_>,
-        who: Option<&dyn Credential>,
+        request: &OneShotRequest<'_>,
+        credential: Option<&dyn Credential>,
     ) -> Result<OneShotResponse, TransportError> {
-        let asked = async {
-            match self.authenticate_and_send(ask, who).await? {
-                Some(said) => Ok(said),
-                None => self.authenticate_and_send(ask, who).await?.ok_or_else(too_many_rounds),
+        let sending = async {
+            match self.authenticate_and_send(request, credential).await? {
+                Some(response) => Ok(response),
+                None => self.authenticate_and_send(request, credential).await?.ok_or_else(too_many_rounds),
             }
         };
-        timeout(self.timeout, asked).await.map_err(|_| TransportError::ResponseTimeout(self.timeout))?
+        timeout(self.timeout, sending).await.map_err(|_| TransportError::ResponseTimeout(self.timeout))?
     }
 
     /// All authentication rounds, on one connection; `None` if a new connection is needed.
     async fn authenticate_and_send(
         &self,
-        ask: &OneShotRequest<'_>,
-        who: Option<&dyn Credential>,
+        request: &OneShotRequest<'_>,
+        credential: Option<&dyn Credential>,
     ) -> Result<Option<OneShotResponse>, TransportError> {
-        let endpoint = match (who, &ask.method) {
-            (None, &Method::GET) => ConnectTarget::parse_anonymous(ask.url),
-            _ => ConnectTarget::parse(ask.url),
+        let endpoint = match (credential, &request.method) {
+            (None, &Method::GET) => ConnectTarget::parse_anonymous(request.url),
+            _ => ConnectTarget::parse(request.url),
         };
         let endpoint = endpoint.map_err(|error| TransportError::Connect(error.to_string()))?;
-        let named = if who.is_some() { ClientIdentity::Account } else { ClientIdentity::Anonymous };
+        let identity = if credential.is_some() { ClientIdentity::Account } else { ClientIdentity::Anonymous };
         let HttpConnection { mut sender, certificate, .. } =
-            self.dialer.dial::<Full<Bytes>>(&endpoint, named).await?;
-        let mut dialogue = who.unwrap_or(&NoAuth).session(certificate.as_deref());
-        let mut leg = dialogue.first_round().await?;
+            self.dialer.dial::<Full<Bytes>>(&endpoint, identity).await?;
+        let mut session = credential.unwrap_or(&NoAuth).session(certificate.as_deref());
+        let mut round = session.first_round().await?;
         for _ in 0..AUTH_ROUNDS_MAX {
             sender.ready().await.map_err(|error| TransportError::ConnectionLost(error_chain(&error)))?;
-            let said = send_round(&mut sender, build_request(&endpoint, ask, &leg)?).await?;
-            if said.status != StatusCode::UNAUTHORIZED.as_u16() {
-                if proves_authenticated(said.status, &said.headers) {
-                    dialogue.on_accepted();
+            let response = send_round(&mut sender, build_request(&endpoint, request, &round)?).await?;
+            if response.status != StatusCode::UNAUTHORIZED.as_u16() {
+                if proves_authenticated(response.status, &response.headers) {
+                    session.on_accepted();
                 }
-                return Ok(Some(said));
+                return Ok(Some(response));
             }
-            let challenges = challenges(&said.headers, &header::WWW_AUTHENTICATE);
+            let challenges = challenges(&response.headers, &header::WWW_AUTHENTICATE);
             let challenges: Vec<&str> = challenges.iter().map(String::as_str).collect();
-            match dialogue.on_challenge(&challenges).await? {
-                ChallengeAction::Retry(next) => leg = next,
+            match session.on_challenge(&challenges).await? {
+                ChallengeAction::Retry(next) => round = next,
                 ChallengeAction::Reconnect => return Ok(None),
-                ChallengeAction::Reject(_) => return Ok(Some(said)),
+                ChallengeAction::Reject(_) => return Ok(Some(response)),
             }
         }
         Err(too_many_rounds())
@@ -140,22 +143,22 @@ impl OneShotClient {
 
 fn build_request(
     endpoint: &ConnectTarget,
-    ask: &OneShotRequest<'_>,
-    leg: &AuthRound,
+    request: &OneShotRequest<'_>,
+    round: &AuthRound,
 ) -> Result<Request<Full<Bytes>>, TransportError> {
-    let mut request = Request::builder()
-        .method(ask.method.clone())
+    let mut builder = Request::builder()
+        .method(request.method.clone())
         .uri(&endpoint.target)
         .header(header::HOST, &endpoint.authority)
         .header(header::USER_AGENT, USER_AGENT);
-    for (name, value) in &ask.headers {
-        request = request.header(name, value);
+    for (name, value) in &request.headers {
+        builder = builder.header(name, value);
     }
-    if let Some(authorization) = &leg.authorization {
-        request = request.header(header::AUTHORIZATION, authorization);
+    if let Some(authorization) = &round.authorization {
+        builder = builder.header(header::AUTHORIZATION, authorization);
     }
-    let body = if leg.with_body { ask.body.clone() } else { Bytes::new() };
-    request.body(Full::new(body)).map_err(|error| TransportError::ConnectionLost(error.to_string()))
+    let body = if round.with_body { request.body.clone() } else { Bytes::new() };
+    builder.body(Full::new(body)).map_err(|error| TransportError::ConnectionLost(error.to_string()))
 }
 
 async fn send_round(

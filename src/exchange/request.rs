@@ -28,14 +28,14 @@ pub(super) struct EncodedRequest<'a> {
 
 impl<'a> EncodedRequest<'a> {
     pub(super) fn new<O: Operation>(
-        named: Option<Impersonate<'_>>,
+        impersonation: Option<Impersonate<'_>>,
         room: &'a str,
         op: &O,
         version: ServerVersion,
         affinity: Option<&'a Affinity>,
     ) -> Self {
         let mut body = Vec::with_capacity(REQUEST_BYTES);
-        encode_into(op, &RequestHeaders { version, impersonate: named }, &mut body);
+        encode_into(op, &RequestHeaders { version, impersonate: impersonation }, &mut body);
         Self {
             operation: O::NAME,
             effect: O::EFFECT,

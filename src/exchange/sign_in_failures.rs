@@ -36,9 +36,9 @@ pub(super) struct FailureRecord {
 
 impl FailureRecord {
     pub(super) fn is_backing_off(&self) -> bool {
-        let silence = SIGN_IN_BACKOFF_FIRST.saturating_mul(1 << self.in_a_row.saturating_sub(1).min(16));
+        let back_off = SIGN_IN_BACKOFF_FIRST.saturating_mul(1 << self.in_a_row.saturating_sub(1).min(16));
         let longest = if self.is_token_failure() { TOKEN_BACKOFF_MAX } else { SIGN_IN_BACKOFF_MAX };
-        self.last.as_ref().is_some_and(|(at, ..)| at.elapsed() < silence.min(longest))
+        self.last.as_ref().is_some_and(|(at, ..)| at.elapsed() < back_off.min(longest))
     }
 
     fn is_token_failure(&self) -> bool {
@@ -62,8 +62,8 @@ impl FailureRecord {
         self.last = Some((Instant::now(), kind, code.to_owned()));
     }
 
-    pub(super) fn is_superseded(&self, began: Instant, said_who: bool) -> bool {
-        self.last.as_ref().is_none_or(|(at, ..)| said_who && *at < began)
+    pub(super) fn is_superseded(&self, began: Instant, sent_credentials: bool) -> bool {
+        self.last.as_ref().is_none_or(|(at, ..)| sent_credentials && *at < began)
     }
 }
 

@@ -50,8 +50,8 @@ impl EwsClient {
             self.lockout.record_room_failure(server, room, kind, &code);
             return (kind, code);
         }
-        let turn = self.lockout.probe_lock(server);
-        let _probing = turn.lock().await;
+        let lock = self.lockout.probe_lock(server);
+        let _lock = lock.lock().await;
         if let Err(refusal) = self.lockout.check_server(server) {
             return refusal; // another request under way was recorded
         }
@@ -143,6 +143,6 @@ fn probe_decision(answer: &HttpResponse) -> RetryDecision {
         (RetryDecision::Done, Ok(SoapBody::GetFolder(messages))) => {
             contents::folder(messages).err().unwrap_or(RetryDecision::Done)
         }
-        (verdict, _) => verdict,
+        (decision, _) => decision,
     }
 }

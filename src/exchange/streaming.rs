@@ -109,13 +109,13 @@ impl StreamingSubscriptions {
             self.find_anchor(&mut missing, &mut failures).await;
         }
         if !self.ids.is_empty() {
-            let (way, limit) =
+            let (backend, limit) =
                 (self.backend.clone(), ConcurrencyLimit::new(SUBSCRIBE_CONCURRENCY, SLOW_AFTER));
-            let asked = missing.drain(..).map(|room| async {
-                let answer = limit.run(way.subscribe(&room, SUBSCRIBE_TIMEOUT)).await;
+            let requests = missing.drain(..).map(|room| async {
+                let answer = limit.run(backend.subscribe(&room, SUBSCRIBE_TIMEOUT)).await;
                 (room, answer)
             });
-            let mut answers: FuturesUnordered<_> = asked.collect();
+            let mut answers: FuturesUnordered<_> = requests.collect();
             // Record each response as it arrives: granted subscriptions are cancelled even if this future is dropped.
             while let Some(answer) = answers.next().await {
                 self.record_subscription(answer, &mut failures);
@@ -134,26 +134,26 @@ impl StreamingSubscriptions {
         missing: &mut VecDeque<RoomAddress>,
         failures: &mut Vec<(RoomAddress, RequestError)>,
     ) {
-        let (begun, mut at_once) = (Instant::now(), 1);
-        while self.ids.is_empty() && !missing.is_empty() && begun.elapsed() < ANCHOR_SEARCH_MAX {
+        let (search_began, mut at_once) = (Instant::now(), 1);
+        while self.ids.is_empty() && !missing.is_empty() && search_began.elapsed() < ANCHOR_SEARCH_MAX {
             let mut candidates: Vec<_> = missing.drain(..at_once.min(missing.len())).collect();
-            let asked = candidates.iter().cloned().map(|room| {
-                let way = Arc::new(PinnedBackend {
+            let requests = candidates.iter().cloned().map(|room| {
+                let backend = Arc::new(PinnedBackend {
                     client: self.backend.client.clone(),
                     affinity: Affinity::new(room.clone()),
                 });
                 async move {
-                    let answer = way.subscribe(&room, ANCHOR_ATTEMPT_MAX).await;
-                    (way, room, answer)
+                    let answer = backend.subscribe(&room, ANCHOR_ATTEMPT_MAX).await;
+                    (backend, room, answer)
                 }
             });
-            let mut answers: FuturesUnordered<_> = asked.collect();
-            while let Some((way, room, answer)) = answers.next().await {
+            let mut answers: FuturesUnordered<_> = requests.collect();
+            while let Some((backend, room, answer)) = answers.next().await {
                 candidates.retain(|other| *other != room);
                 let is_anchor = answer.is_ok();
                 self.record_subscription((room, answer), failures);
                 if is_anchor {
-                    (self.backend, self.is_anchor_removed) = (way, false);
+                    (self.backend, self.is_anchor_removed) = (backend, false);
                     break;
                 }
             }
@@ -192,15 +192,15 @@ impl StreamingSubscriptions {
         let subscription_ids: Vec<_> = self.ids.keys().cloned().collect();
         let connection_minutes = CONNECTION_MINUTES_MAX;
         let get = GetStreamingEvents { subscription_ids: &subscription_ids, connection_minutes };
-        let begun = self.backend.client.open_stream(&self.backend.affinity, &get).await?;
+        let body = self.backend.client.open_stream(&self.backend.affinity, &get).await?;
         self.stream = Some(OpenStream {
-            body: begun,
+            body,
             envelopes: EnvelopeSplitter::new(ENVELOPE_BYTES_MAX),
             first_batch: None,
         });
         let first = self.next_batch().await?;
-        if let Some(told) = &mut self.stream {
-            told.first_batch = Some(first);
+        if let Some(stream) = &mut self.stream {
+            stream.first_batch = Some(first);
         }
         Ok(())
     }
@@ -208,22 +208,22 @@ impl StreamingSubscriptions {
     /// The next complete envelope, decoded.
     async fn next_batch(&mut self) -> Result<ChangeBatch, StreamFailure> {
         let silence = self.idle_timeout;
-        let Some(told) = &mut self.stream else { return Err(invalid_stream("no stream is open").into()) };
-        if let Some(first) = told.first_batch.take() {
+        let Some(stream) = &mut self.stream else { return Err(invalid_stream("no stream is open").into()) };
+        if let Some(first) = stream.first_batch.take() {
             return Ok(first);
         }
         let until = Instant::now() + silence;
         loop {
             if let Some(envelope) =
-                told.envelopes.next_envelope().map_err(|uncut| invalid_stream(&uncut.to_string()))?
+                stream.envelopes.next_envelope().map_err(|uncut| invalid_stream(&uncut.to_string()))?
             {
                 let limits = DecodeLimits { body_bytes_max: ENVELOPE_BYTES_MAX, ..answer_budget::limits() };
                 let decoded =
                     decode(envelope, &limits).map_err(|error| invalid_stream(&error.to_string()))?;
                 return apply_envelope(&decoded.envelope.body, &mut self.ids, &mut self.dropped);
             }
-            match timeout_at(until, told.body.next_chunk()).await {
-                Ok(Ok(Some(bytes))) => told.envelopes.push(&bytes),
+            match timeout_at(until, stream.body.next_chunk()).await {
+                Ok(Ok(Some(bytes))) => stream.envelopes.push(&bytes),
                 Ok(Ok(None)) => {
                     return Err(invalid_stream("the stream ended without a closing envelope").into());
                 }
@@ -252,13 +252,13 @@ impl StreamingSubscriptions {
         if dropped.is_empty() {
             return;
         }
-        let way = Arc::new(PinnedBackend {
+        let backend = Arc::new(PinnedBackend {
             client: self.backend.client.clone(),
             affinity: self.backend.affinity.duplicate(),
         });
         let gone = dropped.into_iter().map(move |(id, room)| {
-            let way = way.clone();
-            async move { way.unsubscribe(&id, &room).await }
+            let backend = backend.clone();
+            async move { backend.unsubscribe(&id, &room).await }
         });
         let all = futures_util::stream::iter(gone).buffer_unordered(SUBSCRIBE_CONCURRENCY);
         runtime.spawn(timeout(UNSUBSCRIBE_TIMEOUT, all.for_each(|_| std::future::ready(()))));
@@ -322,27 +322,27 @@ fn apply_envelope(
         }
         _ => return Err(invalid_stream("a response to another operation").into()),
     };
-    let mut heard = ChangeBatch::default();
+    let mut batch = ChangeBatch::default();
     for message in messages {
-        apply_notification(message, ids, dropped, &mut heard)?;
+        apply_notification(message, ids, dropped, &mut batch)?;
     }
-    Ok(heard)
+    Ok(batch)
 }
 
 fn apply_notification(
     message: &ResponseMessage<'_, StreamingEventsPayload<'_>>,
     ids: &mut HashMap<String, RoomAddress>,
     dropped: &mut HashMap<String, RoomAddress>,
-    heard: &mut ChangeBatch,
+    batch: &mut ChangeBatch,
 ) -> Result<(), StreamFailure> {
-    let told = &message.payload;
-    for notification in &told.notifications {
+    let stream = &message.payload;
+    for notification in &stream.notifications {
         if !notification.events.iter().any(|event| event.element != "StatusEvent") {
             continue;
         }
         let id = notification.subscription_id.as_deref().unwrap_or_default();
         match (ids.get(id), dropped.contains_key(id)) {
-            (Some(room), _) => heard.changed.push(room.clone()),
+            (Some(room), _) => batch.changed.push(room.clone()),
             (None, true) => {} // a late notification of a dropped subscription
             // Something changed in an unknown room: nothing is current until every calendar is read again.
             (None, false) => {
@@ -350,22 +350,23 @@ fn apply_notification(
             }
         }
     }
-    let gone: Vec<_> = told.error_subscription_ids.iter().filter_map(|id| ids.remove_entry(&**id)).collect();
+    let gone: Vec<_> =
+        stream.error_subscription_ids.iter().filter_map(|id| ids.remove_entry(&**id)).collect();
     let lost: Vec<_> = gone.iter().map(|(_, room)| room.clone()).collect();
     dropped.extend(gone);
-    heard.end_of_stream |= told.connection_status.as_deref() == Some(CLOSED);
+    batch.end_of_stream |= stream.connection_status.as_deref() == Some(CLOSED);
     let verdict = decide_by_code(Effect::Read, &message.code.0, &message.message_xml);
     if message.class == ResponseClass::Success && verdict == RetryDecision::Done {
-        heard.lost.extend(lost);
+        batch.lost.extend(lost);
         return Ok(());
     }
     match verdict {
         // The message names no subscription: any may be lost.
         RetryDecision::Refused(ErrorKind::StateExpired, _) if lost.is_empty() => {
-            heard.lost.extend(ids.values().cloned());
+            batch.lost.extend(ids.values().cloned());
             dropped.extend(ids.drain());
         }
-        _ if !lost.is_empty() => heard.lost.extend(lost),
+        _ if !lost.is_empty() => batch.lost.extend(lost),
         _ => return Err(error_response(&message.code.0, &message.message_xml)),
     }
     Ok(())
@@ -390,11 +391,11 @@ impl ChangeStream for StreamingSubscriptions {
             self.abandon();
         }
         self.unsubscribe_dropped();
-        let mut deaf = self.subscribe().await;
+        let mut failures = self.subscribe().await;
         if self.ids.is_empty() {
             // The next attempt may reach another back end.
             self.abandon();
-            let first = deaf.pop().map(|(_, failed)| failed);
+            let first = failures.pop().map(|(_, failed)| failed);
             return Err(first.unwrap_or_else(|| invalid_stream("no room to subscribe to")).into());
         }
         if let Err(failure) = self.start().await {
@@ -402,16 +403,16 @@ impl ChangeStream for StreamingSubscriptions {
             return Err(failure.error.into());
         }
         self.failures = 0;
-        Ok(deaf.into_iter().map(|(room, failed)| (room, failed.into())).collect())
+        Ok(failures.into_iter().map(|(room, failed)| (room, failed.into())).collect())
     }
 
     async fn next(&mut self) -> Result<ChangeBatch, CalendarError> {
         match self.next_batch().await {
-            Ok(heard) => {
-                if !heard.lost.is_empty() && self.ids.is_empty() {
+            Ok(batch) => {
+                if !batch.lost.is_empty() && self.ids.is_empty() {
                     self.abandon(); // the server lost all subscriptions: it may be another back end by now
                 }
-                Ok(heard)
+                Ok(batch)
             }
             Err(failure) => {
                 self.record_failure(&failure);
@@ -454,17 +455,17 @@ mod tests {
     /// A heartbeat confirms the subscriptions of all rooms of the stream.
     #[test]
     fn a_heartbeat_is_believed_only_where_class_and_code_agree() {
-        let heard = |class, code| {
+        let batch = |class, code| {
             let mut ids = HashMap::from([("S".to_owned(), "r1@example.com".parse().unwrap())]);
             let body = SoapBody::GetStreamingEvents(vec![message(class, code)]);
-            apply_envelope(&body, &mut ids, &mut HashMap::new()).map(|heard| heard.lost.len())
+            apply_envelope(&body, &mut ids, &mut HashMap::new()).map(|batch| batch.lost.len())
         };
-        assert_eq!(heard(ResponseClass::Success, "NoError"), Ok(0));
+        assert_eq!(batch(ResponseClass::Success, "NoError"), Ok(0));
         for class in [ResponseClass::Success, ResponseClass::Warning, ResponseClass::Error] {
-            assert_eq!(heard(class, "ErrorSubscriptionNotFound"), Ok(1), "{class:?}: the room is lost");
-            assert!(heard(class, "ErrorInternalServerError").is_err(), "{class:?}");
+            assert_eq!(batch(class, "ErrorSubscriptionNotFound"), Ok(1), "{class:?}: the room is lost");
+            assert!(batch(class, "ErrorInternalServerError").is_err(), "{class:?}");
         }
-        assert!(heard(ResponseClass::Warning, "NoError").is_err());
-        assert!(heard(ResponseClass::Error, "NoError").is_err());
+        assert!(batch(ResponseClass::Warning, "NoError").is_err());
+        assert!(batch(ResponseClass::Error, "NoError").is_err());
     }
 }

@@ -29,17 +29,17 @@ impl SubscriptionGroups {
     ) -> Vec<SubscriptionGroup> {
         rooms.sort(); // the first room of a group is its anchor mailbox
         let mut groups: BTreeMap<Option<String>, Vec<RoomAddress>> = BTreeMap::new();
-        let mut says = true;
+        let mut is_supported = true;
         for rooms in rooms.chunks(ADDRESSES_MAX) {
-            let said = if says { self.query(client, ews, rooms).await } else { None };
-            says = said.is_some(); // after one failed request the other rooms do not wait for another
+            let names = if is_supported { self.query(client, ews, rooms).await } else { None };
+            is_supported = names.is_some(); // after one failed request the other rooms do not wait for another
             for (at, room) in rooms.iter().enumerate() {
-                let group = said.as_ref().and_then(|said| said.get(at)?.clone());
+                let group = names.as_ref().and_then(|names| names.get(at)?.clone());
                 groups.entry(group).or_default().push(room.clone());
             }
         }
-        let group = |(said, rooms): (Option<String>, _)| {
-            let key = said.map_or_else(|| ews.to_owned(), |said| format!("{ews} {said}"));
+        let group = |(name, rooms): (Option<String>, _)| {
+            let key = name.map_or_else(|| ews.to_owned(), |name| format!("{ews} {name}"));
             SubscriptionGroup { key, rooms }
         };
         groups.into_iter().map(group).collect()
@@ -74,11 +74,11 @@ impl SubscriptionGroups {
                     why,
                     "this server does not return which rooms share a back end; all its rooms form one group"
                 );
-                let mut mute = self.unsupported();
-                if mute.len() >= UNSUPPORTED_MAX {
-                    mute.clear();
+                let mut unsupported = self.unsupported();
+                if unsupported.len() >= UNSUPPORTED_MAX {
+                    unsupported.clear();
                 }
-                mute.insert(ews.to_owned());
+                unsupported.insert(ews.to_owned());
                 None
             }
         }

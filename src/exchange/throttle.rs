@@ -101,34 +101,34 @@ impl Throttle {
 
     /// Waits for a permit to send a request in this room's name; `None` if none is free before `until`.
     pub(super) async fn acquire(&self, room: &str, until: Instant) -> Option<Permit> {
-        let _waits = QueuedRequest::new(&self.queued);
-        let place = self.room(room);
-        let request = timeout_at(until, place.requests.clone().acquire_owned()).await.ok()?.ok()?;
+        let _queued = QueuedRequest::new(&self.queued);
+        let room_throttle = self.room(room);
+        let request = timeout_at(until, room_throttle.requests.clone().acquire_owned()).await.ok()?.ok()?;
         loop {
             if Instant::now() >= until {
                 return None;
             }
-            if let Some(parked) = place.paused_until() {
-                if parked > until {
+            if let Some(paused_until) = room_throttle.paused_until() {
+                if paused_until > until {
                     return None;
                 }
-                sleep_until(parked).await;
+                sleep_until(paused_until).await;
             }
-            let hanging = match place.is_slow.load(Ordering::Relaxed) {
+            let slow_slot = match room_throttle.is_slow.load(Ordering::Relaxed) {
                 true => Some(timeout_at(until, self.slow_rooms.clone().acquire_owned()).await.ok()?.ok()?),
                 false => None,
             };
             let server = timeout_at(until, self.server.clone().acquire_owned()).await.ok()?.ok()?;
-            if place.paused_until().is_none() {
+            if room_throttle.paused_until().is_none() {
                 return Some(Permit {
                     server: Some(server),
-                    slow_slot: hanging,
+                    slow_slot,
                     is_slow: false,
                     is_answered: false,
                     slow_after: self.slow_after,
                     limit: self.limit.clone(),
                     _request: request,
-                    room: place,
+                    room: room_throttle,
                 });
             }
         }
@@ -137,9 +137,9 @@ impl Throttle {
     /// Sends no request in this room's name for this time.
     pub(super) fn pause_room(&self, room: &str, time: Duration) {
         let until = Instant::now() + time;
-        let place = self.room(room);
-        let mut parked = lock(&place.paused_until);
-        *parked = Some(parked.map_or(until, |earlier| earlier.max(until)));
+        let room_throttle = self.room(room);
+        let mut paused_until = lock(&room_throttle.paused_until);
+        *paused_until = Some(paused_until.map_or(until, |earlier| earlier.max(until)));
     }
 
     /// Halves the server limit, after the server reported too many connections.
@@ -249,10 +249,10 @@ impl Drop for Permit {
 
 /// Wait before attempt `attempt + 1`: what the server requested, or doubling from a second; capped, and spread by up to
 /// a quarter so that requests do not return at once. `chance` is between 0 and 1.
-pub(super) fn back_off(said: Option<Duration>, attempt: u32, chance: f64) -> Duration {
+pub(super) fn back_off(requested: Option<Duration>, attempt: u32, chance: f64) -> Duration {
     let doubled = BACK_OFF_FIRST.saturating_mul(1 << attempt.min(16));
     let floor = if attempt == 0 { Duration::ZERO } else { BACK_OFF_LEAST };
-    let base = said.unwrap_or(doubled).clamp(floor, BACK_OFF_MAX);
+    let base = requested.unwrap_or(doubled).clamp(floor, BACK_OFF_MAX);
     base + base.mul_f64(chance.clamp(0.0, 1.0) / 4.0)
 }
 
@@ -286,22 +286,23 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn rooms_that_hang_give_their_places_to_others_up_to_a_limit() {
-        let gate = Throttle::new(2, 2, TIMEOUT);
+        let throttle = Throttle::new(2, 2, TIMEOUT);
         let begun = Instant::now();
         let hang = |room: usize| {
-            let gate = &gate;
+            let throttle = &throttle;
             async move {
-                let mut pass = gate.acquire(&format!("{room}@example.com"), in_seconds(60)).await.unwrap();
-                pass.run(std::future::pending::<()>()).await;
+                let mut permit =
+                    throttle.acquire(&format!("{room}@example.com"), in_seconds(60)).await.unwrap();
+                permit.run(std::future::pending::<()>()).await;
             }
         };
         let prompt = async {
             sleep_until(in_seconds(1)).await;
-            assert!(gate.acquire(ROOM, in_seconds(60)).await.is_some());
+            assert!(throttle.acquire(ROOM, in_seconds(60)).await.is_some());
             let waited = begun.elapsed();
             sleep_until(begun + Duration::from_secs(30)).await;
-            assert_eq!(lock(&gate.limit).released, 8, "the ninth keeps its place");
-            assert!(gate.acquire(ROOM, in_seconds(1)).await.is_some());
+            assert_eq!(lock(&throttle.limit).released, 8, "the ninth keeps its place");
+            assert!(throttle.acquire(ROOM, in_seconds(1)).await.is_some());
             waited
         };
         let waited = {
@@ -312,72 +313,77 @@ mod tests {
             }
         };
         assert!(waited <= 5 * LATE_AFTER, "{waited:?}");
-        assert_eq!((lock(&gate.limit).released, gate.server.available_permits()), (0, 2), "all came back");
+        assert_eq!(
+            (lock(&throttle.limit).released, throttle.server.available_permits()),
+            (0, 2),
+            "all came back"
+        );
     }
 
     #[tokio::test(start_paused = true)]
     async fn one_room_is_parked_and_the_others_go_on() {
-        let gate = Throttle::new(2, 4, TIMEOUT);
-        gate.pause_room(ROOM, Duration::from_secs(30));
+        let throttle = Throttle::new(2, 4, TIMEOUT);
+        throttle.pause_room(ROOM, Duration::from_secs(30));
         let begun = Instant::now();
-        assert!(gate.acquire(OTHER, in_seconds(1)).await.is_some());
-        assert!(gate.acquire(ROOM, in_seconds(10)).await.is_none());
+        assert!(throttle.acquire(OTHER, in_seconds(1)).await.is_some());
+        assert!(throttle.acquire(ROOM, in_seconds(10)).await.is_none());
         assert_eq!(
             begun.elapsed(),
             Duration::ZERO,
             "a request does not wait for a permit that comes too late"
         );
-        assert!(gate.acquire(ROOM, in_seconds(60)).await.is_some());
+        assert!(throttle.acquire(ROOM, in_seconds(60)).await.is_some());
         assert_eq!(begun.elapsed(), Duration::from_secs(30));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_room_has_its_limit() {
-        let gate = Throttle::new(2, 4, TIMEOUT);
-        let (_one, two) = (gate.acquire(ROOM, in_seconds(1)).await, gate.acquire(ROOM, in_seconds(1)).await);
+        let throttle = Throttle::new(2, 4, TIMEOUT);
+        let (_one, two) =
+            (throttle.acquire(ROOM, in_seconds(1)).await, throttle.acquire(ROOM, in_seconds(1)).await);
         let one_waits = async {
             tokio::task::yield_now().await;
-            gate.queued()
+            throttle.queued()
         };
-        let (third, waiting) = tokio::join!(gate.acquire(ROOM, in_seconds(1)), one_waits);
+        let (third, waiting) = tokio::join!(throttle.acquire(ROOM, in_seconds(1)), one_waits);
         assert!(third.is_none());
-        assert_eq!((waiting, gate.queued()), (1, 0));
+        assert_eq!((waiting, throttle.queued()), (1, 0));
         drop(two);
-        assert!(gate.acquire(ROOM, in_seconds(1)).await.is_some());
+        assert!(throttle.acquire(ROOM, in_seconds(1)).await.is_some());
     }
 
     #[tokio::test(start_paused = true)]
     async fn idle_rooms_are_forgotten_and_no_others() {
-        let gate = Throttle::new(1, 4, TIMEOUT);
-        let _pass = gate.acquire(ROOM, in_seconds(1)).await.unwrap();
-        gate.pause_room(OTHER, Duration::from_secs(30));
+        let throttle = Throttle::new(1, 4, TIMEOUT);
+        let _permit = throttle.acquire(ROOM, in_seconds(1)).await.unwrap();
+        throttle.pause_room(OTHER, Duration::from_secs(30));
         for number in 0..2 * ROOMS_KEPT {
-            assert!(gate.acquire(&format!("{number}@example.com"), in_seconds(1)).await.is_some());
+            assert!(throttle.acquire(&format!("{number}@example.com"), in_seconds(1)).await.is_some());
         }
-        assert!(lock(&gate.rooms).len() <= ROOMS_KEPT);
-        assert!(gate.acquire(ROOM, in_seconds(1)).await.is_none(), "its only request is still under way");
-        assert!(gate.acquire(OTHER, in_seconds(1)).await.is_none(), "it is still parked");
+        assert!(lock(&throttle.rooms).len() <= ROOMS_KEPT);
+        assert!(throttle.acquire(ROOM, in_seconds(1)).await.is_none(), "its only request is still under way");
+        assert!(throttle.acquire(OTHER, in_seconds(1)).await.is_none(), "it is still paused");
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_server_limit_halves_and_grows_back() {
-        let gate = Throttle::new(8, 4, TIMEOUT);
+        let throttle = Throttle::new(8, 4, TIMEOUT);
         let mut out = Vec::new();
         for _ in 0..4 {
-            out.push(gate.acquire(ROOM, in_seconds(1)).await.unwrap());
+            out.push(throttle.acquire(ROOM, in_seconds(1)).await.unwrap());
         }
-        gate.halve_limit();
+        throttle.halve_limit();
         out.truncate(2);
-        assert!(gate.acquire(ROOM, in_seconds(1)).await.is_none(), "two are out, and two is the limit");
+        assert!(throttle.acquire(ROOM, in_seconds(1)).await.is_none(), "two are out, and two is the limit");
         out.pop();
-        out.extend(gate.acquire(ROOM, in_seconds(1)).await);
+        out.extend(throttle.acquire(ROOM, in_seconds(1)).await);
         assert_eq!(out.len(), 2);
         for _ in 0..2 * REGROW_AFTER {
-            gate.record_success();
+            throttle.record_success();
         }
         for _ in 0..2 {
-            out.push(gate.acquire(ROOM, in_seconds(1)).await.unwrap());
+            out.push(throttle.acquire(ROOM, in_seconds(1)).await.unwrap());
         }
-        assert!(gate.acquire(ROOM, in_seconds(1)).await.is_none());
+        assert!(throttle.acquire(ROOM, in_seconds(1)).await.is_none());
     }
 }

@@ -142,20 +142,20 @@ impl Transport {
     }
 
     /// Sends a request and waits for the complete response.
-    pub(super) async fn send(&self, post: &HttpRequest<'_>) -> Delivery {
-        while let Some(kept) = self.take_idle() {
+    pub(super) async fn send(&self, request: &HttpRequest<'_>) -> Delivery {
+        while let Some(idle) = self.take_idle() {
             if let SendOutcome::Delivered(delivery) =
-                self.authenticate_and_send(kept, post, BodyMode::Whole).await
+                self.authenticate_and_send(idle, request, BodyMode::Whole).await
             {
                 return delivery;
             }
         }
-        self.send_on_new_connection(post).await
+        self.send_on_new_connection(request).await
     }
 
     /// The same on a new connection, on which the server has to authenticate the account anew.
-    pub(super) async fn send_on_new_connection(&self, post: &HttpRequest<'_>) -> Delivery {
-        match self.send_fresh(post, BodyMode::Whole).await {
+    pub(super) async fn send_on_new_connection(&self, request: &HttpRequest<'_>) -> Delivery {
+        match self.send_fresh(request, BodyMode::Whole).await {
             Err(delivery) => delivery,
             Ok(_) => Delivery::NotSent(too_many_rounds()),
         }
@@ -163,15 +163,15 @@ impl Transport {
 
     /// Sends a request with a streamed response, on a connection of its own. Fails with the delivery if the server did
     /// not begin to stream.
-    pub(super) async fn open_stream(&self, post: &HttpRequest<'_>) -> Result<StreamingBody, Delivery> {
-        self.send_fresh(post, BodyMode::Streamed).await
+    pub(super) async fn open_stream(&self, request: &HttpRequest<'_>) -> Result<StreamingBody, Delivery> {
+        self.send_fresh(request, BodyMode::Streamed).await
     }
 
-    async fn send_fresh(&self, post: &HttpRequest<'_>, take: BodyMode) -> Result<StreamingBody, Delivery> {
+    async fn send_fresh(&self, request: &HttpRequest<'_>, mode: BodyMode) -> Result<StreamingBody, Delivery> {
         for _ in 0..NEW_CONNECTIONS_MAX {
             let fresh = self.connect().await.map_err(Delivery::NotSent)?;
-            match self.authenticate_and_send(fresh, post, take).await {
-                SendOutcome::Streaming(begun) => return Ok(begun),
+            match self.authenticate_and_send(fresh, request, mode).await {
+                SendOutcome::Streaming(streaming) => return Ok(streaming),
                 SendOutcome::Delivered(delivery) => return Err(delivery),
                 SendOutcome::NotSent(failure) => return Err(Delivery::NotSent(failure)),
                 SendOutcome::Reconnect => {}
@@ -184,25 +184,25 @@ impl Transport {
     async fn authenticate_and_send(
         &self,
         mut connection: AuthConnection,
-        post: &HttpRequest<'_>,
-        take: BodyMode,
+        request: &HttpRequest<'_>,
+        mode: BodyMode,
     ) -> SendOutcome {
-        let mut leg = match connection.auth.first_round().await {
-            Ok(leg) => leg,
+        let mut round = match connection.auth.first_round().await {
+            Ok(round) => round,
             Err(failure) => return SendOutcome::Delivered(Delivery::NotSent(failure)),
         };
-        let mut said_who = false;
+        let mut sent_credentials = false;
         for _ in 0..AUTH_ROUNDS_MAX {
             if let Err(error) = connection.sender.ready().await {
                 return SendOutcome::NotSent(TransportError::ConnectionLost(error.to_string()));
             }
-            said_who |= leg.authorization.is_some();
-            let begun = Instant::now();
-            let response = match self.send_round(&mut connection.sender, post, &leg, take).await {
+            sent_credentials |= round.authorization.is_some();
+            let sent_at = Instant::now();
+            let response = match self.send_round(&mut connection.sender, request, &round, mode).await {
                 Err(sent) => return sent,
                 Ok(response) => response,
             };
-            if take == BodyMode::Streamed && leg.with_body && response.status() == StatusCode::OK {
+            if mode == BodyMode::Streamed && round.with_body && response.status() == StatusCode::OK {
                 if proves_authenticated(response.status().as_u16(), response.headers()) {
                     connection.auth.on_accepted();
                 }
@@ -213,21 +213,21 @@ impl Transport {
                     _connection: connection,
                 });
             }
-            let left = self.deadlines.response.saturating_sub(begun.elapsed());
+            let left = self.deadlines.response.saturating_sub(sent_at.elapsed());
             let mut answer = match timeout(left, self.read_response(response, Instant::now() + left)).await {
                 Err(_) => {
-                    return lost_after_send(&leg, TransportError::ResponseTimeout(self.deadlines.response));
+                    return lost_after_send(&round, TransportError::ResponseTimeout(self.deadlines.response));
                 }
-                Ok(Err(failure)) => return lost_after_send(&leg, failure),
+                Ok(Err(failure)) => return lost_after_send(&round, failure),
                 Ok(Ok(answer)) => answer,
             };
-            answer.sent_credentials = said_who;
+            answer.sent_credentials = sent_credentials;
             if answer.status != StatusCode::UNAUTHORIZED {
                 if answer.proves_authenticated() {
                     connection.auth.on_accepted();
                 }
-                if !leg.with_body && wants_body(answer.status) {
-                    leg = AuthRound { authorization: None, with_body: true };
+                if !round.with_body && wants_body(answer.status) {
+                    round = AuthRound { authorization: None, with_body: true };
                     continue;
                 }
                 self.return_idle(connection, &answer);
@@ -237,7 +237,7 @@ impl Transport {
             let challenges: Vec<&str> = challenges.iter().map(String::as_str).collect();
             match connection.auth.on_challenge(&challenges).await {
                 Err(failure) => return SendOutcome::Delivered(Delivery::NotSent(failure)),
-                Ok(ChallengeAction::Retry(next)) => leg = next,
+                Ok(ChallengeAction::Retry(next)) => round = next,
                 Ok(ChallengeAction::Reconnect) => return SendOutcome::Reconnect,
                 Ok(ChallengeAction::Reject(denied)) => {
                     answer.rejection = Some(denied);
@@ -251,22 +251,24 @@ impl Transport {
     async fn send_round(
         &self,
         sender: &mut SendRequest<Full<Bytes>>,
-        post: &HttpRequest<'_>,
-        leg: &AuthRound,
-        take: BodyMode,
+        request: &HttpRequest<'_>,
+        round: &AuthRound,
+        mode: BodyMode,
     ) -> Result<Response<Incoming>, SendOutcome> {
-        let request = self.build_request(post, leg, take).map_err(|error| {
+        let request = self.build_request(request, round, mode).map_err(|error| {
             SendOutcome::Delivered(Delivery::NotSent(TransportError::ConnectionLost(format!(
                 "the request cannot be written: {error}"
             ))))
         })?;
         match timeout(self.deadlines.first_byte, sender.try_send_request(request)).await {
-            Err(_) => Err(lost_after_send(leg, TransportError::FirstByteTimeout(self.deadlines.first_byte))),
+            Err(_) => {
+                Err(lost_after_send(round, TransportError::FirstByteTimeout(self.deadlines.first_byte)))
+            }
             Ok(Ok(response)) => Ok(response),
             Ok(Err(mut failed)) => {
                 let untouched = failed.take_message().is_some();
                 let failure = self.connection_error(failed.error());
-                Err(if untouched { SendOutcome::NotSent(failure) } else { lost_after_send(leg, failure) })
+                Err(if untouched { SendOutcome::NotSent(failure) } else { lost_after_send(round, failure) })
             }
         }
     }
@@ -283,38 +285,38 @@ impl Transport {
 
     fn build_request(
         &self,
-        post: &HttpRequest<'_>,
-        leg: &AuthRound,
-        take: BodyMode,
+        request: &HttpRequest<'_>,
+        round: &AuthRound,
+        mode: BodyMode,
     ) -> Result<Request<Full<Bytes>>, http::Error> {
-        let body = if leg.with_body { post.body.clone() } else { Bytes::new() };
-        let mut request = Request::builder()
+        let body = if round.with_body { request.body.clone() } else { Bytes::new() };
+        let mut builder = Request::builder()
             .method(Method::POST)
             .uri(&self.endpoint.target)
             .header(header::HOST, &self.endpoint.authority)
             .header(header::USER_AGENT, USER_AGENT)
             .header(header::CONTENT_TYPE, "text/xml; charset=utf-8")
             .header(header::ACCEPT, "text/xml")
-            .header("SOAPAction", post.soap_action)
-            .header("client-request-id", post.request_id)
+            .header("SOAPAction", request.soap_action)
+            .header("client-request-id", request.request_id)
             .header("return-client-request-id", "true");
-        if take == BodyMode::Whole {
+        if mode == BodyMode::Whole {
             // A compressor in between would delay the chunks of a stream.
-            request = request.header(header::ACCEPT_ENCODING, "gzip");
+            builder = builder.header(header::ACCEPT_ENCODING, "gzip");
         }
-        if let Some(affinity) = post.affinity {
-            request = request.header("X-PreferServerAffinity", "true");
+        if let Some(affinity) = request.affinity {
+            builder = builder.header("X-PreferServerAffinity", "true");
             if let Some(cookie) = affinity.cookie() {
-                request = request.header(header::COOKIE, cookie);
+                builder = builder.header(header::COOKIE, cookie);
             }
         }
-        if let Some(anchor) = post.anchor {
-            request = request.header("X-AnchorMailbox", anchor);
+        if let Some(anchor) = request.anchor {
+            builder = builder.header("X-AnchorMailbox", anchor);
         }
-        if let Some(authorization) = &leg.authorization {
-            request = request.header(header::AUTHORIZATION, authorization);
+        if let Some(authorization) = &round.authorization {
+            builder = builder.header(header::AUTHORIZATION, authorization);
         }
-        request.body(Full::new(body))
+        builder.body(Full::new(body))
     }
 
     /// Reads the body to its end within the limits, and inflates it.
@@ -346,9 +348,9 @@ impl Transport {
     }
 
     async fn connect(&self) -> Result<AuthConnection, TransportError> {
-        let line = self.dialer.dial(&self.endpoint, ClientIdentity::Account).await?;
-        let dialogue = self.credential.session(line.certificate.as_deref());
-        Ok(AuthConnection { sender: line.sender, auth: dialogue })
+        let opened = self.dialer.dial(&self.endpoint, ClientIdentity::Account).await?;
+        let dialogue = self.credential.session(opened.certificate.as_deref());
+        Ok(AuthConnection { sender: opened.sender, auth: dialogue })
     }
 
     fn take_idle(&self) -> Option<AuthConnection> {
@@ -377,8 +379,8 @@ fn idle_for(headers: &HeaderMap) -> Duration {
 }
 
 /// A request without its body cannot be executed.
-fn lost_after_send(leg: &AuthRound, failure: TransportError) -> SendOutcome {
-    SendOutcome::Delivered(if leg.with_body {
+fn lost_after_send(round: &AuthRound, failure: TransportError) -> SendOutcome {
+    SendOutcome::Delivered(if round.with_body {
         Delivery::MaybeSent(failure)
     } else {
         Delivery::NotSent(failure)
@@ -401,17 +403,17 @@ mod tests {
 
     #[test]
     fn a_connection_is_kept_no_longer_than_the_server_keeps_it() {
-        let kept = |values: &[&'static str]| {
+        let idle = |values: &[&'static str]| {
             let values =
                 values.iter().map(|value| ("keep-alive".parse().unwrap(), HeaderValue::from_static(value)));
             idle_for(&values.collect())
         };
-        assert_eq!(kept(&[]), IDLE_MAX);
-        assert_eq!(kept(&["timeout=5, max=100"]), Duration::from_secs(4));
-        assert_eq!(kept(&["max=100", "Timeout = \"5\""]), Duration::from_secs(4));
-        assert_eq!(kept(&["timeout=0"]), Duration::ZERO);
+        assert_eq!(idle(&[]), IDLE_MAX);
+        assert_eq!(idle(&["timeout=5, max=100"]), Duration::from_secs(4));
+        assert_eq!(idle(&["max=100", "Timeout = \"5\""]), Duration::from_secs(4));
+        assert_eq!(idle(&["timeout=0"]), Duration::ZERO);
         for long in ["timeout=3600", "timeout=99999999999999999999", "timeout=soon", "timeout"] {
-            assert_eq!(kept(&[long]), IDLE_MAX, "{long}");
+            assert_eq!(idle(&[long]), IDLE_MAX, "{long}");
         }
     }
 }

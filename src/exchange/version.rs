@@ -47,8 +47,8 @@ impl NegotiatedVersions {
 
     /// Schema version of the next request for a room.
     pub(super) fn for_room(&self, room: &str) -> ServerVersion {
-        let known = self.state();
-        known.rooms.get(room).copied().unwrap_or(known.default)
+        let state = self.state();
+        state.rooms.get(room).copied().unwrap_or(state.default)
     }
 
     /// Records that the room's server does not support this version; returns whether there is an older one to try.
@@ -62,15 +62,15 @@ impl NegotiatedVersions {
             next = older.as_str(),
             "the server does not support this EWS schema version; trying an older one"
         );
-        let mut known = self.state();
-        if !known.proven {
-            known.default = known.default.min(older);
+        let mut state = self.state();
+        if !state.proven {
+            state.default = state.default.min(older);
             return true;
         }
-        if known.rooms.len() >= ROOMS_KEPT {
-            known.rooms.clear();
+        if state.rooms.len() >= ROOMS_KEPT {
+            state.rooms.clear();
         }
-        known.rooms.entry(room.to_owned()).and_modify(|spoken| *spoken = older.min(*spoken)).or_insert(older);
+        state.rooms.entry(room.to_owned()).and_modify(|kept| *kept = older.min(*kept)).or_insert(older);
         true
     }
 
@@ -78,16 +78,16 @@ impl NegotiatedVersions {
     /// version.
     pub(super) fn observe(&self, room: &str, version: ServerVersion, server: Option<&ServerVersionInfo<'_>>) {
         let newest = server.and_then(newest_of).map(|newest| newest.min(self.preferred));
-        let mut known = self.state();
-        known.build = server.and_then(build_text).or(known.build.take());
-        let better = newest.filter(|newest| *newest > version);
-        if version == known.default && better.is_none() {
-            known.proven = true;
+        let mut state = self.state();
+        state.build = server.and_then(build_text).or(state.build.take());
+        let newer = newest.filter(|newest| *newest > version);
+        if version == state.default && newer.is_none() {
+            state.proven = true;
             return;
         }
-        let Some(better) = better else { return };
-        if known.rooms.remove(room).is_none() && version == known.default {
-            (known.default, known.proven) = (better, false);
+        let Some(newer) = newer else { return };
+        if state.rooms.remove(room).is_none() && version == state.default {
+            (state.default, state.proven) = (newer, false);
         }
     }
 
@@ -153,43 +153,43 @@ mod tests {
 
     #[test]
     fn an_old_site_is_learnt_once_for_all_its_rooms() {
-        let spoken = NegotiatedVersions::new(Exchange2013Sp1);
-        assert!(spoken.downgrade(A, Exchange2013Sp1) && spoken.downgrade(A, Exchange2013));
-        spoken.observe(A, Exchange2010Sp2, Some(&build(14, 3, 123)));
-        assert_eq!((spoken.for_room(A), spoken.for_room(B)), (Exchange2010Sp2, Exchange2010Sp2));
-        assert!(!spoken.downgrade(A, Exchange2010Sp2), "there is nothing older to ask in");
+        let versions = NegotiatedVersions::new(Exchange2013Sp1);
+        assert!(versions.downgrade(A, Exchange2013Sp1) && versions.downgrade(A, Exchange2013));
+        versions.observe(A, Exchange2010Sp2, Some(&build(14, 3, 123)));
+        assert_eq!((versions.for_room(A), versions.for_room(B)), (Exchange2010Sp2, Exchange2010Sp2));
+        assert!(!versions.downgrade(A, Exchange2010Sp2), "there is nothing older to ask in");
     }
 
     #[test]
     fn one_old_server_of_a_newer_site_is_its_own_rooms_matter() {
-        let spoken = NegotiatedVersions::new(Exchange2013Sp1);
-        spoken.observe(A, Exchange2013Sp1, Some(&build(15, 2, 2562)));
-        assert!(spoken.downgrade(B, Exchange2013Sp1));
-        assert_eq!((spoken.for_room(A), spoken.for_room(B)), (Exchange2013Sp1, Exchange2013));
-        assert!(spoken.downgrade(B, Exchange2013Sp1), "a request that was under way already");
-        assert_eq!(spoken.for_room(B), Exchange2013);
+        let versions = NegotiatedVersions::new(Exchange2013Sp1);
+        versions.observe(A, Exchange2013Sp1, Some(&build(15, 2, 2562)));
+        assert!(versions.downgrade(B, Exchange2013Sp1));
+        assert_eq!((versions.for_room(A), versions.for_room(B)), (Exchange2013Sp1, Exchange2013));
+        assert!(versions.downgrade(B, Exchange2013Sp1), "a request that was under way already");
+        assert_eq!(versions.for_room(B), Exchange2013);
     }
 
     #[test]
     fn what_was_upgraded_or_moved_is_spoken_to_in_the_preferred_version_again() {
-        let spoken = NegotiatedVersions::new(Exchange2013Sp1);
-        assert!(spoken.downgrade(A, Exchange2013Sp1));
-        spoken.observe(A, Exchange2013, Some(&build(15, 0, 516)));
-        spoken.observe(A, Exchange2013, Some(&build(15, 2, 2562)));
-        assert_eq!(spoken.for_room(B), Exchange2013Sp1, "and never in a newer one");
-        spoken.observe(A, Exchange2013Sp1, Some(&build(15, 2, 2562)));
-        assert!(spoken.downgrade(B, Exchange2013Sp1));
-        spoken.observe(B, Exchange2013, Some(&build(15, 2, 2562)));
-        assert_eq!(spoken.for_room(B), Exchange2013Sp1);
+        let versions = NegotiatedVersions::new(Exchange2013Sp1);
+        assert!(versions.downgrade(A, Exchange2013Sp1));
+        versions.observe(A, Exchange2013, Some(&build(15, 0, 516)));
+        versions.observe(A, Exchange2013, Some(&build(15, 2, 2562)));
+        assert_eq!(versions.for_room(B), Exchange2013Sp1, "and never in a newer one");
+        versions.observe(A, Exchange2013Sp1, Some(&build(15, 2, 2562)));
+        assert!(versions.downgrade(B, Exchange2013Sp1));
+        versions.observe(B, Exchange2013, Some(&build(15, 2, 2562)));
+        assert_eq!(versions.for_room(B), Exchange2013Sp1);
     }
 
     #[test]
     fn it_remembers_so_many_rooms_and_no_more() {
-        let spoken = NegotiatedVersions::new(Exchange2016);
-        spoken.observe(A, Exchange2016, None);
+        let versions = NegotiatedVersions::new(Exchange2016);
+        versions.observe(A, Exchange2016, None);
         for number in 0..=ROOMS_KEPT {
-            spoken.downgrade(&number.to_string(), Exchange2016);
+            versions.downgrade(&number.to_string(), Exchange2016);
         }
-        assert!(spoken.state().rooms.len() <= ROOMS_KEPT);
+        assert!(versions.state().rooms.len() <= ROOMS_KEPT);
     }
 }

@@ -31,7 +31,7 @@ const MARGIN_ALL_DAY: TimeDelta = TimeDelta::days(1);
 
 /// Reads the items of one CalendarView. A calendar item without usable times is kept as unreadable, and so is an item
 /// of another type.
-pub(super) fn read_items(items: &[Item<'_>], asked: Window) -> Result<CalendarView, RetryDecision> {
+pub(super) fn read_items(items: &[Item<'_>], requested: Window) -> Result<CalendarView, RetryDecision> {
     if items.len() > VIEW_ENTRIES_MAX as usize {
         return Err(unexpected_response(Effect::Read, format!("{} items, more than requested", items.len())));
     }
@@ -46,7 +46,7 @@ pub(super) fn read_items(items: &[Item<'_>], asked: Window) -> Result<CalendarVi
         if item.item_id.as_ref().is_some_and(|id| !ids.insert(&*id.id)) {
             return Err(unexpected_response(Effect::Read, "two items with the same id".to_owned()));
         }
-        if is_outside(item, asked) {
+        if is_outside(item, requested) {
             return Err(unexpected_response(Effect::Read, "an item outside the requested window".to_owned()));
         }
         match event(item) {
@@ -69,10 +69,10 @@ pub(super) fn read_items(items: &[Item<'_>], asked: Window) -> Result<CalendarVi
     Ok(view)
 }
 
-fn is_outside(item: &CalendarItem<'_>, asked: Window) -> bool {
+fn is_outside(item: &CalendarItem<'_>, requested: Window) -> bool {
     let margin = if item.is_all_day_event == Some(true) { MARGIN_ALL_DAY } else { MARGIN };
-    let ends_before = item.end.is_some_and(|end| end < asked.start() - margin);
-    let begins_after = item.start.is_some_and(|start| start > asked.end() + margin);
+    let ends_before = item.end.is_some_and(|end| end < requested.start() - margin);
+    let begins_after = item.start.is_some_and(|start| start > requested.end() + margin);
     ends_before || begins_after
 }
 

@@ -179,12 +179,12 @@ async fn item_errors_become_what_the_engine_decides_on() {
 
 #[tokio::test]
 async fn refusals_by_page_are_told_apart_and_credentials_get_one_more_chance() {
-    for (status, requests, word) in
+    for (status, requests, text) in
         [(401, 2, "service account"), (403, 1, "EWS is turned off"), (456, 1, "locked")]
     {
         let script = ScriptedServer::start(vec![Reaction::Answer(status, "", b"<html>".to_vec())]).await;
         let trouble = exchange(&script).events(&room(), window()).await.unwrap_err();
-        assert!(trouble.advice.contains(word), "{trouble}");
+        assert!(trouble.advice.contains(text), "{trouble}");
         assert_eq!(script.requests().len(), requests, "{status}");
     }
 }
@@ -418,9 +418,9 @@ async fn a_server_that_does_not_know_the_version_is_asked_in_an_older_one_and_th
         assert_eq!(exchange.write(&room(), &shorten()).await.outcome, WriteOutcome::Done);
     }
     let seen = script.requests();
-    let spoken: Vec<_> =
+    let versions: Vec<_> =
         seen.iter().filter_map(|request| request.split("Version=\"").nth(1)?.split('"').next()).collect();
-    assert_eq!(spoken, ["Exchange2013_SP1", "Exchange2013", "Exchange2010_SP2", "Exchange2010_SP2"]);
+    assert_eq!(versions, ["Exchange2013_SP1", "Exchange2013", "Exchange2010_SP2", "Exchange2010_SP2"]);
 
     let script = ScriptedServer::start(vec![refused]).await;
     let written = self::exchange(&script).write(&room(), &shorten()).await.outcome;

@@ -158,11 +158,11 @@ impl DiscoveryCache {
         (now - entry.cached_at).abs() < good_for
     }
 
-    fn keep(&mut self, room: &RoomAddress, known: CachedLocation, now: DateTime<Utc>) {
+    fn keep(&mut self, room: &RoomAddress, location: CachedLocation, now: DateTime<Utc>) {
         if self.entries.len() >= ENTRIES_MAX && !self.entries.contains_key(room) {
             self.evict(now);
         }
-        self.entries.insert(room.clone(), CachedRoom { location: known, cached_at: now });
+        self.entries.insert(room.clone(), CachedRoom { location, cached_at: now });
     }
 
     /// Expired entries are dropped first, then the oldest.

@@ -98,7 +98,7 @@ fn of_domain(domain: &str) -> (Option<Host>, Option<Host>) {
 mod tests {
     use super::*;
 
-    fn asked(address: &str, policy: &Policy) -> Vec<String> {
+    fn order_of(address: &str, policy: &Policy) -> Vec<String> {
         let all = candidates(&address.parse().unwrap(), policy, 0);
         all.iter().map(|one| format!("{:?} {}", one.protocol, one.url)).collect()
     }
@@ -109,7 +109,7 @@ mod tests {
         policy.preferred_host = Some("outlook.office365.com".parse().unwrap());
         let json = "autodiscover/autodiscover.json/v1.0/a%2Bb@x.example?Protocol=EWS&RedirectCount=0";
         assert_eq!(
-            asked("a+b@x.example", &policy),
+            order_of("a+b@x.example", &policy),
             [
                 format!("Json https://outlook.office365.com/{json}"),
                 format!("Json https://x.example/{json}"),
@@ -128,7 +128,7 @@ mod tests {
     #[test]
     fn a_domain_that_is_no_host_is_not_asked() {
         for address in ["a@b/c", "a@b?c", "a@b#c", "a@b%2f", "a@bücher.example", "a@b..c"] {
-            assert_eq!(asked(address, &Policy::new([])), Vec::<String>::new(), "{address}");
+            assert_eq!(order_of(address, &Policy::new([])), Vec::<String>::new(), "{address}");
         }
     }
 }

@@ -54,7 +54,7 @@ pub struct Discovery {
 impl Discovery {
     /// Starts the search for a room, within this policy.
     pub fn new(room: &RoomAddress, policy: &Policy) -> Self {
-        let mut quest = Self {
+        let mut discovery = Self {
             policy: policy.clone(),
             room: room.clone(),
             current_address: room.clone(),
@@ -72,8 +72,8 @@ impl Discovery {
             attempts: Vec::new(),
             end: None,
         };
-        quest.start_for(room.clone());
-        quest
+        discovery.start_for(room.clone());
+        discovery
     }
 
     /// The next step. Returns the same request until [`Self::handle_response`] gets its response.
@@ -92,24 +92,28 @@ impl Discovery {
 
     /// Handles the response to the last request; ignored if no request is pending.
     pub fn handle_response(&mut self, answer: DiscoveryResponse) {
-        let Some(asked) = self.pending.take() else { return };
+        let Some(candidate) = self.pending.take() else { return };
         // Names derived from the address often do not resolve; a trusted host should exist.
-        let missed = asked.protocol != Protocol::Probe && self.policy.trusts(asked.url.host());
-        let missed = missed.then_some(Cause::Network);
+        let cause = candidate.protocol != Protocol::Probe && self.policy.trusts(candidate.url.host());
+        let cause = cause.then_some(Cause::Network);
         match answer {
             DiscoveryResponse::Unreachable(why) => {
-                self.record(&asked, missed, format!("not reached: {}", excerpt(&why)));
-                self.unreachable.insert(asked.url.host().clone());
+                self.record(&candidate, cause, format!("not reached: {}", excerpt(&why)));
+                self.unreachable.insert(candidate.url.host().clone());
             }
             DiscoveryResponse::Incomplete(why) => {
-                self.record(&asked, missed, format!("incomplete response: {}", excerpt(&why)))
+                self.record(&candidate, cause, format!("incomplete response: {}", excerpt(&why)))
             }
             DiscoveryResponse::SignInFailed(why) => {
-                self.record(&asked, Some(Cause::Credentials), format!("sign-in failed: {}", excerpt(&why)));
-                self.refused.insert(asked.url.host().clone());
+                self.record(
+                    &candidate,
+                    Some(Cause::Credentials),
+                    format!("sign-in failed: {}", excerpt(&why)),
+                );
+                self.refused.insert(candidate.url.host().clone());
             }
             DiscoveryResponse::Http { status, location, body } => {
-                self.on_http(&asked, status, location.as_deref(), &body)
+                self.on_http(&candidate, status, location.as_deref(), &body)
             }
         }
     }
@@ -129,11 +133,11 @@ impl Discovery {
     /// Makes a candidate the pending request, unless it was sent before or is not allowed.
     fn try_candidate(&mut self, candidate: Candidate) {
         let host = candidate.url.host();
-        let probe = candidate.protocol == Protocol::Probe;
+        let is_probe = candidate.protocol == Protocol::Probe;
         if self.sent.contains(&self.key(&candidate)) {
             return;
         }
-        if self.unreachable.contains(host) && !probe {
+        if self.unreachable.contains(host) && !is_probe {
             return self.record(&candidate, None, "not sent: the host was not reached before".to_owned());
         }
         if candidate.protocol.needs_login() && !self.policy.trusts(host) {
@@ -150,7 +154,7 @@ impl Discovery {
         }
         if self.request_count == REQUESTS_MAX {
             self.left.clear();
-            let outcome = format!("not asked: {REQUESTS_MAX} requests are enough");
+            let outcome = format!("not sent: {REQUESTS_MAX} requests are enough");
             return self.record(&candidate, Some(Cause::Redirects), outcome);
         }
         self.request_count += 1;
@@ -160,7 +164,7 @@ impl Discovery {
 
     fn request_for(&self, candidate: &Candidate) -> DiscoveryRequest {
         let url = request_url(candidate);
-        let login = candidate.protocol.needs_login() && self.policy.trusts(candidate.url.host());
+        let with_credentials = candidate.protocol.needs_login() && self.policy.trusts(candidate.url.host());
         let (mut headers, body) = match candidate.protocol {
             Protocol::Json => (vec![("Accept", "application/json".to_owned())], String::new()),
             Protocol::Probe => (Vec::new(), String::new()),
@@ -170,19 +174,25 @@ impl Discovery {
             Protocol::Pox => (vec![xml_content()], pox::settings_request(&self.current_address)),
         };
         // Lets Exchange's front end route to the right back end at once. A header contains only ASCII.
-        if login && self.current_address.as_str().is_ascii() {
+        if with_credentials && self.current_address.as_str().is_ascii() {
             headers.push(("X-AnchorMailbox", self.current_address.to_string()));
         }
-        DiscoveryRequest { method: method(candidate.protocol), url, headers, body, credentials: login }
+        DiscoveryRequest {
+            method: method(candidate.protocol),
+            url,
+            headers,
+            body,
+            credentials: with_credentials,
+        }
     }
 
-    pub(super) fn record(&mut self, asked: &Candidate, cause: Option<Cause>, outcome: String) {
-        let kind = match asked.protocol {
+    pub(super) fn record(&mut self, candidate: &Candidate, cause: Option<Cause>, outcome: String) {
+        let kind = match candidate.protocol {
             Protocol::Soap => " (SOAP)",
             Protocol::Pox => " (POX)",
             Protocol::Json | Protocol::Probe => "",
         };
-        let what = format!("{} {}{kind}", method(asked.protocol), request_url(asked));
+        let what = format!("{} {}{kind}", method(candidate.protocol), request_url(candidate));
         self.record_text(cause, what, outcome);
     }
 
@@ -196,8 +206,8 @@ impl Discovery {
     /// `example.com`.
     fn report(&self) -> DiscoveryReport {
         let mut unconfirmed = self.untrusted.clone();
-        let derived = candidates::hosts(&self.current_address, &self.policy);
-        if unconfirmed.is_empty() && !derived.iter().any(|host| self.policy.trusts(host)) {
+        let derived_hosts = candidates::hosts(&self.current_address, &self.policy);
+        if unconfirmed.is_empty() && !derived_hosts.iter().any(|host| self.policy.trusts(host)) {
             unconfirmed.clone_from(&self.skipped);
         }
         let cause = if unconfirmed.is_empty() {

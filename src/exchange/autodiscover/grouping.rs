@@ -68,8 +68,8 @@ fn groups(body: &[u8], count: usize) -> Result<Vec<Option<String>>, GroupingErro
     let envelope = xml::read(body).map_err(GroupingError::Permanent)?;
     let users = match soap::users(&envelope).map_err(GroupingError::Permanent)? {
         Ok(users) => users,
-        Err(ParsedResponse::Busy(said)) => return Err(GroupingError::Transient(said)),
-        Err(said) => return Err(GroupingError::Permanent(excerpt(&format!("{said:?}")))),
+        Err(ParsedResponse::Busy(error)) => return Err(GroupingError::Transient(error)),
+        Err(error) => return Err(GroupingError::Permanent(excerpt(&format!("{error:?}")))),
     };
     if users.len() != count {
         return Err(GroupingError::Permanent(format!(
@@ -88,7 +88,7 @@ fn groups(body: &[u8], count: usize) -> Result<Vec<Option<String>>, GroupingErro
 mod tests {
     use super::*;
 
-    fn came(status: u16, content: &str) -> DiscoveryResponse {
+    fn http(status: u16, content: &str) -> DiscoveryResponse {
         let body = format!(
             "<e:Envelope xmlns:e='x'><e:Body><GetUserSettingsResponseMessage><Response>{content}</Response></GetUserSettingsResponseMessage></e:Body></e:Envelope>"
         );
@@ -102,7 +102,7 @@ mod tests {
     }
 
     fn users(users: &[String]) -> DiscoveryResponse {
-        came(200, &format!("<ErrorCode>NoError</ErrorCode><UserResponses>{}</UserResponses>", users.concat()))
+        http(200, &format!("<ErrorCode>NoError</ErrorCode><UserResponses>{}</UserResponses>", users.concat()))
     }
 
     #[test]
@@ -112,8 +112,8 @@ mod tests {
         assert_eq!(ask.url, "https://mail.example.com:8443/autodiscover/autodiscover.svc");
         let envelope = xml::read(ask.body.as_bytes()).unwrap();
         let request = envelope.at(&["Body", "GetUserSettingsRequestMessage", "Request"]).unwrap();
-        let asked = request.child("Users").unwrap().children.iter().map(|user| user.text_of("Mailbox"));
-        assert!(asked.eq([Some("a@example.com"), Some("b'c@example.com")]));
+        let addresses = request.child("Users").unwrap().children.iter().map(|user| user.text_of("Mailbox"));
+        assert!(addresses.eq([Some("a@example.com"), Some("b'c@example.com")]));
         assert_eq!(request.child("RequestedSettings").unwrap().text_of("Setting"), Some(SETTING));
         assert_eq!(grouping_request("/EWS/Exchange.asmx", &rooms), None);
     }
@@ -133,27 +133,27 @@ mod tests {
 
     #[test]
     fn what_passes_is_told_from_what_lasts() {
-        let passing = [
-            came(503, ""),
-            came(200, "<ErrorCode>ServerBusy</ErrorCode>"),
+        let transient = [
+            http(503, ""),
+            http(200, "<ErrorCode>ServerBusy</ErrorCode>"),
             DiscoveryResponse::Unreachable("no".to_owned()),
             DiscoveryResponse::Incomplete("cut".to_owned()),
         ];
         assert!(
-            passing
+            transient
                 .iter()
                 .all(|answer| matches!(parse_grouping(answer, 1), Err(GroupingError::Transient(_))))
         );
-        let lasting = [
-            came(401, ""),
-            came(404, ""),
-            came(302, ""),
+        let permanent = [
+            http(401, ""),
+            http(404, ""),
+            http(302, ""),
             DiscoveryResponse::SignInFailed("no".to_owned()),
-            came(200, "<ErrorCode>InvalidRequest</ErrorCode>"),
+            http(200, "<ErrorCode>InvalidRequest</ErrorCode>"),
             DiscoveryResponse::Http { status: 200, location: None, body: b"<html>".to_vec() },
         ];
         assert!(
-            lasting
+            permanent
                 .iter()
                 .all(|answer| matches!(parse_grouping(answer, 1), Err(GroupingError::Permanent(_))))
         );

@@ -32,11 +32,11 @@ pub(super) fn read(body: &[u8]) -> Result<ParsedResponse, String> {
     let response: JsonResponse =
         serde_json::from_slice(body).map_err(|error| format!("not a JSON response: {error}"))?;
     if let Some(code) = response.error_code {
-        let said = excerpt(&format!("{code} {}", response.error_message.unwrap_or_default()));
+        let text = excerpt(&format!("{code} {}", response.error_message.unwrap_or_default()));
         return Ok(match code.as_str() {
-            "UserNotFound" | "InvalidUserId" => ParsedResponse::UnknownMailbox(said),
-            "InternalServerError" | "ServerBusy" => ParsedResponse::Busy(said),
-            _ => ParsedResponse::OtherError(said),
+            "UserNotFound" | "InvalidUserId" => ParsedResponse::UnknownMailbox(text),
+            "InternalServerError" | "ServerBusy" => ParsedResponse::Busy(text),
+            _ => ParsedResponse::OtherError(text),
         });
     }
     let other = response.protocol.filter(|protocol| !protocol.eq_ignore_ascii_case("EWS"));

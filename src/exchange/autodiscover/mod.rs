@@ -116,17 +116,17 @@ pub struct DiscoveredServer {
 ///
 /// # Errors
 /// A [`DiscoveryReport`] of all requests if no URL was found.
-pub async fn discover<F, A>(mut quest: Discovery, ask: F) -> Result<DiscoveredServer, DiscoveryReport>
+pub async fn discover<F, A>(mut discovery: Discovery, send: F) -> Result<DiscoveredServer, DiscoveryReport>
 where
     // Not `AsyncFn`: its future borrows the closure, and the compiler cannot yet prove that it is `Send`.
     F: Fn(DiscoveryRequest) -> A,
     A: Future<Output = DiscoveryResponse>,
 {
     loop {
-        match quest.next_step() {
+        match discovery.next_step() {
             DiscoveryStep::Send(request) => {
-                let answer = ask(request).await;
-                quest.handle_response(answer);
+                let answer = send(request).await;
+                discovery.handle_response(answer);
             }
             DiscoveryStep::Found(found) => return Ok(found),
             DiscoveryStep::Failed(report) => return Err(report),

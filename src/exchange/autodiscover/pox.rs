@@ -44,11 +44,11 @@ pub(super) fn read(body: &[u8]) -> Result<ParsedResponse, String> {
 /// MS-OXDSCLI 2.2.4.1.1.3.2.
 fn failed(error: &XmlNode) -> ParsedResponse {
     let code = error.text_of("ErrorCode").unwrap_or_default();
-    let said = excerpt(&format!("error {code} {}", error.text_of("Message").unwrap_or_default()));
+    let text = excerpt(&format!("error {code} {}", error.text_of("Message").unwrap_or_default()));
     match code {
-        "500" | "501" | "602" => ParsedResponse::UnknownMailbox(said),
-        "603" => ParsedResponse::Busy(said),
-        _ => ParsedResponse::OtherError(said),
+        "500" | "501" | "602" => ParsedResponse::UnknownMailbox(text),
+        "603" => ParsedResponse::Busy(text),
+        _ => ParsedResponse::OtherError(text),
     }
 }
 
@@ -87,13 +87,13 @@ mod tests {
         )
     }
 
-    fn said(content: &str) -> ParsedResponse {
+    fn text(content: &str) -> ParsedResponse {
         read(answer(content).as_bytes()).unwrap()
     }
 
     #[test]
     fn the_external_url_comes_first_and_none_twice() {
-        let urls = |content: &str| match said(&format!("<User/><Account>{content}</Account>")) {
+        let urls = |content: &str| match text(&format!("<User/><Account>{content}</Account>")) {
             ParsedResponse::Settings { urls, .. } => urls,
             other => panic!("{other:?}"),
         };
@@ -112,11 +112,11 @@ mod tests {
     fn redirects_and_errors_are_told_apart() {
         let address =
             "<Account><Action>redirectAddr</Action><RedirectAddr>x@y.example</RedirectAddr></Account>";
-        assert_eq!(said(address), ParsedResponse::RedirectAddress("x@y.example".to_owned()));
+        assert_eq!(text(address), ParsedResponse::RedirectAddress("x@y.example".to_owned()));
         let url = "<Account><Action>redirectUrl</Action><RedirectUrl>https://y/</RedirectUrl></Account>";
-        assert_eq!(said(url), ParsedResponse::RedirectUrl("https://y/".to_owned()));
+        assert_eq!(text(url), ParsedResponse::RedirectUrl("https://y/".to_owned()));
         let error =
-            |code: &str| said(&format!("<Error Time='1' Id='2'><ErrorCode>{code}</ErrorCode></Error>"));
+            |code: &str| text(&format!("<Error Time='1' Id='2'><ErrorCode>{code}</ErrorCode></Error>"));
         assert!(matches!(error("500"), ParsedResponse::UnknownMailbox(_)));
         assert!(matches!(error("600"), ParsedResponse::OtherError(_)));
         assert!(matches!(error("603"), ParsedResponse::Busy(_)));

@@ -15,77 +15,87 @@ const EWS_URL_LEN_MAX: usize = 512;
 impl Discovery {
     /// "Handling Autodiscover error messages", table 1: 200 is a result, 301 and 302 are redirects, 401 proves nothing
     /// before all candidates have returned it, and every other status means that the URL is no Autodiscover endpoint.
-    pub(super) fn on_http(&mut self, asked: &Candidate, status: u16, location: Option<&str>, body: &[u8]) {
+    pub(super) fn on_http(
+        &mut self,
+        candidate: &Candidate,
+        status: u16,
+        location: Option<&str>,
+        body: &[u8],
+    ) {
         if body.len() > BODY_BYTES_MAX {
             let outcome = format!("its response is longer than {BODY_BYTES_MAX} bytes");
-            return self.record(asked, Some(Cause::Malformed), outcome);
+            return self.record(candidate, Some(Cause::Malformed), outcome);
         }
-        match (status, asked.protocol) {
-            (301 | 302 | 303 | 307 | 308, _) => self.on_redirect_status(asked, status, location),
+        match (status, candidate.protocol) {
+            (301 | 302 | 303 | 307 | 308, _) => self.on_redirect_status(candidate, status, location),
             (_, Protocol::Probe) => {
-                self.record(asked, Some(Cause::NoService), format!("HTTP {status}, not a redirect"));
+                self.record(candidate, Some(Cause::NoService), format!("HTTP {status}, not a redirect"));
             }
-            (200, _) => self.on_success(asked, body),
+            (200, _) => self.on_success(candidate, body),
             // 456 is Exchange Online's status for a locked account.
-            (401 | 403 | 456, _) if asked.protocol.needs_login() => {
+            (401 | 403 | 456, _) if candidate.protocol.needs_login() => {
                 let outcome = format!("HTTP {status}: credentials rejected");
-                self.record(asked, Some(Cause::Credentials), outcome);
-                self.refused.insert(asked.url.host().clone());
+                self.record(candidate, Some(Cause::Credentials), outcome);
+                self.refused.insert(candidate.url.host().clone());
             }
-            (429 | 503, _) => self.record(asked, Some(Cause::ServerError), format!("HTTP {status}: busy")),
-            _ => self.on_error_status(asked, status, body),
+            (429 | 503, _) => {
+                self.record(candidate, Some(Cause::ServerError), format!("HTTP {status}: busy"))
+            }
+            _ => self.on_error_status(candidate, status, body),
         }
     }
 
     /// Handles an error status. Only errors in its body count, never settings.
-    fn on_error_status(&mut self, asked: &Candidate, status: u16, body: &[u8]) {
-        let (cause, said) = match read(asked.protocol, body) {
-            Ok(ParsedResponse::UnknownMailbox(said)) => (Cause::MailboxUnknown, said),
-            Ok(ParsedResponse::Busy(said)) => (Cause::ServerError, said),
-            Ok(ParsedResponse::OtherError(said)) => (Cause::NoService, said),
-            _ => return self.record(asked, Some(Cause::NoService), format!("HTTP {status}")),
+    fn on_error_status(&mut self, candidate: &Candidate, status: u16, body: &[u8]) {
+        let (cause, text) = match read(candidate.protocol, body) {
+            Ok(ParsedResponse::UnknownMailbox(text)) => (Cause::MailboxUnknown, text),
+            Ok(ParsedResponse::Busy(text)) => (Cause::ServerError, text),
+            Ok(ParsedResponse::OtherError(text)) => (Cause::NoService, text),
+            _ => return self.record(candidate, Some(Cause::NoService), format!("HTTP {status}")),
         };
-        self.record(asked, Some(cause), format!("HTTP {status}: {said}"));
+        self.record(candidate, Some(cause), format!("HTTP {status}: {text}"));
     }
 
-    fn on_success(&mut self, asked: &Candidate, body: &[u8]) {
-        match read(asked.protocol, body) {
-            Ok(ParsedResponse::Settings { urls, schemas }) => self.on_settings(asked, &urls, schemas),
-            Ok(ParsedResponse::RedirectUrl(url)) => self.on_redirect(asked, "redirects to", &url),
-            Ok(ParsedResponse::RedirectAddress(address)) => self.on_address_redirect(asked, &address),
-            Ok(ParsedResponse::UnknownMailbox(said)) => self.record(asked, Some(Cause::MailboxUnknown), said),
-            Ok(ParsedResponse::Busy(said)) => self.record(asked, Some(Cause::ServerError), said),
-            Ok(ParsedResponse::OtherError(said)) => self.record(asked, Some(Cause::Malformed), said),
-            // A web site returns a page for any URL, which is not an error.
-            Err(why) if !self.policy.trusts(asked.url.host()) => {
-                self.record(asked, Some(Cause::NoService), why);
+    fn on_success(&mut self, candidate: &Candidate, body: &[u8]) {
+        match read(candidate.protocol, body) {
+            Ok(ParsedResponse::Settings { urls, schemas }) => self.on_settings(candidate, &urls, schemas),
+            Ok(ParsedResponse::RedirectUrl(url)) => self.on_redirect(candidate, "redirects to", &url),
+            Ok(ParsedResponse::RedirectAddress(address)) => self.on_address_redirect(candidate, &address),
+            Ok(ParsedResponse::UnknownMailbox(text)) => {
+                self.record(candidate, Some(Cause::MailboxUnknown), text)
             }
-            Err(why) => self.record(asked, Some(Cause::Malformed), why),
+            Ok(ParsedResponse::Busy(text)) => self.record(candidate, Some(Cause::ServerError), text),
+            Ok(ParsedResponse::OtherError(text)) => self.record(candidate, Some(Cause::Malformed), text),
+            // A web site returns a page for any URL, which is not an error.
+            Err(why) if !self.policy.trusts(candidate.url.host()) => {
+                self.record(candidate, Some(Cause::NoService), why);
+            }
+            Err(why) => self.record(candidate, Some(Cause::Malformed), why),
         }
     }
 
     /// Ends the search if one of the URLs is on a trusted host.
-    fn on_settings(&mut self, asked: &Candidate, urls: &[String], schemas: Vec<String>) {
+    fn on_settings(&mut self, candidate: &Candidate, urls: &[String], schemas: Vec<String>) {
         if urls.is_empty() {
-            return self.record(asked, Some(Cause::Malformed), "its response has no EWS URL".to_owned());
+            return self.record(candidate, Some(Cause::Malformed), "its response has no EWS URL".to_owned());
         }
         for text in urls {
             match HttpsUrl::parse(text) {
                 Err(why) => {
-                    self.record(asked, Some(Cause::Malformed), format!("`{}`: {why}", excerpt_url(text)))
+                    self.record(candidate, Some(Cause::Malformed), format!("`{}`: {why}", excerpt_url(text)))
                 }
                 Ok(url) if url.to_string().len() > EWS_URL_LEN_MAX => {
-                    self.record(asked, Some(Cause::Malformed), "its EWS URL is too long".to_owned());
+                    self.record(candidate, Some(Cause::Malformed), "its EWS URL is too long".to_owned());
                 }
-                Ok(url) if self.policy.trusts(url.host()) => return self.found(asked, &url, schemas),
-                Ok(url) => self.record_untrusted(asked, &url, "refused: EWS at"),
+                Ok(url) if self.policy.trusts(url.host()) => return self.found(candidate, &url, schemas),
+                Ok(url) => self.record_untrusted(candidate, &url, "refused: EWS at"),
             }
         }
     }
 
-    fn found(&mut self, asked: &Candidate, url: &HttpsUrl, schemas: Vec<String>) {
+    fn found(&mut self, candidate: &Candidate, url: &HttpsUrl, schemas: Vec<String>) {
         let url = EwsUrl::on_trusted_host(url);
-        self.record(asked, None, format!("EWS is at {url}"));
+        self.record(candidate, None, format!("EWS is at {url}"));
         let (asked_as, tried) = (self.current_address.clone(), self.attempts.clone());
         self.end = Some(DiscoveryStep::Found(DiscoveredServer {
             url,
@@ -95,46 +105,48 @@ impl Discovery {
         }));
     }
 
-    fn on_redirect_status(&mut self, asked: &Candidate, status: u16, location: Option<&str>) {
+    fn on_redirect_status(&mut self, candidate: &Candidate, status: u16, location: Option<&str>) {
         match location {
-            Some(location) => self.on_redirect(asked, &format!("HTTP {status} to"), location),
-            None => self.record(asked, Some(Cause::Malformed), format!("HTTP {status} without a location")),
+            Some(location) => self.on_redirect(candidate, &format!("HTTP {status} to"), location),
+            None => {
+                self.record(candidate, Some(Cause::Malformed), format!("HTTP {status} without a location"))
+            }
         }
     }
 
     /// Follows a redirect to a URL, over HTTPS only ("Implementing an Autodiscover Client in Microsoft Exchange",
     /// "Validating a Secure Redirection URL"), and only to Autodiscover: a home page or login form has no result.
-    fn on_redirect(&mut self, asked: &Candidate, how: &str, to: &str) {
+    fn on_redirect(&mut self, candidate: &Candidate, how: &str, to: &str) {
         let stop =
             |why: &str| Some((Cause::Redirects, format!("{how} `{}`: not followed: {why}", excerpt_url(to))));
-        let target = asked.url.join(to);
+        let target = candidate.url.join(to);
         let stopped = match &target {
             Err(why) => stop(why),
             Ok(url) if !url.path().to_ascii_lowercase().contains("autodiscover") => stop("not Autodiscover"),
             Ok(_) if self.redirects >= self.policy.max_redirects => stop("too many redirects"),
-            Ok(url) if asked.protocol != Protocol::Probe => {
-                let known = self.sent.contains(&self.key(&asked.protocol.at(url.clone())));
+            Ok(url) if candidate.protocol != Protocol::Probe => {
+                let known = self.sent.contains(&self.key(&candidate.protocol.at(url.clone())));
                 if known { stop("it was requested before") } else { None }
             }
             Ok(_) => None,
         };
         match (stopped, target) {
-            (Some((cause, outcome)), _) => self.record(asked, Some(cause), outcome),
-            (None, Ok(url)) => self.follow(asked, how, url),
+            (Some((cause, outcome)), _) => self.record(candidate, Some(cause), outcome),
+            (None, Ok(url)) => self.follow(candidate, how, url),
             (None, Err(_)) => {}
         }
     }
 
-    fn follow(&mut self, asked: &Candidate, how: &str, url: HttpsUrl) {
+    fn follow(&mut self, candidate: &Candidate, how: &str, url: HttpsUrl) {
         self.redirects += 1;
         let host = url.host().clone();
         let confirmed = self.policy.trusts(&host);
-        if asked.protocol == Protocol::Json || confirmed {
-            self.record(asked, None, format!("{how} {url}"));
+        if candidate.protocol == Protocol::Json || confirmed {
+            self.record(candidate, None, format!("{how} {url}"));
         } else {
-            self.record_untrusted(asked, &url, &format!("{how} an untrusted host:"));
+            self.record_untrusted(candidate, &url, &format!("{how} an untrusted host:"));
         }
-        let next = match asked.protocol {
+        let next = match candidate.protocol {
             Protocol::Json => vec![Protocol::Json.at(url)],
             // Without credentials, any host may return a trusted one that has the mailbox.
             _ if !confirmed => vec![Candidate::json(&host, &self.current_address, self.redirects)],
@@ -151,12 +163,12 @@ impl Discovery {
     }
 
     /// Continues with another address. Only trusted hosts get requests that can return one.
-    fn on_address_redirect(&mut self, asked: &Candidate, address: &str) {
-        let said = format!("redirects to the address `{}`", excerpt(address));
+    fn on_address_redirect(&mut self, candidate: &Candidate, address: &str) {
+        let text = format!("redirects to the address `{}`", excerpt(address));
         let address = match address.parse::<RoomAddress>() {
             Err(error) => {
                 let outcome = format!("redirects to another address, but {}", excerpt(&error.to_string()));
-                return self.record(asked, Some(Cause::Malformed), outcome);
+                return self.record(candidate, Some(Cause::Malformed), outcome);
             }
             Ok(address) => address,
         };
@@ -166,18 +178,18 @@ impl Discovery {
             "too many redirects"
         } else {
             self.redirects += 1;
-            self.record(asked, None, said);
+            self.record(candidate, None, text);
             return self.start_for(address);
         };
-        self.record(asked, Some(Cause::Redirects), format!("{said}: {why}"));
+        self.record(candidate, Some(Cause::Redirects), format!("{text}: {why}"));
     }
 
-    fn record_untrusted(&mut self, asked: &Candidate, url: &HttpsUrl, what: &str) {
+    fn record_untrusted(&mut self, candidate: &Candidate, url: &HttpsUrl, what: &str) {
         if !self.untrusted.contains(url.host()) {
             self.untrusted.push(url.host().clone());
         }
         let outcome = format!("{what} {}, which is not a trusted host", excerpt(&url.to_string()));
-        self.record(asked, Some(Cause::Untrusted), outcome);
+        self.record(candidate, Some(Cause::Untrusted), outcome);
     }
 }
 

@@ -13,17 +13,17 @@ const SCHEMAS_MAX: usize = 64;
 /// Requests settings as a client of the oldest release that has the service; newer ones accept it too. Releases without
 /// `EwsSupportedSchemas` omit the setting.
 pub(super) fn settings_request(url: &str, address: &RoomAddress) -> String {
-    let wanted = ["ExternalEwsUrl", "InternalEwsUrl", "EwsSupportedSchemas"];
-    envelope(url, "Exchange2010", std::slice::from_ref(address), &wanted)
+    let settings = ["ExternalEwsUrl", "InternalEwsUrl", "EwsSupportedSchemas"];
+    envelope(url, "Exchange2010", std::slice::from_ref(address), &settings)
 }
 
 /// The `GetUserSettings` request for these addresses, as a client of this release.
-pub(super) fn envelope(url: &str, release: &str, addresses: &[RoomAddress], wanted: &[&str]) -> String {
+pub(super) fn envelope(url: &str, release: &str, addresses: &[RoomAddress], settings: &[&str]) -> String {
     let mailbox = |address: &RoomAddress| {
         format!("<a:User><a:Mailbox>{}</a:Mailbox></a:User>", escaped(address.as_str()))
     };
     let users: String = addresses.iter().map(mailbox).collect();
-    let settings: String = wanted.iter().map(|name| format!("<a:Setting>{name}</a:Setting>")).collect();
+    let settings: String = settings.iter().map(|name| format!("<a:Setting>{name}</a:Setting>")).collect();
     format!(
         r#"<?xml version="1.0" encoding="utf-8"?><soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/" xmlns:a="http://schemas.microsoft.com/exchange/2010/Autodiscover" xmlns:wsa="http://www.w3.org/2005/08/addressing"><soap:Header><a:RequestedServerVersion>{release}</a:RequestedServerVersion><wsa:Action>{ACTION}</wsa:Action><wsa:To>{}</wsa:To></soap:Header><soap:Body><a:GetUserSettingsRequestMessage><a:Request><a:Users>{users}</a:Users><a:RequestedSettings>{settings}</a:RequestedSettings></a:Request></a:GetUserSettingsRequestMessage></soap:Body></soap:Envelope>"#,
         escaped(url),
@@ -41,7 +41,7 @@ pub(super) fn read(body: &[u8]) -> Result<ParsedResponse, String> {
     let envelope = xml::read(body)?;
     let users = match users(&envelope)? {
         Ok(users) => users,
-        Err(said) => return Ok(said),
+        Err(parsed) => return Ok(parsed),
     };
     let user = users.first().ok_or("no result for the address")?;
     Ok(error(user).unwrap_or_else(|| settings(user)))
@@ -57,8 +57,8 @@ pub(super) fn users(envelope: &XmlNode) -> Result<Result<Vec<&XmlNode>, ParsedRe
     }
     let response =
         body.at(&["GetUserSettingsResponseMessage", "Response"]).ok_or("not a GetUserSettings response")?;
-    if let Some(said) = error(response) {
-        return Ok(Err(said));
+    if let Some(parsed) = error(response) {
+        return Ok(Err(parsed));
     }
     let all = response.child("UserResponses").map(|all| all.children.as_slice()).unwrap_or_default();
     Ok(Ok(all.iter().filter(|user| user.name == "UserResponse").collect()))
@@ -74,13 +74,13 @@ pub(super) fn setting<'u>(user: &'u XmlNode, name: &str) -> Option<&'u str> {
 pub(super) fn error(response: &XmlNode) -> Option<ParsedResponse> {
     let code = response.text_of("ErrorCode").filter(|code| *code != "NoError")?;
     let target = || response.text_of("RedirectTarget").unwrap_or_default().to_owned();
-    let said = excerpt(&format!("{code} {}", response.text_of("ErrorMessage").unwrap_or_default()));
+    let text = excerpt(&format!("{code} {}", response.text_of("ErrorMessage").unwrap_or_default()));
     Some(match code {
         "RedirectAddress" => ParsedResponse::RedirectAddress(target()),
         "RedirectUrl" => ParsedResponse::RedirectUrl(target()),
-        "InvalidUser" | "InvalidDomain" => ParsedResponse::UnknownMailbox(said),
-        "ServerBusy" | "InternalServerError" => ParsedResponse::Busy(said),
-        _ => ParsedResponse::OtherError(said),
+        "InvalidUser" | "InvalidDomain" => ParsedResponse::UnknownMailbox(text),
+        "ServerBusy" | "InternalServerError" => ParsedResponse::Busy(text),
+        _ => ParsedResponse::OtherError(text),
     })
 }
 
@@ -124,15 +124,15 @@ mod tests {
 
     #[test]
     fn errors_of_the_address_are_told_apart() {
-        let said = |user: &str| read(answer(user).as_bytes()).unwrap();
+        let text = |user: &str| read(answer(user).as_bytes()).unwrap();
         let target = "<RedirectTarget>x@y.example</RedirectTarget>";
-        let redirect = |code: &str| said(&format!("<ErrorCode>{code}</ErrorCode>{target}"));
+        let redirect = |code: &str| text(&format!("<ErrorCode>{code}</ErrorCode>{target}"));
         assert_eq!(redirect("RedirectAddress"), ParsedResponse::RedirectAddress("x@y.example".to_owned()));
         assert_eq!(redirect("RedirectUrl"), ParsedResponse::RedirectUrl("x@y.example".to_owned()));
-        assert!(matches!(said("<ErrorCode>InvalidUser</ErrorCode>"), ParsedResponse::UnknownMailbox(_)));
-        assert!(matches!(said("<ErrorCode>ServerBusy</ErrorCode>"), ParsedResponse::Busy(_)));
-        assert!(matches!(said("<ErrorCode>NewError</ErrorCode>"), ParsedResponse::OtherError(_)));
-        assert_eq!(said(""), ParsedResponse::Settings { urls: vec![], schemas: vec![] });
+        assert!(matches!(text("<ErrorCode>InvalidUser</ErrorCode>"), ParsedResponse::UnknownMailbox(_)));
+        assert!(matches!(text("<ErrorCode>ServerBusy</ErrorCode>"), ParsedResponse::Busy(_)));
+        assert!(matches!(text("<ErrorCode>NewError</ErrorCode>"), ParsedResponse::OtherError(_)));
+        assert_eq!(text(""), ParsedResponse::Settings { urls: vec![], schemas: vec![] });
     }
 
     #[test]

@@ -23,7 +23,7 @@ fn office() -> Policy {
     policy(&["autodiscover.example.com", "mail.example.com"])
 }
 
-fn came(status: u16, body: &str) -> DiscoveryResponse {
+fn http(status: u16, body: &str) -> DiscoveryResponse {
     DiscoveryResponse::Http { status, location: None, body: body.as_bytes().to_vec() }
 }
 
@@ -32,11 +32,11 @@ fn redirect(to: &str) -> DiscoveryResponse {
 }
 
 fn json(url: &str) -> DiscoveryResponse {
-    came(200, &format!(r#"{{"Protocol":"EWS","Url":"{url}"}}"#))
+    http(200, &format!(r#"{{"Protocol":"EWS","Url":"{url}"}}"#))
 }
 
 fn soap(user: &str) -> DiscoveryResponse {
-    came(
+    http(
         200,
         &format!(
             "<s:Envelope xmlns:s='x'><s:Body><GetUserSettingsResponseMessage><Response><ErrorCode>NoError</ErrorCode><UserResponses><UserResponse>{user}</UserResponse></UserResponses></Response></GetUserSettingsResponseMessage></s:Body></s:Envelope>"
@@ -55,38 +55,38 @@ fn soap_error(code: &str, target: &str) -> DiscoveryResponse {
 }
 
 fn pox(account: &str) -> DiscoveryResponse {
-    came(200, &format!("<Autodiscover><Response><Account>{account}</Account></Response></Autodiscover>"))
+    http(200, &format!("<Autodiscover><Response><Account>{account}</Account></Response></Autodiscover>"))
 }
 
 /// All requests, and how the search ended. Checks what holds for every request.
-fn ends(
+fn run(
     policy: &Policy,
     answer: impl Fn(&DiscoveryRequest) -> DiscoveryResponse,
 ) -> (Vec<DiscoveryRequest>, Result<DiscoveredServer, DiscoveryReport>) {
-    let mut quest = Discovery::new(&room(), policy);
-    let mut asked: Vec<DiscoveryRequest> = Vec::new();
+    let mut discovery = Discovery::new(&room(), policy);
+    let mut requests: Vec<DiscoveryRequest> = Vec::new();
     loop {
-        match quest.next_step() {
-            DiscoveryStep::Send(ask) => {
+        match discovery.next_step() {
+            DiscoveryStep::Send(request) => {
                 assert_eq!(
-                    quest.next_step(),
-                    DiscoveryStep::Send(ask.clone()),
+                    discovery.next_step(),
+                    DiscoveryStep::Send(request.clone()),
                     "the step stays until its response is handled"
                 );
-                assert!(ask.url.starts_with("https://") || ask == probe(&ask.url), "{ask:?}");
-                let host = host_of(&ask.url);
-                assert!(!ask.credentials || policy.trusts(&host), "credentials to {host}");
-                assert_eq!(ask.credentials, ask.method == http::Method::POST);
-                assert!(asked.len() < 100, "it never ends");
-                quest.handle_response(answer(&ask));
-                asked.push(ask);
+                assert!(request.url.starts_with("https://") || request == probe(&request.url), "{request:?}");
+                let host = host_of(&request.url);
+                assert!(!request.credentials || policy.trusts(&host), "credentials to {host}");
+                assert_eq!(request.credentials, request.method == http::Method::POST);
+                assert!(requests.len() < 100, "it never ends");
+                discovery.handle_response(answer(&request));
+                requests.push(request);
             }
             DiscoveryStep::Found(found) => {
                 assert!(policy.trusts(found.url.host()) && found.url.as_str().starts_with("https://"));
-                assert_eq!(quest.next_step(), DiscoveryStep::Found(found.clone()), "an end is an end");
-                return (asked, Ok(found));
+                assert_eq!(discovery.next_step(), DiscoveryStep::Found(found.clone()), "an end is an end");
+                return (requests, Ok(found));
             }
-            DiscoveryStep::Failed(report) => return (asked, Err(report)),
+            DiscoveryStep::Failed(report) => return (requests, Err(report)),
         }
     }
 }
@@ -104,17 +104,17 @@ fn nobody(_: &DiscoveryRequest) -> DiscoveryResponse {
     DiscoveryResponse::Unreachable("no such name".to_owned())
 }
 
-fn urls(asked: &[DiscoveryRequest]) -> Vec<&str> {
-    asked.iter().map(|ask| ask.url.as_str()).collect()
+fn urls(requests: &[DiscoveryRequest]) -> Vec<&str> {
+    requests.iter().map(|request| request.url.as_str()).collect()
 }
 
 #[test]
 fn the_first_host_finds_a_cloud_room_in_one_question_without_a_login() {
     let mut policy = policy(&["outlook.office365.com"]);
     policy.preferred_host = Some("outlook.office365.com".parse().unwrap());
-    let (asked, end) = ends(&policy, |_| json("https://outlook.office365.com/EWS/Exchange.asmx"));
+    let (requests, end) = run(&policy, |_| json("https://outlook.office365.com/EWS/Exchange.asmx"));
     assert_eq!(
-        urls(&asked),
+        urls(&requests),
         [
             "https://outlook.office365.com/autodiscover/autodiscover.json/v1.0/room1@example.com?Protocol=EWS&RedirectCount=0"
         ]
@@ -127,44 +127,47 @@ fn the_first_host_finds_a_cloud_room_in_one_question_without_a_login() {
 #[test]
 fn an_old_server_without_json_is_asked_over_soap_and_then_pox() {
     let protocol = format!("<Protocol><Type>EXPR</Type><EwsUrl>{EWS}</EwsUrl></Protocol>");
-    let (asked, end) = ends(&office(), |ask| match ask.url.as_str() {
+    let (requests, end) = run(&office(), |request| match request.url.as_str() {
         POX => pox(&protocol),
-        _ => came(404, "<html>"),
+        _ => http(404, "<html>"),
     });
-    assert_eq!(urls(&asked)[2..], [SOAP, POX], "example.com is not confirmed and gets no login");
-    assert!(asked[2].headers.contains(&("X-AnchorMailbox", "room1@example.com".to_owned())));
+    assert_eq!(urls(&requests)[2..], [SOAP, POX], "example.com is not trusted and gets no credentials");
+    assert!(requests[2].headers.contains(&("X-AnchorMailbox", "room1@example.com".to_owned())));
     assert_eq!(end.unwrap().url.as_str(), EWS);
 }
 
 #[test]
 fn what_is_led_to_by_plain_http_is_asked_over_https_and_only_when_confirmed() {
     let hoster = "https://exchange.hoster.example/autodiscover/autodiscover.xml";
-    let answer = |ask: &DiscoveryRequest| match ask.url.as_str() {
+    let answer = |request: &DiscoveryRequest| match request.url.as_str() {
         PROBE => redirect(hoster),
         "https://exchange.hoster.example/autodiscover/autodiscover.svc" => {
             soap_url("https://exchange.hoster.example/ews")
         }
-        url if url.starts_with("https://exchange.hoster.example/") => came(404, ""),
-        _ => nobody(ask),
+        url if url.starts_with("https://exchange.hoster.example/") => http(404, ""),
+        _ => nobody(request),
     };
-    let (_, end) = ends(&policy(&["*.hoster.example"]), answer);
+    let (_, end) = run(&policy(&["*.hoster.example"]), answer);
     assert_eq!(end.unwrap().url.as_str(), "https://exchange.hoster.example/ews");
 
-    let (asked, end) = ends(&office(), answer);
+    let (requests, end) = run(&office(), answer);
     let report = end.unwrap_err();
     assert_eq!(report.cause(), Cause::Untrusted);
     assert_eq!(report.untrusted(), ["exchange.hoster.example".parse().unwrap()]);
-    assert!(asked.last().unwrap().url.contains("autodiscover.json"), "asked without a login: {asked:?}");
+    assert!(
+        requests.last().unwrap().url.contains("autodiscover.json"),
+        "the last request has no credentials: {requests:?}"
+    );
 }
 
 #[test]
 fn an_attackers_url_is_refused_and_the_search_goes_on() {
-    let (_, end) = ends(&office(), |ask| match ask.url.as_str() {
+    let (_, end) = run(&office(), |request| match request.url.as_str() {
         SOAP => soap_url(EWS),
         url if url.starts_with("https://example.com/") => {
             json("https://mail.example.com.evil.net/EWS/Exchange.asmx")
         }
-        _ => came(404, ""),
+        _ => http(404, ""),
     });
     assert_eq!(end.unwrap().url.as_str(), EWS);
     for evil in [
@@ -173,7 +176,7 @@ fn an_attackers_url_is_refused_and_the_search_goes_on() {
         "https://mail.example.com:8443/",
         "x",
     ] {
-        let (_, end) = ends(&office(), |_| json(evil));
+        let (_, end) = run(&office(), |_| json(evil));
         assert!(end.is_err(), "{evil}");
     }
 }
@@ -181,7 +184,7 @@ fn an_attackers_url_is_refused_and_the_search_goes_on() {
 #[test]
 fn of_two_urls_the_confirmed_one_is_taken() {
     let both = "<UserSettings><UserSetting><Name>ExternalEwsUrl</Name><Value>https://out.example.net/</Value></UserSetting><UserSetting><Name>InternalEwsUrl</Name><Value>https://mail.example.com/in</Value></UserSetting></UserSettings>";
-    let (_, end) = ends(&office(), |ask| if ask.url == SOAP { soap(both) } else { came(404, "") });
+    let (_, end) = run(&office(), |request| if request.url == SOAP { soap(both) } else { http(404, "") });
     assert_eq!(end.unwrap().url.as_str(), "https://mail.example.com/in");
 }
 
@@ -190,71 +193,72 @@ fn a_hybrid_room_is_asked_for_under_its_cloud_address() {
     let mut policy = office();
     policy.trusted.push("outlook.office365.com".parse().unwrap());
     policy.preferred_host = Some("outlook.office365.com".parse().unwrap());
-    let (asked, end) = ends(&policy, |ask| match ask.url.as_str() {
+    let (requests, end) = run(&policy, |request| match request.url.as_str() {
         SOAP => soap_error("RedirectAddress", "room1@contoso.mail.onmicrosoft.com"),
         url if url.contains("office365") && url.contains("mail.onmicrosoft.com") => {
             json("https://outlook.office365.com/EWS")
         }
-        _ => came(404, ""),
+        _ => http(404, ""),
     });
     assert_eq!(end.unwrap().mailbox_address.as_str(), "room1@contoso.mail.onmicrosoft.com");
-    assert!(asked.last().unwrap().url.ends_with("RedirectCount=1"));
+    assert!(requests.last().unwrap().url.ends_with("RedirectCount=1"));
 }
 
 #[test]
 fn an_answer_may_send_soap_and_pox_elsewhere() {
     let there = "https://mail.example.com/autodiscover/autodiscover";
-    let (asked, end) = ends(&office(), |ask| match ask.url.as_str() {
+    let (requests, end) = run(&office(), |request| match request.url.as_str() {
         SOAP => soap_error("RedirectUrl", &format!("{there}.xml")),
         url if url == format!("{there}.svc") => redirect("/Autodiscover/2/Autodiscover.svc"),
         "https://mail.example.com/Autodiscover/2/Autodiscover.svc" => soap_error("InvalidUser", ""),
         POX => pox(&format!("<Action>redirectUrl</Action><RedirectUrl>{there}.svc</RedirectUrl>")),
         url if url == format!("{there}.xml") => pox(&format!("<Protocol><EwsUrl>{EWS}</EwsUrl></Protocol>")),
-        _ => came(404, ""),
+        _ => http(404, ""),
     });
     assert_eq!(end.unwrap().url.as_str(), EWS);
-    assert_eq!(asked.iter().filter(|ask| ask.credentials).count(), 5);
+    assert_eq!(requests.iter().filter(|request| request.credentials).count(), 5);
 }
 
 #[test]
 fn an_unconfirmed_host_may_name_a_confirmed_one_but_not_ask_for_a_login() {
-    let (asked, end) = ends(&office(), |ask| match ask.url.as_str() {
+    let (requests, end) = run(&office(), |request| match request.url.as_str() {
         SOAP => redirect("https://cas.hoster.example/autodiscover/autodiscover.svc"),
         url if url.starts_with("https://cas.hoster.example/autodiscover/autodiscover.json/") => json(EWS),
-        _ => came(404, ""),
+        _ => http(404, ""),
     });
     assert_eq!(end.unwrap().url.as_str(), EWS);
-    assert!(!asked.last().unwrap().credentials);
+    assert!(!requests.last().unwrap().credentials);
 }
 
 #[test]
 fn circles_and_long_ways_end() {
-    let (_, end) = ends(&office(), |ask| redirect(&ask.url));
+    let (_, end) = run(&office(), |request| redirect(&request.url));
     let report = end.unwrap_err();
     assert_eq!(report.cause(), Cause::Redirects);
-    let circles = report.attempts().iter().filter(|tried| tried.outcome.contains("it was asked already"));
+    let circles =
+        report.attempts().iter().filter(|attempt| attempt.outcome.contains("it was requested before"));
     assert_eq!(circles.count(), 4, "all but the probe, which leads to plain HTTP: {report}");
     // Each redirect names another URL.
-    let (asked, end) =
-        ends(&office(), |ask| redirect(&format!("{}x&x=1", ask.url.replace("http:", "https:"))));
+    let (requests, end) =
+        run(&office(), |request| redirect(&format!("{}x&x=1", request.url.replace("http:", "https:"))));
     assert_eq!(end.unwrap_err().cause(), Cause::Redirects);
-    assert!(asked.len() <= 16, "{}", asked.len());
+    assert!(requests.len() <= 16, "{}", requests.len());
     // An address that grows.
     let count = std::cell::Cell::new(0);
-    let (asked, end) = ends(&policy(&["*.example.com"]), |ask| {
+    let (requests, end) = run(&policy(&["*.example.com"]), |request| {
         count.set(count.get() + 1);
-        if ask.url == SOAP {
+        if request.url == SOAP {
             soap_error("RedirectAddress", &format!("r{}@example.com", count.get()))
         } else {
-            came(404, "")
+            http(404, "")
         }
     });
     assert_eq!(end.unwrap_err().cause(), Cause::Redirects);
-    assert!(asked.len() <= 40, "{}", asked.len());
+    assert!(requests.len() <= 40, "{}", requests.len());
     // Two addresses that name each other.
-    let (_, end) = ends(&office(), |ask| {
-        let other = if ask.body.contains("room1") { "room2@example.com" } else { "room1@example.com" };
-        if ask.url == SOAP { soap_error("RedirectAddress", other) } else { came(404, "") }
+    let (_, end) = run(&office(), |request| {
+        let other = if request.body.contains("room1") { "room2@example.com" } else { "room1@example.com" };
+        if request.url == SOAP { soap_error("RedirectAddress", other) } else { http(404, "") }
     });
     assert_eq!(end.unwrap_err().cause(), Cause::Redirects);
 }
@@ -265,8 +269,11 @@ fn a_redirect_to_plain_http_or_out_of_autodiscover_is_not_followed() {
         "http://mail.example.com/autodiscover/autodiscover.svc",
         "https://mail.example.com/owa/auth/logon.aspx",
     ] {
-        let (asked, end) = ends(&office(), |_| redirect(to));
-        assert!(asked.iter().all(|ask| host_of(&ask.url).as_str() != "mail.example.com"), "{asked:?}");
+        let (requests, end) = run(&office(), |_| redirect(to));
+        assert!(
+            requests.iter().all(|request| host_of(&request.url).as_str() != "mail.example.com"),
+            "{requests:?}"
+        );
         assert_eq!(end.unwrap_err().cause(), Cause::Redirects);
     }
 }
@@ -281,54 +288,58 @@ fn a_password_in_a_url_that_a_server_sends_is_not_shown_and_a_url_of_any_length_
                 redirect(evil)
             }]
         {
-            let report = ends(&office(), answer).1.unwrap_err().to_string();
+            let report = run(&office(), answer).1.unwrap_err().to_string();
             assert!(report.contains("…@mail.example.com") && !report.contains("hunter2"), "{report}");
         }
     }
     let long = format!("https://mail.example.com/EWS/{}", "x".repeat(1_000));
-    assert!(ends(&office(), |_| json(&long)).1.unwrap_err().to_string().contains("too long"));
+    assert!(run(&office(), |_| json(&long)).1.unwrap_err().to_string().contains("too long"));
 }
 
 #[test]
 fn the_report_names_the_cause_and_every_step() {
     let cause = |policy: &Policy, answer: &dyn Fn(&DiscoveryRequest) -> DiscoveryResponse| {
-        ends(policy, answer).1.unwrap_err().cause()
+        run(policy, answer).1.unwrap_err().cause()
     };
     assert_eq!(cause(&office(), &nobody), Cause::Network);
-    assert_eq!(cause(&office(), &|_| came(404, "")), Cause::NoService);
-    assert_eq!(cause(&office(), &|_| came(503, "")), Cause::ServerError);
-    assert_eq!(cause(&office(), &|_| came(200, "<html>")), Cause::Malformed);
+    assert_eq!(cause(&office(), &|_| http(404, "")), Cause::NoService);
+    assert_eq!(cause(&office(), &|_| http(503, "")), Cause::ServerError);
+    assert_eq!(cause(&office(), &|_| http(200, "<html>")), Cause::Malformed);
     assert_eq!(
-        cause(&office(), &|ask| came(if ask.credentials { 401 } else { 404 }, "")),
+        cause(&office(), &|request| http(if request.credentials { 401 } else { 404 }, "")),
         Cause::Credentials
     );
-    let unknown =
-        |ask: &DiscoveryRequest| if ask.credentials { soap_error("InvalidUser", "") } else { came(404, "") };
+    let unknown = |request: &DiscoveryRequest| {
+        if request.credentials { soap_error("InvalidUser", "") } else { http(404, "") }
+    };
     assert_eq!(cause(&office(), &unknown), Cause::MailboxUnknown);
-    let json = |_: &DiscoveryRequest| came(404, r#"{"ErrorCode":"UserNotFound"}"#);
+    let json = |_: &DiscoveryRequest| http(404, r#"{"ErrorCode":"UserNotFound"}"#);
     assert_eq!(cause(&office(), &json), Cause::MailboxUnknown);
-    assert_eq!(cause(&policy(&[]), &|_| came(404, "")), Cause::Untrusted);
+    assert_eq!(cause(&policy(&[]), &|_| http(404, "")), Cause::Untrusted);
     assert_eq!(cause(&policy(&[]), &nobody), Cause::Network);
     // The web site responds and the trusted server does not; and vice versa.
     let site = |name: &'static str| {
-        move |ask: &DiscoveryRequest| {
-            if host_of(&ask.url).as_str() == name { came(404, "") } else { nobody(ask) }
+        move |request: &DiscoveryRequest| {
+            if host_of(&request.url).as_str() == name { http(404, "") } else { nobody(request) }
         }
     };
     assert_eq!(cause(&office(), &site("example.com")), Cause::Network);
     assert_eq!(cause(&policy(&["example.com"]), &site("example.com")), Cause::NoService);
 
-    let report = ends(&office(), nobody).1.unwrap_err();
+    let report = run(&office(), nobody).1.unwrap_err();
     assert!(report.to_string().starts_with("no EWS URL for room1@example.com: no Autodiscover server"));
     assert_eq!(report.attempts().len(), 2 + 2 + 2 + 1);
 }
 
 #[test]
 fn wrong_credentials_are_shown_to_a_host_once() {
-    let (asked, end) = ends(&policy(&["*.example.com", "example.com"]), |ask| {
-        came(if ask.credentials { 401 } else { 404 }, "")
+    let (requests, end) = run(&policy(&["*.example.com", "example.com"]), |request| {
+        http(if request.credentials { 401 } else { 404 }, "")
     });
-    let shown = asked.iter().filter(|ask| ask.credentials).map(|ask| host_of(&ask.url).to_string());
+    let shown = requests
+        .iter()
+        .filter(|request| request.credentials)
+        .map(|request| host_of(&request.url).to_string());
     assert_eq!(shown.collect::<Vec<_>>(), ["example.com", "autodiscover.example.com"]);
     assert_eq!(end.unwrap_err().cause(), Cause::Credentials);
 }
@@ -336,34 +347,34 @@ fn wrong_credentials_are_shown_to_a_host_once() {
 #[test]
 fn a_settings_answer_with_an_error_status_is_not_believed() {
     let body = format!(r#"{{"Protocol":"EWS","Url":"{EWS}"}}"#);
-    assert!(ends(&office(), |_| came(500, &body)).1.is_err());
+    assert!(run(&office(), |_| http(500, &body)).1.is_err());
 }
 
 #[test]
 fn a_body_beyond_the_limit_is_not_read() {
     let body = format!(r#"{{"Protocol":"EWS","Url":"{EWS}","x":"{}"}}"#, "x".repeat(BODY_BYTES_MAX));
-    assert_eq!(ends(&office(), |_| came(200, &body)).1.unwrap_err().cause(), Cause::Malformed);
+    assert_eq!(run(&office(), |_| http(200, &body)).1.unwrap_err().cause(), Cause::Malformed);
 }
 
 #[test]
 fn a_domain_in_another_script_is_said_so() {
-    let mut quest = Discovery::new(&"room1@bücher.example".parse().unwrap(), &office());
-    let DiscoveryStep::Failed(report) = quest.next_step() else { panic!("asked somewhere") };
+    let mut discovery = Discovery::new(&"room1@bücher.example".parse().unwrap(), &office());
+    let DiscoveryStep::Failed(report) = discovery.next_step() else { panic!("a request was sent") };
     assert_eq!(report.cause(), Cause::Malformed);
     assert!(report.to_string().contains("xn--"));
-    quest.handle_response(DiscoveryResponse::Incomplete("nobody asked".to_owned()));
+    discovery.handle_response(DiscoveryResponse::Incomplete("no request is pending".to_owned()));
 }
 
 #[tokio::test]
 async fn the_shell_carries_a_quest_out_in_a_task() {
     struct ScriptedWeb(&'static str);
     let web = std::sync::Arc::new(ScriptedWeb(EWS));
-    let quest = Discovery::new(&room(), &office());
+    let discovery = Discovery::new(&room(), &office());
     let found = tokio::spawn(async move {
         let web = &web;
-        discover(quest, |ask| async move {
+        discover(discovery, |request| async move {
             tokio::task::yield_now().await;
-            if ask.url == SOAP { soap_url(web.0) } else { came(404, "") }
+            if request.url == SOAP { soap_url(web.0) } else { http(404, "") }
         })
         .await
     });
@@ -371,22 +382,20 @@ async fn the_shell_carries_a_quest_out_in_a_task() {
 }
 
 fn any_answer() -> impl Strategy<Value = DiscoveryResponse> {
-    let place = "(https?://)?(example\\.com|mail\\.example\\.com|evil\\.net)(:[0-9]{0,5})?/(autodiscover/)?[a-z./?]{0,8}";
+    let url_pattern = "(https?://)?(example\\.com|mail\\.example\\.com|evil\\.net)(:[0-9]{0,5})?/(autodiscover/)?[a-z./?]{0,8}";
     prop_oneof![
         Just(DiscoveryResponse::Unreachable("x".to_owned())),
         Just(DiscoveryResponse::Incomplete("x".to_owned())),
-        (300_u16..310, proptest::option::of(place)).prop_map(|(status, location)| DiscoveryResponse::Http {
-            status,
-            location,
-            body: Vec::new()
-        }),
+        (300_u16..310, proptest::option::of(url_pattern))
+            .prop_map(|(status, location)| DiscoveryResponse::Http { status, location, body: Vec::new() }),
         (any::<u16>(), proptest::collection::vec(any::<u8>(), 0..40))
             .prop_map(|(status, body)| DiscoveryResponse::Http { status, location: None, body }),
-        place.prop_map(|url| json(&url)),
-        place.prop_map(|url| soap_url(&url)),
-        place.prop_map(|url| soap_error("RedirectUrl", &url)),
+        url_pattern.prop_map(|url| json(&url)),
+        url_pattern.prop_map(|url| soap_url(&url)),
+        url_pattern.prop_map(|url| soap_error("RedirectUrl", &url)),
         "[a-d]@[a-z.]{1,8}".prop_map(|address| soap_error("RedirectAddress", &address)),
-        place.prop_map(|url| pox(&format!("<Action>redirectUrl</Action><RedirectUrl>{url}</RedirectUrl>"))),
+        url_pattern
+            .prop_map(|url| pox(&format!("<Action>redirectUrl</Action><RedirectUrl>{url}</RedirectUrl>"))),
         "\\PC{0,20}".prop_map(|location| redirect(&location)),
     ]
 }
@@ -397,10 +406,10 @@ proptest! {
     #[test]
     fn no_answers_lead_astray(answers in proptest::collection::vec(any_answer(), 1..50), wide: bool) {
         let policy = if wide { policy(&["*.example.com", "example.com"]) } else { office() };
-        let turn = std::cell::Cell::new(0);
-        let _ = ends(&policy, |_| {
-            turn.set(turn.get() + 1);
-            answers[turn.get() % answers.len()].clone()
+        let next = std::cell::Cell::new(0);
+        let _ = run(&policy, |_| {
+            next.set(next.get() + 1);
+            answers[next.get() % answers.len()].clone()
         });
     }
 }

@@ -27,9 +27,9 @@ const CBT_FLAG: u32 = 0x4000;
 
 /// The first message (SPNEGO with a ticket and its authenticator) with the corrected flag. `key` is the ticket's
 /// session key. `None` if the message is of another kind or has another key. Input that `sspi` did not write may panic.
-pub(super) fn corrected(word: &[u8], key: &[u8]) -> Option<Vec<u8>> {
-    let mut word: ApplicationTag0<GssApiNegInit> = from_bytes(word).ok()?;
-    let token = word.0.neg_token_init.0.mech_token.0.as_mut()?;
+pub(super) fn corrected(message: &[u8], key: &[u8]) -> Option<Vec<u8>> {
+    let mut message: ApplicationTag0<GssApiNegInit> = from_bytes(message).ok()?;
+    let token = message.0.neg_token_init.0.mech_token.0.as_mut()?;
     let mut request = KrbMessage::<ApReq>::decode_application_krb_message(&token.0.0).ok()?;
     let sealed = &mut request.0.krb_msg.0.authenticator.0;
     let cipher = CipherSuite::try_from(sealed.etype.0.0.as_slice()).ok()?.cipher();
@@ -41,7 +41,7 @@ pub(super) fn corrected(word: &[u8], key: &[u8]) -> Option<Vec<u8>> {
     let closed = cipher.encrypt(key, AP_REQ_AUTHENTICATOR, &open).ok()?;
     sealed.cipher = ExplicitContextTag2::from(OctetStringAsn1::from(closed));
     *token = ExplicitContextTag2::from(OctetStringAsn1::from(to_vec(&request).ok()?));
-    to_vec(&word).ok()
+    to_vec(&message).ok()
 }
 
 fn ap_options_element() -> Option<AuthorizationData> {
@@ -73,9 +73,9 @@ mod tests {
         [(); 3].map(|()| lines.next().unwrap())
     }
 
-    fn opened(word: &[u8], key: &[u8]) -> Vec<u8> {
-        let word: ApplicationTag0<GssApiNegInit> = from_bytes(word).unwrap();
-        let token = word.0.neg_token_init.0.mech_token.0.unwrap().0.0;
+    fn opened(message: &[u8], key: &[u8]) -> Vec<u8> {
+        let message: ApplicationTag0<GssApiNegInit> = from_bytes(message).unwrap();
+        let token = message.0.neg_token_init.0.mech_token.0.unwrap().0.0;
         let request = KrbMessage::<ApReq>::decode_application_krb_message(&token).unwrap();
         let sealed = &request.0.krb_msg.0.authenticator.0;
         let cipher = CipherSuite::try_from(sealed.etype.0.0.as_slice()).unwrap().cipher();
@@ -84,8 +84,8 @@ mod tests {
 
     #[test]
     fn the_note_becomes_what_ms_kile_says_and_the_rest_stays() {
-        let [word, key, binding] = fixture();
-        let (before, after) = (opened(&word, &key), opened(&corrected(&word, &key).unwrap(), &key));
+        let [message, key, binding] = fixture();
+        let (before, after) = (opened(&message, &key), opened(&corrected(&message, &key).unwrap(), &key));
         // [8]; 143; the two bytes.
         let theirs = bytes("a810300e300ca0040202008fa10404024000");
         assert!(before.ends_with(&theirs), "sspi writes it otherwise now: see whether this file may go");
@@ -108,8 +108,8 @@ mod tests {
 
     #[test]
     fn a_word_of_another_key_is_not_mended() {
-        let [word, key, _] = fixture();
-        assert_eq!(corrected(&word, &[7; 32]), None);
-        assert_eq!(corrected(&word, &key[1..]), None);
+        let [message, key, _] = fixture();
+        assert_eq!(corrected(&message, &[7; 32]), None);
+        assert_eq!(corrected(&message, &key[1..]), None);
     }
 }

@@ -73,9 +73,9 @@ mod tests {
         assert!(
             matches!(offers, ChallengeAction::Reject(AuthRejection::Offers(schemes)) if schemes == "Negotiate, NTLM")
         );
-        for heard in [&["Negotiate", "Basic realm=\"x\""][..], &[]] {
-            let refused = basic.on_challenge(heard).await.unwrap();
-            assert!(matches!(refused, ChallengeAction::Reject(AuthRejection::NotAccepted(_))));
+        for challenges in [&["Negotiate", "Basic realm=\"x\""][..], &[]] {
+            let action = basic.on_challenge(challenges).await.unwrap();
+            assert!(matches!(action, ChallengeAction::Reject(AuthRejection::NotAccepted(_))));
         }
     }
 }

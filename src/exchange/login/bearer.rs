@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::Mutex as Turn;
+use tokio::sync::Mutex as AsyncMutex;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
@@ -56,7 +56,7 @@ struct TokenCache {
     source: Box<dyn TokenSource>,
     cached: Mutex<Option<CachedToken>>,
     /// Held by the task that fetches.
-    fetching: Turn<FetchBackoff>,
+    fetching: AsyncMutex<FetchBackoff>,
 }
 
 #[derive(Clone)]
@@ -77,7 +77,7 @@ struct FetchBackoff {
 impl Bearer {
     /// With tokens from this source.
     pub fn new(source: Box<dyn TokenSource>) -> Self {
-        let tokens = TokenCache { source, cached: Mutex::new(None), fetching: Turn::default() };
+        let tokens = TokenCache { source, cached: Mutex::new(None), fetching: AsyncMutex::default() };
         Self { tokens: Arc::new(tokens) }
     }
 }
@@ -99,34 +99,35 @@ struct BearerSession {
 impl AuthSession for BearerSession {
     async fn first_round(&mut self) -> Result<AuthRound, TransportError> {
         self.was_retried = false;
-        let held = self.tokens.valid_token(None).await?;
-        Ok(self.round_with(held))
+        let cached = self.tokens.valid_token(None).await?;
+        Ok(self.round_with(cached))
     }
 
     async fn on_challenge(&mut self, challenges: &[&str]) -> Result<ChallengeAction, TransportError> {
         if challenge_of(challenges, "Bearer").is_none() && !challenges.is_empty() {
             return Ok(ChallengeAction::Reject(AuthRejection::Offers(scheme_names(challenges))));
         }
-        let refused = self.sent.take();
-        let worn_out = refused.as_ref().is_some_and(|held| held.fetched_at.elapsed() >= REFETCH_AGE_MIN);
-        if self.was_retried || !worn_out {
+        let rejected = self.sent.take();
+        let is_expired =
+            rejected.as_ref().is_some_and(|cached| cached.fetched_at.elapsed() >= REFETCH_AGE_MIN);
+        if self.was_retried || !is_expired {
             return Ok(ChallengeAction::Reject(AuthRejection::TokenNotAccepted("a fresh token (Bearer)")));
         }
         self.was_retried = true;
-        let held = self.tokens.valid_token(refused.as_ref()).await?;
-        if refused.is_some_and(|refused| refused.header == held.header) {
+        let cached = self.tokens.valid_token(rejected.as_ref()).await?;
+        if rejected.is_some_and(|rejected| rejected.header == cached.header) {
             return Ok(ChallengeAction::Reject(AuthRejection::TokenNotAccepted(
                 "the same token once more (Bearer)",
             )));
         }
-        Ok(ChallengeAction::Retry(self.round_with(held)))
+        Ok(ChallengeAction::Retry(self.round_with(cached)))
     }
 }
 
 impl BearerSession {
-    fn round_with(&mut self, held: CachedToken) -> AuthRound {
-        let authorization = Some(held.header.clone());
-        self.sent = Some(held);
+    fn round_with(&mut self, cached: CachedToken) -> AuthRound {
+        let authorization = Some(cached.header.clone());
+        self.sent = Some(cached);
         AuthRound { authorization, with_body: true }
     }
 }
@@ -135,28 +136,28 @@ impl TokenCache {
     /// A valid token other than the rejected one, unless the source has no other.
     async fn valid_token(
         self: &Arc<Self>,
-        refused: Option<&CachedToken>,
+        rejected: Option<&CachedToken>,
     ) -> Result<CachedToken, TransportError> {
-        match self.usable(refused) {
-            Some(held) if Instant::now() < held.renew_at => Ok(held),
-            Some(held) => {
+        match self.usable(rejected) {
+            Some(cached) if Instant::now() < cached.renew_at => Ok(cached),
+            Some(cached) => {
                 self.renew_in_the_background();
-                Ok(held)
+                Ok(cached)
             }
-            None => self.fetch(refused).await,
+            None => self.fetch(rejected).await,
         }
     }
 
-    fn usable(&self, refused: Option<&CachedToken>) -> Option<CachedToken> {
-        let held = self.cached.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
-        let other = refused.is_none_or(|refused| refused.header != held.header);
-        (other && Instant::now() < held.expires_at).then_some(held)
+    fn usable(&self, rejected: Option<&CachedToken>) -> Option<CachedToken> {
+        let cached = self.cached.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+        let other = rejected.is_none_or(|rejected| rejected.header != cached.header);
+        (other && Instant::now() < cached.expires_at).then_some(cached)
     }
 
     /// The cached token, if another request fetched it after the rejected one, even if it is the same.
-    fn fetched_since(&self, refused: Option<&CachedToken>) -> Option<CachedToken> {
-        let held = self.cached.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
-        refused.is_some_and(|refused| held.fetched_at > refused.fetched_at).then_some(held)
+    fn fetched_since(&self, rejected: Option<&CachedToken>) -> Option<CachedToken> {
+        let cached = self.cached.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+        rejected.is_some_and(|rejected| cached.fetched_at > rejected.fetched_at).then_some(cached)
     }
 
     fn renew_in_the_background(self: &Arc<Self>) {
@@ -170,30 +171,30 @@ impl TokenCache {
     }
 
     /// Fetches a token, or waits for a fetch under way and takes its result.
-    async fn fetch(&self, refused: Option<&CachedToken>) -> Result<CachedToken, TransportError> {
-        let mut rest = self.fetching.lock().await;
-        if let Some(held) = self.usable(refused).filter(|held| Instant::now() < held.renew_at) {
-            return Ok(held);
+    async fn fetch(&self, rejected: Option<&CachedToken>) -> Result<CachedToken, TransportError> {
+        let mut backoff = self.fetching.lock().await;
+        if let Some(cached) = self.usable(rejected).filter(|cached| Instant::now() < cached.renew_at) {
+            return Ok(cached);
         }
-        if let Some(held) = self.fetched_since(refused) {
-            return Ok(held);
+        if let Some(cached) = self.fetched_since(rejected) {
+            return Ok(cached);
         }
-        if let Some((until, failure)) = &rest.failed
+        if let Some((until, failure)) = &backoff.failed
             && Instant::now() < *until
         {
             return Err(failure.clone());
         }
         match self.source.fetch().await.and_then(to_cached) {
-            Ok(held) => {
-                *rest = FetchBackoff::default();
-                *self.cached.lock().unwrap_or_else(PoisonError::into_inner) = Some(held.clone());
-                Ok(held)
+            Ok(cached) => {
+                *backoff = FetchBackoff::default();
+                *self.cached.lock().unwrap_or_else(PoisonError::into_inner) = Some(cached.clone());
+                Ok(cached)
             }
             Err(failure) => {
                 let pause =
-                    FETCH_BACKOFF_FIRST.saturating_mul(1 << rest.in_a_row.min(16)).min(FETCH_BACKOFF_MAX);
-                rest.in_a_row = rest.in_a_row.saturating_add(1);
-                rest.failed = Some((Instant::now() + pause.max(failure.retry_after()), failure.clone()));
+                    FETCH_BACKOFF_FIRST.saturating_mul(1 << backoff.in_a_row.min(16)).min(FETCH_BACKOFF_MAX);
+                backoff.in_a_row = backoff.in_a_row.saturating_add(1);
+                backoff.failed = Some((Instant::now() + pause.max(failure.retry_after()), failure.clone()));
                 Err(failure)
             }
         }
@@ -243,9 +244,9 @@ mod tests {
         }
     }
 
-    async fn said(bearer: &Bearer) -> String {
-        let leg = bearer.session(None).first_round().await.unwrap();
-        leg.authorization.unwrap().to_str().unwrap().to_owned()
+    async fn authorization_of(bearer: &Bearer) -> String {
+        let round = bearer.session(None).first_round().await.unwrap();
+        round.authorization.unwrap().to_str().unwrap().to_owned()
     }
 
     #[test]
@@ -263,7 +264,7 @@ mod tests {
         let bearer = Arc::new(Bearer::new(Box::new(source.clone())));
         let all = (0..100).map(|_| {
             let bearer = bearer.clone();
-            tokio::spawn(async move { said(&bearer).await })
+            tokio::spawn(async move { authorization_of(&bearer).await })
         });
         for one in all.collect::<Vec<_>>() {
             assert_eq!(one.await.unwrap(), "Bearer 1");
@@ -275,14 +276,14 @@ mod tests {
     async fn it_is_renewed_before_it_ends_and_nobody_waits() {
         let source = Counter::default();
         let bearer = Bearer::new(Box::new(source.clone()));
-        said(&bearer).await;
+        authorization_of(&bearer).await;
         tokio::time::sleep(Duration::from_secs(3600 - 240)).await;
         let before = Instant::now();
-        assert_eq!(said(&bearer).await, "Bearer 1");
-        assert_eq!(said(&bearer).await, "Bearer 1");
+        assert_eq!(authorization_of(&bearer).await, "Bearer 1");
+        assert_eq!(authorization_of(&bearer).await, "Bearer 1");
         assert_eq!(before.elapsed(), Duration::ZERO);
         tokio::time::sleep(Duration::from_secs(1)).await;
-        assert_eq!(said(&bearer).await, "Bearer 2");
+        assert_eq!(authorization_of(&bearer).await, "Bearer 2");
         assert_eq!(source.asked.load(Ordering::Relaxed), 2);
     }
 
@@ -303,33 +304,35 @@ mod tests {
     async fn a_refused_token_is_replaced_once_and_a_young_one_never() {
         let source = Counter::default();
         let bearer = Bearer::new(Box::new(source.clone()));
-        let mut word = bearer.session(None);
-        word.first_round().await.unwrap();
-        assert!(matches!(word.on_challenge(&["Bearer"]).await.unwrap(), ChallengeAction::Reject(_)));
+        let mut session = bearer.session(None);
+        session.first_round().await.unwrap();
+        assert!(matches!(session.on_challenge(&["Bearer"]).await.unwrap(), ChallengeAction::Reject(_)));
         tokio::time::sleep(REFETCH_AGE_MIN).await;
-        word.first_round().await.unwrap();
-        let ChallengeAction::Retry(leg) = word.on_challenge(&["Bearer"]).await.unwrap() else {
+        session.first_round().await.unwrap();
+        let ChallengeAction::Retry(round) = session.on_challenge(&["Bearer"]).await.unwrap() else {
             panic!("gave up")
         };
-        assert_eq!(leg.authorization.unwrap(), "Bearer 2");
-        assert!(matches!(word.on_challenge(&["Bearer"]).await.unwrap(), ChallengeAction::Reject(_)));
+        assert_eq!(round.authorization.unwrap(), "Bearer 2");
+        assert!(matches!(session.on_challenge(&["Bearer"]).await.unwrap(), ChallengeAction::Reject(_)));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_source_that_has_no_other_token_is_asked_once_for_all_whose_token_was_refused() {
         let source = Counter { stuck: true, ..Counter::default() };
         let bearer = Bearer::new(Box::new(source.clone()));
-        let mut words: Vec<_> = (0..8).map(|_| bearer.session(None)).collect();
-        for word in &mut words {
-            word.first_round().await.unwrap();
+        let mut sessions: Vec<_> = (0..8).map(|_| bearer.session(None)).collect();
+        for session in &mut sessions {
+            session.first_round().await.unwrap();
         }
         tokio::time::sleep(REFETCH_AGE_MIN).await;
-        let heard = words
+        let results = sessions
             .into_iter()
-            .map(|mut word| tokio::spawn(async move { word.on_challenge(&["Bearer"]).await }));
-        for one in heard.collect::<Vec<_>>() {
-            let ChallengeAction::Reject(denied) = one.await.unwrap().unwrap() else { panic!("said again") };
-            assert_eq!(denied.to_string(), "after the same token once more (Bearer)");
+            .map(|mut session| tokio::spawn(async move { session.on_challenge(&["Bearer"]).await }));
+        for one in results.collect::<Vec<_>>() {
+            let ChallengeAction::Reject(rejection) = one.await.unwrap().unwrap() else {
+                panic!("said again")
+            };
+            assert_eq!(rejection.to_string(), "after the same token once more (Bearer)");
         }
         assert_eq!(source.asked.load(Ordering::Relaxed), 2);
     }

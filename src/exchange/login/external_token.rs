@@ -72,9 +72,8 @@ async fn run_command(words: &[String]) -> Result<Zeroizing<String>, String> {
     if !output.status.success() {
         return Err(format!("`{program}` gave no token: {}", output.status));
     }
-    let printed = Zeroizing::new(output.stdout);
-    let text =
-        text_file::decode(&printed).map_err(|error| format!("`{program}` printed no text: {error}"))?;
+    let output = Zeroizing::new(output.stdout);
+    let text = text_file::decode(&output).map_err(|error| format!("`{program}` printed no text: {error}"))?;
     Ok(Zeroizing::new(text.into_owned()))
 }
 

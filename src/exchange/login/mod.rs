@@ -112,11 +112,13 @@ pub enum AuthRejection {
 impl fmt::Display for AuthRejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Offers(nothing) if nothing.is_empty() => {
+            Self::Offers(schemes) if schemes.is_empty() => {
                 f.write_str("the server offers no authentication scheme")
             }
             Self::Offers(schemes) => write!(f, "the server offers only {schemes}"),
-            Self::NotAccepted(said) | Self::TokenNotAccepted(said) => write!(f, "after {said}"),
+            Self::NotAccepted(handshake) | Self::TokenNotAccepted(handshake) => {
+                write!(f, "after {handshake}")
+            }
         }
     }
 }

@@ -51,41 +51,41 @@ struct TokenErrorResponse {
 impl TokenSource for TokenEndpoint {
     async fn fetch(&self) -> Result<AccessToken, TransportError> {
         let form = self.client.form(SystemClock.now())?;
-        let ask = OneShotRequest::post(&self.client.endpoint, "application/x-www-form-urlencoded", form);
-        let said = self.http.send_anonymous(&ask).await.map_err(|why| TransportError::SignIn {
+        let request = OneShotRequest::post(&self.client.endpoint, "application/x-www-form-urlencoded", form);
+        let response = self.http.send_anonymous(&request).await.map_err(|why| TransportError::SignIn {
             is_permanent: false,
             reason: format!("no token from {}: {why}", self.client.endpoint),
             retry_after: Duration::ZERO,
         })?;
-        parse_token_response(&self.client.endpoint, &said)
+        parse_token_response(&self.client.endpoint, &response)
     }
 }
 
 /// Reads a token endpoint's response. `error_description` is the issuer's text for administrators and never contains a
 /// token.
-fn parse_token_response(endpoint: &str, said: &OneShotResponse) -> Result<AccessToken, TransportError> {
-    if said.status == 200 {
-        let granted: TokenResponse = json::from_slice(&said.body).map_err(|_| {
+fn parse_token_response(endpoint: &str, response: &OneShotResponse) -> Result<AccessToken, TransportError> {
+    if response.status == 200 {
+        let token: TokenResponse = json::from_slice(&response.body).map_err(|_| {
             TransportError::sign_in(&format!("{endpoint} returned a response without an access token"))
         })?;
-        let lifetime = duration_in_seconds(&granted.expires_in).filter(|lifetime| !lifetime.is_zero());
+        let lifetime = duration_in_seconds(&token.expires_in).filter(|lifetime| !lifetime.is_zero());
         let lifetime = lifetime.unwrap_or(LIFETIME_DEFAULT).min(LIFETIME_MAX);
-        return Ok(AccessToken { secret: Secret::new(granted.access_token.to_string()), lifetime });
+        return Ok(AccessToken { secret: Secret::new(token.access_token.to_string()), lifetime });
     }
-    let away = matches!(said.status, 408 | 429 | 500..);
-    let why = match json::from_slice::<TokenErrorResponse>(&said.body) {
-        Ok(not) => {
-            let words = not.error_description.lines().next().unwrap_or_default();
-            let (error, words) = (
-                printable_line(not.error.as_bytes(), DESCRIPTION_CHARS_MAX),
-                printable_line(words.as_bytes(), DESCRIPTION_CHARS_MAX),
+    let is_transient = matches!(response.status, 408 | 429 | 500..);
+    let why = match json::from_slice::<TokenErrorResponse>(&response.body) {
+        Ok(error_response) => {
+            let description = error_response.error_description.lines().next().unwrap_or_default();
+            let (error, description) = (
+                printable_line(error_response.error.as_bytes(), DESCRIPTION_CHARS_MAX),
+                printable_line(description.as_bytes(), DESCRIPTION_CHARS_MAX),
             );
-            format!("{endpoint} refused a token: {error}: {words}")
+            format!("{endpoint} refused a token: {error}: {description}")
         }
-        Err(_) => format!("{endpoint} returned no token: HTTP {}", said.status),
+        Err(_) => format!("{endpoint} returned no token: HTTP {}", response.status),
     };
-    let retry_after = said.retry_after().unwrap_or_default().min(RETRY_AFTER_MAX);
-    Err(TransportError::SignIn { is_permanent: !away, reason: why, retry_after })
+    let retry_after = response.retry_after().unwrap_or_default().min(RETRY_AFTER_MAX);
+    Err(TransportError::SignIn { is_permanent: !is_transient, reason: why, retry_after })
 }
 
 #[cfg(test)]
@@ -95,13 +95,13 @@ mod tests {
 
     use super::*;
 
-    fn said(status: u16, body: &str) -> OneShotResponse {
+    fn response(status: u16, body: &str) -> OneShotResponse {
         OneShotResponse { status, headers: HeaderMap::new(), body: Bytes::copy_from_slice(body.as_bytes()) }
     }
 
     fn failed(status: u16, body: &str) -> (bool, String) {
-        match parse_token_response("https://login.example/token", &said(status, body)) {
-            Err(TransportError::SignIn { is_permanent: lasting, reason: why, .. }) => (lasting, why),
+        match parse_token_response("https://login.example/token", &response(status, body)) {
+            Err(TransportError::SignIn { is_permanent, reason: why, .. }) => (is_permanent, why),
             other => panic!("{:?}", other.err()),
         }
     }
@@ -110,7 +110,7 @@ mod tests {
     fn what_an_administrator_must_mend_is_told_from_what_passes() {
         let token = parse_token_response(
             "e",
-            &said(200, r#"{"access_token":"abc","expires_in":3599,"token_type":"Bearer"}"#),
+            &response(200, r#"{"access_token":"abc","expires_in":3599,"token_type":"Bearer"}"#),
         );
         assert_eq!(token.unwrap().lifetime, Duration::from_secs(3599));
         for (said_as, lifetime) in [
@@ -124,15 +124,15 @@ mod tests {
             (r#","expires_in":99999999999999999999"#, 86_400),
         ] {
             let token =
-                parse_token_response("e", &said(200, &format!(r#"{{"access_token":"abc"{said_as}}}"#)))
+                parse_token_response("e", &response(200, &format!(r#"{{"access_token":"abc"{said_as}}}"#)))
                     .unwrap();
             assert_eq!(token.lifetime, Duration::from_secs(lifetime), "{said_as}");
         }
-        assert!(parse_token_response("e", &said(200, "\u{feff}{\"access_token\":\"abc\"}")).is_ok());
+        assert!(parse_token_response("e", &response(200, "\u{feff}{\"access_token\":\"abc\"}")).is_ok());
         let invalid = r#"{"error":"invalid_client","error_description":"AADSTS7000215: Invalid client secret provided.\r\nTrace ID: 1"}"#;
-        let (lasting, why) = failed(401, invalid);
+        let (is_permanent, why) = failed(401, invalid);
         assert!(
-            lasting && why.ends_with("invalid_client: AADSTS7000215: Invalid client secret provided."),
+            is_permanent && why.ends_with("invalid_client: AADSTS7000215: Invalid client secret provided."),
             "{why}"
         );
         assert!(!failed(503, "<html>").0);

@@ -5,7 +5,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 use tokio::time::{Instant, timeout};
 
 use super::AuthRejection;
@@ -21,7 +21,7 @@ const LEADER_WAIT_MAX: Duration = Duration::from_secs(5);
 #[derive(Default)]
 pub(super) struct SignInGate {
     last: Mutex<Option<(Instant, LastResult)>>,
-    leader_lock: Arc<Turn<()>>,
+    leader_lock: Arc<AsyncMutex<()>>,
 }
 
 #[derive(Clone)]
@@ -49,24 +49,24 @@ pub(super) enum SignInAdmission {
 pub(super) struct LeaderPermit {
     gate: Arc<SignInGate>,
     is_finished: bool,
-    _turn: OwnedMutexGuard<()>,
+    _lock: OwnedMutexGuard<()>,
 }
 
 impl SignInGate {
     pub(super) async fn admit(self: &Arc<Self>) -> SignInAdmission {
-        let asked = Instant::now();
+        let requested_at = Instant::now();
         if matches!(&*self.last(), Some((at, LastResult::Accepted)) if at.elapsed() < ACCEPTANCE_VALID_FOR) {
             return SignInAdmission::Proceed;
         }
-        let Ok(turn) = timeout(LEADER_WAIT_MAX, self.leader_lock.clone().lock_owned()).await else {
+        let Ok(lock) = timeout(LEADER_WAIT_MAX, self.leader_lock.clone().lock_owned()).await else {
             return SignInAdmission::Proceed;
         };
-        match self.last().clone().filter(|(at, _)| *at > asked) {
+        match self.last().clone().filter(|(at, _)| *at > requested_at) {
             Some((_, LastResult::Accepted | LastResult::Unknown)) => SignInAdmission::Proceed,
-            Some((_, LastResult::Rejected(denied))) => SignInAdmission::Rejected(denied),
+            Some((_, LastResult::Rejected(rejection))) => SignInAdmission::Rejected(rejection),
             Some((_, LastResult::Failed(failure))) => SignInAdmission::Failed(failure),
             None => {
-                SignInAdmission::Leader(LeaderPermit { gate: self.clone(), is_finished: false, _turn: turn })
+                SignInAdmission::Leader(LeaderPermit { gate: self.clone(), is_finished: false, _lock: lock })
             }
         }
     }
@@ -82,8 +82,8 @@ impl SignInGate {
 }
 
 impl LeaderPermit {
-    pub(super) fn finish_rejected(self, denied: &AuthRejection) {
-        self.finish(LastResult::Rejected(denied.clone()));
+    pub(super) fn finish_rejected(self, rejection: &AuthRejection) {
+        self.finish(LastResult::Rejected(rejection.clone()));
     }
 
     pub(super) fn finish_failed(self, failure: &TransportError) {
@@ -111,65 +111,65 @@ impl Drop for LeaderPermit {
 mod tests {
     use super::*;
 
-    fn no() -> AuthRejection {
-        AuthRejection::NotAccepted("words")
+    fn rejection() -> AuthRejection {
+        AuthRejection::NotAccepted("a handshake")
     }
 
     /// Sixteen concurrent sign-ins, whose attempts are accepted or rejected after a second; returns the number of
     /// attempts.
-    async fn spoke(first: &Arc<SignInGate>, heard: Option<bool>) -> usize {
+    async fn attempts(gate: &Arc<SignInGate>, accepted: Option<bool>) -> usize {
         let all = (0..16).map(|_| {
-            let first = first.clone();
+            let gate = gate.clone();
             tokio::spawn(async move {
-                let going = match first.admit().await {
-                    SignInAdmission::Rejected(denied) => {
-                        assert_eq!(denied, no());
+                let leader = match gate.admit().await {
+                    SignInAdmission::Rejected(shared) => {
+                        assert_eq!(shared, rejection());
                         return 0;
                     }
                     SignInAdmission::Failed(_) => return 0,
                     SignInAdmission::Proceed => None,
-                    SignInAdmission::Leader(going) => Some(going),
+                    SignInAdmission::Leader(leader) => Some(leader),
                 };
                 tokio::time::sleep(Duration::from_secs(1)).await;
-                match (heard, going) {
-                    (Some(true), _) => first.record_accepted(),
-                    (Some(false), Some(going)) => going.finish_rejected(&no()),
+                match (accepted, leader) {
+                    (Some(true), _) => gate.record_accepted(),
+                    (Some(false), Some(leader)) => leader.finish_rejected(&rejection()),
                     _ => {}
                 }
                 1
             })
         });
-        let mut spoke = 0;
+        let mut attempts = 0;
         for one in all.collect::<Vec<_>>() {
-            spoke += one.await.unwrap();
+            attempts += one.await.unwrap();
         }
-        spoke
+        attempts
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_refusal_is_one_for_all_that_waited_and_none_for_who_comes_later() {
-        let first = Arc::new(SignInGate::default());
-        assert_eq!(spoke(&first, Some(false)).await, 1);
-        assert_eq!(spoke(&first, Some(false)).await, 1);
+        let gate = Arc::new(SignInGate::default());
+        assert_eq!(attempts(&gate, Some(false)).await, 1);
+        assert_eq!(attempts(&gate, Some(false)).await, 1);
         let begun = Instant::now();
-        assert_eq!(spoke(&first, Some(true)).await, 16);
+        assert_eq!(attempts(&gate, Some(true)).await, 16);
         assert_eq!(begun.elapsed(), Duration::from_secs(2), "one, then all the others together");
         let begun = Instant::now();
-        assert_eq!(spoke(&first, Some(true)).await, 16);
+        assert_eq!(attempts(&gate, Some(true)).await, 16);
         assert_eq!(begun.elapsed(), Duration::from_secs(1), "it was let in a moment ago");
         tokio::time::sleep(ACCEPTANCE_VALID_FOR).await;
-        assert_eq!(spoke(&first, Some(false)).await, 1);
+        assert_eq!(attempts(&gate, Some(false)).await, 1);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_first_that_breaks_or_is_slow_holds_nobody_up_for_long() {
-        let first = Arc::new(SignInGate::default());
+        let gate = Arc::new(SignInGate::default());
         let begun = Instant::now();
-        assert_eq!(spoke(&first, None).await, 16);
+        assert_eq!(attempts(&gate, None).await, 16);
         assert_eq!(begun.elapsed(), Duration::from_secs(2));
         let begun = Instant::now();
-        let SignInAdmission::Leader(_slow) = first.admit().await else { panic!("not first") };
-        assert!(matches!(first.admit().await, SignInAdmission::Proceed));
+        let SignInAdmission::Leader(_slow) = gate.admit().await else { panic!("not first") };
+        assert!(matches!(gate.admit().await, SignInAdmission::Proceed));
         assert_eq!(begun.elapsed(), LEADER_WAIT_MAX);
     }
 }

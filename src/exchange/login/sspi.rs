@@ -101,10 +101,10 @@ impl SspiContext {
         identity: &SspiCredentials,
         service: &str,
         binding: Option<&[u8]>,
-        word: Option<Vec<u8>>,
+        message: Option<Vec<u8>>,
     ) -> Result<Vec<u8>, SspiError> {
-        let first = word.is_none();
-        let mut input = vec![SecurityBuffer::new(word.unwrap_or_default(), BufferType::Token)];
+        let first = message.is_none();
+        let mut input = vec![SecurityBuffer::new(message.unwrap_or_default(), BufferType::Token)];
         if let Some(token) = binding {
             input.push(SecurityBuffer::new(channel_bindings(token), BufferType::ChannelBindings));
         }
@@ -145,7 +145,7 @@ impl SspiContext {
             }
         };
         self.needs_more = status.map_err(sspi_error)?.status == SecurityStatus::ContinueNeeded;
-        let word = output.into_iter().next().map(|buffer| buffer.buffer).unwrap_or_default();
+        let message = output.into_iter().next().map(|buffer| buffer.buffer).unwrap_or_default();
         match &self.package {
             SspiPackage::Negotiate(negotiate) if first && binding.is_some() && self.is_single_round() => {
                 let key = negotiate.query_context_session_key().map_err(sspi_error)?;
@@ -153,9 +153,9 @@ impl SspiContext {
                     is_transient: false,
                     reason: "Kerberos: the channel binding cannot be added to the ticket".to_owned(),
                 };
-                ap_options::corrected(&word, key.session_key.as_ref()).ok_or_else(unfit)
+                ap_options::corrected(&message, key.session_key.as_ref()).ok_or_else(unfit)
             }
-            _ => Ok(word),
+            _ => Ok(message),
         }
     }
 }
@@ -193,10 +193,10 @@ fn channel_bindings(token: &[u8]) -> Vec<u8> {
 /// `sspi`'s error texts name protocol states, never secrets.
 fn sspi_error(error: Error) -> SspiError {
     // A wrong clock or an unreachable KDC does not mean that the password is wrong.
-    let away = matches!(error.error_type, ErrorKind::NoAuthenticatingAuthority | ErrorKind::TimeSkew);
-    let what = error.description.split(". Additional error").next().unwrap_or_default();
-    let what: String = what.chars().take(SAID_CHARS_MAX).collect();
-    SspiError { is_transient: away, reason: format!("{:?}: {what}", error.error_type) }
+    let is_transient = matches!(error.error_type, ErrorKind::NoAuthenticatingAuthority | ErrorKind::TimeSkew);
+    let text = error.description.split(". Additional error").next().unwrap_or_default();
+    let text: String = text.chars().take(SAID_CHARS_MAX).collect();
+    SspiError { is_transient, reason: format!("{:?}: {text}", error.error_type) }
 }
 
 /// Sends requests to KDCs over TCP (RFC 4120, section 7.2.2: four bytes of length before request and response).
@@ -204,14 +204,14 @@ struct KdcClient;
 
 impl NetworkClient for KdcClient {
     fn send(&self, request: &NetworkRequest) -> sspi::Result<Vec<u8>> {
-        let away = |error: std::io::Error| {
+        let unavailable = |error: std::io::Error| {
             Error::new(ErrorKind::NoAuthenticatingAuthority, format!("{}: {error}", request.url))
         };
         if request.url.scheme() != "tcp" {
             let why = format!("{}: the KDC's URL must begin with tcp://", request.url);
             return Err(Error::new(ErrorKind::NoAuthenticatingAuthority, why));
         }
-        send_to_kdc(request).map_err(away)
+        send_to_kdc(request).map_err(unavailable)
     }
 }
 

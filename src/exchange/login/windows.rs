@@ -65,7 +65,7 @@ const UNBOUND_RETRY_INTERVAL: Duration = Duration::from_secs(20 * 60);
 impl BindingState {
     /// Records whether a sign-in, with or without channel binding, was accepted; returns what to do next.
     fn observe(&mut self, bound: bool, accepted: bool) -> BindingAction {
-        let (next, then) = match (*self, bound, accepted) {
+        let (next, action) = match (*self, bound, accepted) {
             (_, true, true) => (Self::Bound, BindingAction::Nothing),
             (Self::Unknown, true, false) => (Self::TryingUnbound, BindingAction::RetryUnbound),
             (Self::BothRejected(since), true, false) if since.elapsed() >= UNBOUND_RETRY_INTERVAL => {
@@ -78,7 +78,7 @@ impl BindingState {
             (same, ..) => (same, BindingAction::Nothing),
         };
         *self = next;
-        then
+        action
     }
 }
 
@@ -87,15 +87,16 @@ impl WindowsAccount {
     pub(in crate::exchange) fn new(windows: Windows, host: &str) -> Result<Self, String> {
         let identity = SspiCredentials::new(&windows)?;
         let service = format!("HTTP/{host}");
-        let (learnt, first, again) = (Mutex::new(BindingState::Unknown), Arc::default(), Mutex::default());
-        Ok(Self { windows, identity, service, binding_state: learnt, gate: first, unbound_retry: again })
+        let (binding_state, gate, unbound_retry) =
+            (Mutex::new(BindingState::Unknown), Arc::default(), Mutex::default());
+        Ok(Self { windows, identity, service, binding_state, gate, unbound_retry })
     }
 
     /// Waits for permission to sign in.
     async fn admit(&self) -> SignInAdmission {
-        let again = self.unbound_retry.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match again {
-            Some(going) => SignInAdmission::Leader(going),
+        let unbound_retry = self.unbound_retry.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match unbound_retry {
+            Some(leader) => SignInAdmission::Leader(leader),
             None => self.gate.admit().await,
         }
     }
@@ -162,45 +163,45 @@ impl AuthSession for WindowsSession {
         }
         match self.account.admit().await {
             SignInAdmission::Proceed => {}
-            SignInAdmission::Leader(going) => self.leader = Some(going),
+            SignInAdmission::Leader(leader) => self.leader = Some(leader),
             SignInAdmission::Failed(failure) => return Err(failure),
-            SignInAdmission::Rejected(denied) => {
-                self.stage = WindowsStage::Rejected(denied);
+            SignInAdmission::Rejected(rejection) => {
+                self.stage = WindowsStage::Rejected(rejection);
                 return Ok(AuthRound { authorization: None, with_body: false });
             }
         }
         let opened = self.open().await;
         if let Err(failure) = &opened
-            && let Some(going) = self.leader.take()
+            && let Some(leader) = self.leader.take()
         {
-            going.finish_failed(failure);
+            leader.finish_failed(failure);
         }
         opened
     }
 
     async fn on_challenge(&mut self, challenges: &[&str]) -> Result<ChallengeAction, TransportError> {
-        let word = challenge_of(challenges, self.scheme()).filter(|word| !word.is_empty());
-        let word = word.and_then(|word| BASE64_STANDARD.decode(word).ok());
-        match (std::mem::replace(&mut self.stage, WindowsStage::Start), word) {
-            (WindowsStage::Negotiating(context) | WindowsStage::Complete(Some(context)), Some(word)) => {
-                let (context, answer) = self.step(context, Some(word)).await?;
-                let leg = AuthRound { authorization: self.header(&answer)?, with_body: true };
+        let message = challenge_of(challenges, self.scheme()).filter(|message| !message.is_empty());
+        let message = message.and_then(|message| BASE64_STANDARD.decode(message).ok());
+        match (std::mem::replace(&mut self.stage, WindowsStage::Start), message) {
+            (WindowsStage::Negotiating(context) | WindowsStage::Complete(Some(context)), Some(message)) => {
+                let (context, answer) = self.step(context, Some(message)).await?;
+                let round = AuthRound { authorization: self.header(&answer)?, with_body: true };
                 self.stage = WindowsStage::Complete(context.needs_more().then_some(context));
-                Ok(ChallengeAction::Retry(leg))
+                Ok(ChallengeAction::Retry(round))
             }
             (WindowsStage::Complete(_), _) => Ok(self.reject()),
             // The server dropped the authentication of this connection.
             (WindowsStage::Authenticated, _) => {
-                let leg = self.first_round().await?;
+                let round = self.first_round().await?;
                 Ok(match std::mem::replace(&mut self.stage, WindowsStage::Start) {
-                    WindowsStage::Rejected(denied) => ChallengeAction::Reject(denied),
+                    WindowsStage::Rejected(rejection) => ChallengeAction::Reject(rejection),
                     stage => {
                         self.stage = stage;
-                        ChallengeAction::Retry(leg)
+                        ChallengeAction::Retry(round)
                     }
                 })
             }
-            (WindowsStage::Rejected(denied), _) => Ok(ChallengeAction::Reject(denied)),
+            (WindowsStage::Rejected(rejection), _) => Ok(ChallengeAction::Reject(rejection)),
             (WindowsStage::Start | WindowsStage::Negotiating(_), _)
                 if challenge_of(challenges, self.scheme()).is_none() =>
             {
@@ -213,10 +214,10 @@ impl AuthSession for WindowsSession {
     }
 
     fn on_accepted(&mut self) {
-        let said = matches!(self.stage, WindowsStage::Complete(_));
+        let is_complete = matches!(self.stage, WindowsStage::Complete(_));
         // A server that accepts an earlier round does not require authentication.
         self.stage = WindowsStage::Authenticated;
-        if said {
+        if is_complete {
             self.account.gate.record_accepted();
             if self.account.windows.binding == ChannelBinding::Auto
                 && self.account.binding_state().observe(self.binding_token.is_some(), true)
@@ -242,23 +243,26 @@ impl WindowsSession {
         self.account.windows.scheme.name()
     }
 
-    fn header(&self, word: &[u8]) -> Result<Option<HeaderValue>, TransportError> {
-        if word.is_empty() {
+    fn header(&self, message: &[u8]) -> Result<Option<HeaderValue>, TransportError> {
+        if message.is_empty() {
             return Err(TransportError::sign_in("the handshake ended before the server accepted it"));
         }
-        Ok(sensitive(&format!("{} {}", self.scheme(), BASE64_STANDARD.encode(word))))
+        Ok(sensitive(&format!("{} {}", self.scheme(), BASE64_STANDARD.encode(message))))
     }
 
     /// The first message.
     async fn open(&mut self) -> Result<AuthRound, TransportError> {
         let context = SspiContext::new(&self.account.windows)
-            .map_err(|stuck| TransportError::sign_in(&stuck.reason))?;
-        let (context, word) = self.step(Box::new(context), None).await?;
-        let whole = context.is_single_round();
-        let leg = AuthRound { authorization: self.header(&word)?, with_body: whole };
-        self.stage =
-            if whole { WindowsStage::Complete(Some(context)) } else { WindowsStage::Negotiating(context) };
-        Ok(leg)
+            .map_err(|error| TransportError::sign_in(&error.reason))?;
+        let (context, message) = self.step(Box::new(context), None).await?;
+        let is_single_round = context.is_single_round();
+        let round = AuthRound { authorization: self.header(&message)?, with_body: is_single_round };
+        self.stage = if is_single_round {
+            WindowsStage::Complete(Some(context))
+        } else {
+            WindowsStage::Negotiating(context)
+        };
+        Ok(round)
     }
 
     /// The server rejected the complete handshake.
@@ -266,12 +270,12 @@ impl WindowsSession {
         let auto = self.account.windows.binding == ChannelBinding::Auto;
         let bound = self.binding_token.is_some();
         if auto && self.account.binding_state().observe(bound, false) == BindingAction::RetryUnbound {
-            if let Some(going) = self.leader.take() {
-                *self.account.unbound_retry.lock().unwrap_or_else(PoisonError::into_inner) = Some(going);
+            if let Some(leader) = self.leader.take() {
+                *self.account.unbound_retry.lock().unwrap_or_else(PoisonError::into_inner) = Some(leader);
             }
             return ChallengeAction::Reconnect;
         }
-        let denied = AuthRejection::NotAccepted(match (self.account.windows.scheme, bound, auto) {
+        let rejection = AuthRejection::NotAccepted(match (self.account.windows.scheme, bound, auto) {
             (WindowsScheme::Ntlm, true, _) => "a complete NTLM handshake with channel binding",
             (WindowsScheme::Ntlm, false, true) => "complete NTLM handshakes with and without channel binding",
             (WindowsScheme::Ntlm, false, false) => "a complete NTLM handshake without channel binding",
@@ -283,22 +287,22 @@ impl WindowsSession {
                 "a complete Negotiate handshake without channel binding"
             }
         });
-        if let Some(going) = self.leader.take() {
-            going.finish_rejected(&denied);
+        if let Some(leader) = self.leader.take() {
+            leader.finish_rejected(&rejection);
         }
-        ChallengeAction::Reject(denied)
+        ChallengeAction::Reject(rejection)
     }
 
     async fn step(
         &self,
         context: Box<SspiContext>,
-        word: Option<Vec<u8>>,
+        message: Option<Vec<u8>>,
     ) -> Result<(Box<SspiContext>, Vec<u8>), TransportError> {
         let (account, token) = (self.account.clone(), self.binding_token.clone());
         let stepped = tokio::task::spawn_blocking(move || {
             let mut context = context;
-            let word = context.step(&account.identity, &account.service, token.as_deref(), word)?;
-            Ok::<_, SspiError>((context, word))
+            let message = context.step(&account.identity, &account.service, token.as_deref(), message)?;
+            Ok::<_, SspiError>((context, message))
         });
         let scheme = self.scheme();
         match stepped.await {
@@ -321,29 +325,29 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_wrong_password_is_tried_without_the_binding_once_in_twenty_minutes() {
-        let mut learnt = BindingState::Unknown;
+        let mut binding_state = BindingState::Unknown;
         let mut handshakes = 0;
         for _ in 0..10 {
             handshakes += 1;
-            if learnt.observe(true, false) == BindingAction::RetryUnbound {
+            if binding_state.observe(true, false) == BindingAction::RetryUnbound {
                 handshakes += 1;
-                assert_eq!(learnt.observe(false, false), BindingAction::Nothing);
+                assert_eq!(binding_state.observe(false, false), BindingAction::Nothing);
             }
         }
         assert_eq!(handshakes, 11);
         tokio::time::sleep(UNBOUND_RETRY_INTERVAL).await;
-        assert_eq!(learnt.observe(true, false), BindingAction::RetryUnbound);
+        assert_eq!(binding_state.observe(true, false), BindingAction::RetryUnbound);
     }
 
     #[tokio::test]
     async fn what_was_accepted_bound_is_never_left_out_whatever_comes_in_between() {
-        let mut learnt = BindingState::Unknown;
+        let mut binding_state = BindingState::Unknown;
         // Two at once: one is rejected by an overloaded server, the other is accepted.
-        assert_eq!(learnt.observe(true, false), BindingAction::RetryUnbound);
-        assert_eq!(learnt.observe(true, true), BindingAction::Nothing);
-        assert_eq!(learnt, BindingState::Bound);
-        assert_eq!(learnt.observe(false, true), BindingAction::Nothing);
-        assert_eq!(learnt.observe(true, false), BindingAction::Nothing);
-        assert_eq!(learnt, BindingState::Bound);
+        assert_eq!(binding_state.observe(true, false), BindingAction::RetryUnbound);
+        assert_eq!(binding_state.observe(true, true), BindingAction::Nothing);
+        assert_eq!(binding_state, BindingState::Bound);
+        assert_eq!(binding_state.observe(false, true), BindingAction::Nothing);
+        assert_eq!(binding_state.observe(true, false), BindingAction::Nothing);
+        assert_eq!(binding_state, BindingState::Bound);
     }
 }
