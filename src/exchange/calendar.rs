@@ -416,7 +416,7 @@ impl Calendar for Exchange {
             (Access::Delegate, Some(event)) if !self.is_in_calendar(room, event).await? => {
                 return Err(RequestError::Refused(
                     ErrorKind::Denied,
-                    "not in this room's calendar".to_owned(),
+                    "the event is not in this room's calendar".to_owned(),
                 )
                 .into());
             }

@@ -89,7 +89,7 @@ fn advice_of_code(code: &str) -> Option<(ResponsibleParty, &'static str)> {
         ),
         "ErrorSubmissionQuotaExceeded" => (
             ResponsibleParty::Administrator,
-            "the room may send no more messages for now (its recipient rate limit); try again tomorrow, or raise the limit",
+            "the room's mailbox has reached its recipient rate limit and cannot send for now; try again tomorrow, or raise the limit",
         ),
         "ErrorInvalidLicense" => (
             ResponsibleParty::Administrator,
@@ -184,7 +184,7 @@ fn advice_of_kind(kind: ErrorKind) -> (ResponsibleParty, &'static str) {
             (ResponsibleParty::Nobody, "the event was changed meanwhile; nothing was done")
         }
         ErrorKind::Forbidden => {
-            (ResponsibleParty::Nobody, "Exchange's calendar rules do not allow this for this event")
+            (ResponsibleParty::Nobody, "Exchange's calendar rules do not allow this change of the event")
         }
         ErrorKind::TooLarge => {
             (ResponsibleParty::Caller, "the request is too large; choose a shorter time range")

@@ -105,9 +105,11 @@ fn free_busy(status: &FreeBusyStatus) -> FreeBusy {
 /// The series with its exceptions, or the name of the missing property.
 pub(super) fn series(item: &CalendarItem<'_>) -> Result<Series, &'static str> {
     let date = |occurrence: &Occurrence<'_>| -> Result<ModifiedOccurrence, &'static str> {
-        let id = occurrence.item_id.as_ref().ok_or("ItemId of a date")?;
-        let (start, end) =
-            (occurrence.start.ok_or("Start of a date")?, occurrence.end.ok_or("End of a date")?);
+        let id = occurrence.item_id.as_ref().ok_or("ItemId of an occurrence")?;
+        let (start, end) = (
+            occurrence.start.ok_or("Start of an occurrence")?,
+            occurrence.end.ok_or("End of an occurrence")?,
+        );
         Ok(ModifiedOccurrence { id: EventId::new(&*id.id), start, end })
     };
     let exceptions = item.modified_occurrences.iter().map(date).collect::<Result<_, _>>()?;

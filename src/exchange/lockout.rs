@@ -27,7 +27,7 @@ use super::sign_in_failures::{FailureRecord, RoomFailureRecords, SignInFailure};
 
 /// Servers whose state is kept; with more, the state of all is dropped and each is authenticated anew.
 pub(super) const SERVERS_MAX: usize = 256;
-/// Rooms that a probe uses to tell a rejected account from a rejected room: a second one in case the first fails by
+/// Rooms that a probe uses to distinguish a rejected account from a rejected room: a second one in case the first fails by
 /// itself.
 pub(super) const PROVEN_ROOMS_MAX: usize = 2;
 

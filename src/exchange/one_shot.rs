@@ -185,7 +185,7 @@ fn without_exchange(failure: TransportError) -> String {
         TransportError::Resolve(why) => format!("the host name does not resolve: {why}"),
         TransportError::Connect(why) => format!("cannot connect: {why}"),
         TransportError::Tls(trouble, why) => format!("{}: {why}", trouble.as_str()),
-        TransportError::ConnectTimeout(after) => format!("no connection within {after:?}"),
+        TransportError::ConnectTimeout(after) => format!("cannot connect within {after:?}"),
         other => other.to_string(),
     }
 }

@@ -1,4 +1,5 @@
-//! A request whose credentials a server may reject, as the client and the probe of a rejection (`sign_in_probe.rs`) share it.
+//! A request whose credentials a server may reject: shared by the client and by the probe of a rejection
+//! (`sign_in_probe.rs`). Values only.
 
 use tokio::time::Instant;
 

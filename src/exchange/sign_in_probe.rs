@@ -19,7 +19,7 @@ use crate::calendar::RoomAddress;
 use crate::ews::codec::{SoapBody, decode};
 use crate::ews::op::{DistinguishedFolder, Effect, GetFolder};
 
-/// Longest wait for the answer to a probe: other requests wait for it.
+/// Longest wait for the response to a probe: other requests wait for it.
 pub(super) const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What a rejection concerns.

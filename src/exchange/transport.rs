@@ -257,7 +257,7 @@ impl Transport {
     ) -> Result<Response<Incoming>, SendOutcome> {
         let request = self.build_request(request, round, mode).map_err(|error| {
             SendOutcome::Delivered(Delivery::NotSent(TransportError::ConnectionLost(format!(
-                "the request cannot be written: {error}"
+                "the request has an invalid URL or header: {error}"
             ))))
         })?;
         match timeout(self.deadlines.first_byte, sender.try_send_request(request)).await {

@@ -40,7 +40,7 @@ impl TlsFailure {
             Self::CaCertificate => {
                 "the server's certificate is marked as a certification authority's (CA:TRUE)"
             }
-            Self::BadCertificate => "the certificate cannot be used",
+            Self::BadCertificate => "the certificate is invalid",
             Self::NotTls => "the port does not speak TLS, but something like plain HTTP",
             Self::Other => "TLS failed",
         }
@@ -111,8 +111,8 @@ impl fmt::Display for TransportError {
             Self::Connect(why) => write!(f, "cannot connect to Exchange: {why}"),
             Self::Tls(trouble, why) => write!(f, "cannot connect to Exchange: {}: {why}", trouble.as_str()),
             Self::Proxy(why) => write!(f, "the proxy does not connect to Exchange: {why}"),
-            Self::ConnectTimeout(after) => write!(f, "no connection to Exchange within {after:?}"),
-            Self::FirstByteTimeout(after) => write!(f, "Exchange did not answer within {after:?}"),
+            Self::ConnectTimeout(after) => write!(f, "cannot connect to Exchange within {after:?}"),
+            Self::FirstByteTimeout(after) => write!(f, "Exchange did not respond within {after:?}"),
             Self::ResponseTimeout(after) => {
                 write!(f, "Exchange's response was not complete within {after:?}")
             }

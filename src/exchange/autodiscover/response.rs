@@ -108,9 +108,11 @@ impl Discovery {
     fn on_redirect_status(&mut self, candidate: &Candidate, status: u16, location: Option<&str>) {
         match location {
             Some(location) => self.on_redirect(candidate, &format!("HTTP {status} to"), location),
-            None => {
-                self.record(candidate, Some(Cause::Malformed), format!("HTTP {status} without a location"))
-            }
+            None => self.record(
+                candidate,
+                Some(Cause::Malformed),
+                format!("HTTP {status} without a Location header"),
+            ),
         }
     }
 

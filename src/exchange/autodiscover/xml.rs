@@ -10,7 +10,7 @@ use quick_xml::events::{BytesRef, Event};
 
 /// Responses have some ten levels.
 const DEPTH_MAX: usize = 32;
-/// The longest POX answers have a few hundred elements.
+/// The longest POX responses have a few hundred elements.
 const ELEMENTS_MAX: usize = 10_000;
 
 /// An element: its name without prefix, its own text, its children.
@@ -64,7 +64,7 @@ pub(super) fn read(body: &[u8]) -> Result<XmlNode, String> {
         }
         elements += 1; // texts count too; the limit is one of effort
         if open.len() > DEPTH_MAX || elements > ELEMENTS_MAX {
-            return Err("not an XML response: deeper or longer than any".to_owned());
+            return Err("not an XML response: deeper or longer than any of Autodiscover".to_owned());
         }
     }
     let (Some(document), true) = (open.pop(), open.is_empty()) else {
@@ -73,7 +73,7 @@ pub(super) fn read(body: &[u8]) -> Result<XmlNode, String> {
     let mut roots = document.children.into_iter();
     match (roots.next(), roots.next()) {
         (Some(root), None) => Ok(root),
-        _ => Err("no XML answer: not one element".to_owned()),
+        _ => Err("not an XML response: not exactly one element".to_owned()),
     }
 }
 

@@ -49,7 +49,9 @@ impl TokenSource for ExternalToken {
         };
         let line = text.lines().next().unwrap_or_default().trim();
         if line.is_empty() {
-            return Err(TransportError::sign_in("the token is empty"));
+            return Err(TransportError::sign_in(
+                "the token is empty: the first line of the token file or command is blank",
+            ));
         }
         if line.len() > TOKEN_BYTES_MAX {
             return Err(TransportError::sign_in(
@@ -67,13 +69,16 @@ async fn run_command(words: &[String]) -> Result<Zeroizing<String>, String> {
     command.args(arguments).stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
     let output = timeout(COMMAND_TIMEOUT, command.output())
         .await
-        .map_err(|_| format!("`{program}` gave no token within {} s", COMMAND_TIMEOUT.as_secs()))?
-        .map_err(|error| format!("`{program}` cannot be run: {error}"))?;
+        .map_err(|_| {
+            format!("the token command `{program}` did not finish within {} s", COMMAND_TIMEOUT.as_secs())
+        })?
+        .map_err(|error| format!("the token command `{program}` cannot be run: {error}"))?;
     if !output.status.success() {
-        return Err(format!("`{program}` gave no token: {}", output.status));
+        return Err(format!("the token command `{program}` failed: {}", output.status));
     }
     let output = Zeroizing::new(output.stdout);
-    let text = text_file::decode(&output).map_err(|error| format!("`{program}` printed no text: {error}"))?;
+    let text = text_file::decode(&output)
+        .map_err(|error| format!("the token command `{program}` did not print text: {error}"))?;
     Ok(Zeroizing::new(text.into_owned()))
 }
 
