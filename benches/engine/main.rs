@@ -1,11 +1,11 @@
 //! The engine with its journal on disk: how many actions a second, and how close a sweep comes to what the round trips
 //! allow. `cargo bench --bench engine`; how to read it is in `benches/README.md`.
 //!
-//! The calendar is in memory, so that nothing but Adjourn and the disk is measured; its answers take as long as they are
-//! told to. The journal is in `$ADJOURN_BENCH_DIR`, or the system's temporary directory.
-#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a bench may fail loudly")]
-#![allow(clippy::disallowed_methods, reason = "measuring time is the point")]
-#![allow(missing_docs, unreachable_pub)]
+//! The calendar is in memory, so that only Adjourn and the disk are measured; its replies take a configured time. The journal is
+//! in `$ADJOURN_BENCH_DIR`, or the system's temporary directory.
+#![expect(clippy::expect_used, reason = "a bench may panic")]
+#![expect(clippy::disallowed_methods, reason = "the bench measures time")]
+#![expect(unreachable_pub, reason = "the bench's modules share their helpers")]
 
 mod office;
 
@@ -35,7 +35,7 @@ const BUSY_EACH: usize = 5;
 const ATTENDED_EACH: usize = 2;
 const ANSWER: Duration = Duration::from_millis(50);
 const IN_FLIGHT: usize = 64;
-/// Rooms worked on together: more than requests in flight, so that a room that waits for the disk blocks nobody.
+/// Rooms in progress at the same time: more than requests in flight, so that a room that waits for the disk blocks no other.
 const ROOMS_AT_ONCE: usize = 128;
 /// How much longer than the round trips a sweep may take.
 const SWEEP_GOAL: f64 = 1.15;

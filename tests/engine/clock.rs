@@ -116,7 +116,7 @@ impl House {
         self.service.run_background_once(&mut self.releases).await;
     }
 
-    /// The minutes pass, with a look in each; Exchange says the right time where it is heard.
+    /// Lets the minutes pass, with a release check in each; `says` is the time that Exchange returns, if it responds.
     async fn pass(&mut self, minutes: u32, mut says: Option<DateTime<Utc>>) {
         for _ in 0..minutes {
             self.clock.pass(TimeDelta::minutes(1));
@@ -172,7 +172,7 @@ async fn a_clock_that_jumps_under_a_running_service_deletes_judges_and_skips_not
 async fn where_the_clock_is_right_the_meeting_goes_and_the_schedule_runs() {
     let mut house = House::at(8, 50).await;
     house.pass(25, Some(at(8, 50))).await;
-    assert!(!house.is_meeting_kept(), "nobody came within ten minutes");
+    assert!(!house.is_meeting_kept(), "no check-in within ten minutes");
     assert_eq!(house.last_run().await, Some(at(9, 0)));
 }
 

@@ -97,7 +97,7 @@ async fn a_failure_that_proves_nothing_is_not_called_refused_where_nobody_can_lo
     }
 }
 
-/// The first sending is refuted by an edit; what comes after is not blamed on it, and not lost either.
+/// An edit proves that the first send was not applied; later sends are judged on their own.
 #[tokio::test(start_paused = true)]
 async fn doubt_outlives_a_conflict() {
     for ask in [END, TELL, SILENT] {
@@ -158,7 +158,7 @@ async fn what_was_put_off_needs_no_attention() {
     }
 }
 
-/// A request to delete that was under way arrives after somebody moved the meeting: Exchange deletes any version.
+/// A delete request that was in flight arrives after someone moved the meeting: Exchange deletes any version.
 #[tokio::test(start_paused = true)]
 async fn a_late_deletion_that_nothing_guards_is_not_denied() {
     let stage = with_meeting(test_engine());
@@ -182,7 +182,7 @@ async fn a_late_deletion_that_nothing_guards_is_not_denied() {
     assert!(!matches!(outcome, Outcome::Refused { .. }), "{outcome:?}");
 }
 
-/// Calendar repair brought an older version back that somebody had ended at the same time.
+/// Calendar repair restored an older version that someone else had ended at the same time.
 #[tokio::test(start_paused = true)]
 async fn an_end_of_another_item_is_not_claimed() {
     let stage = with_meeting(test_engine());

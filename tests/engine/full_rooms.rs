@@ -28,7 +28,7 @@ async fn full_rooms_share_a_bound_and_take_nothing_from_a_room_with_an_ordinary_
     }
     assert!(kept >= ROOM_EVENTS_BYTES_BEYOND_MAX / EVENT_TEXTS_PER_ROOM_MAX && kept < full.len(), "{kept}");
     assert_eq!(rooms.get(&room("r1"), TimeDelta::zero()).await.unwrap().events.len(), 1);
-    assert_eq!(rooms.read_rooms().len(), kept + 1, "what is refused is not kept");
+    assert_eq!(rooms.read_rooms().len(), kept + 1, "a refused room is not kept");
     // A room that is kept is read again, and counts once.
     assert!(rooms.get(&full[0], TimeDelta::zero()).await.is_ok());
 }

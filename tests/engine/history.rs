@@ -31,7 +31,7 @@ use tokio::time::{Instant, sleep};
 use crate::fake::{FakeCalendar, NextWrite, at, meeting, network_error, room};
 
 const SEEDS_THAT_FAILED: &str = include_str!("../../fixtures/seeds.txt");
-/// Enough to find what is likely, few enough for every run of the tests.
+/// Enough to find likely failures, few enough for every run of the tests.
 const SEEDS_DEFAULT: u64 = 400;
 
 pub struct Dice(TestRng);
@@ -351,7 +351,7 @@ impl Story {
         let keys: Vec<_> = state.events.keys().cloned().collect();
         let deleted: Vec<_> = state.deleted.keys().cloned().collect();
         if what == 3 && !deleted.is_empty() {
-            // Calendar repair: what was removed is there again, under another id.
+            // Calendar repair restores a removed event under another id.
             let key = deleted[pick % deleted.len()].clone();
             let Some(event) = state.deleted.get(&key).cloned() else { return };
             state.put(&key.0, event, false);
@@ -408,7 +408,7 @@ impl Story {
                     self.edit(roll(&self.dice, |dice| dice.below(3_000))).await;
                 }
             };
-            // A service looks again at what is in doubt while callers come and go.
+            // A service recovers actions in doubt while callers come and go.
             let looks = (phase % 2 == 1).then(|| {
                 let engine = engine.clone();
                 tokio::spawn(async move {
@@ -439,7 +439,7 @@ impl Story {
             self.journal.facts().iter().filter(|(_, fact)| matches!(fact, Fact::Settled { .. })).count();
     }
 
-    /// What was written down and what was done, for whoever looks at one seed.
+    /// Prints the facts and the effects, to investigate one seed.
     fn print(&self) {
         for (id, fact) in self.journal.facts() {
             println!("{id} {fact:?}");
@@ -476,7 +476,7 @@ impl Story {
             let mine = effects.iter().filter(|(room, step)| *room == life.action.room && own(step));
             let (shared, alone): (Vec<_>, Vec<_>) = mine.partition(|(_, step)| others(step));
             let facts = || self.journal.facts().into_iter().filter(|(of, _)| *of == id).collect::<Vec<_>>();
-            // What takes time and finds somebody else there takes itself back: two effects that make none.
+            // An action that overlaps another event reverts itself: two effects that cancel each other.
             let took_back = |step: &Step| match (life.action.kind, step, &life.intent) {
                 (ActionKind::Book { .. }, Step::Remove { .. }, _) => true,
                 (ActionKind::Extend { .. }, Step::SetEnd { end, .. }, Some(intent)) => {

@@ -262,7 +262,7 @@ async fn an_end_goes_by_what_is_told_and_asks_before_it_says_no() {
     following.rooms.invalidate(&room("r1"));
     following.settle().await;
     let reads = following.reads();
-    // Nothing is on any more, as far as is told; the calendar itself is asked, and whether another meeting was on since.
+    // The cache has no current event; the engine reads the calendar, and whether another meeting was on since.
     let Outcome::AlreadyDone { why: NoChangeReason::ByAction { .. } } = following.end().await else {
         panic!()
     };
@@ -309,7 +309,7 @@ async fn a_stream_that_breaks_leaves_nothing_believed_and_is_opened_again() {
     assert_eq!(
         following.current("r1").unwrap().events[0].end,
         at(10, 30),
-        "read again, though nothing was told"
+        "read again without a notification"
     );
     assert_eq!(following.live.metrics().stream_failures.load(std::sync::atomic::Ordering::Relaxed), 1);
 

@@ -1,4 +1,4 @@
-//! What a display offers is what the action accepts: every combination of up to three items on a calendar.
+//! A display offers exactly the actions that the engine accepts, for every combination of up to three items on a calendar.
 
 use adjourn::action::{
     Action, ActionId, ActionKind, Actor, AllDay, NoChangeReason, Notify, Outcome, Refusal, Target,
@@ -192,7 +192,7 @@ async fn a_copy_that_was_declined_and_kept_is_not_declined_again() {
     let plain = Event { copy: Some(Copy::Plain), ..declined() };
     let stage = with(&[plain]);
     let removed = ask(&stage, tell, named(), AllDay::Spare, Mode::Perform).await;
-    assert!(matches!(removed, Outcome::Done(_)), "nobody was declined: {removed:?}");
+    assert!(matches!(removed, Outcome::Done(_)), "no decline was sent: {removed:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,4 +1,4 @@
-//! One action at a time.
+//! Single actions: the step, the outcome and the journal for each kind, copy and state of the event.
 
 use adjourn::action::{
     Action, ActionId, ActionKind, Actor, AllDay, Change, DeleteMode, Done, EventSnapshot, IrreversibleReason,

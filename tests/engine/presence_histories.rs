@@ -1,5 +1,5 @@
 //! Random mornings of a service: people come or stay away, sources fall silent, clocks are wrong, the service is updated, rooms are
-//! renamed, meetings move and get other ids. What is checked against the truth of the story:
+//! renamed, meetings move and get other ids. Checked against the truth of the story:
 //!
 //! - no meeting is released to which people checked in, however their sign reached the service;
 //! - no meeting is released unless a sign could have reached the service during a whole grace before;
@@ -126,7 +126,7 @@ impl Story {
     fn meeting(dice: &mut Dice, room: u64, start: Minute, number: usize) -> Meeting {
         let comes = start - EARLY + 1 + dice.below(EARLY + GRACE - 2);
         let comes = dice.percent(60).then(|| (comes, dice.one(&WAYS)));
-        // Only of those to which nobody comes, so that it is known what is right.
+        // Only empty meetings move, so that the right result is known.
         let moves = (comes.is_none() && dice.percent(30)).then(|| start.saturating_sub(5 + dice.below(20)));
         let renamed = dice.percent(20).then(|| start.saturating_sub(3));
         let id = format!("AA/m{number}+=");
@@ -345,14 +345,14 @@ impl Stage {
                 continue;
             }
             assert_eq!(story.mode, CleanupMode::Act, "observe mode released {meeting:?}");
-            assert!(!meeting.checked_in, "people checked in to what was released: {meeting:?} at {minute}");
+            assert!(!meeting.checked_in, "people checked in to a released meeting: {meeting:?} at {minute}");
             let moved = meeting.moves.filter(|moved| *moved <= minute).unwrap_or(0);
             let base = meeting.start.max(moved).max(story.rule_on);
             let watched = &self.watched[meeting.room as usize];
             let whole =
                 |from: Minute| (from..from + GRACE).all(|one| watched.get(one as usize) == Some(&true));
             let proven = (base..=minute.saturating_sub(GRACE)).any(whole);
-            assert!(proven, "nobody could have checked in to {meeting:?}, released at {minute}");
+            assert!(proven, "a check-in to {meeting:?} could not have been received, released at {minute}");
             story.meetings[index].released = true;
         }
     }

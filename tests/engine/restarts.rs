@@ -174,7 +174,7 @@ fn request(ask: ActionKind) -> Action {
     action
 }
 
-/// Sets the stage, and says what is to be asked.
+/// Prepares the calendar, and returns the kind of action to perform.
 async fn prepare(kind: Kind) -> (World, ActionKind) {
     match kind {
         Kind::Forward(copy, ask) => (World::new(copy), ask),
@@ -189,9 +189,9 @@ async fn prepare(kind: Kind) -> (World, ActionKind) {
     }
 }
 
-/// One story; says whether the process was stopped in it.
+/// Plays one story. Returns whether the process was stopped in it.
 async fn story(kind: Kind, fate: Fate, facts: usize, after: bool, away: TimeDelta) -> bool {
-    let told = format!("{kind:?}, request {fate:?}, stopped at fact {facts}, stored {after}, away {away}");
+    let case = format!("{kind:?}, request {fate:?}, stopped at fact {facts}, stored {after}, away {away}");
     let (world, ask) = prepare(kind).await;
     let effects_before = world.calendar.effects();
     if let Some(next) = next(fate) {
@@ -212,22 +212,22 @@ async fn story(kind: Kind, fate: Fate, facts: usize, after: bool, away: TimeDelt
     }
     let engine = world.engine(world.journal.clone());
     let recovered = engine.recover().await.unwrap();
-    assert_eq!(recovered.still_open, [], "{told}");
-    assert_eq!(engine.recover().await.unwrap().closed, [], "{told}: a second recovery finds nothing");
+    assert_eq!(recovered.still_open, [], "{case}");
+    assert_eq!(engine.recover().await.unwrap().closed, [], "{case}: a second recovery finds nothing");
     let lives = world.journal.find(&Query { key: first.key.clone(), ..Query::default() }).await.unwrap();
-    assert!(lives.iter().all(|life| !life.is_open()), "{told}");
+    assert!(lives.iter().all(|life| !life.is_open()), "{case}");
 
     let again =
         engine.perform(Action { id: ActionId::random(), ..first.clone() }, Mode::Perform).await.unwrap();
     let effects = world.calendar.effects() - effects_before;
-    assert!(effects <= 1, "{told}: {effects} effects, {again:?}");
+    assert!(effects <= 1, "{case}: {effects} effects, {again:?}");
     match &again.outcome {
-        Outcome::Done(_) => assert_eq!(effects, 1, "{told}: {again:?}"),
+        Outcome::Done(_) => assert_eq!(effects, 1, "{case}: {again:?}"),
         Outcome::AlreadyDone { .. } | Outcome::Refused { .. } | Outcome::NeedsAttention { .. } => {}
     }
     if let Ok(answer) = answer {
         let may_try_again = matches!(&answer.outcome, Outcome::Refused { refusal } if refusal.is_retryable());
-        assert!(may_try_again || again.outcome == answer.outcome, "{told}: {answer:?}, then {again:?}");
+        assert!(may_try_again || again.outcome == answer.outcome, "{case}: {answer:?}, then {again:?}");
     }
     let lost_to_others = matches!(fate, Fate::GoneFirst | Fate::ExtendedFirst);
     if effects == 0 && !lost_to_others {
@@ -235,16 +235,16 @@ async fn story(kind: Kind, fate: Fate, facts: usize, after: bool, away: TimeDelt
             &again.outcome,
             Outcome::Refused { refusal: Refusal::Over { .. } | Refusal::NotAsSeen { .. } }
         );
-        assert!(honest, "{told}: nothing happened, and the answer is {again:?}");
+        assert!(honest, "{case}: nothing happened, and the answer is {again:?}");
     }
     if effects == 1 {
         let known = matches!(again.outcome, Outcome::Done(_) | Outcome::NeedsAttention { .. });
-        // Of a removal that was delivered twice the second answer is that the event is gone, which is true.
+        // The second reply to a removal that was delivered twice is that the event is gone, which is true.
         let gone = fate == Fate::Twice && matches!(again.outcome, Outcome::AlreadyDone { .. });
-        assert!(known || gone || lost_to_others, "{told}: it happened, and the answer is {again:?}");
+        assert!(known || gone || lost_to_others, "{case}: it happened, and the answer is {again:?}");
     }
     let untouched = world.calendar.get(&room("r1"), "untouched").unwrap();
-    assert_eq!(untouched.end, at(13, 0), "{told}");
+    assert_eq!(untouched.end, at(13, 0), "{case}");
     stopped
 }
 

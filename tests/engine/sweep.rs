@@ -1,4 +1,4 @@
-//! Whole sweeps.
+//! Whole sweeps: planning over many rooms, limits, and applying the plan.
 
 use std::collections::BTreeSet;
 
@@ -271,7 +271,7 @@ async fn an_x500_organizer_is_resolved_before_an_exception_is_judged() {
     let Verdict::Keep { why: KeepReason::Unknown { doubt: UnknownReason::MissingField { .. } } } =
         verdict().await
     else {
-        panic!("an organizer who cannot be told is spared")
+        panic!("an event whose organizer cannot be notified is exempt")
     };
     let known = ("/o=Org/cn=ada".to_owned(), "ada@people.example".to_owned());
     stage.calendar.0.lock().unwrap().organizers.push(known);
@@ -439,7 +439,7 @@ async fn a_journal_that_fails_stops_the_sweep_and_what_was_done_is_told() {
     assert!(swept.journal_error.is_some());
     assert_eq!((swept.applied.len(), swept.unfinished.len(), swept.not_started), (4, 1, 15));
     assert_eq!(swept.unfinished[0].room, room("r4"));
-    // Done, and not stored any more: it is told all the same.
+    // The change was made, but its outcome was not stored: it is reported all the same.
     assert_eq!(stage.calendar.effects(), 5);
 }
 
