@@ -1,0 +1,276 @@
+//! Holds the documentation against the code: configurations are parsed, commands are known, links lead somewhere, and the lists of problem
+//! types, exit codes and doctor findings are complete. Changes nothing.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use adjourn::cli::exit;
+use adjourn::config::{Config, Overrides};
+use adjourn::doctor::FINDINGS;
+
+/// README is for strangers: everything that does not fit has a page in docs/.
+const README_LINES_MAX: usize = 150;
+/// Words in lower case in `src/api/problem.rs` that are no problem types: who has to act, parts of headers and paths, and reasons that
+/// never become a type.
+const NO_PROBLEM_TYPES: &[&str] = &[
+    "action",
+    "address",
+    "administrator",
+    "caller",
+    "exchange",
+    "later",
+    "nobody",
+    "request",
+    "server",
+    "status",
+    "type",
+    "unknown-copy",
+];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    let path = root().join(path);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// All files in a folder and in the folders below it.
+fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => walk(&path, files),
+            false => files.push(path),
+        }
+    }
+}
+
+/// README and every page of docs/, with their names.
+fn pages() -> Vec<(PathBuf, String)> {
+    let mut files = vec![root().join("README.md")];
+    walk(&root().join("docs"), &mut files);
+    let pages = files.into_iter().filter(|file| file.extension().is_some_and(|ext| ext == "md"));
+    pages.map(|file| (file.clone(), read(&file))).collect()
+}
+
+/// The blocks of one language in a page.
+fn blocks(page: &str, language: &str) -> Vec<String> {
+    let fence = format!("```{language}");
+    let mut blocks = Vec::new();
+    let mut block: Option<Vec<&str>> = None;
+    for line in page.lines() {
+        match &mut block {
+            None if line.trim_start() == fence => block = Some(Vec::new()),
+            None => {}
+            Some(lines) if line.trim_start() == "```" => {
+                blocks.push(lines.join("\n"));
+                block = None;
+            }
+            Some(lines) => lines.push(line),
+        }
+    }
+    blocks
+}
+
+#[test]
+fn readme_is_short_and_names_the_repository() {
+    let readme = read("README.md");
+    assert!(readme.lines().count() <= README_LINES_MAX, "{} lines", readme.lines().count());
+    let cargo = read("Cargo.toml");
+    let repository =
+        cargo.lines().find_map(|line| line.strip_prefix("repository = ")).unwrap().trim_matches('"');
+    assert!(
+        readme.contains(&format!("git clone {repository} ")),
+        "README clones another address than {repository}"
+    );
+}
+
+#[test]
+fn every_configuration_in_the_documentation_is_one() {
+    let mut parsed = 0;
+    for (file, page) in pages() {
+        for text in blocks(&page, "toml") {
+            let config = Config::parse(None, &text, Overrides::default());
+            config.unwrap_or_else(|error| panic!("{}: {error}\n{text}", file.display()));
+            parsed += 1;
+        }
+    }
+    assert!(parsed >= 10, "{parsed}");
+}
+
+/// A command of the documentation up to redirections, pipes and comments; `None` for other programs.
+fn arguments(line: &str) -> Option<Vec<String>> {
+    let line = line.trim_start();
+    let command = line.strip_prefix("sudo -u adjourn ").unwrap_or(line).strip_prefix("adjourn ")?;
+    let mut words = Vec::new();
+    let mut quoted = None;
+    let mut word = String::new();
+    for letter in command.chars() {
+        match (quoted, letter) {
+            (None, '\'' | '"') => quoted = Some(letter),
+            (Some(quote), letter) if letter == quote => quoted = None,
+            (None, '>' | '|' | '#' | '&') => break,
+            (None, ' ') => words.extend((!word.is_empty()).then(|| std::mem::take(&mut word))),
+            _ => word.push(letter),
+        }
+    }
+    words.extend((!word.is_empty()).then_some(word));
+    Some(words)
+}
+
+/// Code between backticks outside of blocks.
+fn inline(page: &str) -> impl Iterator<Item = &str> {
+    let outside = page.split("```").step_by(2);
+    outside.flat_map(|text| text.split('`').skip(1).step_by(2))
+}
+
+#[test]
+fn every_command_in_the_documentation_is_known() {
+    let mut known = BTreeSet::new();
+    for (file, page) in pages() {
+        let blocks: Vec<String> =
+            ["sh", "console"].iter().flat_map(|language| blocks(&page, language)).collect();
+        for line in blocks.iter().flat_map(|block| block.lines()).chain(inline(&page)) {
+            let Some(words) = arguments(line) else { continue };
+            // With --help, the program refuses unknown options and subcommands, and runs nothing. A value may be a placeholder.
+            let run =
+                Command::new(env!("CARGO_BIN_EXE_adjourn")).args(&words).arg("--help").output().unwrap();
+            let why = String::from_utf8_lossy(&run.stderr);
+            let is_known = run.status.success() || why.contains("invalid value");
+            assert!(is_known, "{}: {line}\n{why}", file.display());
+            known.insert(words.first().cloned());
+        }
+    }
+    assert!(known.len() >= 10, "{known:?}");
+}
+
+#[test]
+fn links_between_pages_lead_to_files_and_headings() {
+    let anchor = |heading: &str| -> String {
+        let kept = heading.trim_start_matches('#').trim().to_lowercase();
+        let letters = kept.chars().filter(|letter| letter.is_alphanumeric() || " -".contains(*letter));
+        letters.map(|letter| if letter == ' ' { '-' } else { letter }).collect()
+    };
+    for (file, page) in pages() {
+        for link in page.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            if link.contains("://") {
+                continue;
+            }
+            let (path, heading) = link.split_once('#').unwrap_or((link, ""));
+            let target = if path.is_empty() { file.clone() } else { file.parent().unwrap().join(path) };
+            assert!(target.exists(), "{} links to {link}, which is not there", file.display());
+            let has_heading =
+                || read(&target).lines().any(|line| line.starts_with('#') && anchor(line) == heading);
+            assert!(
+                heading.is_empty() || has_heading(),
+                "{} links to {link}: no such heading",
+                file.display()
+            );
+        }
+    }
+}
+
+/// The part of docs/troubleshooting.md under a heading.
+fn troubleshooting(heading: &str) -> String {
+    let page = read("docs/troubleshooting.md");
+    let begin = format!("\n## {heading}\n");
+    let rest = page.split_once(&begin).unwrap_or_else(|| panic!("no heading {heading}")).1;
+    rest.split("\n## ").next().unwrap().to_owned()
+}
+
+/// The words in the first cells of a page's tables, without their backticks.
+fn first_cells(page: &str) -> BTreeSet<String> {
+    let cells = page.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
+    let words =
+        cells.filter(|cell| cell.starts_with('`')).flat_map(|cell| cell.split('`').skip(1).step_by(2));
+    words.map(str::to_owned).collect()
+}
+
+/// Text in quotes that looks like a problem type: words in lower case with hyphens.
+fn quoted_words(source: &str) -> BTreeSet<String> {
+    let code = source.split("#[cfg(test)]\nmod tests").next().unwrap();
+    let lines = code.lines().filter(|line| !line.trim_start().starts_with("//") && !line.contains("#["));
+    let texts = lines.flat_map(|line| line.split('"').skip(1).step_by(2));
+    let is_word = |text: &&str| {
+        text.len() > 3
+            && text
+                .split('-')
+                .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase()))
+    };
+    texts.filter(is_word).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_problem_type_has_a_cause_and_a_cure() {
+    let mut types = quoted_words(&read("src/api/problem.rs"));
+    types.retain(|word| !NO_PROBLEM_TYPES.contains(&word.as_str()) && !word.starts_with("x-"));
+    let mut files = Vec::new();
+    walk(&root().join("src/api"), &mut files);
+    for source in files.iter().map(read) {
+        let kinds = source.split("Problem::conflict(\"").skip(1).filter_map(|rest| rest.split('"').next());
+        types.extend(kinds.map(str::to_owned));
+    }
+    assert!(types.len() > 40, "{types:?}");
+    assert_eq!(
+        first_cells(&troubleshooting("Problem types")),
+        types,
+        "docs/troubleshooting.md, src/api/problem.rs"
+    );
+}
+
+#[test]
+fn every_exit_code_has_a_cause_and_a_cure() {
+    let number = |line: &str| -> Option<u8> { line.trim_start().split("  ").next()?.parse().ok() };
+    let codes: Vec<u8> = exit::TABLE.lines().filter_map(number).collect();
+    let section = troubleshooting("Exit codes");
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next()?.parse().ok());
+    assert_eq!((rows.collect::<Vec<u8>>(), codes.len()), (codes, 10));
+}
+
+#[test]
+fn every_finding_of_the_doctor_has_a_cause_and_a_cure() {
+    let findings: BTreeSet<String> = FINDINGS.iter().map(|finding| finding.as_str().to_owned()).collect();
+    assert_eq!(
+        first_cells(&troubleshooting("Doctor findings")),
+        findings,
+        "docs/troubleshooting.md, adjourn::doctor::FINDINGS"
+    );
+}
+
+/// All Rust sources of the project, as one text.
+fn all_sources() -> String {
+    let root = root();
+    let folders = ["src", "tests"].map(|folder| root.join(folder));
+    let mut files = Vec::new();
+    folders.iter().for_each(|folder| walk(folder, &mut files));
+    let rust = files.iter().filter(|file| file.extension().is_some_and(|ext| ext == "rs"));
+    rust.map(|file| std::fs::read_to_string(file).unwrap()).collect()
+}
+
+#[test]
+fn the_promises_of_security_name_files_and_tests_that_exist() {
+    let root = root();
+    let page = std::fs::read_to_string(root.join("docs/security.md")).unwrap();
+    let sources = all_sources();
+    let last_cells =
+        page.lines().filter(|line| line.starts_with("| ")).filter_map(|line| line.rsplit(" | ").next());
+    let names: Vec<&str> = last_cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+    assert!(names.len() > 50, "{names:?}");
+    for name in names {
+        let is_path = ["src/", "tests/", "deploy/", ".ci/"].iter().any(|folder| name.starts_with(folder));
+        let path = name.split(' ').next().unwrap();
+        if is_path {
+            assert!(root.join(path).exists(), "docs/security.md names {path}, which is not there");
+        } else if name.contains('_') && name.len() > 20 {
+            let beginning = name.trim_end_matches('…');
+            assert!(
+                sources.contains(&format!("fn {beginning}")),
+                "docs/security.md names the test `{name}`, which is not there"
+            );
+        }
+    }
+}
