@@ -1,6 +1,6 @@
 import os, sys; sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from fakeews import *
-# Ids that name nothing: cut off, mistyped, of a folder, never seen. The server says so in many codes, none of which means "done".
+# Ids that name nothing: cut off, mistyped, of a folder, never seen. The server reports it by many codes, none of which means "done".
 t = minute(now())
 meeting = Item(start=t - timedelta(minutes=20), end=t + timedelta(minutes=40))
 w = World([meeting])

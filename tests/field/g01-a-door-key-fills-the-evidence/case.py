@@ -2,7 +2,7 @@ import os, sys; sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(
 from fakeews import *
 from more import Service
 # A key of a door, with the default rights, reports evidence as fast as it may: the largest bodies, another event in every sign, in two
-# hundred rooms. Then the service is killed and begins again over what it has stored.
+# hundred rooms. Then the service is killed and starts again with its store.
 LIMIT_KIB, MIB = 256 * 1024, 1 << 20
 rooms = [f"room{n}@example.com" for n in range(200)]
 c = Case(World([]), rooms=rooms)
@@ -31,7 +31,7 @@ for turn in range(60):
         reason = got["type"] + " Retry-After " + head.get("retry-after", "none")
         break
 c.say(f"answers by status: {answers}; {reason}")
-c.expect("evidence-full" in reason and "none" not in reason, "the key is told that its share is full, and when to try again")
+c.expect("evidence-full" in reason and "none" not in reason, "the answer names the full share of the key, and when to try again")
 kept = numbers()
 c.say(f"kept: {kept}, VmHWM {high_water()} KiB")
 c.expect(kept["bytes"] <= 40 * MIB and high_water() <= LIMIT_KIB, "what is kept of one key has its limit, in memory too")

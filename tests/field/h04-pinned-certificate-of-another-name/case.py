@@ -1,7 +1,7 @@
 import os, sys; sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from fakeews import *
 import certs
-# A self-signed certificate that is marked as a CA's is named in ca_file, and is for another name; and one that nobody named.
+# A self-signed certificate that is marked as a CA's is named in ca_file, and is for another name; and one that is not named.
 w = World([])
 d, ctx = certs.make(names=("DNS:other.example.com",), self_signed=True, basic="critical,CA:TRUE")
 f = Fake(w, tls=ctx)

@@ -19,7 +19,7 @@ for code, word in WORDS.items():
     got = c.run("end", ROOM, timeout=120)
     c.expect(got.rc not in (0, None) and code in got.all, f"{code}: the code is shown")
     if code != "ErrorMailboxStoreUnavailable":
-        c.expect(word in got.all, f"{code}: and what it means")
+        c.expect(word in got.all, f"{code}: and its meaning")
     c.expect("rights" not in got.all and "password" not in got.all, f"{code}: no guess about rights or passwords")
 mode["code"] = "ErrorQuotaExceeded"
 doc = c.run("doctor", "--write-test", ROOM, timeout=120)

@@ -1,6 +1,6 @@
 import os, sys; sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from fakeews import *
-# The first room's mailbox answers with a code that nobody here knows. The others are as they should be.
+# The first room's mailbox answers with an unknown code. The others are as they should be.
 t = minute(now())
 w = World([Item(start=t - timedelta(minutes=20), end=t + timedelta(minutes=40))])
 

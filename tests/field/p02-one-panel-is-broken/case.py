@@ -1,7 +1,7 @@
 import os, sys; sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from more import *
 # Two rooms. The panel at the first door breaks at 9:30; the sensors of the building go on (for other rooms). The second room never had a
-# panel. Nobody comes to either meeting of 10:00 - or nobody could say so.
+# panel. Neither meeting of 10:00 has a sign; one of them could have none.
 k = Clock(); k.set(hm(9))
 rooms = [ROOM, "room2@example.com"]
 h = House(rooms)
@@ -21,7 +21,7 @@ try:
     watched(s)
     k.set(hm(10, 10, 5))
     time.sleep(27)
-    c.expect(len(h.rooms[rooms[0]].items) == 1, "behind a broken panel nobody can check in: the meeting stays")
+    c.expect(len(h.rooms[rooms[0]].items) == 1, "behind a broken panel people cannot check in: the meeting stays")
     c.expect(len(h.rooms[rooms[1]].items) == 0, "the room without a panel is watched by the sensors: released")
 finally:
     s.close()

@@ -1,6 +1,6 @@
 import os, sys; sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from more import *
-# A panel knows the date of a series by its id of yesterday. The organizer edits the date: it gets another id. Then somebody checks in.
+# A panel knows the date of a series by its id of yesterday. The organizer edits the date: it gets another id. Then a check-in arrives.
 k = Clock(); k.set(hm(9, 30))
 date = Item("Weekly", start=hm(10), end=hm(11), kind="Occurrence", created=hm(9, day=-30))
 w = World([date])
@@ -18,9 +18,9 @@ try:
     st, said = s.ask("POST", "/v1/evidence", {"signs": [{"room": ROOM, "event": old, "source": "panel"}]})
     k.set(hm(10, 10, 30))
     time.sleep(26)
-    c.expect(date in w.items, "the check-in under the old id keeps the date, or its sender and the plan are told and it stays")
+    c.expect(date in w.items, "the check-in under the old id keeps the date, or the answer and the plan name it and the date stays")
     stranger = s.ask("POST", "/v1/evidence", {"signs": [{"room": ROOM, "event": "AAMkNobodyKnows=", "source": "panel"}]})[1]
-    c.expect(stranger["unmatched"] and stranger["unmatched"][0]["index"] == 0, "an id that nobody knows is named in the answer")
+    c.expect(stranger["unmatched"] and stranger["unmatched"][0]["index"] == 0, "an unknown id is named in the answer")
 finally:
     s.close()
 c.end()

@@ -16,7 +16,7 @@ try:
     c.expect(st == 200 and "clock" in json.dumps(said["unmatched"]), "its sender is told about the clock")
     k.set(hm(10, 10, 5))
     time.sleep(27)
-    c.expect(len(h.rooms[rooms[0]].items) == 1, "somebody was there, at a time that is not known: the meeting stays")
+    c.expect(len(h.rooms[rooms[0]].items) == 1, "people were there, at an unknown time: the meeting stays")
     c.expect(len(h.rooms[rooms[1]].items) == 0, "control: the other room is released")
 finally:
     s.close()

@@ -23,7 +23,7 @@ try:
         st, _ = s.ask("POST", f"/v1/rooms/{ROOM}/book", {"minutes": 1})
         booked = [i for i in w.items if i not in others]
         c.expect(offered == (st == 200), f"{label}: offered {offered}, answer {st}")
-        c.expect(len(booked) == (st == 200) and all(b.start >= o.end or b.end <= o.start for b in booked for o in others), f"{label}: what is booked overlaps nothing")
+        c.expect(len(booked) == (st == 200) and all(b.start >= o.end or b.end <= o.start for b in booked for o in others), f"{label}: the booking overlaps nothing")
 finally:
     s.close()
 c.end()

@@ -1,7 +1,7 @@
 import os, sys; sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from more import *
 # exchangelib#746: UpdateItem answers Success, with ConflictResults/Count 1, and the property has its old value. Or the answer is about
-# another item, or its code is an error's: what was asked for did not happen.
+# another item, or its code is an error's: the request was not carried out.
 t = minute(now())
 ITEM = '<m:Items><t:CalendarItem><t:ItemId Id="{}" ChangeKey="{}"/></t:CalendarItem></m:Items><m:ConflictResults><t:Count>{}</t:Count></m:ConflictResults>'
 for what, cls, code, count, other in (("a conflict", "Success", "NoError", 1, ""), ("another item", "Success", "NoError", 0, "Other"),

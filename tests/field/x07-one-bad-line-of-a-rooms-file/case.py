@@ -10,7 +10,7 @@ open(path, "wb").write("\ufeff".encode() + f"{ROOM}\nAddress\nroom 2@example.com
 got = c.run("cleanup", "--rooms", path, "--json")
 c.expect([r["room"] for r in got.json().get("rooms", [])] == [ROOM], "the room on the first line, behind the byte order mark, is looked at")
 c.expect("rooms.txt:2" in got.err and "rooms.txt:3" in got.err, "both lines that are no address are named")
-c.expect(got.rc == 6, f"exit 6: a part of what was named (was {got.rc})")
+c.expect(got.rc == 6, f"exit 6: a part of the named rooms (was {got.rc})")
 open(path, "w").write("nonsense\n")
 got = c.run("cleanup", "--rooms", path)
 c.expect(got.rc == 2, "a file without any address is an error")

@@ -1,6 +1,6 @@
 import os, sys; sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from more import *
-# [cleanup] with exceptions and limits, and no rule: it runs every night and never releases anything. Whoever wrote it is told.
+# [cleanup] with exceptions and limits, and no rule: it runs every night and never releases anything. A warning reports it.
 w = World([])
 c = fresh(w, config='[cleanup.exceptions]\nprivate = true\n[[schedules]]\nname = "night"\ncron = "0 3 * * *"\nzone = "UTC"\n[live]\nby = "asked"\n')
 for words in (("cleanup",), ("settings", ROOM)):
