@@ -89,6 +89,11 @@ impl FileGraph {
     }
 }
 
+/// Every path that a source names, in `use` declarations and in its code.
+pub fn paths(text: &str) -> Vec<Vec<String>> {
+    Content::read(&sources::tokens(text)).uses.into_iter().map(|used| used.path).collect()
+}
+
 fn child(file: &File, name: &str) -> File {
     file.iter().cloned().chain([name.to_owned()]).collect()
 }
