@@ -1,13 +1,83 @@
-//! Adjourn ends meetings early and deletes abandoned events on Exchange room calendars.
+//! Adjourn ends meetings early, extends and books them, and removes abandoned events on Exchange room calendars.
 //!
-//! One service account acts for every room through `ExchangeImpersonation`; every effect is decided by a pure plan,
-//! guarded by the item's `ChangeKey`, and answered with what changed, who was told and whether it can be undone.
+//! One service account acts for every room through `ExchangeImpersonation`. A pure plan decides every effect, the item's `ChangeKey`
+//! guards it, and the answer states what changed, who was notified and whether it can be undone. This page is for programs that
+//! embed the engine; the program `adjourn` (command line and HTTP service) is described in README.md and docs/.
 //!
-//! The feature `service` (on by default) is the command line and the HTTP service; without it this is the engine alone, for
-//! programs that have a service of their own.
+//! # Quick start
 //!
-//! Imports point one way: `main → cli → api → service → cleanup → engine → {exchange → ews} → calendar`; `sim` shares no
-//! line with `ews` or `exchange`, so that a codec bug cannot agree with itself.
+//! ```text
+//! cargo add adjourn --no-default-features --features negotiate,store
+//! cargo add tokio --features macros,rt-multi-thread
+//! ```
+//!
+//! (With `--git` and the repository's address until the crate is on crates.io.) This program ends the current meeting of a room, in
+//! front of a simulated Exchange and with a journal in memory:
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use adjourn::prelude::*;
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     // Your Exchange: Settings::new("https://mail.example.com/EWS/Exchange.asmx", r"EXAMPLE\svc-rooms", password)
+//!     let sim = Simulator::start(demo_world(SystemClock.now()), SimOptions::default()).await?;
+//!     let password = Secret::new("simulated".to_owned());
+//!     let settings = Settings::new(sim.url(), "svc-adjourn@example.com", password);
+//!
+//!     let room: RoomAddress = "room-aurora@example.com".parse()?;
+//!     let scope = Scope::new([room.clone()], []); // the engine refuses every other room
+//!     let exchange = Arc::new(Exchange::new(&settings)?);
+//!     let journal = Arc::new(MemoryJournal::default()); // on disk: SqliteJournal, with the feature `store`
+//!     let engine = Engine::new(exchange, journal, Arc::new(SystemClock), scope, Default::default());
+//!
+//!     let actor = Actor::program("door display");
+//!     let action = Action::new(ActionId::random(), room, ActionKind::End(Notify::Attendees), actor);
+//!     let answer = engine.perform(action, Mode::Perform).await?; // Mode::DryRun writes nothing
+//!     assert!(matches!(answer.outcome, Outcome::Done(_)), "{answer:?}");
+//!     Ok(())
+//! }
+//! ```
+//!
+//! After a restart, call `Engine::recover` before the first action: it settles the actions that the last process left open.
+//!
+//! # Features
+//!
+//! | feature | default | adds |
+//! | --- | --- | --- |
+//! | `service` | yes | the command line, the HTTP service and its console; implies `negotiate` and `store` |
+//! | `negotiate` | with `service` | sign-in by NTLM and Kerberos, for Exchange Server on premises; the doctor |
+//! | `store` | with `service` | the journal on disk ([`store`], SQLite built from source: needs a C compiler) |
+//! | `otel` | no | spans for an OpenTelemetry collector; implies `service` |
+//!
+//! # Modules
+//!
+//! A module imports from the lines below its own only; `tests/architecture` holds this.
+//!
+//! ```text
+//! cli
+//! config
+//! api
+//! console
+//! service      doctor
+//! exchange     store           implement the traits of engine (Calendar), live (Feed) and journal (Journal)
+//! cleanup      live
+//! engine       telemetry
+//! journal      https_client
+//! action
+//! access       presence        http_field  json  net  sim
+//! calendar     ews             clock  setup  limits  shares  concurrency  keyed_mutex  …
+//! ```
+//!
+//! `sim` shares no line with `ews` or `exchange`, so that a codec bug cannot agree with itself. ARCHITECTURE.md follows one action
+//! through all of them.
+//!
+//! # Versions
+//!
+//! The minimum supported Rust version is 1.93; it rises in minor releases only. Names in [`prelude`] follow semantic versioning; before 1.0
+//! a minor release may change them, with an entry in CHANGELOG.md. Everything else is public for the program and its tests, and may
+//! change in any release. Journals are read by every later version.
 #![forbid(unsafe_op_in_unsafe_fn)]
 
 #[cfg(feature = "service")]
@@ -61,7 +131,7 @@ pub mod store;
 mod telemetry;
 mod text_file;
 
-/// What a program that acts on rooms needs, in one line.
+/// The names that a program with an engine of its own needs: `use adjourn::prelude::*`.
 pub mod prelude {
     pub use crate::action::{
         Action, ActionId, ActionKind, Actor, Answer, DeleteMode, IdempotencyKey, Notify, Outcome,
@@ -75,8 +145,3 @@ pub mod prelude {
     #[cfg(feature = "store")]
     pub use crate::store::{SqliteJournal, StoreOptions};
 }
-
-/// README's example, so that it is compiled and run.
-#[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-pub struct Readme;

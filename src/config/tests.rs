@@ -148,13 +148,11 @@ fn a_service_is_described_and_what_cannot_be_is_named() {
 }
 
 #[test]
-fn what_readme_configures_is_a_configuration() {
-    let readme = include_str!("../../README.md");
-    let (connect, rest) = readme.split_once("## On your Exchange").unwrap();
+fn the_examples_of_the_documentation_are_configurations() {
     let blocks =
         |text: &'static str| text.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap());
     // Of the ways to connect, each is a configuration of its own.
-    let connections: Vec<_> = blocks(connect)
+    let connections: Vec<_> = blocks(include_str!("../../docs/exchange.md"))
         .map(|text| {
             Config::parse(None, text, Overrides::default()).unwrap_or_else(|why| panic!("{why}\n{text}"))
         })
@@ -163,7 +161,13 @@ fn what_readme_configures_is_a_configuration() {
     assert!(matches!(connections[0].server.as_ref().unwrap().auth, AuthConfig::Negotiate { .. }));
     assert!(matches!(connections[1].server.as_ref().unwrap().auth, AuthConfig::OAuth { .. }));
     assert_eq!(connections[2].connections[0].name, "cloud");
-    let text: String = blocks(rest).collect();
+    // The other pages are about one configuration.
+    let pages = [
+        include_str!("../../docs/cleanup.md"),
+        include_str!("../../docs/operations.md"),
+        include_str!("../../docs/http-api.md"),
+    ];
+    let text: String = pages.into_iter().flat_map(blocks).collect();
     let config = Config::parse(None, &text, Overrides::default()).unwrap();
     let issuer = &config.api.oidc.as_ref().unwrap().issuer;
     assert_eq!((issuer.grants.len(), config.schedules.len(), config.rules.room_groups.len()), (1, 1, 1));
