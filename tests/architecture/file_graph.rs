@@ -2,11 +2,12 @@
 //! that defines the name. The root of a directory (`mod.rs`) is left out: it names its children, and they name it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use super::sources;
 
 /// A file, by its module path: `["store", "writer"]`.
-pub type File = Vec<String>;
+pub(crate) type File = Vec<String>;
 
 /// One name that a file uses, or gives to others under another path.
 struct Use {
@@ -24,10 +25,10 @@ struct Content {
 }
 
 /// All files.
-pub struct FileGraph(BTreeMap<File, Content>);
+pub(crate) struct FileGraph(BTreeMap<File, Content>);
 
 impl FileGraph {
-    pub fn read() -> Self {
+    pub(crate) fn read() -> Self {
         Self(
             sources::modules()
                 .into_iter()
@@ -37,7 +38,7 @@ impl FileGraph {
     }
 
     /// Every circle: the files that reach each other, by the names of their files below `src`.
-    pub fn circles(&self) -> BTreeSet<Vec<String>> {
+    pub(crate) fn circles(&self) -> BTreeSet<Vec<String>> {
         let edges: BTreeMap<&File, BTreeSet<&File>> =
             self.0.keys().filter(|file| !self.is_root(file)).map(|file| (file, self.used_by(file))).collect();
         let reached: BTreeMap<&File, BTreeSet<&File>> =
@@ -49,8 +50,10 @@ impl FileGraph {
         edges.keys().map(|file| circle(file)).filter(|circle| circle.len() > 1).collect()
     }
 
+    /// Roots have children: `mod.rs`, or a file beside a directory of its name.
     fn is_root(&self, file: &File) -> bool {
-        self.0.keys().any(|other| other.len() > file.len() && other.starts_with(file))
+        let mut behind = self.0.range::<File, _>((Bound::Excluded(file), Bound::Unbounded));
+        behind.next().is_some_and(|(next, _)| next.starts_with(file))
     }
 
     /// The files of the same module that this file uses.
@@ -90,7 +93,7 @@ impl FileGraph {
 }
 
 /// Every path that a source names, in `use` declarations and in its code.
-pub fn paths(text: &str) -> Vec<Vec<String>> {
+pub(crate) fn paths(text: &str) -> Vec<Vec<String>> {
     Content::read(&sources::tokens(text)).uses.into_iter().map(|used| used.path).collect()
 }
 

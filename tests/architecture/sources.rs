@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 /// All files in a folder and in the folders below it.
-pub fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
+pub(crate) fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         match path.is_dir() {
@@ -15,7 +15,7 @@ pub fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
 }
 
 /// The Rust files of `src` but `lib.rs`, `main.rs` and tests, each with its module path: `src/store/mod.rs` is `["store"]`.
-pub fn modules() -> Vec<(Vec<String>, String)> {
+pub(crate) fn modules() -> Vec<(Vec<String>, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();
     walk(&root, &mut files);
@@ -33,7 +33,7 @@ pub fn modules() -> Vec<(Vec<String>, String)> {
 }
 
 /// The tokens of a source: words, `::`, and single characters.
-pub fn tokens(text: &str) -> Vec<String> {
+pub(crate) fn tokens(text: &str) -> Vec<String> {
     let mut rest = text;
     let mut tokens = Vec::new();
     while let Some(first) = rest.chars().next() {
