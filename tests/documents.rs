@@ -114,7 +114,9 @@ fn arguments(line: &str) -> Option<Vec<String>> {
             (None, '\'' | '"') => quoted = Some(letter),
             (Some(quote), letter) if letter == quote => quoted = None,
             (None, '>' | '|' | '#' | '&') => break,
-            (None, ' ') => words.extend((!word.is_empty()).then(|| std::mem::take(&mut word))),
+            (None, letter) if letter.is_whitespace() => {
+                words.extend((!word.is_empty()).then(|| std::mem::take(&mut word)))
+            }
             _ => word.push(letter),
         }
     }
