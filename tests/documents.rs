@@ -49,6 +49,14 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
+/// All Rust sources in these folders, as one text.
+fn rust_in(folders: &[&str]) -> String {
+    let mut files = Vec::new();
+    folders.iter().for_each(|folder| walk(&root().join(folder), &mut files));
+    let rust = files.into_iter().filter(|file| file.extension().is_some_and(|ext| ext == "rs"));
+    rust.map(read).collect()
+}
+
 /// README and every page of docs/, with their names.
 fn pages() -> Vec<(PathBuf, String)> {
     let mut files = vec![root().join("README.md")];
@@ -176,6 +184,55 @@ fn links_between_pages_lead_to_files_and_headings() {
     }
 }
 
+#[test]
+fn every_metric_in_the_documentation_is_registered() {
+    let program = rust_in(&["src"]);
+    for (file, page) in pages() {
+        for code in inline(&page).filter_map(|code| code.strip_prefix("adjourn_")) {
+            let name = code.split('{').next().unwrap();
+            // The registry adds the prefix, and these endings by the kind of a metric.
+            let stem = name.trim_end_matches("_total").trim_end_matches("_info");
+            let is_known = [name, stem].iter().any(|name| program.contains(&format!("\"{name}\"")));
+            assert!(is_known, "{} names the metric adjourn_{code}, which is not registered", file.display());
+        }
+    }
+}
+
+#[test]
+fn every_key_in_the_documentation_is_in_the_reference() {
+    const SECTIONS: &[&str] = &[
+        "api",
+        "cleanup",
+        "connections",
+        "doctor",
+        "engine",
+        "journal",
+        "live",
+        "room_groups",
+        "schedules",
+        "scope",
+        "server",
+        "webhook",
+    ];
+    let reference = read("docs/configuration.md");
+    for (file, page) in pages() {
+        for code in inline(&page) {
+            let key = code.split([' ', '=']).next().unwrap();
+            let mut words = key.split('.');
+            let is_key = words.next().is_some_and(|section| SECTIONS.contains(&section))
+                && key.contains('.')
+                && key.bytes().all(|byte| byte.is_ascii_lowercase() || b"._".contains(&byte))
+                && !["rs", "toml", "sqlite", "head", "md"].contains(&key.rsplit('.').next().unwrap());
+            let name = words.next_back().unwrap_or_default();
+            assert!(
+                !is_key || reference.contains(name),
+                "{} names the key {key}, which is not there",
+                file.display()
+            );
+        }
+    }
+}
+
 /// The part of docs/troubleshooting.md under a heading.
 fn troubleshooting(heading: &str) -> String {
     let page = read("docs/troubleshooting.md");
@@ -243,21 +300,11 @@ fn every_finding_of_the_doctor_has_a_cause_and_a_cure() {
     );
 }
 
-/// All Rust sources of the project, as one text.
-fn all_sources() -> String {
-    let root = root();
-    let folders = ["src", "tests"].map(|folder| root.join(folder));
-    let mut files = Vec::new();
-    folders.iter().for_each(|folder| walk(folder, &mut files));
-    let rust = files.iter().filter(|file| file.extension().is_some_and(|ext| ext == "rs"));
-    rust.map(|file| std::fs::read_to_string(file).unwrap()).collect()
-}
-
 #[test]
 fn the_promises_of_security_name_files_and_tests_that_exist() {
     let root = root();
-    let page = std::fs::read_to_string(root.join("docs/security.md")).unwrap();
-    let sources = all_sources();
+    let page = read("docs/security.md");
+    let sources = rust_in(&["src", "tests"]);
     let last_cells =
         page.lines().filter(|line| line.starts_with("| ")).filter_map(|line| line.rsplit(" | ").next());
     let names: Vec<&str> = last_cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
