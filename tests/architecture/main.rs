@@ -118,67 +118,9 @@ const CIRCLES: &[&[&str]] = &[
     &["cleanup/executor", "cleanup/room_evaluator", "cleanup/sweep"],
     &["engine/backend", "engine/view"],
     &["engine/execution", "engine/perform"],
-    &["ews/codec/scanner/envelope", "ews/codec/scanner/opening"],
-    &["exchange/client", "exchange/sign_in_probe"],
-    &[
-        "exchange/dial",
-        "exchange/login/oauth",
-        "exchange/one_shot",
-        "exchange/settings",
-        "exchange/tls",
-        "exchange/transport",
-        "exchange/tunnel",
-    ],
-    &["exchange/endpoints", "exchange/finder"],
-    &["exchange/login/sspi", "exchange/login/windows"],
     &["journal/personal", "journal/seal"],
     &["presence/decision", "presence/evidence_limits", "presence/sign", "presence/sign_log"],
     &["service/notices", "service/sweeps"],
-    &[
-        "sim/autodiscover",
-        "sim/autodiscover_xml",
-        "sim/notify/stream_writer",
-        "sim/response_body",
-        "sim/server",
-        "sim/service",
-    ],
-    &[
-        "sim/change_log",
-        "sim/directory",
-        "sim/event",
-        "sim/item_table",
-        "sim/rights",
-        "sim/series",
-        "sim/views",
-        "sim/world",
-    ],
-    &["sim/exchange_release", "sim/soap_request", "sim/soap_response"],
-    &[
-        "sim/ops/aliases",
-        "sim/ops/message_shape",
-        "sim/ops/occurrences",
-        "sim/ops/people_xml",
-        "sim/ops/properties",
-        "sim/ops/shape",
-    ],
-    &["sim/ops/folder_row", "sim/ops/folders", "sim/ops/restriction"],
-    &[
-        "store/archive",
-        "store/checkpointer",
-        "store/erase",
-        "store/health",
-        "store/prune",
-        "store/sqlite",
-        "store/writer",
-    ],
-    &[
-        "store/evidence",
-        "store/keys",
-        "store/outbox",
-        "store/pending_events",
-        "store/presence",
-        "store/service_store",
-    ],
 ];
 
 #[test]
@@ -215,10 +157,6 @@ fn the_wall_clock_is_read_in_one_file() {
     assert_eq!(files.collect::<Vec<_>>(), ["clock"]);
 }
 
-/// Lints that a file may switch off although it expects no hit: where it depends on a feature, or covers a whole file.
-const ALLOWED: &[(&str, &str)] =
-    &[("ews/codec/byte_scanner", "unsafe_code"), ("exchange/credential_provider", "unused_variables")];
-
 /// `#[expect]` reports a reason that no longer holds; `#[allow]` would hide it. Only documentation may be left out: of variants and
 /// fields whose names say everything.
 #[test]
@@ -230,8 +168,10 @@ fn lints_are_silenced_by_expectations() {
         };
         for words in tokens.windows(4).filter(|words| is_attribute(words)) {
             let lint = words[3].as_str();
-            let is_known = lint == "missing_docs" || ALLOWED.contains(&(file.as_str(), lint));
-            assert!(is_known, "{file} has #[allow({lint}…)]: write #[expect(…, reason = \"…\")]");
+            assert!(
+                lint == "missing_docs",
+                "{file} has #[allow({lint}…)]: write #[expect(…, reason = \"…\")]"
+            );
         }
     }
 }
