@@ -1,16 +1,16 @@
-//! One row of the table of limits: what is limited, how much is allowed, why, and what happens where it is reached.
-//! `cli/limit_table.rs` has the rows, and `adjourn limits` prints them.
+//! The type of a row in the table of limits: the limit, its default, its reason, and the effect of reaching it.
+//! `cli/limit_table.rs` holds the rows, and `adjourn limits` prints them.
 
 use std::fmt;
 use std::time::Duration;
 
 use serde::Serialize;
 
-/// How much is allowed.
+/// The value of a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Amount {
-    /// So many.
+    /// A number of things.
     Count(usize),
     /// Bytes.
     Bytes(usize),
@@ -19,28 +19,28 @@ pub enum Amount {
 }
 
 impl Amount {
-    /// An amount of time.
+    /// A duration.
     pub fn time(time: Duration) -> Self {
         Self::Milliseconds(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
     }
 }
 
-/// One limit.
+/// A row of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct LimitRow {
-    /// The part of the program.
+    /// The part of Adjourn that has the limit.
     pub area: &'static str,
-    /// What is limited.
+    /// The limited quantity.
     pub what: &'static str,
-    /// How much is allowed, unless the configuration says otherwise.
+    /// The value, unless the configuration sets another one.
     pub default: Amount,
-    /// The key of the configuration that changes it, with its range; without one it is fixed.
+    /// The configuration key that changes it, with its range; `None` for a fixed limit.
     pub key: Option<&'static str>,
-    /// Why so much.
+    /// Why it has this value.
     pub reason: &'static str,
-    /// What happens where it is reached.
+    /// The effect of reaching it.
     pub beyond: &'static str,
-    /// The metric or the log line that shows it.
+    /// The metric or log line that shows that it was reached.
     pub shown_by: &'static str,
 }
 
@@ -78,7 +78,7 @@ impl fmt::Display for Amount {
     }
 }
 
-/// A number with its thousands apart.
+/// A number with its thousands separated.
 fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let mut text = String::new();

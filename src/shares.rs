@@ -1,5 +1,5 @@
-//! Places that are shared out: so many operations at once in all, for one API key and for one room. A key that floods the service,
-//! or a room whose mailbox hangs, uses its own share up and leaves the others theirs.
+//! Concurrency limits by API key and by room: how many operations run at once in total, for one key, and in one room. A key that
+//! floods the service, or a room whose mailbox hangs, exhausts its own share and leaves the others theirs.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -9,42 +9,42 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-/// How many operations may be under way at once.
+/// How many operations may run at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ShareLimits {
-    /// In all.
+    /// In total.
     pub total: usize,
-    /// Places of them for keys that have fewer than `few`: the last ones are not for who has many already.
+    /// The last part of `total`, reserved for keys that have fewer than `few` operations running.
     pub reserve: usize,
-    /// How many a key may have and still get one of the reserve.
+    /// A key with fewer running operations than this may use the reserve.
     pub few: usize,
-    /// Of one key.
+    /// For one key.
     pub per_key: usize,
     /// In one room.
     pub per_room: usize,
-    /// Of one key in one room.
+    /// For one key in one room.
     pub per_key_and_room: usize,
 }
 
-/// Which share is used up.
+/// Which limit is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum ShareExhausted {
-    /// That of all callers together.
-    #[error("as many are under way as may be at once")]
+    /// The limit of all callers together.
+    #[error("the service runs as many operations at once as it allows")]
     Total,
-    /// That of this key.
-    #[error("this key has as many under way as one key may have at once")]
+    /// The limit of this key.
+    #[error("this key runs as many operations at once as one key may")]
     Key,
-    /// That of this room.
-    #[error("as many are under way in this room as may be at once")]
+    /// The limit of this room.
+    #[error("this room has as many operations in progress as one room may")]
     Room,
 }
 
 impl ShareExhausted {
-    /// All of them.
+    /// All limits.
     pub const ALL: [Self; 3] = [Self::Total, Self::Key, Self::Room];
 
-    /// As a metric's label.
+    /// The value of the metrics' label `limit`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Total => "total",
@@ -54,7 +54,7 @@ impl ShareExhausted {
     }
 }
 
-/// The places of one kind of operation.
+/// The running operations of one kind, held against their limits.
 #[derive(Debug, Clone)]
 pub struct SharePool {
     limits: ShareLimits,
@@ -64,7 +64,7 @@ pub struct SharePool {
 #[derive(Debug, Default)]
 struct Inner {
     usage: Mutex<ShareUsage>,
-    /// Somebody gave a place back.
+    /// An operation ended.
     freed: Notify,
     refused: [AtomicU64; 3],
 }
@@ -77,7 +77,7 @@ struct ShareUsage {
     per_key_and_room: HashMap<(Arc<str>, Arc<str>), usize>,
 }
 
-/// A place that is taken until this is dropped.
+/// The right to run one operation; dropping it ends the operation's count.
 #[derive(Debug)]
 pub struct Share {
     key: Arc<str>,
@@ -86,30 +86,30 @@ pub struct Share {
 }
 
 impl SharePool {
-    /// Places within these limits.
+    /// A pool with these limits.
     pub fn new(limits: ShareLimits) -> Self {
         Self { limits, inner: Arc::default() }
     }
 
-    /// The limits it keeps.
+    /// The limits.
     pub fn limits(&self) -> &ShareLimits {
         &self.limits
     }
 
-    /// Takes a place for this key, in this room where the operation is about one.
+    /// Counts one more operation of this key, and in this room if the operation concerns one.
     ///
     /// # Errors
-    /// When a share is used up.
+    /// When a limit is reached.
     pub fn acquire(&self, key: &str, room: Option<&str>) -> Result<Share, ShareExhausted> {
         self.try_acquire(key, room).inspect_err(|exhausted| {
             self.inner.refused[*exhausted as usize].fetch_add(1, Ordering::Relaxed);
         })
     }
 
-    /// The same, and waits for a place as long as `patience`.
+    /// Like [`acquire`](Self::acquire), but waits up to `patience` while a limit is reached.
     ///
     /// # Errors
-    /// When none became free.
+    /// When the limit is still reached then.
     pub async fn acquire_within(
         &self,
         key: &str,
@@ -120,7 +120,7 @@ impl SharePool {
             loop {
                 let freed = self.inner.freed.notified();
                 tokio::pin!(freed);
-                // From here on no place is given back unheard.
+                // Registered before the check, so that no operation that ends after it is missed.
                 freed.as_mut().enable();
                 if let Ok(share) = self.try_acquire(key, room) {
                     return share;
@@ -134,12 +134,12 @@ impl SharePool {
         }
     }
 
-    /// How many places are taken.
+    /// How many operations run.
     pub fn in_use(&self) -> usize {
         self.inner.lock().total
     }
 
-    /// How often none was left.
+    /// How often this limit refused an operation.
     pub fn refused_count(&self, share: ShareExhausted) -> u64 {
         self.inner.refused[share as usize].load(Ordering::Relaxed)
     }
@@ -207,7 +207,7 @@ impl Drop for Share {
     }
 }
 
-/// Takes one off, and forgets what nothing is left of.
+/// Subtracts one, and removes a count that reaches zero.
 pub(crate) fn decrement<K: Hash + Eq>(counts: &mut HashMap<K, usize>, key: &K) {
     if let Some(count) = counts.get_mut(key) {
         *count = count.saturating_sub(1);

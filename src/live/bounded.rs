@@ -1,34 +1,34 @@
-//! What is kept of one room's calendar at most. A calendar beyond that is too full to judge: its room is unknown, and nothing is
-//! done there by itself. Pure.
+//! The memory limits of the calendar cache. A calendar beyond its limit is rejected as a whole: the room's state is unknown, and
+//! cleanup does nothing there. Pure.
 
 use crate::action::ResponsibleParty;
 use crate::calendar::Event;
 use crate::engine::CalendarError;
 
-/// Events of one room in the 36 hours that are read: one every two minutes.
+/// Events of one room in the 36 hours that are read: about one every two minutes.
 pub const EVENTS_PER_ROOM_MAX: usize = 1_000;
-/// Bytes of texts and ids of these events: as many as that with ids and names of ordinary length.
+/// Bytes of texts and ids of one room's events: [`EVENTS_PER_ROOM_MAX`] events with ids and names of ordinary length.
 pub const EVENT_TEXTS_PER_ROOM_MAX: usize = 1 << 20;
-/// Characters that are kept of a subject: as many as Exchange lets people type.
+/// Characters kept of a subject: Exchange lets people type this many.
 pub const SUBJECT_CHARS_MAX: usize = 255;
-/// Rooms of which anything is known, before those that nobody follows are forgotten.
+/// Rooms in the cache, before untracked rooms are evicted.
 pub const ROOMS_KNOWN_MAX: usize = 20_000;
 
-/// What every room's events may take, in bytes: thirty events with texts of ordinary length.
+/// Bytes that every room's events may take: thirty events with texts of ordinary length.
 pub const ROOM_EVENTS_BYTES_ORDINARY: usize = 16 << 10;
-/// What the rooms with more events take beyond that, all together: three thousand rooms with twice as many.
+/// Bytes that all rooms together may take beyond their ordinary shares: three thousand rooms with twice as many events.
 pub const ROOM_EVENTS_BYTES_BEYOND_MAX: usize = 48 << 20;
 
-/// What a room's events take beyond what every room's may, in bytes.
+/// Bytes that a room's events take beyond the ordinary share.
 pub(super) fn extra_bytes(events: &[Event]) -> usize {
     let bytes: usize = events.iter().map(|event| size_of::<Event>() + text_bytes(event)).sum();
     bytes.saturating_sub(ROOM_EVENTS_BYTES_ORDINARY)
 }
 
-/// The events, with their subjects cut to what is kept of them.
+/// Returns the events with their subjects truncated.
 ///
 /// # Errors
-/// When there are more than are kept of one room.
+/// When the events exceed the limits of one room.
 pub(super) fn enforce_bounds(mut events: Vec<Event>) -> Result<Vec<Event>, CalendarError> {
     events.iter_mut().for_each(cut_subject);
     let texts: usize = events.iter().map(text_bytes).sum();
@@ -56,15 +56,15 @@ fn text_bytes(event: &Event) -> usize {
     event.id.as_str().len() + event.change_key.as_str().len() + uid + subject + organizer
 }
 
-/// Many rooms have long calendars, and there is no memory for another one.
+/// The memory that rooms with long calendars share is used up.
 pub(super) fn memory_exhausted(beyond: usize) -> CalendarError {
     CalendarError {
         responsible: ResponsibleParty::Administrator,
         advice:
-            "the calendars of many rooms are too full to judge them all; look for a program that fills them"
+            "many rooms' calendars have too many events to keep them all in memory; look for a program that creates them"
                 .to_owned(),
         code: format!(
-            "{beyond} bytes beyond an ordinary room's; at most {ROOM_EVENTS_BYTES_BEYOND_MAX} bytes are kept of all rooms"
+            "{beyond} bytes beyond an ordinary room's; all rooms together may use {ROOM_EVENTS_BYTES_BEYOND_MAX} bytes"
         ),
     }
 }
@@ -72,10 +72,10 @@ pub(super) fn memory_exhausted(beyond: usize) -> CalendarError {
 fn calendar_too_full(events: usize, texts: usize) -> CalendarError {
     CalendarError {
         responsible: ResponsibleParty::Administrator,
-        advice: "the room's calendar is too full to judge; look for a program that books this room again and again"
+        advice: "the room's calendar has too many events; look for a program that books this room repeatedly"
             .to_owned(),
         code: format!(
-            "{events} events with {texts} bytes of text; at most {EVENTS_PER_ROOM_MAX} events and {EVENT_TEXTS_PER_ROOM_MAX} bytes are kept of a room"
+            "{events} events with {texts} bytes of text; the limits per room are {EVENTS_PER_ROOM_MAX} events and {EVENT_TEXTS_PER_ROOM_MAX} bytes"
         ),
     }
 }

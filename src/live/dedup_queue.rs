@@ -1,4 +1,4 @@
-//! Rooms that wait for something, each once however often it is named: no longer than the scope.
+//! A queue of rooms without duplicates: a room that is pushed twice is returned once. Never longer than the scope.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 
 use crate::calendar::RoomAddress;
 
-/// First come, first served.
+/// A first-in, first-out queue without duplicates.
 #[derive(Debug, Default)]
 pub(super) struct UniqueQueue {
     waiting: Mutex<(VecDeque<RoomAddress>, HashSet<RoomAddress>)>,
@@ -23,14 +23,14 @@ impl UniqueQueue {
         }
     }
 
-    /// Only these go on waiting.
+    /// Drops all other rooms.
     pub(super) fn retain(&self, keep: impl Fn(&RoomAddress) -> bool) {
         let mut waiting = self.waiting();
         waiting.0.retain(|room| keep(room));
         waiting.1.retain(|room| keep(room));
     }
 
-    /// Waits for the next.
+    /// Waits for the next room.
     pub(super) async fn next(&self) -> RoomAddress {
         loop {
             let came = self.pushed.notified();
@@ -45,7 +45,7 @@ impl UniqueQueue {
         let mut waiting = self.waiting();
         let room = waiting.0.pop_front()?;
         waiting.1.remove(&room);
-        // Of several that come at once, one wakes us.
+        // Several pushes may have stored only one wake-up.
         if !waiting.0.is_empty() {
             self.pushed.notify_one();
         }

@@ -1,5 +1,5 @@
-//! What is asked of a server so that it tells what changes, whichever protocol it speaks. Implementations translate and
-//! deliver; what follows from it is decided by whoever listens.
+//! The traits through which `live` receives calendar changes from a server, whatever its protocol. Implementations subscribe and
+//! translate; they decide nothing about events or rooms.
 
 use std::time::Duration;
 
@@ -8,20 +8,20 @@ use async_trait::async_trait;
 use crate::calendar::RoomAddress;
 use crate::engine::CalendarError;
 
-/// A server's calendars, as something to be followed.
+/// A source of calendar changes.
 #[async_trait]
 pub trait Feed: Send + Sync {
-    /// Sorts the rooms into groups that one connection can tell of. Leaves out the rooms whose server is not known (yet), and
-    /// returns within seconds: a room that takes longer is left out too.
+    /// Groups the rooms that may share a streaming connection. Omits rooms whose server is not known yet, and rooms that do not
+    /// resolve within seconds.
     async fn group_rooms(&self, rooms: &[RoomAddress]) -> Vec<SubscriptionGroup>;
 
-    /// How many rooms one connection can tell of.
+    /// The most rooms that one streaming connection can carry.
     fn group_rooms_max(&self) -> usize;
 
-    /// Ears for such rooms; `None` where nothing tells of changes.
+    /// A change stream for the rooms of one group; `None` where the server supports no streaming.
     fn change_stream(&self, group: &[RoomAddress]) -> Option<Box<dyn ChangeStream>>;
 
-    /// Whether anything changed in the room's calendar since it was asked last; without `since`, from when on it will know.
+    /// Whether the room's calendar changed after `since`. Without `since`, returns the initial sync state.
     async fn sync_changes(
         &self,
         room: &RoomAddress,
@@ -29,62 +29,61 @@ pub trait Feed: Send + Sync {
     ) -> Result<SyncResult, CalendarError>;
 }
 
-/// Rooms that one connection can tell of, and rooms that join them later.
+/// Rooms that may share a streaming connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubscriptionGroup {
-    /// Equal for rooms that may share a connection, whenever they are asked about. Opaque.
+    /// Equal for all rooms that may share a connection, in this call and in later ones. Opaque.
     pub key: String,
-    /// In the order of their addresses; may be more than one connection can tell of.
+    /// In the order of their addresses; may exceed the limit of one connection.
     pub rooms: Vec<RoomAddress>,
 }
 
-/// Listens to a group of rooms. Dropped, it lets the server know that nobody listens any more.
+/// The change notifications of a group of rooms. Unsubscribes when it is dropped.
 #[async_trait]
 pub trait ChangeStream: Send {
-    /// Begins to listen, and has heard that it does: what changes from now on will be heard. The rooms that cannot be listened to,
-    /// and why. A room that takes long is one of these.
+    /// Subscribes to all rooms, and returns after the server confirmed it: every later change is delivered. Returns the rooms
+    /// that could not be subscribed to, with the reason; a room that takes too long is one of them.
     ///
     /// # Errors
-    /// When none can.
+    /// When no room could be subscribed to.
     async fn subscribe(&mut self) -> Result<Vec<(RoomAddress, CalendarError)>, CalendarError>;
 
-    /// The next that is heard, if only that the server is still there. Not to be asked again after an error before it is
-    /// opened again.
+    /// The next batch of changes; an empty batch is a heartbeat. After an error, call `subscribe` before the next call.
     ///
     /// # Errors
-    /// When nothing will be heard any more; what was said meanwhile may be lost.
+    /// When the stream failed; changes since the last batch may be lost.
     async fn next(&mut self) -> Result<ChangeBatch, CalendarError>;
 
-    /// Adds a room to the group. The next [`open`](Self::open) subscribes to it.
+    /// Adds a room to the group. The next [`subscribe`](Self::subscribe) includes it.
     fn add_room(&mut self, room: &RoomAddress);
 
-    /// Takes a room out of the group; its subscription is given back.
+    /// Removes a room from the group and unsubscribes from it.
     fn remove_room(&mut self, room: &RoomAddress);
 
-    /// How long the server asked to be left alone when it last refused to begin or to go on; `None` when it named no time.
+    /// The `Retry-After` of the server's last rejection; `None` when it named no time.
     fn retry_after(&self) -> Option<Duration>;
 }
 
-/// What was heard.
+/// One batch of notifications.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ChangeBatch {
     /// Rooms whose calendars changed.
     pub changed: Vec<RoomAddress>,
-    /// Rooms of which nothing will be heard any more before the ears are opened again, and perhaps was not.
+    /// Rooms whose subscription is lost: some of their changes may be missing, and none come before the next `subscribe`.
     pub lost: Vec<RoomAddress>,
-    /// The server has said all it will say on this connection: open the ears again.
+    /// The server ended the stream in order: subscribe again.
     pub end_of_stream: bool,
 }
 
-/// How far somebody is who asks what changed. Opaque.
+/// The position of a poller in a calendar's changes (EWS: `SyncState`). Opaque.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SyncState(pub String);
 
-/// What changed since then.
+/// The result of one poll.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SyncResult {
-    /// Anything at all.
+    /// Whether the calendar changed.
     pub changed: bool,
-    /// For the next time.
+    /// The position for the next poll.
     pub state: SyncState,
 }

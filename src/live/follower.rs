@@ -1,5 +1,5 @@
-//! Which room is followed how: sorts the rooms into groups that share a stream, and polls those that have none (yet). A room that
-//! left its group, or came later, is grouped again after a while.
+//! Assigns rooms to groups that share a subscription stream, and polls the rooms without a group. A room that left its group, or
+//! was added later, is grouped again after an interval.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -16,12 +16,12 @@ use super::rooms::TrackingMode;
 use super::stream::{Departure, SUBSCRIBE_GRACE, StreamGroup};
 use crate::calendar::RoomAddress;
 
-/// A room that cannot be grouped yet is tried again after this part of the interval, doubling up to all of it.
+/// A room that cannot be grouped is retried after this part of the regroup interval, doubling up to the whole interval.
 const FIRST_PART: u32 = 16;
-/// How often a room may leave a group for a passing reason before it is not put there again.
+/// How often a room may leave a group for a temporary reason before it is not assigned to that group again.
 const DEPARTURES_MAX: usize = 2;
 
-/// Follows rooms as they come. Dropped, it follows none any more.
+/// Tracks the rooms that arrive. Dropping the future ends all tracking.
 pub(super) async fn follow_all(live: Arc<Live>, mut arriving: UnboundedReceiver<Vec<RoomAddress>>) {
     let (leaving, mut left) = unbounded_channel();
     let mut supervisor = Supervisor::new(live, leaving);
@@ -40,15 +40,15 @@ struct Supervisor {
     leaving: UnboundedSender<Departure>,
     groups: Vec<RunningGroup>,
     last_number: usize,
-    /// Rooms without a group.
+    /// Rooms without a group, which are polled.
     ungrouped: HashMap<RoomAddress, UngroupedRoom>,
-    /// Polls those that wait.
+    /// Polls the rooms without a group.
     poller: Poller,
     departures: HashMap<RoomAddress, Departures>,
     grouped_at: Option<Instant>,
 }
 
-/// A group that is followed.
+/// A group whose task runs.
 struct RunningGroup {
     number: usize,
     key: String,
@@ -57,13 +57,13 @@ struct RunningGroup {
     _task: AbortOnDrop,
 }
 
-/// A room that waits for its group to be found.
+/// A room that has no group yet.
 struct UngroupedRoom {
     due: Instant,
     tries: u32,
 }
 
-/// From which groups a room went away.
+/// The groups that a room left.
 #[derive(Default)]
 struct Departures {
     permanent: Vec<usize>,
@@ -92,7 +92,7 @@ impl Supervisor {
         }
     }
 
-    /// When a room is to be grouped next.
+    /// When rooms without a group are grouped next.
     fn next_due(&self) -> Option<Instant> {
         match self.live.options.best_mode {
             TrackingMode::Streaming => self.ungrouped.values().map(|waiting| waiting.due).min(),
@@ -104,7 +104,7 @@ impl Supervisor {
         self.live.options.regroup_interval
     }
 
-    /// Rooms that come one by one are grouped together: for each that joins, its group's stream is opened again.
+    /// Adds rooms. Rooms that arrive one by one are grouped together after a delay, since each join reopens its group's stream.
     fn add_rooms(&mut self, rooms: Vec<RoomAddress>) {
         let now = Instant::now();
         let due = self.grouped_at.map_or(now, |at| now.max(at + self.regroup() / FIRST_PART));
@@ -134,13 +134,13 @@ impl Supervisor {
         self.ungrouped.insert(room, UngroupedRoom { due: Instant::now() + self.regroup(), tries: 0 });
     }
 
-    /// Sorts the rooms that wait. What has no group then is tried again later.
+    /// Groups the rooms that have no group. Rooms that still have none are retried later.
     async fn group_waiting_rooms(&mut self) {
         let rooms: Vec<_> = self.ungrouped.keys().cloned().collect();
         let mut groups = self.live.feed.group_rooms(&rooms).await;
         let now = Instant::now();
         self.grouped_at = Some(now);
-        // The largest first: where there are not connections enough, the fewest rooms go without.
+        // The largest group first: when connections run out, the fewest rooms are left to polling.
         groups.sort_by_key(|group| Reverse(group.rooms.len()));
         groups.into_iter().for_each(|group| self.assign(group));
         let regroup = self.regroup();
@@ -150,7 +150,7 @@ impl Supervisor {
         }
     }
 
-    /// Rooms of one group join one that is followed, as far as there is one for them; the others are a new one.
+    /// Adds each room to a running group with its key and free capacity; the others form new groups.
     fn assign(&mut self, SubscriptionGroup { key, rooms }: SubscriptionGroup) {
         let rooms_max = self.live.feed.group_rooms_max().max(1);
         let mut fresh = Vec::new();

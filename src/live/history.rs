@@ -1,8 +1,7 @@
-//! Since when the process has known each event of a room at its present start. Pure: every reading of the room is recorded
-//! with its time.
+//! When this process first read each event of a room at its present start. Pure: the caller records every read with its time.
 //!
-//! A rule that releases a meeting counts its grace from the moment at which the meeting came to stand where it stands.
-//! `LastModifiedTime` changes with every write to the item; this record changes only when the start or the room does.
+//! The grace period of a meeting that was moved starts when the meeting was moved, not before. `LastModifiedTime` changes with
+//! every write to the item; this record changes only when the start or the room does.
 
 use std::collections::HashMap;
 
@@ -10,12 +9,12 @@ use chrono::{DateTime, Utc};
 
 use crate::calendar::{Event, EventId, EventKind, Uid};
 
-/// The events of one room as of its last reading, each with the time of the first reading that showed it at its present
-/// start. Holds as many entries as the last reading returned events: an event that is over, or gone, is forgotten.
+/// The events that the last read of a room returned, each with the time of the first read that returned it at its present start.
+/// Holds no other events, so it stays as small as the calendar view.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EventHistory(Option<HashMap<EventKey, FirstSeen>>);
 
-/// What an event keeps when its item moves to another folder, else the item id.
+/// The UID and original start of an event, which survive a move of its item to another folder; else the item id.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum EventKey {
     Meeting(Uid, DateTime<Utc>),
@@ -35,12 +34,12 @@ impl EventKey {
 struct FirstSeen {
     start: DateTime<Utc>,
     at: DateTime<Utc>,
-    /// The first reading of the room returned it: it may have stood there for long.
+    /// The first read of the room returned it: it may have been there long before.
     at_first_reading: bool,
 }
 
 impl EventHistory {
-    /// Records a reading that returned these events and was complete at this time.
+    /// Records a read that returned these events and was complete at this time.
     pub fn record(&mut self, events: &[Event], read_at: DateTime<Utc>) {
         let before = self.0.take();
         let first_seen = |event: &Event| {
@@ -52,8 +51,8 @@ impl EventHistory {
         self.0 = Some(events.iter().map(first_seen).collect());
     }
 
-    /// The time of the first reading that returned this event at this start. `None` when the first reading of the room already
-    /// returned it and the server reports `LastModifiedTime`, which then tells of a move; and when no reading has returned it.
+    /// The time of the first read that returned this event at this start. `None` when the first read of the room already returned
+    /// it and the server reports `LastModifiedTime` (which then shows a move), and when no read returned it.
     pub fn seen_since(&self, event: &Event) -> Option<DateTime<Utc>> {
         let seen = self.0.as_ref()?.get(&EventKey::of(event))?;
         if seen.start != event.start {

@@ -1,19 +1,20 @@
-//! Live calendars: what the rooms' calendars hold, followed as it changes instead of asked for.
+//! Keeps the rooms' calendars in memory and refreshes them when the server reports a change.
 //!
 //! ```text
-//! a server ─► Feed ─► follow    which room shares a stream with which (follow.rs)
-//!                       │       one task a group: a stream, or polling while there is none (stream.rs)
-//!                       │       one task a room that is polled (poll.rs)
-//!                       │       they say which rooms to read again
+//! a server ─► Feed ─► follower   groups the rooms that share a subscription stream (follower.rs)
+//!                       │        one task per group: a stream, or polling while it is down (stream.rs)
+//!                       │        one task per polled room (poll.rs)
+//!                       │        both mark rooms as stale
 //!                       ▼
-//!                     Rooms     what is known of each room, as of when, and by what (rooms.rs)
+//!                    RoomCache   each room's calendar, its age, and its tracking mode (rooms.rs)
 //!                       ▲
-//!                       │ reads them again (reader.rs), tells what looks different
-//! a clock ─► due ───────┘       something begins or ends (due.rs, pure)
+//!                       │        re-reads stale rooms, and publishes the ones that changed (refresher.rs)
+//! a clock ─► timers ────┘        an event starts or ends (timers.rs, pure)
 //! ```
 //!
-//! Every change is answered by reading the room's calendar view again, whatever it was: a notification names a series, a view
-//! shows its dates. It writes nothing, and nothing depends on it: where it fails, the calendar is read when somebody asks.
+//! Every change notification leads to a new read of the room's calendar view: a notification names the series, the view
+//! returns its occurrences. This module never writes to a calendar, and only speed depends on it: while it fails, each
+//! request reads the calendar itself.
 
 mod bounded;
 mod dedup_queue;
@@ -48,28 +49,28 @@ pub use rooms::{CacheStats, CachedCalendar, ExtraDeadlines, RoomCache, TrackingM
 
 use crate::calendar::RoomAddress;
 
-/// How often it is looked whether the clock changes anything, and the scope.
+/// How often room timers and the scope are checked.
 const TICK: Duration = Duration::from_secs(1);
 
-/// How rooms are followed.
+/// How rooms are tracked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LiveOptions {
-    /// The best that is tried: streaming falls back to sync, sync to view.
+    /// The preferred mode: streaming falls back to sync, sync to view.
     pub best_mode: TrackingMode,
-    /// How often the server is asked what changed, where it does not tell.
+    /// The interval of polling, in rooms without a subscription stream.
     pub poll_interval: Duration,
-    /// Connections that listen at once; rooms beyond are asked about.
+    /// Streaming connections at once; the rooms beyond them are polled.
     pub connections_max: usize,
-    /// Calendars read at once, because something changed in them.
+    /// Changed calendars read at once.
     pub max_concurrent_reads: usize,
-    /// Before listening is tried again where it did not work; doubles up to thirty times as long.
+    /// The pause before a failed stream is opened again; doubles up to thirty times this.
     pub retry_after: Duration,
-    /// Before a room that left its group, or has none, is grouped again.
+    /// The pause before a room without a group is grouped again.
     pub regroup_interval: Duration,
 }
 
 impl Default for LiveOptions {
-    /// Two requests for a thousand rooms that are asked about cost a server more than fifty connections that listen.
+    /// Polling a thousand rooms costs a server more than fifty streaming connections.
     fn default() -> Self {
         Self {
             best_mode: TrackingMode::Streaming,
@@ -82,16 +83,16 @@ impl Default for LiveOptions {
     }
 }
 
-/// How long one question to the server may take: a room that is throttled must not keep the others from being known.
+/// Time limit of one request: a throttled room must not delay the others.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A request that takes longer than this takes no place of others any more.
+/// A request that takes longer than this gives its concurrency slot back and continues without one.
 const SLOW_AFTER: Duration = Duration::from_secs(3);
 
-/// Twice the heartbeat of a stream, which is about 45 s: whoever says nothing for so long is gone.
+/// A stream that sends nothing for this time is considered dead. Twice the server's heartbeat interval of about 45 s.
 pub const SILENCE_MAX: TimeDelta = TimeDelta::seconds(90);
 
-/// Follows rooms.
+/// Tracks the rooms' calendars.
 pub struct Live {
     rooms: Arc<RoomCache>,
     feed: Arc<dyn Feed>,
@@ -99,16 +100,16 @@ pub struct Live {
     metrics: LiveMetrics,
 }
 
-/// How it goes.
+/// Counters for the metrics.
 #[derive(Debug, Default)]
 pub struct LiveMetrics {
-    /// Connections that listen now.
+    /// Open streaming connections.
     pub listening: AtomicU64,
-    /// Changes that were told of.
+    /// Change notifications received.
     pub notifications: AtomicU64,
-    /// Streams that ended before their time.
+    /// Streams that failed before the server closed them.
     pub stream_failures: AtomicU64,
-    /// Subscriptions that the server forgot.
+    /// Subscriptions that the server lost.
     pub lost_subscriptions: AtomicU64,
 }
 
@@ -119,44 +120,44 @@ impl LiveMetrics {
 }
 
 impl Live {
-    /// Will follow rooms through a feed.
+    /// A tracker that gets changes from this feed.
     pub fn new(rooms: Arc<RoomCache>, feed: Arc<dyn Feed>, options: LiveOptions) -> Arc<Self> {
         Arc::new(Self { rooms, feed, options, metrics: LiveMetrics::default() })
     }
 
-    /// How it goes.
+    /// Counters for the metrics.
     pub fn metrics(&self) -> &LiveMetrics {
         &self.metrics
     }
 
-    /// Follows whatever rooms `scope` names, until it is dropped.
+    /// Tracks the rooms that `scope` returns, until the future is dropped.
     pub async fn run(self: Arc<Self>, scope: impl Fn() -> Vec<RoomAddress> + Send) {
         let mut tasks = JoinSet::new();
         tasks.spawn(refresher::refresh_stale_rooms(self.rooms.clone(), self.options.max_concurrent_reads));
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (mut following, mut followers) = (HashSet::new(), JoinSet::new());
-        let mut arriving = None;
+        let (mut tracked, mut followers) = (HashSet::new(), JoinSet::new());
+        let mut arrivals_sender = None;
         loop {
             tick.tick().await;
             self.rooms.tick();
             let wanted: HashSet<_> = scope().into_iter().collect();
-            if following.difference(&wanted).next().is_some() {
+            if tracked.difference(&wanted).next().is_some() {
                 followers.shutdown().await;
                 self.rooms.retain(&wanted);
-                (following, arriving) = (HashSet::new(), None);
+                (tracked, arrivals_sender) = (HashSet::new(), None);
             }
-            let new: Vec<_> = wanted.difference(&following).cloned().collect();
+            let new: Vec<_> = wanted.difference(&tracked).cloned().collect();
             if new.is_empty() {
                 continue;
             }
-            let arriving = arriving.get_or_insert_with(|| {
-                let (arriving, arrivals) = unbounded_channel();
+            let arrivals_sender = arrivals_sender.get_or_insert_with(|| {
+                let (arrivals_sender, arrivals) = unbounded_channel();
                 followers.spawn(follower::follow_all(self.clone(), arrivals));
-                arriving
+                arrivals_sender
             });
-            let _ = arriving.send(new); // its other end lives as long as the task
-            following = wanted;
+            let _ = arrivals_sender.send(new); // the task holds the receiver
+            tracked = wanted;
         }
     }
 }

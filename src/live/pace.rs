@@ -1,5 +1,5 @@
-//! How often a room is read again that changes all the time: a few times at once, then at an interval. Changes meanwhile are
-//! seen by the next reading. A token bucket for each room; pure, time comes in as a value.
+//! Rate limit for reads of a room that changes all the time: a token bucket per room. The next read covers every change until
+//! then. Pure: time is an argument.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -8,23 +8,23 @@ use tokio::time::Instant;
 
 use crate::calendar::RoomAddress;
 
-/// Readings of a room that follow each other at once: a meeting is booked, moved, answered and ended.
+/// Reads of a room in a burst: a meeting is booked, moved, accepted and ended.
 pub const READ_BURST: u32 = 5;
-/// Then it is read once in this time.
+/// The interval of reads after a burst.
 pub const READ_EVERY: Duration = Duration::from_secs(5);
 
-/// When each room may be read, as far as it was read of late.
+/// The token buckets of rooms that were read lately.
 #[derive(Debug, Default)]
 pub(super) struct ReadPacer {
-    /// When the whole burst is there again.
+    /// When each room's bucket is full again.
     full_at: HashMap<RoomAddress, Instant>,
 }
 
-/// Rooms remembered before those that have their whole burst are forgotten.
+/// Buckets kept before the full ones are dropped.
 const ROOMS_MAX: usize = 10_000;
 
 impl ReadPacer {
-    /// How long a reading of this room has to wait. One that need not wait counts as begun.
+    /// How long a read of this room must wait; `None` takes a token: the read starts now.
     pub(super) fn reserve(&mut self, room: &RoomAddress, now: Instant) -> Option<Duration> {
         if self.full_at.len() >= ROOMS_MAX {
             self.full_at.retain(|_, full_at| *full_at > now);

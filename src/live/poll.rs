@@ -1,5 +1,5 @@
-//! Polling: each room on its own, so that a mailbox that hangs delays no other. A room is asked what changed; where the server
-//! refuses that, its calendar is read again and again.
+//! Polls rooms for changes, each room in a task of its own, so that a mailbox that hangs delays no other. A room is polled by
+//! `SyncFolderItems`; where the server rejects that, its calendar view is read at the same interval.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,37 +16,37 @@ use crate::action::ResponsibleParty;
 use crate::calendar::RoomAddress;
 use crate::concurrency::ConcurrencyLimit;
 
-/// Rooms asked about at once (`ConcurrentSyncCalls` grants five).
+/// Rooms polled at once; Exchange's throttling policy allows five (`ConcurrentSyncCalls`).
 const MAX_CONCURRENT_POLLS: usize = 4;
-/// After so many rounds, a room that is read again and again is asked again what changed.
+/// After this many reads of the view, `SyncFolderItems` is tried again.
 const SYNC_RETRY_ROUNDS: u32 = 20;
-/// How often the interval of a room that does not answer in time doubles.
+/// How often the interval of a room that times out doubles.
 const DOUBLINGS_MAX: u32 = 3;
 
-/// The rooms of a group that are polled. Dropped, it polls none any more.
+/// The polled rooms of a group. Dropping it ends all polling.
 pub(super) struct Poller {
     live: Arc<Live>,
     limit: Arc<ConcurrencyLimit>,
     rooms: HashMap<RoomAddress, PolledRoom>,
 }
 
-/// A room, whether or not it is polled now.
+/// A room that is or was polled.
 struct PolledRoom {
-    /// Kept while the room is not polled, so that it goes on from there.
+    /// Kept while the room is not polled, so that polling resumes from there.
     state: Arc<Mutex<PollState>>,
-    /// From when on it is polled.
+    /// When polling starts, and its task.
     task: Option<(Instant, AbortOnDrop)>,
 }
 
-/// How far a room's polling is.
+/// The state of a room's polling.
 struct PollState {
     mode: TrackingMode,
-    /// Rounds since it is read again and again.
+    /// Polls since the fall-back to the view.
     view_rounds: u32,
     sync_state: Option<SyncState>,
 }
 
-/// Ends a task.
+/// Aborts a task when it is dropped.
 pub(super) struct AbortOnDrop(pub(super) JoinHandle<()>);
 
 impl Drop for AbortOnDrop {
@@ -61,7 +61,7 @@ impl Poller {
         Self { live: live.clone(), limit, rooms: HashMap::new() }
     }
 
-    /// Polls the room, from that time on at the latest.
+    /// Starts to poll the room after this time, or earlier if an earlier start is set.
     pub(super) fn start(&mut self, room: &RoomAddress, after: Duration) {
         let best = self.live.options.best_mode.min(TrackingMode::Sync);
         if best == TrackingMode::OnDemand {
@@ -70,50 +70,47 @@ impl Poller {
         let (from, poll) = (Instant::now() + after, self.rooms.entry(room.clone()));
         let poll = poll.or_insert_with(|| PolledRoom::new(best));
         if poll.task.as_ref().is_none_or(|(begins, _)| from < *begins) {
-            let (live, limit, place) = (self.live.clone(), self.limit.clone(), poll.state.clone());
-            let polling = poll_room(live, limit, room.clone(), place, from);
+            let (live, limit, state) = (self.live.clone(), self.limit.clone(), poll.state.clone());
+            let polling = poll_room(live, limit, room.clone(), state, from);
             poll.task = Some((from, AbortOnDrop(tokio::spawn(polling))));
         }
     }
 
-    /// Polls none of them until they are started again.
+    /// Stops polling; the rooms keep their sync states.
     pub(super) fn stop_all(&mut self) {
         self.rooms.values_mut().for_each(|poll| poll.task = None);
     }
 
-    /// Forgets the room.
+    /// Stops polling the room and drops its state.
     pub(super) fn forget(&mut self, room: &RoomAddress) {
         self.rooms.remove(room);
     }
 }
 
 impl PolledRoom {
-    fn new(how: TrackingMode) -> Self {
-        Self {
-            state: Arc::new(Mutex::new(PollState { mode: how, view_rounds: 0, sync_state: None })),
-            task: None,
-        }
+    fn new(mode: TrackingMode) -> Self {
+        Self { state: Arc::new(Mutex::new(PollState { mode, view_rounds: 0, sync_state: None })), task: None }
     }
 }
 
-/// As long as this lives, these rooms are followed by this teller.
+/// Registers a change source for these rooms until it is dropped.
 pub(super) struct SourceRegistration {
     rooms: Arc<RoomCache>,
-    rooms_followed: Vec<RoomAddress>,
+    tracked: Vec<RoomAddress>,
     pub(super) source: Arc<ChangeSource>,
 }
 
 impl SourceRegistration {
-    pub(super) fn new(rooms: &Arc<RoomCache>, followed: Vec<RoomAddress>, how: TrackingMode) -> Self {
-        let teller = ChangeSource::new(how, rooms.now());
-        rooms.add_source(&followed, &teller);
-        Self { rooms: rooms.clone(), rooms_followed: followed, source: teller }
+    pub(super) fn new(rooms: &Arc<RoomCache>, tracked: Vec<RoomAddress>, mode: TrackingMode) -> Self {
+        let source = ChangeSource::new(mode, rooms.now());
+        rooms.add_source(&tracked, &source);
+        Self { rooms: rooms.clone(), tracked, source }
     }
 }
 
 impl Drop for SourceRegistration {
     fn drop(&mut self) {
-        self.rooms.remove_source(&self.rooms_followed, &self.source);
+        self.rooms.remove_source(&self.tracked, &self.source);
     }
 }
 
@@ -121,40 +118,42 @@ async fn poll_room(
     live: Arc<Live>,
     limit: Arc<ConcurrencyLimit>,
     room: RoomAddress,
-    place: Arc<Mutex<PollState>>,
+    state: Arc<Mutex<PollState>>,
     from: Instant,
 ) {
     sleep_until(from).await;
-    let mut place = place.lock().await;
-    let (mut follows, mut hung) = (None, 0_u32);
+    let mut state = state.lock().await;
+    let (mut registration, mut hung) = (None, 0_u32);
     loop {
         let begun = Instant::now();
         let asked_at = live.rooms.now();
-        let how = place.mode;
-        let answered = limit.run(timeout(REQUEST_TIMEOUT, place.check_for_changes(&live, &room))).await;
-        hung = if answered.is_ok() { 0 } else { (hung + 1).min(DOUBLINGS_MAX) };
-        if place.mode != how {
-            follows = None;
+        let mode = state.mode;
+        let polled = limit.run(timeout(REQUEST_TIMEOUT, state.check_for_changes(&live, &room))).await;
+        hung = if polled.is_ok() { 0 } else { (hung + 1).min(DOUBLINGS_MAX) };
+        if state.mode != mode {
+            registration = None;
         }
-        if let Ok(Some(changed)) = answered {
-            match &follows {
-                None => follows = Some(SourceRegistration::new(&live.rooms, vec![room.clone()], place.mode)),
-                Some(SourceRegistration { source: teller, .. }) => {
+        if let Ok(Some(changed)) = polled {
+            match &registration {
+                None => {
+                    registration = Some(SourceRegistration::new(&live.rooms, vec![room.clone()], state.mode))
+                }
+                Some(SourceRegistration { source, .. }) => {
                     if changed {
                         live.rooms.invalidate(&room);
                     }
-                    teller.confirm_until(asked_at);
+                    source.confirm_until(asked_at);
                 }
             }
         }
         let interval = live.options.poll_interval.saturating_mul(1 << hung);
-        // However slow the server is, it has a rest.
+        // A slow server gets a pause between two polls.
         sleep(interval.saturating_sub(begun.elapsed()).max(live.options.poll_interval / 4)).await;
     }
 }
 
 impl PollState {
-    /// Whether it may have changed since it was asked last; `None` when that is not known now.
+    /// Whether the room's calendar may have changed since the last poll; `None` when the poll failed.
     async fn check_for_changes(&mut self, live: &Live, room: &RoomAddress) -> Option<bool> {
         self.view_rounds = self.view_rounds.saturating_add(1);
         let best = live.options.best_mode.min(TrackingMode::Sync);
@@ -172,18 +171,18 @@ impl PollState {
                 self.sync_state = Some(synced.state);
                 Some(synced.changed)
             }
-            Err(trouble)
+            Err(error)
                 if matches!(
-                    trouble.responsible,
+                    error.responsible,
                     ResponsibleParty::Administrator | ResponsibleParty::Caller
                 ) =>
             {
-                tracing::warn!(%room, %trouble, "cannot be asked what changed; it is read again and again");
+                tracing::warn!(%room, %error, "cannot poll the room for changes; reading its calendar view at an interval instead");
                 (self.mode, self.view_rounds) = (TrackingMode::View, 0);
                 Some(true)
             }
-            Err(trouble) => {
-                tracing::warn!(%room, %trouble, "cannot be asked what changed for now");
+            Err(error) => {
+                tracing::warn!(%room, %error, "polling the room for changes failed; it is retried");
                 None
             }
         }

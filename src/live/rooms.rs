@@ -1,8 +1,8 @@
-//! What the rooms' calendars hold, as far as that is known here, and how sure that is. A hundred displays that look at one room
-//! cost one request, and none while somebody tells of what changes.
+//! The cache of the rooms' calendars, with the age of each. A hundred displays of one room cost one request, and none while a
+//! change source covers the room.
 //!
-//! A reading counts for the changes that were heard of *before* it began: what is heard while it is under way makes it old.
-//! Decides nothing about events.
+//! A read covers the changes that were reported *before* it began. A change that is reported during the read makes its result
+//! stale. This module decides nothing about events.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -24,31 +24,31 @@ use crate::clock::Clock;
 use crate::engine::{Calendar, CalendarCache, CalendarError};
 use crate::keyed_mutex::KeyedMutex;
 
-/// How far ahead a room's calendar is read …
+/// How far ahead a room's calendar is read.
 const READ_AHEAD: TimeDelta = TimeDelta::hours(36);
-/// … and how far it must at least be known: a display shows the day.
+/// The least time ahead that a cached calendar must cover: a display shows the day.
 const READ_AHEAD_MIN: TimeDelta = TimeDelta::hours(24);
 
-/// How it is known what changes in a room.
+/// How changes in a room's calendar are detected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TrackingMode {
-    /// Nothing tells: the calendar is read when somebody asks.
+    /// Not at all: each request reads the calendar.
     #[serde(rename = "asked")]
     OnDemand,
-    /// The calendar is read again and again.
+    /// The calendar view is read at an interval.
     View,
-    /// The server is asked again and again whether anything changed.
+    /// The server is polled for changes (EWS: `SyncFolderItems`).
     Sync,
-    /// The server tells.
+    /// The server sends change notifications.
     Streaming,
 }
 
 impl TrackingMode {
-    /// All of them, the best last.
+    /// All modes, the best last.
     pub const ALL: [Self; 4] = [Self::OnDemand, Self::View, Self::Sync, Self::Streaming];
 
-    /// As API and metrics name it.
+    /// The name in the API and in metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::OnDemand => "asked",
@@ -59,29 +59,29 @@ impl TrackingMode {
     }
 }
 
-/// A calendar as it was read.
+/// A calendar as it was last read.
 #[derive(Debug, Clone)]
 pub struct CachedCalendar {
-    /// Everything that touches the next hours.
+    /// The events that overlap the time that was read.
     pub events: Arc<Vec<Event>>,
     /// When it was read.
     pub read_at: DateTime<Utc>,
-    /// It was still so then: nothing else was heard.
+    /// No change was reported until then.
     pub as_of: DateTime<Utc>,
-    /// By what that is known.
+    /// How changes are detected.
     pub mode: TrackingMode,
-    /// It is known up to then.
+    /// The end of the time that was read.
     known_until: DateTime<Utc>,
 }
 
 impl CachedCalendar {
-    /// Whether it was so at most so long ago. Of what lies ahead of a clock that was set back, nothing is known.
+    /// Whether the calendar is at most this old. A calendar from the future (the clock was set back) has no usable age.
     pub(crate) fn is_younger(&self, age: TimeDelta, now: DateTime<Utc>) -> bool {
         now - self.as_of <= age && self.as_of - now <= TimeDelta::seconds(1)
     }
 }
 
-/// Whoever tells of changes in some rooms, and when they were heard last.
+/// A stream or a poll that reports the changes of some rooms, and the time until which its reports are complete.
 #[derive(Debug)]
 pub(super) struct ChangeSource {
     mode: TrackingMode,
@@ -90,11 +90,11 @@ pub(super) struct ChangeSource {
 }
 
 impl ChangeSource {
-    pub(super) fn new(how: TrackingMode, now: DateTime<Utc>) -> Arc<Self> {
-        Arc::new(Self { mode: how, confirmed_at: AtomicI64::new(now.timestamp_millis()) })
+    pub(super) fn new(mode: TrackingMode, now: DateTime<Utc>) -> Arc<Self> {
+        Arc::new(Self { mode, confirmed_at: AtomicI64::new(now.timestamp_millis()) })
     }
 
-    /// Everything that changed before this moment has been told.
+    /// Every change before this moment was reported.
     pub(super) fn confirm_until(&self, now: DateTime<Utc>) {
         self.confirmed_at.store(now.timestamp_millis(), Ordering::Relaxed);
     }
@@ -107,86 +107,86 @@ impl ChangeSource {
 #[derive(Debug, Default)]
 struct TrackedRoom {
     calendar: Option<CachedCalendar>,
-    /// What its events take beyond what every room's may, in bytes.
+    /// Bytes that the events take beyond the ordinary share of a room.
     extra_bytes: usize,
-    /// Changes heard of so far, our own among them …
+    /// Changes reported so far, including our own.
     changes: u64,
-    /// … and those among them that the reading that is kept must have seen.
+    /// The part of `changes` that the cached calendar covers.
     changes_read: u64,
-    /// Usually one, and while one takes over from another, two.
+    /// Usually one; two while one source replaces another.
     sources: Vec<Arc<ChangeSource>>,
-    /// Readings in a row that failed.
+    /// Failed reads in a row.
     failed_reads: u32,
-    /// By what it was known when that was told last.
+    /// The mode that was published last.
     published_mode: Option<TrackingMode>,
     history: EventHistory,
 }
 
 impl TrackedRoom {
-    /// The best of those that tell of it.
+    /// The source with the best mode.
     fn best_source(&self) -> Option<&Arc<ChangeSource>> {
-        self.sources.iter().max_by_key(|teller| teller.mode)
+        self.sources.iter().max_by_key(|source| source.mode)
     }
 
     fn mode(&self) -> TrackingMode {
-        self.best_source().map_or(TrackingMode::OnDemand, |teller| teller.mode)
+        self.best_source().map_or(TrackingMode::OnDemand, |source| source.mode)
     }
 
-    /// What was read, as sure as it is.
+    /// The cached calendar with its present age, however old.
     fn any(&self) -> Option<CachedCalendar> {
-        let mut kept = self.calendar.clone()?;
-        if let Some(teller) = self.best_source()
+        let mut calendar = self.calendar.clone()?;
+        if let Some(source) = self.best_source()
             && self.changes == self.changes_read
         {
-            kept.as_of = kept.as_of.max(teller.confirmed_at());
-            kept.mode = teller.mode;
+            calendar.as_of = calendar.as_of.max(source.confirmed_at());
+            calendar.mode = source.mode;
         }
-        Some(kept)
+        Some(calendar)
     }
 
-    /// What is so now, going by what is told.
+    /// The cached calendar, if notifications prove that it is up to date.
     fn fresh(&self, now: DateTime<Utc>, silence: TimeDelta) -> Option<CachedCalendar> {
-        let told = self.mode() == TrackingMode::Streaming;
-        let current = |kept: &CachedCalendar| {
+        let is_streaming = self.mode() == TrackingMode::Streaming;
+        let current = |calendar: &CachedCalendar| {
             self.changes == self.changes_read
-                && kept.is_younger(silence, now)
-                && kept.known_until - now >= READ_AHEAD_MIN
+                && calendar.is_younger(silence, now)
+                && calendar.known_until - now >= READ_AHEAD_MIN
         };
-        self.any().filter(|kept| told && current(kept))
+        self.any().filter(|calendar| is_streaming && current(calendar))
     }
 }
 
-/// The rooms of the scope, as they are known.
+/// The cached calendars of the rooms in scope.
 pub struct RoomCache {
     calendar: Arc<dyn Calendar>,
     clock: Arc<dyn Clock>,
     rooms: RwLock<HashMap<RoomAddress, TrackedRoom>>,
-    /// One reading at a time for each room.
+    /// One read at a time per room.
     read_locks: KeyedMutex,
-    /// How long a teller that says nothing is believed to have nothing to say.
+    /// How long a silent change source counts as alive.
     silence_max: TimeDelta,
-    /// When each room looks different by the clock alone.
+    /// When each room's state changes by time alone.
     timers: RoomTimers,
-    /// Rooms that look different now; taken by whoever tells displays.
+    /// Rooms whose state changed, for the task that publishes notices.
     changed_rooms: UniqueQueue,
-    /// Rooms to be read again.
+    /// Rooms that need a new read.
     pub(super) stale: UniqueQueue,
     reads: AtomicU64,
-    /// Readings that were put off, since their room changes all the time.
+    /// Reads that were deferred because their room changes too often.
     pub(super) deferred_reads: AtomicU64,
-    /// Rooms with a reading that goes on without its caller.
+    /// Rooms with a read that continues after its caller gave up.
     detached_reads: Mutex<HashSet<RoomAddress>>,
     extra_deadlines: OnceLock<ExtraDeadlines>,
 }
 
-/// The one reading of a room that goes on without its caller.
+/// Marks the one read of a room that continues after its caller gave up.
 struct DetachedRead {
     rooms: Arc<RoomCache>,
     room: RoomAddress,
 }
 
 impl DetachedRead {
-    /// `None` when the room has one.
+    /// `None` when the room already has such a read.
     fn new(rooms: &Arc<RoomCache>, room: &RoomAddress) -> Option<Self> {
         let is_first =
             rooms.detached_reads.lock().unwrap_or_else(PoisonError::into_inner).insert(room.clone());
@@ -200,11 +200,11 @@ impl Drop for DetachedRead {
     }
 }
 
-/// Moments at which a room looks different because of an event, besides its start and its end.
+/// Times at which an event changes its room's state, besides its start and end.
 pub type ExtraDeadlines = Box<dyn Fn(&RoomAddress, &Event) -> Vec<DateTime<Utc>> + Send + Sync>;
 
 impl RoomCache {
-    /// Rooms of which nothing is known yet.
+    /// An empty cache.
     pub fn new(calendar: Arc<dyn Calendar>, clock: Arc<dyn Clock>, silence: TimeDelta) -> Self {
         Self {
             calendar,
@@ -222,77 +222,79 @@ impl RoomCache {
         }
     }
 
-    /// Rooms look different at these moments too. Said once; the first counts.
-    pub fn set_extra_deadlines(&self, edges: ExtraDeadlines) {
-        let _ = self.extra_deadlines.set(edges);
+    /// Adds times at which a room's state changes, such as the end of a grace period. Only the first call has an effect.
+    pub fn set_extra_deadlines(&self, deadlines: ExtraDeadlines) {
+        let _ = self.extra_deadlines.set(deadlines);
     }
 
-    /// When the room looks different next by the clock alone: something begins or ends, or what is known comes to its end.
+    /// The next time at which the room's state changes by time alone: an event starts or ends, or the cached calendar no longer
+    /// reaches far enough ahead.
     fn next_deadline(
         &self,
         room: &RoomAddress,
-        kept: &CachedCalendar,
+        calendar: &CachedCalendar,
         now: DateTime<Utc>,
     ) -> Option<DateTime<Utc>> {
-        let others =
-            |event: &Event| self.extra_deadlines.get().map_or_else(Vec::new, |edges| edges(room, event));
+        let others = |event: &Event| {
+            self.extra_deadlines.get().map_or_else(Vec::new, |deadlines| deadlines(room, event))
+        };
         let of_event = |event: &Event| others(event).into_iter().chain([event.start, event.end]);
-        let edges = kept.events.iter().flat_map(of_event);
-        edges
-            .chain([kept.known_until - READ_AHEAD_MIN + TimeDelta::seconds(1)])
-            .filter(|edge| *edge > now)
+        let deadlines = calendar.events.iter().flat_map(of_event);
+        deadlines
+            .chain([calendar.known_until - READ_AHEAD_MIN + TimeDelta::seconds(1)])
+            .filter(|deadline| *deadline > now)
             .min()
     }
 
-    /// What is known, however old.
+    /// The cached calendar, however old.
     pub fn any(&self, room: &RoomAddress) -> Option<CachedCalendar> {
         self.read().get(room)?.any()
     }
 
-    /// When this process first read this event at its present start in this room. The event came to stand there at that time
-    /// or before. `None` when it stood there at the first reading of the room, and when no reading of the room showed it:
-    /// then `LastModifiedTime` is the better evidence.
+    /// When this process first read this event at its present start in this room: the event was moved there at that time or
+    /// before. `None` when the first read of the room already returned it, or no read did; then `LastModifiedTime` is the better
+    /// evidence.
     pub fn seen_since(&self, room: &RoomAddress, event: &Event) -> Option<DateTime<Utc>> {
         self.read().get(room)?.history.seen_since(event)
     }
 
-    /// The rooms that were read, whoever asked for them.
+    /// The rooms with a cached calendar.
     pub fn read_rooms(&self) -> Vec<RoomAddress> {
-        let known = self.read();
-        known.iter().filter(|(_, room)| room.calendar.is_some()).map(|(name, _)| name.clone()).collect()
+        let entries = self.read();
+        entries.iter().filter(|(_, room)| room.calendar.is_some()).map(|(name, _)| name.clone()).collect()
     }
 
-    /// What is so now, as far as a server tells of what changes; `None` where it has to be read.
+    /// The cached calendar, if notifications prove that it is up to date; `None` when it must be read.
     pub fn fresh(&self, room: &RoomAddress) -> Option<CachedCalendar> {
         self.read().get(room)?.fresh(self.clock.now(), self.silence_max)
     }
 
-    /// What is known, read again where it may be older than `age`. The caller has checked that the room is in scope.
+    /// The calendar, read again if the cached one may be older than `age`. The caller has checked that the room is in scope.
     ///
     /// # Errors
-    /// When it has to be read and cannot be.
+    /// When it must be read and the read fails.
     pub async fn get(&self, room: &RoomAddress, age: TimeDelta) -> Result<CachedCalendar, CalendarError> {
-        if let Some(kept) = self.younger_than(room, age) {
-            return Ok(kept);
+        if let Some(calendar) = self.younger_than(room, age) {
+            return Ok(calendar);
         }
-        let _turn = self.read_locks.lock(room.as_str()).await;
-        // Somebody may have read it while we waited.
+        let _lock = self.read_locks.lock(room.as_str()).await;
+        // Another task may have read it while this one waited for the lock.
         match self.younger_than(room, age) {
-            Some(kept) => Ok(kept),
+            Some(calendar) => Ok(calendar),
             None => self.read_calendar(room).await,
         }
     }
 
-    /// The same, within `patience`; `None` when the server has not answered by then. The reading goes on without its caller, so
-    /// that a server slower than every caller still becomes known: one such reading for each room.
+    /// Like [`get`](Self::get), but returns `None` when the server has not responded within `patience`. The read continues
+    /// without its caller, so that the calendar of a slow server is cached in the end; at most one such read per room.
     pub async fn get_within(
         self: &Arc<Self>,
         room: &RoomAddress,
         age: TimeDelta,
         patience: Duration,
     ) -> Option<Result<CachedCalendar, CalendarError>> {
-        if let Some(kept) = self.younger_than(room, age) {
-            return Some(Ok(kept));
+        if let Some(calendar) = self.younger_than(room, age) {
+            return Some(Ok(calendar));
         }
         let Some(detached) = DetachedRead::new(self, room) else {
             return timeout(patience, self.get(room, age)).await.ok();
@@ -305,112 +307,115 @@ impl RoomCache {
     }
 
     fn younger_than(&self, room: &RoomAddress, age: TimeDelta) -> Option<CachedCalendar> {
-        let (known, now) = (self.read(), self.clock.now());
-        let room = known.get(room)?;
-        let young = |kept: &CachedCalendar| room.changes == room.changes_read && kept.is_younger(age, now);
+        let (entries, now) = (self.read(), self.clock.now());
+        let room = entries.get(room)?;
+        let young =
+            |calendar: &CachedCalendar| room.changes == room.changes_read && calendar.is_younger(age, now);
         room.fresh(now, self.silence_max).or_else(|| room.any().filter(young))
     }
 
-    /// Reads the room if what is known of it is not what is so.
+    /// Reads the room's calendar again if it has a change source and the cached calendar is not up to date.
     pub(super) async fn refresh(&self, room: &RoomAddress) -> Result<(), CalendarError> {
-        let _turn = self.read_locks.lock(room.as_str()).await;
-        let is_followed = self.read().get(room).is_some_and(|room| !room.sources.is_empty());
+        let _lock = self.read_locks.lock(room.as_str()).await;
+        let has_source = self.read().get(room).is_some_and(|room| !room.sources.is_empty());
         match self.fresh(room) {
-            None if is_followed => self.read_calendar(room).await.map(drop),
+            None if has_source => self.read_calendar(room).await.map(drop),
             _ => Ok(()),
         }
     }
 
     async fn read_calendar(&self, room: &RoomAddress) -> Result<CachedCalendar, CalendarError> {
-        let seen = self.read().get(room).map_or(0, |room| room.changes);
+        let changes_read = self.read().get(room).map_or(0, |room| room.changes);
         let now = self.clock.now();
         let from = occupancy::reading_start(now);
         let window = Window::clamped(from, now + READ_AHEAD)
-            .ok_or_else(|| CalendarError::configuration("no time ahead"))?;
+            .ok_or_else(|| CalendarError::configuration("the time to read is empty"))?;
         self.reads.fetch_add(1, Ordering::Relaxed);
         let events = Arc::new(enforce_bounds(self.calendar.events(room, window).await?.with_stand_ins()?)?);
-        let kept = CachedCalendar {
+        let calendar = CachedCalendar {
             events,
             read_at: now,
             as_of: now,
             mode: TrackingMode::OnDemand,
             known_until: window.end(),
         };
-        self.store_calendar(room, kept, seen)?;
-        self.any(room).ok_or_else(|| CalendarError::configuration("what was read is forgotten already"))
+        self.store_calendar(room, calendar, changes_read)?;
+        self.any(room)
+            .ok_or_else(|| CalendarError::configuration("the calendar was evicted right after it was read"))
     }
 
     fn store_calendar(
         &self,
         name: &RoomAddress,
-        kept: CachedCalendar,
-        seen: u64,
+        calendar: CachedCalendar,
+        changes_read: u64,
     ) -> Result<(), CalendarError> {
-        let beyond = extra_bytes(&kept.events);
-        let due = self.next_deadline(name, &kept, kept.read_at);
-        let is_other = {
-            let mut known = self.write();
-            if beyond > 0 && beyond + extra_bytes_of_others(&known, name) > ROOM_EVENTS_BYTES_BEYOND_MAX {
-                return Err(memory_exhausted(beyond));
+        let extra = extra_bytes(&calendar.events);
+        let deadline = self.next_deadline(name, &calendar, calendar.read_at);
+        let is_changed = {
+            let mut entries = self.write();
+            if extra > 0 && extra + extra_bytes_of_others(&entries, name) > ROOM_EVENTS_BYTES_BEYOND_MAX {
+                return Err(memory_exhausted(extra));
             }
-            let room = room_entry(&mut known, name, self.clock.now());
-            room.extra_bytes = beyond;
-            room.history.record(&kept.events, self.clock.now());
-            let was = room.calendar.replace(kept).map(|kept| kept.events);
-            (room.changes_read, room.failed_reads) = (seen, 0);
-            // Somebody changed it while it was read.
-            if room.changes != seen && !room.sources.is_empty() {
+            let room = room_entry(&mut entries, name, self.clock.now());
+            room.extra_bytes = extra;
+            room.history.record(&calendar.events, self.clock.now());
+            let was = room.calendar.replace(calendar).map(|calendar| calendar.events);
+            (room.changes_read, room.failed_reads) = (changes_read, 0);
+            // A change was reported during the read.
+            if room.changes != changes_read && !room.sources.is_empty() {
                 self.stale.push(name);
             }
-            let how = room.mode();
-            let was_told = room.published_mode.replace(how) == Some(how);
-            !was_told || was.as_deref() != room.calendar.as_ref().map(|kept| &*kept.events)
+            let mode = room.mode();
+            let was_published = room.published_mode.replace(mode) == Some(mode);
+            !was_published || was.as_deref() != room.calendar.as_ref().map(|calendar| &*calendar.events)
         };
-        self.timers.set(name, due);
-        if is_other {
+        self.timers.set(name, deadline);
+        if is_changed {
             self.changed_rooms.push(name);
         }
         Ok(())
     }
 
-    /// Something changed in the room: what was read before is not what is there.
+    /// Marks the cached calendar as outdated: the room's calendar changed.
     pub fn invalidate(&self, name: &RoomAddress) {
-        let mut known = self.write();
-        let room = room_entry(&mut known, name, self.clock.now());
+        let mut entries = self.write();
+        let room = room_entry(&mut entries, name, self.clock.now());
         room.changes += 1;
         if !room.sources.is_empty() {
             self.stale.push(name);
         }
     }
 
-    /// From now on, somebody tells of what changes in these rooms. What is known of them is from before.
-    pub(super) fn add_source(&self, rooms: &[RoomAddress], teller: &Arc<ChangeSource>) {
-        let mut known = self.write();
+    /// Adds a change source to these rooms. Their cached calendars are from before, and are read again.
+    pub(super) fn add_source(&self, rooms: &[RoomAddress], source: &Arc<ChangeSource>) {
+        let mut entries = self.write();
         for name in rooms {
-            let room = known.entry(name.clone()).or_default();
-            room.sources.push(teller.clone());
+            let room = entries.entry(name.clone()).or_default();
+            room.sources.push(source.clone());
             room.changes += 1;
             self.stale.push(name);
         }
     }
 
-    /// Nobody tells of what changes in these rooms any more, unless somebody else does by now.
-    pub(super) fn remove_source(&self, rooms: &[RoomAddress], teller: &Arc<ChangeSource>) {
-        let mut known = self.write();
+    /// Removes a change source from these rooms; another one may have taken over.
+    pub(super) fn remove_source(&self, rooms: &[RoomAddress], source: &Arc<ChangeSource>) {
+        let mut entries = self.write();
         for name in rooms {
-            let Some(room) = known.get_mut(name) else { continue };
-            let how = room.mode();
-            // What was told until now is still what was known then.
-            room.calendar = room.any().map(|kept| CachedCalendar { mode: TrackingMode::OnDemand, ..kept });
-            room.sources.retain(|other| !Arc::ptr_eq(other, teller));
-            if room.mode() != how {
+            let Some(room) = entries.get_mut(name) else { continue };
+            let mode = room.mode();
+            // The cached calendar keeps the time until which this source confirmed it.
+            room.calendar =
+                room.any().map(|calendar| CachedCalendar { mode: TrackingMode::OnDemand, ..calendar });
+            room.sources.retain(|other| !Arc::ptr_eq(other, source));
+            if room.mode() != mode {
                 room.published_mode = Some(room.mode());
                 self.changed_rooms.push(name);
             }
         }
     }
 
-    /// Only these rooms are in scope from now on.
+    /// Drops all rooms that are not in this scope.
     pub(super) fn retain(&self, scope: &HashSet<RoomAddress>) {
         self.write().retain(|room, _| scope.contains(room));
         self.timers.retain(|room| scope.contains(room));
@@ -422,56 +427,60 @@ impl RoomCache {
         self.clock.now()
     }
 
-    /// A reading failed: how often in a row it did.
+    /// Counts a failed read; returns the number of failures in a row.
     pub(super) fn record_failed_read(&self, name: &RoomAddress) -> u32 {
-        let mut known = self.write();
-        let Some(room) = known.get_mut(name) else { return 0 };
+        let mut entries = self.write();
+        let Some(room) = entries.get_mut(name) else { return 0 };
         room.failed_reads = room.failed_reads.saturating_add(1);
         room.failed_reads
     }
 
-    /// Looks whether the clock alone makes rooms look different.
+    /// Publishes the rooms whose state changed by time alone.
     pub(super) fn tick(&self) {
         let now = self.clock.now();
         for name in self.timers.take_due(now) {
-            let mut due = None;
+            let mut deadline = None;
             if let Some(room) = self.read().get(&name) {
-                due = room.calendar.as_ref().and_then(|kept| self.next_deadline(&name, kept, now));
-                let ends = room.calendar.as_ref().is_some_and(|kept| kept.known_until - now < READ_AHEAD_MIN);
+                deadline =
+                    room.calendar.as_ref().and_then(|calendar| self.next_deadline(&name, calendar, now));
+                let ends = room
+                    .calendar
+                    .as_ref()
+                    .is_some_and(|calendar| calendar.known_until - now < READ_AHEAD_MIN);
                 if ends && !room.sources.is_empty() {
                     self.stale.push(&name);
                 }
             }
-            self.timers.set(&name, due);
+            self.timers.set(&name, deadline);
             self.changed_rooms.push(&name);
         }
     }
 
-    /// The room looks different, for a reason that is not in its calendar.
+    /// Publishes a change of the room's state that is not in its calendar, such as a check-in.
     pub fn mark_changed(&self, room: &RoomAddress) {
         self.changed_rooms.push(room);
     }
 
-    /// The next room that looks different. Waits for it.
+    /// Waits for the next room whose state changed.
     pub async fn next_changed(&self) -> RoomAddress {
         self.changed_rooms.next().await
     }
 
-    /// Rooms by how they are followed, and the age of what is known of the one that is known worst.
+    /// Counts for the metrics.
     pub fn stats(&self) -> CacheStats {
         let now = self.clock.now();
         let count = |number: &AtomicU64| number.load(Ordering::Relaxed);
-        let (readings, deferred) = (count(&self.reads), count(&self.deferred_reads));
-        let mut census = CacheStats { reads: readings, deferred_reads: deferred, ..CacheStats::default() };
+        let (reads, deferred_reads) = (count(&self.reads), count(&self.deferred_reads));
+        let mut stats = CacheStats { reads, deferred_reads, ..CacheStats::default() };
         for room in self.read().values() {
-            let Some(kept) = room.any() else { continue };
-            let how = room.mode();
-            *census.rooms.entry(how).or_default() += 1;
-            if how != TrackingMode::OnDemand {
-                census.stalest_age = census.stalest_age.max(now - kept.as_of);
+            let Some(calendar) = room.any() else { continue };
+            let mode = room.mode();
+            *stats.rooms.entry(mode).or_default() += 1;
+            if mode != TrackingMode::OnDemand {
+                stats.stalest_age = stats.stalest_age.max(now - calendar.as_of);
             }
         }
-        census
+        stats
     }
 
     fn read(&self) -> RwLockReadGuard<'_, HashMap<RoomAddress, TrackedRoom>> {
@@ -483,45 +492,45 @@ impl RoomCache {
     }
 }
 
-/// What the other rooms take beyond what every room may.
-fn extra_bytes_of_others(known: &HashMap<RoomAddress, TrackedRoom>, name: &RoomAddress) -> usize {
-    known.iter().filter(|(other, _)| *other != name).map(|(_, room)| room.extra_bytes).sum()
+/// Bytes that the other rooms' events take beyond their ordinary shares.
+fn extra_bytes_of_others(entries: &HashMap<RoomAddress, TrackedRoom>, name: &RoomAddress) -> usize {
+    entries.iter().filter(|(other, _)| *other != name).map(|(_, room)| room.extra_bytes).sum()
 }
 
-/// How long a room that nobody follows is known where there are as many as are kept.
+/// How long an untracked room stays cached when the cache is full.
 const UNFOLLOWED_KEPT: TimeDelta = TimeDelta::hours(1);
 
-/// What is known of the room. A scope that names a domain holds any address there: where there are too many, rooms that nobody
-/// follows and that were not read of late are forgotten.
+/// The entry of a room. A scope that names a domain contains any address in it, so a full cache evicts untracked rooms that were
+/// not read lately.
 fn room_entry<'r>(
-    known: &'r mut HashMap<RoomAddress, TrackedRoom>,
+    entries: &'r mut HashMap<RoomAddress, TrackedRoom>,
     name: &RoomAddress,
     now: DateTime<Utc>,
 ) -> &'r mut TrackedRoom {
-    if known.len() >= ROOMS_KNOWN_MAX && !known.contains_key(name) {
-        let is_young = |kept: &CachedCalendar| kept.is_younger(UNFOLLOWED_KEPT, now);
-        known.retain(|_, room| !room.sources.is_empty() || room.calendar.as_ref().is_some_and(is_young));
+    if entries.len() >= ROOMS_KNOWN_MAX && !entries.contains_key(name) {
+        let is_young = |calendar: &CachedCalendar| calendar.is_younger(UNFOLLOWED_KEPT, now);
+        entries.retain(|_, room| !room.sources.is_empty() || room.calendar.as_ref().is_some_and(is_young));
     }
-    known.entry(name.clone()).or_default()
+    entries.entry(name.clone()).or_default()
 }
 
-/// What is known of all rooms together.
+/// Counts over all rooms, for the metrics.
 #[derive(Debug, Clone, Default)]
 pub struct CacheStats {
-    /// Rooms of which anything is known, by how they are followed.
+    /// Rooms with a cached calendar, by tracking mode.
     pub rooms: HashMap<TrackingMode, usize>,
-    /// Of the rooms that are followed, the age of what is known of the worst.
+    /// The age of the stalest calendar among tracked rooms.
     pub stalest_age: TimeDelta,
-    /// Calendars read so far.
+    /// Calendars read since the start.
     pub reads: u64,
-    /// Readings that were put off so far.
+    /// Reads deferred since the start.
     pub deferred_reads: u64,
 }
 
-/// For an early end, which the version of the event guards: one round trip instead of two.
+/// Serves an early end from the cache: the event's `ChangeKey` guards the write, so one round trip is enough instead of two.
 impl CalendarCache for RoomCache {
     fn events(&self, room: &RoomAddress) -> Option<Vec<Event>> {
-        self.fresh(room).map(|kept| kept.events.to_vec())
+        self.fresh(room).map(|calendar| calendar.events.to_vec())
     }
 
     fn event(&self, room: &RoomAddress, id: &EventId) -> Option<Event> {

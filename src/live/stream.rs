@@ -1,5 +1,6 @@
-//! One group of rooms: a stream while that can be had, polling while it cannot. Rooms join while it runs; a room that cannot be
-//! subscribed to leaves, so that the others do not suffer.
+//! The task of one group of rooms: it reads the group's subscription stream, and polls the rooms while the stream is down.
+//! Rooms can join a running group. A room that cannot be subscribed to leaves the group, so that it does not disturb the
+//! others.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -17,26 +18,27 @@ use crate::action::ResponsibleParty;
 use crate::calendar::RoomAddress;
 use crate::engine::CalendarError;
 
-/// A stream that lasts less than this was none.
+/// A stream that lasts less than this counts as failed.
 const STREAM_MIN: Duration = Duration::from_secs(30);
-/// How often the pause before listening again doubles.
+/// How often the pause before the next stream doubles.
 const DOUBLINGS_MAX: u32 = 5;
-/// While listening begins, nothing else follows the rooms; when it takes longer than this, something does.
+/// How long subscribing may take before the rooms are polled meanwhile.
 pub(super) const SUBSCRIBE_GRACE: Duration = Duration::from_secs(20);
-/// The longest pause that a server is granted when it asks to be left alone.
+/// The longest `Retry-After` that is obeyed.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(5 * 60);
-/// A room whose subscription is lost so often while the others' live, lives elsewhere by now.
+/// A room whose subscription is lost this often, while the others' last, has probably moved to another server.
 const LOSSES_MAX: u32 = 3;
 
 /// A room that left its group.
 pub(super) struct Departure {
     pub(super) group: usize,
     pub(super) room: RoomAddress,
-    /// It does not belong there: the server refused it beside the others, or lost its subscription again and again.
+    /// The room does not belong to the group: the server rejected its subscription, or lost it repeatedly, while the others'
+    /// lasted.
     pub(super) permanent: bool,
 }
 
-/// A group of rooms that is listened to.
+/// A group of rooms with one subscription stream.
 pub(super) struct StreamGroup {
     pub(super) live: Arc<Live>,
     pub(super) number: usize,
@@ -45,7 +47,7 @@ pub(super) struct StreamGroup {
     pub(super) joining: UnboundedReceiver<RoomAddress>,
     pub(super) leaving: UnboundedSender<Departure>,
     pub(super) poller: Poller,
-    /// How often each room's subscription was lost since the last stream that lasted to its end.
+    /// Lost subscriptions per room since the last stream that the server closed in order.
     pub(super) losses: HashMap<RoomAddress, u32>,
 }
 
@@ -53,16 +55,16 @@ pub(super) struct StreamGroup {
 enum StreamEnd {
     /// The server closed it in order.
     Closed,
-    /// Some of its subscriptions are lost.
+    /// Some subscriptions were lost.
     Lost,
-    /// There are rooms to be added.
+    /// Rooms are waiting to join.
     Joined,
-    /// It broke, or did not begin.
+    /// The stream failed, or could not be opened.
     Broken(CalendarError),
 }
 
 impl StreamEnd {
-    /// How many short streams in a row may end so before there is a pause.
+    /// How many short streams in a row may end this way before a pause.
     fn short_streams_allowed(&self) -> u32 {
         match self {
             Self::Broken(_) => 0,
@@ -74,7 +76,7 @@ impl StreamEnd {
 }
 
 impl StreamGroup {
-    /// Follows the group for ever.
+    /// Tracks the group for ever.
     pub(super) async fn run(mut self) {
         let (mut short, mut pause) = (0_u32, Duration::ZERO);
         loop {
@@ -85,23 +87,23 @@ impl StreamGroup {
             let opened = self.stream.subscribe().await;
             let begun = Instant::now();
             let ended = match opened {
-                Ok(deaf) => self.listen(deaf).await,
-                Err(trouble) => {
+                Ok(not_subscribed) => self.listen(not_subscribed).await,
+                Err(error) => {
                     self.losses.clear();
-                    StreamEnd::Broken(trouble)
+                    StreamEnd::Broken(error)
                 }
             };
             short = if begun.elapsed() >= STREAM_MIN { 0 } else { short.saturating_add(1) };
-            if let StreamEnd::Broken(trouble) = &ended {
+            if let StreamEnd::Broken(error) = &ended {
                 let first = self.rooms.first().map(RoomAddress::as_str);
-                tracing::warn!(rooms = self.rooms.len(), first, %trouble, "change notifications lost; polling these rooms");
+                tracing::warn!(rooms = self.rooms.len(), first, %error, "change notifications lost; polling these rooms");
             }
             pause = self.backoff(short, &ended);
         }
     }
 
-    /// How long to wait before the next try: a server that has closed the stream in order is asked again at once, but not
-    /// again and again, and one that asked to be left alone is.
+    /// The pause before the next stream: none after a stream that the server closed in order, unless such streams are short and
+    /// many; at least the server's `Retry-After` after a failure.
     fn backoff(&self, short: u32, ended: &StreamEnd) -> Duration {
         let doubled = match short > ended.short_streams_allowed() {
             true => self.live.options.retry_after.saturating_mul(1 << (short - 1).min(DOUBLINGS_MAX)),
@@ -111,23 +113,23 @@ impl StreamGroup {
         doubled.max(self.stream.retry_after().unwrap_or_default().min(RETRY_AFTER_MAX))
     }
 
-    /// Listens until it ends.
+    /// Reads the stream until it ends.
     async fn listen(&mut self, not_subscribed: Vec<(RoomAddress, CalendarError)>) -> StreamEnd {
-        for (room, trouble) in not_subscribed {
-            tracing::warn!(%room, %trouble, "cannot be subscribed to; it is polled, and grouped again later");
-            let lasting =
-                matches!(trouble.responsible, ResponsibleParty::Administrator | ResponsibleParty::Caller);
-            self.depart(&room, lasting);
+        for (room, error) in not_subscribed {
+            tracing::warn!(%room, %error, "cannot subscribe to the room's changes; polling it, and grouping it again later");
+            let permanent =
+                matches!(error.responsible, ResponsibleParty::Administrator | ResponsibleParty::Caller);
+            self.depart(&room, permanent);
         }
         let live = self.live.clone();
-        let follows = SourceRegistration::new(&live.rooms, self.rooms.clone(), TrackingMode::Streaming);
+        let registration = SourceRegistration::new(&live.rooms, self.rooms.clone(), TrackingMode::Streaming);
         self.poller.stop_all();
         let _counted = ListeningGuard::new(&live.metrics);
         let ended = loop {
             tokio::select! {
-                heard = self.stream.next() => match heard {
-                    Err(trouble) => break StreamEnd::Broken(trouble),
-                    Ok(heard) => if let Some(ended) = self.apply_batch(&heard, &follows.source) { break ended },
+                received = self.stream.next() => match received {
+                    Err(error) => break StreamEnd::Broken(error),
+                    Ok(received) => if let Some(ended) = self.apply_batch(&received, &registration.source) { break ended },
                 },
                 Some(room) = self.joining.recv() => {
                     self.join(room);
@@ -141,25 +143,25 @@ impl StreamGroup {
         ended
     }
 
-    /// What a batch of notifications means; how the stream ended, if it did.
-    fn apply_batch(&mut self, heard: &ChangeBatch, teller: &ChangeSource) -> Option<StreamEnd> {
-        LiveMetrics::add(&self.live.metrics.notifications, heard.changed.len());
-        LiveMetrics::add(&self.live.metrics.lost_subscriptions, heard.lost.len());
-        // First what changed, then that all until now is told: between the two nobody takes the old for the new.
-        heard.changed.iter().for_each(|room| self.live.rooms.invalidate(room));
-        if heard.end_of_stream {
+    /// Applies a batch of notifications; returns how the stream ended, if it did.
+    fn apply_batch(&mut self, received: &ChangeBatch, source: &ChangeSource) -> Option<StreamEnd> {
+        LiveMetrics::add(&self.live.metrics.notifications, received.changed.len());
+        LiveMetrics::add(&self.live.metrics.lost_subscriptions, received.lost.len());
+        // Invalidate before confirming: in the other order, a reader could take the old calendar for an up-to-date one.
+        received.changed.iter().for_each(|room| self.live.rooms.invalidate(room));
+        if received.end_of_stream {
             self.losses.clear();
             return Some(StreamEnd::Closed);
         }
-        if heard.lost.is_empty() {
-            teller.confirm_until(self.live.rooms.now());
+        if received.lost.is_empty() {
+            source.confirm_until(self.live.rooms.now());
             return None;
         }
-        self.record_losses(&heard.lost);
+        self.record_losses(&received.lost);
         Some(StreamEnd::Lost)
     }
 
-    /// Counts the losses. When all are lost it is no room's fault.
+    /// Counts lost subscriptions. When all are lost, the cause is not a single room.
     fn record_losses(&mut self, lost: &[RoomAddress]) {
         let lost: HashSet<_> = lost.iter().collect();
         if self.rooms.iter().all(|room| lost.contains(room)) {
@@ -169,22 +171,22 @@ impl StreamGroup {
             let times = self.losses.entry(room.clone()).or_default();
             *times += 1;
             if *times >= LOSSES_MAX {
-                tracing::warn!(%room, "its subscription is lost again and again; it is polled, and grouped again later");
+                tracing::warn!(%room, "the room's subscription is lost repeatedly; polling it, and grouping it again later");
                 self.depart(room, true);
             }
         }
     }
 
-    fn depart(&mut self, room: &RoomAddress, for_good: bool) {
+    fn depart(&mut self, room: &RoomAddress, permanent: bool) {
         self.rooms.retain(|other| other != room);
         self.losses.remove(room);
         self.poller.forget(room);
         self.stream.remove_room(room);
-        // Without a supervisor, nobody follows anything any more.
-        let _ = self.leaving.send(Departure { group: self.number, room: room.clone(), permanent: for_good });
+        // The channel is closed only when the supervisor is gone, and with it all tracking.
+        let _ = self.leaving.send(Departure { group: self.number, room: room.clone(), permanent });
     }
 
-    /// Adds the rooms that wait to be added.
+    /// Adds the rooms that are waiting to join.
     fn add_joining_rooms(&mut self) {
         while let Ok(room) = self.joining.try_recv() {
             self.join(room);
@@ -200,7 +202,7 @@ impl StreamGroup {
     }
 }
 
-/// Counts a connection as long as it listens.
+/// Counts a streaming connection while it is open.
 struct ListeningGuard<'a>(&'a LiveMetrics);
 
 impl<'a> ListeningGuard<'a> {

@@ -1,4 +1,4 @@
-//! At which moment which room looks different by the clock alone: one moment a room, the next one. Asks no clock.
+//! The next time at which each room's state changes by time alone, one per room. Never reads the clock: time is an argument.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 
 use crate::calendar::RoomAddress;
 
+/// One timer per room.
 #[derive(Debug, Default)]
 pub(super) struct RoomTimers(Mutex<TimerTable>);
 
@@ -17,7 +18,7 @@ struct TimerTable {
 }
 
 impl RoomTimers {
-    /// The room's next moment; `None` for never.
+    /// Sets the room's timer; `None` clears it.
     pub(super) fn set(&self, room: &RoomAddress, at: Option<DateTime<Utc>>) {
         let mut times = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let before = match at {
@@ -32,23 +33,23 @@ impl RoomTimers {
         }
     }
 
-    /// Only these have one.
+    /// Drops the timers of all other rooms.
     pub(super) fn retain(&self, keep: impl Fn(&RoomAddress) -> bool) {
         let mut times = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         times.by_time.retain(|(_, room)| keep(room));
         times.by_room.retain(|room, _| keep(room));
     }
 
-    /// The rooms whose moment has come. They have none from now on.
+    /// Removes the timers that are due, and returns their rooms.
     pub(super) fn take_due(&self, now: DateTime<Utc>) -> Vec<RoomAddress> {
         let mut times = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut come = Vec::new();
+        let mut rooms_due = Vec::new();
         while times.by_time.first().is_some_and(|(at, _)| *at <= now) {
             let Some((_, room)) = times.by_time.pop_first() else { break };
             times.by_room.remove(&room);
-            come.push(room);
+            rooms_due.push(room);
         }
-        come
+        rooms_due
     }
 }
 
