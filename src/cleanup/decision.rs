@@ -1,4 +1,4 @@
-//! What was decided about a meeting, as it is recorded for the report: in observe mode nothing else is left of it.
+//! The recorded decision about a meeting, for the report. In observe mode it is the only trace. Pure.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,41 +12,41 @@ use crate::calendar::RoomAddress;
 /// One decision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Decision {
-    /// In which room.
+    /// The room.
     pub room: RoomAddress,
-    /// The meeting's UID, or its id where it has none.
+    /// The meeting's UID; its item id if it has none.
     pub uid: String,
-    /// When it began.
+    /// The meeting's start.
     pub start: DateTime<Utc>,
-    /// When it was to end.
+    /// The meeting's planned end.
     pub end: DateTime<Utc>,
-    /// When this was decided.
+    /// When the decision was made.
     pub decided_at: DateTime<Utc>,
-    /// What was decided.
+    /// The decision.
     pub outcome: DecisionKind,
-    /// The proof or the reason, in words.
+    /// The proof or the reason, as text.
     pub why: String,
 }
 
-/// What was decided.
+/// A kind of decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DecisionKind {
-    /// People came.
+    /// A sign shows that people attended.
     Attended,
-    /// Nobody came, and the release was begun.
+    /// Absence was proven, and the release was started.
     Released,
-    /// Nobody came, and observe mode wrote nothing.
+    /// Absence was proven; observe mode changed nothing.
     WouldRelease,
-    /// Presence is not known; the meeting stayed.
+    /// Presence is unknown; the meeting was kept.
     Unknown,
 }
 
 impl DecisionKind {
-    /// All of them.
+    /// All kinds.
     pub const ALL: [Self; 4] = [Self::Attended, Self::Released, Self::WouldRelease, Self::Unknown];
 
-    /// As it is stored.
+    /// The name in the store and in reports.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Attended => "attended",
@@ -72,9 +72,14 @@ impl FromStr for DecisionKind {
 }
 
 impl Decision {
-    /// The decision that a verdict stands for; `None` while people may still come, and for events that are spared.
-    pub fn of(room: &RoomAddress, judged: &EvaluatedEvent, acts: bool, now: DateTime<Utc>) -> Option<Self> {
-        let EvaluatedEvent { event, verdict } = judged;
+    /// The decision that a verdict amounts to; `None` while a check-in is still possible, and for exempt events.
+    pub fn of(
+        room: &RoomAddress,
+        evaluated: &EvaluatedEvent,
+        acts: bool,
+        now: DateTime<Utc>,
+    ) -> Option<Self> {
+        let EvaluatedEvent { event, verdict } = evaluated;
         let (outcome, why) = match verdict {
             Verdict::Act { proof: Some(proof), .. } if acts => (DecisionKind::Released, proof.to_string()),
             Verdict::Act { proof: Some(proof), .. } => (DecisionKind::WouldRelease, proof.to_string()),

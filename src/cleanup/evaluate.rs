@@ -1,5 +1,6 @@
-//! The verdict on one event. Pure: event, books of presence, directory answer and time come in, a verdict with its reason goes
-//! out. The first rule that applies decides, in the order: cancelled leftover, organizer gone, no check-in.
+//! Evaluates one event against the rules. Pure: the event, the presence state, the directory's answer and the time are arguments;
+//! the result is a verdict with its reason. The first rule that applies decides, in the order: cancelled leftover, organizer
+//! gone, no check-in.
 
 use std::fmt;
 
@@ -12,27 +13,27 @@ use crate::calendar::{Event, RoomAddress};
 use crate::engine::PersonLookup;
 use crate::presence::{Presence, PresenceQuery, PresenceState, Proof, UnknownReason};
 
-/// What a sweep thinks of an event.
+/// The decision about an event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "verdict")]
 pub enum Verdict {
-    /// It stays.
+    /// The event is kept.
     Keep {
-        /// Why.
+        /// The reason.
         why: KeepReason,
     },
-    /// It goes.
+    /// The event is released.
     Act {
-        /// By which rule.
+        /// The rule that applies.
         rule: Rule,
-        /// How.
+        /// How the event is released.
         how: ReleaseMethod,
-        /// Said to people.
+        /// The reason, for people.
         why: String,
-        /// Dates of its series in a row to which nobody came, this one included; 0 where they are not counted.
+        /// Unattended dates of the series in a row, including this one; 0 when they are not counted.
         #[serde(default, skip_serializing_if = "is_zero")]
         missed: u32,
-        /// Why absence is proven, where a rule on check-ins decided.
+        /// The proof of absence, if the check-in rule decided.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         proof: Option<Box<Proof>>,
     },
@@ -43,30 +44,30 @@ pub(super) fn is_zero(number: &u32) -> bool {
     *number == 0
 }
 
-/// Why an event stays.
+/// Why an event is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "kept")]
 pub enum KeepReason {
-    /// It is over.
+    /// The event is over.
     Over,
-    /// It has not started, and no rule is about what lies ahead.
+    /// The event has not started, and no rule concerns future events.
     NotStarted,
-    /// Somebody may still come.
+    /// The grace period has not ended.
     GraceRuns {
-        /// Until then.
+        /// Its end.
         until: DateTime<Utc>,
     },
-    /// Somebody came.
+    /// A sign shows that the event is attended.
     CheckedIn {
-        /// When.
+        /// The time of the sign.
         at: DateTime<Utc>,
-        /// Who or what says so.
+        /// The source of the sign.
         source: String,
-        /// When grace ended or ends; absent where nobody has to check in.
+        /// The end of the grace period; absent when no check-in is required.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         closes: Option<DateTime<Utc>>,
     },
-    /// Presence is not known.
+    /// Presence is unknown.
     Unknown {
         /// The reason.
         #[serde(flatten)]
@@ -74,33 +75,33 @@ pub enum KeepReason {
     },
     /// The room declined the meeting; the calendar keeps the declined item.
     Declined,
-    /// Whole-day events are spared.
+    /// All-day events are exempt.
     AllDay,
-    /// Long events are spared.
+    /// Long events are exempt.
     Long,
-    /// Short events are spared.
+    /// Short events are exempt.
     Short,
-    /// Events booked at the last moment are spared.
+    /// Walk-ins are exempt.
     BookedLate,
-    /// This organizer's events are spared.
+    /// This organizer's events are exempt.
     Organizer,
-    /// Private events are spared.
+    /// Private events are exempt.
     Private,
-    /// The server did not say whose copy it is.
+    /// The server did not report whether the room's copy is the attendee's or the organizer's.
     UnknownCopy,
-    /// It takes no time: it is shown as Free, or has no length.
+    /// The event occupies no time: it is shown as Free, or has no length.
     TakesNoTime,
-    /// It was acted on before and is there again.
+    /// The event was released before and reappeared.
     #[serde(rename = "came-back")]
     Reappeared {
-        /// What was done last.
+        /// The last action on it.
         action: ActionId,
-        /// Whether somebody is to be told.
+        /// Whether the plan shows it for review.
         report: bool,
     },
-    /// It is not known what time it is: nothing is judged.
+    /// The clock is not trusted, so no event is evaluated.
     ClockInDoubt {
-        /// Why the clock is not believed.
+        /// Why the clock is not trusted.
         why: String,
     },
     /// No rule applies.
@@ -108,7 +109,7 @@ pub enum KeepReason {
 }
 
 impl KeepReason {
-    /// Worth a person's look even where nothing else that stays is shown.
+    /// Whether a person should review this event, even in a list without the other kept events.
     pub fn needs_review(&self) -> bool {
         matches!(
             self,
@@ -117,26 +118,26 @@ impl KeepReason {
     }
 }
 
-/// Everything a verdict is made of.
+/// The input of a verdict.
 #[derive(Debug, Clone, Copy)]
 pub struct EventCase<'a> {
-    /// In which room.
+    /// The room.
     pub room: &'a RoomAddress,
-    /// Which event.
+    /// The event.
     pub event: &'a Event,
     /// The room's events that were read with it.
     pub events: &'a [Event],
-    /// Who came, as far as is known, and when that would have been known.
+    /// The signs of presence, and when the room had working sources.
     pub presence: &'a PresenceState,
-    /// What the directory says of the organizer; `None` when it was not asked.
+    /// The directory's answer about the organizer; `None` without a query.
     pub organizer: Option<PersonLookup>,
-    /// When the event was first seen at its present start, where its move was seen.
+    /// When the event was first seen at its present start, if it was moved there.
     pub seen_since: Option<DateTime<Utc>>,
-    /// Now.
+    /// The present time.
     pub now: DateTime<Utc>,
 }
 
-/// Judges one event.
+/// Evaluates one event.
 pub fn evaluate(case: &EventCase<'_>, rules: &Rules) -> Verdict {
     let event = case.event;
     if event.end <= case.now {
@@ -177,7 +178,7 @@ fn evaluate_cancelled(rules: &Rules) -> Verdict {
         Some(_) => Verdict::Act {
             rule: Rule::CancelledLeftover,
             how: ReleaseMethod::Remove,
-            why: "its organizer cancelled it, and it still blocks the room".to_owned(),
+            why: "cancelled by its organizer, but still in the room's calendar".to_owned(),
             missed: 0,
             proof: None,
         },
@@ -219,13 +220,13 @@ fn evaluate_check_in(case: &EventCase<'_>, rules: &Rules, rule: &NoCheckIn, grac
     }
 }
 
-/// The case as a question to the books.
+/// The case as a query to the presence state.
 fn question<'a>(case: &EventCase<'a>, rules: &'a Rules) -> PresenceQuery<'a> {
     let EventCase { room, event, events, seen_since, now, .. } = *case;
     PresenceQuery { room, group: rules.watch_group(room), event, events, seen_since, now }
 }
 
-/// Somebody came, or is taken to have come.
+/// The reason to treat the event as attended, if there is one: a sign, or automatic check-in.
 pub(crate) fn attendance_reason(case: &EventCase<'_>, rules: &Rules, rule: &NoCheckIn) -> Option<KeepReason> {
     let (room, event, terms) = (case.room, case.event, rule.terms(rule.grace));
     let by_sign = case.presence.signs.matching(room, event, &terms).map(|sign| KeepReason::CheckedIn {
@@ -246,7 +247,7 @@ fn auto_check_in(event: &Event, rule: &NoCheckIn, now: DateTime<Utc>) -> Option<
     })
 }
 
-/// A rule protects some organizers, and this one's address is not known.
+/// The reason why presence is unknown when a rule exempts some organizers and this organizer's address is unknown.
 fn missing_organizer(event: &Event, rules: &Rules, rule: Option<&NoCheckIn>) -> Option<UnknownReason> {
     let protects =
         !rules.exceptions.organizers.is_empty() || rule.is_some_and(|rule| !rule.auto_check_in.is_empty());
@@ -255,7 +256,7 @@ fn missing_organizer(event: &Event, rules: &Rules, rule: Option<&NoCheckIn>) -> 
         .then(|| UnknownReason::MissingField { field: "the organizer's SMTP address".to_owned() })
 }
 
-/// The exception that protects the event, if one does.
+/// The exception that exempts the event, if one does.
 fn exception_reason(event: &Event, exceptions: &Exceptions) -> Option<KeepReason> {
     let exceeds = |limit: Option<TimeDelta>| limit.is_some_and(|limit| event.duration() > limit);
     if exceptions.all_day && event.is_all_day {
@@ -282,7 +283,7 @@ fn booked_late(event: &Event, within: Option<TimeDelta>) -> bool {
     }
 }
 
-/// The organizer's address in lower case, when it lies in one of the rule's own domains.
+/// The organizer's address in lower case, if it is in one of the organization's domains.
 pub(super) fn organizer_in(event: &Event, rule: &OrganizerGone) -> Option<String> {
     let address = organizer_address(event)?;
     let (_, domain) = address.rsplit_once('@')?;
@@ -300,29 +301,29 @@ fn keep(why: KeepReason) -> Verdict {
 impl fmt::Display for KeepReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Over => f.write_str("it is over"),
-            Self::NotStarted => f.write_str("it has not started"),
+            Self::Over => f.write_str("the event is over"),
+            Self::NotStarted => f.write_str("the event has not started"),
             Self::GraceRuns { until } => {
-                write!(f, "somebody may still come until {}", until.format("%H:%MZ"))
+                write!(f, "waiting for a check-in until {}", until.format("%H:%MZ"))
             }
             Self::CheckedIn { at, source, .. } => {
                 write!(f, "checked in at {} by {source}", at.format("%H:%MZ"))
             }
-            Self::Unknown { doubt } => write!(f, "presence is not known: {doubt}"),
-            Self::Declined => f.write_str("the room declined it already"),
-            Self::AllDay => f.write_str("all-day events are spared"),
-            Self::Long => f.write_str("long events are spared"),
-            Self::Short => f.write_str("short events are spared"),
-            Self::BookedLate => f.write_str("events booked at the last moment are spared"),
-            Self::Organizer => f.write_str("this organizer's events are spared"),
-            Self::Private => f.write_str("private events are spared"),
-            Self::UnknownCopy => f.write_str("the server did not say whose copy it is"),
-            Self::TakesNoTime => f.write_str("it takes no time: shown as Free, or without length"),
-            // The reader of a plan may not know of the action: its id is a field of the verdict.
+            Self::Unknown { doubt } => write!(f, "presence is unknown: {doubt}"),
+            Self::Declined => f.write_str("the room has already declined the meeting"),
+            Self::AllDay => f.write_str("all-day events are exempt"),
+            Self::Long => f.write_str("long events are exempt"),
+            Self::Short => f.write_str("short events are exempt"),
+            Self::BookedLate => f.write_str("events booked at the last moment are exempt"),
+            Self::Organizer => f.write_str("this organizer's events are exempt"),
+            Self::Private => f.write_str("private events are exempt"),
+            Self::UnknownCopy => f.write_str("Exchange did not report whether the room is the organizer"),
+            Self::TakesNoTime => f.write_str("the event occupies no time: shown as Free, or without length"),
+            // The verdict has the action's id as a field: a reader of the text may have no right to know it.
             Self::Reappeared { .. } => {
-                f.write_str("it came back after an earlier action: calendar repair, or its organizer")
+                f.write_str("the event reappeared after an earlier action: calendar repair, or its organizer")
             }
-            Self::ClockInDoubt { why } => write!(f, "the time is not certain: {why}"),
+            Self::ClockInDoubt { why } => write!(f, "the clock is not trusted: {why}"),
             Self::NoRule => f.write_str("no rule applies"),
         }
     }

@@ -1,26 +1,57 @@
-//! Doing what one verdict of a plan says: one action, or, for a whole series, one for every date that was changed and then
-//! one for the series. A changed date that is not taken off would make its organizer believe in half a series, so the
-//! series goes last, and only when all of them went.
+//! Carries out one verdict of a plan: one action, or, to remove a series, one action for every modified date and then one for the
+//! series. The series goes last, and only if every modified date was removed: otherwise its organizer would keep half a series.
+//! This module never performs an action without a precondition that evaluates the event again.
 
 use std::collections::HashSet;
 
+use serde::Serialize;
 use tokio::sync::Mutex;
 
+use super::evaluate::is_zero;
 use super::plan::EvaluatedEvent;
 use super::room_evaluator::{EventPrecondition, RoomEvaluator, SeriesPrecondition};
-use super::sweep::{AppliedAction, UnfinishedAction};
 use super::{KeepReason, Rule, Verdict};
 use crate::action::{
     Action, ActionId, Actor, AllDay, Answer, EventSnapshot, Outcome, Refusal, Target, TimeRange,
 };
-use crate::calendar::{ModifiedOccurrence, RoomAddress, Series};
+use crate::calendar::{EventKind, ModifiedOccurrence, RoomAddress, Series};
 use crate::engine::{Engine, Mode, Precondition};
 use crate::journal::JournalError;
 
-/// Held while a series is taken off, in this process.
+/// The outcome of one planned action.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AppliedAction {
+    /// The room.
+    pub room: RoomAddress,
+    /// The event as the plan shows it.
+    pub event: EventSnapshot,
+    /// The rule that selected it.
+    pub rule: Rule,
+    /// Unattended dates of the series in a row, including this one; 0 when they are not counted.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub missed: u32,
+    /// The action's id in the journal.
+    pub action: ActionId,
+    /// The outcome.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+}
+
+/// A planned action that was in progress when the journal failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UnfinishedAction {
+    /// The room.
+    pub room: RoomAddress,
+    /// The event as the plan shows it.
+    pub event: EventSnapshot,
+    /// The action's id, which the journal may not contain.
+    pub action: ActionId,
+}
+
+/// Held while a series is removed, so that the daily limit counts each one before the next.
 static SERIES: Mutex<()> = Mutex::const_new(());
 
-/// One verdict to carry out.
+/// An action that a plan lists.
 #[derive(Clone)]
 pub(super) struct PlannedAction {
     action: Action,
@@ -29,18 +60,18 @@ pub(super) struct PlannedAction {
     missed: u32,
 }
 
-/// How it ended.
+/// The result of one planned action.
 #[derive(Default)]
 pub(super) struct WorkResult {
-    /// Anything of it was asked for.
+    /// The action was started.
     pub(super) started: bool,
-    /// Every action that is over.
+    /// The finished actions.
     pub(super) applied: Vec<AppliedAction>,
-    /// Why the next one is not: the journal failed.
+    /// The journal failure that ended the work early.
     pub(super) journal_error: Option<JournalError>,
 }
 
-/// Work under way.
+/// Carries out one planned action.
 struct Executor<'a> {
     planned: &'a PlannedAction,
     engine: &'a Engine,
@@ -49,10 +80,17 @@ struct Executor<'a> {
     applied: Vec<AppliedAction>,
 }
 
+impl AppliedAction {
+    /// Whether the action removed a whole series.
+    pub fn is_whole_series(&self) -> bool {
+        matches!(&self.outcome, Outcome::Done(done) if done.event.kind == EventKind::Series)
+    }
+}
+
 impl PlannedAction {
-    pub(super) fn from_verdict(room: &RoomAddress, judged: &EvaluatedEvent) -> Option<Self> {
-        let Verdict::Act { rule, how, why, missed, proof } = &judged.verdict else { return None };
-        let event = judged.event.clone();
+    pub(super) fn from_verdict(room: &RoomAddress, evaluated: &EvaluatedEvent) -> Option<Self> {
+        let Verdict::Act { rule, how, why, missed, proof } = &evaluated.verdict else { return None };
+        let event = evaluated.event.clone();
         let seen = Some(TimeRange { start: event.start, end: event.end });
         let action = Action {
             id: ActionId::random(),
@@ -67,13 +105,13 @@ impl PlannedAction {
         Some(Self { action, event, rule: *rule, missed: *missed })
     }
 
-    pub(super) async fn perform(&self, engine: &Engine, judge: RoomEvaluator, mode: Mode) -> WorkResult {
-        let mut hand = Executor { planned: self, engine, evaluator: judge, mode, applied: Vec::new() };
+    pub(super) async fn perform(&self, engine: &Engine, evaluator: RoomEvaluator, mode: Mode) -> WorkResult {
+        let mut executor = Executor { planned: self, engine, evaluator, mode, applied: Vec::new() };
         let done = match self.rule {
-            Rule::Strikes => hand.remove_series().await,
-            rule => hand.act_under_rule(rule, self.action.clone()).await,
+            Rule::Strikes => executor.remove_series().await,
+            rule => executor.act_under_rule(rule, self.action.clone()).await,
         };
-        WorkResult { started: true, applied: hand.applied, journal_error: done.err() }
+        WorkResult { started: true, applied: executor.applied, journal_error: done.err() }
     }
 
     fn applied(&self, outcome: Outcome) -> AppliedAction {
@@ -85,10 +123,10 @@ impl PlannedAction {
         UnfinishedAction { room: self.action.room.clone(), event: self.event.clone(), action: self.action.id }
     }
 
-    /// What is said of it when its task ended in a panic.
+    /// The outcome that is reported when the action's task panicked.
     pub(super) fn after_panic(&self) -> AppliedAction {
-        let advice = "acting on it broke off, which is a defect of Adjourn; the next command that acts in this room finds \
-                      out what became of it"
+        let advice = "the task that changed this event panicked, which is a defect of Adjourn; the next action in this room \
+                      determines the result"
             .to_owned();
         self.applied(Outcome::NeedsAttention { event: self.event.clone(), advice, recheck: false })
     }
@@ -100,7 +138,7 @@ impl Executor<'_> {
     }
 
     async fn remove_series(&mut self) -> Result<(), JournalError> {
-        // One series after the other, so that each counts those before it.
+        // One series at a time, so that each counts the ones before it.
         let _turn = SERIES.lock().await;
         let Some(series) = self.find_series().await else { return self.release_date().await };
         let date = Some(self.planned.event.id.clone());
@@ -108,7 +146,7 @@ impl Executor<'_> {
             SeriesPrecondition { evaluator: self.evaluator.clone(), room: self.room().clone(), date };
         let target = Target::Series { id: series.master.id.clone() };
         let whole = Action { target, ..self.planned.action.clone() };
-        // A series that cannot go is not begun with: half of one is worse than a whole one.
+        // Dry run first: half a series is worse than a whole one.
         let rehearsal = self.engine.perform_if(with_new_id(&whole), Mode::DryRun, &guard).await?.outcome;
         match (&rehearsal, StepResult::of(&rehearsal)) {
             (Outcome::Done(_), _) => {}
@@ -119,7 +157,7 @@ impl Executor<'_> {
             _ => return self.release_date().await,
         }
         let mut gone = HashSet::new();
-        // The list is read again before each action: a date may be changed while others are taken off.
+        // The list is read again before each action: a date may be modified while others are removed.
         loop {
             let Some(series) = self.reread_series(&series).await else { return self.release_date().await };
             let ahead = self.exceptions_ahead(&series);
@@ -129,23 +167,23 @@ impl Executor<'_> {
             match self.act(Rule::Strikes, Action { target, ..with_new_id(&whole) }, &guard).await? {
                 StepResult::Applied => {}
                 StepResult::KeptByRule => return Ok(()),
-                // The series goes another time; the room is free now all the same.
+                // The series is left for another sweep; today's date is released all the same.
                 StepResult::InDoubt | StepResult::NotApplied => return self.release_date().await,
             }
             if guard.date.as_ref() == Some(&date.id) {
-                // What is judged is gone by our own doing; the series follows it.
+                // This sweep removed the date that decided the series, so it cannot be read again.
                 guard.date = None;
             }
             gone.insert(date.id.clone());
         }
         match self.act(Rule::Strikes, whole, &guard).await? {
-            // Where it is not known whether it went, the date is left alone too.
+            // In doubt whether the series is removed, the date is left alone too.
             StepResult::Applied | StepResult::KeptByRule | StepResult::InDoubt => Ok(()),
             StepResult::NotApplied => self.release_date().await,
         }
     }
 
-    /// The series, if one may go now and can be read.
+    /// The series, if the daily limit allows a removal now and the series can be read.
     async fn find_series(&self) -> Option<Series> {
         let held = self.evaluator.series_hold(self.engine.clock().now()).await;
         if !matches!(held, Ok(None)) {
@@ -159,7 +197,7 @@ impl Executor<'_> {
         self.engine.calendar().series_by_id(self.room(), &series.master.id).await.ok().flatten()
     }
 
-    /// The dates that were changed and are not over, the one that decided it last.
+    /// The modified dates that are not over; the date that decided the series comes last.
     fn exceptions_ahead<'s>(&self, series: &'s Series) -> Vec<&'s ModifiedOccurrence> {
         let now = self.engine.clock().now();
         let mut ahead: Vec<_> = series.exceptions.iter().filter(|date| date.end > now).collect();
@@ -167,7 +205,7 @@ impl Executor<'_> {
         ahead
     }
 
-    /// Only the date, as the rule on check-ins has it.
+    /// Releases only the date, as the check-in rule does.
     async fn release_date(&mut self) -> Result<(), JournalError> {
         let Some(rule) = self.evaluator.rules.check_in(self.room()) else {
             let refusal = Refusal::NoLongerApplies { why: KeepReason::NoRule.to_string() };
@@ -178,13 +216,13 @@ impl Executor<'_> {
         let action = Action {
             kind: rule.release_by.action_kind(),
             actor: Actor::Sweep { rule: Rule::NoCheckIn.to_string(), proof },
-            reason: Some("This room was released automatically: nobody checked in.".to_owned()),
+            reason: Some("This room was released automatically: no check-in.".to_owned()),
             ..with_new_id(&self.planned.action)
         };
         self.act_under_rule(Rule::NoCheckIn, action).await
     }
 
-    /// One action, by a rule that must still apply.
+    /// Performs one action under the precondition that the rule still applies.
     async fn act_under_rule(&mut self, rule: Rule, action: Action) -> Result<(), JournalError> {
         let guard = EventPrecondition { evaluator: self.evaluator.clone(), room: self.room().clone(), rule };
         self.act(rule, action, &guard).await.map(drop)
@@ -197,20 +235,21 @@ impl Executor<'_> {
         guard: &dyn Precondition,
     ) -> Result<StepResult, JournalError> {
         let Answer { action, outcome, .. } = self.engine.perform_if(action, self.mode, guard).await?;
-        let went = StepResult::of(&outcome);
+        let result = StepResult::of(&outcome);
         self.applied.push(AppliedAction { action, rule, ..self.planned.applied(outcome) });
-        Ok(went)
+        Ok(result)
     }
 }
 
-/// What became of one action, as far as the next one depends on it.
+/// The outcome of one action, as far as the next one depends on it.
 enum StepResult {
-    /// It is as it was wanted.
+    /// The event is gone as planned.
     Applied,
-    /// Somebody came, or the rule does not apply any more.
+    /// The event was attended, or the rule applies no more.
     KeptByRule,
-    /// Nobody knows.
+    /// The effect is unknown.
     InDoubt,
+    /// The action was refused.
     NotApplied,
 }
 
@@ -218,7 +257,7 @@ impl StepResult {
     fn of(outcome: &Outcome) -> Self {
         match outcome {
             Outcome::Done(_) | Outcome::AlreadyDone { .. } => Self::Applied,
-            // A date that its organizer cancelled is none that anybody counts on.
+            // A date that its organizer cancelled is gone in effect.
             Outcome::Refused { refusal: Refusal::Cancelled } => Self::Applied,
             Outcome::Refused { refusal: Refusal::NoLongerApplies { .. } } => Self::KeptByRule,
             Outcome::Refused { refusal: Refusal::StillInDoubt { .. } } => Self::InDoubt,
@@ -228,7 +267,7 @@ impl StepResult {
     }
 }
 
-/// The same wish under another name.
+/// The same action with a new id.
 fn with_new_id(action: &Action) -> Action {
     Action { id: ActionId::random(), ..action.clone() }
 }

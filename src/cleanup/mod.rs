@@ -1,11 +1,11 @@
-//! Sweeps: look at many rooms, judge every event, and act on those that count as abandoned.
+//! Cleanup: reads many rooms, evaluates every event against the rules, and releases the events that count as abandoned.
 //!
 //! ```text
-//! rooms ──busy?──► events ──judge (pure)──► Plan ──limits──► apply: read again, judge again, perform
+//! rooms ──busy?──► events ──evaluate (pure)──► SweepPlan ──limits──► apply: read again, evaluate again, perform
 //! ```
 //!
-//! [`evaluate`] decides; it knows no server and no clock. [`Sweep`] asks the calendars and runs what was decided through
-//! the engine, which guards every write. Nothing is ever done that a plan does not list.
+//! [`evaluate`] decides, without a server or a clock. [`Sweep`] reads the calendars and carries the plan out through the
+//! engine, which guards every write. Cleanup never changes an event that a plan does not list.
 
 mod decision;
 mod evaluate;
@@ -24,13 +24,14 @@ pub use decision::{Decision, DecisionKind};
 #[cfg(feature = "service")]
 pub(crate) use evaluate::attendance_reason;
 pub use evaluate::{EventCase, KeepReason, Verdict, evaluate};
+pub use executor::{AppliedAction, UnfinishedAction};
 pub use plan::{EvaluatedEvent, PlanStop, RoomPlan, SignsRead, SweepPlan};
-pub use reappearance::OnReappearance;
-pub use room_groups::{RoomGroup, RoomInfo, Setting};
+pub use room_evaluator::Sightings;
+pub use room_groups::{RoomInfo, Setting};
 pub use rules::{
-    CancelledLeftover, CleanupMode, Exceptions, NoCheckIn, OrganizerGone, ReleaseMethod, Rule, Rules,
-    SweepLimits,
+    CancelledLeftover, CleanupMode, Exceptions, NoCheckIn, OnLastStrike, OnReappearance, OrganizerGone,
+    ReleaseMethod, RoomGroup, Rule, Rules, SweepLimits,
 };
 pub use shard::{InvalidShard, Shard};
-pub use strikes::{Attendance, NoAttendance, OnLastStrike, ReadOnlyAttendance};
-pub use sweep::{AppliedAction, Progress, Sightings, Sweep, SweepError, SweepResult, UnfinishedAction};
+pub use strikes::{Attendance, NoAttendance, ReadOnlyAttendance};
+pub use sweep::{Progress, Sweep, SweepError, SweepResult};

@@ -1,4 +1,5 @@
-//! A sweep's plan: every event it saw, with the verdict and its reason. A value that can be stored, read and applied.
+//! A sweep's plan: every event with its verdict and reason. A value that can be stored, reviewed and applied; it decides nothing
+//! about a single event.
 
 use std::fmt;
 
@@ -10,53 +11,53 @@ use crate::action::EventSnapshot;
 use crate::calendar::{RoomAddress, Window};
 use crate::presence::{CrowdLimits, CrowdLog, JudgedMeeting, UnknownReason};
 
-/// What a sweep would do, and what it saw.
+/// The events of a sweep, and the actions it would perform.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SweepPlan {
-    /// Format of this plan; readers refuse another.
+    /// The format version; other versions are rejected.
     pub version: u32,
-    /// When it was made.
+    /// When the plan was made.
     pub made_at: DateTime<Utc>,
-    /// What was looked at.
+    /// The time that was read.
     pub window: Window,
-    /// Room by room, in the order they were given.
+    /// The rooms, in the order of the request.
     pub rooms: Vec<RoomPlan>,
-    /// Set when the plan touches more than the limits allow: it will not be applied.
+    /// The limit that the plan exceeds; such a plan is not applied.
     pub stop: Option<PlanStop>,
-    /// The evidence that the plan rests on, where it came as a file.
+    /// The evidence file of the plan, if there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signs: Option<SignsRead>,
 }
 
-/// What became of the signs of a file.
+/// Counts of the signs in an evidence file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SignsRead {
     /// Signs in the file.
     pub read: usize,
-    /// Signs of rooms of this sweep.
+    /// Signs for rooms of this sweep.
     pub matched: usize,
     /// The time of the newest sign.
     pub newest: Option<DateTime<Utc>>,
-    /// What could not be matched, and why; the first hundred.
+    /// The signs that matched no event, with the reason; the first hundred.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unmatched: Vec<String>,
 }
 
-/// What was found in one room.
+/// The part of a plan for one room.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RoomPlan {
-    /// Which room.
+    /// The room.
     pub room: RoomAddress,
-    /// Its events with their verdicts.
+    /// The room's events with their verdicts.
     pub events: Vec<EvaluatedEvent>,
-    /// Why the room could not be looked at, if so.
+    /// Why the room could not be read completely, if so.
     pub trouble: Option<String>,
 }
 
-/// An event and the verdict on it.
+/// An event and its verdict.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EvaluatedEvent {
-    /// The event as it was seen.
+    /// The event as it was read.
     pub event: EventSnapshot,
     /// The verdict.
     #[serde(flatten)]
@@ -69,51 +70,51 @@ pub struct EvaluatedEvent {
 pub enum PlanStop {
     /// More actions than [`SweepLimits::actions_max`].
     TooMany {
-        /// Planned.
+        /// Planned actions.
         actions: usize,
-        /// Allowed.
+        /// The limit.
         max: usize,
     },
-    /// A larger share of the events than [`SweepLimits::max_fraction`], by rules other than the one on check-ins: that one is
-    /// held by the crowd of each stretch ([`crate::presence::Crowd`]).
+    /// A larger fraction of the events than [`SweepLimits::max_fraction`], by other rules than the check-in rule: that rule is
+    /// limited by the crowd of each time ([`crate::presence::Crowd`]).
     TooLargeAShare {
-        /// Planned.
+        /// Planned actions.
         actions: usize,
-        /// Seen.
+        /// Events in the plan.
         events: usize,
-        /// Allowed share.
+        /// The limit.
         max: f64,
     },
 }
 
 impl SweepPlan {
-    /// The format written and read here.
+    /// The current format version.
     pub const VERSION: u32 = 1;
 
-    /// The part of the plan that is about one room.
+    /// A plan for one room only.
     #[must_use]
     pub fn for_room(&self, room: RoomPlan) -> Self {
         Self { rooms: vec![room], stop: None, signs: None, ..*self }
     }
 
-    /// The plan for those of its rooms for which `keep` holds.
+    /// The plan, limited to the rooms for which `keep` returns true.
     #[must_use]
     pub fn retain_rooms(mut self, keep: impl Fn(&RoomAddress) -> bool) -> Self {
         self.rooms.retain(|room| keep(&room.room));
         self
     }
 
-    /// How many events were seen.
+    /// The number of events.
     pub fn events(&self) -> usize {
         self.rooms.iter().map(|room| room.events.len()).sum()
     }
 
-    /// Of the series that would go, all but so many only lose the date to which nobody came.
+    /// Limits the series to be removed; of the others, only the unattended date is released.
     pub(super) fn limit_series(&mut self, max: usize, date: impl Fn(&RoomAddress) -> Option<ReleaseMethod>) {
         let mut left = max;
         for room in &mut self.rooms {
-            for judged in &mut room.events {
-                let Verdict::Act { rule: rule @ Rule::Strikes, how, why, .. } = &mut judged.verdict else {
+            for evaluated in &mut room.events {
+                let Verdict::Act { rule: rule @ Rule::Strikes, how, why, .. } = &mut evaluated.verdict else {
                     continue;
                 };
                 if left > 0 {
@@ -121,31 +122,31 @@ impl SweepPlan {
                     continue;
                 }
                 (*rule, *how) = (Rule::NoCheckIn, date(&room.room).unwrap_or(*how));
-                why.push_str(", but not today: as many go already as may");
+                why.push_str("; the series is kept: the daily limit of removed series is reached");
             }
         }
     }
 
-    /// Holds the crowd of each stretch against the limits: events that look empty in too large a crowd stay.
+    /// Applies the crowd limits: when too many meetings of one time look unattended, they are kept.
     pub(super) fn apply_crowd_limits(&mut self, crowds: &mut CrowdLog, hold: &CrowdContext<'_>) {
         crowds.forget_before(self.made_at);
         for room in &self.rooms {
-            for judged in &room.events {
-                if let Some((closes, is_absent)) = judged.verdict.crowd_vote(self.made_at) {
+            for evaluated in &room.events {
+                if let Some((closes, is_absent)) = evaluated.verdict.crowd_vote(self.made_at) {
                     let group = (hold.group)(&room.room);
-                    crowds.record(judged.meeting(&room.room), group, closes, is_absent);
+                    crowds.record(evaluated.meeting(&room.room), group, closes, is_absent);
                 }
             }
         }
         for room in &mut self.rooms {
             let group = (hold.group)(&room.room);
-            for judged in &mut room.events {
-                let Verdict::Act { proof: Some(proof), .. } = &mut judged.verdict else { continue };
+            for evaluated in &mut room.events {
+                let Verdict::Act { proof: Some(proof), .. } = &mut evaluated.verdict else { continue };
                 let crowd = crowds.around(group.as_deref(), proof.closes);
                 proof.crowd = Some(crowd);
                 let any_sign = (hold.any_sign)(group.as_deref(), proof.opens, self.made_at);
                 if crowd.is_silent(&hold.limits, any_sign) {
-                    judged.verdict = Verdict::Keep {
+                    evaluated.verdict = Verdict::Keep {
                         why: KeepReason::Unknown { doubt: UnknownReason::FeedSilent(crowd) },
                     };
                 }
@@ -153,26 +154,27 @@ impl SweepPlan {
         }
     }
 
-    /// The events it would act on.
+    /// The events that the plan would release.
     pub fn actions(&self) -> impl Iterator<Item = (&RoomAddress, &EvaluatedEvent)> {
         self.rooms.iter().flat_map(|room| {
-            let acted = room.events.iter().filter(|judged| matches!(judged.verdict, Verdict::Act { .. }));
-            acted.map(|judged| (&room.room, judged))
+            let acted =
+                room.events.iter().filter(|evaluated| matches!(evaluated.verdict, Verdict::Act { .. }));
+            acted.map(|evaluated| (&room.room, evaluated))
         })
     }
 
-    /// Rooms that could not be looked at.
+    /// The number of rooms that could not be read.
     pub fn unreadable_rooms(&self) -> usize {
         self.rooms.iter().filter(|room| room.trouble.is_some()).count()
     }
 
-    /// Holds the plan against the limits.
+    /// The limit that the plan exceeds, if any.
     pub fn check_limits(&self, limits: &SweepLimits) -> Option<PlanStop> {
         let (actions, events) = (self.actions().count(), self.events());
         if actions > limits.actions_max {
             return Some(PlanStop::TooMany { actions, max: limits.actions_max });
         }
-        let actions = self.actions().filter(|(_, judged)| !judged.verdict.is_absence()).count();
+        let actions = self.actions().filter(|(_, evaluated)| !evaluated.verdict.is_absence()).count();
         #[expect(clippy::cast_precision_loss, reason = "counts of events are far below 2^52")]
         let share = actions as f64 / events.max(1) as f64;
         (events >= limits.min_events && share > limits.max_fraction).then_some(PlanStop::TooLargeAShare {
@@ -186,10 +188,10 @@ impl SweepPlan {
 /// Whether a room of the group gave a sign between two times.
 type AnySign<'a> = dyn Fn(Option<&str>, DateTime<Utc>, DateTime<Utc>) -> bool + 'a;
 
-/// What crowds are held against.
+/// The limits and lookups for crowds.
 pub(super) struct CrowdContext<'a> {
     pub(super) limits: CrowdLimits,
-    /// The group of rooms that share their feeds.
+    /// The room's group, whose rooms share evidence feeds.
     pub(super) group: &'a dyn Fn(&RoomAddress) -> Option<String>,
     /// Whether a room of the group gave a sign between these times.
     pub(super) any_sign: &'a AnySign<'a>,
@@ -202,12 +204,12 @@ impl EvaluatedEvent {
 }
 
 impl Verdict {
-    /// A rule on check-ins decided that nobody came.
+    /// Whether the verdict rests on absence: the check-in rule or strikes.
     pub(crate) fn is_absence(&self) -> bool {
         matches!(self, Self::Act { rule: Rule::NoCheckIn | Rule::Strikes, .. })
     }
 
-    /// What the verdict says about the crowd: when the window closed, and whether the meeting looks empty.
+    /// The verdict's contribution to the crowd: the end of the grace period, and whether the meeting looks unattended.
     fn crowd_vote(&self, now: DateTime<Utc>) -> Option<(DateTime<Utc>, bool)> {
         match self {
             Self::Act { proof: Some(proof), .. } => Some((proof.closes, true)),
@@ -225,12 +227,12 @@ impl fmt::Display for PlanStop {
             Self::TooMany { actions, max } => {
                 write!(
                     f,
-                    "the sweep would touch {actions} events, more than cleanup.limits.actions_max = {max}"
+                    "the sweep would change {actions} events; the limit is cleanup.limits.max_actions = {max}"
                 )
             }
             Self::TooLargeAShare { actions, events, max } => write!(
                 f,
-                "the sweep would touch {actions} of {events} events, a larger share than cleanup.limits.share_max = {max}"
+                "the sweep would change {actions} of {events} events; the limit is the fraction cleanup.limits.max_fraction = {max}"
             ),
         }
     }

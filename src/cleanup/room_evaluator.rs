@@ -1,4 +1,4 @@
-//! Judging one room: asks calendar, directory and journal for what [`evaluate`] needs. Touches nothing.
+//! Evaluates one room: reads the calendar, the directory and the journal for [`evaluate`](super::evaluate). Changes nothing.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -13,7 +13,6 @@ use super::plan::{EvaluatedEvent, RoomPlan};
 use super::reappearance::apply_reappearance;
 use super::rules::NoCheckIn;
 use super::strikes::{SeriesRecord, apply_strikes, is_whole_series};
-use super::sweep::Sightings;
 use super::{Attendance, EventCase, KeepReason, OnLastStrike, Rule, Rules, Verdict, evaluate};
 use crate::action::{EventSnapshot, Refusal};
 use crate::calendar::{Event, EventId, RoomAddress, Uid, Window};
@@ -21,16 +20,22 @@ use crate::engine::{Calendar, CalendarError, Engine, PersonLookup, Precondition}
 use crate::journal::Query;
 use crate::presence::{PresenceState, SharedPresence, Sign};
 
-/// Within which so many series may go.
+/// The period of the limit on removed series.
 const DAY: TimeDelta = TimeDelta::days(1);
-/// A date counts as a strike only when some room of the house gave a sign in this time before it began, or since: on a day on
-/// which nobody is in the house, nobody can miss a meeting.
+/// A date counts as a strike only if some room gave a sign after this time before its start: on a day on which the building is
+/// closed, an unattended meeting proves nothing.
 const SAME_DAY: TimeDelta = TimeDelta::hours(12);
 
-/// What the directory said of each organizer, asked once per address and sweep.
+/// The directory's answers about organizers: one request per address and sweep.
 pub(super) type DirectoryCache = Arc<Mutex<HashMap<String, Arc<OnceCell<PersonLookup>>>>>;
 
-/// Judges a room's events, asking the directory where a rule needs it.
+/// Knows when events were first seen at their present start.
+pub trait Sightings: Send + Sync {
+    /// When the event was first seen at its present start; `None` when the first read of the room already returned it.
+    fn seen_since(&self, room: &RoomAddress, event: &Event) -> Option<DateTime<Utc>>;
+}
+
+/// Evaluates a room's events; queries the directory when a rule needs it.
 #[derive(Clone)]
 pub(super) struct RoomEvaluator {
     pub(super) engine: Arc<Engine>,
@@ -53,7 +58,7 @@ impl RoomEvaluator {
         }
     }
 
-    /// The same, of events that were read before; those outside the window are none of this plan's.
+    /// Makes a plan from events that were read before; events outside the window are left out.
     pub(super) async fn plan_room_from(
         &self,
         room: RoomAddress,
@@ -68,8 +73,7 @@ impl RoomEvaluator {
         }
     }
 
-    /// The verdicts, and the trouble with the first item that could not be read: an event is kept where such an item may be
-    /// on at the same time.
+    /// The verdicts, and the error of the first unreadable item. An event that may overlap an unreadable item gets no verdict.
     async fn evaluate_room(
         &self,
         room: &RoomAddress,
@@ -78,12 +82,12 @@ impl RoomEvaluator {
     ) -> Result<(Vec<EvaluatedEvent>, Option<String>), CalendarError> {
         let view = self.engine.calendar().events(room, window).await?;
         let beside = |time: Window| view.unreadable.iter().any(|item| item.may_overlap(&time));
-        let mut judged = self.evaluate_events(room, &view.events, now).await?;
-        judged.retain(|one| !Window::clamped(one.event.start, one.event.end).is_some_and(beside));
-        Ok((judged, view.unreadable.first().map(|item| item.to_error().to_string())))
+        let mut evaluated = self.evaluate_events(room, &view.events, now).await?;
+        evaluated.retain(|one| !Window::clamped(one.event.start, one.event.end).is_some_and(beside));
+        Ok((evaluated, view.unreadable.first().map(|item| item.to_error().to_string())))
     }
 
-    /// The verdicts on events that were read in a room.
+    /// The verdicts on these events of a room.
     pub(super) async fn evaluate_events(
         &self,
         room: &RoomAddress,
@@ -93,15 +97,15 @@ impl RoomEvaluator {
         if let (Some(rule), None) = (self.rules.check_in(room), self.clock_doubt()) {
             self.presence.write().note_events(room, events, &rule.terms(rule.grace), now);
         }
-        let mut judged = Vec::new();
+        let mut evaluated = Vec::new();
         for event in events {
             let verdict = self.evaluate_event(room, event, events, now).await?;
-            judged.push(EvaluatedEvent { event: EventSnapshot::from(event), verdict });
+            evaluated.push(EvaluatedEvent { event: EventSnapshot::from(event), verdict });
         }
-        Ok(judged)
+        Ok(evaluated)
     }
 
-    /// The verdict on an event as it is now: by the rules, and by what was done to it before.
+    /// The verdict on one event, by the rules and by earlier actions on it.
     async fn evaluate_event(
         &self,
         room: &RoomAddress,
@@ -115,14 +119,14 @@ impl RoomEvaluator {
         let event = &*self.with_organizer(room, event).await;
         let organizer = self.find_organizer(room, event).await?;
         let verdict = {
-            let books = self.presence.read();
-            evaluate(&self.case(room, (event, events), &books, organizer, now), &self.rules)
+            let presence = self.presence.read();
+            evaluate(&self.case(room, (event, events), &presence, organizer, now), &self.rules)
         };
         let verdict = self.apply_journal(event, room, verdict).await?;
         self.apply_strikes(event, room, verdict, now).await
     }
 
-    /// Why nothing is judged now, whatever the rules say.
+    /// The reason to keep every event while the clock is not trusted.
     fn clock_doubt(&self) -> Option<KeepReason> {
         let doubt = self.engine.clock().doubt()?;
         Some(KeepReason::ClockInDoubt { why: doubt.to_string() })
@@ -132,15 +136,15 @@ impl RoomEvaluator {
         &self,
         room: &'a RoomAddress,
         (event, events): (&'a Event, &'a [Event]),
-        books: &'a PresenceState,
+        presence: &'a PresenceState,
         organizer: Option<PersonLookup>,
         now: DateTime<Utc>,
     ) -> EventCase<'a> {
         let seen_since = self.sightings.as_ref().and_then(|seen| seen.seen_since(room, event));
-        EventCase { room, event, events, presence: books, organizer, seen_since, now }
+        EventCase { room, event, events, presence, organizer, seen_since, now }
     }
 
-    /// What the journal adds about the other dates of its series; and that somebody came is remembered for them.
+    /// Applies strikes: counts an unattended date of a series, and records an attended one.
     async fn apply_strikes(
         &self,
         event: &Event,
@@ -151,10 +155,10 @@ impl RoomEvaluator {
         let Some(rule) = self.rules.check_in(room) else { return Ok(verdict) };
         let (true, Some(uid)) = (event.kind.is_date_of_series(), &event.uid) else { return Ok(verdict) };
         match &verdict {
-            // Also where it is spared for another reason, and where it is not counted now but was.
+            // Also when the event is exempt for another reason, and when strikes were counted earlier but are not now.
             Verdict::Keep { why } if self.was_attended(room, event, why, &rule, now) => {
                 let last = self.attendance.last_attended(room, uid).await?;
-                // Nearly always it is known: the same meeting is looked at again and again.
+                // Usually recorded already: the same meeting is evaluated many times.
                 if (rule.strikes > 0 || last.is_some()) && last.is_none_or(|last| last < event.start) {
                     self.attendance.record_attended(room, uid, event.start).await?;
                 }
@@ -176,23 +180,23 @@ impl RoomEvaluator {
         now: DateTime<Utc>,
     ) -> Result<Verdict, CalendarError> {
         if !self.presence.read().signs.has_any((event.start - SAME_DAY, now), |_| true) {
-            // The house is closed: this date is no strike, and the row goes on with the next one.
+            // The building is closed: this date is no strike, and the row continues with the next date.
             self.attendance.excuse_date(room, uid, event.start).await?;
             return Ok(verdict);
         }
         let since = self.attendance.last_attended(room, uid).await?;
         if since.is_none() {
-            // Counting begins just before this one.
+            // Counting starts just before this date.
             self.attendance.record_attended(room, uid, event.start - TimeDelta::milliseconds(1)).await?;
         }
         let query = Query { uid: Some(uid.clone()), ..Query::room(room) };
-        let lives = self.engine.journal().find(&query).await?;
+        let records = self.engine.journal().find(&query).await?;
         let excused = self.attendance.excused_dates(room, uid).await?;
-        let record = SeriesRecord { actions: &lives, since, excused: &excused };
-        let missed = record.missed_in_a_row(event.start).saturating_add(1);
+        let series = SeriesRecord { actions: &records, since, excused: &excused };
+        let missed = series.missed_in_a_row(event.start).saturating_add(1);
         let may_go = missed >= rule.strikes && rule.on_last_strike == OnLastStrike::Delete;
         let held = if may_go { self.series_hold(now).await? } else { None };
-        Ok(apply_strikes(verdict, (missed, &record), rule, self.rules.on_reappearance, held))
+        Ok(apply_strikes(verdict, (missed, &series), rule, self.rules.on_reappearance, held))
     }
 
     fn was_attended(
@@ -207,24 +211,26 @@ impl RoomEvaluator {
     }
 
     fn has_sign(&self, room: &RoomAddress, event: &Event, rule: &NoCheckIn, now: DateTime<Utc>) -> bool {
-        let books = self.presence.read();
-        let case = self.case(room, (event, std::slice::from_ref(event)), &books, None, now);
+        let presence = self.presence.read();
+        let case = self.case(room, (event, std::slice::from_ref(event)), &presence, None, now);
         attendance_reason(&case, &self.rules, rule).is_some()
     }
 
-    /// Why no series may go now: so many at once look like a feed that went silent.
+    /// Why no series may be removed now: too many removals in a day look like a feed that went silent.
     pub(super) async fn series_hold(
         &self,
         now: DateTime<Utc>,
     ) -> Result<Option<&'static str>, CalendarError> {
         let rule = Some(Rule::Strikes.to_string());
-        let lives =
+        let records =
             self.engine.journal().find(&Query { rule, since: Some(now - DAY), ..Query::default() }).await?;
-        let went = lives.iter().filter(|life| is_whole_series(life)).count();
-        Ok((went >= self.rules.limits.series_max).then_some("as many went within a day as may"))
+        let removed = records.iter().filter(|record| is_whole_series(record)).count();
+        Ok((removed >= self.rules.limits.series_max)
+            .then_some("the daily limit of removed series (cleanup.limits.max_series) is reached"))
     }
 
-    /// What the journal adds to a verdict: did people act on this event, and was it acted on before?
+    /// Applies the journal to a verdict: an action of a person on the event proves presence, and an earlier release makes it a
+    /// reappearance.
     async fn apply_journal(
         &self,
         event: &Event,
@@ -235,16 +241,16 @@ impl RoomEvaluator {
             return Ok(verdict);
         };
         let query = Query { identity: Some((uid.clone(), start)), ..Query::room(room) };
-        let lives = self.engine.journal().find(&query).await?;
-        match first_sign_of_people(room, &lives).filter(|_| verdict.is_absence()) {
+        let records = self.engine.journal().find(&query).await?;
+        match first_sign_of_people(room, &records).filter(|_| verdict.is_absence()) {
             Some(Sign { at, source, .. }) => {
                 Ok(Verdict::Keep { why: KeepReason::CheckedIn { at, source, closes: None } })
             }
-            None => Ok(apply_reappearance(verdict, &lives, self.rules.on_reappearance)),
+            None => Ok(apply_reappearance(verdict, &records, self.rules.on_reappearance)),
         }
     }
 
-    /// The event with its organizer's SMTP address, where a rule depends on that and the listing has only an X.500 address.
+    /// The event with its organizer's SMTP address, if a rule depends on it and the listing contains only an X.500 address.
     async fn with_organizer<'a>(&self, room: &RoomAddress, event: &'a Event) -> Cow<'a, Event> {
         let unknown = event.organizer.as_ref().is_some_and(|organizer| organizer.address.is_none());
         if !unknown || event.end <= self.engine.clock().now() || !self.rules.depend_on_organizer(room) {
@@ -258,7 +264,7 @@ impl RoomEvaluator {
         Cow::Owned(event)
     }
 
-    /// From the books, else from the directory. A directory that does not answer leaves the address unknown.
+    /// From the cached presence state, else from the directory. The address stays unknown when the directory does not respond.
     async fn organizer_address(&self, room: &RoomAddress, event: &Event) -> Option<String> {
         let legacy_dn = event.organizer.as_ref().and_then(|organizer| organizer.legacy_dn.clone());
         let (key, now) = (legacy_dn.unwrap_or_else(|| event.id.to_string()), self.engine.clock().now());
@@ -283,7 +289,7 @@ impl RoomEvaluator {
     }
 }
 
-/// Lets an action through only while the rule that planned it still applies to the event as it is now.
+/// Allows an action only while the rule that planned it still applies to the event as it is now.
 pub(super) struct EventPrecondition {
     pub(super) evaluator: RoomEvaluator,
     pub(super) room: RoomAddress,
@@ -295,22 +301,22 @@ impl Precondition for EventPrecondition {
     async fn check(&self, event: &Event, now: DateTime<Utc>) -> Result<(), Refusal> {
         match self.evaluator.evaluate_event(&self.room, event, std::slice::from_ref(event), now).await? {
             Verdict::Act { rule, .. } if rule == self.rule => Ok(()),
-            // One date is less than its series.
+            // The rule now selects the series; releasing its date is a part of that.
             Verdict::Act { rule: Rule::Strikes, .. } if self.rule == Rule::NoCheckIn => Ok(()),
             Verdict::Act { rule, .. } => {
-                Err(Refusal::NoLongerApplies { why: format!("now it is a case of {rule}") })
+                Err(Refusal::NoLongerApplies { why: format!("rule {rule} applies now") })
             }
             Verdict::Keep { why } => Err(Refusal::NoLongerApplies { why: why.to_string() }),
         }
     }
 }
 
-/// Lets a series be taken off only while the date that decided it is still one to which nobody came, and nobody is at the
-/// date that goes with it.
+/// Allows the removal of a series only while the date that decided it is still unattended, and no sign shows presence at a date
+/// that is removed with it.
 pub(super) struct SeriesPrecondition {
     pub(super) evaluator: RoomEvaluator,
     pub(super) room: RoomAddress,
-    /// The date; `None` once it is gone by this sweep's own doing.
+    /// The date; `None` after this sweep removed it.
     pub(super) date: Option<EventId>,
 }
 
@@ -323,14 +329,14 @@ impl Precondition for SeriesPrecondition {
         let rule = self.evaluator.rules.check_in(&self.room);
         let is_date = event.kind.is_date_of_series();
         if is_date && rule.is_some_and(|rule| self.evaluator.has_sign(&self.room, event, &rule, now)) {
-            return Err(Refusal::NoLongerApplies { why: "somebody came to a date of the series".to_owned() });
+            return Err(Refusal::NoLongerApplies { why: "a date of the series is attended".to_owned() });
         }
         let Some(date) = &self.date else { return Ok(()) };
         let calendar = self.evaluator.engine.calendar();
         let Some(event) = calendar.event(&self.room, date).await? else {
-            return Err(Refusal::NoLongerApplies { why: "the date is gone".to_owned() });
+            return Err(Refusal::NoLongerApplies { why: "the date is no longer in the calendar".to_owned() });
         };
-        let (judge, room, rule) = (self.evaluator.clone(), self.room.clone(), Rule::Strikes);
-        EventPrecondition { evaluator: judge, room, rule }.check(&event, now).await
+        let (evaluator, room, rule) = (self.evaluator.clone(), self.room.clone(), Rule::Strikes);
+        EventPrecondition { evaluator, room, rule }.check(&event, now).await
     }
 }

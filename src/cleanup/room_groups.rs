@@ -1,150 +1,108 @@
-//! Settings by place: all rooms, then a building, then a room. The last place that means a room and says something wins.
-//! Pure.
+//! Settings by room group: for all rooms, then for a building, then for a room. The last group that includes the room and sets a
+//! value wins. Pure.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
 
-use super::OnLastStrike;
-use super::rules::{CleanupMode, NoCheckIn, ReleaseMethod, Rules};
-use crate::calendar::{RoomAddress, RoomPattern};
+use super::rules::{CleanupMode, NoCheckIn, RoomGroup, Rules};
+use crate::calendar::RoomAddress;
 
-/// Some rooms, and what is different there.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct RoomGroup {
-    /// What people call it.
-    pub name: String,
-    /// Which rooms.
-    pub rooms: Vec<RoomPattern>,
-    /// Over [`Rules::mode`].
-    pub mode: Option<CleanupMode>,
-    /// Whether the rule on check-ins is on.
-    pub check_in: Option<bool>,
-    /// Over [`NoCheckIn::grace`].
-    pub grace: Option<TimeDelta>,
-    /// Over [`NoCheckIn::early`].
-    pub early: Option<TimeDelta>,
-    /// Over [`NoCheckIn::presence_after`].
-    pub presence_after: Option<TimeDelta>,
-    /// Over [`NoCheckIn::release_by`].
-    pub release_by: Option<ReleaseMethod>,
-    /// Over [`NoCheckIn::walk_in_grace`]; zero: spared altogether.
-    pub walk_in_grace: Option<TimeDelta>,
-    /// Over [`NoCheckIn::auto_check_in`].
-    pub auto_check_in: Option<BTreeSet<String>>,
-    /// Over [`NoCheckIn::strikes`].
-    pub strikes: Option<u32>,
-    /// Over [`NoCheckIn::on_last_strike`].
-    pub on_last_strike: Option<OnLastStrike>,
-    /// The building in which they are.
-    pub building: Option<String>,
-    /// The time zone in which they are, by its IANA name.
-    pub time_zone: Option<String>,
-    /// What people call rooms.
-    pub names: BTreeMap<RoomAddress, String>,
-}
-
-/// What people want to know of a room before they go there.
+/// Descriptive data of a room, for displays and lists.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RoomInfo {
-    /// What people call it.
+    /// The display name.
     pub name: Option<String>,
-    /// Where it is.
+    /// The building.
     pub building: Option<String>,
-    /// Whose clock hangs on its wall, by its IANA name.
+    /// The time zone, as an IANA name.
     pub time_zone: Option<String>,
 }
 
-/// One setting as it holds for a room, and who says so.
+/// The value of a setting in one room, and where it is set.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Setting {
-    /// As it is written in the configuration.
+    /// The configuration key.
     pub name: &'static str,
-    /// In words.
+    /// The value as text.
     pub value: String,
-    /// `default`, `all rooms`, or the place's name.
+    /// `default`, `all rooms`, or the name of the room group.
     pub from: String,
 }
 
-impl RoomGroup {
-    fn includes(&self, room: &RoomAddress) -> bool {
-        self.rooms.iter().any(|pattern| pattern.matches(room))
-    }
-}
-
 impl Rules {
-    /// The rule on check-ins as it holds in this room; `None` when it is off there.
+    /// The check-in rule in this room; `None` when it is off.
     pub fn check_in(&self, room: &RoomAddress) -> Option<NoCheckIn> {
         let (on, rule) = self.resolve_check_in(room);
         on.then_some(rule)
     }
 
     fn resolve_check_in(&self, room: &RoomAddress) -> (bool, NoCheckIn) {
-        let groups = || self.room_groups.iter().filter(|place| place.includes(room));
+        let groups = || self.room_groups.iter().filter(|group| group.includes(room));
         let on =
-            groups().filter_map(|place| place.check_in).next_back().unwrap_or(self.no_check_in.is_some());
+            groups().filter_map(|group| group.check_in).next_back().unwrap_or(self.no_check_in.is_some());
         let mut rule = self.no_check_in.clone().unwrap_or_default();
-        for place in groups() {
-            rule.grace = place.grace.unwrap_or(rule.grace);
-            rule.early = place.early.unwrap_or(rule.early);
-            rule.presence_after = place.presence_after.unwrap_or(rule.presence_after);
-            rule.release_by = place.release_by.unwrap_or(rule.release_by);
-            if let Some(grace) = place.walk_in_grace {
+        for group in groups() {
+            rule.grace = group.grace.unwrap_or(rule.grace);
+            rule.early = group.early.unwrap_or(rule.early);
+            rule.presence_after = group.presence_after.unwrap_or(rule.presence_after);
+            rule.release_by = group.release_by.unwrap_or(rule.release_by);
+            if let Some(grace) = group.walk_in_grace {
                 rule.walk_in_grace = (!grace.is_zero()).then_some(grace);
             }
-            rule.strikes = place.strikes.unwrap_or(rule.strikes);
-            rule.on_last_strike = place.on_last_strike.unwrap_or(rule.on_last_strike);
-            if let Some(organizers) = &place.auto_check_in {
+            rule.strikes = group.strikes.unwrap_or(rule.strikes);
+            rule.on_last_strike = group.on_last_strike.unwrap_or(rule.on_last_strike);
+            if let Some(organizers) = &group.auto_check_in {
                 rule.auto_check_in.clone_from(organizers);
             }
         }
         (on, rule)
     }
 
-    /// What the configuration states about who acts in this room.
+    /// The mode that the configuration sets for this room, if any.
     pub fn stated_mode(&self, room: &RoomAddress) -> Option<CleanupMode> {
-        let places = self.room_groups.iter().filter(|place| place.includes(room));
-        places.filter_map(|place| place.mode).next_back().or(self.mode)
+        let groups = self.room_groups.iter().filter(|group| group.includes(room));
+        groups.filter_map(|group| group.mode).next_back().or(self.mode)
     }
 
-    /// What the service does with its own decisions in this room.
+    /// The mode in this room, with the default.
     pub fn mode(&self, room: &RoomAddress) -> CleanupMode {
         self.stated_mode(room).unwrap_or_default()
     }
 
-    /// The group of rooms whose feeds watch this room: those of its building; `None`: those of no building.
+    /// The group of rooms that share their evidence feeds with this room: its building; `None` for rooms without a building.
     pub fn watch_group(&self, room: &RoomAddress) -> Option<&str> {
-        let places = self.room_groups.iter().filter(|place| place.includes(room));
-        places.filter_map(|place| place.building.as_deref()).next_back()
+        let groups = self.room_groups.iter().filter(|group| group.includes(room));
+        groups.filter_map(|group| group.building.as_deref()).next_back()
     }
 
-    /// What the places say about the room itself.
+    /// The room's descriptive data.
     pub fn room_info(&self, room: &RoomAddress) -> RoomInfo {
-        let mut about = RoomInfo::default();
-        for place in self.room_groups.iter().filter(|place| place.includes(room)) {
-            let say = |said: Option<&String>, known: &mut Option<String>| {
-                if let Some(said) = said {
-                    *known = Some(said.clone());
+        let mut info = RoomInfo::default();
+        for group in self.room_groups.iter().filter(|group| group.includes(room)) {
+            let set = |value: Option<&String>, target: &mut Option<String>| {
+                if let Some(value) = value {
+                    *target = Some(value.clone());
                 }
             };
-            say(place.names.get(room), &mut about.name);
-            say(place.building.as_ref(), &mut about.building);
-            say(place.time_zone.as_ref(), &mut about.time_zone);
+            set(group.names.get(room), &mut info.name);
+            set(group.building.as_ref(), &mut info.building);
+            set(group.time_zone.as_ref(), &mut info.time_zone);
         }
-        about
+        info
     }
 
-    /// Whether the rule is on in any room.
+    /// Whether the check-in rule is on in any room.
     pub fn check_in_anywhere(&self) -> bool {
-        self.no_check_in.is_some() || self.room_groups.iter().any(|place| place.check_in == Some(true))
+        self.no_check_in.is_some() || self.room_groups.iter().any(|group| group.check_in == Some(true))
     }
 
-    /// Every setting as it holds in this room, and where it comes from.
+    /// Every setting in this room, and where it is set.
     pub fn explain(&self, room: &RoomAddress) -> Vec<Setting> {
         let everywhere = if self.no_check_in.is_some() { "all rooms" } else { "default" };
         let from = |says: fn(&RoomGroup) -> bool| {
-            let mut places = self.room_groups.iter().filter(|place| place.includes(room) && says(place));
-            places.next_back().map_or_else(|| everywhere.to_owned(), |place| place.name.clone())
+            let mut groups = self.room_groups.iter().filter(|group| group.includes(room) && says(group));
+            groups.next_back().map_or_else(|| everywhere.to_owned(), |group| group.name.clone())
         };
         let minutes = |time: TimeDelta| format!("{} min", time.num_minutes());
         let (on, rule) = self.resolve_check_in(room);
@@ -152,18 +110,18 @@ impl Rules {
         type Says = fn(&RoomGroup) -> bool;
         let mode = self.stated_mode(room).map_or_else(|| "observe".to_owned(), |mode| mode.to_string());
         let all: [(&'static str, String, Says); 10] = [
-            ("mode", mode, |place| place.mode.is_some()),
-            ("check_in", on.to_owned(), |place| place.check_in.is_some()),
-            ("grace_minutes", minutes(rule.grace), |place| place.grace.is_some()),
-            ("early_minutes", minutes(rule.early), |place| place.early.is_some()),
-            ("presence_after_minutes", minutes(rule.presence_after), |place| place.presence_after.is_some()),
-            ("how", rule.release_by.to_string(), |place| place.release_by.is_some()),
-            ("walk_in_grace_minutes", rule.walk_in_grace.map_or("spared".to_owned(), minutes), |place| {
-                place.walk_in_grace.is_some()
+            ("mode", mode, |group| group.mode.is_some()),
+            ("check_in", on.to_owned(), |group| group.check_in.is_some()),
+            ("grace_minutes", minutes(rule.grace), |group| group.grace.is_some()),
+            ("early_minutes", minutes(rule.early), |group| group.early.is_some()),
+            ("presence_after_minutes", minutes(rule.presence_after), |group| group.presence_after.is_some()),
+            ("release_by", rule.release_by.to_string(), |group| group.release_by.is_some()),
+            ("walk_in_grace_minutes", rule.walk_in_grace.map_or("exempt".to_owned(), minutes), |group| {
+                group.walk_in_grace.is_some()
             }),
-            ("auto_check_in", organizers(&rule.auto_check_in), |place| place.auto_check_in.is_some()),
-            ("strikes", rule.strikes.to_string(), |place| place.strikes.is_some()),
-            ("strikes_then", rule.on_last_strike.to_string(), |place| place.on_last_strike.is_some()),
+            ("auto_check_in", organizers(&rule.auto_check_in), |group| group.auto_check_in.is_some()),
+            ("strikes", rule.strikes.to_string(), |group| group.strikes.is_some()),
+            ("on_last_strike", rule.on_last_strike.to_string(), |group| group.on_last_strike.is_some()),
         ];
         let settings = all.into_iter().map(|(name, value, says)| Setting { name, value, from: from(says) });
         settings.collect()
@@ -171,14 +129,17 @@ impl Rules {
 }
 
 fn organizers(names: &BTreeSet<String>) -> String {
-    if names.is_empty() { "nobody".to_owned() } else { names.iter().cloned().collect::<Vec<_>>().join(", ") }
+    if names.is_empty() { "none".to_owned() } else { names.iter().cloned().collect::<Vec<_>>().join(", ") }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::collections::BTreeMap;
 
-    fn place(name: &str, rooms: &str) -> RoomGroup {
+    use super::*;
+    use crate::cleanup::{OnLastStrike, ReleaseMethod};
+
+    fn group(name: &str, rooms: &str) -> RoomGroup {
         let rooms = vec![rooms.parse().unwrap_or_else(|never| match never {})];
         RoomGroup { name: name.to_owned(), rooms, ..RoomGroup::default() }
     }
@@ -188,13 +149,13 @@ mod tests {
         let berlin = RoomGroup {
             strikes: Some(3),
             grace: Some(TimeDelta::minutes(20)),
-            ..place("Berlin", "berlin-*@x.example")
+            ..group("Berlin", "berlin-*@x.example")
         };
         let board = RoomGroup {
             check_in: Some(false),
             release_by: Some(ReleaseMethod::End),
             on_last_strike: Some(OnLastStrike::Delete),
-            ..place("board", "berlin-board@x.example")
+            ..group("board", "berlin-board@x.example")
         };
         let rules = Rules {
             no_check_in: Some(NoCheckIn::default()),
@@ -205,24 +166,24 @@ mod tests {
         assert_eq!(of("paris-1@x.example").unwrap().grace, TimeDelta::minutes(10));
         assert_eq!(of("berlin-1@x.example").unwrap().grace, TimeDelta::minutes(20));
         assert_eq!(of("berlin-board@x.example"), None);
-        let said: Vec<_> = rules
+        let value: Vec<_> = rules
             .explain(&"berlin-board@x.example".parse().unwrap())
             .into_iter()
             .map(|setting| format!("{} = {} ({})", setting.name, setting.value, setting.from))
             .collect();
         assert_eq!(
-            said,
+            value,
             [
                 "mode = observe (all rooms)",
                 "check_in = off (board)",
                 "grace_minutes = 20 min (Berlin)",
                 "early_minutes = 10 min (all rooms)",
                 "presence_after_minutes = 0 min (all rooms)",
-                "how = end (board)",
-                "walk_in_grace_minutes = spared (all rooms)",
-                "auto_check_in = nobody (all rooms)",
+                "release_by = end (board)",
+                "walk_in_grace_minutes = exempt (all rooms)",
+                "auto_check_in = none (all rooms)",
                 "strikes = 3 (Berlin)",
-                "strikes_then = delete (board)",
+                "on_last_strike = delete (board)",
             ]
         );
     }
@@ -231,17 +192,17 @@ mod tests {
     fn a_room_is_where_the_last_place_says() {
         let zone = |name: &str| Some(name.to_owned());
         let names = BTreeMap::from([("berlin-1@x.example".parse().unwrap(), "Spree".to_owned())]);
-        let all = RoomGroup { time_zone: zone("Europe/London"), ..place("all", "*") };
+        let all = RoomGroup { time_zone: zone("Europe/London"), ..group("all", "*") };
         let berlin = RoomGroup {
             building: Some("Mitte".to_owned()),
             time_zone: zone("Europe/Berlin"),
             names,
-            ..place("Berlin", "berlin-*@x.example")
+            ..group("Berlin", "berlin-*@x.example")
         };
         let rules = Rules { room_groups: vec![all, berlin], ..Rules::default() };
-        let about = rules.room_info(&"berlin-1@x.example".parse().unwrap());
-        assert_eq!(about.name.as_deref(), Some("Spree"));
-        assert_eq!((about.building.as_deref(), about.time_zone), (Some("Mitte"), zone("Europe/Berlin")));
+        let info = rules.room_info(&"berlin-1@x.example".parse().unwrap());
+        assert_eq!(info.name.as_deref(), Some("Spree"));
+        assert_eq!((info.building.as_deref(), info.time_zone), (Some("Mitte"), zone("Europe/Berlin")));
         let other = rules.room_info(&"paris@x.example".parse().unwrap());
         assert_eq!(other, RoomInfo { time_zone: zone("Europe/London"), ..RoomInfo::default() });
     }
@@ -249,7 +210,7 @@ mod tests {
     #[test]
     fn a_place_can_have_the_rule_on_its_own() {
         let rules = Rules {
-            room_groups: vec![RoomGroup { check_in: Some(true), ..place("lab", "lab@x.example") }],
+            room_groups: vec![RoomGroup { check_in: Some(true), ..group("lab", "lab@x.example") }],
             ..Rules::default()
         };
         assert!(rules.check_in_anywhere());

@@ -1,118 +1,178 @@
-//! The rules: when an event counts as abandoned, what is then done, and what is spared. Values with their defaults.
+//! The rules: when an event counts as abandoned, how it is released, and which events are exempt. Plain values with defaults;
+//! this module evaluates nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
-use super::{OnLastStrike, OnReappearance, RoomGroup};
 use crate::action::{ActionKind, DeleteMode, Notify};
-use crate::calendar::RoomAddress;
+use crate::calendar::{RoomAddress, RoomPattern};
 use crate::presence::{CheckInTiming, CrowdLimits, SilenceLimits};
 
-/// Everything a sweep goes by. A rule that is `None` is off.
+/// The rules of a sweep. A rule that is `None` is off.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Rules {
-    /// Nobody checked in.
+    /// Releases meetings without a check-in.
     pub no_check_in: Option<NoCheckIn>,
-    /// The organizer cancelled, the item stayed.
+    /// Removes cancelled meetings that stayed in the calendar.
     pub cancelled_leftover: Option<CancelledLeftover>,
-    /// The organizer has left.
+    /// Releases meetings of organizers who left the organization.
     pub organizer_gone: Option<OrganizerGone>,
-    /// Whether the service carries out by itself what it decides, where that is stated.
+    /// Whether the service carries out its own decisions; `None` when the configuration does not set it.
     pub mode: Option<CleanupMode>,
-    /// How long sources of signs may be silent.
+    /// How long evidence sources may be silent.
     pub silence: SilenceLimits,
-    /// What is different in some rooms.
+    /// Settings of some rooms.
     pub room_groups: Vec<RoomGroup>,
-    /// What is spared.
+    /// Exempt events.
     pub exceptions: Exceptions,
-    /// What to do about events that were acted on before and are there again.
+    /// How to treat events that reappear after a release.
     pub on_reappearance: OnReappearance,
-    /// What a sweep may touch at most.
+    /// The limits of a sweep.
     pub limits: SweepLimits,
 }
 
-/// What the service does with its own decisions (releases, schedules).
+/// A set of rooms with settings of their own (`[[room_groups]]`).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RoomGroup {
+    /// The group's name.
+    pub name: String,
+    /// The rooms, as patterns.
+    pub rooms: Vec<RoomPattern>,
+    /// Overrides [`Rules::mode`].
+    pub mode: Option<CleanupMode>,
+    /// Turns the check-in rule on or off.
+    pub check_in: Option<bool>,
+    /// Overrides [`NoCheckIn::grace`].
+    pub grace: Option<TimeDelta>,
+    /// Overrides [`NoCheckIn::early`].
+    pub early: Option<TimeDelta>,
+    /// Overrides [`NoCheckIn::presence_after`].
+    pub presence_after: Option<TimeDelta>,
+    /// Overrides [`NoCheckIn::release_by`].
+    pub release_by: Option<ReleaseMethod>,
+    /// Overrides [`NoCheckIn::walk_in_grace`]; zero exempts walk-ins.
+    pub walk_in_grace: Option<TimeDelta>,
+    /// Overrides [`NoCheckIn::auto_check_in`].
+    pub auto_check_in: Option<BTreeSet<String>>,
+    /// Overrides [`NoCheckIn::strikes`].
+    pub strikes: Option<u32>,
+    /// Overrides [`NoCheckIn::on_last_strike`].
+    pub on_last_strike: Option<OnLastStrike>,
+    /// The rooms' building.
+    pub building: Option<String>,
+    /// The rooms' time zone, as an IANA name.
+    pub time_zone: Option<String>,
+    /// Display names of single rooms.
+    pub names: BTreeMap<RoomAddress, String>,
+}
+
+/// Whether the service carries out its own decisions (releases, schedules).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CleanupMode {
-    /// Judges, records and announces; writes nothing. The default of a new installation.
+    /// Evaluates, records and announces; changes no calendar. The default of a new installation.
     #[default]
     Observe,
-    /// Carries its decisions out.
+    /// Carries out its decisions.
     Act,
 }
 
-/// Nobody checked in within the grace time.
+/// The check-in rule: a meeting without a check-in in the grace period is released.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NoCheckIn {
-    /// How long after the start somebody may still come.
+    /// The grace period after the start.
     pub grace: TimeDelta,
-    /// How long before the start a check-in already counts.
+    /// How long before the start a check-in counts.
     pub early: TimeDelta,
-    /// From how long after the start a sign that names no event counts. Before it, those who leave look like those who
-    /// come. Zero: such a sign counts as early as a check-in.
+    /// How long after the start a sign without an event counts, since before it, people who leave look like people who arrive.
+    /// Zero: such a sign counts as early as a check-in.
     pub presence_after: TimeDelta,
-    /// What to do.
+    /// How the meeting is released.
     pub release_by: ReleaseMethod,
-    /// The grace of events booked at the last moment, which are spared altogether where this is `None`
-    /// ([`Exceptions::created_within`]): whoever books at the door is at the door, and may leave again.
+    /// The grace period of walk-ins, events that were booked right before their start ([`Exceptions::created_within`]). `None`
+    /// exempts them: people who book at the door are at the door.
     pub walk_in_grace: Option<TimeDelta>,
-    /// Organizers, by lower-case address, who need not check in: who has many meetings in one room.
+    /// Organizers, by lower-case address, whose meetings need no check-in: people with many meetings in one room.
     pub auto_check_in: BTreeSet<String>,
-    /// After so many dates of a series in a row to which nobody came …; 0: they are not counted.
+    /// The number of unattended dates of a series in a row that triggers `on_last_strike`; 0: they are not counted.
     pub strikes: u32,
-    /// … this.
+    /// The consequence of the last strike.
     pub on_last_strike: OnLastStrike,
 }
 
-/// The organizer cancelled the meeting but the item still stands in the room. It can only be removed: Exchange refuses
-/// to decline what is cancelled.
+/// A cancelled meeting that is still in the room's calendar. It can only be removed: Exchange refuses to decline a cancelled
+/// meeting.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CancelledLeftover;
 
-/// The directory knows nobody by the organizer's address.
+/// A meeting whose organizer is not in the directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrganizerGone {
-    /// The organization's own mail domains. Only an organizer in one of them can be gone: of people elsewhere the
-    /// directory knows nothing, whether they are there or not.
+    /// The organization's own mail domains. Only an organizer in one of them can be gone: the directory does not contain people
+    /// of other organizations.
     pub domains: BTreeSet<String>,
     /// What to do; not `WorkResult`, since most such events lie ahead.
     pub release_by: ReleaseMethod,
 }
 
-/// What is spared by *no check-in* and *organizer gone*. Not by *cancelled leftovers*: nobody is coming to those.
+/// Events that are exempt from `no_check_in` and `organizer_gone`. Cancelled leftovers are never exempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exceptions {
-    /// Spare all-day events.
+    /// Exempts all-day events.
     pub all_day: bool,
-    /// Spare events longer than this.
+    /// Exempts events longer than this.
     pub longer_than: Option<TimeDelta>,
-    /// Spare events shorter than this.
+    /// Exempts events shorter than this.
     pub shorter_than: Option<TimeDelta>,
-    /// Spare events that were created less than this before their start: whoever books at the door is at the door.
+    /// Exempts events that were created less than this before their start: people who book at the door are at the door.
     pub created_within: Option<TimeDelta>,
-    /// Spare events of these organizers, by lower-case address.
+    /// Exempts events of these organizers, by lower-case address.
     pub organizers: BTreeSet<String>,
-    /// Spare private events (where the room's calendar processing keeps the mark).
+    /// Exempts private events, if the room's calendar processing keeps their sensitivity.
     pub private: bool,
 }
 
-/// What a sweep may touch at most. Beyond either limit it touches nothing: a mistaken rule or an evidence feed that
-/// went silent looks exactly like a building full of abandoned meetings.
+/// How a sweep treats an event that it would release and that was released before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnReappearance {
+    /// Keep it and show it in the plan, for a person to decide.
+    #[default]
+    Report,
+    /// Keep it: the organizer wants it.
+    Respect,
+    /// Release it once more. If it reappears again, keep it and show it in the plan.
+    #[serde(rename = "again")]
+    Repeat,
+}
+
+/// The consequence of the last strike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnLastStrike {
+    /// Release only the date, and send a notice that the series may not be needed.
+    #[default]
+    Report,
+    /// Remove the whole series from the room's calendar: modified dates first, then the series.
+    Delete,
+}
+
+/// The limits of a sweep. A plan beyond a limit is not applied at all: a mistaken rule, or an evidence feed that went silent,
+/// looks exactly like a building full of abandoned meetings.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct SweepLimits {
     /// Actions in one sweep.
     pub actions_max: usize,
-    /// Share of the events seen, 0 to 1.
+    /// Fraction of the plan's events, 0 to 1.
     #[serde(rename = "share_max")]
     pub max_fraction: f64,
-    /// From how many events on the share counts: of three events, one is a third.
+    /// The number of events from which the fraction applies: one of three events is already a third.
     #[serde(rename = "share_from")]
     pub min_events: usize,
-    /// Whole series within a day, over all sweeps; beyond it only their dates are released.
+    /// Removed series within a day, over all sweeps; beyond it only the unattended dates are released.
     #[serde(default = "series_max")]
     pub series_max: usize,
 }
@@ -121,15 +181,15 @@ fn series_max() -> usize {
     3
 }
 
-/// What is done to an abandoned event.
+/// How an abandoned event is released.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ReleaseMethod {
-    /// Decline (or cancel, where the room organized): the other side is told.
+    /// Decline it, or cancel it if the room is the organizer; the other side is notified.
     Decline,
-    /// Move to Deleted Items without a word.
+    /// Move it to Deleted Items without notifying anyone.
     Remove,
-    /// Let it end now and keep what has been.
+    /// End it now and keep the elapsed part.
     End,
 }
 
@@ -148,7 +208,7 @@ pub enum Rule {
 }
 
 impl ReleaseMethod {
-    /// For a whole series, which cannot be ended early.
+    /// The method for a whole series, which cannot be ended early.
     pub(super) fn for_series(self) -> Self {
         match self {
             Self::End => Self::Decline,
@@ -156,7 +216,7 @@ impl ReleaseMethod {
         }
     }
 
-    /// As an action's wish.
+    /// The action that releases an event this way.
     pub fn action_kind(self) -> ActionKind {
         match self {
             Self::Decline => ActionKind::Delete(DeleteMode::Notify),
@@ -166,15 +226,21 @@ impl ReleaseMethod {
     }
 }
 
+impl RoomGroup {
+    pub(super) fn includes(&self, room: &RoomAddress) -> bool {
+        self.rooms.iter().any(|pattern| pattern.matches(room))
+    }
+}
+
 impl NoCheckIn {
-    /// The times by which presence is judged, with this grace.
+    /// The times that presence is decided by, with this grace period.
     pub fn terms(&self, grace: TimeDelta) -> CheckInTiming {
         CheckInTiming { grace, early: self.early, presence_after: self.presence_after }
     }
 }
 
 impl Rules {
-    /// Whether a verdict in this room may depend on who the organizer is.
+    /// Whether a verdict in this room may depend on the organizer.
     pub(super) fn depend_on_organizer(&self, room: &RoomAddress) -> bool {
         let auto_check_in = self.check_in(room).is_some_and(|rule| !rule.auto_check_in.is_empty());
         self.organizer_gone.is_some() || !self.exceptions.organizers.is_empty() || auto_check_in
@@ -182,15 +248,15 @@ impl Rules {
 }
 
 impl SweepLimits {
-    /// What a crowd of meetings may look like before its absence is believed.
+    /// The limits for a crowd of unattended meetings at one time.
     pub fn crowd(&self) -> CrowdLimits {
         CrowdLimits { max_fraction: self.max_fraction, min_events: self.min_events }
     }
 }
 
 impl Default for NoCheckIn {
-    /// Ten minutes of grace and of earliness, the commonest settings of room products; declined, so that the organizer
-    /// hears of it.
+    /// Ten minutes of grace and ten minutes of early check-in, the commonest defaults of room booking products. The meeting is
+    /// declined, so that the organizer is notified.
     fn default() -> Self {
         Self {
             grace: TimeDelta::minutes(10),
@@ -250,6 +316,15 @@ impl fmt::Display for ReleaseMethod {
             Self::Decline => "decline",
             Self::Remove => "remove",
             Self::End => "end",
+        })
+    }
+}
+
+impl fmt::Display for OnLastStrike {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Report => "report",
+            Self::Delete => "delete",
         })
     }
 }

@@ -1,4 +1,4 @@
-//! One part of many: several machines sweep the same rooms without meeting. Pure.
+//! Splits rooms over several machines, so that each room is swept by exactly one of them. Pure.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,21 +7,20 @@ use sha2::{Digest, Sha256};
 
 use crate::calendar::RoomAddress;
 
-/// Part `part` of `of`, counted from 1.
+/// Shard `part` of `of`, counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shard {
     part: u32,
     of: u32,
 }
 
-/// It is none.
+/// The text is not a shard.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not of the form 2/4: part 2 of 4")]
+#[error("invalid shard `{0}`; use PART/PARTS, for example 2/4")]
 pub struct InvalidShard(String);
 
 impl Shard {
-    /// Whether the room is in this part. Depends on its address alone, so that a part stays what it is when rooms come
-    /// and go.
+    /// Whether the room belongs to this shard. Depends only on its address, so that other rooms do not change it.
     pub fn holds(&self, room: &RoomAddress) -> bool {
         let hash: [u8; 32] = Sha256::digest(room.as_str()).into();
         let [a, b, c, d, ..] = hash;

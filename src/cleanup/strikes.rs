@@ -1,49 +1,28 @@
-//! Strikes: how often in a row nobody came to a date of a series, and what that means for the rest of it. Pure, but for the
-//! trait behind which it is remembered when somebody came.
+//! Strikes: counts the unattended dates of a series in a row, and decides what happens at the last one. Pure, except for the
+//! trait that remembers attended dates.
 //!
-//! A miss is a release on record: a date of the series that was taken off by the rule on check-ins, and not put back.
-//! Counting begins with the first date that is missed while it is counted: what was released before counts for nothing,
-//! since nobody remembers who came in between. Whoever comes once begins a new count.
+//! A strike is a release in the journal: a date of the series that the check-in rule removed and that was not restored. Counting
+//! starts with the first unattended date after strikes are turned on; earlier releases do not count, because attendance between
+//! them was not recorded. An attended date starts a new count.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::{Deserialize, Serialize};
 
+use super::evaluate::Verdict;
 use super::journal_signs::last_date_of_people;
-use super::rules::{NoCheckIn, Rule};
-use super::{OnReappearance, Verdict};
+use super::rules::{NoCheckIn, OnLastStrike, OnReappearance, Rule};
 use crate::action::{Outcome, Target};
 use crate::calendar::{RoomAddress, Uid};
 use crate::engine::CalendarError;
 use crate::journal::ActionRecord;
 
-/// What happens at the last strike.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum OnLastStrike {
-    /// The date is released like any other, and it is said that the series may not be needed.
-    #[default]
-    Report,
-    /// The whole series is taken off the room's calendar: changed dates first, then the series.
-    Delete,
-}
-
-impl fmt::Display for OnLastStrike {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Report => "report",
-            Self::Delete => "delete",
-        })
-    }
-}
-
-/// Where it is remembered to which date of a series somebody came last, and since when misses count.
+/// Remembers the last attended date of each series, and the dates that are no strikes.
 #[async_trait]
 pub trait Attendance: Send + Sync {
-    /// Somebody came to the date that began then.
+    /// Records that the date with this start was attended.
     async fn record_attended(
         &self,
         room: &RoomAddress,
@@ -51,14 +30,14 @@ pub trait Attendance: Send + Sync {
         start: DateTime<Utc>,
     ) -> Result<(), CalendarError>;
 
-    /// The last date to which somebody came, or where counting began; `None` when nothing was counted yet.
+    /// The last attended date, or the start of counting; `None` before counting started.
     async fn last_attended(
         &self,
         room: &RoomAddress,
         uid: &Uid,
     ) -> Result<Option<DateTime<Utc>>, CalendarError>;
 
-    /// The date that began then is no strike: no room of the house gave any sign that day.
+    /// Records that the date with this start is no strike: no room of the building gave any sign that day.
     async fn excuse_date(
         &self,
         room: &RoomAddress,
@@ -66,7 +45,7 @@ pub trait Attendance: Send + Sync {
         start: DateTime<Utc>,
     ) -> Result<(), CalendarError>;
 
-    /// The dates that are no strikes.
+    /// The dates that are recorded as no strikes.
     async fn excused_dates(
         &self,
         room: &RoomAddress,
@@ -74,7 +53,7 @@ pub trait Attendance: Send + Sync {
     ) -> Result<BTreeSet<DateTime<Utc>>, CalendarError>;
 }
 
-/// Remembers nothing, so nothing is ever more than one strike.
+/// Remembers nothing, so that no series ever has more than one strike.
 pub struct NoAttendance;
 
 #[async_trait]
@@ -100,7 +79,7 @@ impl Attendance for NoAttendance {
     }
 }
 
-/// For whoever only looks: what is remembered is known, and nothing is added.
+/// Reads the wrapped record and never writes to it: for commands that change nothing.
 pub struct ReadOnlyAttendance<A>(pub A);
 
 #[async_trait]
@@ -130,33 +109,34 @@ impl<A: Attendance> Attendance for ReadOnlyAttendance<A> {
     }
 }
 
-/// How often at most one series is taken off, under [`OnReappearance::Repeat`]: it would go on for ever.
+/// How often one series is removed under [`OnReappearance::Repeat`]; without a limit it would go on for ever.
 const SERIES_REMOVALS_MAX: usize = 2;
 
-/// Dates further apart are no row: what was between them, nobody may have watched. A month has 31 days.
+/// Dates further apart than this are not in a row: the room may have had no sources in between. Longer than a month.
 const DATES_APART_MAX: TimeDelta = TimeDelta::days(35);
 
-/// What is on record about a series.
+/// The journal's actions and the attendance of one series.
 pub(super) struct SeriesRecord<'a> {
-    /// Every action in the room on events with its UID, the newest first.
+    /// Every action in the room on events with the series' UID, the newest first.
     pub(super) actions: &'a [ActionRecord],
-    /// Misses count from here on; `None` when nothing was counted yet.
+    /// Strikes count after this time; `None` before counting started.
     pub(super) since: Option<DateTime<Utc>>,
-    /// Dates that are no strikes.
+    /// The dates that are recorded as no strikes.
     pub(super) excused: &'a BTreeSet<DateTime<Utc>>,
 }
 
 impl SeriesRecord<'_> {
-    /// Dates in a row to which nobody came, before the one that begins at `start`.
+    /// The number of unattended dates in a row before the date at `start`.
     pub(super) fn missed_in_a_row(&self, start: DateTime<Utc>) -> u32 {
         let Some(since) = self.since else { return 0 };
         let since = last_date_of_people(self.actions).map_or(since, |date| since.max(date));
-        let went = self.actions.iter().find(|life| is_whole_series(life)).map(|life| life.accepted_at);
-        let missed = self.actions.iter().filter(|life| is_release(life) && !self.is_undone(life));
+        let removed_at =
+            self.actions.iter().find(|record| is_whole_series(record)).map(|record| record.accepted_at);
+        let missed = self.actions.iter().filter(|record| is_release(record) && !self.is_undone(record));
         let dates: BTreeSet<_> = missed
-            // What was missed before it went does not count against what came back.
-            .filter(|life| went.is_none_or(|went| went < life.accepted_at))
-            .filter_map(|life| life.intent.as_ref().map(|intent| intent.before.start))
+            // Strikes before the series was removed do not count against the restored one.
+            .filter(|record| removed_at.is_none_or(|removed_at| removed_at < record.accepted_at))
+            .filter_map(|record| record.intent.as_ref().map(|intent| intent.before.start))
             .filter(|date| since < *date && *date < start && !self.excused.contains(date))
             .collect();
         let (mut next, mut row) = (start, 0);
@@ -169,23 +149,23 @@ impl SeriesRecord<'_> {
         row
     }
 
-    fn is_undone(&self, life: &ActionRecord) -> bool {
-        self.actions.iter().any(|other| other.has_undone(life.action.id))
+    fn is_undone(&self, record: &ActionRecord) -> bool {
+        self.actions.iter().any(|other| other.has_undone(record.action.id))
     }
 
-    /// It went before and is there again: whoever brought it back wants it, unless it is to go again.
+    /// Whether the series was removed before and restored: then it is kept, unless the configuration repeats the removal.
     fn was_restored(&self, came_back: OnReappearance) -> bool {
-        let times = self.actions.iter().filter(|life| is_whole_series(life)).count();
+        let times = self.actions.iter().filter(|record| is_whole_series(record)).count();
         let max = if came_back == OnReappearance::Repeat { SERIES_REMOVALS_MAX } else { 1 };
         times >= max
     }
 }
 
-/// The verdict on a date to which nobody came, the so many `missed` in a row, given what is on record about its series.
-/// `held` says why no series may go now, whatever is on record.
+/// The verdict on an unattended date, which is number `missed` in a row, given the record of its series. `held` is the reason
+/// why no series may be removed now.
 pub(super) fn apply_strikes(
     verdict: Verdict,
-    (missed, record): (u32, &SeriesRecord<'_>),
+    (missed, series): (u32, &SeriesRecord<'_>),
     rule: &NoCheckIn,
     came_back: OnReappearance,
     held: Option<&'static str>,
@@ -197,31 +177,31 @@ pub(super) fn apply_strikes(
         return only_the_date(why);
     }
     let why = format!("{why}, for the {} time in a row", Ordinal(missed));
-    if rule.on_last_strike == OnLastStrike::Report || record.was_restored(came_back) {
+    if rule.on_last_strike == OnLastStrike::Report || series.was_restored(came_back) {
         return only_the_date(why);
     }
     match held {
-        Some(held) => only_the_date(format!("{why}; its series stays for now, since {held}")),
+        Some(held) => only_the_date(format!("{why}; the series is kept for now: {held}")),
         None => {
-            let why = format!("{why}; the whole series is taken off");
+            let why = format!("{why}; the whole series is removed");
             act(Rule::Strikes, how.for_series(), why)
         }
     }
 }
 
-/// A date that was released by the rule on check-ins.
-fn is_release(life: &ActionRecord) -> bool {
-    life.done().is_some() && is_by(life, Rule::NoCheckIn)
+/// Whether the action released a date by the check-in rule.
+fn is_release(record: &ActionRecord) -> bool {
+    record.done().is_some() && is_by(record, Rule::NoCheckIn)
 }
 
-/// A series that was taken off as a whole, or may have been.
-pub(super) fn is_whole_series(life: &ActionRecord) -> bool {
-    let perhaps = matches!(life.outcome, Some(Outcome::Done(_) | Outcome::NeedsAttention { .. }));
-    perhaps && matches!(life.action.target, Target::Series { .. }) && is_by(life, Rule::Strikes)
+/// Whether the action removed a whole series, or may have.
+pub(super) fn is_whole_series(record: &ActionRecord) -> bool {
+    let perhaps = matches!(record.outcome, Some(Outcome::Done(_) | Outcome::NeedsAttention { .. }));
+    perhaps && matches!(record.action.target, Target::Series { .. }) && is_by(record, Rule::Strikes)
 }
 
-fn is_by(life: &ActionRecord, rule: Rule) -> bool {
-    life.action.actor.rule().is_some_and(|name| name == rule.to_string())
+fn is_by(record: &ActionRecord, rule: Rule) -> bool {
+    record.action.actor.rule().is_some_and(|name| name == rule.to_string())
 }
 
 struct Ordinal(u32);
@@ -244,7 +224,7 @@ mod tests {
 
     #[test]
     fn ordinals_are_said_as_people_say_them() {
-        let said = [1, 2, 3, 4, 11, 12, 13, 21, 102, 111].map(|number| Ordinal(number).to_string());
-        assert_eq!(said, ["1st", "2nd", "3rd", "4th", "11th", "12th", "13th", "21st", "102nd", "111th"]);
+        let ordinals = [1, 2, 3, 4, 11, 12, 13, 21, 102, 111].map(|number| Ordinal(number).to_string());
+        assert_eq!(ordinals, ["1st", "2nd", "3rd", "4th", "11th", "12th", "13th", "21st", "102nd", "111th"]);
     }
 }

@@ -1,24 +1,22 @@
-//! Runs a sweep: asks the calendars for what [`evaluate`] needs, and hands what it decided to the engine.
+//! Runs a sweep: reads the calendars that [`evaluate`](super::evaluate) needs, makes a plan, and applies it through the
+//! engine. A sweep never writes to a calendar itself, and never performs an action that its plan does not list.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::evaluate::is_zero;
-use super::executor::{PlannedAction, WorkResult};
+use super::executor::{AppliedAction, PlannedAction, UnfinishedAction, WorkResult};
 use super::plan::{CrowdContext, PlanStop, RoomPlan, SweepPlan};
-use super::room_evaluator::{DirectoryCache, RoomEvaluator};
-use super::{Attendance, CleanupMode, NoAttendance, Rule, Rules};
-use crate::action::{ActionId, EventSnapshot, Outcome};
-use crate::calendar::{Event, EventKind, RoomAddress, Window};
+use super::room_evaluator::{DirectoryCache, RoomEvaluator, Sightings};
+use super::{Attendance, CleanupMode, NoAttendance, Rules};
+use crate::calendar::{Event, RoomAddress, Window};
 use crate::engine::{Engine, Mode, Occupancy};
 use crate::journal::JournalError;
 use crate::presence::{CrowdLog, SharedPresence};
 
-/// One sweep over rooms: rules and evidence, and the engine that acts.
+/// A sweep over rooms: the rules, the evidence, and the engine that performs the actions.
 pub struct Sweep {
     engine: Arc<Engine>,
     rules: Arc<Rules>,
@@ -30,99 +28,56 @@ pub struct Sweep {
     crowds: Arc<Mutex<CrowdLog>>,
 }
 
-/// Where it is known since when an event stands at its present time.
-pub trait Sightings: Send + Sync {
-    /// When the event was first seen at its present start; `None` where it was there from the first look on.
-    fn seen_since(&self, room: &RoomAddress, event: &Event) -> Option<DateTime<Utc>>;
-}
-
-/// Told while a sweep goes on.
+/// Receives the progress of a sweep.
 pub trait Progress: Send + Sync {
-    /// So many steps lie ahead.
+    /// A phase with this many steps begins.
     fn begin(&self, what: &str, total: usize);
     /// One step is done.
     fn step(&self);
 }
 
-/// What became of one planned action.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct AppliedAction {
-    /// In which room.
-    pub room: RoomAddress,
-    /// The event as it was planned for.
-    pub event: EventSnapshot,
-    /// The rule that chose it.
-    pub rule: Rule,
-    /// Dates in a row to which nobody came, this one included; 0 where they are not counted.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub missed: u32,
-    /// Its name in the journal.
-    pub action: ActionId,
-    /// How it ended.
-    #[serde(flatten)]
-    pub outcome: Outcome,
-}
-
-impl AppliedAction {
-    /// What was done, was done to a series as a whole.
-    pub fn is_whole_series(&self) -> bool {
-        matches!(&self.outcome, Outcome::Done(done) if done.event.kind == EventKind::Series)
-    }
-}
-
-/// What a sweep came to.
+/// The result of applying a plan.
 #[derive(Debug, Clone, Default)]
 pub struct SweepResult {
-    /// Every action that is over, in the order of the plan.
+    /// The finished actions, in the order of the plan.
     pub applied: Vec<AppliedAction>,
-    /// Planned actions that were never begun, because the journal had failed.
+    /// Planned actions that were not started, because the journal had failed.
     pub not_started: usize,
-    /// Planned actions that were left out, since the configuration states observe mode for their rooms.
+    /// Planned actions that were skipped, because the configuration sets observe mode for their rooms.
     pub observe_only: usize,
-    /// Those under way when it failed: they may have been done, and the next command that acts finds out.
+    /// The actions in progress when the journal failed. Their effect is unknown; the next command that acts determines it.
     pub unfinished: Vec<UnfinishedAction>,
-    /// Why the sweep stopped before its end. What was under way is settled by the next command that acts.
+    /// The journal failure that ended the sweep early.
     pub journal_error: Option<JournalError>,
-}
-
-/// A planned action that was under way when the journal failed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct UnfinishedAction {
-    /// In which room.
-    pub room: RoomAddress,
-    /// The event as it was planned for.
-    pub event: EventSnapshot,
-    /// Its name in the journal, if the journal got that far.
-    pub action: ActionId,
 }
 
 /// Why a plan was not applied.
 #[derive(Debug, thiserror::Error)]
 pub enum SweepError {
-    /// It would touch too much; nothing was touched.
-    #[error("{0}; nothing was touched")]
+    /// The plan exceeds a limit; nothing was changed.
+    #[error("{0}; nothing was changed")]
     OverLimit(PlanStop),
-    /// It was written by another version.
+    /// The plan was written by another version.
     #[error("the plan has format {0}, this Adjourn applies format {format}; make a new plan", format = SweepPlan::VERSION)]
     UnknownFormat(u32),
 }
 
-/// GetUserAvailability takes at most this many mailboxes (`ErrorMailboxDataArrayTooBig`).
+/// `GetUserAvailability` accepts at most this many mailboxes (`ErrorMailboxDataArrayTooBig`).
 const AVAILABILITY_MAILBOXES_MAX: usize = 100;
 
 impl Sweep {
-    /// A sweep that looks at `max_concurrent_rooms` rooms concurrently.
+    /// A sweep that reads up to `max_concurrent_rooms` rooms at once.
     pub fn new(
         engine: Arc<Engine>,
         rules: Rules,
-        books: impl Into<SharedPresence>,
+        presence: impl Into<SharedPresence>,
         rooms_at_once: usize,
     ) -> Self {
         let people = DirectoryCache::default();
         Self {
             engine,
             rules: Arc::new(rules),
-            presence: books.into(),
+            presence: presence.into(),
             max_concurrent_rooms: rooms_at_once.max(1),
             directory: people,
             attendance: Arc::new(NoAttendance),
@@ -131,43 +86,43 @@ impl Sweep {
         }
     }
 
-    /// With this memory of who came to which series.
+    /// Uses this record of attended dates, for strikes.
     #[must_use]
     pub fn with_attendance(self, attendance: Arc<dyn Attendance>) -> Self {
         Self { attendance, ..self }
     }
 
-    /// With this knowledge of when events were seen.
+    /// Uses this record of when events were first seen.
     #[must_use]
     pub fn with_sightings(self, sightings: Arc<dyn Sightings>) -> Self {
         Self { sightings: Some(sightings), ..self }
     }
 
-    /// With these verdicts of the last hours.
+    /// Uses these verdicts of the last hours.
     #[must_use]
     pub fn with_crowd_log(self, crowds: Arc<Mutex<CrowdLog>>) -> Self {
         Self { crowds, ..self }
     }
 
-    /// Looks at every room and judges its events. Touches nothing.
+    /// Reads every room and evaluates its events. Changes nothing.
     pub async fn plan(&self, rooms: &[RoomAddress], window: Window, progress: &dyn Progress) -> SweepPlan {
         let made_at = self.engine.clock().now();
-        progress.begin("looking at rooms", rooms.len());
+        progress.begin("reading rooms", rooms.len());
         let looks = self.query_occupancy(rooms, window).await;
         let mut plans: Vec<Option<RoomPlan>> = rooms.iter().map(|_| None).collect();
         let mut tasks = JoinSet::new();
-        let places = Arc::new(Semaphore::new(self.max_concurrent_rooms));
+        let permits = Arc::new(Semaphore::new(self.max_concurrent_rooms));
         for (index, (room, look)) in rooms.iter().cloned().zip(looks).enumerate() {
             if look == Occupancy::Free {
                 plans[index] = Some(RoomPlan { room, events: Vec::new(), trouble: None });
                 progress.step();
                 continue;
             }
-            let judge = self.room_evaluator();
-            let places = places.clone();
+            let evaluator = self.room_evaluator();
+            let permits = permits.clone();
             tasks.spawn(async move {
-                let _place = places.acquire_owned().await;
-                (index, judge.plan_room(room, window, made_at).await)
+                let _permit = permits.acquire_owned().await;
+                (index, evaluator.plan_room(room, window, made_at).await)
             });
         }
         while let Some(joined) = tasks.join_next().await {
@@ -184,29 +139,29 @@ impl Sweep {
         self.finish_plan(rooms, window, made_at)
     }
 
-    /// The verdicts on events that were read before, in the order of the rooms.
+    /// Makes a plan from events that were read before, in the order of the rooms.
     pub async fn plan_from_events(
         &self,
         rooms: Vec<(RoomAddress, Arc<Vec<Event>>)>,
         window: Window,
     ) -> SweepPlan {
-        let (made_at, judge) = (self.engine.clock().now(), self.room_evaluator());
+        let (made_at, evaluator) = (self.engine.clock().now(), self.room_evaluator());
         let mut plans = Vec::new();
         for (room, events) in rooms {
-            plans.push(judge.plan_room_from(room, &events, window, made_at).await);
+            plans.push(evaluator.plan_room_from(room, &events, window, made_at).await);
         }
         self.finish_plan(plans, window, made_at)
     }
 
-    /// A plan of these verdicts, held against the limits.
+    /// Makes a plan of these verdicts and checks it against the limits.
     fn finish_plan(&self, rooms: Vec<RoomPlan>, window: Window, made_at: DateTime<Utc>) -> SweepPlan {
         let mut plan =
             SweepPlan { version: SweepPlan::VERSION, made_at, window, rooms, stop: None, signs: None };
         let group = |room: &RoomAddress| self.rules.watch_group(room).map(str::to_owned);
         let any_sign = |of: Option<&str>, from, to| {
-            let books = self.presence.read();
-            books.watch.is_forced()
-                || books.signs.has_any((from, to), |room| self.rules.watch_group(room) == of)
+            let presence = self.presence.read();
+            presence.watch.is_forced()
+                || presence.signs.has_any((from, to), |room| self.rules.watch_group(room) == of)
         };
         let hold = CrowdContext { limits: self.rules.limits.crowd(), group: &group, any_sign: &any_sign };
         plan.apply_crowd_limits(&mut self.crowds.lock().unwrap_or_else(PoisonError::into_inner), &hold);
@@ -215,8 +170,8 @@ impl Sweep {
         plan
     }
 
-    /// Does what the plan says, unless it says too much. Every event is read and judged again first. When the journal
-    /// fails, nothing more is begun; what is under way ends first.
+    /// Applies the plan, unless it exceeds a limit. Each event is read and evaluated again right before its action. When the
+    /// journal fails, no further action is started, and those in progress run to their end.
     pub async fn apply(
         &self,
         plan: &SweepPlan,
@@ -233,25 +188,25 @@ impl Sweep {
         let (observed, acted): (Vec<_>, Vec<_>) = plan.actions().partition(|(room, _)| is_observed(room));
         let work: Vec<_> = acted
             .into_iter()
-            .filter_map(|(room, judged)| PlannedAction::from_verdict(room, judged))
+            .filter_map(|(room, evaluated)| PlannedAction::from_verdict(room, evaluated))
             .collect();
-        progress.begin("acting on events", work.len());
-        let places = Arc::new(Semaphore::new(self.max_concurrent_rooms));
+        progress.begin("releasing events", work.len());
+        let permits = Arc::new(Semaphore::new(self.max_concurrent_rooms));
         let broken_off = Arc::new(OnceLock::new());
         let mut tasks = JoinSet::new();
-        // `None`: its task ended in a panic.
+        // `None`: the task panicked.
         let mut ends: Vec<Option<WorkResult>> = work.iter().map(|_| None).collect();
         for (index, work) in work.iter().cloned().enumerate() {
-            let (engine, judge) = (self.engine.clone(), self.room_evaluator());
-            let (places, broken_off) = (places.clone(), broken_off.clone());
+            let (engine, evaluator) = (self.engine.clone(), self.room_evaluator());
+            let (permits, broken_off) = (permits.clone(), broken_off.clone());
             tasks.spawn(async move {
-                let _place = places.acquire_owned().await;
+                let _permit = permits.acquire_owned().await;
                 if broken_off.get().is_some() {
                     return (index, WorkResult::default());
                 }
-                let end = work.perform(&engine, judge, mode).await;
+                let end = work.perform(&engine, evaluator, mode).await;
                 if let Some(error) = &end.journal_error {
-                    // The first one to fail says why.
+                    // The first failure is the one reported.
                     let _ = broken_off.set(error.clone());
                 }
                 (index, end)
@@ -281,18 +236,18 @@ impl Sweep {
         Ok(swept)
     }
 
-    /// Asks once per hundred rooms which of them have anything. A room the server would not speak of is looked at.
+    /// Requests free/busy of a hundred rooms at a time. A room without an answer counts as possibly busy and is read.
     async fn query_occupancy(&self, rooms: &[RoomAddress], window: Window) -> Vec<Occupancy> {
         let mut looks = vec![Occupancy::MaybeBusy; rooms.len()];
         let mut tasks = JoinSet::new();
-        let places = Arc::new(Semaphore::new(self.max_concurrent_rooms));
+        let permits = Arc::new(Semaphore::new(self.max_concurrent_rooms));
         for (number, group) in rooms.chunks(AVAILABILITY_MAILBOXES_MAX).enumerate() {
             if !group.iter().all(|room| self.engine.scope().contains(room)) {
                 continue;
             }
-            let (engine, places, group) = (self.engine.clone(), places.clone(), group.to_vec());
+            let (engine, permits, group) = (self.engine.clone(), permits.clone(), group.to_vec());
             tasks.spawn(async move {
-                let _place = places.acquire_owned().await;
+                let _permit = permits.acquire_owned().await;
                 (
                     number * AVAILABILITY_MAILBOXES_MAX,
                     group.len(),
@@ -301,11 +256,11 @@ impl Sweep {
             });
         }
         while let Some(joined) = tasks.join_next().await {
-            let Ok((first, len, Ok(told))) = joined else { continue };
-            if told.len() == len
-                && let Some(places) = looks.get_mut(first..first + len)
+            let Ok((first, len, Ok(answers))) = joined else { continue };
+            if answers.len() == len
+                && let Some(permits) = looks.get_mut(first..first + len)
             {
-                places.copy_from_slice(&told);
+                permits.copy_from_slice(&answers);
             }
         }
         looks
@@ -327,6 +282,6 @@ fn failed_room_plan(room: &RoomAddress) -> RoomPlan {
     RoomPlan {
         room: room.clone(),
         events: Vec::new(),
-        trouble: Some("looking at the room broke off".to_owned()),
+        trouble: Some("the task that read the room ended unexpectedly".to_owned()),
     }
 }
