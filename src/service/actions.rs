@@ -1,4 +1,5 @@
-//! Actions that outlive whoever asked: each runs to its end in a task of its own, and the caller waits as long as it likes.
+//! Runs each action to its end in a task of its own; the caller waits as long as it likes. An action is never cancelled because
+//! its caller disconnects.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,43 +20,43 @@ use crate::presence::SharedPresence;
 use crate::shares::{Share, ShareExhausted, ShareLimits, SharePool};
 use crate::store::ServiceStore;
 
-/// What a caller gets within its time.
+/// The result of a submission within the caller's time.
 #[derive(Debug)]
 pub enum Submission {
-    /// The answer.
+    /// The action ended.
     Completed(Answer),
-    /// It is under way; its name is known.
+    /// The action is still in progress, under this id.
     InProgress(ActionId),
     /// The journal failed.
     JournalFailed(JournalError),
-    /// It was not taken on: the service is being stopped.
+    /// The action was not accepted: the service is shutting down.
     ShuttingDown,
-    /// It was not taken on: too many are under way.
+    /// The action was not accepted: too many are in progress.
     ShareExhausted(ShareExhausted),
 }
 
-/// Answers of late actions remembered: those whose name the caller has, and the journal may not (a rehearsal, or the same
-/// wish again).
+/// Late answers kept in memory: the caller has the action's id, and the journal may not contain it (a dry run, or a repeated
+/// request).
 const ANSWERS_MAX: usize = 1_000;
-/// Actions that wait or run at once. Beyond a thousand Exchange hangs, and more of them would only act late. In one room they
-/// run one after another, so whoever is the ninth there waits longer than anybody stands at a door; a display that repeats a
-/// request (under one idempotency key) waits each time.
+/// Actions that wait or run at once. When a thousand are pending, Exchange hangs, and more would only act late. Actions in one
+/// room run one after another, so the ninth would wait longer than people stand at a door. A display that repeats a request
+/// under one idempotency key counts each time.
 pub const ACTION_SHARES: ShareLimits =
     ShareLimits { total: 1_000, reserve: 200, few: 8, per_key: 250, per_room: 16, per_key_and_room: 8 };
 
-/// What is known of actions that are not, or not only, in the journal.
+/// State of actions outside the journal.
 #[derive(Default)]
 struct RunnerState {
     running: HashMap<ActionId, (RoomAddress, Actor)>,
     late_answers: VecDeque<(Action, Answer)>,
 }
 
-/// Actions under way.
+/// Submits actions and tracks those in progress.
 pub struct ActionRunner {
     engine: Arc<Engine>,
     rooms: Arc<RoomCache>,
     notices: NoticeBus,
-    /// Where signs are kept.
+    /// Where signs of presence are stored.
     evidence: (ServiceStore, SharedPresence),
     tasks: TaskTracker,
     state: Arc<Mutex<RunnerState>>,
@@ -81,7 +82,7 @@ impl ActionRunner {
         }
     }
 
-    /// Carries the action out, and waits for its end as long as `patience`.
+    /// Starts the action, and waits up to `patience` for its end.
     pub async fn submit(&self, action: Action, mode: Mode, patience: Duration) -> Submission {
         let (id, room) = (action.id, action.room.clone());
         if self.tasks.is_closed() {
@@ -92,14 +93,14 @@ impl ActionRunner {
             Err(exhausted) => return Submission::ShareExhausted(exhausted),
         };
         lock(&self.state).running.insert(id, (room.clone(), action.actor.clone()));
-        let (engine, rooms, notices, known) =
+        let (engine, rooms, notices, state) =
             (self.engine.clone(), self.rooms.clone(), self.notices.clone(), self.state.clone());
-        let (desk, books) = self.evidence.clone();
+        let (store, presence) = self.evidence.clone();
         let (sender, answered) = oneshot::channel();
         let span = tracing::info_span!("action", %id, %room, outcome = tracing::field::Empty);
         let work = async move {
-            // Whatever becomes of it, it is under way no more.
-            let _running = RunningGuard { id, state: known.clone(), _share: share };
+            // Dropped at the end, also after a panic.
+            let _running = RunningGuard { id, state: state.clone(), _share: share };
             let actor = action.actor.clone();
             let answer = engine.perform(action.clone(), mode).await;
             rooms.invalidate(&room);
@@ -115,51 +116,51 @@ impl ActionRunner {
                 && !answer.is_in_doubt()
             {
                 if matches!(answer.outcome, Outcome::Done(_)) && action.kind.implies_presence() {
-                    record_door_sign(&engine, &desk, &books, &action, engine.clock().now()).await;
+                    record_door_sign(&engine, &store, &presence, &action, engine.clock().now()).await;
                 }
                 let (action, outcome) = (answer.action, Box::new(answer.outcome.clone()));
                 notices.publish(Notice::ActionFinished { room, action, actor: Some(actor), outcome });
             }
-            // Whoever asked may have gone, with the action's name.
+            // The caller may have stopped waiting; it can still ask by the action's id.
             if let Err(Ok(answer)) = sender.send(answer) {
-                let mut known = lock(&known);
-                if known.late_answers.len() >= ANSWERS_MAX {
-                    known.late_answers.pop_front();
+                let mut state = lock(&state);
+                if state.late_answers.len() >= ANSWERS_MAX {
+                    state.late_answers.pop_front();
                 }
-                known.late_answers.push_back((action, answer));
+                state.late_answers.push_back((action, answer));
             }
         };
         self.tasks.spawn(work.instrument(span));
         match tokio::time::timeout(patience, answered).await {
             Ok(Ok(Ok(answer))) => Submission::Completed(answer),
             Ok(Ok(Err(error))) => Submission::JournalFailed(error),
-            // The task broke off; its life is open in the journal, if it got there.
+            // The task panicked; the action is open in the journal, if it got that far.
             Ok(Err(_)) | Err(_) => Submission::InProgress(id),
         }
     }
 
-    /// The room of an action that is under way, and its caller.
+    /// The room and the caller of an action in progress.
     pub fn find_running(&self, id: ActionId) -> Option<(RoomAddress, Actor)> {
         lock(&self.state).running.get(&id).cloned()
     }
 
-    /// The answer that came when nobody waited any more.
+    /// The answer that came after its caller stopped waiting.
     pub fn late_answer(&self, id: ActionId) -> Option<(Action, Answer)> {
         lock(&self.state).late_answers.iter().find(|(action, _)| action.id == id).cloned()
     }
 
-    /// Places for actions, by caller and room.
+    /// The concurrency limits, by caller and room.
     pub fn shares(&self) -> &SharePool {
         &self.shares
     }
 
-    /// How many are under way.
+    /// The number of actions in progress.
     pub fn running_count(&self) -> usize {
         lock(&self.state).running.len()
     }
 
-    /// Takes nothing more on, and waits until all are over, as long as `patience`; what is not stays open, and the next
-    /// process finds out.
+    /// Accepts no further action, and waits up to `patience` for those in progress. The others stay open in the journal, and the
+    /// next process determines their results.
     pub async fn finish(&self, patience: Duration) -> bool {
         self.tasks.close();
         tokio::time::timeout(patience, self.tasks.wait()).await.is_ok()
@@ -178,7 +179,7 @@ impl Drop for RunningGuard {
     }
 }
 
-/// Whose share an action takes.
+/// The name whose concurrency share an action uses.
 fn share_holder(actor: &Actor) -> &str {
     match actor {
         Actor::User { name, .. } | Actor::Program { name, .. } => name,
@@ -186,6 +187,6 @@ fn share_holder(actor: &Actor) -> &str {
     }
 }
 
-fn lock(known: &Mutex<RunnerState>) -> MutexGuard<'_, RunnerState> {
-    known.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(state: &Mutex<RunnerState>) -> MutexGuard<'_, RunnerState> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
 }

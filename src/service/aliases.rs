@@ -1,5 +1,5 @@
-//! Rooms that are named by another address than the configured one: an alias, or the primary address that a room got when it was
-//! renamed. Asked of Exchange's directory, and remembered.
+//! Maps other addresses of a room to the configured one: an alias, or the new primary address of a renamed room. The answers of
+//! Exchange's directory are cached; an address never adds a room to the scope.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -10,18 +10,18 @@ use super::Service;
 use crate::calendar::RoomAddress;
 use crate::engine::AddressLookup;
 
-/// How long an answer of the directory is believed.
+/// How long an answer of the directory is cached.
 const BELIEVED: TimeDelta = TimeDelta::hours(1);
-/// Addresses remembered.
+/// Addresses cached.
 const REMEMBERED_MAX: usize = 10_000;
 /// Addresses looked up for one request.
 const LOOKUPS_MAX: usize = 20;
 
-/// Addresses, and what the directory said of them.
+/// The cached answers of the directory, by address.
 #[derive(Debug, Default)]
 pub(super) struct Aliases(Mutex<HashMap<RoomAddress, LookupResult>>);
 
-/// The room that an address belongs to, and when the directory was asked.
+/// The time of the lookup, and the room that the address belongs to.
 type LookupResult = (DateTime<Utc>, Option<RoomAddress>);
 
 impl Aliases {
@@ -41,7 +41,7 @@ impl Aliases {
 }
 
 impl Service {
-    /// The rooms of the scope that these addresses belong to, by the address as it was given.
+    /// The rooms in scope that these addresses belong to, each with the given address.
     pub async fn rooms_by_alias(&self, addresses: &[String]) -> Vec<(String, RoomAddress)> {
         let mut found = Vec::new();
         for text in addresses.iter().take(LOOKUPS_MAX) {

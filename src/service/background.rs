@@ -1,5 +1,5 @@
-//! What goes on by itself: schedules, one sweep at a time, each over before the next begins; and the loops behind releases and
-//! notices.
+//! The background tasks: releases, schedules (one sweep at a time), the uptime record, the clock report and room notices. They
+//! decide nothing themselves; they call the parts of the service at intervals.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,16 +14,16 @@ use crate::calendar::{RoomAddress, Window};
 use crate::cleanup::{CleanupMode, Sweep, SweepPlan, SweepResult, Verdict};
 use crate::live::{self, Feed, Live};
 
-/// How often it is looked whether something is due: well within a minute of grace.
+/// How often releases and schedules are checked: well within the shortest grace period of a minute.
 const TICK: Duration = Duration::from_secs(20);
-/// How often it is recorded that the service is up. What a kill loses of it is no more than this.
+/// How often the service's uptime is recorded. A crash loses at most this much of it.
 const HEARTBEAT: Duration = Duration::from_secs(20);
-/// A run that is recorded further ahead was recorded by a wrong clock.
+/// A recorded run further in the future than this was recorded by a wrong clock.
 const RAN_AHEAD_MAX: TimeDelta = TimeDelta::minutes(5);
 
 impl Service {
-    /// Watches until it is told to stop. Schedules have a loop of their own, so that a long sweep holds up no release.
-    /// What is under way when it is told to stop breaks off between two facts, as in a kill: the journal knows.
+    /// Runs the background tasks until `stop`. Schedules have a loop of their own, so that a long sweep does not delay
+    /// releases. A stop interrupts work between two journal entries, like a crash, and recovery handles it in the same way.
     pub async fn run_background(self: Arc<Self>, stop: CancellationToken) {
         let mut releases = ReleaseState::default();
         let releases = async {
@@ -68,7 +68,7 @@ impl Service {
         }
     }
 
-    /// Follows the rooms' calendars until it is told to stop.
+    /// Tracks the rooms' calendars until `stop`.
     pub async fn track_calendars(
         self: Arc<Self>,
         feed: Arc<dyn Feed>,
@@ -84,7 +84,7 @@ impl Service {
         }
     }
 
-    /// Looks once whether anything is due, and does it to its end.
+    /// Runs each periodic task once, to its end.
     pub async fn run_background_once(self: &Arc<Self>, releases: &mut ReleaseState) {
         self.note_pauses();
         self.record_uptime().await;
@@ -100,21 +100,21 @@ impl Service {
     }
 
     async fn run_if_due(&self, schedule: &Schedule) {
-        // A schedule that ran at a wrong time would be skipped until that time comes.
+        // A run recorded in the future would make the schedule skip its runs until then.
         if self.clock_doubt().is_some() {
             return;
         }
         let now = self.now();
         let last = match self.store.last_run(schedule.name.clone()).await {
             Ok(Some(last)) if last > now + RAN_AHEAD_MAX => {
-                tracing::warn!(schedule = schedule.name, %last, "its last run is recorded in the future; it counts from now");
+                tracing::warn!(schedule = schedule.name, %last, "the schedule's last run is recorded in the future; counting from now");
                 return self.record_run(schedule, now).await;
             }
             Ok(Some(last)) => last,
-            // Seen for the first time: nothing was missed.
+            // A new schedule has missed no run.
             Ok(None) => return self.record_run(schedule, now).await,
             Err(error) => {
-                return tracing::error!(schedule = schedule.name, %error, "cannot read its last run");
+                return tracing::error!(schedule = schedule.name, %error, "cannot read the schedule's last run");
             }
         };
         if !schedule.is_due(last, now) {
@@ -124,7 +124,7 @@ impl Service {
             let share = f64::from(uuid::Uuid::new_v4().as_fields().0) / f64::from(u32::MAX);
             tokio::time::sleep(schedule.jitter.to_std().unwrap_or_default().mul_f64(share)).await;
         }
-        // Before it begins: a run that is killed is not begun again at once, and the next one finds what it left.
+        // Recorded before the run starts: a run that crashes is not repeated at once; the next run recovers its open actions.
         self.record_run(schedule, now).await;
         let rooms: Vec<_> =
             self.engine.scope().rooms().filter(|room| includes_room(schedule, room)).cloned().collect();
@@ -138,7 +138,7 @@ impl Service {
             rooms = rooms.len(),
             unseen = plan.unreadable_rooms(),
             actions = plan.actions().count(),
-            "a sweep is planned"
+            "scheduled sweep planned"
         );
         let (by, rooms) = (schedule.name.clone(), Arc::new(rooms));
         let tell = |state, actions| {
@@ -152,12 +152,13 @@ impl Service {
         tell(state, actions);
     }
 
-    /// The plan for the rooms in which the service acts by itself; what it would do in the others is announced.
+    /// The plan for the rooms in `act` mode; the actions in rooms in observe mode are only announced.
     fn announce_observe_only(&self, plan: SweepPlan) -> SweepPlan {
         let rules = &self.options().rules;
-        for (room, judged) in plan.actions().filter(|(room, _)| rules.mode(room) == CleanupMode::Observe) {
-            let Verdict::Act { why, .. } = &judged.verdict else { continue };
-            let (room, start, end, why) = (room.clone(), judged.event.start, judged.event.end, why.clone());
+        for (room, evaluated) in plan.actions().filter(|(room, _)| rules.mode(room) == CleanupMode::Observe) {
+            let Verdict::Act { why, .. } = &evaluated.verdict else { continue };
+            let (room, start, end, why) =
+                (room.clone(), evaluated.event.start, evaluated.event.end, why.clone());
             self.notices.publish(Notice::WouldRelease { room, start, end, why });
         }
         plan.retain_rooms(|room| rules.mode(room) == CleanupMode::Act)
@@ -165,11 +166,11 @@ impl Service {
 
     async fn record_run(&self, schedule: &Schedule, at: DateTime<Utc>) {
         if let Err(error) = self.store.record_run(schedule.name.clone(), at).await {
-            tracing::error!(schedule = schedule.name, %error, "cannot remember that it ran");
+            tracing::error!(schedule = schedule.name, %error, "cannot record the schedule's run");
         }
     }
 
-    /// How it ended, in the words of [`SweepPhase`](super::Phase), and how many actions are planned or over.
+    /// Applies the plan; returns its state by the names of [`SweepPhase`](super::SweepPhase), and the number of actions.
     async fn apply_scheduled(&self, sweep: &Sweep, plan: &SweepPlan) -> (&'static str, usize) {
         match self.apply_and_publish(sweep, plan, &IgnoreProgress).await {
             Ok(SweepResult {
@@ -179,12 +180,12 @@ impl Service {
                 applied,
                 ..
             }) => {
-                tracing::error!(%error, open = open.len(), unbegun, "a sweep broke off");
+                tracing::error!(%error, open = open.len(), unbegun, "scheduled sweep ended early: the journal failed");
                 ("failed", applied.len())
             }
             Ok(swept) => ("applied", swept.applied.len()),
             Err(error) => {
-                tracing::error!(%error, "a sweep was not applied");
+                tracing::error!(%error, "scheduled sweep not applied");
                 ("stopped", plan.actions().count())
             }
         }

@@ -1,6 +1,6 @@
-//! Check-ins as a caller sees them: one that comes while an action is under way in its room is answered with what became of the
-//! event, and one that is repeated under its idempotency key leaves one sign. Answers are kept in memory: after a restart a
-//! repetition is another sign for the same event, which changes nothing.
+//! Check-ins for callers: a check-in during another action in its room is answered after that action, with its effect on the
+//! event; a check-in that is repeated under its idempotency key is stored once. Answers are kept in memory only: after a
+//! restart, a repetition stores another sign for the same event, which changes nothing.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -16,36 +16,36 @@ use crate::engine::CalendarError;
 use crate::journal::{ActionStatus, Query};
 use crate::keyed_mutex::KeyedMutex;
 
-/// Answers remembered: more than the displays of five thousand rooms get in an hour.
+/// Answers kept: more than the displays of five thousand rooms receive in an hour.
 pub const CHECK_IN_ANSWERS_MAX: usize = 10_000;
-/// Answers remembered for one API key: a backend of many displays. The key's oldest answer goes first, never another key's.
+/// Answers kept per API key, which may serve many displays. The key's own oldest answer is dropped first, never another key's.
 pub const CHECK_IN_ANSWERS_PER_KEY_MAX: usize = 2_500;
 
-/// Who checks in to what.
+/// A check-in request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckInRequest {
-    /// In which room.
+    /// The room.
     pub room: RoomAddress,
-    /// The event's id; without it, what is on or begins in a moment.
+    /// The event's id; without it, the current event or the one about to start.
     pub event: Option<String>,
-    /// What took the check-in.
+    /// The source of the check-in, such as a display.
     pub source: String,
-    /// The API key that sent it, by id.
+    /// The id of the API key that sent it.
     pub reporter: String,
 }
 
-/// A check-in that is kept.
+/// A stored check-in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckInReceipt {
-    /// In which room.
+    /// The room.
     pub room: RoomAddress,
-    /// To which event.
+    /// The event.
     pub event: Event,
-    /// When.
+    /// The time.
     pub at: DateTime<Utc>,
 }
 
-/// Check-ins that were answered under an idempotency key.
+/// Answered check-ins, by idempotency key.
 #[derive(Debug, Default)]
 pub struct CheckIns {
     /// One request under one key at a time.
@@ -56,7 +56,7 @@ pub struct CheckIns {
 #[derive(Debug, Clone)]
 struct RememberedAnswer {
     request: CheckInRequest,
-    /// Or that the event was taken away, by this action.
+    /// The receipt, or the action that removed the event.
     answer: Result<CheckInReceipt, Option<ActionId>>,
     until: DateTime<Utc>,
 }
@@ -71,7 +71,7 @@ fn forget_oldest(answers: &mut CheckInAnswers, among: impl Fn(&RememberedAnswer)
 }
 
 impl CheckIns {
-    /// A check-in was answered under this key.
+    /// Whether a check-in was answered under this key.
     pub fn has(&self, key: &IdempotencyKey, now: DateTime<Utc>) -> bool {
         self.get(key, now).is_some()
     }
@@ -99,11 +99,10 @@ impl CheckIns {
 }
 
 impl Service {
-    /// Keeps the sign, and answers when it is known whether the event stays: an action that is under way in the room is waited
-    /// for as long as `patience`.
+    /// Stores the check-in, waits up to `patience` for actions in progress in the room, and confirms that the event still exists.
     ///
     /// # Errors
-    /// When nothing is on, the event was taken away meanwhile, or the calendar or the store cannot be used.
+    /// When there is no event, an action removed it meanwhile, or the calendar or the store cannot be used.
     pub async fn check_in_and_confirm(
         &self,
         request: &CheckInRequest,
@@ -112,7 +111,7 @@ impl Service {
         let CheckInRequest { room, event, source, reporter } = request;
         let (at, until) = (self.now(), Instant::now() + patience);
         let event = self.check_in(room, event.as_deref(), (source.clone(), reporter), patience).await?;
-        // The sign is kept: what begins from now on sees it. What had begun before is waited for.
+        // The check-in is stored, so every later action sees it. Actions that started before are waited for.
         let idle = timeout_at(until, self.engine.wait_until_idle(room)).await;
         if idle.map_err(|_| CheckInError::ActionPending)? {
             self.rooms.invalidate(room);
@@ -125,17 +124,18 @@ impl Service {
         Ok(CheckInReceipt { room: room.clone(), event, at })
     }
 
-    /// The same, once: a repetition under the key gets the first answer, and leaves no second sign.
+    /// Like [`check_in_and_confirm`](Self::check_in_and_confirm), but a repetition under the same key returns the first answer
+    /// and stores nothing.
     ///
     /// # Errors
-    /// Those of the first, and that the key belongs to another request.
+    /// The same, and when the key was used for another request.
     pub async fn check_in_once(
         &self,
         key: IdempotencyKey,
         request: &CheckInRequest,
         patience: Duration,
     ) -> Result<CheckInReceipt, CheckInError> {
-        let _turn = self.check_ins.key_locks.lock(key.as_str()).await;
+        let _lock = self.check_ins.key_locks.lock(key.as_str()).await;
         match self.check_ins.get(&key, self.now()) {
             Some(kept) if kept.request != *request => return Err(CheckInError::KeyReused),
             Some(kept) => return kept.answer.map_err(|action| CheckInError::EventRemoved { action }),
@@ -144,7 +144,7 @@ impl Service {
         let answer = match self.check_in_and_confirm(request, patience).await {
             Ok(receipt) => Ok(receipt),
             Err(CheckInError::EventRemoved { action }) => Err(action),
-            // Nothing to repeat: another try is another request.
+            // A failed check-in is not remembered: a retry is a new request.
             Err(other) => return Err(other),
         };
         let now = self.now();
@@ -157,7 +157,7 @@ impl Service {
         answer.map_err(|action| CheckInError::EventRemoved { action })
     }
 
-    /// The event is on the room's calendar, and takes place. An item that cannot be read may be the event.
+    /// Whether the event is in the room's calendar and takes place. An unreadable item may be the event.
     async fn is_still_booked(&self, room: &RoomAddress, event: &Event) -> Result<bool, CalendarError> {
         let Some(window) = Window::clamped(event.start, event.end) else { return Ok(true) };
         let view = self.engine.calendar().events(room, window).await?;
@@ -168,12 +168,12 @@ impl Service {
         Ok(view.events.iter().any(takes_place) || !view.unreadable.is_empty())
     }
 
-    /// The last action that took this event off the calendar, where it was one of ours.
+    /// The last action of Adjourn that removed this event from the calendar.
     async fn removed_by(&self, room: &RoomAddress, event: &Event) -> Result<Option<ActionId>, CalendarError> {
         let Some((uid, start)) = event.identity() else { return Ok(None) };
         let query = Query { identity: Some((uid.clone(), start)), limit: Some(1), ..Query::room(room) };
-        let lives = self.engine.journal().find(&query.with_status(ActionStatus::Done)).await?;
-        Ok(lives.first().map(|life| life.action.id))
+        let records = self.engine.journal().find(&query.with_status(ActionStatus::Done)).await?;
+        Ok(records.first().map(|record| record.action.id))
     }
 }
 

@@ -1,5 +1,5 @@
-//! Whether the service believes its clock. A change is logged once; while a doubt stands, the service keeps reading and carries out
-//! what people ask for at the doors, and does nothing else.
+//! Reports whether the system clock is trusted. Each change is logged once. While the clock is not trusted, the service reads
+//! calendars and carries out requested actions, and does nothing by itself.
 
 use std::time::Duration;
 
@@ -9,32 +9,32 @@ use super::Service;
 use crate::clock::ClockDoubt;
 use crate::journal::{AdminActor, AdminEntry, AdminEvent};
 
-/// Between two facts about the clock: one that flaps does not fill the journal.
+/// The shortest time between two journal entries about the clock, so that a flapping clock does not fill the journal.
 const RECORDED_EVERY: Duration = Duration::from_secs(10 * 60);
 
-/// The doubt that was reported last, and when one was recorded last.
+/// The clock's state that was logged last, and the last journal entry.
 #[derive(Default)]
 pub(super) struct ReportedDoubt {
-    /// Its kind: the size of an offset changes by itself.
+    /// The kind of doubt; the size of an offset varies by itself.
     logged: Option<&'static str>,
     is_recorded: bool,
     recorded_at: Option<Instant>,
 }
 
 impl Service {
-    /// Why the clock is not believed now.
+    /// Why the clock is not trusted now; `None` when it is.
     pub fn clock_doubt(&self) -> Option<ClockDoubt> {
         self.engine.clock().doubt()
     }
 
-    /// Takes note of pauses of the machine, in which no sign could arrive.
+    /// Records pauses of the machine, in which no sign could arrive.
     pub(super) fn note_pauses(&self) {
         if let Some(since) = self.engine.clock().running_since() {
             self.presence.write().watch.start_intake(since.max(self.started_at));
         }
     }
 
-    /// Logs that a doubt about the clock began or ended, and records one that begins.
+    /// Logs when doubt about the clock starts or ends, and records a start in the journal.
     pub(super) async fn report_clock(&self, reported: &mut ReportedDoubt) {
         let doubt = self.clock_doubt();
         let kind = doubt.as_ref().map(ClockDoubt::as_str);
@@ -58,7 +58,9 @@ impl Service {
         let entry = AdminEntry { at: self.now(), by: AdminActor::Service, event };
         match self.engine.journal().record_admin(entry).await {
             Ok(()) => (reported.is_recorded, reported.recorded_at) = (true, Some(Instant::now())),
-            Err(error) => tracing::error!(%error, "could not record that the clock is not believed"),
+            Err(error) => {
+                tracing::error!(%error, "cannot record in the journal that the clock is not trusted")
+            }
         }
     }
 }
@@ -67,9 +69,9 @@ fn log(doubt: Option<&ClockDoubt>) {
     match doubt {
         Some(doubt) => tracing::error!(
             %doubt,
-            "the clock is not believed: no meeting is judged, no schedule runs, no evidence is deleted; actions at doors go \
-             on; set this machine's clock by NTP"
+            "the system clock is not trusted: cleanup, schedules and deletion of evidence are suspended; requested actions \
+             still run; synchronise the clock by NTP"
         ),
-        None => tracing::info!("the clock is believed again: cleanup goes on"),
+        None => tracing::info!("the system clock is trusted again; cleanup resumes"),
     }
 }

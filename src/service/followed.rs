@@ -1,5 +1,5 @@
-//! Which rooms are followed: those that the scope lists, and, of the domains that it names, those that turned out to exist. A room
-//! that a caller asked for has been read; one that evidence or the journal names is read once before it is followed.
+//! Selects the tracked rooms: all rooms that the scope lists, and those rooms of its domains that are known to exist. A room that
+//! evidence or the journal mentions is read once before it is tracked; rooms outside the scope never are.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,35 +14,35 @@ use crate::calendar::RoomAddress;
 use crate::concurrency::ConcurrencyLimit;
 use crate::journal::Query;
 
-/// Rooms that are followed besides those that the scope lists.
+/// Tracked rooms besides those that the scope lists.
 const FOLLOWED_MAX: usize = 5_000;
-/// Rooms that were named and are remembered, so that each is looked for once in a while.
+/// Mentioned rooms that are remembered, so that each is read only once in a while.
 const NAMED_MAX: usize = 10_000;
-/// How often it is looked whether rooms were named.
+/// How often newly mentioned rooms are checked.
 const TICK: Duration = Duration::from_secs(2);
-/// A room that was named and could not be read is not looked for again before this.
+/// The pause before a mentioned room is read again.
 const AGAIN: TimeDelta = TimeDelta::minutes(10);
-/// Rooms looked for at once, as long as that goes quickly …
+/// Mentioned rooms read at once.
 const AT_ONCE: usize = 4;
-/// … which takes no longer than this.
+/// A read that takes longer than this gives its concurrency slot back.
 const SLOW_AFTER: Duration = Duration::from_secs(3);
-/// How long it may take at all.
+/// Time limit of one read.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// How far back the journal is asked for rooms …
+/// How far back the journal is searched for rooms.
 const JOURNAL_SPAN: TimeDelta = TimeDelta::days(30);
-/// … and for how many actions.
+/// How many actions of the journal are searched for rooms.
 const JOURNAL_ACTIONS_MAX: usize = 2_000;
 
-/// What is followed, and what was named.
+/// The tracked rooms of the scope's domains, and the mentioned rooms.
 #[derive(Debug, Default)]
 pub(super) struct FollowedRooms {
     followed: Mutex<BTreeSet<RoomAddress>>,
-    /// When each was looked for, if it was.
+    /// When each mentioned room was read, if it was.
     named: Mutex<HashMap<RoomAddress, Option<DateTime<Utc>>>>,
 }
 
 impl FollowedRooms {
-    /// Evidence, or the journal, speaks of these rooms.
+    /// Records that evidence or the journal mentions these rooms.
     pub(super) fn note_named<'r>(&self, rooms: impl IntoIterator<Item = &'r RoomAddress>) {
         let mut named = lock(&self.named);
         for room in rooms {
@@ -55,7 +55,7 @@ impl FollowedRooms {
         }
     }
 
-    /// Those that are to be looked for now. They count as looked for.
+    /// The mentioned rooms that must be read now; marks them as read.
     fn take_unchecked(&self, now: DateTime<Utc>) -> Vec<RoomAddress> {
         let mut named = lock(&self.named);
         named.retain(|_, at| at.is_none_or(|at| (now - at).abs() < AGAIN));
@@ -67,7 +67,7 @@ impl FollowedRooms {
         .collect()
     }
 
-    /// Those that are followed from now on: they stay, whatever else comes.
+    /// Adds rooms up to the limit, and returns all tracked rooms. A tracked room stays tracked while it is in scope.
     fn follow(
         &self,
         read: Vec<RoomAddress>,
@@ -88,7 +88,7 @@ impl FollowedRooms {
 }
 
 impl Service {
-    /// The rooms to be followed now.
+    /// The rooms to track now.
     pub(super) fn followed_rooms(&self) -> Vec<RoomAddress> {
         let scope = self.engine.scope();
         let mut rooms: BTreeSet<_> = scope.rooms().cloned().collect();
@@ -100,7 +100,7 @@ impl Service {
         rooms.into_iter().collect()
     }
 
-    /// Reads the rooms that evidence and the journal name, each once, so that those that exist are followed. Never ends.
+    /// Reads each mentioned room once, so that existing rooms are tracked. Never ends.
     pub(super) async fn probe_named_rooms(&self) {
         if self.engine.scope().has_domains() {
             self.followed.note_named(self.presence.read().signs.all().map(|sign| &sign.room));
@@ -119,7 +119,7 @@ impl Service {
                 .map(|room| limit.run(timeout(PATIENCE, self.rooms.get(room, TimeDelta::hours(1)))));
             for (room, read) in new.iter().zip(join_all(reading).await) {
                 if !matches!(read, Ok(Ok(_))) {
-                    tracing::info!(%room, "named by evidence or the journal, and cannot be read: not followed");
+                    tracing::info!(%room, "evidence or the journal mentions a room that cannot be read; not tracking it");
                 }
             }
             sleep(TICK).await;
@@ -130,13 +130,13 @@ impl Service {
         let since = Some(self.now() - JOURNAL_SPAN);
         let query = Query { since, limit: Some(JOURNAL_ACTIONS_MAX), ..Query::default() };
         match self.engine.journal().find(&query).await {
-            Ok(lives) => self.followed.note_named(lives.iter().map(|life| &life.action.room)),
-            Err(error) => tracing::warn!(%error, "the journal names no rooms to follow"),
+            Ok(records) => self.followed.note_named(records.iter().map(|record| &record.action.room)),
+            Err(error) => tracing::warn!(%error, "cannot search the journal for rooms to track"),
         }
     }
 }
 
-/// Nothing panics while holding one; if it did, what is in it would still be so.
+/// Locks even after a panic elsewhere: the data is valid after every single change.
 fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,5 +1,5 @@
-//! Actions whose answer was lost and whose mailbox could not be read: looked up again and again beside everything else, until the
-//! mailbox shows what became of them.
+//! Re-checks actions in doubt: their reply was lost, and their mailbox could not be read. The engine reads the mailbox at an
+//! interval until it shows the result. This task never sends an action again itself.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,44 +12,46 @@ use super::{Notice, Service};
 use crate::action::Outcome;
 use crate::journal::ActionRecord;
 
-/// How often it is looked whether something is in doubt: an outage of seconds is over by then.
+/// The interval of re-checks: an outage of seconds is over by then.
 const LOOKS_EVERY: Duration = Duration::from_secs(15);
-/// Looks under way at once: a mailbox that hangs holds up its own room only.
+/// Re-checks in progress at once, so that a mailbox that hangs delays only its own room.
 const LOOKS_MAX: usize = 8;
 
 impl Service {
-    /// Looks again at what is in doubt until it is told to stop. A look that is under way then breaks off between two facts, as
-    /// in a kill: the journal knows.
+    /// Re-checks actions in doubt at an interval until `stop`, which interrupts a re-check between two journal entries, like a
+    /// crash.
     pub async fn recheck_in_doubt(self: Arc<Self>, stop: CancellationToken) {
-        let mut looks = JoinSet::new();
+        let mut checks = JoinSet::new();
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(LOOKS_EVERY) => {}
             }
-            while looks.try_join_next().is_some() {}
-            if looks.len() < LOOKS_MAX {
+            while checks.try_join_next().is_some() {}
+            if checks.len() < LOOKS_MAX {
                 let service = self.clone();
-                looks.spawn(async move { service.recheck_in_doubt_once().await });
+                checks.spawn(async move { service.recheck_in_doubt_once().await });
             }
         }
     }
 
-    /// Looks once, and tells what is known now.
+    /// Re-checks once, and publishes the results.
     pub async fn recheck_in_doubt_once(&self) {
         match self.engine.recover_idle_rooms().await {
-            Ok(looked) => {
-                for life in looked.closed.into_iter().chain(looked.settled) {
-                    self.publish_settled(life).await;
+            Ok(checked) => {
+                for record in checked.closed.into_iter().chain(checked.settled) {
+                    self.publish_settled(record).await;
                 }
             }
-            Err(error) => tracing::error!(%error, "the journal failed while actions in doubt were looked up"),
+            Err(error) => {
+                tracing::error!(%error, "the journal failed during the re-check of actions in doubt")
+            }
         }
     }
 
-    async fn publish_settled(&self, life: ActionRecord) {
-        let ActionRecord { action, outcome: Some(outcome), accepted_at, .. } = life else { return };
-        tracing::info!(action = %action.id, room = %action.room, "an action in doubt is settled");
+    async fn publish_settled(&self, record: ActionRecord) {
+        let ActionRecord { action, outcome: Some(outcome), accepted_at, .. } = record else { return };
+        tracing::info!(action = %action.id, room = %action.room, "action in doubt resolved");
         self.rooms.invalidate(&action.room);
         if matches!(outcome, Outcome::Done(_)) && action.kind.implies_presence() {
             record_door_sign(&self.engine, &self.store, &self.presence, &action, accepted_at).await;

@@ -1,5 +1,5 @@
-//! Care for the journal beside writing to it: the service lets the chain's head leave the machine at an interval, and erases
-//! personal values when they are due.
+//! Journal maintenance: publishes the chain's head at an interval, and erases personal values when their retention ends. It never
+//! changes a journal entry.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,22 +11,22 @@ use tokio_util::sync::CancellationToken;
 use super::{Notice, Service};
 use crate::journal::{AdminActor, Chain, ErasureRequest, ErasureResult, ErasureTarget};
 
-/// Between two looks for personal values that are due, and before the first one: by then Exchange has spoken about the time.
+/// The interval of erasure, and the delay before the first one: by then Exchange's `Date` headers have confirmed the clock.
 const ERASE_INTERVAL: Duration = Duration::from_secs(3600);
 
-/// How the service looks after the journal.
+/// The options of journal maintenance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct JournalMaintenance {
-    /// Between two announcements of the head.
+    /// The interval of publishing the head.
     pub head_interval: Duration,
-    /// How long personal values stay; `None`: until they are erased by hand.
+    /// The retention of personal values; `None`: they are erased only by hand.
     pub erase_personal_after: Option<TimeDelta>,
     /// How long an idempotency key is valid.
     pub key_ttl: TimeDelta,
 }
 
 impl Service {
-    /// Announces the head and erases what is due, until it is told to stop.
+    /// Publishes the head and erases due values at their intervals, until `stop`.
     pub async fn maintain_journal(self: Arc<Self>, care: JournalMaintenance, stop: CancellationToken) {
         let begun = Instant::now();
         let mut heads = interval_at(begun, care.head_interval);
@@ -42,8 +42,8 @@ impl Service {
         }
     }
 
-    /// Writes the number and hash of the last entry to the log, and sends them to the webhook. A copy elsewhere proves later
-    /// that nothing was cut off (`adjourn audit verify --head`).
+    /// Writes the number and hash of the last entry to the log and to the webhook. A copy elsewhere proves later that the
+    /// journal was not truncated (`adjourn audit verify --head`).
     pub fn announce_journal_head(&self) {
         let Some(Chain { length, head }) = self.engine.journal().chain() else { return };
         let hash = head.to_string();
@@ -51,10 +51,10 @@ impl Service {
         self.notices.publish(Notice::JournalHead { number: length, hash });
     }
 
-    /// Erases the personal values that are older than configured. Erased is erased: a clock in doubt erases nothing.
+    /// Erases personal values that are older than configured. Erasure is irreversible, so an untrusted clock erases nothing.
     pub async fn erase_due_values(&self, care: &JournalMaintenance) {
         if let Some(doubt) = self.clock_doubt().filter(|_| care.erase_personal_after.is_some()) {
-            tracing::warn!(%doubt, "personal values are not erased while the clock is in doubt");
+            tracing::warn!(%doubt, "not erasing personal values: the clock is not trusted");
             return;
         }
         let now = self.now();
@@ -69,7 +69,7 @@ impl Service {
                 tracing::info!(values, spared, in_clear, log_remains, "personal values erased");
             }
             Ok(_) => {}
-            Err(error) => tracing::error!(%error, "cannot erase personal values; the next try is in an hour"),
+            Err(error) => tracing::error!(%error, "cannot erase personal values; retrying in an hour"),
         }
     }
 }

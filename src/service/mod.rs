@@ -1,19 +1,19 @@
-//! The service behind every door: what is on in a room, actions that outlive their callers, sweeps on a schedule. Knows
-//! no HTTP.
+//! The long-running service: room states, actions that outlive their callers, check-ins, releases and scheduled sweeps. It
+//! contains no HTTP, and does not decide who may call it.
 //!
 //! ```text
-//! api ──► Service ──► Rooms     what a calendar holds, or held             (crate::live; status.rs, pure)
-//!            │    ──► Actions   carried out whether anybody waits or not  (actions.rs)
-//!            │    ──► Sweeps    planned, applied, watched                 (sweeps.rs)
-//!            │    ──► Followed  which rooms are followed                  (followed.rs)
-//!            │    ──► Watch     schedules                                 (schedule.rs, watch.rs)
-//!            │    ──► Releases  meetings to which nobody comes            (release.rs)
-//!            │    ──► Books     signs, sources, up-time                   (presence.rs; crate::presence, pure)
-//!            │    ──► Doubts    looked up until they are known            (doubts.rs)
-//!            │    ──► Clock     believed, or not and why                  (clock.rs; crate::clock)
-//!            │    ──► Ready     tried, for whoever asks                    (readiness.rs)
-//!            │    ──► Admin     keys changed, sign-ins refused: on record (admin_events.rs, refused_sign_ins.rs)
-//!            └──────► Notices   who listens, hears                        (notices.rs)
+//! api ──► Service ──► RoomCache     cached calendars                              (crate::live; status.rs, pure)
+//!            │    ──► ActionRunner  runs actions to their end                     (actions.rs)
+//!            │    ──► Sweeps        plans and applies cleanup                     (sweeps.rs)
+//!            │    ──► FollowedRooms which rooms are tracked                       (followed.rs)
+//!            │    ──► background    schedules and periodic tasks                  (schedule.rs, background.rs)
+//!            │    ──► ReleaseState  releases unattended meetings                  (release.rs)
+//!            │    ──► presence      signs, sources, uptime                        (presence.rs; crate::presence, pure)
+//!            │    ──► in doubt      re-checks actions of unknown result           (in_doubt.rs)
+//!            │    ──► clock         reports whether the clock is trusted          (clock.rs; crate::clock)
+//!            │    ──► readiness     checks journal, keys, Exchange and clock      (readiness.rs)
+//!            │    ──► admin events  journals key changes and failed sign-ins      (admin_events.rs, refused_sign_ins.rs)
+//!            └──────► NoticeBus     sends notices to event streams and a webhook  (notices.rs, webhook.rs)
 //! ```
 
 mod actions;
@@ -63,7 +63,7 @@ pub use schedule::{Schedule, ScheduleError};
 pub use status::{AllowedAction, RoomStatus, StatusInput, status};
 pub use sweeps::{
     KEPT_MAX as SWEEPS_KEPT_MAX, KEPT_PER_CALLER as SWEEPS_KEPT_PER_CALLER, NotApplied, PLANNED_EVENTS_MAX,
-    SWEEP_SHARES, SweepId, SweepPhase, SweepView, Sweeps,
+    SWEEP_SHARES, SweepPhase, SweepView, Sweeps,
 };
 pub use webhook::{Outbox, WebhookCounts, WebhookError, WebhookSender};
 
@@ -75,27 +75,30 @@ use crate::live::{CachedCalendar, Live, RoomCache, SILENCE_MAX};
 use crate::presence::{CrowdLog, EvidenceLimit, SharedPresence, Sign};
 use crate::store::{ServiceStore, StoreError};
 
-/// What was read longer ago than this says nothing of a room any more, where its server does not answer.
+/// The id of a sweep.
+pub type SweepId = uuid::Uuid;
+
+/// A calendar that was read longer ago than this is not shown while its server does not respond.
 const STALE_STATE_MAX: TimeDelta = TimeDelta::minutes(15);
 
-/// How the service behaves. Replaced as a whole while it runs ([`Service::set_options`]).
+/// The service's options. Replaced as a whole while it runs ([`Service::set_options`]).
 #[derive(Debug, Clone)]
 pub struct ServiceOptions {
-    /// What counts as abandoned.
+    /// The cleanup rules.
     pub rules: Rules,
-    /// How old what is shown of a room may be.
+    /// How old a displayed room state may be.
     pub max_state_age: TimeDelta,
-    /// How long before it may be released somebody is warned.
+    /// How long before a release the warning is sent.
     pub release_warning: TimeDelta,
     /// How far ahead sweeps look.
     pub horizon: TimeDelta,
-    /// How many rooms a sweep works on at once.
+    /// How many rooms a sweep processes at once.
     pub max_concurrent_rooms: usize,
-    /// When sweeps run by themselves.
+    /// The schedules of sweeps.
     pub schedules: Vec<Schedule>,
 }
 
-/// How many decisions about meetings were made, by kind.
+/// Counts of decisions about meetings, by kind.
 #[derive(Debug)]
 pub struct DecisionCounts(BTreeMap<DecisionKind, AtomicU64>);
 
@@ -112,40 +115,40 @@ impl DecisionCounts {
         }
     }
 
-    /// Each kind with its count.
+    /// All kinds with their counts.
     pub fn all(&self) -> impl Iterator<Item = (DecisionKind, u64)> {
         self.0.iter().map(|(kind, count)| (*kind, count.load(Ordering::Relaxed)))
     }
 }
 
-/// Everything a caller of the service can reach.
+/// The service, shared by the API and the background tasks.
 pub struct Service {
-    /// Who acts.
+    /// Performs actions.
     pub engine: Arc<Engine>,
-    /// What the rooms' calendars hold.
+    /// The cached calendars.
     pub rooms: Arc<RoomCache>,
-    /// Actions under way.
+    /// Actions in progress.
     pub actions: ActionRunner,
-    /// Check-ins that were answered under a key.
+    /// Answered check-ins, by idempotency key.
     pub check_ins: CheckIns,
-    /// Sweeps under way, and the last ones.
+    /// Sweeps in progress, and recent ones.
     pub sweeps: Sweeps,
-    /// Who listens.
+    /// Sends notices to subscribers.
     pub notices: NoticeBus,
-    /// What is remembered on disk.
+    /// The service store on disk.
     pub store: ServiceStore,
-    /// Who came, and when that would have been known.
+    /// Signs of presence, and when rooms had working sources.
     pub presence: SharedPresence,
-    /// What was decided about meetings since the service began.
+    /// Decisions about meetings since the start.
     pub decisions: DecisionCounts,
-    /// Releases that were announced or due, and stopped.
+    /// Releases that were announced or due, and cancelled.
     pub stopped_releases: AtomicU64,
     /// Requests without a valid key or token.
     pub refused_sign_ins: RefusedSignIns,
     readiness: readiness::ReadinessState,
-    /// What waits for the webhook.
+    /// Notices waiting for the webhook.
     pub outbox: Outbox,
-    /// Refused signs that the log told of.
+    /// Refused signs that were logged.
     refused_signs: AtomicU64,
     crowds: Arc<Mutex<CrowdLog>>,
     aliases: Aliases,
@@ -157,17 +160,18 @@ pub struct Service {
 }
 
 impl Service {
-    /// A service over an engine. Reads the signs that still matter, and which sources were in contact when.
+    /// Opens the service: reads the stored signs that still matter, and the sources with their times of contact.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub async fn open(
         engine: Arc<Engine>,
-        desk: ServiceStore,
+        store: ServiceStore,
         options: ServiceOptions,
     ) -> Result<Arc<Self>, StoreError> {
         let now = engine.clock().now();
-        let books = presence::open_presence(&desk, &**engine.clock(), options.rules.silence.clone()).await?;
+        let presence =
+            presence::open_presence(&store, &**engine.clock(), options.rules.silence.clone()).await?;
         let notices = NoticeBus::new(engine.clock().clone());
         let rooms = Arc::new(RoomCache::new(engine.calendar().clone(), engine.clock().clone(), SILENCE_MAX));
         engine.set_cache(rooms.clone());
@@ -176,17 +180,17 @@ impl Service {
                 engine.clone(),
                 rooms.clone(),
                 notices.clone(),
-                (desk.clone(), books.clone()),
+                (store.clone(), presence.clone()),
             ),
             rooms,
             check_ins: CheckIns::default(),
             sweeps: Sweeps::default(),
-            presence: books,
+            presence,
             decisions: DecisionCounts::default(),
             stopped_releases: AtomicU64::new(0),
             refused_sign_ins: RefusedSignIns::default(),
             readiness: readiness::ReadinessState::default(),
-            outbox: Outbox::new(desk.clone()),
+            outbox: Outbox::new(store.clone()),
             refused_signs: AtomicU64::new(0),
             crowds: Arc::default(),
             aliases: Aliases::default(),
@@ -194,7 +198,7 @@ impl Service {
             connected_rooms: presence::ConnectedRooms::default(),
             engine,
             notices,
-            store: desk,
+            store,
             options: ArcSwap::from_pointee(options),
             live: OnceLock::new(),
             followed: FollowedRooms::default(),
@@ -204,38 +208,38 @@ impl Service {
         let rules = Arc::downgrade(&service);
         service.rooms.set_extra_deadlines(Box::new(move |room, event| {
             let rule = rules.upgrade().and_then(|service| service.options().rules.check_in(room));
-            // One may check in, and the room is released.
+            // The start and the end of the check-in period.
             rule.map_or_else(Vec::new, |rule| vec![event.start - rule.early, event.start + rule.grace])
         }));
         Ok(service)
     }
 
-    /// How the following of calendars goes, if it does.
+    /// The tracking of calendars, if it runs.
     pub fn live(&self) -> Option<&Live> {
         self.live.get().map(|live| &**live)
     }
 
-    /// How it behaves now.
+    /// The present options.
     pub fn options(&self) -> Arc<ServiceOptions> {
         self.options.load_full()
     }
 
-    /// Behaves like this from now on; a sweep under way ends as it began.
+    /// Replaces the options; a sweep in progress keeps those it started with.
     pub fn set_options(&self, options: ServiceOptions) {
         self.presence.write().watch.set_silence(options.rules.silence.clone());
         self.options.store(Arc::new(options));
     }
 
-    /// Now.
+    /// The present time, by the engine's clock.
     pub fn now(&self) -> DateTime<Utc> {
         self.engine.clock().now()
     }
 
-    /// The room as far as it is known, read again when that is too old. Where the server does not answer within `patience`, as
-    /// it was known last: its `as_of` says when.
+    /// The room's state, read again if the cached one is too old. When the server does not respond within `patience`, returns the
+    /// last known state; its `as_of` shows its age.
     ///
     /// # Errors
-    /// When it has to be read and cannot be, or is not known from the last quarter of an hour either.
+    /// When the read fails, or times out and the last known state is older than 15 minutes.
     pub async fn status(&self, room: &RoomAddress, patience: Duration) -> Result<RoomStatus, StatusError> {
         let kept = self.calendar(room, patience).await?;
         Ok(self.status_from(room, &kept))
@@ -251,7 +255,7 @@ impl Service {
         }
     }
 
-    /// The room as it was read last, if it ever was.
+    /// The room's state from the last read, if there was one.
     pub fn last_known_status(&self, room: &RoomAddress) -> Option<RoomStatus> {
         self.rooms.any(room).map(|kept| self.status_from(room, &kept))
     }
@@ -261,17 +265,16 @@ impl Service {
         let view = StatusInput { calendar: kept, presence: &self.presence.read(), seen_since: &seen_since };
         let mut status = status(room, &view, &self.options().rules, self.now());
         if self.clock_doubt().is_some() {
-            // Nothing is released by a clock that may be wrong, and so nothing is announced.
+            // Nothing is released while the clock is not trusted, so no release is shown.
             status.release_at = None;
         }
         status
     }
 
-    /// Keeps a sign of people at the door: for the event of this id or UID, else for the one that the display shows and that
-    /// waits for a check-in.
+    /// Stores a check-in: for the event with this id or UID, else for the displayed event that waits for one.
     ///
     /// # Errors
-    /// When nothing is on, or the calendar cannot be read, or the sign not stored.
+    /// When there is no such event, the calendar cannot be read, or the check-in cannot be stored.
     pub async fn check_in(
         &self,
         room: &RoomAddress,
@@ -308,56 +311,56 @@ impl Service {
     }
 }
 
-/// Why it is not known how a room is.
+/// Why a room's state is unknown.
 #[derive(Debug, thiserror::Error)]
 pub enum StatusError {
     /// The calendar could not be read.
     #[error(transparent)]
     Calendar(CalendarError),
-    /// The server did not answer in time, and nothing recent is known.
-    #[error("Exchange did not answer in time")]
+    /// The server did not respond in time, and there is no recent state.
+    #[error("Exchange did not respond in time")]
     Timeout,
 }
 
 impl From<StatusError> for CheckInError {
     fn from(unknown: StatusError) -> Self {
         match unknown {
-            StatusError::Calendar(trouble) => Self::Calendar(trouble),
+            StatusError::Calendar(error) => Self::Calendar(error),
             StatusError::Timeout => Self::Timeout,
         }
     }
 }
 
-/// Why a check-in was not taken.
+/// Why a check-in failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckInError {
-    /// Nothing that could be checked in to.
+    /// There is no event to check in to.
     #[error("{}", Refusal::NoCurrentEvent)]
     NoEvent,
-    /// An action that was under way when the check-in came took the event off the calendar.
-    #[error("the event was taken off the calendar while the check-in came; the room is free")]
+    /// An action that was in progress during the check-in removed the event.
+    #[error("the event was removed from the calendar during the check-in; the room is free")]
     EventRemoved {
-        /// Which action, where it was one of ours.
+        /// The action, if it was one of Adjourn's.
         action: Option<ActionId>,
     },
-    /// An action that was under way when the check-in came was not over in time.
+    /// An action that was in progress during the check-in did not end in time.
     #[error(
-        "the check-in is kept, but another action in this room is not over yet: it may take the event away"
+        "the check-in is stored, but another action in this room is still in progress and may remove the event"
     )]
     ActionPending,
     /// The idempotency key belongs to another request.
-    #[error("the idempotency key belongs to another request; use a new one")]
+    #[error("the idempotency key was used for another request; use a new one")]
     KeyReused,
     /// The calendar could not be read.
     #[error(transparent)]
     Calendar(CalendarError),
-    /// The server did not answer in time.
+    /// The server did not respond in time.
     #[error("{}", StatusError::Timeout)]
     Timeout,
-    /// A limit on evidence is reached. No meeting that the check-in may be about is released.
-    #[error("the check-in is not kept: {}; the meeting stays", .0.reason())]
+    /// A limit on evidence is reached. No meeting that the check-in may concern is released.
+    #[error("the check-in was not stored: {}; the meeting is kept", .0.reason())]
     EvidenceRefused(EvidenceLimit),
-    /// It could not be kept.
+    /// The check-in could not be stored.
     #[error(transparent)]
     Store(StoreError),
 }

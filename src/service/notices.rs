@@ -1,5 +1,5 @@
-//! What happened, for whoever listens: displays that stay connected, and consoles. Kept for those who were away for a moment;
-//! what must not be lost is in the journal.
+//! Notices of what happened, published to event streams and the webhook. The last ones are kept in memory for clients that
+//! reconnect. Notices can be lost; the journal cannot.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,100 +10,100 @@ use serde_json::{Value, json};
 use tokio::sync::broadcast;
 use uuid::Uuid;
 
-use super::sweeps::SweepId;
+use super::SweepId;
 use crate::action::{ActionId, Actor, EventSnapshot, Outcome};
 use crate::calendar::RoomAddress;
 use crate::clock::{Clock, SystemClock};
 use crate::presence::UnknownReason;
 
-/// Notices a slow listener may be behind; then it hears that it missed some. On the hour, something changes in every room.
+/// Notices that a slow subscriber may lag behind; beyond that it receives a `gap`. On the hour, every room may change.
 pub const BACKLOG_MAX: usize = 16_384;
 
-/// Bytes of notices that are kept for listeners who were away for a moment: at 500 bytes each, as many as a listener may be behind.
+/// Bytes of notices kept for clients that reconnect: [`BACKLOG_MAX`] notices of 500 bytes each.
 pub const BACKLOG_BYTES_MAX: usize = 8 << 20;
 
-/// Something happened.
+/// A notice.
 #[derive(Debug, Clone)]
 pub enum Notice {
-    /// A room looks different.
+    /// A room's state changed.
     RoomChanged {
-        /// Which.
+        /// The room.
         room: RoomAddress,
     },
-    /// An action is over.
+    /// An action ended.
     ActionFinished {
-        /// In which room.
+        /// The room.
         room: RoomAddress,
-        /// Its name.
+        /// The action's id.
         action: ActionId,
-        /// Who asked for it; `None` for a sweep's.
+        /// The caller; `None` for a sweep's action.
         actor: Option<Actor>,
-        /// How it ended.
+        /// The outcome.
         outcome: Box<Outcome>,
     },
-    /// Somebody checked in.
+    /// A check-in was stored.
     CheckedIn {
-        /// In which room.
+        /// The room.
         room: RoomAddress,
-        /// When.
+        /// The time.
         at: DateTime<Utc>,
-        /// By what.
+        /// The source of the check-in.
         source: String,
     },
-    /// What is on will be released unless somebody checks in.
+    /// The current event will be released without a check-in.
     ReleaseWarning {
-        /// In which room.
+        /// The room.
         room: RoomAddress,
-        /// When.
+        /// The time of the release.
         at: DateTime<Utc>,
     },
-    /// A release that was announced or due does not take place; the meeting stays.
+    /// A release that was announced or due is cancelled; the meeting is kept.
     ReleaseStopped {
-        /// In which room.
+        /// The room.
         room: RoomAddress,
-        /// When the meeting began.
+        /// The meeting's start.
         start: DateTime<Utc>,
         /// The reason.
         reason: StopReason,
-        /// The reason in words.
+        /// The reason as text.
         why: String,
     },
     /// Observe mode: the meeting would have been released.
     WouldRelease {
-        /// In which room.
+        /// The room.
         room: RoomAddress,
-        /// When the meeting began.
+        /// The meeting's start.
         start: DateTime<Utc>,
-        /// When it is to end.
+        /// The meeting's end.
         end: DateTime<Utc>,
-        /// The rule's words.
+        /// The reason.
         why: String,
     },
-    /// Nobody came to a series so often in a row that it may not be needed.
+    /// A series reached its last strike.
     SeriesMissed {
-        /// In which room.
+        /// The room.
         room: RoomAddress,
         /// The date that was released last.
         event: EventSnapshot,
-        /// Dates in a row.
+        /// Unattended dates in a row.
         missed: u32,
-        /// The whole series was taken off.
+        /// Whether the whole series was removed.
         deleted: bool,
     },
-    /// A sweep is planned, begins to act, or is over.
+    /// The state of a sweep changed.
     SweepChanged {
-        /// Its name; `None` where a schedule began it.
+        /// The sweep's id; `None` for a scheduled one.
         sweep: Option<SweepId>,
-        /// The key or schedule that began it.
+        /// The key or schedule that started it.
         by: String,
-        /// The rooms it is about.
+        /// The sweep's rooms.
         rooms: Arc<Vec<RoomAddress>>,
-        /// How far it is.
+        /// The new state.
         state: &'static str,
-        /// Actions planned, or done.
+        /// Planned or finished actions.
         actions: usize,
     },
-    /// The journal's last entry, for a copy of it outside this machine: only the webhook receives it.
+    /// The journal's last entry, for a copy outside this machine. Only the webhook receives it.
     JournalHead {
         /// The entry's number.
         number: u64,
@@ -113,13 +113,13 @@ pub enum Notice {
 }
 
 impl Notice {
-    /// Its kind, as listeners know it.
+    /// The name of the notice's kind in event streams and webhook bodies.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::RoomChanged { .. } => "room",
             Self::ActionFinished { .. } => "action",
             Self::CheckedIn { .. } => "check-in",
-            Self::ReleaseWarning { .. } => "release-near",
+            Self::ReleaseWarning { .. } => "release-warning",
             Self::ReleaseStopped { .. } => "release-stopped",
             Self::WouldRelease { .. } => "would-release",
             Self::SeriesMissed { .. } => "series-missed",
@@ -128,12 +128,12 @@ impl Notice {
         }
     }
 
-    /// What is told of it, as a JSON object.
+    /// The data of the notice in event streams and webhook bodies.
     pub fn to_json(&self) -> Value {
         match self {
             Self::RoomChanged { room } => json!({ "room": room }),
             Self::ActionFinished { room, action, outcome, .. } => {
-                json!({ "room": room, "action": action, "message": outcome.to_string() })
+                json!({ "room": room, "action_id": action, "message": outcome.to_string() })
             }
             Self::CheckedIn { room, at, source } => json!({ "room": room, "at": at, "source": source }),
             Self::ReleaseWarning { room, at } => json!({ "room": room, "release_at": at }),
@@ -151,7 +151,7 @@ impl Notice {
                 "deleted": deleted,
             }),
             Self::SweepChanged { sweep, by, rooms, state, actions } => json!({
-                "sweep": sweep,
+                "sweep_id": sweep,
                 "by": by,
                 "rooms": rooms.len(),
                 "state": state,
@@ -161,7 +161,7 @@ impl Notice {
         }
     }
 
-    /// About the memory that it takes. Shared lists of rooms belong to their sweep.
+    /// The approximate memory of the notice, without the list of rooms, which it shares with its sweep.
     fn bytes(&self) -> usize {
         let texts = match self {
             Self::CheckedIn { source, .. } => source.len(),
@@ -176,7 +176,7 @@ impl Notice {
         size_of::<SequencedNotice>() + room + texts
     }
 
-    /// The rooms it is about: who may not know of all of them does not hear it.
+    /// The rooms that the notice concerns: only subscribers that may see all of them receive it.
     pub fn rooms(&self) -> &[RoomAddress] {
         match self {
             Self::RoomChanged { room }
@@ -191,40 +191,40 @@ impl Notice {
         }
     }
 
-    /// It is about a sweep as a whole, and for those who may plan one.
+    /// Whether the notice concerns a whole sweep, and is only for keys that may sweep.
     pub fn concerns_sweep(&self) -> bool {
         matches!(self, Self::SweepChanged { .. })
     }
 }
 
-/// How long it is as JSON, which is about what it takes.
+/// The length as JSON, an approximation of the memory.
 fn json_bytes(value: &impl Serialize) -> usize {
     serde_json::to_string(value).map_or(0, |text| text.len())
 }
 
-/// Why a release does not take place.
+/// Why a release is cancelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StopReason {
-    /// So many meetings look empty that the check-in sources may be silent.
+    /// So many meetings look unattended that the check-in sources may be silent.
     FeedSilent,
-    /// No source watched the room throughout.
+    /// The room had no working source throughout the period.
     NotWatched,
     /// A sign matches no event.
     UnmatchedSign,
-    /// Evidence of the room was refused, since a limit was reached.
+    /// Evidence of the room was refused because a limit was reached.
     EvidenceRefused,
     /// A property that the decision needs is missing.
     MissingField,
-    /// This machine's clock is not believed.
+    /// This machine's clock is not trusted.
     Clock,
-    /// The meeting ends before grace does.
+    /// The meeting ends before the grace period.
     EndsInGrace,
     /// More releases at once than the limits allow.
     Limit,
 }
 
 impl StopReason {
-    /// The reason behind a doubt.
+    /// The reason for this kind of unknown presence.
     pub fn of(doubt: &UnknownReason) -> Self {
         match doubt {
             UnknownReason::FeedSilent(_) => Self::FeedSilent,
@@ -237,7 +237,7 @@ impl StopReason {
         }
     }
 
-    /// As the API names it.
+    /// The name in the API.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::FeedSilent => "feed-silent",
@@ -252,41 +252,41 @@ impl StopReason {
     }
 }
 
-/// Where notices are told and heard, until it is closed.
+/// Publishes notices to subscribers until it is closed. Cheap to clone.
 #[derive(Clone)]
 pub struct NoticeBus(Arc<SharedBus>);
 
 struct SharedBus {
     clock: Arc<dyn Clock>,
-    /// Tells the numbers of this process from those of the one before.
+    /// Distinguishes this process's numbers from those of an earlier one.
     process: Uuid,
     log: Mutex<NoticeLog>,
 }
 
 struct NoticeLog {
-    /// The bytes of those that are kept.
+    /// The bytes of the notices in `recent`.
     bytes: usize,
     sender: Option<broadcast::Sender<SequencedNotice>>,
     last_number: u64,
-    /// The last ones, for those who were away for a moment.
+    /// The latest notices, for clients that reconnect.
     recent: VecDeque<SequencedNotice>,
 }
 
-/// A notice with its number.
+/// A notice with its number, id and time.
 #[derive(Debug, Clone)]
 pub struct SequencedNotice {
-    /// One more than the one before.
+    /// One more than the number of the notice before.
     pub number: u64,
-    /// The same for everybody who is told of it, and for ever.
+    /// The notice's id: the same for every subscriber and for every delivery.
     pub id: Uuid,
-    /// When it happened.
+    /// When it was published.
     pub at: DateTime<Utc>,
-    /// What happened.
+    /// The notice.
     pub notice: Notice,
 }
 
 impl NoticeLog {
-    /// Keeps a notice; the oldest go where a limit is reached, and a listener who asks for them hears that it missed some.
+    /// Keeps a notice, and drops the oldest ones beyond the limits; a client that resumes before them receives a `gap`.
     fn keep(&mut self, noted: SequencedNotice) {
         self.bytes += noted.notice.bytes();
         self.recent.push_back(noted);
@@ -297,13 +297,13 @@ impl NoticeLog {
     }
 }
 
-/// What somebody hears who was here before.
+/// A subscription of a client that was connected before.
 pub struct ResumedSubscription {
-    /// What was told meanwhile; `None` when that is not known any more.
+    /// The notices since the client disconnected; `None` when some are no longer kept.
     pub missed: Option<Vec<SequencedNotice>>,
-    /// What is told from now on.
+    /// The notices from now on.
     pub receiver: broadcast::Receiver<SequencedNotice>,
-    /// The number of the last notice before that.
+    /// The number of the last notice before this subscription.
     pub last_number: u64,
 }
 
@@ -314,65 +314,61 @@ impl Default for NoticeBus {
 }
 
 impl NoticeBus {
-    /// Notices that happen by this clock.
+    /// A bus whose notices carry this clock's time.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         let to = Some(broadcast::channel(BACKLOG_MAX).0);
-        let told = Mutex::new(NoticeLog { sender: to, last_number: 0, recent: VecDeque::new(), bytes: 0 });
-        Self(Arc::new(SharedBus { clock, process: Uuid::new_v4(), log: told }))
+        let log = Mutex::new(NoticeLog { sender: to, last_number: 0, recent: VecDeque::new(), bytes: 0 });
+        Self(Arc::new(SharedBus { clock, process: Uuid::new_v4(), log }))
     }
 
-    /// Tells everybody who listens.
+    /// Publishes a notice to all subscribers.
     pub fn publish(&self, notice: Notice) {
         let at = self.0.clock.now();
-        let mut told = self.log();
-        let Some(to) = told.sender.clone() else { return };
-        told.last_number += 1;
+        let mut log = self.log();
+        let Some(to) = log.sender.clone() else { return };
+        log.last_number += 1;
         // The process's own id with the number in its last bits.
-        let id = Uuid::from_u128(self.0.process.as_u128() ^ u128::from(told.last_number));
-        let noted = SequencedNotice { number: told.last_number, id, at, notice };
-        told.keep(noted.clone());
-        // Nobody listening is no error.
+        let id = Uuid::from_u128(self.0.process.as_u128() ^ u128::from(log.last_number));
+        let noted = SequencedNotice { number: log.last_number, id, at, notice };
+        log.keep(noted.clone());
+        // Having no subscriber is no error.
         let _ = to.send(noted);
     }
 
-    /// Listens from now on; `None` when nothing will be told any more.
+    /// Subscribes; `None` after the bus was closed.
     pub fn subscribe(&self) -> Option<broadcast::Receiver<SequencedNotice>> {
         Some(self.log().sender.as_ref()?.subscribe())
     }
 
-    /// The same, for somebody who will want to [`resume`](Self::resume) before anything was told.
+    /// Subscribes with a position from which the client can [`resume`](Self::resume), even before the first notice.
     pub fn subscribe_resumable(&self) -> Option<ResumedSubscription> {
-        let told = self.log();
-        let from_now_on = told.sender.as_ref()?.subscribe();
-        Some(ResumedSubscription {
-            missed: Some(Vec::new()),
-            receiver: from_now_on,
-            last_number: told.last_number,
-        })
+        let log = self.log();
+        let receiver = log.sender.as_ref()?.subscribe();
+        Some(ResumedSubscription { missed: Some(Vec::new()), receiver, last_number: log.last_number })
     }
 
-    /// Listens on, after the notice of this name; `None` when nothing will be told any more.
+    /// Resumes after the notice with this event id; `None` after the bus was closed.
     pub fn resume(&self, last: &str) -> Option<ResumedSubscription> {
-        let told = self.log();
-        let from_now_on = told.sender.as_ref()?.subscribe();
+        let log = self.log();
+        let receiver = log.sender.as_ref()?.subscribe();
         let number = last
             .rsplit_once('-')
             .filter(|(process, _)| *process == self.0.process.simple().to_string())
             .and_then(|(_, number)| number.parse::<u64>().ok())
-            .filter(|number| *number <= told.last_number);
-        let oldest = told.recent.front().map_or(told.last_number + 1, |noted| noted.number);
-        let meanwhile = number
+            .filter(|number| *number <= log.last_number);
+        let oldest = log.recent.front().map_or(log.last_number + 1, |noted| noted.number);
+        let missed_notices = number
             .filter(|number| number + 1 >= oldest)
-            .map(|number| told.recent.iter().filter(|noted| noted.number > number).cloned().collect());
-        Some(ResumedSubscription { missed: meanwhile, receiver: from_now_on, last_number: told.last_number })
+            .map(|number| log.recent.iter().filter(|noted| noted.number > number).cloned().collect());
+        Some(ResumedSubscription { missed: missed_notices, receiver, last_number: log.last_number })
     }
 
-    /// A notice's name, by which to [`resume`](Self::resume).
+    /// The event id of a notice, from which a client can [`resume`](Self::resume).
     pub fn event_id(&self, number: u64) -> String {
         format!("{}-{number}", self.0.process.simple())
     }
 
-    /// Nothing will be told any more: whoever listens comes to the end.
+    /// Closes the bus: all subscriptions end.
     pub fn close(&self) {
         self.log().sender.take();
     }
@@ -397,19 +393,19 @@ mod tests {
         let seen = notices.event_id(1);
         notices.publish(notice("b@x.y"));
         notices.publish(notice("c@x.y"));
-        let meanwhile = |last: &str| {
+        let missed_notices = |last: &str| {
             let resumed = notices.resume(last).unwrap();
             resumed.missed.map(|all| all.iter().map(|noted| noted.number).collect::<Vec<_>>())
         };
-        assert_eq!(meanwhile(&seen), Some(vec![2, 3]));
-        assert_eq!(meanwhile(&notices.event_id(3)), Some(vec![]));
+        assert_eq!(missed_notices(&seen), Some(vec![2, 3]));
+        assert_eq!(missed_notices(&notices.event_id(3)), Some(vec![]));
         for unknown in [NoticeBus::default().event_id(1), notices.event_id(4), "1".to_owned(), String::new()]
         {
-            assert_eq!(meanwhile(&unknown), None, "{unknown}");
+            assert_eq!(missed_notices(&unknown), None, "{unknown}");
         }
         (0..BACKLOG_MAX).for_each(|_| notices.publish(notice("d@x.y")));
-        assert_eq!(meanwhile(&seen), None);
-        assert_eq!(meanwhile(&notices.event_id(3)).map(|all| all.len()), Some(BACKLOG_MAX));
+        assert_eq!(missed_notices(&seen), None);
+        assert_eq!(missed_notices(&notices.event_id(3)).map(|all| all.len()), Some(BACKLOG_MAX));
         notices.close();
         assert!(notices.resume(&seen).is_none());
     }

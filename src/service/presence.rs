@@ -1,5 +1,5 @@
-//! Presence as the service keeps it: signs that arrive, sources that are in contact, its own up-time, and since when the rule is on
-//! where. First on disk, then in memory.
+//! Stores presence data: incoming signs, contacts of sources, the service's uptime, and since when the check-in rule is on in
+//! each room. Data is written to disk before it is used. What the data means is decided in `crate::presence`.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::Ordering;
@@ -24,26 +24,25 @@ use crate::presence::{
 };
 use crate::store::{ServiceStore, StoreError};
 
-/// A sign that is older when it arrives may be about what was released meanwhile.
+/// A sign that is older than this on arrival may concern a meeting that was released meanwhile.
 const LATE_AFTER: TimeDelta = TimeDelta::minutes(1);
-/// How long an arriving sign waits for the calendar of a room that was never read, to be matched.
+/// How long a sign waits for the first read of its room's calendar, to be matched.
 const MATCHED_WITHIN: Duration = Duration::from_secs(2);
-/// Rooms named in one log line.
+/// Rooms listed in one log line.
 const ROOMS_NAMED_MAX: usize = 5;
 /// Rooms read for the signs of one request.
 const ROOMS_READ_MAX: usize = 20;
 
-/// What became of signs that arrived.
+/// The result of taking in signs.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Intake {
-    /// Signs that were kept.
+    /// Stored signs.
     pub kept: usize,
-    /// Signs that match an event by now.
+    /// Stored signs that match an event.
     pub matched: usize,
-    /// Signs that should match an event and match none, by their place among those that arrived, with the reason.
+    /// The indices of signs that should match an event but do not, with the reason.
     pub unmatched: Vec<(usize, String)>,
-    /// Signs that were refused since a limit is reached, by their place among those that arrived. No meeting of their rooms
-    /// that they may be about is released.
+    /// The indices of signs that were refused because a limit is reached. No meeting that they may concern is released.
     pub refused: Vec<(usize, EvidenceLimit)>,
 }
 
@@ -53,50 +52,51 @@ impl Sightings for RoomCache {
     }
 }
 
-/// The books as they were stored.
+/// Reads the stored presence data.
 pub(super) async fn open_presence(
-    desk: &ServiceStore,
+    store: &ServiceStore,
     clock: &dyn Clock,
     silence: SilenceLimits,
 ) -> Result<SharedPresence, StoreError> {
-    let mut books = PresenceState::default();
-    books.watch.set_silence(silence);
-    books.signs = desk.load_signs(retention_cutoff(clock), SignLog::default()).await?;
-    let uptimes = desk.uptimes().await?;
-    books.recorded_until = uptimes.iter().map(|up| up.to).max();
-    uptimes.into_iter().for_each(|up| books.watch.add_intake(up));
-    books.watch.start_intake(clock.now());
-    desk.sources().await?.into_iter().for_each(|source| books.watch.restore(source));
-    Ok(books.into())
+    let mut presence = PresenceState::default();
+    presence.watch.set_silence(silence);
+    presence.signs = store.load_signs(retention_cutoff(clock), SignLog::default()).await?;
+    let uptimes = store.uptimes().await?;
+    presence.recorded_until = uptimes.iter().map(|up| up.to).max();
+    uptimes.into_iter().for_each(|up| presence.watch.add_intake(up));
+    presence.watch.start_intake(clock.now());
+    store.sources().await?.into_iter().for_each(|source| presence.watch.restore(source));
+    Ok(presence.into())
 }
 
-/// Signs that are kept no longer than until then are forgotten. A wrong clock outdates none.
+/// Signs whose retention ended before this time are deleted; none while the clock is not trusted.
 fn retention_cutoff(clock: &dyn Clock) -> DateTime<Utc> {
     if clock.doubt().is_some() { DateTime::UNIX_EPOCH } else { clock.now() }
 }
 
-/// Lets the books know signs, and stores what the books keep of them. Returns the refused ones, by their place. Deletes stored
-/// signs whose time ended before `outdated`.
+/// Adds signs to the presence state and stores those that it keeps. Returns the indices of refused signs. Deletes stored signs
+/// whose retention ended before `outdated`.
 pub(super) async fn store_signs(
-    desk: &ServiceStore,
-    books: &SharedPresence,
+    store: &ServiceStore,
+    presence: &SharedPresence,
     signs: Vec<Sign>,
     outdated: DateTime<Utc>,
 ) -> Result<Vec<(usize, EvidenceLimit)>, StoreError> {
-    let (kept, refused, spans) = admit(books, signs);
-    desk.keep_signs(kept, spans, outdated).await?;
+    let (kept, refused, spans) = admit(presence, signs);
+    store.keep_signs(kept, spans, outdated).await?;
     Ok(refused)
 }
 
 type AdmittedSigns = (Vec<Sign>, Vec<(usize, EvidenceLimit)>, HashMap<RoomAddress, Interval>);
 
-/// The signs as the books keep them, the refused ones by their place, and for which time their rooms' evidence is incomplete.
-fn admit(books: &SharedPresence, signs: Vec<Sign>) -> AdmittedSigns {
-    let mut books = books.write();
+/// The signs as the presence state keeps them, the indices of refused ones, and the times for which their rooms' evidence is
+/// incomplete.
+fn admit(presence: &SharedPresence, signs: Vec<Sign>) -> AdmittedSigns {
+    let mut presence = presence.write();
     let (mut numbers, mut refused, mut rooms) = (BTreeSet::new(), Vec::new(), BTreeSet::new());
     for (index, sign) in signs.into_iter().enumerate() {
         let room = sign.room.clone();
-        match books.signs.push(sign) {
+        match presence.signs.push(sign) {
             Admission::Kept(number) => {
                 numbers.insert((room, number));
             }
@@ -106,46 +106,47 @@ fn admit(books: &SharedPresence, signs: Vec<Sign>) -> AdmittedSigns {
             }
         }
     }
-    let kept = numbers.iter().filter_map(|(room, number)| books.signs.get(room, *number).cloned()).collect();
-    let span = |room: RoomAddress| Some((room.clone(), *books.signs.refused().get(&room)?));
+    let kept =
+        numbers.iter().filter_map(|(room, number)| presence.signs.get(room, *number).cloned()).collect();
+    let span = |room: RoomAddress| Some((room.clone(), *presence.signs.refused().get(&room)?));
     (kept, refused, rooms.into_iter().filter_map(span).collect())
 }
 
-/// What people did at the door is a sign that they are there.
+/// Records an action at the door as a sign of presence.
 pub(super) async fn record_door_sign(
     engine: &Engine,
-    desk: &ServiceStore,
-    books: &SharedPresence,
+    store: &ServiceStore,
+    presence: &SharedPresence,
     action: &Action,
     at: DateTime<Utc>,
 ) {
-    let life = match engine.journal().action_record(action.id).await {
-        Ok(life) => life,
+    let record = match engine.journal().action_record(action.id).await {
+        Ok(record) => record,
         Err(error) => {
-            return tracing::error!(%error, id = %action.id, "could not read an action to keep it as a sign");
+            return tracing::error!(%error, id = %action.id, "cannot read an action from the journal to record it as a sign");
         }
     };
-    let Some(event) = life.and_then(|life| life.intent).map(|intent| intent.before) else { return };
+    let Some(event) = record.and_then(|record| record.intent).map(|intent| intent.before) else { return };
     let source = format!("{} by {}", action.kind.verb(), action.actor.name());
     let reporter = action.actor.key_id().unwrap_or(action.actor.name()).to_owned();
     let sign = Sign::new(action.room.clone(), at, source).for_event(&event).reported_by(reporter);
-    // A refused one needs no more: the journal has the action, and the room's evidence is known to be incomplete.
-    if let Err(error) = store_signs(desk, books, vec![sign], retention_cutoff(&**engine.clock())).await {
-        tracing::error!(%error, id = %action.id, "could not store an action at the door as a sign");
+    // A refused sign needs no further handling: the journal has the action, and the room's evidence is marked as incomplete.
+    if let Err(error) = store_signs(store, presence, vec![sign], retention_cutoff(&**engine.clock())).await {
+        tracing::error!(%error, id = %action.id, "cannot store an action at the door as a sign");
     }
 }
 
 impl Service {
-    /// The terms by which signs of a room are matched.
+    /// The times by which a room's signs are matched.
     fn terms(&self, room: &RoomAddress) -> CheckInTiming {
         let rule = self.options().rules.check_in(room).unwrap_or_default();
         rule.terms(rule.grace)
     }
 
-    /// Keeps the signs of feeds, and reports which of them match no event. Those feeds were in contact.
+    /// Stores the signs of feeds, reports those that match no event, and records the feeds' contact.
     ///
     /// # Errors
-    /// When they cannot be stored.
+    /// When the signs cannot be stored.
     pub async fn add_signs(&self, signs: Vec<Sign>) -> Result<Intake, StoreError> {
         let sources = signs.clone();
         let intake = self.ingest_signs(signs).await?;
@@ -153,7 +154,8 @@ impl Service {
         Ok(intake)
     }
 
-    /// Keeps signs, and reports which of them match no event. A check-in at one door shows nothing about the others.
+    /// Stores signs and reports those that match no event. Records no contact: a check-in at one door proves nothing about
+    /// others.
     pub(super) async fn ingest_signs(&self, signs: Vec<Sign>) -> Result<Intake, StoreError> {
         let now = self.now();
         let mut signs: Vec<_> = signs.into_iter().map(|sign| sign.received(now)).collect();
@@ -180,28 +182,28 @@ impl Service {
         rooms.iter().for_each(|room| self.rooms.mark_changed(room));
         self.followed.note_named(&rooms);
         let late = signs.into_iter().filter(|sign| sign.at < now - LATE_AFTER).collect();
-        if let Err(trouble) = self.clear_strikes(late).await {
-            tracing::error!(%trouble, "could not apply late check-ins to released events");
+        if let Err(error) = self.clear_strikes(late).await {
+            tracing::error!(%error, "cannot apply late check-ins to released events");
         }
         Ok(intake)
     }
 
     fn record_contact(&self, signs: &[Sign], now: DateTime<Utc>) {
-        // A contact at a wrong time would be one for as long as the clock was wrong.
+        // A contact with a wrong time would count for as long as the clock is off.
         if self.clock_doubt().is_some() {
             return;
         }
         let options = self.options();
-        let mut books = self.presence.write();
+        let mut presence = self.presence.write();
         for sign in signs {
             let group = options.rules.watch_group(&sign.room).map(str::to_owned);
-            // A sign that was queued shows that its source was alive then.
+            // A queued sign proves that its source worked at the sign's own time.
             let at = if sign.clone().received(now).has_usable_clock() { sign.at.min(now) } else { now };
-            books.watch.record_room_feed_contact(&sign.room, group, (&sign.source, &sign.reporter), at);
+            presence.watch.record_room_feed_contact(&sign.room, group, (&sign.source, &sign.reporter), at);
         }
     }
 
-    /// The calendars of the rooms that these signs are about, as far as they are known; a few that were never read are read.
+    /// The cached calendars of these signs' rooms; a few rooms that were never read are read now.
     async fn calendars_of(&self, signs: &[Sign]) -> BTreeMap<RoomAddress, Arc<Vec<Event>>> {
         let rooms: BTreeSet<_> = signs.iter().map(|sign| &sign.room).collect();
         let (mut calendars, mut unknown) = (BTreeMap::new(), Vec::new());
@@ -220,7 +222,7 @@ impl Service {
         calendars
     }
 
-    /// Signs from before a date was released that arrive only now still say that people came: its series has no strike for it.
+    /// Removes the strike of a released date if a late sign proves that the date was attended.
     async fn clear_strikes(&self, signs: Vec<Sign>) -> Result<(), CalendarError> {
         let options = self.options();
         let oldest = signs.iter().map(|sign| sign.at).min();
@@ -230,11 +232,11 @@ impl Service {
             let (terms, released) = (rule.terms(rule.grace), Some(Rule::NoCheckIn.to_string()));
             let query =
                 Query { rule: released, since: oldest, ..Query::room(&room) }.with_status(ActionStatus::Done);
-            for life in self.engine.journal().find(&query).await? {
-                let Some(event) = life.intent.as_ref().map(|intent| &intent.before) else { continue };
-                // A sign from after the release may be about other people, in a room that was free.
+            for record in self.engine.journal().find(&query).await? {
+                let Some(event) = record.intent.as_ref().map(|intent| &intent.before) else { continue };
+                // A sign from after the release may be of other people in the free room.
                 let came = |sign: &&Sign| {
-                    sign.room == room && sign.at < life.accepted_at && sign.matches(event, &terms)
+                    sign.room == room && sign.at < record.accepted_at && sign.matches(event, &terms)
                 };
                 if let (true, Some(uid)) = (event.kind.is_date_of_series(), &event.uid)
                     && signs.iter().any(|sign| came(&sign))
@@ -246,7 +248,7 @@ impl Service {
         Ok(())
     }
 
-    /// A feed that this API key (by id) speaks for reports that it is alive, for the rooms that the key may send signs for.
+    /// Records a feed's heartbeat, for the rooms that its API key (by id) may send signs for.
     pub fn heartbeat(&self, source: &str, reporter: &str, rooms: impl Iterator<Item = RoomAddress>) {
         if self.clock_doubt().is_some() {
             return;
@@ -254,18 +256,20 @@ impl Service {
         let (options, now) = (self.options(), self.now());
         let groups: BTreeSet<_> =
             rooms.map(|room| options.rules.watch_group(&room).map(str::to_owned)).collect();
-        let mut books = self.presence.write();
-        groups.into_iter().for_each(|group| books.watch.record_feed_contact(group, (source, reporter), now));
+        let mut presence = self.presence.write();
+        groups
+            .into_iter()
+            .for_each(|group| presence.watch.record_feed_contact(group, (source, reporter), now));
     }
 
-    /// A display asked for a room.
+    /// Records that a display requested a room's state.
     pub fn record_display_contact(&self, room: &RoomAddress, display: &str) {
         if self.clock_doubt().is_none() {
             self.presence.write().watch.record_display_contact(room, display, self.now());
         }
     }
 
-    /// A display opened an event stream for these rooms; it is in contact until the guard is dropped.
+    /// Records that a display opened an event stream for these rooms; it is in contact until the guard is dropped.
     pub fn display_connected(
         self: &Arc<Self>,
         mut rooms: Vec<RoomAddress>,
@@ -273,18 +277,18 @@ impl Service {
     ) -> DisplayConnection {
         let now = self.now();
         if self.clock_doubt().is_some() {
-            // It counts once it connects again.
+            // The clock is not trusted: the display counts only after it reconnects.
             rooms.clear();
         }
         let rooms = self.connected_rooms.share(display, rooms);
-        let mut books = self.presence.write();
-        rooms.iter().for_each(|room| books.watch.connect_display(room, display, now));
+        let mut presence = self.presence.write();
+        rooms.iter().for_each(|room| presence.watch.connect_display(room, display, now));
         DisplayConnection { service: self.clone(), rooms, display: display.to_owned() }
     }
 
-    /// Records that the service is up and takes signs, and stores which sources were in contact.
+    /// Records the service's uptime, in which it accepts signs, and the sources' contacts.
     pub(super) async fn record_uptime(&self) {
-        // What a wrong clock shows is no time at which signs were taken.
+        // An untrusted clock must not record uptime at wrong times.
         if self.clock_doubt().is_some() {
             return;
         }
@@ -293,41 +297,41 @@ impl Service {
             return;
         };
         let (sources, signs) = {
-            let mut books = self.presence.write();
-            books.watch.add_intake(up);
-            books.watch.forget_before(now);
-            books.signs.forget_before(now);
-            (books.watch.take_changed(), books.take_changed_signs())
+            let mut presence = self.presence.write();
+            presence.watch.add_intake(up);
+            presence.watch.forget_before(now);
+            presence.signs.forget_before(now);
+            (presence.watch.take_changed(), presence.take_changed_signs())
         };
         self.report_refused_signs();
         if let Err(error) = self.store.keep_signs(signs, HashMap::new(), now).await {
-            tracing::error!(%error, "could not store for how long signs are kept");
+            tracing::error!(%error, "cannot store the retention of signs");
         }
         match self.store.record_uptime(up, sources).await {
             Ok(()) => self.presence.write().recorded_until = Some(now),
-            Err(error) => tracing::error!(%error, "could not record that the service is up"),
+            Err(error) => tracing::error!(%error, "cannot record the service's uptime"),
         }
     }
 
-    /// Logs that evidence was refused, at most once between two heartbeats of the service.
+    /// Logs refused evidence, at most once per uptime record.
     fn report_refused_signs(&self) {
         let refused: u64 = self.presence.read().signs.counts().refused.values().sum();
         let before = self.refused_signs.swap(refused, Ordering::Relaxed);
         if refused > before {
-            let books = self.presence.read();
+            let presence = self.presence.read();
             let rooms: Vec<_> =
-                books.signs.refused().keys().take(ROOMS_NAMED_MAX).map(RoomAddress::as_str).collect();
-            let (signs, by) = (refused - before, &books.signs.counts().refused);
+                presence.signs.refused().keys().take(ROOMS_NAMED_MAX).map(RoomAddress::as_str).collect();
+            let (signs, by) = (refused - before, &presence.signs.counts().refused);
             tracing::warn!(
                 signs,
                 ?by,
                 ?rooms,
-                "evidence was refused: a limit is reached; these rooms' meetings stay"
+                "evidence was refused because a limit is reached; these rooms' meetings are kept"
             );
         }
     }
 
-    /// Records in which rooms the rule on check-ins is on by now. A room where it came on has its grace from then.
+    /// Records since when the check-in rule is on in each room. A meeting's grace period starts no earlier.
     pub(super) async fn record_rules(&self) {
         let rules = &self.options().rules;
         let mut on = self.followed_rooms();
@@ -341,7 +345,7 @@ impl Service {
         }
         match self.store.rule_since(on, self.now()).await {
             Ok(since) => self.presence.write().rule_since = since.into_iter().collect(),
-            Err(error) => tracing::error!(%error, "could not record where the rule on check-ins is on"),
+            Err(error) => tracing::error!(%error, "cannot record in which rooms the check-in rule is on"),
         }
     }
 }
@@ -353,8 +357,7 @@ pub struct DisplayConnection {
     display: String,
 }
 
-/// The rooms of displays that are connected, by the display's name. A hundred connections of a key with five thousand rooms hold one
-/// list.
+/// The rooms of connected displays, by display name: a hundred connections of a key with five thousand rooms share one list.
 #[derive(Default)]
 pub(super) struct ConnectedRooms(Mutex<HashMap<String, Weak<[RoomAddress]>>>);
 
@@ -374,26 +377,26 @@ impl ConnectedRooms {
 
 impl Drop for DisplayConnection {
     fn drop(&mut self) {
-        // By a wrong clock, it was in contact when it was last seen.
+        // The contact ends when the display was last seen if the clock is not trusted.
         let now = retention_cutoff(&**self.service.engine.clock());
-        let mut books = self.service.presence.write();
-        self.rooms.iter().for_each(|room| books.watch.disconnect_display(room, &self.display, now));
+        let mut presence = self.service.presence.write();
+        self.rooms.iter().for_each(|room| presence.watch.disconnect_display(room, &self.display, now));
     }
 }
 
-/// Whether these are the rights of a display at a door: it may check people in, and neither sweep nor audit. A console that an
-/// operator leaves open watches no door.
+/// Whether these are the rights of a door display: it may check in, but neither sweep nor audit. An operator's open console is no
+/// evidence source.
 pub fn is_display(rights: &Rights) -> bool {
     rights.allow(Right::CheckIn) && !rights.allow(Right::Cleanup) && !rights.allow(Right::Audit)
 }
 
 fn unmatched_reason(sign: &Sign) -> String {
     if !sign.has_usable_clock() {
-        return format!("its time {} is far from the time it arrived: check the sensor's clock", sign.at);
+        return format!("the sign's time {} is far from its arrival: check the sensor's clock", sign.at);
     }
     match sign.reference() {
-        Some(_) => "it names an event that is not on the room's calendar".to_owned(),
-        None => "it arrived late, and no event was on in the room at its time".to_owned(),
+        Some(_) => "the sign refers to an event that is not in the room's calendar".to_owned(),
+        None => "the sign arrived late, and the room had no event at its time".to_owned(),
     }
 }
 

@@ -1,8 +1,8 @@
-//! Whether the service can do what it is there for. Each check tries what it vouches for: a commit to the journal, a read of the
-//! API keys, an answer of Exchange.
+//! The readiness checks of `/readyz`. Each check performs an operation of its own: a commit to the journal, a read of the API
+//! keys, a read from Exchange if none succeeded lately.
 //!
-//! Anybody may ask, as often as they like: one run serves all who ask within five seconds, one run is under way at a time, and
-//! whoever asks meanwhile gets the result before. A run is a task of its own, so an asker that gives up changes nothing.
+//! `/readyz` needs no key, so its cost is bounded: a result is reused for five seconds, only one run is in progress at a time,
+//! and requests meanwhile get the previous result. A run is a task of its own, so a client that disconnects does not cancel it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,28 +16,28 @@ use tokio::time::{Instant, timeout};
 use super::Service;
 use crate::calendar::{RoomAddress, Window};
 
-/// How long a result serves everybody who asks: at most one trial commit in this time.
+/// How long a result is reused: at most one trial commit in this time.
 const FRESH: Duration = Duration::from_secs(5);
-/// How long a check may take; a disk or server that hangs is one that fails.
+/// Time limit of a check; a disk or server that hangs counts as failed.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(4);
-/// An answer of Exchange is proof for this long. Where rooms are followed, answers come more often by themselves.
+/// How long a response of Exchange counts as proof. Tracked rooms cause responses more often than this.
 const ANSWER_RECENT: Duration = Duration::from_secs(5 * 60);
 
-/// What is checked.
+/// A readiness check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ReadinessCheck {
-    /// The journal takes a commit.
+    /// The journal accepts a commit.
     Journal,
-    /// The service store answers: API keys can be read.
+    /// The service store returns the API keys.
     Keys,
-    /// Exchange answered of late.
+    /// Exchange responded lately.
     Exchange,
-    /// The wall clock is believed.
+    /// The system clock is trusted.
     Clock,
 }
 
 impl ReadinessCheck {
-    /// As it is named in answers and metrics.
+    /// The name in responses and metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Journal => "journal",
@@ -54,27 +54,27 @@ impl fmt::Display for ReadinessCheck {
     }
 }
 
-/// What a check found.
+/// The result of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CheckFinding {
-    /// All is well.
+    /// The check passed.
     Passed,
-    /// The service does less than it could, and answers requests all the same.
+    /// The service is degraded, but serves requests.
     Warning(String),
-    /// The service cannot do what it is there for. For everybody's eyes: no names of servers, rooms or files.
+    /// The service is not ready. The text is public: it names no server, room or file.
     Failed(String),
 }
 
-/// What all checks found in one run.
+/// The results of all checks in one run.
 #[derive(Debug, Clone)]
 pub struct Readiness {
-    /// Each check with what it found.
+    /// Each check with its result.
     pub findings: Vec<(ReadinessCheck, CheckFinding)>,
     at: Instant,
 }
 
 impl Readiness {
-    /// No check failed.
+    /// Whether no check failed.
     pub fn is_ready(&self) -> bool {
         !self.findings.iter().any(|(_, finding)| matches!(finding, CheckFinding::Failed(_)))
     }
@@ -84,25 +84,25 @@ impl Readiness {
     }
 }
 
-/// The last result, and what the next run goes on from.
+/// The last result, and the state for the next run.
 #[derive(Default)]
 pub(super) struct ReadinessState {
     last: ArcSwapOption<Readiness>,
     run: Arc<Mutex<ExchangeAnswers>>,
 }
 
-/// When Exchange answered last. Pure.
+/// When Exchange last responded. Pure.
 #[derive(Debug, Default)]
 struct ExchangeAnswers {
-    /// Answers counted so far.
+    /// Responses counted so far.
     count: u64,
     last: Option<Instant>,
-    /// The first run: nothing can have been proven before.
+    /// The time of the first run.
     since: Option<Instant>,
 }
 
 impl ExchangeAnswers {
-    /// Takes note of how many answers there are by now.
+    /// Records the present count of responses.
     fn note(&mut self, count: u64, now: Instant) {
         self.since.get_or_insert(now);
         if count != self.count {
@@ -117,17 +117,17 @@ impl ExchangeAnswers {
     fn overdue_message(&self, now: Instant) -> String {
         let minutes = |since: Instant| now.duration_since(since).as_secs() / 60;
         match (self.last, self.since) {
-            (Some(last), _) => format!("Exchange has not answered for {} min", minutes(last)),
+            (Some(last), _) => format!("Exchange has not responded for {} min", minutes(last)),
             (None, Some(since)) if minutes(since) > 0 => {
-                format!("Exchange has not answered since the service began, {} min ago", minutes(since))
+                format!("Exchange has not responded since the service started {} min ago", minutes(since))
             }
-            (None, _) => "Exchange has not answered since the service began".to_owned(),
+            (None, _) => "Exchange has not responded since the service started".to_owned(),
         }
     }
 }
 
 impl Service {
-    /// What the checks find now, or found within the last seconds.
+    /// The results of the checks, at most a few seconds old.
     pub async fn readiness(self: &Arc<Self>) -> Arc<Readiness> {
         let checks = &self.readiness;
         let last = checks.last.load_full();
@@ -148,7 +148,7 @@ impl Service {
             Err(_) => Arc::new(Readiness {
                 findings: vec![(
                     ReadinessCheck::Journal,
-                    CheckFinding::Failed("the check broke off".to_owned()),
+                    CheckFinding::Failed("the readiness check ended unexpectedly".to_owned()),
                 )],
                 at: Instant::now(),
             }),
@@ -166,7 +166,7 @@ impl Service {
         let clock = match self.clock_doubt() {
             None => CheckFinding::Passed,
             Some(doubt) => CheckFinding::Warning(format!(
-                "the clock is not believed ({}): no meeting is judged; actions at doors go on",
+                "the system clock is not trusted ({}): cleanup is suspended; requested actions still run",
                 doubt.as_str()
             )),
         };
@@ -182,7 +182,7 @@ impl Service {
         found
     }
 
-    /// A change is logged once.
+    /// Logs each change once.
     fn report_readiness(&self, found: &Readiness) {
         let before = self.readiness.last.load_full();
         for (check, finding) in &found.findings {
@@ -204,11 +204,11 @@ impl Service {
         match timeout(CHECK_TIMEOUT, self.engine.journal().try_commit()).await {
             Ok(Ok(())) => CheckFinding::Passed,
             Ok(Err(error)) => {
-                tracing::warn!(%error, "the journal does not take a commit");
-                CheckFinding::Failed("the journal cannot be written: no action is taken on".to_owned())
+                tracing::warn!(%error, "the journal rejected a trial commit");
+                CheckFinding::Failed("the journal cannot be written: actions are rejected".to_owned())
             }
             Err(_) => CheckFinding::Failed(format!(
-                "the disk did not commit to the journal within {} s",
+                "a journal commit did not finish within {} s",
                 CHECK_TIMEOUT.as_secs()
             )),
         }
@@ -218,17 +218,18 @@ impl Service {
         match timeout(CHECK_TIMEOUT, self.store.count_keys()).await {
             Ok(Ok(_)) => CheckFinding::Passed,
             Ok(Err(error)) => {
-                tracing::warn!(%error, "the service store does not answer");
+                tracing::warn!(%error, "cannot read the API keys from the service store");
                 CheckFinding::Failed("the API keys cannot be read".to_owned())
             }
             Err(_) => CheckFinding::Failed(format!(
-                "the API keys were not read within {} s",
+                "reading the API keys did not finish within {} s",
                 CHECK_TIMEOUT.as_secs()
             )),
         }
     }
 
-    /// An answer within the last minutes is proof; else one room's calendar is read. Where no room is known, nothing is asked.
+    /// A response within the last minutes is proof; otherwise one room's calendar is read. Without a known room, the check
+    /// passes.
     async fn check_exchange(&self, answers: &mut ExchangeAnswers) -> CheckFinding {
         answers.note(self.exchange_answers(), Instant::now());
         if answers.is_recent(Instant::now()) {
@@ -244,8 +245,8 @@ impl Service {
         answers.note(self.exchange_answers(), Instant::now());
         if is_read {
             answers.last = Some(Instant::now());
-        } else if let Ok(Err(trouble)) = read {
-            tracing::warn!(%room, %trouble, "Exchange was asked whether it answers, and did not");
+        } else if let Ok(Err(error)) = read {
+            tracing::warn!(%room, %error, "readiness check: reading a room's calendar failed");
         }
         match answers.is_recent(Instant::now()) {
             true => CheckFinding::Passed,
@@ -258,7 +259,7 @@ impl Service {
         named.or_else(|| self.followed_rooms().into_iter().next())
     }
 
-    /// Answers of Exchange that could be decoded, whichever they are: a server that refuses one request answers.
+    /// The number of decoded responses of Exchange. A rejection counts as well: the server responds.
     fn exchange_answers(&self) -> u64 {
         let numbers = self.engine.calendar().metrics();
         numbers.iter().filter(|number| number.kind == "decoded").map(|number| number.count).sum()
@@ -276,16 +277,16 @@ mod tests {
         assert!(!answers.is_recent(Instant::now()));
         assert_eq!(
             answers.overdue_message(Instant::now()),
-            "Exchange has not answered since the service began"
+            "Exchange has not responded since the service started"
         );
         answers.note(3, Instant::now());
         for (minutes, recent) in [(4, true), (1, false), (60, false)] {
             tokio::time::advance(Duration::from_secs(60 * minutes)).await;
-            // The same number of answers: nothing new was heard.
+            // The same count: no new response.
             answers.note(3, Instant::now());
             assert_eq!(answers.is_recent(Instant::now()), recent, "{minutes}");
         }
-        assert_eq!(answers.overdue_message(Instant::now()), "Exchange has not answered for 65 min");
+        assert_eq!(answers.overdue_message(Instant::now()), "Exchange has not responded for 65 min");
         answers.note(4, Instant::now());
         assert!(answers.is_recent(Instant::now()));
     }

@@ -1,8 +1,8 @@
-//! Refused sign-ins, counted by address for the audit. Pure but for a lock: time comes in as a value.
+//! Counts failed sign-ins by client address, for admin events in the journal. Pure except for a lock: time is an argument.
 //!
-//! A stranger decides how often a sign-in is refused, and from how many addresses. So each address gets one admin event per ten
-//! minutes, with a count; only so many addresses are counted apart, and all others together. The journal grows by a few hundred
-//! events an hour at most, whatever strangers do.
+//! An attacker controls how many sign-ins fail and from how many addresses. Therefore each address gets one admin event with a
+//! count per ten minutes, and all addresses beyond a limit share one. The journal grows by at most a few hundred events per
+//! hour.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -14,12 +14,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::client_prefix::client_prefix;
 use crate::journal::{AdminActor, AdminEntry, AdminEvent};
 
-/// How often one address gets an admin event.
+/// The interval of admin events for one address.
 const EVENT_EVERY: TimeDelta = TimeDelta::minutes(10);
-/// Addresses counted apart; beyond them all others share one count.
+/// Addresses with a count of their own; all others share one count.
 pub const ADDRESSES_MAX: usize = 32;
 
-/// What was refused since the last admin events.
+/// Failed sign-ins since the last admin events.
 #[derive(Debug, Default)]
 pub struct RefusedSignIns {
     by_address: Mutex<HashMap<Option<IpAddr>, RefusalCount>>,
@@ -35,12 +35,12 @@ struct RefusalCount {
 }
 
 impl RefusedSignIns {
-    /// A request from this address had no valid key or token, for this reason.
+    /// Counts a request from this address without a valid key or token.
     pub fn add(&self, address: Option<IpAddr>, reason: &'static str) {
         self.total.fetch_add(1, Ordering::Relaxed);
         let mut all = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
         let address = address.map(client_prefix);
-        // The place of all others is one of its own.
+        // The shared count (`None`) does not count towards the limit.
         let is_full = all.keys().flatten().count() >= ADDRESSES_MAX;
         let address = if is_full && !all.contains_key(&address) { None } else { address };
         let refused = all.entry(address).or_insert(RefusalCount { reason, count: 0, reported_at: None });
@@ -48,17 +48,17 @@ impl RefusedSignIns {
         refused.count = refused.count.saturating_add(1);
     }
 
-    /// Since the service began.
+    /// The total since the start.
     pub fn total(&self) -> u64 {
         self.total.load(Ordering::Relaxed)
     }
 
-    /// The admin events that are due. An address without refusals for ten minutes is forgotten.
+    /// The admin events that are due. Drops addresses without failures in the last ten minutes.
     pub(super) fn due(&self, now: DateTime<Utc>) -> Vec<AdminEntry> {
         let mut all = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
-        // A clock that was set back delays no event for longer.
+        // A clock that was set back must not delay events.
         let is_due = |refused: &RefusalCount| {
-            refused.reported_at.is_none_or(|told| now - told >= EVENT_EVERY || now < told)
+            refused.reported_at.is_none_or(|reported| now - reported >= EVENT_EVERY || now < reported)
         };
         all.retain(|_, refused| refused.count > 0 || !is_due(refused));
         let due = all.iter_mut().filter(|(_, refused)| refused.count > 0 && is_due(refused));
@@ -83,12 +83,12 @@ mod tests {
         DateTime::from_timestamp(1_767_225_600 + second, 0).unwrap()
     }
 
-    fn told(entries: &[AdminEntry]) -> Vec<(Option<&str>, u64)> {
-        let told = entries.iter().map(|entry| match &entry.event {
+    fn reported(entries: &[AdminEntry]) -> Vec<(Option<&str>, u64)> {
+        let reported = entries.iter().map(|entry| match &entry.event {
             AdminEvent::SignInRefused { address, count, .. } => (address.as_deref(), *count),
             other => panic!("{other:?}"),
         });
-        told.collect()
+        reported.collect()
     }
 
     #[test]
@@ -96,10 +96,10 @@ mod tests {
         let refused = RefusedSignIns::default();
         let from = Some("192.0.2.7".parse().unwrap());
         refused.add(from, "unauthenticated");
-        assert_eq!(told(&refused.due(at(0))), [(Some("192.0.2.7"), 1)]);
+        assert_eq!(reported(&refused.due(at(0))), [(Some("192.0.2.7"), 1)]);
         (0..5_000).for_each(|_| refused.add(from, "unauthenticated"));
         assert_eq!(refused.due(at(599)), []);
-        assert_eq!(told(&refused.due(at(600))), [(Some("192.0.2.7"), 5_000)]);
+        assert_eq!(reported(&refused.due(at(600))), [(Some("192.0.2.7"), 5_000)]);
         assert_eq!((refused.due(at(1_200)), refused.by_address.lock().unwrap().len()), (Vec::new(), 0));
         assert_eq!(refused.total(), 5_001);
     }
@@ -114,13 +114,13 @@ mod tests {
             refused.add(Some(IpAddr::V6(Ipv6Addr::from_bits((0x2001_0db8 << 96) | host))), "unauthenticated");
         }
         let events = refused.due(at(0));
-        let told = told(&events);
+        let reported = reported(&events);
         assert_eq!(
-            (told.len(), refused.by_address.lock().unwrap().len()),
+            (reported.len(), refused.by_address.lock().unwrap().len()),
             (ADDRESSES_MAX + 1, ADDRESSES_MAX + 1)
         );
-        assert_eq!(told.iter().map(|(_, count)| count).sum::<u64>(), 101_000, "none is lost");
-        let others = told.iter().find(|(address, _)| address.is_none()).unwrap();
+        assert_eq!(reported.iter().map(|(_, count)| count).sum::<u64>(), 101_000, "none is lost");
+        let others = reported.iter().find(|(address, _)| address.is_none()).unwrap();
         assert_eq!(others.1, 101_000 - ADDRESSES_MAX as u64);
     }
 

@@ -1,5 +1,5 @@
-//! Releases: meetings to which nobody comes, as soon as their absence is proven. One look at all rooms every few seconds; a room
-//! whose mailbox hangs holds up no other.
+//! Releases unattended meetings as soon as absence is proven. All rooms are evaluated every few seconds; a mailbox that hangs
+//! does not delay other rooms. Nothing is released while presence is unknown.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher as _, RandomState};
@@ -22,40 +22,40 @@ use crate::cleanup::{
 use crate::engine::Occupancy;
 use crate::presence::UnknownReason;
 
-/// How long one look waits for a room's calendar. Longer is a mailbox that hangs: it is read in the background.
+/// How long a round waits for one room's calendar. A slower mailbox is read in the background.
 const READ_WITHIN: Duration = Duration::from_secs(8);
-/// How long one look waits for all calendars.
+/// How long a round waits for all calendars.
 const LOOK_WITHIN: Duration = Duration::from_secs(15);
-/// When a mailbox that hung is tried again.
+/// The pause before a slow mailbox is read again.
 const SLOW_AGAIN: TimeDelta = TimeDelta::seconds(60);
-/// How long one look waits for the releases that it began; they go on beside the next look.
+/// How long a round waits for the releases that it started; they continue during the next round.
 const ACTS_WITHIN: Duration = Duration::from_secs(5);
-/// Rooms asked about at once whether they have anything.
+/// Rooms in one free/busy request.
 const AVAILABILITY_MAILBOXES_MAX: usize = 100;
-/// Entries remembered of each kind; a day of the largest building.
+/// Entries kept of each kind: a day of the largest building.
 pub const REMEMBERED_EVENTS_MAX: usize = 100_000;
 
-/// An event as one look saw it: a hash of its room, its id and its start, since a day of the largest building is remembered.
+/// A hash of an event's room, id and start: small enough to keep a day of the largest building.
 type EventHash = u64;
 
-/// What the looks remember of each other.
+/// State that is kept between rounds.
 #[derive(Debug, Default)]
 pub struct ReleaseState {
-    /// Makes the hashes, by a secret of this process.
+    /// Hashes events with a random key of this process.
     hasher: RandomState,
-    /// Announced releases, so that each is announced once …
+    /// Announced releases, so that each is announced once.
     warned: HashSet<EventHash>,
-    /// … and those of them that were called off.
+    /// Cancelled releases, so that each is reported once.
     stopped: HashSet<EventHash>,
-    /// Releases that Exchange refused for good, and those that observe mode announced.
+    /// Releases with a final outcome, and those that observe mode announced.
     settled: HashSet<EventHash>,
     /// Decisions that were recorded.
     decided: HashMap<EventHash, DecisionKind>,
-    /// Mailboxes that hung, until when they are left to the background.
+    /// Slow mailboxes, with the time until which only the background reads them.
     slow_until: HashMap<RoomAddress, DateTime<Utc>>,
-    /// Rooms in which a release is under way.
+    /// Rooms with a release in progress.
     releasing_rooms: HashSet<RoomAddress>,
-    /// Those releases.
+    /// The tasks of releases in progress.
     tasks: JoinSet<(RoomAddress, Vec<AppliedAction>)>,
 }
 
@@ -64,21 +64,21 @@ impl ReleaseState {
         self.hasher.hash_one((room.as_str(), event.id.as_str(), event.start))
     }
 
-    /// Waits for the releases under way.
+    /// Waits for the releases in progress.
     pub(super) async fn finish(&mut self) {
         while let Some(act) = self.tasks.join_next().await {
             self.record_finished(act);
         }
     }
 
-    /// Takes in the releases that have ended.
+    /// Records the releases that have ended.
     fn collect_finished(&mut self) {
         while let Some(act) = self.tasks.try_join_next() {
             self.record_finished(act);
         }
     }
 
-    /// Remembers releases that are over, so that Exchange is not asked for them again and again.
+    /// Records final outcomes, so that the same release is not requested from Exchange repeatedly.
     fn record_finished(&mut self, act: Result<(RoomAddress, Vec<AppliedAction>), JoinError>) {
         let Ok((room, applied)) = act else { return };
         self.releasing_rooms.remove(&room);
@@ -88,8 +88,8 @@ impl ReleaseState {
                 Outcome::Done(_) | Outcome::AlreadyDone { .. } | Outcome::NeedsAttention { .. } => true,
             };
             if is_final {
-                let sighting = self.hash(&one.room, &one.event);
-                self.settled.insert(sighting);
+                let hash = self.hash(&one.room, &one.event);
+                self.settled.insert(hash);
             }
         }
     }
@@ -107,7 +107,7 @@ impl ReleaseState {
 }
 
 impl Service {
-    /// Releases what nobody came to, and announces what is about to be released.
+    /// Runs one round: releases unattended meetings, and announces releases that are near.
     pub(super) async fn release_abandoned(self: &Arc<Self>, state: &mut ReleaseState) {
         let options = self.options();
         self.record_rules().await;
@@ -117,7 +117,7 @@ impl Service {
         state.collect_finished();
         state.forget_if_full();
         let now = self.now();
-        // The present is looked at, however short the warning is.
+        // At least a minute, so that current meetings are covered even with a short warning time.
         let Some(window) = Window::clamped(now, now + options.release_warning.max(TimeDelta::minutes(1)))
         else {
             return;
@@ -132,7 +132,7 @@ impl Service {
         let _ = tokio::time::timeout(ACTS_WITHIN, state.finish()).await;
     }
 
-    /// The calendars of all rooms in which the rule is on: from memory where the server reports changes, else read.
+    /// The calendars of all rooms with the check-in rule: from the cache if notifications keep it up to date, else read.
     async fn read_rooms(
         self: &Arc<Self>,
         rules: &Rules,
@@ -155,22 +155,22 @@ impl Service {
         known
     }
 
-    /// Those of the rooms that have anything in the window, as far as the server says so.
+    /// The rooms that may have an event in the window, by their free/busy data.
     async fn query_occupancy(&self, rooms: Vec<RoomAddress>, window: Window) -> Vec<RoomAddress> {
         let mut busy = Vec::new();
         for group in rooms.chunks(AVAILABILITY_MAILBOXES_MAX) {
-            let asked = self.engine.calendar().occupancy(group, window);
-            let looks = match tokio::time::timeout(READ_WITHIN, asked).await {
-                Ok(Ok(looks)) if looks.len() == group.len() => looks,
+            let request = self.engine.calendar().occupancy(group, window);
+            let occupancies = match tokio::time::timeout(READ_WITHIN, request).await {
+                Ok(Ok(occupancies)) if occupancies.len() == group.len() => occupancies,
                 _ => vec![Occupancy::MaybeBusy; group.len()],
             };
-            let kept = group.iter().zip(looks).filter(|(_, look)| *look != Occupancy::Free);
+            let kept = group.iter().zip(occupancies).filter(|(_, look)| *look != Occupancy::Free);
             busy.extend(kept.map(|(room, _)| room.clone()));
         }
         busy
     }
 
-    /// Reads these rooms. One that does not answer in time is left to the background.
+    /// Reads these rooms' calendars. A room that times out is left to the background.
     async fn read_calendars(
         self: &Arc<Self>,
         rooms: Vec<RoomAddress>,
@@ -196,10 +196,10 @@ impl Service {
                         waiting.remove(&room);
                         read.push((room, events));
                     }
-                    // The server refused: the next look asks again.
-                    Ok((room, Ok(Err(trouble)))) => {
+                    // The read failed: the next round retries it.
+                    Ok((room, Ok(Err(error)))) => {
                         waiting.remove(&room);
-                        tracing::warn!(%room, %trouble, "could not read a room; its meetings stay");
+                        tracing::warn!(%room, %error, "cannot read the room's calendar; its meetings are kept");
                     }
                     Ok((_, Err(_))) | Err(_) => {}
                 }
@@ -214,33 +214,33 @@ impl Service {
         let now = self.now();
         state.slow_until.retain(|_, until| now < *until);
         for room in rooms {
-            tracing::warn!(%room, "a room's mailbox does not answer; its meetings stay, and other rooms go on");
+            tracing::warn!(%room, "the room's mailbox does not respond; its meetings are kept");
             state.slow_until.insert(room, now + SLOW_AGAIN);
         }
     }
 
-    /// Announces releases that are near, once each, and those that were announced and will not come.
+    /// Announces releases that are near, and cancels announced ones that will not happen; each once.
     fn announce(&self, plan: &SweepPlan, now: DateTime<Utc>, ahead: TimeDelta, state: &mut ReleaseState) {
         let rules = &self.options().rules;
-        for (RoomPlan { room, .. }, judged) in events_of(plan) {
-            let sighting = state.hash(room, &judged.event);
-            match &judged.verdict {
+        for (RoomPlan { room, .. }, evaluated) in events_of(plan) {
+            let hash = state.hash(room, &evaluated.event);
+            match &evaluated.verdict {
                 Verdict::Keep { why: KeepReason::GraceRuns { until } } => {
                     let watched = || self.presence.read().is_watched(room, rules.watch_group(room), now);
                     let acts = rules.mode(room) == CleanupMode::Act && watched();
-                    if acts && *until - now <= ahead && state.warned.insert(sighting) {
+                    if acts && *until - now <= ahead && state.warned.insert(hash) {
                         self.notices.publish(Notice::ReleaseWarning { room: room.clone(), at: *until });
                     }
                 }
                 Verdict::Keep { why: KeepReason::Unknown { doubt } } => {
                     let is_silent = matches!(doubt, UnknownReason::FeedSilent(_));
-                    if (is_silent || state.warned.contains(&sighting)) && state.stopped.insert(sighting) {
-                        self.stop_release(room, &judged.event, StopReason::of(doubt), doubt.to_string());
+                    if (is_silent || state.warned.contains(&hash)) && state.stopped.insert(hash) {
+                        self.stop_release(room, &evaluated.event, StopReason::of(doubt), doubt.to_string());
                     }
                 }
                 Verdict::Keep { why: KeepReason::ClockInDoubt { why } } => {
-                    if state.warned.contains(&sighting) && state.stopped.insert(sighting) {
-                        self.stop_release(room, &judged.event, StopReason::Clock, why.clone());
+                    if state.warned.contains(&hash) && state.stopped.insert(hash) {
+                        self.stop_release(room, &evaluated.event, StopReason::Clock, why.clone());
                     }
                 }
                 Verdict::Keep { .. } | Verdict::Act { .. } => {}
@@ -249,23 +249,23 @@ impl Service {
     }
 
     fn stop_release(&self, room: &RoomAddress, event: &EventSnapshot, reason: StopReason, why: String) {
-        tracing::warn!(%room, start = %event.start, %why, "a release was stopped; the meeting stays");
+        tracing::warn!(%room, start = %event.start, %why, "release cancelled; the meeting is kept");
         self.stopped_releases.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let (room, start) = (room.clone(), event.start);
         self.notices.publish(Notice::ReleaseStopped { room, start, reason, why });
     }
 
-    /// Stores what was decided, once for each meeting and outcome.
+    /// Stores decisions, once per meeting and outcome.
     async fn record_decisions(&self, plan: &SweepPlan, now: DateTime<Utc>, state: &mut ReleaseState) {
         let rules = &self.options().rules;
         let mut new = Vec::new();
-        for (RoomPlan { room, .. }, judged) in events_of(plan) {
+        for (RoomPlan { room, .. }, evaluated) in events_of(plan) {
             let acts = rules.mode(room) == CleanupMode::Act;
-            let Some(decision) = Decision::of(room, judged, acts, now) else { continue };
-            let sighting = state.hash(room, &judged.event);
-            let known = state.decided.get(&sighting);
+            let Some(decision) = Decision::of(room, evaluated, acts, now) else { continue };
+            let hash = state.hash(room, &evaluated.event);
+            let known = state.decided.get(&hash);
             if known.is_none_or(|known| *known != decision.outcome) {
-                state.decided.insert(sighting, decision.outcome);
+                state.decided.insert(hash, decision.outcome);
                 self.decisions.count(decision.outcome);
                 new.push(decision);
             }
@@ -273,18 +273,18 @@ impl Service {
         if !new.is_empty()
             && let Err(error) = self.store.add_decisions(new, now).await
         {
-            tracing::error!(%error, "could not record decisions");
+            tracing::error!(%error, "cannot store decisions");
         }
     }
 
-    /// Begins the releases of a plan, each room by itself; observe mode only announces them.
+    /// Starts the releases of a plan, one task per room; observe mode only announces them.
     fn start_releases(self: &Arc<Self>, sweep: &Arc<Sweep>, plan: SweepPlan, state: &mut ReleaseState) {
         let rules = &self.options().rules;
         if let Some(stop) = &plan.stop {
-            for (room, judged) in plan.actions() {
-                let sighting = state.hash(room, &judged.event);
-                if state.stopped.insert(sighting) {
-                    self.stop_release(room, &judged.event, StopReason::Limit, stop.to_string());
+            for (room, evaluated) in plan.actions() {
+                let hash = state.hash(room, &evaluated.event);
+                if state.stopped.insert(hash) {
+                    self.stop_release(room, &evaluated.event, StopReason::Limit, stop.to_string());
                 }
             }
             return;
@@ -292,9 +292,9 @@ impl Service {
         for room in &plan.rooms {
             let mut one = RoomPlan { trouble: None, ..room.clone() };
             let acts = rules.mode(&room.room) == CleanupMode::Act;
-            one.events.retain(|judged| {
-                let sighting = state.hash(&room.room, &judged.event);
-                matches!(judged.verdict, Verdict::Act { .. }) && !state.settled.contains(&sighting)
+            one.events.retain(|evaluated| {
+                let hash = state.hash(&room.room, &evaluated.event);
+                matches!(evaluated.verdict, Verdict::Act { .. }) && !state.settled.contains(&hash)
             });
             if one.events.is_empty() {
                 continue;
@@ -308,12 +308,12 @@ impl Service {
     }
 
     fn observe(&self, RoomPlan { room, events, .. }: &RoomPlan, state: &mut ReleaseState) {
-        for judged in events {
-            let Verdict::Act { why, .. } = &judged.verdict else { continue };
-            tracing::info!(%room, start = %judged.event.start, %why, "observe mode: this meeting would be released");
-            let sighting = state.hash(room, &judged.event);
-            state.settled.insert(sighting);
-            let (room, start, end) = (room.clone(), judged.event.start, judged.event.end);
+        for evaluated in events {
+            let Verdict::Act { why, .. } = &evaluated.verdict else { continue };
+            tracing::info!(%room, start = %evaluated.event.start, %why, "observe mode: the meeting would be released");
+            let hash = state.hash(room, &evaluated.event);
+            state.settled.insert(hash);
+            let (room, start, end) = (room.clone(), evaluated.event.start, evaluated.event.end);
             self.notices.publish(Notice::WouldRelease { room, start, end, why: why.clone() });
         }
     }
@@ -337,12 +337,12 @@ impl Service {
                 applied,
                 ..
             }) => {
-                tracing::error!(%error, open = open.len(), unbegun, "a release broke off");
+                tracing::error!(%error, open = open.len(), unbegun, "release ended early: the journal failed");
                 applied
             }
             Ok(swept) => swept.applied,
             Err(error @ (SweepError::OverLimit(_) | SweepError::UnknownFormat(_))) => {
-                tracing::error!(%error, "a release was not applied");
+                tracing::error!(%error, "release not applied");
                 Vec::new()
             }
         }
@@ -350,5 +350,5 @@ impl Service {
 }
 
 fn events_of(plan: &SweepPlan) -> impl Iterator<Item = (&RoomPlan, &EvaluatedEvent)> {
-    plan.rooms.iter().flat_map(|room| room.events.iter().map(move |judged| (room, judged)))
+    plan.rooms.iter().flat_map(|room| room.events.iter().map(move |evaluated| (room, evaluated)))
 }

@@ -1,7 +1,7 @@
-//! When a sweep runs by itself: a cron expression in a time zone. Pure.
+//! The schedule of a sweep: a cron expression in a time zone. Pure.
 //!
-//! Daylight saving is croner's business: a time that does not exist runs at the next one that does, one that exists twice
-//! runs once. A run that was missed, because the process was down or the last run took too long, is caught up once.
+//! The `croner` crate handles daylight saving: a time that does not exist runs at the next existing one, and a time that exists
+//! twice runs once. A missed run, because the process was down or the previous run took too long, is made up for once.
 
 use std::str::FromStr;
 
@@ -11,27 +11,27 @@ use croner::Cron;
 
 use crate::calendar::RoomPattern;
 
-/// One schedule.
+/// A schedule of sweeps.
 #[derive(Debug, Clone)]
 pub struct Schedule {
-    /// Its name: for the audit, and to remember its last run.
+    /// The name, in the audit and for the record of its last run.
     pub name: String,
-    /// The rooms it sweeps, as patterns; empty for all.
+    /// The rooms, as patterns; empty for all rooms.
     pub rooms: Vec<RoomPattern>,
-    /// Spread over so much time, so that not everything begins at once.
+    /// The longest random delay of a run, so that several machines do not start at once.
     pub jitter: TimeDelta,
     cron: Cron,
     zone: Tz,
 }
 
-/// Why there is no schedule.
+/// Why a schedule is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ScheduleError {
-    /// No cron expression.
-    #[error("`{0}` is no cron expression of five fields: {1}")]
+    /// The cron expression is invalid.
+    #[error("invalid cron expression `{0}`, which needs five fields: {1}")]
     Cron(String, String),
-    /// No time zone.
-    #[error("`{0}` is no time zone of the IANA database, such as Europe/Berlin")]
+    /// The time zone is unknown.
+    #[error("unknown time zone `{0}`; use an IANA name such as Europe/Berlin")]
     Zone(String),
 }
 
@@ -39,7 +39,7 @@ impl Schedule {
     /// A schedule over all rooms.
     ///
     /// # Errors
-    /// When the expression or the time zone is none.
+    /// When the expression or the time zone is invalid.
     pub fn new(name: &str, cron: &str, zone: &str) -> Result<Self, ScheduleError> {
         let bad = |error: croner::errors::CronError| ScheduleError::Cron(cron.to_owned(), error.to_string());
         Ok(Self {
@@ -51,13 +51,13 @@ impl Schedule {
         })
     }
 
-    /// The first time after `last` at which it runs; `None` when there is none within the next years.
+    /// The first run after `last`; `None` when there is none within the next years.
     pub fn after(&self, last: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let next = self.cron.find_next_occurrence(&last.with_timezone(&self.zone), false).ok()?;
         Some(next.with_timezone(&Utc))
     }
 
-    /// Whether it is time, given when it last ran (or when it was first seen).
+    /// Whether a run is due, given the last run (or the time when the schedule was first seen).
     pub fn is_due(&self, last: DateTime<Utc>, now: DateTime<Utc>) -> bool {
         self.after(last).is_some_and(|next| next <= now)
     }

@@ -1,75 +1,75 @@
-//! What a door display shows: what is on, what comes next, until when the room is free, and what may be done. Pure.
+//! The state of a room for a door display: current and next event, free and busy times, and the allowed actions. Pure: calendar,
+//! evidence, rules and time are arguments.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::calendar::{Event, EventId, RoomAddress, occupancy};
 use crate::cleanup::{
-    CleanupMode, EventCase, KeepReason as Spared, NoCheckIn, RoomInfo, Rules, Verdict, attendance_reason,
-    evaluate,
+    CleanupMode, EventCase, KeepReason, NoCheckIn, RoomInfo, Rules, Verdict, attendance_reason, evaluate,
 };
 use crate::engine::PersonLookup;
 use crate::live::{CachedCalendar, TrackingMode};
 use crate::presence::PresenceState;
 
-/// A room at one moment.
+/// The state of a room at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoomStatus {
-    /// Which room.
+    /// The room.
     pub room: RoomAddress,
-    /// What is known of it besides its calendar.
+    /// Name, building and time zone.
     pub info: RoomInfo,
-    /// When its calendar was read.
+    /// When the calendar was read.
     pub read_at: DateTime<Utc>,
-    /// Until when it is known that nothing else changed.
+    /// The time until which the calendar is known to be up to date.
     pub as_of: DateTime<Utc>,
-    /// By what that is known.
+    /// How changes in the calendar are detected.
     pub tracking: TrackingMode,
-    /// The event that is on; where several are, the first of `current_events`.
+    /// The current event; if several overlap, the first of `current_events`.
     pub current: Option<Event>,
-    /// All events that take the room now, in display order: timed before all-day events, the last begun first.
+    /// All events that occupy the room now, in display order: timed before all-day events, the latest start first.
     pub current_events: Vec<Event>,
-    /// What begins next.
+    /// The next event.
     pub next: Option<Event>,
-    /// From now on something is on until then, one after another or beside another; `None` when nothing is on.
+    /// The end of the uninterrupted busy time; `None` when the room is free.
     pub busy_until: Option<DateTime<Utc>>,
-    /// From now on nothing is on until then; `None` when something is on, or nothing is known to come.
+    /// The start of the next event; `None` when the room is busy, or no event follows.
     pub free_until: Option<DateTime<Utc>>,
-    /// Whether somebody checked in to what is on (or may be checked in to now).
+    /// Whether the current event was checked in to.
     pub checked_in: bool,
-    /// When what is on will be released if nobody checks in.
+    /// When the current event will be released without a check-in.
     pub release_at: Option<DateTime<Utc>>,
-    /// The event that a check-in without a name is for, while one waits for it.
+    /// The event that waits for a check-in, and that a check-in without an event id applies to.
     pub awaiting_check_in: Option<EventId>,
-    /// What may be asked for with a chance: ending and extending of `current`.
+    /// The actions available now; end and extend apply to `current`.
     pub allowed_actions: Vec<AllowedAction>,
 }
 
-/// What may be done at the door.
+/// An action that is available at the door.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AllowedAction {
-    /// Check in.
+    /// Check in to `awaiting_check_in`.
     CheckIn,
-    /// End what is on.
+    /// End the current event.
     End,
-    /// Let it last longer.
+    /// Extend the current event.
     Extend,
-    /// Book the room from now on.
+    /// Book the room from now.
     Book,
 }
 
 impl RoomStatus {
-    /// Something is on.
+    /// Whether an event occupies the room now.
     pub fn is_busy(&self) -> bool {
         self.current.is_some()
     }
 }
 
-/// What is known of a room.
+/// The input of a room's state.
 #[derive(Clone, Copy)]
 pub struct StatusInput<'a> {
-    /// Its calendar.
+    /// The room's calendar.
     pub calendar: &'a CachedCalendar,
-    /// Who came, and when that would have been known.
+    /// The signs of presence, and when the room had working sources.
     pub presence: &'a PresenceState,
     /// When an event was first seen at its present start.
     pub seen_since: &'a dyn Fn(&Event) -> Option<DateTime<Utc>>,
@@ -77,21 +77,20 @@ pub struct StatusInput<'a> {
 
 impl<'a> StatusInput<'a> {
     fn case(&self, room: &'a RoomAddress, event: &'a Event, now: DateTime<Utc>) -> EventCase<'a> {
-        let Self { calendar: kept, presence: books, seen_since } = *self;
+        let Self { calendar, presence, seen_since } = *self;
         let organizer = Some(PersonLookup::Found);
         EventCase {
             room,
             event,
-            events: &kept.events,
-            presence: books,
+            events: &calendar.events,
+            presence,
             organizer,
             seen_since: seen_since(event),
             now,
         }
     }
 
-    /// Whether the rules want a check-in to this event, and no sign says that people came. An event that the rules spare
-    /// waits for none.
+    /// Whether the rules require a check-in to this event, and there is none. An exempt event requires none.
     pub(super) fn waits_for_check_in(
         &self,
         room: &RoomAddress,
@@ -104,22 +103,22 @@ impl<'a> StatusInput<'a> {
         let is_spared = matches!(
             evaluate(&case, rules),
             Verdict::Keep {
-                why: Spared::AllDay
-                    | Spared::Private
-                    | Spared::Organizer
-                    | Spared::Long
-                    | Spared::Short
-                    | Spared::BookedLate
-                    | Spared::UnknownCopy
-                    | Spared::Declined
-                    | Spared::TakesNoTime
+                why: KeepReason::AllDay
+                    | KeepReason::Private
+                    | KeepReason::Organizer
+                    | KeepReason::Long
+                    | KeepReason::Short
+                    | KeepReason::BookedLate
+                    | KeepReason::UnknownCopy
+                    | KeepReason::Declined
+                    | KeepReason::TakesNoTime
             }
         );
         !is_spared && attendance_reason(&case, rules, &rule).is_none()
     }
 }
 
-/// What the calendar, the evidence and the rules come to.
+/// Computes the state of a room.
 pub fn status(room: &RoomAddress, view: &StatusInput<'_>, rules: &Rules, now: DateTime<Utc>) -> RoomStatus {
     let calendar = view.calendar;
     let on = occupancy::current(&calendar.events, now);
@@ -135,32 +134,34 @@ pub fn status(room: &RoomAddress, view: &StatusInput<'_>, rules: &Rules, now: Da
         }
     };
     let checked_in = on.first().is_some_and(|event| sign_for(event));
-    // Observe mode releases nothing, and so does a room that nothing watches: nothing is announced at the door.
+    // In observe mode, and without a working source, nothing is released, so the display shows no deadline.
     let acts =
         rules.mode(room) == CleanupMode::Act && view.presence.is_watched(room, rules.watch_group(room), now);
     let release_at =
         on.first().filter(|_| acts).and_then(|event| match evaluate(&view.case(room, event, now), rules) {
-            Verdict::Keep { why: Spared::GraceRuns { until } } => Some(until),
+            Verdict::Keep { why: KeepReason::GraceRuns { until } } => Some(until),
             _ => None,
         });
     let early = rule.map_or_else(TimeDelta::zero, |rule| rule.early);
     let waits = |event: &Event| view.waits_for_check_in(room, event, rules, now);
     let awaiting =
         occupancy::check_in_event(&calendar.events, now, early, waits).filter(|event| waits(event));
-    let mut may = Vec::new();
+    let mut allowed_actions = Vec::new();
     if awaiting.is_some() {
-        may.push(AllowedAction::CheckIn);
+        allowed_actions.push(AllowedAction::CheckIn);
     }
     match on.first() {
         Some(event) => {
             if occupancy::may_move_end(event, now, false).is_ok() {
-                may.push(AllowedAction::End);
+                allowed_actions.push(AllowedAction::End);
             }
             if occupancy::may_extend(&calendar.events, event, now) {
-                may.push(AllowedAction::Extend);
+                allowed_actions.push(AllowedAction::Extend);
             }
         }
-        None if occupancy::booking_window(&calendar.events, now, 1).is_ok() => may.push(AllowedAction::Book),
+        None if occupancy::booking_window(&calendar.events, now, 1).is_ok() => {
+            allowed_actions.push(AllowedAction::Book)
+        }
         None => {}
     }
     RoomStatus {
@@ -177,6 +178,6 @@ pub fn status(room: &RoomAddress, view: &StatusInput<'_>, rules: &Rules, now: Da
         checked_in,
         release_at,
         awaiting_check_in: awaiting.map(|event| event.id.clone()),
-        allowed_actions: may,
+        allowed_actions,
     }
 }

@@ -1,4 +1,4 @@
-//! Sweeps that somebody asked for or a schedule began: planned in the background, looked at, applied once.
+//! Sweeps by request or by schedule: planned in the background, kept for review, and applied at most once.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use super::{Notice, Service};
+use super::{Notice, Service, SweepId};
 use crate::action::Outcome;
 use crate::calendar::{RoomAddress, Window};
 use crate::cleanup::{
@@ -18,38 +18,35 @@ use crate::cleanup::{
 use crate::engine::Mode;
 use crate::shares::{ShareExhausted, ShareLimits, SharePool};
 
-/// Sweeps remembered; the oldest that is over goes first.
+/// Sweeps kept in memory; the oldest finished one is dropped first.
 pub const KEPT_MAX: usize = 50;
-/// Events in the plans of all sweeps that are remembered; the oldest sweep that is over goes first, the newest one stays.
+/// Events in the plans of all kept sweeps; the oldest finished sweep is dropped first, never the newest.
 pub const PLANNED_EVENTS_MAX: usize = 100_000;
-/// Sweeps of one caller remembered: its oldest that is over goes, and nobody else's.
+/// Sweeps kept per caller; the caller's own oldest finished one is dropped first.
 pub const KEPT_PER_CALLER: usize = 10;
-/// Sweeps that plan or apply at once: each works on many rooms as it is.
+/// Sweeps that plan or apply at once; each processes many rooms at once.
 pub const SWEEP_SHARES: ShareLimits =
     ShareLimits { total: 4, reserve: 1, few: 1, per_key: 2, per_room: 4, per_key_and_room: 2 };
 
-/// Names one sweep.
-pub type SweepId = Uuid;
-
-/// How far a sweep is.
+/// The state of a sweep.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SweepPhase {
-    /// Looking at rooms.
+    /// Reading rooms and evaluating events.
     Planning,
-    /// It says what it would do.
+    /// The plan is ready for review.
     Planned(Arc<SweepPlan>),
-    /// Doing it.
+    /// The plan is being applied.
     Applying(Arc<SweepPlan>),
-    /// Done.
+    /// The plan was applied.
     Applied(Arc<SweepPlan>, Arc<Vec<AppliedAction>>),
-    /// It would have touched too much, and touched nothing.
+    /// The plan exceeds a limit; nothing was changed.
     Stopped(Arc<SweepPlan>, PlanStop),
-    /// It broke off. What was done before is kept.
+    /// The sweep ended early. The actions before that are kept.
     Failed(String, Arc<Vec<AppliedAction>>),
 }
 
 impl SweepPhase {
-    /// As it is told.
+    /// The name in the API and in notices.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Planning => "planning",
@@ -61,7 +58,7 @@ impl SweepPhase {
         }
     }
 
-    /// Events in its plan.
+    /// The number of events in the plan.
     fn events(&self) -> usize {
         match self {
             Self::Planning => 0,
@@ -72,7 +69,7 @@ impl SweepPhase {
         }
     }
 
-    /// Actions planned, or done.
+    /// The number of planned or finished actions.
     fn actions(&self) -> usize {
         match self {
             Self::Planning => 0,
@@ -82,20 +79,20 @@ impl SweepPhase {
     }
 }
 
-/// A sweep as it is seen from outside.
+/// A sweep, for callers of the service.
 #[derive(Debug, Clone)]
 pub struct SweepView {
-    /// Its name.
+    /// The sweep's id.
     pub id: SweepId,
-    /// The key or schedule that began it.
+    /// The key or schedule that started it.
     pub by: String,
-    /// When.
+    /// When it was started.
     pub begun_at: DateTime<Utc>,
-    /// The rooms it is about.
+    /// The sweep's rooms.
     pub rooms: Arc<Vec<RoomAddress>>,
-    /// How far it is.
+    /// The state.
     pub phase: SweepPhase,
-    /// Of the present phase: done, of all.
+    /// The finished steps and all steps of the present phase.
     pub progress: (usize, usize),
 }
 
@@ -107,15 +104,15 @@ struct SweepEntry {
 /// Why a plan was not applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotApplied {
-    /// The sweep does not stand at its plan (any more).
+    /// The sweep is not in the state `planned`.
     #[error("only a planned sweep can be applied, and only once")]
     NotPlanned,
-    /// Too many sweeps are under way; the plan stays.
+    /// Too many sweeps are in progress; the plan is kept.
     #[error(transparent)]
     TooMany(#[from] ShareExhausted),
 }
 
-/// All of them.
+/// The kept sweeps and their tasks.
 pub struct Sweeps {
     entries: Mutex<BTreeMap<(DateTime<Utc>, SweepId), SweepEntry>>,
     tasks: TaskTracker,
@@ -132,7 +129,7 @@ impl Default for Sweeps {
     }
 }
 
-/// Reports no progress.
+/// Ignores progress.
 pub(super) struct IgnoreProgress;
 
 impl Progress for IgnoreProgress {
@@ -158,7 +155,7 @@ impl Progress for ProgressCounter {
 }
 
 impl Sweeps {
-    /// The sweep, as far as it is.
+    /// The sweep with its present state and progress.
     pub fn get(&self, id: SweepId) -> Option<SweepView> {
         let all = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = all.values().find(|entry| entry.view.id == id)?;
@@ -167,14 +164,14 @@ impl Sweeps {
         Some(SweepView { progress, ..entry.view.clone() })
     }
 
-    /// Waits until all are over, as long as `patience`. What is not over then breaks off between two facts; the journal
-    /// knows.
+    /// Waits up to `patience` for all sweeps to end. The others are interrupted between two journal entries, and recovery handles
+    /// them.
     pub async fn finish(&self, patience: Duration) -> bool {
         self.tasks.close();
         tokio::time::timeout(patience, self.tasks.wait()).await.is_ok()
     }
 
-    /// Places for sweeps, by caller.
+    /// The concurrency limits, by caller.
     pub fn shares(&self) -> &SharePool {
         &self.shares
     }
@@ -195,7 +192,8 @@ impl Sweeps {
         counter
     }
 
-    /// Moves a sweep on, if it stands where `from` says. The one place that changes a phase, so a plan is applied once.
+    /// Changes the state of a sweep if its present state satisfies `from`. Only this function changes a state, so a plan is
+    /// applied at most once.
     fn transition(
         &self,
         id: SweepId,
@@ -211,8 +209,8 @@ impl Sweeps {
     }
 }
 
-/// Forgets sweeps that are over, the oldest first, until the plans that are left have no more events than this. The sweep of
-/// this id stays.
+/// Drops finished sweeps, the oldest first, until the plans of the others have at most this many events. The sweep with this id
+/// is kept.
 fn forget_beyond(all: &mut BTreeMap<(DateTime<Utc>, SweepId), SweepEntry>, id: SweepId, events_max: usize) {
     let mut events: usize = all.values().map(|entry| entry.view.phase.events()).sum();
     while events > events_max {
@@ -222,15 +220,15 @@ fn forget_beyond(all: &mut BTreeMap<(DateTime<Utc>, SweepId), SweepEntry>, id: S
         let Some(key) = oldest.map(|(key, _)| *key) else { return };
         let forgotten = all.remove(&key).map_or(0, |entry| entry.view.phase.events());
         events -= forgotten;
-        tracing::info!(sweep = %key.1, forgotten, "a sweep is forgotten: the plans of later ones need its memory");
+        tracing::info!(sweep = %key.1, forgotten, "dropped a finished sweep from memory: the limit of planned events is reached");
     }
 }
 
 impl Service {
-    /// Begins to plan a sweep over these rooms.
+    /// Starts to plan a sweep over these rooms.
     ///
     /// # Errors
-    /// When too many are under way.
+    /// When too many sweeps are in progress.
     pub fn plan_sweep(
         self: &Arc<Self>,
         by: String,
@@ -255,17 +253,19 @@ impl Service {
             let now = service.now();
             let phase = match Window::clamped(now, now + options.horizon) {
                 Some(window) => SweepPhase::Planned(Arc::new(sweep.plan(&rooms, window, &*counter).await)),
-                None => SweepPhase::Failed("no time ahead to look at".to_owned(), Arc::default()),
+                None => {
+                    SweepPhase::Failed("the time window of the sweep is empty".to_owned(), Arc::default())
+                }
             };
             service.transition_sweep(id, |phase| *phase == SweepPhase::Planning, phase);
         });
         Ok(view)
     }
 
-    /// Begins to apply a plan, for this caller.
+    /// Starts to apply a plan, for this caller.
     ///
     /// # Errors
-    /// When it is not there to be applied (any more), or too many sweeps are under way.
+    /// When the sweep is not in the state `planned`, or too many sweeps are in progress.
     pub fn apply_sweep(self: &Arc<Self>, id: SweepId, by: &str) -> Result<(), NotApplied> {
         let Some(SweepPhase::Planned(plan)) = self.sweeps.get(id).map(|sweep| sweep.phase) else {
             return Err(NotApplied::NotPlanned);
@@ -283,7 +283,7 @@ impl Service {
         Ok(())
     }
 
-    /// Moves a sweep on, and tells of it.
+    /// Changes the state of a sweep and publishes a notice.
     fn transition_sweep(
         &self,
         id: SweepId,
@@ -312,8 +312,7 @@ impl Service {
         }
     }
 
-    /// Applies a plan, whoever asked for it: what was read of its rooms is forgotten, and whoever listens hears of each
-    /// action that is over.
+    /// Applies a plan, invalidates the cached calendars of its rooms, and publishes a notice for each finished action.
     pub(super) async fn apply_and_publish(
         &self,
         sweep: &Sweep,
@@ -330,7 +329,7 @@ impl Service {
         outcome
     }
 
-    /// At the last strike, whatever is then done.
+    /// Publishes a notice when a series reached its last strike.
     fn publish_series_missed(&self, one: &AppliedAction) {
         let strikes = self.options().rules.check_in(&one.room).map_or(0, |rule| rule.strikes);
         let deleted = one.rule == Rule::Strikes && one.is_whole_series();

@@ -1,4 +1,4 @@
-//! Telling another program what happened: a signed POST for every notice, tried again a few times.
+//! Sends every notice to a webhook by a signed POST, with retries.
 //!
 //! ```text
 //! Adjourn-Timestamp: 1778058000
@@ -7,10 +7,10 @@
 //! {"event":"action","number":17,"id":"…","time":"2026-05-06T09:00:00Z","room":…}
 //! ```
 //!
-//! The receiver checks the signature, and that the timestamp is not old. The same notice may come twice, with the same `id` and
-//! `number`. A number that does not come shows that a notice was lost: numbers go on where they were after a restart. A notice
-//! waits in the service store (`store::outbox`) until it is taken or given up; a notice that waits when the service stops is sent
-//! after its start. What must not be lost is in the journal.
+//! The receiver checks the signature, and that the timestamp is recent. A notice may arrive twice, with the same `id` and
+//! `number`. Numbers are consecutive, also over a restart, so a missing number means a lost notice. A notice waits in the
+//! service store (`store::outbox`) until the receiver accepts it or all retries fail; a notice that waits when the service
+//! stops is sent after the next start. Notices can be lost; the journal cannot.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -32,91 +32,91 @@ use crate::exchange::Secret;
 use crate::https_client::{HttpsClient, InvalidUrl, PostResult, parse_url};
 use crate::store::{OutboxEntry, OutboxNotice, ServiceStore};
 
-/// How often one notice is tried.
+/// Attempts to deliver one notice.
 const TRIES: u32 = 5;
-/// Before the second try; doubles.
+/// The pause before the second attempt; doubles.
 const RETRY_FIRST: Duration = Duration::from_secs(1);
-/// Longest `Retry-After` that is obeyed: each waiting notice occupies one of few slots.
+/// The longest `Retry-After` that is obeyed: each waiting notice occupies one of few slots.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
-/// Notices on their way at once.
+/// Notices in delivery at once.
 const MAX_CONCURRENT_DELIVERIES: usize = 16;
 /// Notices stored in one transaction, and read from the store at once.
 const BATCH_MAX: usize = 256;
 
-/// Where notices wait for their webhook, and what became of them in numbers. Cheap to clone.
+/// The stored notices that wait for a webhook, and counters. Cheap to clone.
 #[derive(Clone)]
 pub struct Outbox {
     store: ServiceStore,
     counts: Arc<WebhookCounts>,
 }
 
-/// What became of notices for webhooks, since the start.
+/// Counters of webhook notices since the start.
 #[derive(Debug, Default)]
 pub struct WebhookCounts {
-    /// Notices that a webhook took.
+    /// Notices that a webhook accepted.
     pub accepted: AtomicU64,
-    /// Notices that no webhook is told of any more.
+    /// Notices that were dropped without delivery.
     pub dropped: AtomicU64,
 }
 
 impl Outbox {
-    /// In this store.
-    pub fn new(desk: ServiceStore) -> Self {
-        Self { store: desk, counts: Arc::default() }
+    /// An outbox in this store.
+    pub fn new(store: ServiceStore) -> Self {
+        Self { store, counts: Arc::default() }
     }
 
-    /// What became of notices.
+    /// The counters.
     pub fn counts(&self) -> &WebhookCounts {
         &self.counts
     }
 
     fn drop_notices(&self, dropped: u64, why: &str) {
         self.counts.dropped.fetch_add(dropped, Ordering::Relaxed);
-        tracing::error!(dropped, why, "notices are not sent to the webhook");
+        tracing::error!(dropped, why, "webhook notices dropped");
     }
 }
 
-/// Where to tell.
+/// Delivers notices to one webhook.
 pub struct WebhookSender {
     http: HttpsClient,
     url: Uri,
     secret: Secret,
     clock: Arc<dyn Clock>,
     outbox: Outbox,
-    /// Names it in the outbox: a hash of its address, which may hold a secret.
+    /// The webhook's name in the outbox: a hash of its URL, which may contain a secret.
     name: String,
-    /// Something was put into the outbox.
+    /// Signals a new notice in the outbox.
     posted: Notify,
-    /// Nothing more is put into it.
+    /// Set when no further notice is added.
     closing: CancellationToken,
 }
 
-/// Why nobody can be told.
+/// Why a webhook cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum WebhookError {
-    /// There is nobody.
+    /// The URL is invalid, or would send notices unencrypted over the network.
     #[error(transparent)]
     Address(#[from] InvalidUrl),
-    /// TLS would not start.
-    #[error("TLS cannot be used: {0}")]
+    /// TLS could not be initialised.
+    #[error("cannot initialise TLS: {0}")]
     Tls(#[from] rustls::Error),
 }
 
-/// What became of one notice.
+/// The result of delivering one notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum DeliveryResult {
     Accepted,
-    /// Not taken in all tries.
+    /// All attempts failed.
     Abandoned,
-    /// Not taken before the end: it stays in the outbox.
+    /// Not delivered before the service stopped: it stays in the outbox.
     Pending,
 }
 
 impl WebhookSender {
-    /// Tells whoever is there, signed with this secret.
+    /// A sender for this URL that signs with this secret.
     ///
     /// # Errors
-    /// When the address is none, or would send what is said readable over the network.
+    /// When the URL is invalid, or would send notices unencrypted over the network.
     pub fn new(
         url: &str,
         secret: Secret,
@@ -132,39 +132,41 @@ impl WebhookSender {
         Ok(Self { http: web, url: to, secret, clock, outbox, name, posted: Notify::new(), closing })
     }
 
-    /// Drops what waits for other webhooks than this one: the configuration names them no more.
+    /// Drops the notices that wait for other webhooks, which are no longer configured.
     pub async fn forget_others(&self) {
         match self.outbox.store.remove_other_webhooks(self.name.clone()).await {
             Ok(0) => {}
-            Ok(dropped) => self.outbox.drop_notices(dropped as u64, "they waited for another address"),
-            Err(error) => tracing::error!(%error, "cannot forget what waits for other webhooks"),
+            Ok(dropped) => self
+                .outbox
+                .drop_notices(dropped as u64, "they were waiting for a webhook that is no longer configured"),
+            Err(error) => tracing::error!(%error, "cannot drop the notices of other webhooks"),
         }
     }
 
-    /// Tells what waits in the outbox and everything that is heard, until nothing is told any more, or another webhook takes
-    /// over. What is not taken by then stays in the outbox.
+    /// Delivers the stored notices and all new ones, until the notice bus is closed or another webhook takes over. Undelivered
+    /// notices stay in the outbox.
     pub async fn run(self, notices: broadcast::Receiver<SequencedNotice>, stop: CancellationToken) {
         let hook = Arc::new(self);
         tokio::join!(hook.receive(notices, stop), hook.clone().send());
     }
 
-    /// Puts what is heard into the outbox, to the end.
+    /// Stores published notices in the outbox, until the bus is closed.
     async fn receive(&self, mut notices: broadcast::Receiver<SequencedNotice>, stop: CancellationToken) {
-        // What was heard when another took over; until then there is no end.
+        // After `stop`, the number of notices that were published before it; until then, no limit.
         let mut left = usize::MAX;
         while left > 0 {
-            let heard = tokio::select! {
-                heard = notices.recv() => heard,
+            let received = tokio::select! {
+                received = notices.recv() => received,
                 () = stop.cancelled(), if left == usize::MAX => {
                     left = notices.len();
                     continue;
                 }
             };
-            if matches!(heard, Err(RecvError::Closed)) {
+            if matches!(received, Err(RecvError::Closed)) {
                 break;
             }
             let mut batch = NoticeBatch::default();
-            let mut taken = usize::from(batch.add(heard.map_err(lost_count)));
+            let mut taken = usize::from(batch.add(received.map_err(lost_count)));
             while taken < BATCH_MAX.min(left) {
                 match notices.try_recv() {
                     Ok(noted) => taken += usize::from(batch.add(Ok(noted))),
@@ -178,16 +180,16 @@ impl WebhookSender {
         self.closing.cancel();
     }
 
-    async fn post(&self, NoticeBatch { lost: missed, mut letters }: NoticeBatch) {
+    async fn post(&self, NoticeBatch { lost: missed, mut entries }: NoticeBatch) {
         if missed > 0 {
-            self.outbox.drop_notices(missed, "the service store is too slow for them");
-            letters.push(gap_notice(missed, self.clock.now()));
+            self.outbox.drop_notices(missed, "the service store is too slow to store them");
+            entries.push(gap_notice(missed, self.clock.now()));
         }
-        let count = letters.len() as u64;
+        let count = entries.len() as u64;
         if count == 0 {
             return;
         }
-        match self.outbox.store.enqueue_notices(self.name.clone(), missed, letters).await {
+        match self.outbox.store.enqueue_notices(self.name.clone(), missed, entries).await {
             Ok(0) => {}
             Ok(dropped) => self.outbox.drop_notices(dropped, "the outbox is full"),
             Err(error) => self.outbox.drop_notices(count, &error.to_string()),
@@ -195,55 +197,57 @@ impl WebhookSender {
         self.posted.notify_one();
     }
 
-    /// Sends what is in the outbox, a few at once, until its end.
+    /// Sends the notices in the outbox, a few at once, until it is empty and closing.
     async fn send(self: Arc<Self>) {
-        let (places, mut after) = (Arc::new(Semaphore::new(MAX_CONCURRENT_DELIVERIES)), 0);
+        let (permits, mut after) = (Arc::new(Semaphore::new(MAX_CONCURRENT_DELIVERIES)), 0);
         loop {
             let is_last = self.closing.is_cancelled();
-            let letters = self.outbox.store.outbox_entries(self.name.clone(), after, BATCH_MAX).await;
-            let letters = letters.unwrap_or_else(|error| {
-                tracing::error!(%error, "cannot read what waits for the webhook");
+            let entries = self.outbox.store.outbox_entries(self.name.clone(), after, BATCH_MAX).await;
+            let entries = entries.unwrap_or_else(|error| {
+                tracing::error!(%error, "cannot read the webhook's outbox");
                 Vec::new()
             });
-            if letters.is_empty() && is_last {
+            if entries.is_empty() && is_last {
                 break;
             }
-            if letters.is_empty() {
+            if entries.is_empty() {
                 tokio::select! {
                     () = self.posted.notified() => {}
                     () = self.closing.cancelled() => {}
                 }
             }
-            for letter in letters {
-                after = letter.number;
-                let Ok(place) = places.clone().acquire_owned().await else { return };
+            for entry in entries {
+                after = entry.number;
+                let Ok(permit) = permits.clone().acquire_owned().await else { return };
                 let hook = self.clone();
                 tokio::spawn(async move {
-                    hook.deliver(letter).await;
-                    drop(place);
+                    hook.deliver(entry).await;
+                    drop(permit);
                 });
             }
         }
-        // Those on their way come to their end first.
+        // Wait for the deliveries in progress.
         let all = u32::try_from(MAX_CONCURRENT_DELIVERIES).unwrap_or(u32::MAX);
-        let _ = places.acquire_many(all).await;
+        let _ = permits.acquire_many(all).await;
     }
 
-    async fn deliver(&self, OutboxEntry { number, notice: letter }: OutboxEntry) {
-        match self.send_with_retries(number, &letter).await {
+    async fn deliver(&self, OutboxEntry { number, notice: entry }: OutboxEntry) {
+        match self.send_with_retries(number, &entry).await {
             DeliveryResult::Pending => return,
             DeliveryResult::Accepted => {
                 self.outbox.counts.accepted.fetch_add(1, Ordering::Relaxed);
             }
-            DeliveryResult::Abandoned => self.outbox.drop_notices(1, "the webhook did not take it"),
+            DeliveryResult::Abandoned => {
+                self.outbox.drop_notices(1, "the webhook rejected it, or was unreachable, in all attempts")
+            }
         }
         if let Err(error) = self.outbox.store.remove_outbox_entry(self.name.clone(), number).await {
-            tracing::error!(%error, "cannot remove a notice from the outbox: it will be sent again");
+            tracing::error!(%error, "cannot remove a delivered notice from the outbox; it will be sent again");
         }
     }
 
-    async fn send_with_retries(&self, number: u64, letter: &OutboxNotice) -> DeliveryResult {
-        let body = body(number, letter).to_string();
+    async fn send_with_retries(&self, number: u64, entry: &OutboxNotice) -> DeliveryResult {
+        let body = body(number, entry).to_string();
         let mut retry_after = None;
         for attempt in 0..TRIES {
             if attempt > 0 {
@@ -257,9 +261,9 @@ impl WebhookSender {
                 Ok(PostResult { status: 200..300, .. }) => return DeliveryResult::Accepted,
                 Ok(PostResult { status, retry_after: wait }) => {
                     retry_after = wait;
-                    tracing::warn!(status, attempt, "the webhook did not take a notice");
+                    tracing::warn!(status, attempt, "the webhook rejected a notice");
                 }
-                Err(why) => tracing::warn!(why, attempt, "the webhook cannot be reached"),
+                Err(why) => tracing::warn!(why, attempt, "cannot reach the webhook"),
             }
         }
         DeliveryResult::Abandoned
@@ -272,10 +276,10 @@ impl WebhookSender {
     }
 }
 
-/// Wait before this attempt: `Retry-After` within limits, else exponential back-off.
-fn pause(attempt: u32, said: Option<Duration>) -> Duration {
+/// The pause before this attempt: `Retry-After` within limits, else exponential back-off.
+fn pause(attempt: u32, retry_after: Option<Duration>) -> Duration {
     let doubled = RETRY_FIRST.saturating_mul(1 << attempt.saturating_sub(1).min(16));
-    said.map_or(doubled, |said| said.clamp(RETRY_FIRST, RETRY_AFTER_MAX))
+    retry_after.map_or(doubled, |retry_after| retry_after.clamp(RETRY_FIRST, RETRY_AFTER_MAX))
 }
 
 fn sign(secret: &str, timestamp: &str, body: &str) -> String {
@@ -292,23 +296,23 @@ fn sign(secret: &str, timestamp: &str, body: &str) -> String {
     hex
 }
 
-/// Notices that are heard together.
+/// Notices that are stored together.
 #[derive(Default)]
 struct NoticeBatch {
-    /// Notices that were missed before them.
+    /// Notices that were lost before these.
     lost: u64,
-    letters: Vec<OutboxNotice>,
+    entries: Vec<OutboxNotice>,
 }
 
 impl NoticeBatch {
-    /// Adds what was heard, or how many were missed; `true` where it was one notice.
-    fn add(&mut self, heard: Result<SequencedNotice, u64>) -> bool {
-        match heard {
-            // How every room looks at every moment is for displays.
+    /// Adds a notice, or a number of lost ones; returns whether it was a notice.
+    fn add(&mut self, received: Result<SequencedNotice, u64>) -> bool {
+        match received {
+            // Room states are for displays only.
             Ok(SequencedNotice { notice: Notice::RoomChanged { .. }, .. }) => true,
             Ok(SequencedNotice { id, at, notice, .. }) => {
                 let (kind, body) = (notice.kind().to_owned(), notice.to_json().to_string());
-                self.letters.push(OutboxNotice { id, kind, at, body });
+                self.entries.push(OutboxNotice { id, kind, at, body });
                 true
             }
             Err(missed) => {
@@ -328,16 +332,17 @@ fn lost_count(error: RecvError) -> u64 {
 
 fn gap_notice(missed: u64, at: DateTime<Utc>) -> OutboxNotice {
     let body = json!({ "missed": missed }).to_string();
-    OutboxNotice { id: uuid::Uuid::new_v4(), kind: "missed".to_owned(), at, body }
+    OutboxNotice { id: uuid::Uuid::new_v4(), kind: "gap".to_owned(), at, body }
 }
 
-/// The notice as an object with its id, so that a consumer knows a second delivery, and its number, so that it knows a loss.
-fn body(number: u64, letter: &OutboxNotice) -> Value {
-    let mut body: Value = serde_json::from_str(&letter.body).unwrap_or_else(|_| json!({}));
-    body["id"] = json!(letter.id);
-    body["event"] = json!(letter.kind);
+/// The body of the POST: the notice's data, its id, by which the receiver detects a repeated delivery, and its number, by which
+/// it detects a loss.
+fn body(number: u64, entry: &OutboxNotice) -> Value {
+    let mut body: Value = serde_json::from_str(&entry.body).unwrap_or_else(|_| json!({}));
+    body["id"] = json!(entry.id);
+    body["event"] = json!(entry.kind);
     body["number"] = json!(number);
-    body["time"] = json!(letter.at.to_rfc3339_opts(SecondsFormat::Millis, true));
+    body["time"] = json!(entry.at.to_rfc3339_opts(SecondsFormat::Millis, true));
     body
 }
 
@@ -353,7 +358,7 @@ mod tests {
         assert_eq!(pause(1, Some(Duration::MAX)), RETRY_AFTER_MAX);
     }
 
-    /// A receiver that answers each POST with this status, and the bodies that it got.
+    /// A receiver that answers each POST with this status, and the bodies that it received.
     async fn receiver(status: &'static str) -> (String, tokio::sync::mpsc::UnboundedReceiver<Value>) {
         use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -395,16 +400,19 @@ mod tests {
     async fn a_consumer_that_is_too_slow_receives_that_it_missed_some_and_the_numbers_show_it() {
         let (url, mut bodies) = receiver("200 OK").await;
         let outbox = Outbox::new(ServiceStore::in_memory().unwrap());
-        let (notices, heard) = broadcast::channel(1);
+        let (notices, received) = broadcast::channel(1);
         for number in 1..=3 {
             notices.send(checked_in(number)).unwrap();
         }
-        let running = tokio::spawn(hook(&url, &outbox).run(heard, CancellationToken::new()));
-        let mut told = [next(&mut bodies).await, next(&mut bodies).await];
-        told.sort_by_key(|body| body["number"].as_u64());
+        let running = tokio::spawn(hook(&url, &outbox).run(received, CancellationToken::new()));
+        let mut posted_bodies = [next(&mut bodies).await, next(&mut bodies).await];
+        posted_bodies.sort_by_key(|body| body["number"].as_u64());
         let of = |body: &Value| (body["event"].clone(), body["number"].as_u64().unwrap());
-        assert_eq!(told.each_ref().map(of), [("check-in".into(), 3), ("missed".into(), 4)]);
-        assert_eq!((&told[1]["missed"], &told[0]["time"]), (&2.into(), &"1970-01-01T00:00:00.000Z".into()));
+        assert_eq!(posted_bodies.each_ref().map(of), [("check-in".into(), 3), ("gap".into(), 4)]);
+        assert_eq!(
+            (&posted_bodies[1]["missed"], &posted_bodies[0]["time"]),
+            (&2.into(), &"1970-01-01T00:00:00.000Z".into())
+        );
         drop(notices);
         running.await.unwrap();
         assert_eq!(outbox.counts().dropped.load(Ordering::Relaxed), 2);
@@ -412,48 +420,48 @@ mod tests {
 
     #[tokio::test]
     async fn what_waits_at_the_stop_is_told_after_the_start_under_its_number_and_id() {
-        let desk = ServiceStore::in_memory().unwrap();
+        let store = ServiceStore::in_memory().unwrap();
         let (down, mut refused) = receiver("503 Service Unavailable").await;
-        let (notices, heard) = broadcast::channel(8);
+        let (notices, received) = broadcast::channel(8);
         let running =
-            tokio::spawn(hook(&down, &Outbox::new(desk.clone())).run(heard, CancellationToken::new()));
+            tokio::spawn(hook(&down, &Outbox::new(store.clone())).run(received, CancellationToken::new()));
         notices.send(checked_in(7)).unwrap();
         let first = next(&mut refused).await;
         drop(notices);
         running.await.unwrap();
-        assert_eq!(desk.count_outbox_entries().await.unwrap(), 1, "it waits");
+        assert_eq!(store.count_outbox_entries().await.unwrap(), 1, "it waits");
 
-        // The same address: what listens there works now.
-        let (notices, heard) = broadcast::channel(8);
+        // The same webhook, which works now.
+        let (notices, received) = broadcast::channel(8);
         let (url, mut bodies) = receiver("200 OK").await;
-        let again = WebhookSender { url: url.parse().unwrap(), ..hook(&down, &Outbox::new(desk.clone())) };
-        let running = tokio::spawn(again.run(heard, CancellationToken::new()));
+        let again = WebhookSender { url: url.parse().unwrap(), ..hook(&down, &Outbox::new(store.clone())) };
+        let running = tokio::spawn(again.run(received, CancellationToken::new()));
         assert_eq!(next(&mut bodies).await, first, "the same body");
         notices.send(checked_in(8)).unwrap();
         let second = next(&mut bodies).await;
         assert_eq!((&first["number"], &second["number"]), (&1.into(), &2.into()), "numbers go on");
         drop(notices);
         running.await.unwrap();
-        assert_eq!(desk.count_outbox_entries().await.unwrap(), 0);
+        assert_eq!(store.count_outbox_entries().await.unwrap(), 0);
     }
 
     #[tokio::test]
     async fn an_outbox_that_is_full_drops_the_notice_counts_it_and_leaves_a_gap_in_the_numbers() {
         use crate::store::OUTBOX_BYTES_MAX;
-        let desk = ServiceStore::in_memory().unwrap();
-        let letter = |id: u128, bytes: usize| OutboxNotice {
+        let store = ServiceStore::in_memory().unwrap();
+        let entry = |id: u128, bytes: usize| OutboxNotice {
             id: uuid::Uuid::from_u128(id),
             kind: "check-in".to_owned(),
             at: DateTime::UNIX_EPOCH,
             body: format!("\"{}\"", "x".repeat(bytes)),
         };
-        let post = |letters: Vec<OutboxNotice>| desk.enqueue_notices("hook".to_owned(), 0, letters);
+        let post = |entries: Vec<OutboxNotice>| store.enqueue_notices("hook".to_owned(), 0, entries);
         let half = OUTBOX_BYTES_MAX / 2;
-        assert_eq!(post(vec![letter(1, half), letter(2, half), letter(3, 10)]).await.unwrap(), 1);
-        assert_eq!(post(vec![letter(3, 10)]).await.unwrap(), 0, "known by its id");
-        let letters = desk.outbox_entries("hook".to_owned(), 0, 10).await.unwrap();
-        assert_eq!(letters.iter().map(|letter| letter.number).collect::<Vec<_>>(), [1, 3]);
-        assert_eq!(desk.remove_other_webhooks("another".to_owned()).await.unwrap(), 2);
+        assert_eq!(post(vec![entry(1, half), entry(2, half), entry(3, 10)]).await.unwrap(), 1);
+        assert_eq!(post(vec![entry(3, 10)]).await.unwrap(), 0, "known by its id");
+        let entries = store.outbox_entries("hook".to_owned(), 0, 10).await.unwrap();
+        assert_eq!(entries.iter().map(|entry| entry.number).collect::<Vec<_>>(), [1, 3]);
+        assert_eq!(store.remove_other_webhooks("another".to_owned()).await.unwrap(), 2);
     }
 
     /// The expected text was computed by Python: `hmac.new(b"Jefe", b'1778058000.{"id":1}', hashlib.sha256).hexdigest()`.
