@@ -1,39 +1,39 @@
-// API v1, as this console uses it: nothing else is asked. An answer that is no becomes a Problem with the API's own words.
+// Requests to API v1, the only API that the console uses. A response with an error status becomes a Problem with the API's own text.
 
 import * as session from "./session.js";
 import { learnClock } from "./time.js";
 
-const PATIENCE = 75_000; // longer than the longest wait the API grants
+const TIMEOUT = 75_000; // longer than the longest wait that the API grants
 const PAGE = 1000;
 
-// The answer was no.
+// A response with an error status.
 export class Problem extends Error {
   constructor(status, body, retryAfter) {
-    super(body?.detail ?? `The service answered ${status}.`);
+    super(body?.detail ?? `The service returned status ${status}.`);
     this.status = status;
-    this.title = body?.title ?? "The answer is no";
+    this.title = body?.title ?? "Request refused";
     this.next = body?.next ?? null;
     this.kind = String(body?.type ?? "").split(":").pop();
-    this.action = body?.action ?? null;
+    this.actionId = body?.action_id ?? null;
     this.retryAfter = Number(retryAfter) || null;
   }
 }
 
-// There was no answer.
-export class Away extends Error {
+// No response: the connection failed or timed out.
+export class Unreachable extends Error {
   constructor() {
-    super("The service cannot be reached.");
+    super("Adjourn cannot be reached.");
     this.title = "No connection";
   }
 }
 
-// Sends a request with the key, and leaves the answer's body to the caller. Credentials of the browser's own stay away, and so
-// does its password dialog.
+// Sends a request with the API key and returns the response with its body unread. The browser's own credentials are not sent, so
+// that it never opens its password dialog.
 export async function send(method, path, { body, headers, signal } = {}) {
-  const sent = Date.now();
-  let answer;
+  const sentAt = Date.now();
+  let response;
   try {
-    answer = await fetch(path, {
+    response = await fetch(path, {
       method,
       headers: {
         authorization: `Bearer ${session.key()}`,
@@ -44,54 +44,54 @@ export async function send(method, path, { body, headers, signal } = {}) {
       credentials: "omit",
       cache: "no-store",
       redirect: "error",
-      signal: signal ?? AbortSignal.timeout(PATIENCE),
+      signal: signal ?? AbortSignal.timeout(TIMEOUT),
     });
   } catch (error) {
     if (signal?.aborted) throw error;
-    throw new Away();
+    throw new Unreachable();
   }
-  learnClock(answer.headers.get("date"), sent);
-  if (answer.ok) return answer;
-  const problem = new Problem(answer.status, await json(answer), answer.headers.get("retry-after"));
+  learnClock(response.headers.get("date"), sentAt);
+  if (response.ok) return response;
+  const problem = new Problem(response.status, await json(response), response.headers.get("retry-after"));
   if (problem.status === 401) dispatchEvent(new CustomEvent("signed-out", { detail: problem }));
   throw problem;
 }
 
-async function json(answer) {
+async function json(response) {
   try {
-    return await answer.json();
+    return await response.json();
   } catch {
     return null;
   }
 }
 
-export async function ask(method, path, options) {
-  const answer = await send(method, path, options);
+export async function request(method, path, options) {
+  const response = await send(method, path, options);
   try {
-    return await answer.json();
+    return await response.json();
   } catch {
-    throw new Away(); // it broke off
+    throw new Unreachable(); // the connection broke during the body
   }
 }
 
 export const roomPath = (room) => `/v1/rooms/${encodeURIComponent(room)}`;
 
-// All rooms the key may know of, page by page; `each` sees a page as soon as it is there.
-export async function rooms(each = () => {}) {
+// All rooms that the key may see, page by page; `onPage` receives each page as soon as it arrives.
+export async function listRooms(onPage = () => {}) {
   const all = [];
   let cursor = null;
   do {
     const query = new URLSearchParams({ limit: PAGE, ...(cursor ? { cursor } : {}) });
-    const page = await ask("GET", `/v1/rooms?${query}`);
+    const page = await request("GET", `/v1/rooms?${query}`);
     all.push(...page.rooms);
-    each(page.rooms);
+    onPage(page.rooms);
     cursor = page.next_cursor;
   } while (cursor);
   return all;
 }
 
-// A name for one wish, so that asking twice is asking once.
-export function wishName() {
+// A random idempotency key: a request that is sent twice with it is carried out once.
+export function idempotencyKey() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -1,207 +1,208 @@
-// The board: all rooms, as they are now.
+// The board: all rooms with their present states, and recent activity.
 
-import { ask, roomPath, rooms as allRooms } from "./api.js";
-import { el, field, put, say } from "./dom.js";
-import { begin, found, lost, trouble } from "./frame.js";
+import { listRooms, request, roomPath } from "./api.js";
+import { el, field, setChildren, setText } from "./dom.js";
+import { begin, showOffline, showOnline, trouble } from "./layout.js";
 import { listen } from "./live.js";
-import { SIGNS, asOf, at, isOlder, isTold, nameOf, organizerOf, titleOf } from "./room.js";
+import { SYMBOLS, asOf, deriveState, isOlder, isTracked, nameOf, organizerOf, titleOf } from "./room.js";
 import { clock, inZone, near, now, zoneName } from "./time.js";
 
-const CHUNK = 120; // cards made at once; more come as one scrolls
+const CHUNK = 120; // cards created at once; scrolling creates more
 const TICK = 5000;
-const OLD = 15_000; // what nobody tells us of by itself is asked for again when it is older
-const RELOAD = 60_000; // a list costs Exchange nothing, and says of all rooms as of when they are known
-const ASKED_AT_ONCE = 4;
-const ASKED_MAX = 40; // in one tick: a key has an allowance
-const TYPING = 150;
-const HAPPENED_MAX = 30;
+const REQUEST_AGAIN_AFTER = 15_000; // an untracked room is requested again when its view is older than this
+const RELOAD_AFTER = 60_000; // listing the rooms causes no request to Exchange
+const MAX_CONCURRENT_REQUESTS = 4;
+const REQUESTS_PER_TICK_MAX = 40; // a key has a rate limit
+const TYPING_PAUSE = 150;
+const ACTIVITIES_MAX = 30;
 const KINDS = ["free", "busy", "awaiting", "unknown"];
-const KIND_NAMES = { free: "Free", busy: "In use", awaiting: "Waiting for check-in", unknown: "Not known" };
+const KIND_NAMES = { free: "Free", busy: "In use", awaiting: "Waiting for check-in", unknown: "Unknown" };
 
-const known = new Map(); // address → what is known of the room
-const cards = new Map(); // address → its card
-let shown = []; // addresses that fit the filter, in order
-let made = 0; // how many of them have a card on the page
+const rooms = new Map(); // address → entry of the room
+const cards = new Map(); // address → card
+let shown = []; // addresses that match the filter, in order
+let created = 0; // how many of them have a card on the page
 
 const filter = readFilter();
 const list = el("div", { class: "board" });
 const summary = el("p", { class: "summary" });
-const searchedFor = el("p", { class: "unseen", role: "status" }); // the same, read out only after something was searched for
-const happened = el("ol", { class: "happened", role: "log", "aria-label": "What happened just now" });
+const announcement = el("p", { class: "unseen", role: "status" }); // the summary for screen readers, set only after a search
+const activity = el("ol", { class: "happened", role: "log", "aria-label": "Recent activity" });
 const more = el("div", { class: "more" });
 
 begin({
   run: async (me, main) => {
-    put(
+    setChildren(
       main,
-      el("div", { class: "heading" }, el("h1", {}, "Rooms"), summary, searchedFor),
+      el("div", { class: "heading" }, el("h1", {}, "Rooms"), summary, announcement),
       controls(),
       el(
         "div",
         { class: "columns" },
-        el("section", { class: "just-now", hidden: true }, el("h2", {}, "Just now"), happened),
+        el("section", { class: "just-now", hidden: true }, el("h2", {}, "Recent activity"), activity),
         el("div", {}, list, more),
       ),
     );
-    new IntersectionObserver((seen) => seen.some((one) => one.isIntersecting) && makeMore(), {
+    new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && createMore(), {
       rootMargin: "600px",
     }).observe(more);
-    await load().catch((problem) => put(list, trouble(problem)));
+    await load().catch((problem) => setChildren(list, trouble(problem)));
     setInterval(tick, TICK);
-    await listen({ hear, again });
+    await listen({ onEvent, resync });
   },
 });
 
 let loadedAt = 0;
-let denied = false;
+let forbidden = false;
 
-// What came of asking; a no to this key is said, and not waited out.
-function heard(problem = null) {
-  const no = problem?.status === 403;
-  if (no) lost(problem);
-  else if (denied && !problem) found();
-  denied = no || (denied && Boolean(problem));
+// Shows a 403 in the banner at once, until a request succeeds. Other problems are retried.
+function onReply(problem = null) {
+  const isForbidden = problem?.status === 403;
+  if (isForbidden) showOffline(problem);
+  else if (forbidden && !problem) showOnline();
+  forbidden = isForbidden || (forbidden && Boolean(problem));
 }
 
 async function load() {
-  loadedAt = Date.now(); // whether it succeeds or not: it is not asked for more often
+  loadedAt = Date.now(); // set before the request, so that a failing list is not requested more often
   try {
     await loadAll();
-    heard();
+    onReply();
   } catch (problem) {
-    heard(problem);
+    onReply(problem);
     throw problem;
   }
 }
 
 async function loadAll() {
-  const gone = new Set(known.keys());
-  await allRooms((page) => {
+  const gone = new Set(rooms.keys());
+  await listRooms((page) => {
     for (const entry of page) {
-      gone.delete(entry.room);
-      take(entry.room, entry);
+      gone.delete(entry.id);
+      store(entry.id, entry);
     }
     arrange();
   });
-  for (const room of gone) known.delete(room);
+  for (const room of gone) rooms.delete(room);
   loadedAt = Date.now();
   arrange();
   tick();
 }
 
-// After a connection was lost, or something was missed; not right after the page has asked for everything anyway.
-function again() {
+// Called after every connection and after a gap; skipped right after the page requested everything.
+function resync() {
   if (Date.now() - loadedAt > 2000) load().catch(() => {});
 }
 
-function take(address, entry) {
-  const before = known.get(address)?.state ?? null;
+function store(address, entry) {
+  const before = rooms.get(address)?.state ?? null;
   const state = entry.state && !isOlder(entry.state, before, now()) ? entry.state : before;
-  const asked = entry.state ? Date.now() : (known.get(address)?.asked ?? 0);
+  const requestedAt = entry.state ? Date.now() : (rooms.get(address)?.requestedAt ?? 0);
   const name = nameOf(entry);
-  const failed = entry.failed ?? known.get(address)?.failed ?? false;
-  known.set(address, { ...entry, state, asked, failed, name, text: searched(entry, name, state) });
+  const failed = entry.failed ?? rooms.get(address)?.failed ?? false;
+  rooms.set(address, { ...entry, state, requestedAt, failed, name, text: searchText(entry, name, state) });
 }
 
-function searched(entry, name, state) {
+function searchText(entry, name, state) {
   const events = [state?.current, state?.next].filter(Boolean);
   const words = events.flatMap((event) => [event.subject, event.organizer]);
-  return [name, entry.room, entry.building, ...words].filter(Boolean).join(" ").toLowerCase();
+  return [name, entry.id, entry.building, ...words].filter(Boolean).join(" ").toLowerCase();
 }
 
-// A `room` event brings the room; any other says that it has to be asked for.
-function hear(kind, data) {
-  if (!data?.room) return;
+// A `room` event carries the room's new state. After any other event, an untracked room is requested again.
+function onEvent(kind, data) {
+  const room = kind === "room" ? (data?.id ?? data?.room) : data?.room;
+  if (!room) return;
   if (kind === "room" && data.read_at) {
-    take(data.room, { ...known.get(data.room), ...data, state: data, failed: false });
+    store(room, { ...rooms.get(room), ...data, state: data, failed: false });
     return arrangeSoon();
   }
-  if (known.has(data.room) && !isTold(known.get(data.room).state, now())) read(data.room);
-  if (kind === "action" && data.message) happen(data.room, inZone(data.message, zoneOf(data.room)));
-  if (kind === "check-in") happen(data.room, `somebody checked in (${data.source})`);
-  if (kind === "release-stopped") happen(data.room, `release stopped; the meeting stays: ${data.message}`);
-  if (kind === "would-release") happen(data.room, `observe mode: would be released: ${data.message}`);
-  if (kind === "release-near") happen(data.room, `nobody has come; released at ${clock(data.release_at, zoneOf(data.room))}`);
+  if (rooms.has(room) && !isTracked(rooms.get(room).state, now())) requestRoom(room);
+  if (kind === "action" && data.message) addActivity(room, inZone(data.message, zoneOf(room)));
+  if (kind === "check-in") addActivity(room, `checked in (${data.source})`);
+  if (kind === "release-stopped") addActivity(room, `release cancelled; the meeting is kept: ${data.message}`);
+  if (kind === "would-release") addActivity(room, `observe mode: would be released: ${data.message}`);
+  if (kind === "release-warning") addActivity(room, `no check-in yet; released at ${clock(data.release_at, zoneOf(room))}`);
 }
 
-const zoneOf = (room) => known.get(room)?.time_zone;
+const zoneOf = (room) => rooms.get(room)?.time_zone;
 
-function happen(room, message) {
-  const name = known.get(room)?.name ?? room;
+function addActivity(room, message) {
+  const name = rooms.get(room)?.name ?? room;
   const when = el("time", {}, clock(now(), zoneOf(room)));
-  happened.prepend(el("li", {}, when, " ", el("a", { href: door(room) }, name), `: ${message}`));
-  while (happened.children.length > HAPPENED_MAX) happened.lastChild.remove();
-  happened.closest("section").hidden = false;
+  activity.prepend(el("li", {}, when, " ", el("a", { href: displayPath(room) }, name), `: ${message}`));
+  while (activity.children.length > ACTIVITIES_MAX) activity.lastChild.remove();
+  activity.closest("section").hidden = false;
 }
 
-async function read(room) {
+async function requestRoom(room) {
   try {
-    const state = await ask("GET", roomPath(room));
-    heard();
-    take(room, { ...known.get(room), state, failed: false });
+    const state = await request("GET", roomPath(room));
+    onReply();
+    store(room, { ...rooms.get(room), state, failed: false });
   } catch (problem) {
-    heard(problem);
-    if (problem.status === 404) known.delete(room);
-    else known.has(room) && Object.assign(known.get(room), { asked: Date.now(), failed: true }); // as it was, and asked again later
+    onReply(problem);
+    if (problem.status === 404) rooms.delete(room);
+    else rooms.has(room) && Object.assign(rooms.get(room), { requestedAt: Date.now(), failed: true }); // keeps the last state
   }
   arrangeSoon();
 }
 
-// What time changes, and what is old and in sight.
+// Redraws what time has changed, and requests visible rooms with old views.
 async function tick() {
   arrange();
   if (document.hidden) return;
-  if (Date.now() - loadedAt > RELOAD) load().catch(() => {});
+  if (Date.now() - loadedAt > RELOAD_AFTER) load().catch(() => {});
   const isOld = (address) => {
-    const room = known.get(address);
-    if (!room || Date.now() - room.asked < OLD) return false;
-    return !isTold(room.state, now()) || at(room.state, now()).passed;
+    const room = rooms.get(address);
+    if (!room || Date.now() - room.requestedAt < REQUEST_AGAIN_AFTER) return false;
+    return !isTracked(room.state, now()) || deriveState(room.state, now()).outdated;
   };
-  const old = [...cards].filter(([address, card]) => isOld(address) && (inSight(card) || isSmall()));
-  const queue = old.slice(0, ASKED_MAX).map(([address]) => address);
-  queue.forEach((address) => (known.get(address).asked = Date.now()));
+  const old = [...cards].filter(([address, card]) => isOld(address) && (isVisible(card) || hasFewRooms()));
+  const queue = old.slice(0, REQUESTS_PER_TICK_MAX).map(([address]) => address);
+  queue.forEach((address) => (rooms.get(address).requestedAt = Date.now()));
   const work = async () => {
-    while (queue.length) await read(queue.shift());
+    while (queue.length) await requestRoom(queue.shift());
   };
-  await Promise.all(Array.from({ length: ASKED_AT_ONCE }, work));
+  await Promise.all(Array.from({ length: MAX_CONCURRENT_REQUESTS }, work));
 }
 
-// Few enough rooms that all of them can be asked for.
-const isSmall = () => known.size <= ASKED_MAX / 2;
+// Whether the rooms are few enough to request all of them, visible or not.
+const hasFewRooms = () => rooms.size <= REQUESTS_PER_TICK_MAX / 2;
 
-function inSight(card) {
+function isVisible(card) {
   const box = card.getBoundingClientRect();
   return box.height > 0 && box.bottom > 0 && box.top < innerHeight;
 }
 
-let soon = null;
+let arranging = null;
 
 function arrangeSoon() {
-  soon ??= setTimeout(() => {
-    soon = null;
+  arranging ??= setTimeout(() => {
+    arranging = null;
     arrange();
   }, 100);
 }
 
-// Counts, filters and sorts; touches the page only where something is another.
+// Derives states, counts, filters and sorts; changes only the parts of the page that differ.
 function arrange() {
   const time = now();
   const counts = Object.fromEntries(KINDS.map((kind) => [kind, 0]));
-  const fitting = [];
-  for (const [address, room] of known) {
-    room.at = at(room.state, time);
-    const kind = room.at.kind === "soon" ? "free" : room.at.kind;
+  const matching = [];
+  for (const [address, room] of rooms) {
+    room.derived = deriveState(room.state, time);
+    const kind = room.derived.kind === "soon" ? "free" : room.derived.kind;
     counts[kind]++;
-    if (fits(room, kind)) fitting.push(address);
+    if (matches(room, kind)) matching.push(address);
   }
-  fitting.sort((one, other) => order(known.get(one), known.get(other)));
-  const told = KINDS.filter((kind) => counts[kind]).map((kind) => `${counts[kind]} ${KIND_NAMES[kind].toLowerCase()}`);
-  const all = known.size === fitting.length ? "" : `${fitting.length} of `;
-  say(summary, `${all}${known.size} rooms: ${told.join(", ")}`);
-  offerBuildings();
-  if (fitting.join() === shown.join()) return shown.slice(0, made).forEach(draw);
-  shown = fitting;
-  made = Math.min(shown.length, Math.max(made, CHUNK));
+  matching.sort((one, other) => order(rooms.get(one), rooms.get(other)));
+  const parts = KINDS.filter((kind) => counts[kind]).map((kind) => `${counts[kind]} ${KIND_NAMES[kind].toLowerCase()}`);
+  const filtered = rooms.size === matching.length ? "" : `${matching.length} of `;
+  setText(summary, `${filtered}${rooms.size} rooms: ${parts.join(", ")}`);
+  drawBuildings();
+  if (matching.join() === shown.join()) return shown.slice(0, created).forEach(draw);
+  shown = matching;
+  created = Math.min(shown.length, Math.max(created, CHUNK));
   rebuild();
 }
 
@@ -209,25 +210,25 @@ const order = (one, other) =>
   (one.building ?? "\uffff").localeCompare(other.building ?? "\uffff") ||
   one.name.localeCompare(other.name, "en", { numeric: true });
 
-function fits(room, kind) {
+function matches(room, kind) {
   if (filter.building && (room.building ?? "") !== filter.building) return false;
   if (filter.state && kind !== filter.state) return false;
   return filter.q.toLowerCase().split(/\s+/).every((word) => room.text.includes(word));
 }
 
-function makeMore() {
-  if (made >= shown.length) return;
-  made = Math.min(shown.length, made + CHUNK);
+function createMore() {
+  if (created >= shown.length) return;
+  created = Math.min(shown.length, created + CHUNK);
   rebuild();
 }
 
-// The same cards in their new order, below their buildings; whoever had the focus keeps it.
+// Puts the cards into their new order below their buildings; the focus stays where it was.
 function rebuild() {
   const focused = document.activeElement;
   const groups = new Map();
-  for (const address of shown.slice(0, made)) {
-    const { building, time_zone } = known.get(address);
-    const title = building ?? (known.size && [...known.values()].some((room) => room.building) ? "Elsewhere" : "All rooms");
+  for (const address of shown.slice(0, created)) {
+    const { building, time_zone } = rooms.get(address);
+    const title = building ?? (rooms.size && [...rooms.values()].some((room) => room.building) ? "Other rooms" : "All rooms");
     if (!groups.has(title)) groups.set(title, { zone: time_zone, cards: [] });
     groups.get(title).cards.push(card(address));
   }
@@ -239,14 +240,14 @@ function rebuild() {
       el("ul", { class: "cards" }, ...cards),
     ),
   );
-  put(list, sections.length ? sections : el("p", { class: "quiet" }, "No room fits."));
-  const wanted = new Set(shown.slice(0, made));
+  setChildren(list, sections.length ? sections : el("p", { class: "quiet" }, "No room matches."));
+  const wanted = new Set(shown.slice(0, created));
   for (const address of cards.keys()) if (!wanted.has(address)) cards.delete(address);
-  shown.slice(0, made).forEach(draw);
+  shown.slice(0, created).forEach(draw);
   if (focused?.isConnected && focused !== document.activeElement) focused.focus({ preventScroll: true });
 }
 
-const door = (room) => `/rooms/${encodeURIComponent(room)}`;
+const displayPath = (room) => `/rooms/${encodeURIComponent(room)}`;
 
 function card(address) {
   if (!cards.has(address)) {
@@ -255,7 +256,7 @@ function card(address) {
     const node = el(
       "li",
       { class: "card" },
-      el("h3", {}, el("a", { href: door(address) }, known.get(address).name)),
+      el("h3", {}, el("a", { href: displayPath(address) }, rooms.get(address).name)),
       el("p", { class: "state" }, sign, word, " ", until),
       what,
       next,
@@ -267,26 +268,26 @@ function card(address) {
 }
 
 function draw(address) {
-  const room = known.get(address);
+  const room = rooms.get(address);
   const { parts, dataset } = card(address);
   const zone = room.time_zone;
-  const { kind, word, current, next, releaseAt, checkedIn } = room.at;
+  const { kind, label, current, next, releaseAt, checkedIn, stale } = room.derived;
   dataset.kind = kind;
-  say(parts.sign, SIGNS[kind]);
-  say(parts.word, word);
-  say(parts.until, until(room, zone));
-  say(parts.what, current && !room.at.stale ? [titleOf(current), organizerOf(current)].filter(Boolean).join(" · ") : "");
-  const checked = checkedIn && !room.at.stale ? "Checked in. " : "";
+  setText(parts.sign, SYMBOLS[kind]);
+  setText(parts.word, label);
+  setText(parts.until, until(room, zone));
+  setText(parts.what, current && !stale ? [titleOf(current), organizerOf(current)].filter(Boolean).join(" · ") : "");
+  const checked = checkedIn && !stale ? "Checked in. " : "";
   const after = next ? `Next ${near(next.start, zone)} ${titleOf(next)}` : "";
-  say(parts.next, releaseAt ? `Released at ${clock(releaseAt, zone)} if nobody comes` : checked + after);
+  setText(parts.next, releaseAt ? `Released at ${clock(releaseAt, zone)} without a check-in` : checked + after);
 }
 
-function until({ at: { stale, current, busyUntil, next }, state, failed }, zone) {
-  if (!state) return "nobody has looked yet";
-  const told = `as of ${near(asOf(state), zone)}`;
-  if (stale) return told;
-  const turns = busyUntil ?? current?.end ?? next?.start;
-  return [turns && `until ${near(turns, zone)}`, failed && `(${told})`].filter(Boolean).join(" ");
+function until({ derived: { stale, current, busyUntil, next }, state, failed }, zone) {
+  if (!state) return "not read yet";
+  const age = `as of ${near(asOf(state), zone)}`;
+  if (stale) return age;
+  const end = busyUntil ?? current?.end ?? next?.start;
+  return [end && `until ${near(end, zone)}`, failed && `(${age})`].filter(Boolean).join(" ");
 }
 
 function controls() {
@@ -298,15 +299,15 @@ function controls() {
   let typing = null;
   const changed = () => {
     [filter.q, filter.building, filter.state] = [search.value.trim(), buildings.value, states.value];
-    made = 0;
-    const said = Object.entries(filter).filter(([, value]) => value);
-    history.replaceState(null, "", said.length ? `?${new URLSearchParams(said)}` : location.pathname);
+    created = 0;
+    const set = Object.entries(filter).filter(([, value]) => value);
+    history.replaceState(null, "", set.length ? `?${new URLSearchParams(set)}` : location.pathname);
     arrange();
-    say(searchedFor, summary.textContent);
+    setText(announcement, summary.textContent);
   };
   search.addEventListener("input", () => {
     clearTimeout(typing);
-    typing = setTimeout(changed, TYPING);
+    typing = setTimeout(changed, TYPING_PAUSE);
   });
   buildings.addEventListener("change", changed);
   states.addEventListener("change", changed);
@@ -320,16 +321,16 @@ function controls() {
   );
 }
 
-function offerBuildings() {
+function drawBuildings() {
   const buildings = controls.buildings;
-  const names = [...new Set([...known.values()].map((room) => room.building).filter(Boolean))].sort();
+  const names = [...new Set([...rooms.values()].map((room) => room.building).filter(Boolean))].sort();
   if (buildings.dataset.names === names.join("\n") && buildings.options.length) return;
   buildings.dataset.names = names.join("\n");
-  put(buildings, el("option", { value: "" }, "All"), ...names.map((name) => el("option", { value: name }, name)));
+  setChildren(buildings, el("option", { value: "" }, "All"), ...names.map((name) => el("option", { value: name }, name)));
   buildings.value = filter.building;
 }
 
 function readFilter() {
-  const said = new URLSearchParams(location.search);
-  return { q: said.get("q") ?? "", building: said.get("building") ?? "", state: said.get("state") ?? "" };
+  const query = new URLSearchParams(location.search);
+  return { q: query.get("q") ?? "", building: query.get("building") ?? "", state: query.get("state") ?? "" };
 }

@@ -1,28 +1,28 @@
-// A door display: one room, to be read from three metres and used by touch or keyboard.
+// A door display: one room, readable from three metres, operated by touch or keyboard.
 
-import { ask, roomPath } from "./api.js";
-import { confirm, el, put, say } from "./dom.js";
-import { begin, found, lost, standIn, trouble } from "./frame.js";
+import { request, roomPath } from "./api.js";
+import { performAction } from "./action-button.js";
+import { confirm, el, setChildren, setText } from "./dom.js";
+import { begin, setPageZone, showOffline, showOnline, trouble } from "./layout.js";
 import { listen } from "./live.js";
-import { press } from "./press.js";
-import { SIGNS, asOf, at, isOlder, isTold, nameOf, organizerOf, titleOf } from "./room.js";
+import { SYMBOLS, asOf, deriveState, isOlder, isTracked, nameOf, organizerOf, titleOf } from "./room.js";
 import { clock, day, inZone, length, near, now, zoneName } from "./time.js";
 
-const address = decodeURIComponent(location.pathname.split("/")[2] ?? "").toLowerCase(); // as the service names it
+const address = decodeURIComponent(location.pathname.split("/")[2] ?? "").toLowerCase(); // as in the API's answers
 const TICK = 1000;
-const [OLD, OLD_IF_TOLD] = [15_000, 60_000]; // asked again, even if nobody says that something has changed
-const SAID_FOR = 30_000;
+const [REQUEST_AGAIN_AFTER, REQUEST_AGAIN_AFTER_TRACKED] = [15_000, 60_000]; // even without an event
+const MESSAGE_TIME = 30_000;
 const STEPS = [15, 30, 60];
 
 let me = null;
-let view = null;
-let drawn = null; // the room as it is on the screen: what is pressed is about that
-let failed = null; // why the last reading gave nothing
-let connected = true; // the service answers
-let heard = true; // it tells what happens
-let busy = false; // something that was pressed is under way
-let readAt = 0;
-let saidUntil = 0;
+let view = null; // the room's last view
+let drawn = null; // the state on the screen: a pressed button concerns this one
+let failed = null; // the problem of the last request
+let connected = true; // the service responds
+let streaming = true; // the service streams events
+let busy = false; // an action is in progress
+let requestedAt = 0;
+let messageUntil = 0;
 
 const part = (tag, name, attributes = {}) => el(tag, { class: name, ...attributes });
 const parts = {
@@ -36,115 +36,118 @@ const parts = {
   who: part("p", "who"),
   deadline: part("p", "deadline"),
   next: part("p", "next"),
-  unheard: part("p", "deadline"),
-  said: part("div", "said", { role: "status" }),
+  age: part("p", "deadline"),
+  message: part("div", "said", { role: "status" }),
   undo: el("button", { hidden: true }, "Undo"),
-  told: part("p", "unseen", { role: "status" }),
+  announcement: part("p", "unseen", { role: "status" }), // for screen readers
 };
 const state = el("p", { class: "word" }, parts.sign, " ", parts.word);
+// `action`: the name of the right that the key needs, and of the room's allowed action.
 const buttons = [
-  { may: "check-in", text: "Check in", primary: true, act: checkIn },
-  { may: "end", text: "End", act: end },
-  ...[15, 30].map((minutes) => ({ may: "extend", text: `Extend ${minutes} min`, minutes, act: () => extend(minutes) })),
-  ...STEPS.map((minutes) => ({ may: "book", text: `Book ${minutes} min`, minutes, act: () => book(minutes) })),
+  { action: "check-in", text: "Check in", primary: true, perform: checkIn },
+  { action: "end", text: "End", perform: end },
+  ...[15, 30].map((minutes) => ({ action: "extend", text: `Extend ${minutes} min`, minutes, perform: () => extend(minutes) })),
+  ...STEPS.map((minutes) => ({ action: "book", text: `Book ${minutes} min`, minutes, perform: () => book(minutes) })),
 ];
 
 begin({
   bare: true,
-  run: async (who, main) => {
-    me = who;
+  run: async (signedIn, main) => {
+    me = signedIn;
     main.classList.add("door");
     for (const button of buttons) {
-      const press = () => button.act().catch(refused);
-      button.node = el("button", { hidden: true, class: button.primary && "primary", onclick: press }, button.text);
+      const onclick = () => button.perform().catch(showProblem);
+      button.node = el("button", { hidden: true, class: button.primary && "primary", onclick }, button.text);
     }
-    put(
+    setChildren(
       main,
       el("header", {}, el("div", {}, parts.name, parts.building), parts.clock),
-      el("section", { class: "now", "aria-label": "Now" }, state, parts.until, parts.title, parts.who, parts.deadline, parts.unheard),
+      el("section", { class: "now", "aria-label": "Now" }, state, parts.until, parts.title, parts.who, parts.deadline, parts.age),
       el("div", { class: "buttons", role: "group", "aria-label": "Actions" }, ...buttons.map((button) => button.node)),
-      el("div", { class: "answer" }, parts.said, parts.undo),
+      el("div", { class: "answer" }, parts.message, parts.undo),
       el("footer", {}, parts.next, el("a", { href: "/" }, "All rooms")),
-      parts.told,
+      parts.announcement,
     );
-    say(parts.name, nameOf({ room: address }));
+    setText(parts.name, nameOf({ id: address }));
     parts.main = main;
-    await read();
+    await requestRoom();
     setInterval(tick, TICK);
-    await listen({ hear, again: read, connected: connection });
+    await listen({ onEvent, resync: requestRoom, onConnection });
   },
 });
 
-function hear(kind, data) {
-  if (data?.room !== address) return;
+// A `room` event carries the room's new view. After any other event about the room, it is requested again.
+function onEvent(kind, data) {
+  const room = kind === "room" ? (data?.id ?? data?.room) : data?.room;
+  if (room !== address) return;
   if (kind === "room" && data.read_at) show(data);
-  else read();
+  else requestRoom();
 }
 
-function connection(yes, told) {
-  [connected, heard] = [yes, told];
+function onConnection(isReachable, isStreaming) {
+  [connected, streaming] = [isReachable, isStreaming];
   draw();
 }
 
-async function read() {
-  readAt = Date.now();
+async function requestRoom() {
+  requestedAt = Date.now();
   try {
-    const room = await ask("GET", roomPath(address));
-    if (failed?.status === 403) found();
+    const room = await request("GET", roomPath(address));
+    if (failed?.status === 403) showOnline();
     failed = null;
     show(room);
   } catch (problem) {
     failed = problem;
-    if (problem.status === 403) lost(problem);
-    if (problem.status === 404 || !view) refused(problem);
+    if (problem.status === 403) showOffline(problem);
+    if (problem.status === 404 || !view) showProblem(problem);
     draw();
   }
 }
 
 function show(room) {
-  readAt = Date.now();
+  requestedAt = Date.now();
   if (isOlder(room, view, now())) return draw();
-  if (!view) answer(); // whatever was wrong before there was anything to show
+  if (!view) showMessage(); // removes the problem of an earlier request
   view = room;
-  standIn(room);
+  setPageZone(room);
   draw();
 }
 
 function tick() {
   draw();
-  const age = Date.now() - readAt;
-  const passed = view && !failed && at(view, now()).passed;
-  const listening = heard && !failed && isTold(view, now());
-  if (connected && !busy && age > (passed ? 1000 : listening ? OLD_IF_TOLD : OLD)) read();
-  if (saidUntil && Date.now() > saidUntil) answer();
+  const age = Date.now() - requestedAt;
+  const outdated = view && !failed && deriveState(view, now()).outdated;
+  const tracked = streaming && !failed && isTracked(view, now());
+  if (connected && !busy && age > (outdated ? 1000 : tracked ? REQUEST_AGAIN_AFTER_TRACKED : REQUEST_AGAIN_AFTER)) requestRoom();
+  if (messageUntil && Date.now() > messageUntil) showMessage();
 }
 
-// Everything, from what is known; only what is another is written.
+// Draws everything from the view; changes only the texts that differ.
 function draw() {
   if (!view) return;
   const time = now();
   const zone = view.time_zone;
-  const room = at(view, time);
+  const room = deriveState(view, time);
   const { current, next } = room;
   drawn = room;
-  document.title = `${room.word}: ${nameOf(view)} – Adjourn`;
+  document.title = `${room.label}: ${nameOf(view)} – Adjourn`;
   parts.main.dataset.kind = room.kind;
-  say(parts.name, nameOf(view));
-  say(parts.building, view.building ?? "");
-  say(parts.clock, clock(time, zone));
+  setText(parts.name, nameOf(view));
+  setText(parts.building, view.building ?? "");
+  setText(parts.clock, clock(time, zone));
   parts.clock.title = `${day(time, zone)}, ${zoneName(zone)}`;
-  say(parts.sign, SIGNS[room.kind]);
-  say(parts.word, room.word);
-  say(parts.until, until(room, time, zone));
-  say(parts.title, current && !room.stale ? titleOf(current) : "");
+  setText(parts.sign, SYMBOLS[room.kind]);
+  setText(parts.word, room.label);
+  setText(parts.until, until(room, time, zone));
+  setText(parts.title, current && !room.stale ? titleOf(current) : "");
   const beside = room.beside.map((event) => `also ${span(event, zone)} ${titleOf(event)}`);
   const who = current && !room.stale ? [span(current, zone), organizerOf(current), ...beside] : [];
-  say(parts.who, who.filter(Boolean).join(" · "));
-  say(parts.deadline, deadline(room, time, zone));
-  say(parts.unheard, unheard(room, zone));
-  say(parts.next, next ? `Next: ${span(next, zone)} ${titleOf(next)}` : room.openEnd ? "" : "Nothing else within a day");
+  setText(parts.who, who.filter(Boolean).join(" · "));
+  setText(parts.deadline, deadline(room, time, zone));
+  setText(parts.age, ageText(room, zone));
+  setText(parts.next, next ? `Next: ${span(next, zone)} ${titleOf(next)}` : room.openEnd ? "" : "No other event within a day");
   const ends = room.busyUntil ?? current?.end;
-  say(parts.told, `${nameOf(view)}: ${room.word}${ends && !room.stale ? ` until ${near(ends, zone)}` : ""}`);
+  setText(parts.announcement, `${nameOf(view)}: ${room.label}${ends && !room.stale ? ` until ${near(ends, zone)}` : ""}`);
   drawButtons(room);
 }
 
@@ -159,25 +162,25 @@ function until({ current, next, busyUntil, stale }, time, zone) {
 }
 
 function deadline({ releaseAt, checkedIn, current, stale }, time, zone) {
-  if (releaseAt) return `Nobody has checked in. Released at ${clock(releaseAt, zone)}, in ${length(releaseAt - time)}.`;
+  if (releaseAt) return `No check-in yet. Released at ${clock(releaseAt, zone)}, in ${length(releaseAt - time)}.`;
   return current && checkedIn && !stale ? "Checked in" : "";
 }
 
-// That the service cannot ask Exchange is no lost connection of ours, and is said too.
-function unheard({ stale }, zone) {
-  const heard = `as of ${near(asOf(view), zone)}`;
-  if (stale) return `It is not known how the room is (${heard}).`;
-  return failed ? `This is ${heard}; it cannot be read now.` : "";
+// The view's age, if the service cannot read the room from Exchange: the console's own connection may be fine.
+function ageText({ stale }, zone) {
+  const age = `as of ${near(asOf(view), zone)}`;
+  if (stale) return `The room's present state is unknown (last state ${age}).`;
+  return failed ? `Shown ${age}; the calendar cannot be read now.` : "";
 }
 
-// Which buttons there are: what the key may do and the calendar allows. Without a connection they can be seen, and not pressed.
+// Shows the buttons that the key's rights and the room's state allow. Without a connection they are shown, but disabled.
 function drawButtons(room) {
-  const room_for = room.current
-    ? gap(room.next, Date.parse(room.current.end))
-    : gap(room.next, now());
+  const minutesFree = room.current
+    ? minutesUntil(room.next, Date.parse(room.current.end))
+    : minutesUntil(room.next, now());
   let focusGone = false;
-  buttons.forEach(({ may, minutes, node, primary }) => {
-    const hidden = !me.can(may) || !room.may.has(may) || (minutes > STEPS[0] && minutes > room_for);
+  buttons.forEach(({ action, minutes, node, primary }) => {
+    const hidden = !me.can(action) || !room.allowedActions.has(action) || (minutes > STEPS[0] && minutes > minutesFree);
     focusGone ||= hidden && node === document.activeElement;
     node.hidden = hidden;
     node.setAttribute("aria-disabled", String(busy || !connected));
@@ -187,23 +190,23 @@ function drawButtons(room) {
   if (focusGone) (buttons.find(({ node }) => !node.hidden)?.node ?? parts.main).focus();
 }
 
-const gap = (next, from) => (next ? (Date.parse(next.start) - from) / 60_000 : Infinity);
+const minutesUntil = (next, from) => (next ? (Date.parse(next.start) - from) / 60_000 : Infinity);
 
-// The event as it was drawn: if it is not that any more, nothing is done to it, and never anything to another.
+// The event as it was drawn. The API refuses the action if the event has other times by now, and never acts on another event.
 const seen = ({ id, start, end }) => ({ event: id, seen: { start, end } });
 
 async function checkIn() {
   const id = drawn?.awaitingCheckIn ?? drawn?.current?.id;
   if (!id) return;
-  await doing("Checking in …", async () => {
-    await ask("POST", `${roomPath(address)}/check-in`, { body: { event: id, source: "display" } });
-    answer("Checked in.");
+  await perform("Checking in …", async () => {
+    await request("POST", `${roomPath(address)}/check-in`, { body: { event: id, source: "display" } });
+    showMessage("Checked in.");
   });
 }
 
 async function end() {
   const event = drawn?.current;
-  if (held() || !event) return;
+  if (isBlocked() || !event) return;
   if (await confirm("End this meeting now?", titleOf(event), "End now")) await act("end", seen(event), "Ending …");
 }
 
@@ -214,51 +217,51 @@ async function extend(minutes) {
 
 const book = (minutes) => act("book", { minutes }, "Booking …");
 
-async function act(what, body, words) {
-  await doing(words, async () => {
-    const action = await press(`${roomPath(address)}/${what}`, body);
-    answer(told(action), action.change?.undoable && me.can("undo") ? action.action : null);
+async function act(name, body, progress) {
+  await perform(progress, async () => {
+    const action = await performAction(`${roomPath(address)}/${name}`, body);
+    showMessage(outcomeText(action), action.change?.undoable && me.can("undo") ? action.id : null);
   });
 }
 
-async function undo(action) {
-  await doing("Undoing …", async () => {
-    const undone = await press(`/v1/actions/${action}/undo`, {});
-    answer(told(undone));
+async function undo(actionId) {
+  await perform("Undoing …", async () => {
+    const undone = await performAction(`/v1/actions/${actionId}/undo`, {});
+    showMessage(outcomeText(undone));
   });
 }
 
-const held = () => busy || !connected;
+const isBlocked = () => busy || !connected;
 
-async function doing(words, what) {
-  if (held()) return;
+async function perform(progress, work) {
+  if (isBlocked()) return;
   busy = true;
-  answer(words);
+  showMessage(progress);
   draw();
   try {
-    await what();
+    await work();
   } finally {
     busy = false;
     draw();
-    read(); // whoever pressed does not wait for it
+    requestRoom(); // not awaited: the message is shown already
   }
 }
 
-// The API's own words, with times as the room has them.
-const told = ({ message }) => inZone(message, view.time_zone);
+// The API's message, with times in the room's zone.
+const outcomeText = ({ message }) => inZone(message, view.time_zone);
 
-// What became of what was pressed, for a while; with an action that can be undone.
-function answer(text = "", action = null) {
-  parts.said.classList.remove("no");
-  say(parts.said, text);
-  saidUntil = text ? Date.now() + SAID_FOR : 0;
-  parts.undo.hidden = !action;
-  parts.undo.onclick = () => undo(action).catch(refused);
+// Shows a message for a while, with an undo button if the action can be undone. Without a text, removes the message.
+function showMessage(text = "", actionId = null) {
+  parts.message.classList.remove("no");
+  setText(parts.message, text);
+  messageUntil = text ? Date.now() + MESSAGE_TIME : 0;
+  parts.undo.hidden = !actionId;
+  parts.undo.onclick = () => undo(actionId).catch(showProblem);
 }
 
-function refused(problem) {
-  answer();
-  parts.said.classList.add("no");
-  put(parts.said, trouble(problem, view?.time_zone));
-  saidUntil = view ? Date.now() + SAID_FOR : 0;
+function showProblem(problem) {
+  showMessage();
+  parts.message.classList.add("no");
+  setChildren(parts.message, trouble(problem, view?.time_zone));
+  messageUntil = view ? Date.now() + MESSAGE_TIME : 0;
 }

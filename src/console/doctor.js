@@ -1,66 +1,66 @@
-// The doctor's report: whether everything is set up, and what to do where it is not.
+// The doctor page: the results of the setup checks, with a remedy for each finding.
 
-import { ask } from "./api.js";
-import { el, put, say } from "./dom.js";
-import { begin, trouble } from "./frame.js";
+import { request } from "./api.js";
+import { el, setChildren, setText } from "./dom.js";
+import { begin, trouble } from "./layout.js";
 import { moment, now } from "./time.js";
 
-const LOOK_AGAIN = 700;
-const WORDS = { pass: "Pass", skip: "Skipped", warn: "Warning", fail: "Fail" };
+const POLL_INTERVAL = 700;
+const STATUS_NAMES = { pass: "Pass", skip: "Skipped", warn: "Warning", fail: "Fail" };
 
 const status = el("p", { role: "status" });
-const again = el("button", { class: "primary", onclick: examine }, "Examine now");
+const runButton = el("button", { class: "primary", onclick: runChecks }, "Run checks");
 const report = el("div", {});
 
 begin({
   run: async (me, main) => {
-    put(
+    setChildren(
       main,
       el("div", { class: "heading" }, el("h1", {}, "Doctor"), status),
-      el("p", { class: "quiet" }, "Asks every configured Exchange whether Adjourn is set up there as it should be. Changes nothing."),
-      el("div", { class: "buttons" }, again),
+      el("p", { class: "quiet" }, "Checks connection, sign-in and permissions at every configured Exchange. Changes nothing."),
+      el("div", { class: "buttons" }, runButton),
       report,
     );
-    await attempt(follow);
+    await attempt(poll);
   },
 });
 
-async function attempt(what) {
-  again.disabled = true;
+async function attempt(work) {
+  runButton.disabled = true;
   try {
-    await what();
+    await work();
   } catch (problem) {
-    put(report, trouble(problem));
+    setChildren(report, trouble(problem));
   }
-  again.disabled = false;
+  runButton.disabled = false;
 }
 
-function examine() {
+function runChecks() {
   return attempt(async () => {
-    draw(await ask("POST", "/v1/doctor"));
-    await follow();
+    draw(await request("POST", "/v1/doctor"));
+    await poll();
   });
 }
 
-async function follow() {
+async function poll() {
   for (;;) {
-    const found = await ask("GET", "/v1/doctor");
-    draw(found);
-    if (!found.running) return;
-    await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN));
+    const run = await request("GET", "/v1/doctor");
+    draw(run);
+    if (!run.running) return;
+    await new Promise((resolve) => setTimeout(resolve, POLL_INTERVAL));
   }
 }
 
-function draw(found) {
-  if (found.running) return say(status, "Examining …");
-  if (!found.at) return say(status, "Nobody was examined since the service began.");
-  const stands = Date.parse(found.stands_until) > now() ? `; not again before ${moment(found.stands_until)}` : "";
-  say(status, `Examined ${moment(found.at)} your time${stands}`);
-  put(report, el("p", { class: `panel headline ${found.status}` }, found.headline), table(found.findings));
+function draw(run) {
+  if (run.running) return setText(status, "Running checks …");
+  if (!run.finished_at) return setText(status, "No check has run since the service started.");
+  const reused = Date.parse(run.valid_until) > now() ? `; the next run is possible after ${moment(run.valid_until)}` : "";
+  setText(status, `Checked ${moment(run.finished_at)} your time${reused}`);
+  setChildren(report, el("p", { class: `panel headline ${run.status}` }, run.headline), table(run.findings));
 }
 
 function table(findings) {
-  const head = ["State", "Checked", "Found"].map((name) => el("th", { scope: "col" }, name));
+  const head = ["Status", "Check", "Finding"].map((name) => el("th", { scope: "col" }, name));
   return el(
     "div",
     { class: "scroll", tabindex: "0", role: "region", "aria-label": "Findings" },
@@ -68,13 +68,13 @@ function table(findings) {
   );
 }
 
-function row({ connection, room, check, status, says, remedy, code }) {
+function row({ connection, room, check, status, message, remedy, code }) {
   const where = room ?? connection;
   return el(
     "tr",
     {},
-    el("td", {}, el("span", { class: `verdict ${status}` }, WORDS[status])),
+    el("td", {}, el("span", { class: `verdict ${status}` }, STATUS_NAMES[status])),
     el("th", { scope: "row" }, check, where && el("small", {}, where)),
-    el("td", {}, says, code && el("small", {}, code), remedy && el("p", { class: "remedy" }, `What to do: ${remedy}`)),
+    el("td", {}, message, code && el("small", {}, code), remedy && el("p", { class: "remedy" }, `What to do: ${remedy}`)),
   );
 }

@@ -1,6 +1,6 @@
-// Making elements. Text goes in as text: there is no way here to make markup of it.
+// Creates and changes elements. Text is always inserted as text: this module has no way to make markup of it.
 
-// An element with attributes, listeners (`onclick: …`) and children; what is null, undefined or false is left out.
+// An element with attributes, listeners (`onclick: …`) and children; null, undefined and false are left out.
 export function el(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -8,17 +8,17 @@ export function el(tag, attributes = {}, ...children) {
     if (typeof value === "function") node.addEventListener(name.slice(2), value);
     else node.setAttribute(name, value === true ? "" : value);
   }
-  put(node, ...children);
+  setChildren(node, ...children);
   return node;
 }
 
-// Gives a node these children and no others.
-export function put(node, ...children) {
+// Replaces a node's children.
+export function setChildren(node, ...children) {
   node.replaceChildren(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
 }
 
-// Changes a text only where it is another one, so that nobody hears it read twice.
-export function say(node, text) {
+// Sets a text only if it differs, so that a screen reader does not read it twice.
+export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
@@ -27,13 +27,13 @@ export function field(label, control) {
   return el("label", { class: "field" }, el("span", {}, label), control);
 }
 
-const UNANSWERED = 30_000; // whoever walked away meant no
+const DIALOG_TIMEOUT = 30_000; // a dialog that was left alone counts as cancelled
 
-// Asks before something is done; resolves to whether it shall be.
+// Shows a confirmation dialog; resolves to whether it was confirmed.
 export function confirm(question, detail, yes) {
   return new Promise((resolve) => {
     const answer = (value) => () => dialog.close(value);
-    // Not the other one: whoever holds Enter down has not answered.
+    // Cancel has the focus: a person who still holds Enter down has confirmed nothing.
     const cancel = el("button", { autofocus: true, onclick: answer("") }, "Cancel");
     const dialog = el(
       "dialog",
@@ -47,7 +47,7 @@ export function confirm(question, detail, yes) {
         cancel,
       ),
     );
-    const timer = setTimeout(answer(""), UNANSWERED);
+    const timer = setTimeout(answer(""), DIALOG_TIMEOUT);
     dialog.addEventListener("close", () => {
       clearTimeout(timer);
       dialog.remove();

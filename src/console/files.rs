@@ -1,10 +1,10 @@
-//! The console's files, embedded: what runs is what was built, and nothing is read from a disk.
+//! The console's files, embedded in the program at build time. Nothing is read from a disk at run time.
 
 use std::sync::LazyLock;
 
 use sha2::{Digest as _, Sha256};
 
-/// A file that is served as it is.
+/// An embedded file.
 pub(super) struct StaticFile {
     pub(super) name: &'static str,
     pub(super) content_type: &'static str,
@@ -12,7 +12,7 @@ pub(super) struct StaticFile {
 }
 
 impl StaticFile {
-    /// Changes with the file.
+    /// The `ETag`: a hash of the content.
     pub(super) fn etag(&self) -> String {
         format!("\"{}\"", short(&Sha256::digest(self.text)))
     }
@@ -22,7 +22,7 @@ fn short(hash: &[u8]) -> String {
     hash.iter().take(12).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Changes with any of what pages are made of.
+/// A hash of all assets, by which an open page detects an update.
 pub(super) fn build() -> &'static str {
     static BUILD: LazyLock<String> = LazyLock::new(|| {
         let mut hash = Sha256::new();
@@ -47,21 +47,21 @@ pub(super) const PLAN: StaticFile = file!(HTML, "plan.html");
 pub(super) const AUDIT: StaticFile = file!(HTML, "audit.html");
 pub(super) const DOCTOR: StaticFile = file!(HTML, "doctor.html");
 
-/// What pages are made of.
+/// The scripts, styles and images of the pages.
 pub(super) const ASSETS: &[StaticFile] = &[
     file!("text/css; charset=utf-8", "console.css"),
     file!("image/svg+xml", "icon.svg"),
+    file!(SCRIPT, "action-button.js"),
     file!(SCRIPT, "api.js"),
     file!(SCRIPT, "audit.js"),
     file!(SCRIPT, "board.js"),
     file!(SCRIPT, "display.js"),
     file!(SCRIPT, "doctor.js"),
     file!(SCRIPT, "dom.js"),
-    file!(SCRIPT, "frame.js"),
+    file!(SCRIPT, "layout.js"),
     file!(SCRIPT, "live.js"),
     file!(SCRIPT, "oidc.js"),
     file!(SCRIPT, "plan.js"),
-    file!(SCRIPT, "press.js"),
     file!(SCRIPT, "room.js"),
     file!(SCRIPT, "session.js"),
     file!(SCRIPT, "sign-in.js"),

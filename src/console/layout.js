@@ -1,68 +1,68 @@
-// What every page has around it: who is signed in, where to go, and whether there is a connection.
+// The layout around every page: navigation, the signed-in key, and the connection banner.
 
-import { Away, Problem, ask } from "./api.js";
-import { confirm, el, put, say } from "./dom.js";
+import { Problem, Unreachable, request } from "./api.js";
+import { confirm, el, setChildren, setText } from "./dom.js";
 import * as oidc from "./oidc.js";
 import * as session from "./session.js";
 import { signIn } from "./sign-in.js";
 import { clock, inZone } from "./time.js";
 
 const PAGES = [
-  { path: "/", name: "Rooms", open: () => true },
-  { path: "/plan", name: "Plan", open: (me) => me.can("cleanup") },
-  { path: "/audit", name: "Audit", open: (me) => me.can("read") },
-  { path: "/doctor", name: "Doctor", open: (me) => me.can("audit") && me.everywhere },
+  { path: "/", name: "Rooms", isAllowed: () => true },
+  { path: "/plan", name: "Plan", isAllowed: (me) => me.can("cleanup") },
+  { path: "/audit", name: "Audit", isAllowed: (me) => me.can("read") },
+  { path: "/doctor", name: "Doctor", isAllowed: (me) => me.can("audit") && me.all_rooms },
 ];
-const TRY_AGAIN = 5000;
+const RETRY_INTERVAL = 5000;
 
-const link = el("div", { class: "link", role: "status" });
+const banner = el("div", { class: "link", role: "status" });
 const main = el("main", { id: "main", tabindex: "-1" });
 const top = el("header", { class: "bar" });
 
-// Signs in, then runs the page: `run(me, main)`. `bare` leaves the navigation out, as on a door.
+// Signs in, then runs the page: `run(me, main)`. `bare` leaves out the navigation, as on a door display.
 export async function begin({ run, bare = false }) {
   session.takeFromAddress();
-  document.body.append(el("a", { class: "skip-link", href: "#main" }, "Skip to content"), top, link, main);
-  put(top, brand());
+  document.body.append(el("a", { class: "skip-link", href: "#main" }, "Skip to content"), top, banner, main);
+  setChildren(top, brand());
   let trouble = null;
   try {
-    const arrived = await oidc.arrive();
-    if (arrived) session.keep(arrived.token, false);
-    if (arrived && arrived.back !== location.pathname) return location.replace(arrived.back);
+    const returned = await oidc.completeSignIn();
+    if (returned) session.keep(returned.token, false);
+    if (returned && returned.back !== location.pathname) return location.replace(returned.back);
   } catch (problem) {
     trouble = problem.message;
   }
-  const me = await somebody(trouble);
+  const me = await authenticate(trouble);
   me.can = (right) => me.rights.includes(right);
   addEventListener("signed-out", () => location.reload(), { once: true });
   if (bare) top.remove();
-  else put(top, brand(), navigation(me), leaving(me));
-  put(main);
+  else setChildren(top, brand(), navigation(me), signOutButton(me));
+  setChildren(main);
   await run(me, main);
 }
 
-async function somebody(trouble) {
+async function authenticate(trouble) {
   while (session.key()) {
     try {
-      const me = await ask("GET", "/v1/me");
-      found();
-      if (session.isOffered() && (await replaces(me))) continue;
+      const me = await request("GET", "/v1/me");
+      showOnline();
+      if (session.isOffered() && (await confirmNewKey(me))) continue;
       return me;
     } catch (problem) {
       if (problem instanceof Problem && problem.status === 401) {
-        if (!session.refused()) trouble = problem.message;
+        if (!session.discardRejected()) trouble = problem.message;
       } else {
-        lost(problem);
-        await new Promise((resolve) => setTimeout(resolve, TRY_AGAIN));
+        showOffline(problem);
+        await new Promise((resolve) => setTimeout(resolve, RETRY_INTERVAL));
       }
     }
   }
-  found();
+  showOnline();
   return signIn(main, trouble);
 }
 
-// A sign-in link carries another key: asks before it replaces the session. No answer keeps the session.
-async function replaces(me) {
+// A sign-in link carries another key: asks before it replaces the session. Without an answer the session is kept.
+async function confirmNewKey(me) {
   const detail = `You are signed in as ${me.name}. This link carries another API key.`;
   const yes = await confirm("Replace your session?", detail, "Sign in with the link");
   if (yes) session.accept();
@@ -73,40 +73,40 @@ async function replaces(me) {
 const brand = () => el("a", { class: "brand", href: "/" }, "Adjourn");
 
 function navigation(me) {
-  const here = (path) => (location.pathname === path ? "page" : null);
-  const pages = PAGES.filter((page) => page.open(me));
-  const items = pages.map(({ path, name }) => el("li", {}, el("a", { href: path, "aria-current": here(path) }, name)));
+  const current = (path) => (location.pathname === path ? "page" : null);
+  const pages = PAGES.filter((page) => page.isAllowed(me));
+  const items = pages.map(({ path, name }) => el("li", {}, el("a", { href: path, "aria-current": current(path) }, name)));
   return el("nav", { "aria-label": "Pages" }, el("ul", {}, ...items));
 }
 
-function leaving(me) {
-  const leave = () => {
+function signOutButton(me) {
+  const signOut = () => {
     session.forget();
     location.assign("/");
   };
-  return el("div", { class: "who" }, el("span", {}, me.name), el("button", { class: "small", onclick: leave }, "Sign out"));
+  return el("div", { class: "who" }, el("span", {}, me.name), el("button", { class: "small", onclick: signOut }, "Sign out"));
 }
 
 let zone = null;
 
-// Tells times of this page in the zone of its one room.
-export function standIn(room) {
+// Sets the time zone of the page to that of its one room.
+export function setPageZone(room) {
   zone = room.time_zone;
 }
 
-// Says that there is no connection, and since when.
-export function lost(problem, since = Date.now()) {
-  const why = problem instanceof Away ? "No connection to Adjourn" : `${problem.title}: ${problem.message} No connection`;
-  link.classList.add("lost");
-  say(link, `${why} since ${clock(since, zone)}. What is shown may be old; trying again.`);
+// Shows the banner for a lost connection, with the time since when.
+export function showOffline(problem, since = Date.now()) {
+  const why = problem instanceof Unreachable ? "No connection to Adjourn" : `${problem.title}: ${problem.message} No connection`;
+  banner.classList.add("lost");
+  setText(banner, `${why} since ${clock(since, zone)}. The data shown may be outdated. Retrying.`);
 }
 
-export function found() {
-  link.classList.remove("lost");
-  say(link, "");
+export function showOnline() {
+  banner.classList.remove("lost");
+  setText(banner, "");
 }
 
-// A problem in the API's own words, with times as this zone has them.
+// A problem in the API's own text, with its times in this zone.
 export function trouble(problem, zone) {
   return el(
     "div",

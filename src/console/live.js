@@ -1,87 +1,87 @@
-// What happens, as it happens: /v1/events, read for as long as the page is open, over whatever breaks in between.
+// Receives events from /v1/events while the page is open, and reconnects after every failure.
 
-import { Away, Problem, send } from "./api.js";
-import { found, lost } from "./frame.js";
+import { Problem, Unreachable, send } from "./api.js";
+import { showOffline, showOnline } from "./layout.js";
 
-const SILENCE = 40_000; // the service gives a sign of life every fifteen seconds
-const HEADERS = 10_000; // and begins to answer at once
-const HIDDEN = 60_000; // a browser grants one host six connections: pages that nobody looks at give theirs back
+const SILENCE_MAX = 40_000; // the service sends a keep-alive every fifteen seconds
+const RESPONSE_TIMEOUT = 10_000; // and responds at once
+const HIDDEN_MAX = 60_000; // a browser allows one host six connections, so hidden pages close theirs
 const [PAUSE, PAUSE_MAX] = [1000, 30_000];
-const LASTING = 10_000; // what ends sooner is not begun again at once
+const STREAM_MIN = 10_000; // after a stream shorter than this, reconnecting waits
 
-// Calls `hear(kind, data)` for every event, and `again()` whenever something may have been missed: everything is to be asked for
-// again. `connected(yes, told)` hears whether the service answers, and whether it tells what happens.
-export async function listen({ hear, again, connected = () => {} }) {
-  let last = null;
+// Calls `onEvent(kind, data)` for every event, and `resync()` when events may have been missed and everything must be requested
+// again. `onConnection(reachable, streaming)` receives whether the service responds, and whether it streams events.
+export async function listen({ onEvent, resync, onConnection = () => {} }) {
+  let lastId = null;
   let since = null;
   let pause = 0;
   for (;;) {
-    await inSight();
-    let problem = new Away();
-    let begun = Infinity;
+    await untilVisible();
+    let problem = new Unreachable();
+    let openedAt = Infinity;
     try {
-      await converse(
-        last,
+      await readStream(
+        lastId,
         () => {
-          [since, begun] = [null, Date.now()];
-          found();
-          connected(true, true);
-          again();
-          renew();
+          [since, openedAt] = [null, Date.now()];
+          showOnline();
+          onConnection(true, true);
+          resync();
+          reloadIfUpdated();
         },
         (event) => {
-          last = event.id ?? last;
-          if (event.kind === "missed") again();
-          else if (event.kind !== null) hear(event.kind, event.data);
+          lastId = event.id ?? lastId;
+          if (event.kind === "gap") resync();
+          else if (event.kind !== null) onEvent(event.kind, event.data);
         },
       );
     } catch (thrown) {
       problem = thrown;
     }
-    if (problem instanceof Problem && problem.status === 401) return; // the page signs in anew
-    if (problem === UNSEEN) continue;
+    if (problem instanceof Problem && problem.status === 401) return; // the page reloads and signs in again
+    if (problem === HIDDEN) continue;
     since ??= Date.now();
-    if (Date.now() - begun >= LASTING) pause = 0;
-    // A first loss is mended at once and not worth a word; a no is, and so is what was found out by waiting for it.
+    if (Date.now() - openedAt >= STREAM_MIN) pause = 0;
+    // The first failure is retried at once and not shown, except for a 403 and for a timeout, which already took a while.
     if (pause > 0 || problem === SILENT || problem.status === 403) {
-      lost(problem, since);
-      connected(problem.status === 429, false); // too many listen: it can be asked all the same
+      showOffline(problem, since);
+      onConnection(problem.status === 429, false); // 429: too many streams are open; other requests still work
     }
-    await rest(Math.max(pause, 1000 * (problem.retryAfter ?? 0)));
+    await pauseOrOnline(Math.max(pause, 1000 * (problem.retryAfter ?? 0)));
     pause = Math.min(PAUSE_MAX, pause * 2 || PAUSE);
   }
 }
 
 let build = null;
 
-// A page that stays open for months is loaded anew when the service it comes back to has another one.
-async function renew() {
+// Reloads a page that stays open for months when the service was updated.
+async function reloadIfUpdated() {
   try {
     const config = await (await fetch("/console/config.json", { credentials: "omit" })).json();
     if (build && build !== config.build) location.reload();
     build = config.build;
   } catch {
-    // The next connection asks again.
+    // Checked again after the next connection.
   }
 }
 
-const [SILENT, UNSEEN] = [new Away(), new Away()];
+const [SILENT, HIDDEN] = [new Unreachable(), new Unreachable()];
 
-// Once somebody looks at the page.
-function inSight() {
+// Resolves when the page is visible.
+function untilVisible() {
   if (!document.hidden) return Promise.resolve();
   return new Promise((resolve) => {
-    const look = () => {
+    const check = () => {
       if (document.hidden) return;
-      document.removeEventListener("visibilitychange", look);
+      document.removeEventListener("visibilitychange", check);
       resolve();
     };
-    document.addEventListener("visibilitychange", look);
+    document.addEventListener("visibilitychange", check);
   });
 }
 
-// For so long, or until the browser has a network again.
-function rest(milliseconds) {
+// Waits about this long, or until the browser has a network again.
+function pauseOrOnline(milliseconds) {
   return new Promise((resolve) => {
     const timer = setTimeout(done, milliseconds * (0.75 + Math.random() / 2));
     function done() {
@@ -93,45 +93,46 @@ function rest(milliseconds) {
   });
 }
 
-async function converse(last, opened, heard) {
+// Reads one event stream to its end. Throws SILENT after a timeout, and HIDDEN when the page stays hidden.
+async function readStream(lastId, onOpen, onEvent) {
   const stop = new AbortController();
   const after = (milliseconds, why) => setTimeout(() => stop.abort(why), milliseconds);
-  let watchdog = after(HEADERS, SILENT);
-  let unseen = null;
-  const look = () => {
-    clearTimeout(unseen);
-    if (document.hidden) unseen = after(HIDDEN, UNSEEN);
+  let watchdog = after(RESPONSE_TIMEOUT, SILENT);
+  let hidden = null;
+  const onVisibility = () => {
+    clearTimeout(hidden);
+    if (document.hidden) hidden = after(HIDDEN_MAX, HIDDEN);
   };
-  document.addEventListener("visibilitychange", look);
+  document.addEventListener("visibilitychange", onVisibility);
   try {
-    const headers = last === null ? {} : { "last-event-id": last };
-    const answer = await send("GET", "/v1/events", { headers, signal: stop.signal });
+    const headers = lastId === null ? {} : { "last-event-id": lastId };
+    const response = await send("GET", "/v1/events", { headers, signal: stop.signal });
     clearTimeout(watchdog);
-    watchdog = after(SILENCE, SILENT);
-    opened();
-    const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+    watchdog = after(SILENCE_MAX, SILENT);
+    onOpen();
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     let text = "";
     for (;;) {
       const { value, done } = await reader.read();
       if (done) return;
       clearTimeout(watchdog);
-      watchdog = after(SILENCE, SILENT);
-      const parts = (text + value).split(/\r?\n\r?\n/);
-      text = parts.pop();
-      parts.map(parse).forEach((event) => event && heard(event));
+      watchdog = after(SILENCE_MAX, SILENT);
+      const blocks = (text + value).split(/\r?\n\r?\n/);
+      text = blocks.pop();
+      blocks.map(parse).forEach((event) => event && onEvent(event));
     }
   } catch (error) {
     if (error instanceof Problem) throw error;
-    throw stop.signal.aborted ? stop.signal.reason : new Away();
+    throw stop.signal.aborted ? stop.signal.reason : new Unreachable();
   } finally {
-    document.removeEventListener("visibilitychange", look);
+    document.removeEventListener("visibilitychange", onVisibility);
     clearTimeout(watchdog);
-    clearTimeout(unseen);
+    clearTimeout(hidden);
     stop.abort();
   }
 }
 
-// One event of a stream (HTML, 9.2.6), or a name without one; null for a sign of life.
+// Parses one event (HTML, 9.2.6). An event with only an id has the kind null; a keep-alive returns null.
 function parse(block) {
   const event = { kind: "message", id: null, data: null };
   const data = [];
@@ -141,11 +142,11 @@ function parse(block) {
     if (name === "id") event.id = value;
     if (name === "data") data.push(value);
   }
-  if (data.length === 0) return event.id === null ? null : { kind: null, id: event.id }; // from where to resume
+  if (data.length === 0) return event.id === null ? null : { kind: null, id: event.id }; // a position to resume from
   try {
     event.data = JSON.parse(data.join("\n"));
   } catch {
-    event.data = null; // `missed` says nothing but that
+    event.data = null;
   }
   return event;
 }

@@ -1,8 +1,8 @@
-//! The web console: static pages for a browser, embedded here, which ask API v1 for everything they show. Knows nothing of
-//! calendars, keys or rights, and serves nothing that a stranger may not have: the pages are empty until somebody signs in.
+//! The web console: static pages, embedded in the program, whose scripts request all data from API v1. This module handles no
+//! calendars, keys or rights, and every file it serves is public: the pages contain no data until their user signs in.
 //!
-//! There are no cookies. The browser's script sends the key as a header that no other site's page can send, so that a
-//! request forged elsewhere (CSRF) comes without it.
+//! The console uses no cookies. Its scripts send the key in a header that another site's page cannot send, so a forged cross-site
+//! request (CSRF) carries no key.
 
 mod files;
 
@@ -18,44 +18,44 @@ use serde::Serialize;
 
 use files::StaticFile;
 
-/// The console as an OpenID provider knows it: a public client, which has no secret.
+/// The console's registration at an OpenID provider: a public client, without a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConsoleClient {
-    /// Its client id.
+    /// The client id.
     pub id: String,
-    /// What it asks for.
+    /// The requested scope.
     pub scope: String,
 }
 
-/// How a browser signs in at an OpenID provider (authorization code with PKCE).
+/// The parameters for a browser's sign-in at an OpenID provider (authorization code with PKCE).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SignInConfig {
-    /// The console's id there.
+    /// The console's client id.
     pub client_id: String,
-    /// What it asks for.
+    /// The requested scope.
     pub scope: String,
-    /// Where people sign in.
+    /// The provider's authorization endpoint.
     pub authorization_endpoint: String,
-    /// Where the code is exchanged for a token.
+    /// The provider's token endpoint.
     pub token_endpoint: String,
 }
 
-/// Who knows how browsers sign in, besides with an API key.
+/// Supplies the sign-in parameters, for sign-in other than by API key.
 #[async_trait::async_trait]
 pub trait SignInConfigSource: Send + Sync + 'static {
-    /// The way, if there is one now.
+    /// The parameters; `None` without a provider, or while it cannot be reached.
     async fn sign_in_config(&self) -> Option<SignInConfig>;
 }
 
-/// What the browser asks first.
+/// The response of `/console/config.json`.
 #[derive(Serialize)]
 struct ConsoleConfig {
-    /// Another one when any of the files is another one.
+    /// Changes when any of the files changes.
     build: &'static str,
     oidc: Option<SignInConfig>,
 }
 
-/// The pages, to be merged with the API's routes.
+/// The routes of the console, for merging with the API's.
 pub fn router(sign_in: Arc<dyn SignInConfigSource>) -> Router {
     let page = |file: &'static StaticFile| {
         get(move |State(sign_in): State<Arc<dyn SignInConfigSource>>, headers: HeaderMap| async move {
@@ -86,7 +86,7 @@ async fn serve_asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
     with_security_headers(answer, None)
 }
 
-/// The file, or that it is as the browser has it.
+/// The file, or 304 if the browser has it already.
 fn respond_with(file: &StaticFile, asked: &HeaderMap) -> Response {
     let tag = file.etag();
     let known = asked.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
@@ -103,7 +103,8 @@ fn respond_with(file: &StaticFile, asked: &HeaderMap) -> Response {
     answer
 }
 
-/// Scripts and styles from here only, and nothing is said to anybody else but where codes are exchanged for tokens.
+/// Adds the security headers. The content security policy allows scripts and styles of this origin only, and requests to this
+/// origin and the provider's token endpoint.
 fn with_security_headers(mut answer: Response, token_endpoint: Option<&str>) -> Response {
     let elsewhere = token_endpoint.and_then(origin).map_or_else(String::new, |origin| format!(" {origin}"));
     let policy = format!(
@@ -119,7 +120,7 @@ fn with_security_headers(mut answer: Response, token_endpoint: Option<&str>) -> 
     answer
 }
 
-/// Scheme, host and port of an address, if they say nothing else within a policy.
+/// The origin of a URL, if it contains no character with a meaning in a content security policy.
 fn origin(url: &str) -> Option<String> {
     let uri: axum::http::Uri = url.parse().ok()?;
     let (scheme, host) = (uri.scheme_str()?, uri.authority()?.as_str());

@@ -1,150 +1,150 @@
-// A sweep: what it would do and why, and doing it.
+// The plan page: makes a cleanup plan, shows each event's decision and reason, and applies the plan.
 
-import { Away, ask, rooms as allRooms } from "./api.js";
-import { confirm, el, field, put, say } from "./dom.js";
-import { begin, trouble } from "./frame.js";
+import { Unreachable, listRooms, request } from "./api.js";
+import { confirm, el, field, setChildren, setText } from "./dom.js";
+import { begin, trouble } from "./layout.js";
 import { nameOf } from "./room.js";
 import { clock, inZone, moment, yours, zoneName } from "./time.js";
 
-const LOOK_AGAIN = 500;
+const POLL_INTERVAL = 500;
 const ROWS = 300;
-const HOW = { decline: "Decline", remove: "Remove", end: "End" };
-const OVER = ["planned", "applied", "stopped", "failed"];
+const RELEASE_NAMES = { decline: "Decline", remove: "Remove", end: "End" };
+const SETTLED = ["planned", "applied", "stopped", "failed"];
 
-let known = new Map();
+let rooms = new Map();
 let sweep = null;
 let rows = ROWS;
 
 const show = el(
   "select",
   { name: "show" },
-  el("option", { value: "acts" }, "What would be changed"),
-  el("option", { value: "all" }, "Everything that was looked at"),
+  el("option", { value: "acts" }, "Events to release"),
+  el("option", { value: "all" }, "All events"),
 );
 const status = el("p", { role: "status", tabindex: "-1" });
 const bar = el("progress", { hidden: true, "aria-label": "Progress" });
-const apply = el("button", { class: "danger", hidden: true, onclick: applyIt }, "Apply");
-const planIt = el("button", { class: "primary", onclick: plan }, "Make a plan");
+const applyButton = el("button", { class: "danger", hidden: true, onclick: apply }, "Apply");
+const planButton = el("button", { class: "primary", onclick: plan }, "Make a plan");
 const table = el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Plan" });
 const applied = el("div", {});
 
 begin({
   run: async (me, main) => {
-    put(
+    setChildren(
       main,
       el("div", { class: "heading" }, el("h1", {}, "Plan"), status),
       el(
         "p",
         { class: "quiet" },
-        "A plan looks at every room and says of every event whether it goes or stays, and why. It touches nothing until it is applied; then every event is read and judged again first.",
+        "A plan reads every room and lists each event with a decision and its reason. It changes nothing until it is applied; then each event is read and evaluated again first.",
       ),
-      el("div", { class: "filter" }, field("Show", show), el("div", { class: "buttons" }, planIt, apply)),
+      el("div", { class: "filter" }, field("Show", show), el("div", { class: "buttons" }, planButton, applyButton)),
       bar,
       applied,
       table,
     );
     show.addEventListener("change", draw);
-    known = new Map((await allRooms().catch(() => [])).map((room) => [room.room, room]));
+    rooms = new Map((await listRooms().catch(() => [])).map((room) => [room.id, room]));
     const id = new URLSearchParams(location.search).get("sweep");
-    if (id) await attempt(() => follow(id));
+    if (id) await attempt(() => poll(id));
   },
 });
 
-async function attempt(what) {
-  planIt.disabled = apply.disabled = true;
-  put(applied);
+async function attempt(work) {
+  planButton.disabled = applyButton.disabled = true;
+  setChildren(applied);
   try {
-    await what();
+    await work();
   } catch (problem) {
-    put(applied, trouble(problem));
+    setChildren(applied, trouble(problem));
   }
   bar.hidden = true;
-  planIt.disabled = apply.disabled = false;
+  planButton.disabled = applyButton.disabled = false;
 }
 
 function plan() {
   return attempt(async () => {
-    put(table);
-    apply.hidden = true;
+    setChildren(table);
+    applyButton.hidden = true;
     rows = ROWS;
-    const begun = await ask("POST", "/v1/sweeps", { body: {} });
+    const started = await request("POST", "/v1/sweeps", { body: {} });
     sweep = null;
-    history.replaceState(null, "", `?sweep=${begun.id}`);
-    await follow(begun.id);
+    history.replaceState(null, "", `?sweep=${started.id}`);
+    await poll(started.id);
   });
 }
 
-async function applyIt() {
-  const count = acting().length;
-  const detail = `${count} ${count === 1 ? "event goes" : "events go"}, as the plan says.`;
+async function apply() {
+  const count = toRelease().length;
+  const detail = `This releases ${count} ${count === 1 ? "event" : "events"}, as listed in the plan.`;
   if (!(await confirm("Apply this plan?", detail, "Apply now"))) return;
   await attempt(async () => {
-    apply.hidden = true;
-    await ask("POST", `/v1/sweeps/${sweep.id}/apply`);
-    await follow(sweep.id);
+    applyButton.hidden = true;
+    await request("POST", `/v1/sweeps/${sweep.id}/apply`);
+    await poll(sweep.id);
   });
-  status.focus(); // the button that was pressed is gone
+  status.focus(); // the pressed button is hidden
 }
 
-async function follow(id) {
+async function poll(id) {
   for (;;) {
     try {
-      sweep = await ask("GET", `/v1/sweeps/${encodeURIComponent(id)}`);
+      sweep = await request("GET", `/v1/sweeps/${encodeURIComponent(id)}`);
       draw();
-      if (OVER.includes(sweep.state)) return;
+      if (SETTLED.includes(sweep.state)) return;
     } catch (problem) {
-      if (!(problem instanceof Away)) throw problem;
-      say(status, "No connection to Adjourn. The sweep goes on; how far it is will be seen again.");
+      if (!(problem instanceof Unreachable)) throw problem;
+      setText(status, "No connection to Adjourn. The sweep continues; its progress appears again after the connection.");
     }
-    await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN));
+    await new Promise((resolve) => setTimeout(resolve, POLL_INTERVAL));
   }
 }
 
-const acting = () => (sweep?.events ?? []).filter((event) => event.acts);
-const nameFor = (room) => nameOf(known.get(room) ?? { room });
-const zoneFor = (room) => known.get(room)?.time_zone;
+const toRelease = () => (sweep?.events ?? []).filter((event) => event.acts);
+const nameFor = (room) => nameOf(rooms.get(room) ?? { id: room });
+const zoneFor = (room) => rooms.get(room)?.time_zone;
 
 function draw() {
   if (!sweep) return;
-  say(status, words());
-  bar.hidden = OVER.includes(sweep.state);
+  setText(status, statusText());
+  bar.hidden = SETTLED.includes(sweep.state);
   [bar.max, bar.value] = [sweep.total || 1, sweep.done];
-  apply.hidden = sweep.state !== "planned" || acting().length === 0;
-  say(apply, `Apply to ${acting().length}`);
-  const stay = () => sweep.events.filter((event) => !event.acts);
-  const events = show.value === "acts" ? acting() : [...acting(), ...stay()];
-  if (!OVER.includes(sweep.state) && events.length === 0) return;
-  if (sweep.applied.length) put(applied, results());
-  put(table, events.length ? plans(events) : el("p", { class: "quiet" }, "Nothing would be changed."), furtherRows(events));
+  applyButton.hidden = sweep.state !== "planned" || toRelease().length === 0;
+  setText(applyButton, `Apply to ${toRelease().length}`);
+  const kept = () => sweep.events.filter((event) => !event.acts);
+  const events = show.value === "acts" ? toRelease() : [...toRelease(), ...kept()];
+  if (!SETTLED.includes(sweep.state) && events.length === 0) return;
+  if (sweep.applied.length) setChildren(applied, results());
+  setChildren(table, events.length ? decisions(events) : el("p", { class: "quiet" }, "No event would be released."), moreRows(events));
 }
 
-function words() {
-  const unseen = sweep.unseen_rooms ? ` ${sweep.unseen_rooms} rooms could not be looked at.` : "";
-  const seen = `${sweep.events.length} events seen, ${acting().length} would be changed.${unseen}`;
-  const why = sweep.message ? ` ${sweep.message}` : "";
+function statusText() {
+  const unread = sweep.unread_rooms ? ` ${sweep.unread_rooms} rooms could not be read.` : "";
+  const counts = `${sweep.events.length} events read, ${toRelease().length} would be released.${unread}`;
+  const message = sweep.message ? ` ${sweep.message}` : "";
   return {
-    planning: `Looking at rooms: ${sweep.done} of ${sweep.total}.`,
-    planned: `Planned at ${yours(sweep.begun_at)}: ${seen}${why}`,
+    planning: `Reading rooms: ${sweep.done} of ${sweep.total}.`,
+    planned: `Planned at ${yours(sweep.started_at)}: ${counts}${message}`,
     applying: `Applying: ${sweep.done} of ${sweep.total}.`,
     applied: `Applied: ${sweep.applied.length} done.`,
-    stopped: `Stopped, and touched nothing.${why}`,
-    failed: `Broke off.${why}`,
+    stopped: `Stopped; nothing was changed.${message}`,
+    failed: `Ended early.${message}`,
   }[sweep.state];
 }
 
-function plans(events) {
-  const head = ["Room", "Event", "Verdict", "Reason"].map((name) => el("th", { scope: "col" }, name));
-  const line = ({ room, event, acts, how, why }) =>
+function decisions(events) {
+  const head = ["Room", "Event", "Decision", "Reason"].map((name) => el("th", { scope: "col" }, name));
+  const line = ({ room, event, acts, how, reason }) =>
     el(
       "tr",
       { class: acts ? "acts" : "stays" },
       el("th", { scope: "row" }, nameFor(room), el("small", {}, room)),
       el("td", {}, when(event, zoneFor(room))),
-      el("td", {}, el("span", { class: `verdict ${acts ? "goes" : "keeps"}` }, acts ? (HOW[how] ?? "Goes") : "Stays")),
-      el("td", {}, inZone(why, zoneFor(room))),
+      el("td", {}, el("span", { class: `verdict ${acts ? "goes" : "keeps"}` }, acts ? (RELEASE_NAMES[how] ?? "Release") : "Keep")),
+      el("td", {}, inZone(reason, zoneFor(room))),
     );
   const body = events.slice(0, rows).map(line);
-  return el("table", {}, el("caption", {}, "Verdicts"), el("thead", {}, el("tr", {}, ...head)), el("tbody", {}, ...body));
+  return el("table", {}, el("caption", {}, "Decisions"), el("thead", {}, el("tr", {}, ...head)), el("tbody", {}, ...body));
 }
 
 function when(event, zone) {
@@ -153,15 +153,15 @@ function when(event, zone) {
   return [`${moment(event.start, zone)}–${to}`, el("small", {}, zoneName(zone, event.start))];
 }
 
-function furtherRows(events) {
-  const further = () => {
+function moreRows(events) {
+  const more = () => {
     rows += ROWS;
     draw();
   };
-  return events.length > rows && el("button", { onclick: further }, `Show more (${events.length - rows})`);
+  return events.length > rows && el("button", { onclick: more }, `Show more (${events.length - rows})`);
 }
 
 function results() {
   const line = (one) => el("li", {}, el("strong", {}, nameFor(one.room)), `: ${inZone(one.message, zoneFor(one.room))}`);
-  return el("section", { class: "panel" }, el("h2", {}, "What was done"), el("ul", {}, ...sweep.applied.map(line)));
+  return el("section", { class: "panel" }, el("h2", {}, "Results"), el("ul", {}, ...sweep.applied.map(line)));
 }

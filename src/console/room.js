@@ -1,77 +1,77 @@
-// How a room is at a moment, from what the service said of it a moment ago. Pure.
+// Derives the state of a room at a moment from the last view that the API returned. Pure: time is an argument.
 
-const WORDS = {
+const LABELS = {
   free: "Free",
   soon: "Free",
   busy: "In use",
   awaiting: "Check in",
-  unknown: "Not known",
+  unknown: "Unknown",
 };
-export const SIGNS = { free: "○", soon: "◔", busy: "●", awaiting: "◐", unknown: "?" };
+export const SYMBOLS = { free: "○", soon: "◔", busy: "●", awaiting: "◐", unknown: "?" };
 const SOON = 10 * 60_000;
-const UNHEARD = 3 * 60_000; // nobody has confirmed it for so long: how the room is now is not known
-const YOUNG = 2 * 60_000; // who is told of changes is believed for so long without being told anything
-const SKEW = 5_000;
+const STALE_AFTER = 3 * 60_000; // a view that nothing confirmed for this long says nothing about the present
+const CONFIRMED_FOR = 2 * 60_000; // a view of a tracked room counts as current for this long without a new event
+const CLOCK_SKEW_MAX = 5_000;
 
-// What people call it, or what can be read from its address.
-export function nameOf({ room, name }) {
+// The room's display name, or a name made from its address.
+export function nameOf({ id, name }) {
   if (name) return name;
-  const words = room.split("@")[0].split(/[-._]+/).filter(Boolean);
-  return words.map((word) => word[0].toUpperCase() + word.slice(1)).join(" ") || room;
+  const words = id.split("@")[0].split(/[-._]+/).filter(Boolean);
+  return words.map((word) => word[0].toUpperCase() + word.slice(1)).join(" ") || id;
 }
 
-const isOn = (event, now) => Boolean(event) && Date.parse(event.start) <= now && now < Date.parse(event.end);
+const isCurrent = (event, now) => Boolean(event) && Date.parse(event.start) <= now && now < Date.parse(event.end);
 
-// When it was last so.
+// The time until which the view is known to be up to date.
 export const asOf = (view) => Date.parse(view.as_of ?? view.read_at);
 
-// What is known now is newer than this: answers and events overtake each other. A state from the future is nobody's measure.
-export function isOlder(state, known, now) {
-  if (!known || Date.parse(known.read_at) > now + SKEW) return false;
-  const [read, knownRead] = [state, known].map((one) => Date.parse(one.read_at));
-  return read < knownRead || (read === knownRead && asOf(state) < asOf(known));
+// Whether `view` is older than `shown`: responses and events overtake each other. A view from the future (the clock was set back)
+// is never kept in favour of another.
+export function isOlder(view, shown, now) {
+  if (!shown || Date.parse(shown.read_at) > now + CLOCK_SKEW_MAX) return false;
+  const [read, shownRead] = [view, shown].map((one) => Date.parse(one.read_at));
+  return read < shownRead || (read === shownRead && asOf(view) < asOf(shown));
 }
 
-// What time alone has changed since `view` was made is taken into account; `passed` says that it has, so that the room should be
-// asked for again. How a room is that nobody confirms any more, or that is past all that was known of it, is not known; `stale`
-// says that. `openEnd`: what follows `next` was never known.
-export function at(view, now) {
-  if (!view) return { kind: "unknown", word: WORDS.unknown, stale: false, may: new Set() };
-  const on = [...(view.current_events ?? [view.current]), view.next].filter((event) => isOn(event, now));
-  const [current = null, ...beside] = on;
+// The room's state at this time, derived from the last view. `outdated`: an event started or ended since, so the room should be
+// requested again. `stale`: the state is unknown, because nothing confirmed the view for too long, or time has passed the last
+// event of the view. `openEnd`: the view contains nothing after its `next` event.
+export function deriveState(view, now) {
+  if (!view) return { kind: "unknown", label: LABELS.unknown, stale: false, allowedActions: new Set() };
+  const running = [...(view.current_events ?? [view.current]), view.next].filter((event) => isCurrent(event, now));
+  const [current = null, ...beside] = running;
   const next = view.next && Date.parse(view.next.start) > now ? view.next : null;
   const openEnd = Boolean(view.next) && !next;
-  const stale = now - asOf(view) > UNHEARD || (openEnd && !current);
-  const passed = (openEnd && !current) || (current?.id ?? null) !== (view.current?.id ?? null);
-  // Meetings may overlap: the one that is shown is over, and another goes on.
+  const stale = now - asOf(view) > STALE_AFTER || (openEnd && !current);
+  const outdated = (openEnd && !current) || (current?.id ?? null) !== (view.current?.id ?? null);
+  // Meetings may overlap: the displayed one ended, and another one continues.
   const busyUntil = !current && Date.parse(view.busy_until) > now ? view.busy_until : null;
-  const releaseAt = !passed && !stale && view.release_at ? Date.parse(view.release_at) : null;
-  const room = { current, beside, next, busyUntil, passed, stale, openEnd, releaseAt, checkedIn: !passed && view.checked_in };
-  room.awaitingCheckIn = passed ? null : (view.awaiting_check_in ?? null);
-  room.may = new Set(passed || stale ? [] : view.may);
-  room.kind = kind(room, now);
-  room.word = WORDS[room.kind];
-  const turns = [current?.end, busyUntil, next?.start].filter(Boolean).map(Date.parse);
-  room.turnsAt = Math.min(...turns, ...(releaseAt > now ? [releaseAt] : []));
-  return room;
+  const releaseAt = !outdated && !stale && view.release_at ? Date.parse(view.release_at) : null;
+  const state = { current, beside, next, busyUntil, outdated, stale, openEnd, releaseAt, checkedIn: !outdated && view.checked_in };
+  state.awaitingCheckIn = outdated ? null : (view.awaiting_check_in ?? null);
+  state.allowedActions = new Set(outdated || stale ? [] : view.allowed_actions);
+  state.kind = kindOf(state, now);
+  state.label = LABELS[state.kind];
+  return state;
 }
 
-function kind({ current, next, busyUntil, releaseAt, stale }, now) {
+function kindOf({ current, next, busyUntil, releaseAt, stale }, now) {
   if (stale) return "unknown";
   if (busyUntil) return "busy";
   if (current) return releaseAt === null ? "busy" : "awaiting";
   return next && Date.parse(next.start) - now < SOON ? "soon" : "free";
 }
 
-// Whether the service tells of every change by itself, and has been heard of late.
-export const isTold = (view, now) => Boolean(view?.follows) && view.follows !== "asked" && now - asOf(view) < YOUNG;
+// Whether the service sends an event for every change of the room, and confirmed the view lately.
+export const isTracked = (view, now) =>
+  Boolean(view?.tracking) && view.tracking !== "on-demand" && now - asOf(view) < CONFIRMED_FOR;
 
-// A title that is fit to be read at the door.
+// The event's title for a door display.
 export function titleOf(event) {
   if (event.private) return "Private";
   return event.subject || event.organizer || "Reserved";
 }
 
-// The organizer, where that says something more.
+// The organizer, unless the title already shows it.
 export const organizerOf = (event) =>
   !event.private && event.organizer && event.organizer !== titleOf(event) ? event.organizer : null;

@@ -1,7 +1,7 @@
-// The key this browser has: for this tab, or remembered on this device. No cookies, so no other site's page can use it.
+// Stores the API key: for this tab, or remembered on this device. Uses no cookies, so that no other site's page can use the key.
 
 const NAME = "adjourn.key";
-let offered = null; // the key of a sign-in link, while there is another session
+let offered = null; // the key of a sign-in link, while another session exists
 
 export const key = () => sessionStorage.getItem(NAME) ?? localStorage.getItem(NAME);
 
@@ -15,20 +15,20 @@ export function forget() {
   localStorage.removeItem(NAME);
 }
 
-// Takes a key out of a sign-in link (`#key=…`), where no server and no history keeps it. A session that exists is not replaced
-// here: the page asks first.
+// Takes the key of a sign-in link (`#key=…`) out of the address, so that it stays in no server log and no history. An existing
+// session is not replaced here: the page asks first.
 export function takeFromAddress() {
-  const said = new URLSearchParams(location.hash.slice(1));
-  const value = said.get("key");
+  const fragment = new URLSearchParams(location.hash.slice(1));
+  const value = fragment.get("key");
   if (!value) return;
   history.replaceState(null, "", location.pathname + location.search);
-  if (!key()) keep(value, said.has("remember"));
-  else if (value !== key()) offered = { value, remember: said.has("remember") };
+  if (!key()) keep(value, fragment.has("remember"));
+  else if (value !== key()) offered = { value, remember: fragment.has("remember") };
 }
 
 export const isOffered = () => offered !== null;
 
-// Takes the link's key in place of the present one.
+// Replaces the present key by the link's.
 export function accept() {
   const { value, remember } = offered;
   offered = null;
@@ -39,8 +39,8 @@ export function decline() {
   offered = null;
 }
 
-// The key opens nothing. Whether there is another to try.
-export function refused() {
+// Discards the present key, which the service rejected. Returns whether the link's key takes its place.
+export function discardRejected() {
   forget();
   if (!offered) return false;
   accept();

@@ -1,59 +1,59 @@
-// The page somebody sees who is not signed in: by API key, or at the OpenID provider where there is one.
+// The sign-in page: by API key, or at the OpenID provider if there is one.
 
-import { ask } from "./api.js";
-import { el, field, put, say } from "./dom.js";
+import { request } from "./api.js";
+import { el, field, setChildren, setText } from "./dom.js";
 import * as oidc from "./oidc.js";
 import * as session from "./session.js";
 
-// Shows it, and resolves to who signed in.
+// Shows the page; resolves to the answer of /v1/me after a successful sign-in.
 export function signIn(main, why) {
   return new Promise((resolve) => {
     const key = el("input", { type: "password", name: "key", autocomplete: "current-password", required: true });
     const remember = el("input", { type: "checkbox", name: "remember" });
     const trouble = el("p", { class: "trouble", role: "alert" });
     const button = el("button", { class: "primary" }, "Sign in");
-    const elsewhere = el("div", {});
+    const provider = el("div", {});
     const submit = async (event) => {
       event.preventDefault();
       button.disabled = true;
       session.keep(key.value.trim(), remember.checked);
       try {
-        resolve(await ask("GET", "/v1/me"));
+        resolve(await request("GET", "/v1/me"));
       } catch (problem) {
         session.forget();
-        say(trouble, problem.message);
+        setText(trouble, problem.message);
         button.disabled = false;
         key.focus();
       }
     };
-    put(
+    setChildren(
       main,
       el(
         "form",
         { class: "sign-in panel", onsubmit: submit },
         el("h1", {}, "Sign in"),
-        el("p", { class: "quiet" }, "With an API key, as “adjourn key add” prints it."),
+        el("p", { class: "quiet" }, "Enter an API key, as printed by “adjourn key add”."),
         field("API key", key),
-        el("label", { class: "check" }, remember, el("span", {}, "Remember on this device, as a door display needs it")),
+        el("label", { class: "check" }, remember, el("span", {}, "Remember on this device (for door displays)")),
         trouble,
         el("div", { class: "buttons" }, button),
-        elsewhere,
+        provider,
       ),
     );
-    say(trouble, why ?? "");
-    offer(elsewhere, trouble);
+    setText(trouble, why ?? "");
+    offerProvider(provider, trouble);
     key.focus();
   });
 }
 
-async function offer(place, trouble) {
-  const way = await oidc.way();
-  if (!way) return;
-  const leave = () => oidc.leave(way).catch((problem) => say(trouble, problem.message));
-  const host = new URL(way.authorization_endpoint).host;
-  put(
-    place,
+async function offerProvider(container, trouble) {
+  const config = await oidc.signInConfig();
+  if (!config) return;
+  const start = () => oidc.startSignIn(config).catch((problem) => setText(trouble, problem.message));
+  const host = new URL(config.authorization_endpoint).host;
+  setChildren(
+    container,
     el("p", { class: "or" }, "or"),
-    el("button", { type: "button", class: "wide", onclick: leave }, `Sign in at ${host}`),
+    el("button", { type: "button", class: "wide", onclick: start }, `Sign in at ${host}`),
   );
 }

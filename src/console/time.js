@@ -1,33 +1,33 @@
-// Times as people read them: in the room's zone, by the server's clock. Asks nobody.
+// Formats times for people: in the room's zone, by the server's clock. Sends no requests.
 
-let ahead = 0; // how far the server's clock is ahead of this device's, in milliseconds
-let known = false;
+let offset = 0; // how far the server's clock is ahead of this device's, in milliseconds
+let isKnown = false;
 
-// Learns from an answer's Date header, which is cut to whole seconds, and was written between `sent` and now.
-export function learnClock(header, sent) {
-  const said = Date.parse(header ?? "");
-  if (Number.isNaN(said)) return;
-  const [least, most] = [said - Date.now(), said + 1000 - sent];
-  if (!known || ahead < least || ahead > most) ahead = (least + most) / 2;
-  known = true;
+// Updates the offset from a response's Date header, which is cut to whole seconds and was written between `sentAt` and now.
+export function learnClock(header, sentAt) {
+  const date = Date.parse(header ?? "");
+  if (Number.isNaN(date)) return;
+  const [least, most] = [date - Date.now(), date + 1000 - sentAt];
+  if (!isKnown || offset < least || offset > most) offset = (least + most) / 2;
+  isKnown = true;
 }
 
-// Now, as the server has it.
-export const now = () => Date.now() + ahead;
+// The present time by the server's clock.
+export const now = () => Date.now() + offset;
 
 const formats = new Map();
 
 function format(zone, options) {
   const name = `${zone} ${Object.entries(options)}`;
-  if (!formats.has(name)) formats.set(name, make(zone, options));
+  if (!formats.has(name)) formats.set(name, createFormat(zone, options));
   return formats.get(name);
 }
 
-function make(zone, options) {
+function createFormat(zone, options) {
   try {
     return new Intl.DateTimeFormat("en-GB", { ...options, timeZone: zone ?? undefined });
   } catch {
-    return new Intl.DateTimeFormat("en-GB", options); // a zone that this browser does not know
+    return new Intl.DateTimeFormat("en-GB", options); // the browser does not know this zone
   }
 }
 
@@ -43,23 +43,23 @@ export const day = (at, zone) =>
 export const moment = (at, zone) =>
   `${format(zone, { weekday: "short", day: "numeric", month: "short" }).format(new Date(at))}, ${clock(at, zone)}`;
 
-// 14:30, or with the day where that is another one.
+// 14:30; with the day if it is not today.
 export const near = (at, zone) => (day(at, zone) === day(now(), zone) ? clock(at, zone) : moment(at, zone));
 
-// 14:30, as this device's clock has it.
+// 14:30 in this device's zone.
 export const yours = (at) => `${clock(at)} your time`;
 
-// A sentence of the API's, with its times of UTC as the room has them.
+// Replaces the UTC times in the API's text by times in this zone.
 export function inZone(text, zone) {
   let date = new Date(now()).toISOString().slice(0, 10);
-  return String(text ?? "").replace(/(?:(\d{4}-\d\d-\d\d) )?(\d\d:\d\d)Z/g, (_, said, time) => {
-    date = said ?? date;
+  return String(text ?? "").replace(/(?:(\d{4}-\d\d-\d\d) )?(\d\d:\d\d)Z/g, (_, written, time) => {
+    date = written ?? date;
     const at = `${date}T${time}Z`;
-    return said ? near(at, zone) : clock(at, zone);
+    return written ? near(at, zone) : clock(at, zone);
   });
 }
 
-// The zone in people's words: GMT+1, and where that holds.
+// The zone's city and its offset at this time: Berlin time, GMT+1.
 export function zoneName(zone, at = now()) {
   const parts = format(zone, { timeZoneName: "short" }).formatToParts(new Date(at));
   const short = parts.find((part) => part.type === "timeZoneName")?.value ?? "";

@@ -1,16 +1,16 @@
-// What is old is not shown as what is so, what is older never replaces what is newer, and what is pressed is about what was seen.
+// Outdated views: they are marked as such, an older view never replaces a newer one, and an action concerns the event on the screen.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
 import { launch, saying, until, visit } from "./browser.mjs";
-import { house, room } from "./house.mjs";
+import { room, startEnvironment } from "./environment.mjs";
 
-let there, browser;
-before(async () => ([there, browser] = await Promise.all([house({ config: "[api]\nsubjects = true\n" }), launch()])));
+let env, browser;
+before(async () => ([env, browser] = await Promise.all([startEnvironment({ config: "[api]\nshow_subjects = true\n" }), launch()])));
 after(async () => {
   await browser?.close();
-  await there?.stop();
+  await env?.stop();
 });
 
 const MINUTE = 60_000;
@@ -18,25 +18,26 @@ const FJORD = room("fjord");
 const time = (from) => new Date(Date.now() + from).toISOString();
 const event = (id, from, to) => ({ id, start: time(from), end: time(to), kind: "single", all_day: false, private: false, subject: id });
 const state = (more) => ({
-  ...{ room: FJORD, name: null, building: null, time_zone: null, busy: Boolean(more.current), read_at: time(0), as_of: time(0) },
-  ...{ follows: "asked", current: null, next: null, free_until: null, busy_until: null, checked_in: false, release_at: null, may: ["book"] },
+  ...{ id: FJORD, name: null, building: null, time_zone: null, busy: Boolean(more.current), read_at: time(0), as_of: time(0) },
+  ...{ tracking: "on-demand", current: null, next: null, free_until: null, busy_until: null, checked_in: false, release_at: null, allowed_actions: ["book"] },
   ...more,
 });
-const meeting = (more = {}) => state({ current: event("Standup", -MINUTE, 20 * MINUTE), may: ["end", "extend"], ...more });
+const meeting = (more = {}) => state({ current: event("Standup", -MINUTE, 20 * MINUTE), allowed_actions: ["end", "extend"], ...more });
 const problem = (status, title) => ({ status, json: { type: "urn:adjourn:problem:x", title, status, detail: `${title}.` } });
 
-// The service's answers about this room are the test's: a state, or what fulfills a request. Its events are `events()`, or none.
+// Replaces the service's responses about this room by the test's: `answers()` and `list()` return a view, or what fulfills a request;
+// `events()` returns an event stream.
 function played({ answers, list, events, posted = [], still = false }) {
   return async (page) => {
-    // Whatever is drawn is drawn when something arrives, never by the clock: as in the second before it would be.
+    // Without the timer, the page draws only when a response or an event arrives.
     if (still) await page.addInitScript(() => (globalThis.setInterval = () => 0));
-    const give = (route, value) => route.fulfill("room" in value || "rooms" in value ? { json: value } : value);
+    const give = (route, value) => route.fulfill("id" in value || "rooms" in value ? { json: value } : value);
     await page.route(`**/v1/rooms/${encodeURIComponent(FJORD)}`, (route) => give(route, answers()));
     if (list) await page.route("**/v1/rooms?*", (route) => give(route, { rooms: [entry(list())], next_cursor: null }));
     await page.route("**/v1/events", async (route) => {
-      // Without events there is no place for one more who listens, which is no lost connection.
-      const told = events ? await events() : { status: 429, json: {} };
-      if (told) await route.fulfill(told).catch(() => {});
+      // Without `events`, 429: too many streams, which is not a lost connection.
+      const response = events ? await events() : { status: 429, json: {} };
+      if (response) await route.fulfill(response).catch(() => {});
     });
     await page.route(`**/v1/rooms/${encodeURIComponent(FJORD)}/*`, (route) => {
       posted.push(route.request().postDataJSON());
@@ -44,12 +45,12 @@ function played({ answers, list, events, posted = [], still = false }) {
     });
   };
 }
-const entry = (state) => ({ room: FJORD, name: null, building: null, time_zone: null, state });
+const entry = (state) => ({ id: FJORD, name: null, building: null, time_zone: null, state });
 const stream = (text) => ({ status: 200, contentType: "text/event-stream", body: text });
 const later = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-const door = (play) => visit(browser, there, `/rooms/${encodeURIComponent(FJORD)}`, { key: there.keys.all, network: true, setUp: played(play) });
-const board = (play) => visit(browser, there, "/", { key: there.keys.all, network: true, setUp: played(play) });
+const door = (play) => visit(browser, env, `/rooms/${encodeURIComponent(FJORD)}`, { key: env.keys.all, network: true, setUp: played(play) });
+const board = (play) => visit(browser, env, "/", { key: env.keys.all, network: true, setUp: played(play) });
 const shows = (page, word) => page.locator(".word strong", { hasText: new RegExp(`^${word}$`) }).waitFor();
 const word = (page) => page.locator(".word strong").textContent();
 const button = (page, name) => page.getByRole("button", { name, exact: true });
@@ -60,7 +61,7 @@ async function done({ wrong, close }) {
   await close();
 }
 
-// A meeting that ends a moment after it was first told of, however long the browser took to ask.
+// A meeting that ends a moment after the first request, however late the browser sends it.
 function ending(first = null) {
   return () => (first ??= event("First", -30 * MINUTE, 5000));
 }
@@ -78,7 +79,7 @@ test("the meeting that the dialog names is the one that is ended, though the nex
   await button(one.page, "End").click();
   await one.page.getByRole("dialog").getByText("First", { exact: true }).waitFor();
   await button(one.page, "End now").click();
-  await until(() => posted.length === 1, "it is asked");
+  await until(() => posted.length === 1, "it is requested");
   assert.deepEqual(posted[0], { event: "First", seen: { start, end } });
   await done(one);
 });
@@ -91,44 +92,44 @@ test("what was on until a moment ago is extended or left alone; a request never 
   const { start, end } = first();
   await later(Math.max(0, Date.parse(end) - Date.now()) + 1500);
   await button(one.page, "Extend 15 min").click();
-  await until(() => posted.length === 1, "it is asked");
+  await until(() => posted.length === 1, "it is requested");
   assert.deepEqual(posted[0], { event: "First", seen: { start, end }, minutes: 15 });
   await done(one);
 });
 
 test("an older answer does not replace what the display shows already", async () => {
-  let asked = 0;
+  let requests = 0;
   const old = state({ read_at: time(-MINUTE), as_of: time(-MINUTE) });
   const now = meeting();
   const less = { ...state({}), read_at: now.read_at, as_of: time(-1000) };
-  const answers = () => [now, old, less][asked++] ?? less;
-  const events = async () => (await later(500), stream("event: missed\ndata: some\n\n"));
+  const answers = () => [now, old, less][requests++] ?? less;
+  const events = async () => (await later(500), stream("event: gap\ndata: {}\n\n"));
   const one = await door({ answers, events });
-  await until(() => asked >= 4, "it was asked again", 20_000);
+  await until(() => requests >= 4, "it was requested again", 20_000);
   await later(300);
   assert.equal(await word(one.page), "In use");
   await done(one);
 });
 
 test("an older list does not replace what an event told the board", async () => {
-  let asked = 0;
+  let requests = 0;
   const old = state({ read_at: time(-MINUTE), as_of: time(-MINUTE) });
-  const told = `event: room\nid: a-1\ndata: ${JSON.stringify(meeting())}\n\n`;
-  const list = () => (asked++, old);
-  const events = async () => (await later(2500), stream(told));
+  const roomEvent = `event: room\nid: a-1\ndata: ${JSON.stringify(meeting())}\n\n`;
+  const list = () => (requests++, old);
+  const events = async () => (await later(2500), stream(roomEvent));
   const one = await board({ answers: () => old, list, events });
   await one.page.locator(".card[data-kind=busy]").waitFor();
-  await until(() => asked >= 3, "it was asked again", 20_000);
+  await until(() => requests >= 3, "it was requested again", 20_000);
   await later(300);
   assert.equal(await one.page.locator(".card").getAttribute("data-kind"), "busy");
   await done(one);
 });
 
 test("how a room was long ago is not how it is: the display offers nothing, the board marks the card", async () => {
-  const old = { read_at: time(-10 * MINUTE), as_of: time(-10 * MINUTE), follows: "streaming" };
+  const old = { read_at: time(-10 * MINUTE), as_of: time(-10 * MINUTE), tracking: "streaming" };
   const one = await door({ answers: () => meeting(old) });
-  await shows(one.page, "Not known");
-  await one.page.getByText(saying("^It is not known how the room is \\(as of HH:MM\\)\\.$")).waitFor();
+  await shows(one.page, "Unknown");
+  await one.page.getByText(saying("^The room's present state is unknown \\(last state as of HH:MM\\)\\.$")).waitFor();
   assert.deepEqual(await offered(one.page), []);
   assert.equal(await one.page.getByText("Standup").isVisible(), false);
   await done(one);
@@ -138,41 +139,41 @@ test("how a room was long ago is not how it is: the display offers nothing, the 
 });
 
 test("a reading that fails is said, with the time as of which the room is shown", async () => {
-  let asked = 0;
-  const answers = () => (asked++ ? problem(503, "Exchange is away") : meeting());
-  const events = async () => (await later(500), stream("event: missed\ndata: some\n\n"));
+  let requests = 0;
+  const answers = () => (requests++ ? problem(503, "Exchange is unavailable") : meeting());
+  const events = async () => (await later(500), stream("event: gap\ndata: {}\n\n"));
   const one = await door({ answers, events });
-  await one.page.getByText(saying("^This is as of HH:MM; it cannot be read now\\.$")).waitFor();
+  await one.page.getByText(saying("^Shown as of HH:MM; the calendar cannot be read now\\.$")).waitFor();
   assert.equal(await word(one.page), "In use");
   await done(one);
 });
 
 test("a key that may not listen or read any more is told so", async () => {
-  const deaf = await door({ answers: () => meeting(), events: () => problem(403, "Not allowed") });
-  await shows(deaf.page, "In use");
-  await deaf.page.locator(".link", { hasText: "Not allowed" }).waitFor();
-  assert.equal(await button(deaf.page, "End").getAttribute("aria-disabled"), "true");
-  await done(deaf);
-  let asked = 0;
-  const answers = () => (asked++ ? problem(403, "Not allowed") : meeting());
-  const events = async () => (await later(500), stream("event: missed\ndata: some\n\n"));
-  const blind = await door({ answers, events });
-  await blind.page.locator(".link", { hasText: "Not allowed" }).waitFor();
-  await done(blind);
+  const noEvents = await door({ answers: () => meeting(), events: () => problem(403, "Not allowed") });
+  await shows(noEvents.page, "In use");
+  await noEvents.page.locator(".link", { hasText: "Not allowed" }).waitFor();
+  assert.equal(await button(noEvents.page, "End").getAttribute("aria-disabled"), "true");
+  await done(noEvents);
+  let requests = 0;
+  const answers = () => (requests++ ? problem(403, "Not allowed") : meeting());
+  const events = async () => (await later(500), stream("event: gap\ndata: {}\n\n"));
+  const noReads = await door({ answers, events });
+  await noReads.page.locator(".link", { hasText: "Not allowed" }).waitFor();
+  await done(noReads);
   const list = await board({ answers: () => meeting(), list: () => meeting(), events: () => problem(403, "Not allowed") });
   await list.page.locator(".link", { hasText: "Not allowed" }).waitFor();
   await done(list);
 });
 
 test("after the last event that is known, nobody says that the room is free", async () => {
-  let asked = 0;
-  const answers = () => (asked++ ? problem(503, "Exchange is away") : state({ next: event("Next", 500, 5000) }));
+  let requests = 0;
+  const answers = () => (requests++ ? problem(503, "Exchange is unavailable") : state({ next: event("Next", 500, 5000) }));
   const one = await door({ answers });
   await shows(one.page, "In use");
-  await shows(one.page, "Not known");
+  await shows(one.page, "Unknown");
   assert.deepEqual(await offered(one.page), []);
   assert.equal(await one.page.getByText("for the rest of the day").isVisible(), false);
-  assert.ok(asked >= 2, "it asked again");
+  assert.ok(requests >= 2, "it was requested again");
   await done(one);
 });
 

@@ -1,4 +1,4 @@
-// Debian's Chromium, and pages that are watched: whatever a page complains of, or asks of another host, fails the test.
+// Opens pages in Debian's Chromium. An error or warning on the page's console, or a request to another host, fails the test.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -8,15 +8,16 @@ import { chromium } from "playwright-core";
 
 const CHROMIUM = process.env.ADJOURN_CHROMIUM ?? "/usr/bin/chromium";
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-// What a browser says of its own accord about an answer that is no, or that does not come.
+// The browser's own console message about an error status or a missing response.
 const NETWORK = /^Failed to load resource/;
 
 export async function launch() {
   return chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
 }
 
-// A page of its own browser profile, in New York, signed in with this key. `calm()` says that nothing was wrong so far.
-export async function visit(browser, house, path, { key, network = false, hosts = [], setUp = async () => {}, ...options } = {}) {
+// A page with a browser profile of its own, in New York's time zone, signed in with this key. `assertClean()` fails if the page had an
+// error so far.
+export async function visit(browser, env, path, { key, network = false, hosts = [], setUp = async () => {}, ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, timezoneId: "America/New_York", ...options });
   const page = await context.newPage();
   page.setDefaultTimeout(10_000);
@@ -24,7 +25,7 @@ export async function visit(browser, house, path, { key, network = false, hosts 
   const complain = (what) => network && NETWORK.test(what) ? null : wrong.push(what);
   page.on("console", (message) => ["error", "warning"].includes(message.type()) && complain(message.text()));
   page.on("pageerror", (error) => complain(String(error.stack ?? error)));
-  const own = [new URL(house.url).host, ...hosts];
+  const own = [new URL(env.url).host, ...hosts];
   page.on("request", (request) => {
     const url = new URL(request.url());
     if (url.protocol !== "data:" && !own.includes(url.host)) complain(`asks ${url}`);
@@ -37,12 +38,12 @@ export async function visit(browser, house, path, { key, network = false, hosts 
     if (!page.isClosed()) await page.unrouteAll({ behavior: "ignoreErrors" });
     await context.close();
   };
-  await page.goto(`${house.url}${path}${key ? `#key=${key}` : ""}`);
-  return { page, context, wrong, calm: () => assert.deepEqual(wrong, []), close };
+  await page.goto(`${env.url}${path}${key ? `#key=${key}` : ""}`);
+  return { page, context, wrong, assertClean: () => assert.deepEqual(wrong, []), close };
 }
 
-// What axe finds that is serious or critical, by WCAG 2.2 AA and its best practices. A page that is redrawn while axe walks it
-// has elements that belong nowhere any more: what is found is looked for once more.
+// The serious and critical findings of axe, by WCAG 2.2 AA and best practices. Elements that are redrawn during the scan cause false
+// findings, so a scan with findings is repeated.
 export async function serious(page) {
   await page.evaluate(AXE);
   const found = await scan(page);
@@ -57,20 +58,20 @@ async function scan(page) {
   return bad.map((one) => `${one.id}: ${one.nodes.map((node) => node.target.join(" ")).join("; ")}`);
 }
 
-// A text in which a time may stand, HH:MM, with its day where that is another one: tests run at midnight too, somewhere.
+// A regular expression in which HH:MM stands for a time, with its day if that is another one: tests also run around midnight.
 export const saying = (text) =>
   new RegExp(text.replaceAll("HH:MM", "(?:[A-Z][a-z]{2} \\d{1,2} [A-Z][a-z]{2,3}, )?\\d\\d:\\d\\d"));
 
 export const overflows = (page) =>
   page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth);
 
-// Waits until something is so.
+// Waits until `what` returns a true value.
 export async function until(what, message, patience = 10_000) {
   const end = Date.now() + patience;
   for (;;) {
     const value = await what();
     if (value) return value;
-    if (Date.now() > end) throw new Error(`not so in time: ${message}`);
+    if (Date.now() > end) throw new Error(`timed out: ${message}`);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }

@@ -1,24 +1,24 @@
-// The display at a door: what is pressed there, what other displays show of it, and what happens when the connection is lost.
+// Door displays: their actions, the effect on other displays, and a lost connection.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
 import { launch, saying, until, visit } from "./browser.mjs";
-import { api, house, room, writeEvent } from "./house.mjs";
+import { api, room, startEnvironment, writeEvent } from "./environment.mjs";
 
 const CONFIG = `
 [api]
-subjects = true
-state_age_s = 1
+show_subjects = true
+max_state_age_s = 1
 [cleanup]
 mode = "act"
-[[places]]
+[[room_groups]]
 name = "Main Building"
 rooms = ["*"]
 building = "Main Building"
 time_zone = "Asia/Tokyo"
 names = { "room-aurora@example.com" = "Aurora <b>1</b>" }
-[[places]]
+[[room_groups]]
 name = "checked"
 rooms = ["room-aurora@example.com"]
 check_in = true
@@ -26,22 +26,22 @@ grace_minutes = 10
 `;
 const KEYS = { all: ["--rights", "all"], door: [], reader: ["--rights", "read"], one: ["--rooms", room("fjord")] };
 
-let there, browser;
+let env, browser;
 before(async () => {
-  [there, browser] = await Promise.all([house({ config: CONFIG, keys: KEYS }), launch()]);
-  // Something watches the rooms: only then may a meeting be released, and the display count down.
-  await api(there, "POST", "/v1/evidence", { heartbeats: [{ source: "sensors" }] });
+  [env, browser] = await Promise.all([startEnvironment({ config: CONFIG, keys: KEYS }), launch()]);
+  // The rooms need a working source: without one, no meeting is released, and the display shows no deadline.
+  await api(env, "POST", "/v1/evidence", { heartbeats: [{ source: "sensors" }] });
 });
 after(async () => {
   await browser?.close();
-  await there?.stop();
+  await env?.stop();
 });
 
 const door = (name, options = {}) =>
-  visit(browser, there, `/rooms/${encodeURIComponent(room(name))}`, { key: there.keys.all, ...options });
+  visit(browser, env, `/rooms/${encodeURIComponent(room(name))}`, { key: env.keys.all, ...options });
 const shows = (page, word) => page.locator(".word strong", { hasText: new RegExp(`^${word}$`) }).waitFor();
 const button = (page, name) => page.getByRole("button", { name, exact: true });
-const view = async (name) => (await api(there, "GET", `/v1/rooms/${room(name)}`)).json;
+const view = async (name) => (await api(env, "GET", `/v1/rooms/${room(name)}`)).json;
 
 async function end(page) {
   await button(page, "End").click();
@@ -51,14 +51,14 @@ async function end(page) {
 test("somebody checks in before the release deadline, and both displays say so", async () => {
   const [one, other] = await Promise.all([door("aurora"), door("aurora")]);
   await shows(one.page, "Check in");
-  await one.page.getByText(saying("Nobody has checked in. Released at HH:MM")).waitFor();
+  await one.page.getByText(saying("No check-in yet. Released at HH:MM")).waitFor();
   assert.ok((await view("aurora")).release_at);
   await button(one.page, "Check in").click();
   await Promise.all([one, other].map(({ page }) => shows(page, "In use")));
   await other.page.getByText("Checked in", { exact: true }).waitFor();
   assert.equal((await view("aurora")).release_at, null);
   assert.equal(await button(one.page, "Check in").isVisible(), false);
-  for (const each of [one, other]) each.calm(), await each.close();
+  for (const each of [one, other]) each.assertClean(), await each.close();
 });
 
 test("a meeting that ends on one display ends on the other, and comes back", async () => {
@@ -66,37 +66,37 @@ test("a meeting that ends on one display ends on the other, and comes back", asy
   await Promise.all([one, other].map(({ page }) => shows(page, "In use")));
   await end(one.page);
   await Promise.all([one, other].map(({ page }) => shows(page, "Free")));
-  await one.page.locator(".said").getByText(saying("ended at HH:MM \\(was HH:MM\\)\\. Nobody was notified\\.")).waitFor();
+  await one.page.locator(".said").getByText(saying("ended at HH:MM \\(was HH:MM\\)\\. Nobody was notified")).waitFor();
   await button(one.page, "Undo").click();
   await Promise.all([one, other].map(({ page }) => shows(page, "In use")));
-  for (const each of [one, other]) each.calm(), await each.close();
+  for (const each of [one, other]) each.assertClean(), await each.close();
 });
 
 test("times are those of the room, whatever the browser's zone is", async () => {
-  const { page, calm, close } = await door("aurora");
+  const { page, assertClean, close } = await door("aurora");
   await shows(page, "In use");
   const { current } = await view("aurora");
-  const there = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: "Asia/Tokyo" });
-  const until = new RegExp(`^until (.+, )?${there.format(new Date(current.end))} · `);
+  const tokyo = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: "Asia/Tokyo" });
+  const until = new RegExp(`^until (.+, )?${tokyo.format(new Date(current.end))} · `);
   await page.locator(".until", { hasText: until }).waitFor();
   assert.match(await page.locator(".clock").getAttribute("title"), /Tokyo time, GMT\+9/);
-  calm();
+  assertClean();
   await close();
 });
 
 test("a free room is booked, kept longer and given back, by keyboard alone", async () => {
-  const { page, calm, close } = await door("fjord");
+  const { page, assertClean, close } = await door("fjord");
   await shows(page, "Free");
   await tabTo(page, "Book 30 min");
   await page.keyboard.press("Enter");
-  // While one press is under way, no other is taken.
+  // While one action is in progress, the buttons are disabled.
   await page.locator(".said").getByText(/^Room booked from/).waitFor();
   await shows(page, "In use");
   const before = (await view("fjord")).current.end;
   await tabTo(page, "Extend 15 min");
   await page.keyboard.press("Space");
   await until(async () => (await view("fjord")).current.end > before, "it lasts longer");
-  await page.locator(".said").getByText(saying("extended to HH:MM \\(was")).waitFor();
+  await page.locator(".said").getByText(saying("extended to HH:MM \\(was HH:MM\\)")).waitFor();
   await tabTo(page, "End");
   await page.keyboard.press("Enter");
   await tabTo(page, "Cancel");
@@ -107,14 +107,14 @@ test("a free room is booked, kept longer and given back, by keyboard alone", asy
   await page.getByRole("dialog").waitFor();
   await tabTo(page, "End now");
   await page.keyboard.press("Enter");
-  // What began this minute ends with it.
+  // A meeting that started in this minute ends with the minute.
   const left = async () => Date.parse((await view("fjord")).current?.end ?? 0) - Date.now();
   await until(async () => (await left()) < 61_000, "it is over with this minute");
-  calm();
+  assertClean();
   await close();
 });
 
-// Moves the focus on until it is there, and sees that it shows.
+// Presses Tab until the button has the focus, and checks that the focus is visible.
 async function tabTo(page, name) {
   await button(page, name).waitFor();
   for (let steps = 0; steps < 20; steps++) {
@@ -130,12 +130,12 @@ async function tabTo(page, name) {
 }
 
 test("what has changed since the display showed it is left alone, in the API's words", async () => {
-  // This display hears of nothing, and what it asks is not answered from here on: as over a network that swallows things.
-  const deaf = (page) => page.route("**/v1/events", (route) => route.fulfill({ status: 429, json: {} }));
-  const { page, wrong, close } = await door("delta", { network: true, setUp: deaf });
+  // From here on this display receives no event and no response, as over a network that drops everything.
+  const noEvents = (page) => page.route("**/v1/events", (route) => route.fulfill({ status: 429, json: {} }));
+  const { page, wrong, close } = await door("delta", { network: true, setUp: noEvents });
   await shows(page, "In use");
   await page.route("**/v1/rooms/room-delta%40example.com", () => {});
-  const extended = await api(there, "POST", `/v1/rooms/${room("delta")}/extend`, { minutes: 5 });
+  const extended = await api(env, "POST", `/v1/rooms/${room("delta")}/extend`, { minutes: 5 });
   assert.equal(extended.status, 200, JSON.stringify(extended));
   await end(page);
   const said = page.locator(".said");
@@ -149,14 +149,14 @@ test("what has changed since the display showed it is left alone, in the API's w
 test("the server goes and comes back: the display says so, and goes on", async () => {
   const { page, wrong, close } = await door("aurora", { network: true });
   await shows(page, "In use");
-  await there.away("SIGKILL");
+  await env.stopService("SIGKILL");
   const banner = page.locator(".link");
   await banner.getByText(saying("No connection to Adjourn since HH:MM")).waitFor();
   assert.equal(await button(page, "End").getAttribute("aria-disabled"), "true");
   await button(page, "End").click({ force: true });
   assert.equal(await page.getByRole("dialog").count(), 0, "nothing is promised that cannot be done");
   await shows(page, "In use");
-  await there.back();
+  await env.startService();
   await until(async () => (await banner.textContent()) === "", "the banner goes", 20_000);
   await end(page);
   await shows(page, "Free");
@@ -181,7 +181,7 @@ test("a press that nobody answers is given up while somebody stands there", asyn
   await button(page, "End").click();
   assert.equal(await page.evaluate(() => document.activeElement.textContent), "Cancel", "held Enter ends nothing");
   await button(page, "End now").click();
-  await page.locator(".said").getByText("The service cannot be reached.").waitFor({ timeout: 40_000 });
+  await page.locator(".said").getByText("Adjourn cannot be reached.").waitFor({ timeout: 40_000 });
   assert.equal(sent, 1, "and is not sent after that");
   assert.ok((await view("delta")).busy);
   assert.deepEqual(wrong, []);
@@ -195,9 +195,9 @@ test("a display that stays open for months is loaded anew when the service has a
   await page.locator(".word strong").waitFor();
   let loads = 0;
   page.on("load", () => loads++);
-  await there.away();
+  await env.stopService();
   build = "two";
-  await there.back();
+  await env.startService();
   await until(() => loads === 1, "it is loaded anew", 20_000);
   await page.locator(".word strong").waitFor();
   assert.deepEqual(wrong, []);
@@ -205,31 +205,31 @@ test("a display that stays open for months is loaded anew when the service has a
 });
 
 test("a key shows what it may do, and the API has the last word", async () => {
-  const reader = await door("ember", { key: there.keys.reader });
+  const reader = await door("ember", { key: env.keys.reader });
   await shows(reader.page, "In use");
   assert.deepEqual(await reader.page.locator(".buttons button:visible").allTextContents(), []);
-  const asked = await api(there, "POST", `/v1/rooms/${room("ember")}/end`, {}, there.keys.reader);
-  assert.equal(asked.status, 403);
-  const display = await door("ember", { key: there.keys.door });
+  const refused = await api(env, "POST", `/v1/rooms/${room("ember")}/end`, {}, env.keys.reader);
+  assert.equal(refused.status, 403);
+  const display = await door("ember", { key: env.keys.door });
   await button(display.page, "End").waitFor();
-  const stranger = await door("ember", { key: there.keys.one, network: true });
-  await stranger.page.getByText("There is no such room").waitFor();
-  for (const each of [reader, display, stranger]) each.calm(), await each.close();
+  const stranger = await door("ember", { key: env.keys.one, network: true });
+  await stranger.page.getByText("Room not found").waitFor();
+  for (const each of [reader, display, stranger]) each.assertClean(), await each.close();
 });
 
 test("what people write is shown as they wrote it, and does nothing", async () => {
   const subject = `<img src=x onerror="document.title='broken'"><script>alert(1)</script>`;
   const start = new Date(Math.floor(Date.now() / 60_000) * 60_000 - 60_000);
-  await writeEvent(there, room("cirrus"), { subject, start, end: new Date(start.getTime() + 30 * 60_000) });
+  await writeEvent(env, room("cirrus"), { subject, start, end: new Date(start.getTime() + 30 * 60_000) });
   await until(async () => (await view("cirrus")).current?.subject === subject, "the service reads it");
-  const { page, calm, close } = await door("cirrus");
+  const { page, assertClean, close } = await door("cirrus");
   await page.locator(".title", { hasText: subject }).waitFor();
   assert.equal(await page.locator("main img, main script").count(), 0);
-  await page.goto(`${there.url}/?q=img`);
+  await page.goto(`${env.url}/?q=img`);
   await page.locator(".what", { hasText: subject }).waitFor();
-  await page.goto(`${there.url}/?q=aurora`);
+  await page.goto(`${env.url}/?q=aurora`);
   await page.getByRole("link", { name: "Aurora <b>1</b>" }).first().waitFor();
   assert.equal(await page.locator("main img, main script, main b").count(), 0);
-  calm();
+  assertClean();
   await close();
 });

@@ -1,4 +1,4 @@
-// A tiny OpenID provider: signs everybody in who comes, and checks what a careful one checks (RFC 7636).
+// A minimal OpenID provider for tests: signs in everyone, and checks the PKCE parameters (RFC 7636).
 
 import { createHash, createSign, generateKeyPairSync, randomUUID } from "node:crypto";
 import { once } from "node:events";
@@ -31,14 +31,14 @@ export async function issuer({ clientId, audience, roles }) {
     answer.writeHead(302, { location: back.href }).end();
   };
   const exchange = (form, answer) => {
-    const asked = codes.get(form.get("code"));
+    const issued = codes.get(form.get("code"));
     codes.delete(form.get("code"));
     const challenge = createHash("sha256").update(form.get("code_verifier") ?? "").digest("base64url");
-    if (!asked || challenge !== asked.code_challenge || form.get("redirect_uri") !== asked.redirect_uri) wrong.push("another verifier");
+    if (!issued || challenge !== issued.code_challenge || form.get("redirect_uri") !== issued.redirect_uri) wrong.push("another verifier");
     const tokens = {
       token_type: "Bearer",
       access_token: sign({ ...claims(), aud: audience, roles, upn: "olga@example.com" }),
-      id_token: sign({ ...claims(), aud: clientId, nonce: provider.nonce ?? asked?.nonce }),
+      id_token: sign({ ...claims(), aud: clientId, nonce: provider.nonce ?? issued?.nonce }),
     };
     answer.end(JSON.stringify(tokens));
   };

@@ -1,33 +1,33 @@
-// For everybody: nothing serious on any page, in light and dark, on a small screen and enlarged; headers that keep strangers out.
+// Accessibility of every page, in light and dark, on a small screen and enlarged; security headers.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
 import { launch, overflows, serious, until, visit } from "./browser.mjs";
-import { api, demo, house } from "./house.mjs";
+import { api, startDemo, startEnvironment } from "./environment.mjs";
 
-let there, browser;
+let env, browser;
 before(async () => {
-  [there, browser] = await Promise.all([demo(), launch()]);
-  // So that there is something to undo.
-  await api(there, "POST", "/v1/rooms/room-aurora@example.com/end", {});
+  [env, browser] = await Promise.all([startDemo(), launch()]);
+  // An action that can be undone.
+  await api(env, "POST", "/v1/rooms/room-aurora@example.com/end", {});
 });
 after(async () => {
   await browser?.close();
-  await there?.stop();
+  await env?.stop();
 });
 
 const ROOMS = ["aurora", "fjord", "gull"].map((name) => `/rooms/room-${name}@example.com`);
 const PAGES = ["/", ...ROOMS, "/plan", "/audit", "/doctor"];
 
-// The page with something on it.
+// The page with content on it.
 async function full(path, options) {
-  const visited = await visit(browser, there, path, { key: there.key, ...options });
+  const visited = await visit(browser, env, path, { key: env.key, ...options });
   const { page } = visited;
   await page.getByRole("heading", { level: 1 }).waitFor();
   if (path === "/") await page.locator(".card").first().waitFor();
   if (path === "/plan") await page.getByRole("button", { name: "Make a plan" }).click();
-  if (path === "/doctor") await page.getByRole("button", { name: "Examine now" }).click();
+  if (path === "/doctor") await page.getByRole("button", { name: "Run checks" }).click();
   if (path.startsWith("/rooms")) await page.locator(".word strong").waitFor();
   else if (path !== "/") await page.locator("tbody tr").first().waitFor();
   return visited;
@@ -36,22 +36,22 @@ async function full(path, options) {
 for (const colorScheme of ["light", "dark"]) {
   for (const path of PAGES) {
     test(`${path} has nothing serious in ${colorScheme}`, async () => {
-      const { page, calm, close } = await full(path, { colorScheme, reducedMotion: "reduce" });
+      const { page, assertClean, close } = await full(path, { colorScheme, reducedMotion: "reduce" });
       assert.deepEqual(await serious(page), []);
       const paper = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
       const [brightness] = paper.match(/\d+/).map(Number);
       assert.equal(brightness > 128, colorScheme === "light", paper);
-      calm();
+      assertClean();
       await close();
     });
   }
 }
 
 test("signing in has nothing serious", async () => {
-  const { page, calm, close } = await visit(browser, there, "/");
+  const { page, assertClean, close } = await visit(browser, env, "/");
   await page.getByRole("heading", { name: "Sign in" }).waitFor();
   assert.deepEqual(await serious(page), []);
-  calm();
+  assertClean();
   await close();
 });
 
@@ -59,13 +59,13 @@ test("signing in has nothing serious", async () => {
 for (const [name, viewport] of Object.entries({ "200 %": { width: 640, height: 400 }, "320 px": { width: 320, height: 568 } })) {
   for (const path of PAGES) {
     test(`${path} needs no scrolling sideways at ${name}, and buttons can be hit`, async () => {
-      const { page, calm, close } = await full(path, { viewport, deviceScaleFactor: 2 });
+      const { page, assertClean, close } = await full(path, { viewport, deviceScaleFactor: 2 });
       assert.equal(await overflows(page), false);
       const small = await page.locator("button:visible, select:visible, nav a:visible").evaluateAll((nodes) =>
         nodes.filter((node) => node.getBoundingClientRect().height < 44).map((node) => node.textContent),
       );
       assert.deepEqual(small, []);
-      calm();
+      assertClean();
       await close();
     });
   }
@@ -73,7 +73,7 @@ for (const [name, viewport] of Object.entries({ "200 %": { width: 640, height: 4
 
 test("pages run no script but their own, are framed by nobody, and set no cookie", async () => {
   for (const path of [...PAGES, "/console/board.js", "/console/config.json", "/console/nothing"]) {
-    const answer = await fetch(there.url + path);
+    const answer = await fetch(env.url + path);
     const policy = answer.headers.get("content-security-policy");
     assert.match(policy, /^default-src 'none'; script-src 'self'; style-src 'self';.*frame-ancestors 'none'/, path);
     assert.doesNotMatch(policy, /unsafe|\*/);
@@ -81,14 +81,14 @@ test("pages run no script but their own, are framed by nobody, and set no cookie
     assert.equal(answer.headers.get("referrer-policy"), "no-referrer");
     assert.equal(answer.headers.get("set-cookie"), null);
     const tag = answer.headers.get("etag");
-    if (tag) assert.equal((await fetch(there.url + path, { headers: { "if-none-match": tag } })).status, 304);
+    if (tag) assert.equal((await fetch(env.url + path, { headers: { "if-none-match": tag } })).status, 304);
   }
 });
 
 test("five thousand rooms are usable", async () => {
-  const many = await house({ rooms: 5000 });
+  const many = await startEnvironment({ rooms: 5000 });
   try {
-    const { page, calm, close } = await visit(browser, many, "/", { key: many.keys.all });
+    const { page, assertClean, close } = await visit(browser, many, "/", { key: many.keys.all });
     await page.getByText(/5000 rooms/).waitFor();
     const took = await page.evaluate(async () => {
       const began = performance.now();
@@ -100,8 +100,8 @@ test("five thousand rooms are usable", async () => {
     });
     assert.ok(took < 2000, `a search took ${Math.round(took)} ms`);
     const known = () => page.locator(".card[data-kind=unknown]").count();
-    await until(async () => (await known()) === 0, "the room in sight was asked for", 20_000);
-    calm();
+    await until(async () => (await known()) === 0, "the visible room was requested", 20_000);
+    assertClean();
     await close();
   } finally {
     await many.stop();

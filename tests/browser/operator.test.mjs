@@ -1,10 +1,10 @@
-// Operators: the board, a plan and applying it, the record and taking back, the doctor.
+// Operators' pages: the board, making and applying a plan, the audit with undo, the doctor.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
 import { launch, saying, until, visit } from "./browser.mjs";
-import { api, house, room } from "./house.mjs";
+import { api, room, startEnvironment } from "./environment.mjs";
 
 const CONFIG = `
 [cleanup]
@@ -13,7 +13,7 @@ cancelled_leftover = true
 domains = ["example.com"]
 [doctor]
 out_of_scope = ["ada.albers@example.com"]
-[[places]]
+[[room_groups]]
 name = "ground"
 rooms = ["room-aurora@example.com", "room-borealis@example.com", "room-cirrus@example.com"]
 building = "Ground floor"
@@ -21,18 +21,18 @@ time_zone = "Europe/Berlin"
 `;
 const KEYS = { all: ["--rights", "all"], reader: ["--rights", "read"] };
 
-let there, browser;
-before(async () => ([there, browser] = await Promise.all([house({ config: CONFIG, keys: KEYS }), launch()])));
+let env, browser;
+before(async () => ([env, browser] = await Promise.all([startEnvironment({ config: CONFIG, keys: KEYS }), launch()])));
 after(async () => {
   await browser?.close();
-  await there?.stop();
+  await env?.stop();
 });
 
-const open = (path, options = {}) => visit(browser, there, path, { key: there.keys.all, ...options });
+const open = (path, options = {}) => visit(browser, env, path, { key: env.keys.all, ...options });
 const button = (page, name) => page.getByRole("button", { name, exact: true });
 
 test("the board shows all rooms, and finds them by word, building and state", async () => {
-  const { page, calm, close } = await open("/");
+  const { page, assertClean, close } = await open("/");
   const names = async () => (await page.locator(".card h3").allTextContents()).sort();
   await until(async () => (await names()).length === 6, "six rooms");
   await page.getByText(/6 rooms: .*in use/).waitFor();
@@ -47,46 +47,46 @@ test("the board shows all rooms, and finds them by word, building and state", as
   assert.match(page.url(), /state=free/);
   await page.getByRole("link", { name: "Room Fjord" }).click();
   await page.locator(".word strong", { hasText: "Free" }).waitFor();
-  calm();
+  assertClean();
   await close();
 });
 
 test("no subject is shown unless the configuration says so", async () => {
-  const { page, calm, close } = await open(`/rooms/${room("aurora")}`);
+  const { page, assertClean, close } = await open(`/rooms/${room("aurora")}`);
   await page.getByText("Reserved", { exact: true }).waitFor();
   assert.doesNotMatch(await page.content(), /Quarterly|Albers/);
-  calm();
+  assertClean();
   await close();
 });
 
 test("a plan gives each verdict's reason, and is applied once", async () => {
-  const { page, calm, close } = await open("/plan");
+  const { page, assertClean, close } = await open("/plan");
   await button(page, "Make a plan").click();
-  await page.getByText(/events seen, 2 would be changed/).waitFor();
+  await page.getByText(/events read, 2 would be released/).waitFor();
   const verdicts = page.getByRole("row");
-  await verdicts.filter({ hasText: "its organizer cancelled it, and it still blocks the room" }).waitFor();
+  await verdicts.filter({ hasText: "cancelled by its organizer, but still in the room's calendar" }).waitFor();
   await verdicts.filter({ hasText: "organizer not found in the directory" }).waitFor();
   await page.getByText("Berlin time, GMT+1").or(page.getByText("Berlin time, CET")).first().waitFor();
   await page.getByLabel("Show").selectOption("all");
-  await verdicts.filter({ hasText: "Stays" }).first().waitFor();
+  await verdicts.filter({ hasText: "Keep" }).first().waitFor();
   await page.reload();
-  await page.getByText(/2 would be changed/).waitFor();
+  await page.getByText(/2 would be released/).waitFor();
   await button(page, "Apply to 2").click();
   await button(page, "Apply now").click();
   await page.getByText("Applied: 2 done.").waitFor();
-  await page.getByText(/ moved to Deleted Items/).first().waitFor();
+  await page.getByText(/moved to Deleted Items/).first().waitFor();
   assert.equal(await button(page, "Apply to 2").isVisible(), false);
-  const done = await api(there, "GET", `/v1/actions?room=${room("cirrus")}&state=done`);
+  const done = await api(env, "GET", `/v1/actions?room=${room("cirrus")}&state=done`);
   assert.equal(done.json.actions.length, 2);
-  calm();
+  assertClean();
   await close();
 });
 
 test("the record is filtered, and an action is taken back from it", async () => {
-  const ended = await api(there, "POST", `/v1/rooms/${room("aurora")}/end`, {});
+  const ended = await api(env, "POST", `/v1/rooms/${room("aurora")}/end`, {});
   assert.equal(ended.status, 200, JSON.stringify(ended));
-  await api(there, "POST", `/v1/rooms/${room("fjord")}/end`, {});
-  const { page, calm, close } = await open("/audit");
+  await api(env, "POST", `/v1/rooms/${room("fjord")}/end`, {});
+  const { page, assertClean, close } = await open("/audit");
   const rows = page.locator("tbody tr");
   await rows.filter({ hasText: "Refused" }).waitFor();
   await page.getByLabel("Room", { exact: true }).fill(room("aurora"));
@@ -101,30 +101,30 @@ test("the record is filtered, and an action is taken back from it", async () => 
   await page.getByRole("button", { name: "Undo: End in Room Aurora" }).click();
   await button(page, "Undo now").click();
   await page.getByText(saying("Room Aurora: .*ends at HH:MM again")).waitFor();
-  const { json } = await api(there, "GET", `/v1/rooms/${room("aurora")}`);
+  const { json } = await api(env, "GET", `/v1/rooms/${room("aurora")}`);
   assert.ok(json.busy, JSON.stringify(json));
-  calm();
+  assertClean();
   await close();
 });
 
 test("the doctor examines, and says what was found", async () => {
-  const { page, calm, close } = await open("/doctor");
-  await page.getByText("Nobody was examined since the service began.").waitFor();
-  await button(page, "Examine now").click();
-  await page.getByText(/Examined .* your time/).waitFor();
-  // This simulator lets the account in everywhere, and the doctor says so.
+  const { page, assertClean, close } = await open("/doctor");
+  await page.getByText("No check has run since the service started.").waitFor();
+  await button(page, "Run checks").click();
+  await page.getByText(/Checked .* your time/).waitFor();
+  // The simulated account has access to mailboxes out of scope, which the doctor reports.
   await page.locator(".headline").getByText(/FAIL.*scope/).waitFor();
   await page.getByText(/What to do:/).first().waitFor();
-  calm();
+  assertClean();
   await close();
 });
 
 test("who may only read sees no plan and no doctor, and the API says why", async () => {
-  const { page, calm, close } = await open("/plan", { key: there.keys.reader, network: true });
+  const { page, assertClean, close } = await open("/plan", { key: env.keys.reader, network: true });
   await page.getByRole("navigation").getByText("Audit").waitFor();
   assert.deepEqual(await page.getByRole("navigation").getByRole("link").allTextContents(), ["Rooms", "Audit"]);
   await button(page, "Make a plan").click();
-  await page.getByText("The key has no right to `cleanup`.").waitFor();
-  calm();
+  await page.getByText("The key does not have the right `cleanup`.").waitFor();
+  assertClean();
   await close();
 });
