@@ -1,5 +1,5 @@
-//! Rooms with nothing in them yet, a simulated Exchange over them, the service that follows them as a process, and somebody who
-//! listens.
+//! The set-up of the bench: empty rooms in a simulated Exchange, the service that tracks them as a process of its own, and a
+//! client of its event stream.
 
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader};
@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-/// Until all rooms are followed, and until a change is heard of.
+/// Time limit until all rooms are tracked, and until a change is received.
 const PATIENCE: Duration = Duration::from_secs(180);
 
 pub struct Campus {
@@ -34,7 +34,7 @@ pub fn address(number: usize) -> String {
 }
 
 impl Campus {
-    /// Rooms, each with three events later in the day.
+    /// Starts the simulator with these rooms, each with three events later in the day, and the service.
     pub async fn open(rooms: usize) -> Self {
         let options = SimulatorOptions::default();
         let (username, password) = (options.username.clone(), options.password.clone());
@@ -61,7 +61,7 @@ impl Campus {
         Self { sim, token, at, service, _directory: directory }
     }
 
-    /// Waits until so many rooms are followed by streaming, and have been read.
+    /// Waits until this many rooms are tracked by streaming, and were read.
     pub async fn until_followed(&self, rooms: usize) {
         let begun = Instant::now();
         let wanted = format!("adjourn_rooms{{follows=\"streaming\"}} {rooms}\n");
@@ -96,7 +96,7 @@ impl Campus {
         stream
     }
 
-    /// Memory that the service really has, in KiB (`VmRSS`).
+    /// The service's resident memory in KiB (`VmRSS`).
     pub fn memory(&self) -> u64 {
         let status =
             std::fs::read_to_string(format!("/proc/{}/status", self.service.id())).expect("a process");
@@ -104,7 +104,7 @@ impl Campus {
         line.trim().trim_end_matches(" kB").trim().parse().expect("a number")
     }
 
-    /// Time that the service has had on any core.
+    /// The service's CPU time.
     pub fn cpu(&self) -> Duration {
         let stat = std::fs::read_to_string(format!("/proc/{}/schedstat", self.service.id())).ok();
         let tasks = std::fs::read_dir(format!("/proc/{}/task", self.service.id())).expect("its threads");
@@ -118,7 +118,7 @@ impl Campus {
     }
 }
 
-/// However the bench ends, the process it started ends with it.
+/// Ends the service's process when the bench ends, also after a panic.
 impl Drop for Campus {
     fn drop(&mut self) {
         let _ = self.service.kill();
@@ -126,7 +126,7 @@ impl Drop for Campus {
     }
 }
 
-/// Somebody who listens to what happens.
+/// A client of the service's event stream.
 pub struct Listener(tokio::io::Lines<tokio::io::BufReader<TcpStream>>);
 
 impl Listener {
@@ -137,7 +137,7 @@ impl Listener {
         Self(lines)
     }
 
-    /// When each of so many rooms was heard of first, and what is next in it.
+    /// Receives events until this many rooms appeared: when each appeared first, and its next event.
     pub async fn rooms(&mut self, count: usize) -> HashMap<String, (Instant, Option<String>)> {
         let mut heard = HashMap::new();
         while heard.len() < count {

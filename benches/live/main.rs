@@ -1,9 +1,8 @@
-//! A campus of rooms, followed by one process: what a room costs in memory, what all of them cost while nothing happens, and how
-//! long it takes from a change in a calendar until whoever listens hears of it. `cargo bench --bench live`; how to read it is in
-//! `benches/README.md`.
+//! Measures the tracking of thousands of rooms by one process: memory per room, CPU time without changes, and the latency from a
+//! change in a calendar to the event stream. Run `cargo bench --bench live`; `benches/README.md` explains the results.
 //!
-//! `adjourn serve` is a process of its own; the simulated Exchange and whoever listens are in this one. Each change that is heard
-//! of is compared with the one that was made.
+//! `adjourn serve` is a process of its own; the simulated Exchange and the stream's client run in this one. Each received
+//! change is compared with the change that was made.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a bench may fail loudly")]
 #![allow(clippy::disallowed_methods, reason = "measuring time is the point")]
 #![allow(missing_docs, unreachable_pub)]
@@ -20,9 +19,9 @@ use tokio::runtime::Runtime;
 
 const ROOMS: usize = 5_000;
 const CHANGES: usize = 2_000;
-/// Changes a second.
+/// Changes per second.
 const RATE: u32 = 50;
-/// How long nothing happens: heartbeats come in it.
+/// The time without changes; it includes heartbeats.
 const IDLE: Duration = Duration::from_secs(60);
 
 struct Size {
@@ -59,13 +58,13 @@ fn main() {
         table.set_header(["what", "is"]);
         let per_room = memory.saturating_sub(of_few) as f64 / (size.rooms - 10) as f64;
         for (what, is) in [
-            ("rooms followed by streaming", size.rooms.to_string()),
-            ("connections that listen", campus.sim.streams().to_string()),
-            ("from start until all are followed and read, s", format!("{:.1}", followed_after.as_secs_f64())),
+            ("rooms tracked by streaming", size.rooms.to_string()),
+            ("streaming connections", campus.sim.streams().to_string()),
+            ("from start until all are tracked and read, s", format!("{:.1}", followed_after.as_secs_f64())),
             ("memory of the process (10 rooms), KiB", of_few.to_string()),
             ("memory of the process (all), KiB", memory.to_string()),
             ("memory per room, KiB", format!("{per_room:.2}")),
-            ("CPU while nothing happens, % of one core", format!("{:.2}", idle * 100.0)),
+            ("CPU without changes, % of one core", format!("{:.2}", idle * 100.0)),
             ("from change to event: p50, ms", format!("{:.1}", p(0.5))),
             ("p90, ms", format!("{:.1}", p(0.9))),
             ("p99, ms", format!("{:.1}", p(0.99))),
@@ -74,11 +73,11 @@ fn main() {
             table.add_row([what.to_owned(), is]);
         }
         println!("\n{table}\n");
-        println!("{} changes: every one was heard of, as it was made.", took.len());
+        println!("{} changes: every one was received, as it was made.", took.len());
     });
 }
 
-/// Changes calendars at a steady rate, each in another room; how long each took until it was heard of.
+/// Changes calendars at a steady rate, each in another room; returns the latency of each change.
 async fn changes(campus: &Campus, count: usize) -> Vec<Duration> {
     let mut listener = Listener::open(campus).await;
     let made = async {

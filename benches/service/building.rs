@@ -1,4 +1,4 @@
-//! Rooms with a meeting in each, a simulated Exchange over them, and the service as a process.
+//! The set-up of the bench: rooms with a meeting in each, a simulated Exchange, and the service as a process of its own.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
@@ -34,7 +34,7 @@ pub fn address(number: usize) -> String {
 }
 
 impl Building {
-    /// A meeting in every room, from twenty minutes ago until in four hours.
+    /// Starts the simulator with a meeting in every room, from twenty minutes ago to four hours from now, and the service.
     pub async fn open(rooms: usize) -> Self {
         let options = SimulatorOptions::default();
         let account = (options.username.clone(), options.password.clone());
@@ -59,7 +59,7 @@ impl Building {
         Self { sim, account, token, at, ended_after: now() - TimeDelta::minutes(1), directory, service }
     }
 
-    /// Every action that was answered is on record as done, no other is, and the calendars show it.
+    /// Checks that exactly the answered actions are recorded as done, and that the calendars show them.
     pub async fn check(&self, first: usize, ends: usize, actions: &BTreeSet<String>) {
         let record = command(&self.directory, &self.account.1, &["audit", "--json", "--limit", "4000000000"]);
         let record = tokio::task::spawn_blocking(move || output(record)).await.expect("an audit");
@@ -83,7 +83,7 @@ impl Building {
     }
 }
 
-/// However the bench ends, the process it started ends with it.
+/// Ends the service's process when the bench ends, also after a panic.
 impl Drop for Building {
     fn drop(&mut self) {
         let _ = self.service.kill();
@@ -95,7 +95,7 @@ fn world(rooms: usize) -> World {
     let mut world = World::new();
     world.set_now(now());
     for number in 0..rooms {
-        // Everybody has a few of them, as in life.
+        // Each organizer has a few meetings.
         let person = number / ROOMS_EACH;
         let organizer = Person::new(format!("Person {person}"), format!("person-{person}@example.com"));
         if number % ROOMS_EACH == 0 {

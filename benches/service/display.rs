@@ -1,4 +1,4 @@
-//! Displays: connections that stay open, and what is asked over them.
+//! Displays: persistent connections to the API, and their requests.
 
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
@@ -25,7 +25,7 @@ impl Display {
         Self { connection, token: format!("Bearer {}", building.token) }
     }
 
-    /// Ends what is on; the action's name.
+    /// Ends the current event; returns the action's id.
     pub async fn end(&mut self, number: usize) -> String {
         let said = self.ask(Method::POST, &format!("/v1/rooms/{}/end", address(number))).await;
         let said: Value = serde_json::from_slice(&said).expect("JSON");
@@ -49,7 +49,7 @@ impl Display {
     }
 }
 
-/// Some displays, each asking one thing at a time.
+/// A set of displays, each with one request at a time.
 pub struct Displays {
     back: mpsc::Sender<Display>,
     free: Mutex<mpsc::Receiver<Display>>,

@@ -1,8 +1,8 @@
-//! The service under load: reads of stored state, ends of meetings at a steady rate, and what the service adds to the round
-//! trips it is made of. `cargo bench --bench service`; how to read it is in `benches/README.md`.
+//! Measures the service under load: reads of cached state, ends of meetings at a steady rate, and the latency that the service
+//! adds to the requests it sends to Exchange. Run `cargo bench --bench service`; `benches/README.md` explains the results.
 //!
 //! `adjourn serve` is a process of its own, with its journal on disk in `$ADJOURN_BENCH_DIR`, or the system's temporary
-//! directory. The simulated Exchange and the displays are in this one. Every answer is held against the record and the
+//! directory. The simulated Exchange and the displays run in this one. Every answer is compared with the journal and the
 //! calendars afterwards.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a bench may fail loudly")]
 #![allow(clippy::disallowed_methods, reason = "measuring time is the point")]
@@ -25,14 +25,14 @@ use display::{Display, Displays};
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
-/// Ends of meetings a second, and for how long.
+/// Ends of meetings per second, and the duration of the load.
 const RATE: u32 = 500;
 const SECONDS: u32 = 60;
-/// Connections that stay open, like those of displays.
+/// Persistent connections, like those of displays.
 const DISPLAYS: usize = 96;
 const READERS: usize = 32;
 const READ_FOR: Duration = Duration::from_secs(10);
-/// Ends through the service and without it, in turn.
+/// Pairs of an end through the service and one without it.
 const PAIRS: usize = 1_000;
 
 const READS_GOAL: f64 = 20_000.0;
@@ -91,7 +91,7 @@ fn main() {
     });
 }
 
-/// The same two requests that an end is made of, without the service and through it, in turn.
+/// Sends the two requests of an end directly to the simulator and through the service, alternately.
 async fn in_turn(building: &Building, pairs: usize) -> (Vec<Duration>, Vec<Duration>) {
     let mut settings = Settings::new(
         building.sim.url(),
@@ -140,7 +140,7 @@ async fn reads(building: &Building, time: Duration) -> Vec<Duration> {
     tasks.join_all().await.into_iter().flatten().collect()
 }
 
-/// Ends of meetings, each due at its time: whoever falls behind cannot hide it. How long each took since it was due.
+/// Ends meetings, each at its scheduled time; returns the latency since that time, so that a delay in sending is included.
 async fn load(building: &Building, first: usize, size: &Size) -> (Vec<Duration>, BTreeSet<String>, Duration) {
     let displays = Arc::new(Displays::open(building, DISPLAYS).await);
     let (begun, every) = (Instant::now(), Duration::from_secs(1) / size.rate);
