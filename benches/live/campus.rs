@@ -64,7 +64,7 @@ impl Campus {
     /// Waits until this many rooms are tracked by streaming, and were read.
     pub async fn until_followed(&self, rooms: usize) {
         let begun = Instant::now();
-        let wanted = format!("adjourn_rooms{{follows=\"streaming\"}} {rooms}\n");
+        let wanted = format!("adjourn_rooms{{mode=\"streaming\"}} {rooms}\n");
         loop {
             let (numbers, read) = (self.get("/metrics").await, self.sim.streams());
             if numbers.contains(&wanted) && read == rooms.div_ceil(200) && self.is_read(&numbers, rooms) {

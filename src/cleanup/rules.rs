@@ -145,7 +145,6 @@ pub enum OnReappearance {
     /// Keep it: the organizer wants it.
     Respect,
     /// Release it once more. If it reappears again, keep it and show it in the plan.
-    #[serde(rename = "again")]
     Repeat,
 }
 
@@ -162,23 +161,16 @@ pub enum OnLastStrike {
 
 /// The limits of a sweep. A plan beyond a limit is not applied at all: a mistaken rule, or an evidence feed that went silent,
 /// looks exactly like a building full of abandoned meetings.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SweepLimits {
     /// Actions in one sweep.
     pub actions_max: usize,
     /// Fraction of the plan's events, 0 to 1.
-    #[serde(rename = "share_max")]
     pub max_fraction: f64,
     /// The number of events from which the fraction applies: one of three events is already a third.
-    #[serde(rename = "share_from")]
     pub min_events: usize,
     /// Removed series within a day, over all sweeps; beyond it only the unattended dates are released.
-    #[serde(default = "series_max")]
     pub series_max: usize,
-}
-
-fn series_max() -> usize {
-    3
 }
 
 /// How an abandoned event is released.
@@ -286,7 +278,7 @@ impl Default for Exceptions {
 
 impl Default for SweepLimits {
     fn default() -> Self {
-        Self { actions_max: 100, max_fraction: 0.5, min_events: 20, series_max: series_max() }
+        Self { actions_max: 100, max_fraction: 0.5, min_events: 20, series_max: 3 }
     }
 }
 

@@ -139,8 +139,8 @@ fn a_service_is_described_and_what_cannot_be_is_named() {
     let schedule = |cron: &str, zone: &str| {
         error(&format!("[[schedules]]\nname = \"x\"\ncron = \"{cron}\"\nzone = \"{zone}\"\n"))
     };
-    assert!(schedule("whenever", "UTC").contains("is no cron expression"));
-    assert!(schedule("0 * * * *", "Berlin").contains("is no time zone"));
+    assert!(schedule("whenever", "UTC").contains("invalid cron expression"));
+    assert!(schedule("0 * * * *", "Berlin").contains("unknown time zone"));
     assert!(
         error("[webhook]\nurl = \"http://elsewhere.example/\"\nsecret_file = \"s\"\n")
             .contains("https://host/path")

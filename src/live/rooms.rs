@@ -34,7 +34,6 @@ const READ_AHEAD_MIN: TimeDelta = TimeDelta::hours(24);
 #[serde(rename_all = "kebab-case")]
 pub enum TrackingMode {
     /// Not at all: each request reads the calendar.
-    #[serde(rename = "asked")]
     OnDemand,
     /// The calendar view is read at an interval.
     View,
@@ -51,7 +50,7 @@ impl TrackingMode {
     /// The name in the API and in metrics.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::OnDemand => "asked",
+            Self::OnDemand => "on-demand",
             Self::View => "view",
             Self::Sync => "sync",
             Self::Streaming => "streaming",

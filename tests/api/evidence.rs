@@ -124,7 +124,7 @@ async fn a_room_with_too_many_events_is_too_full_to_judge_and_nothing_is_release
         }
     });
     let said = lobby.get(&format!("/v1/rooms/{BUSY}")).await;
-    assert!(said.status >= 500 && said.body.contains("too full to judge"), "{said:?}");
+    assert!(said.status >= 500 && said.body.contains("too many events"), "{said:?}");
     lobby.service.run_background_once(&mut ReleaseState::default()).await;
     let planned = lobby.began + chrono::TimeDelta::minutes(40);
     assert_eq!(lobby.event_end(BUSY), Some(planned));

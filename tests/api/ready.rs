@@ -49,7 +49,7 @@ async fn an_exchange_that_does_not_answer_is_named_and_no_room_is() {
     lobby.sim.inject_fault(FaultRule::new(InjectedFault::ResetBefore).times(usize::MAX));
     let said = readyz(&lobby, "text/plain").await;
     assert_eq!(said.status, 503, "{said:?}");
-    assert_eq!(said.body, "not ready\nexchange: Exchange has not answered since the service began\n");
+    assert_eq!(said.body, "not ready\nexchange: Exchange has not responded since the service started\n");
     let view = readyz(&lobby, "application/json").await.json();
     let states: Vec<_> =
         view["checks"].as_array().unwrap().iter().map(|check| check["state"].clone()).collect();
@@ -124,6 +124,6 @@ async fn a_full_disk_is_not_ready_although_the_journal_can_be_read() {
     assert!(!found.is_ready());
     let failed: Vec<_> =
         found.findings.iter().filter(|(_, finding)| matches!(finding, CheckFinding::Failed(_))).collect();
-    let expected = CheckFinding::Failed("the journal cannot be written: no action is taken on".to_owned());
+    let expected = CheckFinding::Failed("the journal cannot be written: actions are rejected".to_owned());
     assert_eq!(failed, [&(ReadinessCheck::Journal, expected)], "without the name of a file");
 }

@@ -70,7 +70,7 @@ async fn a_key_s_ninth_press_at_one_door_names_the_share_that_is_used_up() {
     let said = lobby.send("POST", &format!("/v1/rooms/{BUSY}/end"), &[("Prefer", "wait=0")], "").await;
     assert_eq!((said.status, said.problem()), (429, "too-often".to_owned()));
     let detail = said.json()["detail"].as_str().unwrap().to_owned();
-    assert_eq!(detail, "actions: this key has as many under way as one key may have at once.");
+    assert_eq!(detail, "actions: this key runs as many operations at once as one key may.");
 }
 
 #[tokio::test(flavor = "multi_thread")]

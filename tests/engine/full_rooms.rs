@@ -23,7 +23,7 @@ async fn full_rooms_share_a_bound_and_take_nothing_from_a_room_with_an_ordinary_
     for room in &full {
         match rooms.get(room, TimeDelta::zero()).await {
             Ok(_) => kept += 1,
-            Err(trouble) => assert!(trouble.advice.contains("too full to judge"), "{trouble:?}"),
+            Err(trouble) => assert!(trouble.advice.contains("too many events"), "{trouble:?}"),
         }
     }
     assert!(kept >= ROOM_EVENTS_BYTES_BEYOND_MAX / EVENT_TEXTS_PER_ROOM_MAX && kept < full.len(), "{kept}");

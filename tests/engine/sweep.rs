@@ -412,7 +412,7 @@ async fn an_old_plan_does_not_act_on_what_came_back_since() {
     let Outcome::Refused { refusal: Refusal::NoLongerApplies { why } } = &second.applied[0].outcome else {
         panic!("{second:?}")
     };
-    assert!(why.contains("came back"), "{why}");
+    assert!(why.contains("reappeared"), "{why}");
     assert_eq!(stage.calendar.effects(), 1);
 }
 

@@ -224,7 +224,7 @@ async fn a_changed_date_that_stays_keeps_the_series_and_the_next_miss_goes_on() 
     assert_eq!(diary.declines(), [Some(day(6)), Some(day(0)), Some(day(8)), None]);
     let outbox = diary.office.sim.outbox();
     let declined = outbox.iter().filter(|mail| mail.kind == MailKind::Decline);
-    let said: Vec<_> = declined.map(|mail| mail.text.contains("the whole series is taken off")).collect();
+    let said: Vec<_> = declined.map(|mail| mail.text.contains("the whole series is removed")).collect();
     assert_eq!(said, [true, false, true, true]);
 }
 

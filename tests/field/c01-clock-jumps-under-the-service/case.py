@@ -38,7 +38,7 @@ try:
     time.sleep(25)
     s.ask("POST", "/v1/evidence", {"signs": [{"room": ROOM, "source": "motion", "event": "another"}]})
     log = open(os.path.join(c.tmp, "serve.log")).read()
-    c.expect("the clock is not believed" in log, "the log says that the clock is not believed")
+    c.expect("the system clock is not trusted" in log, "the log says that the clock is not trusted")
     c.expect("clock_in_doubt 1" in s.raw("GET", "/metrics", say=False)[1], "so does a metric")
     c.expect(meeting in w.items, "the meeting stays")
     c.expect(len(ask_store("SELECT * FROM evidence")) == 2, "no evidence is deleted")
@@ -50,7 +50,7 @@ try:
     k.on(-400 * 86400)
     time.sleep(25)
     log = open(os.path.join(c.tmp, "serve.log")).read()
-    c.expect("the clock is believed again" in log, "it is believed again when it is right again")
+    c.expect("the system clock is trusted again" in log, "it is believed again when it is right again")
     st, _ = s.ask("POST", f"/v1/rooms/{ROOM}/end", {})
     c.expect(st == 200, "an action at the door is carried out")
 finally:
