@@ -3,9 +3,9 @@
 //!
 //! `adjourn serve` is a process of its own; the simulated Exchange and the stream's client run in this one. Each received
 //! change is compared with the change that was made.
-#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a bench may fail loudly")]
-#![allow(clippy::disallowed_methods, reason = "measuring time is the point")]
-#![allow(missing_docs, unreachable_pub)]
+#![expect(clippy::expect_used, reason = "a bench that cannot go on ends with a panic")]
+#![expect(clippy::disallowed_methods, reason = "a bench measures time, so it reads the clock")]
+#![expect(unreachable_pub, reason = "`pub` marks the items of a module that the bench uses")]
 
 mod campus;
 
