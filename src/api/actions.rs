@@ -1,7 +1,8 @@
-//! Actions: asking for one, and what became of it.
+//! Handlers of actions: end, delete, extend, book and undo an event, read one action, and list actions. They translate between
+//! JSON and [`crate::action`]; the engine decides. They never write to a calendar or to the journal.
 //!
-//! Whoever asks says how long they wait (`Prefer: wait=SECONDS`, RFC 7240). What takes longer is answered with `202` and
-//! the action's address, and is carried out all the same.
+//! A caller may limit its wait with `Prefer: wait=SECONDS` (RFC 7240). If the action takes longer, the response is `202` with the
+//! action's address in `Location`, and the action is carried out all the same.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,94 +31,97 @@ use crate::engine::Mode;
 use crate::journal::{ActionRecord, ActionStatus, Position, Query};
 use crate::service::Submission;
 
-/// The longest a caller may wait.
+/// The largest `wait` that is honoured.
 const WAIT_MAX: Duration = Duration::from_secs(60);
-/// Longest reason: it goes into a mail.
+/// Characters of a reason. Exchange sends it in the cancellation or response message.
 const REASON_MAX: usize = 1_000;
-/// The longest extension or booking.
+/// Minutes of an extension or booking.
 const MINUTES_MAX: u16 = 1_440;
 const PAGE_DEFAULT: usize = 50;
 pub(super) const PAGE_MAX: usize = 500;
 
-/// How a request is carried out.
+/// Headers of a request for an action.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "describes headers, which are read one by one")]
 pub(super) struct ActionHeaders {
-    /// Asking twice with it is asking once: 1 to 180 printable ASCII characters without blanks.
+    /// The caller's own key for this request, 1 to 180 printable ASCII characters without blanks. A second request with the same
+    /// key returns the first response and changes nothing.
     #[param(rename = "Idempotency-Key", max_length = 180)]
     idempotency_key: Option<String>,
-    /// `wait=SECONDS`: answer within that time.
+    /// `wait=SECONDS` (0 to 60): respond within that time, with `202` if the action is still in progress.
     #[param(rename = "Prefer")]
     prefer: Option<String>,
 }
 
-/// About which event, and how.
+/// Ends or deletes an event. An empty body means the current event.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct EndEventRequest {
-    /// The event's id; without it, what is on.
+    /// The event's id. Default: the current event.
     event: Option<String>,
-    /// What the display showed: an event that has changed since is left alone. Needs `event`.
+    /// The times that the caller last saw. If the event has other times now, the request is refused with `not-as-seen`. Needs
+    /// `event`.
     #[schema(value_type = Option<ExpectedTimes>)]
     seen: Option<JsonObject<ExpectedTimes>>,
-    /// Do not tell the attendees of a meeting that the room itself organized.
+    /// Do not send updates to the attendees of a meeting that the room itself organized.
     #[serde(default)]
     silent: bool,
-    /// Do it to an all-day event too.
+    /// Also act on an all-day event.
     #[serde(default)]
     all_day: bool,
-    /// Kept for the audit; told to people where a message is sent.
+    /// Stored in the audit, and included in the message where Exchange sends one.
     #[schema(max_length = 1000)]
     reason: Option<String>,
-    /// Do everything but the write, and say what would be done.
+    /// Check the request and return what would be changed, without changing anything.
     #[serde(default)]
     dry_run: bool,
 }
 
-/// By how much.
+/// Extends an event.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ExtendEventRequest {
-    /// So many minutes, until the next event at most.
+    /// Minutes to add. The new end is at most the start of the next event.
     #[schema(minimum = 1, maximum = 1440)]
     minutes: u16,
-    /// The event's id; without it, what is on.
+    /// The event's id. Default: the current event.
     event: Option<String>,
-    /// What the display showed: an event that has changed since is left alone. Needs `event`.
+    /// The times that the caller last saw. If the event has other times now, the request is refused with `not-as-seen`. Needs
+    /// `event`.
     #[schema(value_type = Option<ExpectedTimes>)]
     seen: Option<JsonObject<ExpectedTimes>>,
-    /// Kept for the audit.
+    /// Stored in the audit.
     #[schema(max_length = 1000)]
     reason: Option<String>,
-    /// Do everything but the write, and say what would be done.
+    /// Check the request and return what would be changed, without changing anything.
     #[serde(default)]
     dry_run: bool,
 }
 
-/// For how long.
+/// Books a free room.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct BookRoomRequest {
-    /// So many minutes from now, until the next event at most.
+    /// Minutes from now. The booking ends at the start of the next event at the latest.
     #[schema(minimum = 1, maximum = 1440)]
     minutes: u16,
-    /// Kept for the audit.
+    /// Stored in the audit.
     #[schema(max_length = 1000)]
     reason: Option<String>,
-    /// Do everything but the write, and say what would be done.
+    /// Check the request and return what would be changed, without changing anything.
     #[serde(default)]
     dry_run: bool,
 }
 
-/// Why.
+/// Undoes an action.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct UndoActionRequest {
-    /// Kept for the audit.
+    /// Stored in the audit.
     #[schema(max_length = 1000)]
     reason: Option<String>,
-    /// Do everything but the write, and say what would be done.
+    /// Check the request and return what would be changed, without changing anything.
     #[serde(default)]
     dry_run: bool,
 }
@@ -129,7 +133,7 @@ impl EndEventRequest {
     }
 }
 
-/// What a request asks for, besides who asks.
+/// A request for an action, without its room and caller.
 struct ActionRequest {
     ask: ActionKind,
     target: Target,
@@ -138,9 +142,11 @@ struct ActionRequest {
     dry_run: bool,
 }
 
-/// End what is on, now.
+/// End an event now.
+///
+/// Sets the event's end to now. Without `event`, the current event is ended.
 #[utoipa::path(post, path = "/v1/rooms/{room}/end", tag = "actions",
-    params(("room" = String, Path, description = "SMTP address"), ActionHeaders),
+    params(("room" = String, Path, description = "SMTP address of the room"), ActionHeaders),
     request_body = Option<EndEventRequest>,
     responses(ActionResponses),
 )]
@@ -156,9 +162,12 @@ pub(super) async fn end(
     perform(&api, &caller, &room, &headers, asked.into_request(ask)?).await
 }
 
-/// Take an event off the calendar: decline, cancel or remove it, as its copy demands.
+/// Remove an event from the room's calendar.
+///
+/// Depending on the room's copy, the event is declined (the room is an attendee), cancelled (the room is the organizer) or moved
+/// to Deleted Items (any other event).
 #[utoipa::path(post, path = "/v1/rooms/{room}/delete", tag = "actions",
-    params(("room" = String, Path, description = "SMTP address"), ActionHeaders),
+    params(("room" = String, Path, description = "SMTP address of the room"), ActionHeaders),
     request_body = Option<EndEventRequest>,
     responses(ActionResponses),
 )]
@@ -174,9 +183,9 @@ pub(super) async fn delete(
     perform(&api, &caller, &room, &headers, asked.into_request(ask)?).await
 }
 
-/// Let what is on last longer.
+/// Extend an event, until the next event at most.
 #[utoipa::path(post, path = "/v1/rooms/{room}/extend", tag = "actions",
-    params(("room" = String, Path, description = "SMTP address"), ActionHeaders),
+    params(("room" = String, Path, description = "SMTP address of the room"), ActionHeaders),
     request_body = ExtendEventRequest,
     responses(ActionResponses),
 )]
@@ -194,9 +203,9 @@ pub(super) async fn extend(
     perform(&api, &caller, &room, &headers, wish).await
 }
 
-/// Book a free room from now on.
+/// Book a free room from now on, until the next event at most.
 #[utoipa::path(post, path = "/v1/rooms/{room}/book", tag = "actions",
-    params(("room" = String, Path, description = "SMTP address"), ActionHeaders),
+    params(("room" = String, Path, description = "SMTP address of the room"), ActionHeaders),
     request_body = BookRoomRequest,
     responses(ActionResponses),
 )]
@@ -214,9 +223,12 @@ pub(super) async fn book(
     perform(&api, &caller, &room, &headers, wish).await
 }
 
-/// Put back what an action changed. Asks the right `undo`, and the same as reading the action.
+/// Undo an action.
+///
+/// Restores the end, or moves a removed event back. Needs the right `undo`, and the rights to read the action (`GET
+/// /v1/actions/{action}`).
 #[utoipa::path(post, path = "/v1/actions/{action}/undo", tag = "actions",
-    params(("action" = Uuid, Path, description = "The action to undo"), ActionHeaders),
+    params(("action" = Uuid, Path, description = "Id of the action to undo"), ActionHeaders),
     request_body = Option<UndoActionRequest>,
     responses(ActionResponses),
 )]
@@ -246,7 +258,9 @@ async fn perform(
 ) -> Result<Response, Problem> {
     let room = api.visible_room(caller, room)?;
     if wish.reason.as_ref().is_some_and(|reason| reason.chars().count() > REASON_MAX) {
-        return Err(Problem::bad_request(format!("reason has at most {REASON_MAX} characters")));
+        return Err(Problem::bad_request(format!(
+            "`reason` is too long: at most {REASON_MAX} characters are allowed."
+        )));
     }
     let action = Action {
         id: ActionId::random(),
@@ -286,7 +300,7 @@ async fn perform(
     Ok(Json(view).into_response())
 }
 
-/// The problem as this caller may know it.
+/// Removes from the problem what this caller may not read: ids of other callers' actions.
 async fn redact_refusal(
     api: &Api,
     caller: &Caller,
@@ -295,7 +309,7 @@ async fn redact_refusal(
     mut problem: Problem,
 ) -> Result<Problem, Problem> {
     if answer.action != asked.id {
-        // An earlier one, under the same idempotency key.
+        // An earlier action with the same idempotency key.
         problem.action = caller.visible_action(api, problem.action).await?;
     }
     if let Outcome::Refused { refusal } = &answer.outcome
@@ -307,7 +321,7 @@ async fn redact_refusal(
     Ok(problem)
 }
 
-/// The events that an ambiguous wish may have meant, with names where the room's calendar can be read.
+/// The events that an ambiguous request may mean, with subjects where the room's calendar is cached and subjects are shown.
 async fn candidates(api: &Api, room: &RoomAddress, outcome: &Outcome) -> Option<Box<[CandidateView]>> {
     let Outcome::Refused { refusal: Refusal::Ambiguous { events } } = outcome else { return None };
     let kept = api.service.rooms.get(room, api.service.options().max_state_age).await;
@@ -325,7 +339,7 @@ fn accepted_response(view: ActionView) -> Response {
 fn check_minutes(minutes: u16) -> Result<u16, Problem> {
     match minutes {
         1..=MINUTES_MAX => Ok(minutes),
-        _ => Err(Problem::bad_request(format!("minutes is between 1 and {MINUTES_MAX}"))),
+        _ => Err(Problem::bad_request(format!("`minutes` must be between 1 and {MINUTES_MAX}."))),
     }
 }
 
@@ -333,19 +347,20 @@ fn target(event: Option<String>, seen: Option<JsonObject<ExpectedTimes>>) -> Res
     let seen = seen.map(|JsonObject(seen)| TimeRange { start: seen.start, end: seen.end });
     match (event, seen) {
         (None, None) => Ok(Target::Current),
-        (None, Some(_)) => Err(Problem::bad_request("seen needs the event's id too")),
+        (None, Some(_)) => {
+            Err(Problem::bad_request("`seen` needs `event`: send the event's id with the times you saw."))
+        }
         (Some(id), _) if id.is_empty() || id.len() > EVENT_ID_MAX => {
-            Err(Problem::bad_request(format!("event has 1 to {EVENT_ID_MAX} bytes")))
+            Err(Problem::bad_request(format!("`event` must have 1 to {EVENT_ID_MAX} bytes.")))
         }
         (Some(id), seen) => Ok(Target::Event { id: EventId::new(id), seen }),
     }
 }
 
-/// Exchange's ids have some hundred bytes, all of them ASCII.
+/// Bytes of an event id. Exchange's ids have a few hundred ASCII characters.
 const EVENT_ID_MAX: usize = 2_000;
 
-/// `Prefer: wait=SECONDS`, the first of them (RFC 7240, 2 and 4.3). A preference that is not understood is ignored, and so are the
-/// parameters of one.
+/// Reads the first `wait` preference (RFC 7240, 2 and 4.3). Unknown preferences and parameters are ignored.
 pub(super) fn preferred_wait(headers: &HeaderMap) -> Option<Duration> {
     let preferences = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
     let mut waits = preferences.flat_map(|text| text.split(',')).filter_map(|one| {
@@ -355,16 +370,16 @@ pub(super) fn preferred_wait(headers: &HeaderMap) -> Option<Duration> {
     });
     let seconds = waits.next()?;
     let is_number = !seconds.is_empty() && seconds.bytes().all(|byte| byte.is_ascii_digit());
-    // More digits than a number holds are longer than the longest wait.
+    // A number that overflows is longer than the longest wait.
     is_number.then(|| seconds.parse().map_or(WAIT_MAX, Duration::from_secs).min(WAIT_MAX))
 }
 
-/// What became of an action.
+/// Get an action and its outcome.
 ///
-/// With the right `audit`, any action in the rooms the key may know of; with `cleanup`, those of sweeps; without either, the key's
-/// own.
+/// The right `audit` covers all actions in the rooms that the key can see, `cleanup` the actions of sweeps. Without either, only
+/// the key's own actions are returned.
 #[utoipa::path(get, path = "/v1/actions/{action}", tag = "actions",
-    params(("action" = Uuid, Path, description = "Its name")),
+    params(("action" = Uuid, Path, description = "Id of the action")),
     responses((status = 200, body = ActionView), BackendErrors),
 )]
 pub(super) async fn get(
@@ -395,46 +410,46 @@ pub(super) async fn get(
         .ok_or_else(|| Problem::not_found("action"))
 }
 
-/// Which actions.
+/// Filters for a list of actions.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ActionQuery {
-    /// In this room.
+    /// Only actions in this room (SMTP address).
     #[param(value_type = Option<String>)]
     room: Option<String>,
-    /// Asked at this time or later.
+    /// Only actions accepted at this time or later.
     since: Option<DateTime<Utc>>,
-    /// Asked before this time.
+    /// Only actions accepted before this time.
     until: Option<DateTime<Utc>>,
-    /// Asked by this user, key or rule.
+    /// Only actions of this user, key or rule.
     #[param(value_type = Option<String>)]
     actor: Option<String>,
-    /// `open`, `done`, `already-done`, `refused` or `needs-attention`.
+    /// Only actions in this state: `open`, `done`, `already-done`, `refused` or `needs-attention`.
     #[param(value_type = Option<String>)]
     state: Option<String>,
-    /// `next_cursor` of the page before.
+    /// `next_cursor` of the previous page.
     #[param(value_type = Option<String>)]
     cursor: Option<String>,
-    /// At most so many; 1 to 500.
+    /// Actions per page, 1 to 500. Default: 50.
     #[param(minimum = 1, maximum = 500)]
     limit: Option<usize>,
 }
 
-/// Some actions.
+/// A page of actions.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ActionPage {
-    /// The newest first by the time they were taken on. A page may have fewer than `limit`, or none, and still a cursor: one
-    /// request looks at 5000 actions at most.
+    /// Newest first by `accepted_at`. One request examines 5000 actions at most, so a page may have fewer actions than `limit`,
+    /// or none, and still have a cursor.
     actions: Vec<ActionView>,
-    /// Goes on with the next page; null on the last. Opaque, and valid until the service restarts.
+    /// Cursor of the next page; null on the last page. Opaque, and valid until the service restarts.
     next_cursor: Option<String>,
 }
 
-/// The record: who asked for what, and what became of it.
+/// List actions: who requested what, and the outcome.
 ///
-/// With the right `audit`, all actions in the rooms the key may know of; with `cleanup`, those of sweeps; without either, the
-/// key's own.
+/// The right `audit` covers all actions in the rooms that the key can see, `cleanup` the actions of sweeps. Without either, only
+/// the key's own actions are listed.
 #[utoipa::path(get, path = "/v1/actions", tag = "actions", params(ActionQuery), responses((status = 200, body = ActionPage), BackendErrors))]
 pub(super) async fn list(
     State(api): State<Api>,
@@ -461,7 +476,7 @@ pub(super) async fn list(
     Ok(Json(ActionPage { actions, next_cursor: next.and_then(cursor::seal) }))
 }
 
-/// The actions of one page that the caller may know of, and where the next one begins.
+/// Reads one page of actions that the caller may read. Returns them with the position of the next page.
 async fn read_page(
     api: &Api,
     caller: &Caller,
@@ -472,7 +487,7 @@ async fn read_page(
     let journal = api.service.engine.journal();
     let (mut found, mut last, mut left) = (Vec::new(), None, EXAMINED_MAX);
     loop {
-        // One more than fits, so that a full page knows whether it is the last.
+        // Reads one more than fits, so that a full page knows whether it is the last.
         let query = Query { limit: Some(limit + 1 - found.len()), ..query.clone() };
         let page = journal.page(&query, after, EXAMINED_PER_QUERY.min(left)).await?;
         left = left.saturating_sub(page.examined);
@@ -490,8 +505,8 @@ async fn read_page(
     }
 }
 
-/// Actions that one request looks at, whether they are shown or not: some 20 ms on a small machine. Then the answer has a
-/// cursor, and as many actions as were found until there.
+/// Actions that one request examines, shown or not: about 20 ms on a small machine. At this limit the page ends with a cursor and
+/// the actions found so far.
 const EXAMINED_MAX: usize = 5_000;
-/// Looked at by one statement, so that readers of the audit take turns.
+/// Actions examined by one SQL statement, so that concurrent audit queries interleave.
 const EXAMINED_PER_QUERY: usize = 500;

@@ -1,4 +1,5 @@
-//! Who asks, and whether they may.
+//! The authenticated caller of a request: extraction from headers, rights, and which rooms and actions it can see. Never decides
+//! what an action does.
 
 use std::sync::Arc;
 
@@ -20,16 +21,16 @@ use crate::action::{Action, ActionId, Actor, IdempotencyKey, Naming};
 use crate::calendar::RoomAddress;
 use crate::service::is_display;
 
-/// Longest key a caller may choose; the description says the same. It is filed with its caller's id before it (20
-/// characters at most), within what [`IdempotencyKey`] holds.
+/// Characters of an `Idempotency-Key`; the OpenAPI description states the same number. The caller's id (at most 20 characters) is
+/// put before it, and the result must fit into an [`IdempotencyKey`].
 const KEY_LEN_MAX: usize = 180;
 
-/// Who asks, and on whose word.
+/// The authenticated caller: its rights, and for an OIDC token the session that the token gives.
 #[derive(Clone)]
 pub(super) struct Caller(Arc<Principal>, Option<TokenSession>);
 
 impl Caller {
-    /// Whether the room exists for this caller.
+    /// Whether the caller's rights include this room.
     pub(super) fn can_see(&self, room: &RoomAddress) -> bool {
         self.0.holder.rights.can_see(room)
     }
@@ -38,18 +39,18 @@ impl Caller {
         if self.0.holder.rights.allow(right) { Ok(()) } else { Err(Problem::forbidden(right.as_str())) }
     }
 
-    /// For what cannot be told room by room.
+    /// For responses that cover all rooms and cannot be filtered by room.
     pub(super) fn require_all_rooms(&self) -> Result<(), Problem> {
         let everywhere = self.0.holder.rights.rooms().iter().any(|pattern| pattern.to_string() == "*");
-        if everywhere { Ok(()) } else { Err(Problem::forbidden("all rooms")) }
+        if everywhere { Ok(()) } else { Err(Problem::not_all_rooms()) }
     }
 
-    /// As it stands in the audit.
+    /// The caller as the audit records it.
     pub(super) fn actor(&self) -> Actor {
         Actor::Program { name: self.name().to_owned(), key_id: Some(self.id().to_string()) }
     }
 
-    /// Whether what it came with opens anything still.
+    /// Whether the key or token is still valid: not expired, not revoked, its provider still trusted.
     pub(super) fn is_still_authorized(&self, api: &Api) -> bool {
         match &self.1 {
             Some(pass) => api.keys.is_valid_session(pass, api.service.now()),
@@ -57,7 +58,7 @@ impl Caller {
         }
     }
 
-    /// A display at a door, by an API key of its own.
+    /// Whether the caller is a door display: an API key with a display's rights, not a token.
     pub(super) fn is_display(&self) -> bool {
         self.1.is_none() && is_display(self.rights())
     }
@@ -74,13 +75,13 @@ impl Caller {
         &self.0.holder.name
     }
 
-    /// Whether the caller may know of this action: its own ones, with the right `cleanup` those of sweeps, and with the right
-    /// `audit` all of them, in rooms it may know of. One rule for reading an action, undoing it, and naming it in an answer.
+    /// Whether the caller may read this action. Without further rights: its own actions; with `cleanup`: those of sweeps; with
+    /// `audit`: all; always only in rooms it can see. Reading, undoing and naming an action in a response use this one rule.
     pub(super) fn may_read(&self, action: &Action) -> bool {
         self.may_read_actions(&action.room, Some(&action.actor))
     }
 
-    /// The same of an action in this room by this actor; without an actor, by a sweep.
+    /// The same, by room and actor. No actor means a sweep.
     pub(super) fn may_read_actions(&self, room: &RoomAddress, actor: Option<&Actor>) -> bool {
         let may = match actor {
             None | Some(Actor::Sweep { .. }) => self.rights().allow(Right::Cleanup),
@@ -89,7 +90,7 @@ impl Caller {
         self.can_see(room) && (may || self.rights().allow(Right::Audit))
     }
 
-    /// By the key's id; an action of a journal before format 6 has none, and counts by the holder's name.
+    /// Compares key ids. Actions of journals before format 6 have no key id and are compared by name.
     fn is_actor(&self, actor: &Actor) -> bool {
         match actor.key_id() {
             Some(id) => id == self.id().0,
@@ -97,12 +98,12 @@ impl Caller {
         }
     }
 
-    /// Whether a sentence for the caller may name other actions in the same room.
+    /// Whether messages for this caller may name other callers' actions in the same room.
     pub(super) fn naming(&self) -> Naming {
         if self.rights().allow(Right::Audit) { Naming::Named } else { Naming::Unnamed }
     }
 
-    /// The same id, where the caller may know of the action.
+    /// Returns the id if the caller may read the action, else `None`.
     pub(super) async fn visible_action(
         &self,
         api: &Api,
@@ -113,27 +114,31 @@ impl Caller {
         Ok(life.filter(|life| self.may_read(&life.action)).map(|life| life.action.id))
     }
 
-    /// A caller's own keys: two callers may use the same word.
+    /// Reads the `Idempotency-Key` header. The caller's id is put before it, since two callers may use the same key.
     pub(super) fn idempotency_key(&self, headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
         let mut sent = headers.get_all("idempotency-key").iter();
         let Some(value) = sent.next() else { return Ok(None) };
         if sent.next().is_some() {
-            return Err(Problem::bad_request("Idempotency-Key was sent twice: which of the two is it?"));
+            return Err(Problem::bad_request(
+                "The request has more than one Idempotency-Key header: send one.",
+            ));
         }
-        let text = value.to_str().map_err(|_| Problem::bad_request("Idempotency-Key is not ASCII"))?;
+        let text = value.to_str().map_err(|_| Problem::bad_request("The Idempotency-Key is not ASCII."))?;
         if text.len() > KEY_LEN_MAX {
             return Err(Problem::bad_request(format!(
-                "Idempotency-Key is longer than {KEY_LEN_MAX} characters"
+                "The Idempotency-Key is too long: at most {KEY_LEN_MAX} characters are allowed."
             )));
         }
         text.parse::<IdempotencyKey>()
-            .map_err(|error| Problem::bad_request(format!("Idempotency-Key: {error}")))?;
+            .map_err(|error| Problem::bad_request(format!("The Idempotency-Key is not valid: {error}.")))?;
         let own = format!("{}:{text}", self.0.holder.id);
-        own.parse().map(Some).map_err(|error| Problem::bad_request(format!("Idempotency-Key: {error}")))
+        own.parse()
+            .map(Some)
+            .map_err(|error| Problem::bad_request(format!("The Idempotency-Key is not valid: {error}.")))
     }
 }
 
-/// Lets requests with a valid key through, and counts them against its allowance.
+/// Middleware: authenticates the request and applies the key's rate limit.
 pub(super) async fn authenticate(
     State(api): State<Api>,
     mut request: Request,
@@ -141,7 +146,7 @@ pub(super) async fn authenticate(
 ) -> Result<Response, Problem> {
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     let token = sent_token(request.headers(), reads)
-        .ok_or_else(|| Problem::unauthenticated("No API key was sent."))?;
+        .ok_or_else(|| Problem::unauthenticated("The request has no API key."))?;
     let certificate = request.extensions().get::<PeerCertificate>().copied();
     let opened = api.keys.authenticate(&token, certificate, api.service.now()).await;
     let (in_use, pass) = opened.map_err(problem_of).inspect_err(|problem| {
@@ -158,16 +163,16 @@ pub(super) async fn authenticate(
 fn problem_of(shut: AuthError) -> Problem {
     match shut {
         AuthError::InvalidCredentials => Problem::unauthenticated("The API key or token is not valid."),
-        AuthError::TokenExpired => Problem::unauthenticated("The token is not valid at this time."),
+        AuthError::TokenExpired => Problem::unauthenticated("The token has expired, or is not valid yet."),
         AuthError::KeyExpired => Problem::key_expired(),
         AuthError::CertificateMismatch => Problem::certificate_mismatch(),
-        AuthError::NoGrant => Problem::forbidden("anything, by this token's claims"),
+        AuthError::NoGrant => Problem::no_grant(),
         AuthError::ProviderUnavailable => Problem::provider_unavailable(),
     }
 }
 
-/// As a bearer token, or, where nothing is changed, as the password of a browser's Basic credentials: a browser would
-/// send those with another site's form as well.
+/// Reads a bearer token, or, for requests that change nothing, the password of Basic credentials. A browser would also send Basic
+/// credentials with another site's form, so they are refused for writes.
 fn sent_token(headers: &HeaderMap, reads: bool) -> Option<String> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, credentials) = value.split_once(' ')?;
@@ -187,6 +192,6 @@ impl FromRequestParts<Api> for Caller {
             .extensions
             .get::<Self>()
             .cloned()
-            .ok_or_else(|| Problem::unauthenticated("No API key was sent."))
+            .ok_or_else(|| Problem::unauthenticated("The request has no API key."))
     }
 }

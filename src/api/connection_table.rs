@@ -1,4 +1,5 @@
-//! What is known of each open connection, and which unauthenticated one is closed first. Decides nothing about limits.
+//! The table of open connections, and the choice of the unauthenticated connection to close first. [`super::connections`] decides
+//! about limits.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
@@ -12,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::request_timeouts::ConnectionPhase;
 use crate::shares::decrement;
 
-/// The log says at most this often that connections were closed.
+/// At most one log line in this time reports closed connections.
 pub(super) const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
 /// All open connections of one listener.
@@ -20,31 +21,31 @@ pub(super) const LOG_INTERVAL: Duration = Duration::from_secs(60);
 pub(super) struct ConnectionTable {
     /// The id of the next connection.
     pub(super) next: u64,
-    /// By age.
+    /// Ordered by age.
     pub(super) unauthenticated: BTreeMap<u64, ConnectionEntry>,
-    /// With their keys.
+    /// Each with its API key's id.
     pub(super) authenticated: HashMap<u64, (ConnectionEntry, String)>,
-    /// How many are unauthenticated.
+    /// Unauthenticated connections per network.
     pub(super) per_network: HashMap<IpAddr, usize>,
-    /// How many are authenticated.
+    /// Authenticated connections per key.
     pub(super) per_key: HashMap<String, usize>,
-    /// Of connections that were closed.
+    /// Limits the log lines about closed connections.
     pub(super) report: LogThrottle,
-    /// Of `accept`.
+    /// Limits the log lines about failed `accept` calls.
     pub(super) failures: LogThrottle,
 }
 
-/// One of them.
+/// One open connection.
 #[derive(Debug)]
 pub(super) struct ConnectionEntry {
     pub(super) network: IpAddr,
     pub(super) since: Instant,
     pub(super) phase: Arc<ConnectionPhase>,
-    /// Cancelled when it has to make room.
+    /// Cancelled when this connection has to close.
     pub(super) close: CancellationToken,
 }
 
-/// Which unauthenticated connections are considered for closing: all, those of a network, those that came before a time.
+/// Which unauthenticated connections may be closed: those of one network, those opened before a time, or all.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Candidates {
     pub(super) network: Option<IpAddr>,
@@ -58,7 +59,7 @@ impl Candidates {
     }
 }
 
-/// Counts what happened, and says once a minute how often.
+/// Counts occurrences and returns the count at most once per [`LOG_INTERVAL`].
 #[derive(Debug, Default)]
 pub(super) struct LogThrottle {
     last: Option<Instant>,
@@ -66,7 +67,7 @@ pub(super) struct LogThrottle {
 }
 
 impl LogThrottle {
-    /// Counts one; the count since the last report when the next one is due.
+    /// Counts one. Returns the count since the last report when the next report is due.
     pub(super) fn count(&mut self, now: Instant) -> Option<u64> {
         self.since += 1;
         let is_due = self.last.is_none_or(|last| now.duration_since(last) >= LOG_INTERVAL);
@@ -78,20 +79,20 @@ impl LogThrottle {
 }
 
 impl ConnectionTable {
-    /// A connection is unauthenticated from now on.
+    /// Adds an unauthenticated connection.
     pub(super) fn insert(&mut self, id: u64, entry: ConnectionEntry) {
         *self.per_network.entry(entry.network).or_default() += 1;
         self.unauthenticated.insert(id, entry);
     }
 
-    /// A connection is unauthenticated no more.
+    /// Removes an unauthenticated connection.
     pub(super) fn remove(&mut self, id: u64) -> Option<ConnectionEntry> {
         let entry = self.unauthenticated.remove(&id)?;
         decrement(&mut self.per_network, &entry.network);
         Some(entry)
     }
 
-    /// An authenticated connection becomes an unauthenticated one.
+    /// Makes an authenticated connection unauthenticated.
     pub(super) fn deauthenticate(&mut self, id: u64) {
         if let Some((entry, key)) = self.authenticated.remove(&id) {
             decrement(&mut self.per_key, &key);
@@ -99,15 +100,15 @@ impl ConnectionTable {
         }
     }
 
-    /// How many there are of these.
+    /// Counts the candidates.
     pub(super) fn count(&self, candidates: Candidates) -> usize {
-        // By age, so newcomers end the search.
+        // The map is ordered by age, so the first connection that is too young ends the search.
         let old_enough =
             |entry: &&ConnectionEntry| candidates.before.is_none_or(|before| entry.since <= before);
         self.unauthenticated.values().take_while(old_enough).filter(|entry| candidates.include(entry)).count()
     }
 
-    /// The unauthenticated connection that is closed first: an idle one, of the network with the most of them, the oldest.
+    /// The connection to close first: idle before busy, then of the network with the most connections, then the oldest.
     pub(super) fn first_to_close(&self, candidates: Candidates) -> Option<u64> {
         let considered = self.unauthenticated.iter().filter(|(_, entry)| candidates.include(entry));
         let rank = |(id, entry): &(&u64, &ConnectionEntry)| {

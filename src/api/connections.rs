@@ -1,5 +1,6 @@
-//! The table of open connections: how many there may be, and which one is closed when there are too many. Callers without a
-//! valid API key have few places for long, so they never shut out a caller with a key, a health check or Exchange.
+//! Limits open connections, and closes one when there are too many. Callers without a valid API key hold few connections for
+//! long, so they cannot lock out a caller with a key, a health check or the connections to Exchange. An authenticated connection
+//! is never closed here.
 //!
 //! ```text
 //! accepted ──► unauthenticated ──(a request with a valid key)──► authenticated
@@ -7,10 +8,9 @@
 //!                    └───────────(a request was answered 401)─────────┘
 //! ```
 //!
-//! A new connection is always accepted. It may use any free place for ten seconds, so that a thousand displays which come at
-//! the same moment, after a restart, all get through. Unauthenticated connections that are older are few; beyond that, and where no
-//! place is free, an idle one is closed: of the network that holds the most of them, the oldest. An authenticated connection is never
-//! closed here.
+//! Every new connection is accepted and may stay unauthenticated for [`AUTHENTICATION_TIME`], so that a thousand displays that
+//! reconnect at once after a restart all get in. Older unauthenticated connections are limited; beyond that limit, or when all
+//! connections are in use, an idle one is closed: the oldest of the network that holds the most.
 
 use std::io;
 use std::net::IpAddr;
@@ -25,36 +25,38 @@ use super::connection_table::{Candidates, ConnectionEntry, ConnectionTable};
 use super::request_timeouts::ConnectionPhase;
 use crate::client_prefix::client_prefix;
 
-/// How long a connection may use any free place before its first request with a valid key: as long as the head of a request may take.
-/// After a restart two thousand displays come at once, while all rooms are read.
+/// How long a new connection may stay unauthenticated without counting against the limits: as long as a request's head may take.
+/// After a restart two thousand displays reconnect at once, while all rooms are read.
 pub(super) const AUTHENTICATION_TIME: Duration = Duration::from_secs(10);
 
-/// How many connections may be open.
+/// Limits on open connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConnectionLimits {
-    /// Connections in all.
+    /// All connections.
     pub total: usize,
-    /// Connections of them on which no request had a valid key within ten seconds. The others are reserved for callers with one.
+    /// Of these, connections without a request with a valid key in the first ten seconds. The others are reserved for
+    /// authenticated callers.
     pub unauthenticated: usize,
-    /// Unauthenticated connections from one address (IPv6: from one /64). `None` behind a reverse proxy, where all come from one.
+    /// Unauthenticated connections from one IP address (IPv6: one /64). `None` behind a reverse proxy, where all connections come
+    /// from one address.
     pub per_address: Option<usize>,
 }
 
 impl Default for ConnectionLimits {
-    /// Two thousand displays that listen, and some more. An unauthenticated connection becomes an authenticated one with its
-    /// first request, so few are needed: health checks, browsers that load the console.
+    /// Enough for two thousand displays with an event stream. A connection becomes authenticated with its first request, so few
+    /// unauthenticated ones are needed: health checks, and browsers that load the console.
     fn default() -> Self {
         Self { total: 3_000, unauthenticated: 250, per_address: Some(64) }
     }
 }
 
 impl ConnectionLimits {
-    /// Authenticated connections in all.
+    /// Limit of authenticated connections.
     pub fn authenticated(&self) -> usize {
         self.total.saturating_sub(self.unauthenticated)
     }
 
-    /// Authenticated connections of one key: it leaves half of them to others.
+    /// Limit of authenticated connections of one key: half of them, so that other keys can connect.
     pub fn per_key(&self) -> usize {
         self.authenticated().div_ceil(2)
     }
@@ -68,40 +70,40 @@ pub struct Connections {
     closed: ClosedConnections,
 }
 
-/// How many connections were closed to make room, since the start.
+/// Connections closed because of a limit, since the start.
 #[derive(Debug, Default)]
 pub struct ClosedConnections {
-    /// The places of one address were full.
+    /// Limit of one address reached.
     pub address: AtomicU64,
-    /// The places of all unauthenticated connections were full.
+    /// Limit of unauthenticated connections, or of all connections, reached.
     pub total: AtomicU64,
-    /// The process had no more files.
+    /// The process could open no more files.
     pub files: AtomicU64,
 }
 
 impl Connections {
-    /// An empty table with these limits.
+    /// Creates an empty table with these limits.
     pub fn new(limits: ConnectionLimits) -> Arc<Self> {
         Arc::new(Self { limits, table: Mutex::default(), closed: ClosedConnections::default() })
     }
 
-    /// The limits it keeps.
+    /// The limits.
     pub fn limits(&self) -> ConnectionLimits {
         self.limits
     }
 
-    /// Unauthenticated and authenticated connections that are open.
+    /// The number of unauthenticated and of authenticated connections.
     pub fn open(&self) -> (usize, usize) {
         let table = self.lock();
         (table.unauthenticated.len(), table.authenticated.len())
     }
 
-    /// How many were closed to make room.
+    /// Connections closed because of a limit.
     pub fn closed(&self) -> &ClosedConnections {
         &self.closed
     }
 
-    /// Enters a new connection, and closes an unauthenticated one where there are too many.
+    /// Adds a new connection, and closes unauthenticated ones where there are too many.
     pub(super) fn accept(self: &Arc<Self>, address: IpAddr) -> Arc<TrackedConnection> {
         let (network, since) = (client_prefix(address), Instant::now());
         let (phase, close) = (Arc::<ConnectionPhase>::default(), CancellationToken::new());
@@ -117,7 +119,7 @@ impl Connections {
         Arc::new(TrackedConnection { id, phase, close, connections: self.clone() })
     }
 
-    /// Closes an unauthenticated connection after `accept` failed: the process can open no more files, most likely.
+    /// Closes an unauthenticated connection after `accept` failed, most likely because the process can open no more files.
     pub(super) fn release_file_descriptor(&self, error: &io::Error) {
         let mut table = self.lock();
         if table.failures.count(Instant::now()).is_some() {
@@ -126,7 +128,8 @@ impl Connections {
         self.close_first(&mut table, &self.closed.files, Candidates::default());
     }
 
-    /// Keeps the limits of unauthenticated connections that are no newcomers: in all, and of this network.
+    /// Closes connections until the limits of unauthenticated connections hold, in all and for this network. New connections
+    /// ([`AUTHENTICATION_TIME`]) do not count.
     fn enforce_limits(&self, table: &mut ConnectionTable, network: Option<IpAddr>, now: Instant) {
         let all = Candidates { before: now.checked_sub(AUTHENTICATION_TIME), network: None };
         if all.before.is_none() {
@@ -154,12 +157,12 @@ impl Connections {
                 closed,
                 unauthenticated,
                 authenticated,
-                "too many connections without a key; the oldest were closed"
+                "too many unauthenticated connections; closed the oldest"
             );
         }
     }
 
-    /// A request on this connection had a valid key. The connection stays unauthenticated where the key has its share already.
+    /// Marks the connection as authenticated. It stays unauthenticated where the key has as many connections as it may.
     fn authenticate(&self, id: u64, key: &str) {
         let mut table = self.lock();
         if table.authenticated.get(&id).is_some_and(|(_, known)| known == key) {
@@ -188,7 +191,7 @@ impl Connections {
     }
 }
 
-/// One open connection. Leaves the table when it is dropped.
+/// One open connection. Dropping it removes it from the table.
 #[derive(Debug)]
 pub(super) struct TrackedConnection {
     id: u64,
@@ -198,14 +201,14 @@ pub(super) struct TrackedConnection {
 }
 
 impl TrackedConnection {
-    /// A request on it had this valid key.
+    /// Marks the connection as authenticated with this key.
     pub(super) fn authenticate(&self, key: &str) {
         self.phase.set_authenticated(true);
         self.connections.authenticate(self.id, key);
     }
 
-    /// A request on it was answered 401. A proxy's connections carry requests of many callers, so one caller's wrong key changes
-    /// nothing there.
+    /// Marks the connection as unauthenticated after a `401`. Behind a proxy nothing changes: its connections carry requests of
+    /// many callers.
     pub(super) fn deauthenticate(&self) {
         if self.connections.limits.per_address.is_some() {
             self.phase.set_authenticated(false);
@@ -213,12 +216,12 @@ impl TrackedConnection {
         }
     }
 
-    /// Where it is between two requests.
+    /// The connection's phase, shared with its stream.
     pub(super) fn phase(&self) -> Arc<ConnectionPhase> {
         self.phase.clone()
     }
 
-    /// Waits until it has to make room for another one.
+    /// Completes when this connection has to close.
     pub(super) async fn closed(&self) {
         self.close.cancelled().await;
     }
@@ -249,7 +252,7 @@ mod tests {
         connection.close.is_cancelled()
     }
 
-    /// From now on what is open is no newcomer.
+    /// Lets [`AUTHENTICATION_TIME`] pass.
     async fn settle() {
         tokio::time::advance(AUTHENTICATION_TIME + Duration::from_millis(1)).await;
     }
@@ -267,7 +270,7 @@ mod tests {
         let all = [&known, &busy, &idle, &later, &newest];
         assert_eq!(all.map(|one| is_closed(one)), [false, false, true, false, false]);
         assert_eq!((table.open(), table.closed().total.load(Ordering::Relaxed)), ((3, 1), 1));
-        // Where all are busy the oldest goes, and never a known one.
+        // Where all are busy the oldest is closed, never an authenticated one.
         let answers: Vec<_> =
             [&later, &newest].map(|one| one.phase().while_busy(std::future::pending::<()>())).into();
         settle().await;
@@ -296,7 +299,7 @@ mod tests {
         known.iter().enumerate().for_each(|(number, one)| one.authenticate(&format!("key {number}")));
         let flood: Vec<_> = (0..100).map(|_| table.accept(address("192.0.2.1"))).collect();
         assert_eq!(table.open(), (16, 4));
-        // A display that comes now has a place, and keeps it while it sends its first request.
+        // A display that connects now is accepted, and stays while it sends its first request.
         let display = table.accept(address("192.0.2.2"));
         let _more: Vec<_> = (0..100).map(|_| table.accept(address("192.0.2.1"))).collect();
         assert!(!is_closed(&display) && !known.iter().any(|one| is_closed(one)));
@@ -311,7 +314,7 @@ mod tests {
     async fn one_network_takes_its_own_places_only() {
         let table = connections(20, 10, Some(2));
         let lone = table.accept(address("192.0.2.1"));
-        // Any address of a /64 is the same machine's, and an IPv4 address in IPv6 form is that IPv4 address.
+        // All addresses of a /64 are one machine's, and an IPv4-mapped IPv6 address is that IPv4 address.
         let crowd: Vec<_> =
             (1..=5).map(|host| table.accept(address(&format!("2001:db8:1:2::{host}")))).collect();
         let (first, mapped) = (table.accept(address("192.0.2.9")), table.accept(address("::ffff:192.0.2.9")));

@@ -1,8 +1,8 @@
-//! Cursors of the audit: a position in the journal, sealed so that it says nothing about actions the caller may not know of.
+//! Cursors of the audit: an encrypted journal position. A cursor reveals nothing about actions that the caller may not read.
 //!
-//! A page may end at an action of somebody else. Its time and number would tell when others acted, and how often. The position is
-//! therefore encrypted (ChaCha20-Poly1305, RFC 8439) under a key of this process: after a restart a cursor is refused, and
-//! the reader begins again.
+//! A page may end at another caller's action. Its time and number would reveal when and how often others acted, so the position
+//! is encrypted (ChaCha20-Poly1305, RFC 8439) with a key of this process. After a restart old cursors are refused, and the client
+//! starts again at the first page.
 
 use std::sync::OnceLock;
 
@@ -14,11 +14,11 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use super::problem::Problem;
 use crate::journal::Position;
 
-/// A position as it is encrypted: milliseconds, then the number.
+/// Bytes of a plaintext position: milliseconds, then the number.
 const POSITION_LEN: usize = 16;
 const KEY_LEN: usize = 32;
 
-/// The key of this process; `None` where the system has no randomness.
+/// The key of this process; `None` where the system's random generator fails.
 fn key() -> Option<&'static LessSafeKey> {
     static KEY: OnceLock<Option<LessSafeKey>> = OnceLock::new();
     let made = KEY.get_or_init(|| {
@@ -29,7 +29,7 @@ fn key() -> Option<&'static LessSafeKey> {
     made.as_ref()
 }
 
-/// The cursor of a position; `None` where the system has no randomness.
+/// Encrypts a position; `None` where the system's random generator fails.
 pub(super) fn seal(Position { at_ms, number }: Position) -> Option<String> {
     let mut nonce = [0; NONCE_LEN];
     SystemRandom::new().fill(&mut nonce).ok()?;
@@ -39,10 +39,12 @@ pub(super) fn seal(Position { at_ms, number }: Position) -> Option<String> {
     Some(URL_SAFE_NO_PAD.encode([&nonce[..], &sealed].concat()))
 }
 
-/// The position of a cursor that this process gave out.
+/// Decrypts a cursor of this process.
 pub(super) fn open(cursor: &str) -> Result<Position, Problem> {
     read(cursor).ok_or_else(|| {
-        Problem::bad_request("cursor is not valid, or was given before a restart; begin again")
+        Problem::bad_request(
+            "`cursor` is not valid: cursors end with a restart of the service. Start again without one.",
+        )
     })
 }
 

@@ -1,4 +1,4 @@
-//! The description of the API as a page that any browser shows, without a script and without the network.
+//! Renders the OpenAPI description as one HTML page without scripts or external resources.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use utoipa::openapi::OpenApi;
 
-/// The page's own style and nothing else, named by its hash; and no other site's page has it in a frame.
+/// A policy that allows only the page's own style, by hash, and no framing.
 pub(super) fn content_security_policy() -> String {
     let hash = STANDARD.encode(Sha256::digest(STYLE));
     format!(
@@ -16,7 +16,7 @@ pub(super) fn content_security_policy() -> String {
     )
 }
 
-/// The whole page.
+/// Renders the whole page.
 pub(super) fn render(document: &OpenApi) -> String {
     let value = serde_json::to_value(document).unwrap_or_default();
     let mut page = format!("{HEAD}<style>{STYLE}</style>");
@@ -39,7 +39,7 @@ pub(super) fn render(document: &OpenApi) -> String {
             responses(&mut page, operation);
         }
     }
-    page.push_str("<h1>What is sent and answered</h1>");
+    page.push_str("<h1>Schemas</h1>");
     for (name, schema) in object(&value["components"]["schemas"]) {
         let name = escape(name);
         let _ = write!(page, "<h2 id=\"{name}\">{name}</h2><p>{}</p>", text(&schema["description"]));
@@ -82,7 +82,7 @@ fn body(page: &mut String, operation: &Value) {
 }
 
 fn responses(page: &mut String, operation: &Value) {
-    page.push_str("<p>Answers:");
+    page.push_str("<p>Responses:");
     for (status, answer) in object(&operation["responses"]) {
         let schemas = object(&answer["content"]).map(|(_, content)| type_link(&content["schema"]));
         let _ = write!(page, " <code>{}</code> {}", escape(status), schemas.collect::<Vec<_>>().join(", "));
@@ -90,7 +90,7 @@ fn responses(page: &mut String, operation: &Value) {
     page.push_str("</p>");
 }
 
-/// A schema's name with a link, or its type.
+/// A link to the schema, or the type's name.
 fn type_link(schema: &Value) -> String {
     let refers = schema["$ref"]
         .as_str()

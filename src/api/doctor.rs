@@ -1,4 +1,5 @@
-//! The doctor's report, and asking the doctor to look again. How anything is examined is known elsewhere ([`Doctor`]).
+//! Handlers of `/v1/doctor`: the last doctor report, and starting a new run. The checks themselves are behind the trait
+//! [`Doctor`].
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -15,21 +16,21 @@ use super::problem::{ClientErrors, Problem};
 use crate::access::Right;
 use crate::doctor::{DoctorFinding, DoctorReport, FindingStatus};
 
-/// A report stands for so long: whoever asks sooner learns nothing else, and Exchange is asked much.
+/// How long a report is returned instead of a new run: a run sends many requests to Exchange, and learns nothing new so soon.
 const REPORT_TTL: TimeDelta = TimeDelta::seconds(60);
-/// And for so long where the account was not let in: each examination signs in, and a few that fail lock an account out.
+/// The same after a failed sign-in: each run signs in, and a few failed sign-ins lock the account out.
 const REPORT_TTL_SIGN_IN_FAILED: TimeDelta = TimeDelta::minutes(15);
-/// What is found there is about getting in.
+/// Checks whose failure counts as a failed sign-in.
 const SIGN_IN_CHECKS: [&str; 4] = ["sign-in", "token", "account", "channel binding"];
 
-/// Who can find out whether everything is set up.
+/// Checks whether everything is set up.
 #[async_trait::async_trait]
 pub trait Doctor: Send + Sync + 'static {
-    /// Looks at everything once.
+    /// Runs all checks once.
     async fn examine(&self) -> DoctorReport;
 }
 
-/// The doctor of a service, and what was found last.
+/// Runs the service's doctor, one run at a time, and keeps its last report.
 #[derive(Clone, Default)]
 pub(super) struct DoctorRuns {
     doctor: Option<Arc<dyn Doctor>>,
@@ -44,7 +45,7 @@ struct LastRun {
 }
 
 impl LastRun {
-    /// Until when the last report answers for another examination.
+    /// Until when the last report is returned instead of a new run.
     fn valid_until(&self) -> Option<DateTime<Utc>> {
         let (at, report) = self.finished.as_ref()?;
         let shut_out = |finding: &DoctorFinding| {
@@ -70,7 +71,7 @@ impl DoctorRuns {
     }
 }
 
-/// An examination that ends, however it ends.
+/// Marks the run as finished when dropped, also after a panic.
 struct RunGuard(DoctorRuns);
 
 impl Drop for RunGuard {
@@ -79,41 +80,41 @@ impl Drop for RunGuard {
     }
 }
 
-/// What the doctor found last, and whether an examination is under way.
+/// The last doctor report, and whether a run is in progress.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct DoctorView {
-    /// An examination is under way.
+    /// A run is in progress.
     running: bool,
-    /// When the last one began.
+    /// When the last run started.
     begun_at: Option<DateTime<Utc>>,
-    /// When the report was ready; null when nobody was examined since the service began.
+    /// When the last run finished; null when no check has run since the service started.
     at: Option<DateTime<Utc>>,
-    /// Until then asking for an examination is answered with this report; null when there is none.
+    /// Until then `POST /v1/doctor` returns this report; null without a report.
     stands_until: Option<DateTime<Utc>>,
-    /// The worst of the findings: `pass`, `skip`, `warn` or `fail`.
+    /// The worst status of the findings: `pass`, `skip`, `warn` or `fail`.
     status: Option<&'static str>,
-    /// The cause of the worst of them, in one line.
+    /// The cause of the worst finding, in one line.
     headline: Option<String>,
-    /// In the order in which things depend on each other.
+    /// Ordered by dependency: a failed check explains those after it.
     findings: Vec<FindingView>,
 }
 
 /// One finding.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct FindingView {
-    /// Which connection it is about; null for the configuration as a whole.
+    /// The connection that was checked; null for the configuration as a whole.
     connection: Option<String>,
-    /// Which room.
+    /// The room that was checked; null for a whole connection.
     room: Option<String>,
-    /// What was looked at.
+    /// The name of the check.
     check: String,
     /// `pass`, `skip`, `warn` or `fail`.
     status: &'static str,
-    /// What was found.
+    /// The result in a sentence.
     says: String,
-    /// What to do about it.
+    /// What to do next.
     remedy: Option<String>,
-    /// Response code, HTTP status or kind of failure.
+    /// Exchange's response code, an HTTP status, or the kind of failure.
     code: Option<String>,
 }
 
@@ -156,27 +157,27 @@ fn status_name(status: FindingStatus) -> &'static str {
     }
 }
 
-/// The report tells of the whole set-up, so it is for those who may know all of it.
+/// The report covers the whole installation, so the caller must be allowed to see all of it.
 fn check_rights(caller: &Caller) -> Result<(), Problem> {
     caller.require(Right::Audit)?;
     caller.require_all_rooms()
 }
 
-/// What the doctor found last.
+/// Get the last doctor report.
 #[utoipa::path(get, path = "/v1/doctor", tag = "doctor", responses((status = 200, body = DoctorView), ClientErrors))]
 pub(super) async fn get(State(api): State<Api>, caller: Caller) -> Result<Json<DoctorView>, Problem> {
     check_rights(&caller)?;
     Ok(Json(api.doctor_runs.view()))
 }
 
-/// Examine everything again.
+/// Start a doctor run.
 ///
-/// Changes nothing; see `GET /v1/doctor` for how far it is. While one examination runs, asking is asking for the same. Until
-/// `valid_until` the last report is the answer (200): for a minute, and for fifteen where it failed at signing in, because a few
-/// sign-ins that fail lock the account out. `adjourn doctor` does not wait.
+/// Changes nothing in Exchange. `GET /v1/doctor` shows progress. While a run is in progress, further requests join it. Until
+/// `valid_until` the last report is returned instead (200): for one minute, and for fifteen after a failed sign-in, because a few
+/// failed sign-ins lock the account out. `adjourn doctor` on the command line has no such wait.
 #[utoipa::path(post, path = "/v1/doctor", tag = "doctor", responses(
-    (status = 200, body = DoctorView, description = "The last report, which still stands: nothing is examined"),
-    (status = 202, body = DoctorView, description = "An examination is under way"),
+    (status = 200, body = DoctorView, description = "The last report is recent enough: no run was started"),
+    (status = 202, body = DoctorView, description = "A run is in progress"),
     ClientErrors,
 ))]
 pub(super) async fn examine(

@@ -1,4 +1,5 @@
-//! Server-sent events: what happens in the rooms a key may know of, as it happens.
+//! Server-sent events (`GET /v1/events`): changes in the rooms that a key can see. Never sends an event about a room that the key
+//! cannot see.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -19,25 +20,28 @@ use super::view::RoomView;
 use crate::access::Right;
 use crate::service::{Notice, ResumedSubscription, SequencedNotice};
 
-/// Between two signs of life, so that a dead connection is noticed on both sides.
+/// Interval of keep-alive comments, so that both sides detect a dead connection.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
 
-/// A reverse proxy that collects an answer before it sends any of it would hold events back (nginx, `proxy_buffering`).
+/// Headers that stop a reverse proxy from buffering the stream (nginx, `proxy_buffering`).
 const UNBUFFERED_HEADERS: [(HeaderName, HeaderValue); 2] = [
     (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")),
     (header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-store")),
 ];
 
-/// What happens, as it happens.
+/// Stream events of the rooms that this key can see.
 ///
-/// Each event's data is a JSON object with the same members each time, null where the key may not know. `room` with how a room is
-/// now (as `GET /v1/rooms/{room}` says it), whenever that changed; `action` (of others, without the right to audit, with the room
-/// only), `check-in`, `release-near`, `series-missed`, and `sweep` for keys that may sweep all of its rooms;
-/// `release-stopped` (a release that was announced or due does not take place), `would-release` (observe mode);
-/// `missed` when some of it was not heard: ask for the rooms again. A stream begins with an `id` alone, from which to resume.
-/// Whoever comes back with `Last-Event-ID` hears what was told meanwhile, as far as it is remembered, or `missed`.
+/// The data of each event is a JSON object; an event of one kind always has the same members, null where the key may not know the
+/// value. Kinds: `room` (a room changed; the data is the same as `GET /v1/rooms/{room}`), `action` (an action ended; for other
+/// callers' actions, without the right `audit`, only the room), `check-in`, `release-warning` (a release is due soon unless
+/// somebody checks in), `release-stopped` (an announced or due release will not take place), `would-release` (observe mode),
+/// `series-missed`, `sweep` (for keys with `cleanup` in all rooms of the sweep), and `gap` (events were lost: read the rooms
+/// again).
+///
+/// A stream starts with an `id` alone, from which a client can resume. After a reconnect with `Last-Event-ID` the service sends
+/// what happened meanwhile, or `gap` where it no longer has all of it.
 #[utoipa::path(get, path = "/v1/events", tag = "events",
-    params(("Last-Event-ID" = Option<String>, Header, description = "`id` of the last event that was heard")),
+    params(("Last-Event-ID" = Option<String>, Header, description = "`id` of the last event that was received")),
     responses((status = 200, content_type = "text/event-stream", body = String), BackendErrors))]
 pub(super) async fn stream(
     State(api): State<Api>,
@@ -58,7 +62,7 @@ pub(super) async fn stream(
         let rooms = scope.rooms().filter(|room| caller.can_see(room)).cloned().collect();
         api.service.display_connected(rooms, caller.name())
     });
-    // From where to resume, before there is anything to tell.
+    // Sends the id from which to resume before any event.
     let here = api.service.notices.event_id(last);
     let first = match &missed {
         None => Some(gap_event().id(here)),
@@ -69,7 +73,7 @@ pub(super) async fn stream(
     let notices = meanwhile.chain(BroadcastStream::new(receiver));
     let still = (api.clone(), caller.clone());
     let notices = notices.take_while(move |_| still.1.is_still_authorized(&still.0));
-    // Held as long as the stream.
+    // The stream holds the share and the display's connection until it ends.
     let notices = notices.map(move |notice| {
         let _ = (&share, &connection);
         notice
@@ -92,7 +96,7 @@ fn may_receive(api: &Api, caller: &Caller, notice: &Notice) -> bool {
 }
 
 fn gap_event() -> Event {
-    // An object, as every event is. How many, and in which rooms, is not for everybody to know.
+    // An empty object: how many events were lost, and in which rooms, is not for every key.
     Event::default().event("missed").data("{}")
 }
 
@@ -109,13 +113,13 @@ fn sse_event(api: &Api, caller: &Caller, noted: &SequencedNotice) -> Event {
     };
     let mut told: Value = told.unwrap_or_else(|| noted.notice.to_json());
     if matches!(noted.notice, Notice::SeriesMissed { .. }) {
-        // Whether the event is private is not known here, and a display need not know whose it was.
+        // The organizer is left out: it is not known here whether the event is private.
         told["organizer"] = Value::Null;
     }
     if let Notice::ActionFinished { room, actor, .. } = &noted.notice
         && !caller.may_read_actions(room, actor.as_ref())
     {
-        // The same members; what it came to is for those who find it in the record.
+        // The same members without values: the key may not read the action.
         told = json!({ "room": room, "action": null, "message": null });
     } else if let Notice::ActionFinished { outcome, .. } = &noted.notice {
         told["message"] = outcome.message(caller.naming()).into();

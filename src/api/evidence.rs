@@ -1,5 +1,5 @@
-//! Signs of presence, in bulk: from sensors, badge readers, check-in services, calls. One bad sign does not take the others with
-//! it: it is named in the answer.
+//! Handler of `POST /v1/evidence`: signs of presence in bulk, from sensors, badge readers, check-in services and calls. One
+//! invalid sign does not reject the others; the response names it.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -20,88 +20,89 @@ use crate::calendar::{RoomAddress, RoomPattern};
 use crate::presence::{CLOCK_AHEAD_MAX, EVENT_REFERENCE_BYTES_MAX, EvidenceLimit, Sign as Evidence};
 use crate::service::Intake;
 
-/// Signs in one request.
+/// Signs per request.
 pub(super) const SIGNS_MAX: usize = 5_000;
-/// Heartbeats in one request.
+/// Heartbeats per request.
 pub(super) const HEARTBEATS_MAX: usize = 100;
-/// Patterns of rooms in one heartbeat.
+/// Room patterns per heartbeat.
 pub(super) const HEARTBEAT_ROOMS_MAX: usize = 100;
-/// How long one request waits for Exchange to find rooms by their aliases.
+/// How long one request waits while Exchange resolves rooms by their aliases.
 const ALIAS_LOOKUP_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Signs that people are there, and sources that are alive.
+/// Signs of presence, and heartbeats of sources.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct EvidenceRequest {
-    /// What was sensed.
+    /// Signs of presence.
     #[schema(max_items = 5000, value_type = Option<Vec<ReportedSign>>)]
     signs: Option<Vec<JsonObject<ReportedSign>>>,
-    /// Sources that work and sensed nothing: without a sign or heartbeat within an hour (`cleanup.watching`), a source watches
-    /// no room, and no meeting there is released.
+    /// Sources that work and have nothing to report. A source without a sign or heartbeat for an hour (`cleanup.watching`)
+    /// watches no room, and no meeting in its rooms is released.
     #[schema(max_items = 100, value_type = Option<Vec<Heartbeat>>)]
     heartbeats: Option<Vec<JsonObject<Heartbeat>>>,
 }
 
-/// One sign.
+/// One sign of presence.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ReportedSign {
-    /// SMTP address.
+    /// The room's SMTP address.
     room: String,
-    /// For which event, if that is known: its id (EWS or Graph), UID or iCalUId. Without it, for the event that is on at that time.
+    /// The event that the sign is about, if known: its id (EWS or Graph), UID or iCalUId. Default: the event that takes place at
+    /// `at`.
     event: Option<String>,
-    /// When; without it, now.
+    /// Time of the sign. Default: now.
     at: Option<DateTime<Utc>>,
-    /// What says so: `motion`, `badge`, …
+    /// The kind of source: `motion`, `badge`, …
     #[schema(max_length = 100)]
     source: String,
 }
 
-/// A source that is alive.
+/// A heartbeat of one source.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Heartbeat {
-    /// Its name, as in the signs it sends.
+    /// The source's name, as in its signs.
     #[schema(max_length = 100)]
     source: String,
-    /// The rooms it speaks for, as patterns such as `berlin-*@example.com`; without it, all rooms of this key.
+    /// The rooms that the source watches, as patterns such as `berlin-*@example.com`. Default: all rooms of this key.
     #[schema(max_items = 100)]
     rooms: Option<Vec<String>>,
 }
 
-/// What became of the signs.
+/// The result for each sign.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct EvidenceReceipt {
-    /// Signs that are kept.
+    /// Number of signs that were stored.
     taken: usize,
-    /// Those of them that match an event by now.
+    /// Of these, signs that match an event so far.
     matched: usize,
-    /// Kept signs that should match an event and match none. No meeting of their room is released while they may be about it.
+    /// Stored signs that name an event or time without a match. No meeting of their room is released that they may be about.
     unmatched: Vec<UnusedSign>,
-    /// Signs that are not kept. Where a limit on evidence is the reason, no meeting of the room that the sign may be about is
-    /// released.
+    /// Signs that were not stored. If a limit on evidence is the reason, no meeting of the room is released that the sign may be
+    /// about.
     rejected: Vec<UnusedSign>,
 }
 
-/// A sign that was of no use, and why.
+/// A sign that was not stored or not matched, and why.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct UnusedSign {
-    /// Its place in the request, from 0.
+    /// Index in the request's `signs`, from 0.
     index: usize,
-    /// The room it names.
+    /// The sign's room.
     room: String,
-    /// The event it names.
+    /// The sign's event.
     event: Option<String>,
-    /// The reason.
+    /// Why.
     message: String,
 }
 
-/// Report presence.
+/// Report signs of presence.
 ///
-/// Signs of rooms that this key may not know, or with an impossible time, are named in `rejected`; the others are kept. A room may
-/// be named by an alias (proxy address) or by its new primary address. Accepted signs that match no event are named in
-/// `unmatched`. A sign of the same source for the same room and event within an hour is merged into the one before. Where a limit
-/// on evidence is reached for all signs, the answer is `429` (`evidence-full`).
+/// Signs for rooms that this key cannot see, or with an impossible time, are returned in `rejected`; the others are stored. A
+/// room may be named by an alias (proxy address) or by a new primary address. Stored signs that match no event are returned in
+/// `unmatched`. A sign of the same source for the same room and event within an hour is merged into the previous one. If a limit
+/// on evidence rejects all signs, the response is `429` (`evidence-full`).
 #[utoipa::path(post, path = "/v1/evidence", tag = "rooms", request_body = EvidenceRequest, responses((status = 200, body = EvidenceReceipt), BackendErrors))]
 pub(super) async fn add(
     State(api): State<Api>,
@@ -110,19 +111,21 @@ pub(super) async fn add(
 ) -> Result<Json<EvidenceReceipt>, Problem> {
     caller.require(Right::Evidence)?;
     if asked.signs.is_none() && asked.heartbeats.is_none() {
-        return Err(Problem::bad_request("the body has signs, heartbeats, or both"));
+        return Err(Problem::bad_request(
+            "The body has neither `signs` nor `heartbeats`: send at least one of them.",
+        ));
     }
     let (signs, heartbeats) = (asked.signs.unwrap_or_default(), asked.heartbeats.unwrap_or_default());
     if signs.len() > SIGNS_MAX || heartbeats.len() > HEARTBEATS_MAX {
         return Err(Problem::bad_request(format!(
-            "at most {SIGNS_MAX} signs and {HEARTBEATS_MAX} heartbeats at once"
+            "The request is too large: at most {SIGNS_MAX} signs and {HEARTBEATS_MAX} heartbeats are allowed."
         )));
     }
     for JsonObject(heartbeat) in &heartbeats {
         validate_source(&heartbeat.source).map_err(Problem::bad_request)?;
         if heartbeat.rooms.as_ref().is_some_and(|rooms| rooms.len() > HEARTBEAT_ROOMS_MAX) {
             return Err(Problem::bad_request(format!(
-                "rooms of a heartbeat has at most {HEARTBEAT_ROOMS_MAX} patterns"
+                "A heartbeat names too many rooms: at most {HEARTBEAT_ROOMS_MAX} patterns are allowed."
             )));
         }
         record_heartbeat(&api, &caller, heartbeat);
@@ -140,19 +143,19 @@ pub(super) async fn add(
     }
     if let (true, Some(first)) = (kept.is_empty(), rejected.first()) {
         return Err(Problem::bad_request(format!(
-            "no sign was taken; sign {}: {}",
+            "No sign was stored. signs[{}]: {}.",
             first.index, first.message
         )));
     }
     let intake = api.service.add_signs(kept).await?;
     if let (0, Some((_, bound))) = (intake.kept, intake.refused.first()) {
-        return Err(Problem::evidence_full(format!("No sign was taken: {}.", bound.reason())));
+        return Err(Problem::evidence_full(format!("No sign was stored: {}.", bound.reason())));
     }
     Ok(Json(EvidenceReceipt::of(intake, places, rejected)))
 }
 
 impl EvidenceReceipt {
-    /// The answer, from what became of the signs, each with its place in the request, and from those that were rejected before.
+    /// Builds the response from the intake's result and the signs that were rejected before it.
     fn of(intake: Intake, places: Vec<(usize, ReportedSign)>, mut rejected: Vec<UnusedSign>) -> Self {
         let mut unmatched: HashMap<usize, String> = intake.unmatched.into_iter().collect();
         let refused: HashMap<usize, EvidenceLimit> = intake.refused.into_iter().collect();
@@ -171,7 +174,7 @@ impl EvidenceReceipt {
 
 fn validate_source(source: &str) -> Result<(), String> {
     let fits = (1..=SOURCE_MAX).contains(&source.chars().count());
-    if fits { Ok(()) } else { Err(format!("source has 1 to {SOURCE_MAX} characters")) }
+    if fits { Ok(()) } else { Err(format!("`source` must have 1 to {SOURCE_MAX} characters")) }
 }
 
 fn validate_sign(
@@ -179,15 +182,15 @@ fn validate_sign(
     room: Option<&RoomAddress>,
     now: DateTime<Utc>,
 ) -> Result<Evidence, String> {
-    let room = room.ok_or("no room of that address is known to this key")?;
+    let room = room.ok_or("this key can see no room with that address")?;
     validate_source(&sign.source)?;
     if sign.event.as_ref().is_some_and(|event| event.len() > EVENT_REFERENCE_BYTES_MAX) {
-        return Err(format!("event has at most {EVENT_REFERENCE_BYTES_MAX} bytes"));
+        return Err(format!("`event` is too long: at most {EVENT_REFERENCE_BYTES_MAX} bytes are allowed"));
     }
     let at = sign.at.unwrap_or(now);
-    // A sign that names its event needs no clock.
+    // A sign that names its event does not need a correct clock.
     if at > now + CLOCK_AHEAD_MAX && sign.event.is_none() {
-        return Err(format!("{at} lies ahead: check the sensor's clock"));
+        return Err(format!("`at` is in the future ({at}): check the sensor's clock"));
     }
     Ok(Evidence { event: sign.event.clone(), ..Evidence::new(room.clone(), at, sign.source.clone()) })
 }
@@ -196,7 +199,7 @@ fn unused_sign(index: usize, sign: ReportedSign, message: String) -> UnusedSign 
     UnusedSign { index, room: sign.room, event: sign.event, message }
 }
 
-/// The rooms that the signs name, by what they name them: their address, or an alias.
+/// Maps the addresses in the signs to rooms: primary addresses, else aliases.
 async fn find_rooms(
     api: &Api,
     caller: &Caller,

@@ -1,4 +1,5 @@
-//! Requests taken apart; what cannot be is answered as a problem.
+//! Extractors for request bodies, queries and paths. They answer an invalid request with a [`Problem`], where axum's own
+//! extractors answer plain text.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -14,10 +15,11 @@ use serde::{Deserialize, Deserializer};
 
 use super::problem::Problem;
 
-/// How long a body may take.
+/// How long reading a body may take.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A JSON body. None at all is an empty object: every body here has only optional parts, or says which is missing.
+/// A JSON body. An empty body counts as an empty object: every body here has only optional members, or the error names the
+/// missing one.
 pub(super) struct JsonBody<T>(pub(super) T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
@@ -28,7 +30,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
         let read = tokio::time::timeout(BODY_TIMEOUT, reading).await;
         let bytes = read
             .map_err(|_| {
-                Problem::bad_request_with(StatusCode::REQUEST_TIMEOUT, "The body did not come in time.")
+                Problem::bad_request_with(StatusCode::REQUEST_TIMEOUT, "The body did not arrive in time.")
             })?
             .map_err(|rejection| Problem::bad_request_with(rejection.status(), rejection.body_text()))?;
         let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
@@ -39,7 +41,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
     }
 }
 
-/// An object, and nothing else: serde would take a list of the fields' values in their order as well.
+/// A JSON object. serde alone would also accept a list of the fields' values in order.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct JsonObject<T>(pub(super) T);
 
@@ -61,7 +63,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for JsonObject<T> {
     }
 }
 
-/// The query.
+/// Parameters of the query string.
 pub(super) struct QueryParams<T>(pub(super) T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for QueryParams<T> {
@@ -76,26 +78,26 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for QueryParams<T>
     }
 }
 
-/// How many entries a page has.
+/// Entries per page: the requested number if it is in range, else the default.
 pub(super) fn page_size(asked: Option<usize>, default: usize, max: usize) -> Result<usize, Problem> {
     match asked.unwrap_or(default) {
         len if (1..=max).contains(&len) => Ok(len),
-        _ => Err(Problem::bad_request(format!("limit is between 1 and {max}"))),
+        _ => Err(Problem::bad_request(format!("`limit` must be between 1 and {max}."))),
     }
 }
 
-/// The parts of the path.
+/// Parameters of the path.
 pub(super) struct PathParams<T>(pub(super) T);
 
 impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for PathParams<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        // What has not even the form of a name names nothing.
+        // A parameter with the wrong form names nothing, so the response is `404`.
         Path::<T>::from_request_parts(parts, state)
             .await
             .map(|Path(value)| Self(value))
-            .map_err(|_: PathRejection| Problem::not_found("thing"))
+            .map_err(|_: PathRejection| Problem::not_found("resource"))
     }
 }
 

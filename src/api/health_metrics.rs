@@ -1,5 +1,5 @@
-//! Numbers about what the service stands on: commits to the journal, space on its disk, the last readiness checks, and refused
-//! sign-ins. Read when they are asked for.
+//! Metrics of the service's own health: journal commits, disk space, the last readiness checks, and refused sign-ins. Collected
+//! at each scrape.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! What holds for every request and every answer of this service, whichever route it is for: the `Host` header of RFC 9112, and
-//! the response headers that keep browsers from storing, guessing, framing and running anything.
+//! Rules for every request and response, whatever the route: the `Host` header (RFC 9112), and security headers that stop
+//! browsers from caching, sniffing, framing or running a response.
 
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Version, header};
 
 use super::problem::Problem;
 
-/// For an answer whose handler set none of its own: a key's data is not stored, and is no page that runs or is framed.
+/// Defaults where the handler set no value: a response with a key's data is not cached, does not run, and is not framed.
 const DEFAULTS: [(HeaderName, HeaderValue); 4] = [
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
@@ -22,16 +22,19 @@ pub(super) fn protect(headers: &mut HeaderMap) {
     }
 }
 
-/// Checks that the request names one host (RFC 9112, 3.2): a proxy before us and we must not mean different ones.
+/// Checks that the request names exactly one host (RFC 9112, 3.2), so that a proxy in front of the service and the service agree
+/// on it.
 pub(super) fn check_host(parts: &Parts) -> Result<(), Problem> {
     let mut hosts = parts.headers.get_all(header::HOST).iter();
     let host = match (hosts.next(), hosts.next()) {
         (Some(host), None) => host,
         (None, _) if parts.version < Version::HTTP_11 => return Ok(()),
-        (None, _) => return Err(Problem::bad_request("HTTP/1.1 needs a Host header.")),
+        (None, _) => {
+            return Err(Problem::bad_request("The request has no Host header, which HTTP/1.1 needs."));
+        }
         (Some(_), Some(_)) => return Err(Problem::bad_request("The request has more than one Host header.")),
     };
-    let host = authority(host).ok_or_else(|| Problem::bad_request("The Host header is no host."))?;
+    let host = authority(host).ok_or_else(|| Problem::bad_request("The Host header is not a valid host."))?;
     match parts.uri.authority() {
         Some(target) if !is_same(target, &host, parts.uri.scheme_str()) => {
             Err(Problem::bad_request("The request line and the Host header name different hosts."))
@@ -40,7 +43,7 @@ pub(super) fn check_host(parts: &Parts) -> Result<(), Problem> {
     }
 }
 
-/// The header's host, without a user.
+/// Parses the header's host; `None` if it has user information.
 fn authority(host: &HeaderValue) -> Option<Authority> {
     let authority: Authority = host.to_str().ok()?.parse().ok()?;
     (!authority.as_str().contains('@')).then_some(authority)

@@ -1,5 +1,5 @@
-//! What opens the API: the keys, in memory, read from the desk again and again, so that a revoked key is out within a
-//! second; and the tokens of an OpenID provider, if one is trusted.
+//! API keys and tokens: authenticates callers. Keys are cached in memory and read from the service store every second, so that a
+//! revoked key stops working within a second; tokens are verified by [`super::provider`]. Never decides what a caller may do.
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
@@ -19,16 +19,16 @@ use crate::access::{Fingerprint, Holder, KeyId, RejectedToken, StoredKey, split_
 use crate::console::{SignInConfig, SignInConfigSource};
 use crate::store::{ServiceStore, StoreError};
 
-/// How long a revoked key opens at most.
+/// Interval of reading the keys: a revoked key works at most this long.
 const KEYS_REFRESH_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How often it is looked whether the provider's keys are old.
+/// Interval of checking whether the provider's keys are due to be fetched again.
 const PROVIDER_CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
-/// How often at most it is written that a key was used. People look for keys that are not used for weeks.
+/// A key's last use is stored at most this often. People look for keys that are unused for weeks.
 const LAST_USED_RESOLUTION_MS: i64 = 60 * 60 * 1_000;
 
-/// Whose requests are counted.
+/// An authenticated caller with its rate limiter.
 pub(super) struct Principal {
     pub(super) holder: Holder,
     limiter: Arc<DefaultDirectRateLimiter>,
@@ -37,57 +37,57 @@ pub(super) struct Principal {
 struct KeyEntry {
     stored: StoredKey,
     principal: Arc<Principal>,
-    /// When it opened something last, in milliseconds since 1970; 0: not since the service began.
+    /// When the key was last used, in milliseconds since 1970; 0: not since the start.
     used_ms: AtomicI64,
-    /// The same as it stands in the store.
+    /// The last use that is stored, in the same unit.
     stored_used_ms: AtomicI64,
 }
 
-/// Everything that opens the API.
+/// The API keys, and the OpenID provider if one is trusted.
 pub struct KeyRing {
     desk: ServiceStore,
     keys: RwLock<HashMap<KeyId, KeyEntry>>,
     provider: ArcSwapOption<Provider>,
 }
 
-/// For how long, and on whose word, a token opens.
+/// Until when a token is valid, and the provider that vouched for it.
 #[derive(Clone)]
 pub(super) struct TokenSession {
     until: DateTime<Utc>,
     provider: Arc<Provider>,
 }
 
-/// Why nothing was opened.
+/// Why authentication failed.
 pub(super) enum AuthError {
-    /// It is not valid.
+    /// Unknown key, wrong secret, or a token that is not valid.
     InvalidCredentials,
-    /// An API key with the right secret whose time is over.
+    /// The secret is right, but the API key has expired.
     KeyExpired,
-    /// An API key with the right secret that is bound to a client certificate, which this connection has not.
+    /// The secret is right, but the key is bound to a client certificate that this connection did not present.
     CertificateMismatch,
-    /// It is what it says, and its time is over: a new one may open.
+    /// The token is genuine but has expired: a new one may work.
     TokenExpired,
-    /// Its holder is known, and nothing is granted to it.
+    /// The token is valid, but its claims are granted no rights.
     NoGrant,
-    /// Whether it is valid cannot be said yet.
+    /// The provider's keys could not be fetched yet, so the token cannot be verified.
     ProviderUnavailable,
 }
 
 impl KeyRing {
-    /// Reads the keys.
+    /// Opens the key ring and reads all keys.
     ///
     /// # Errors
-    /// When they cannot be read.
+    /// When the store cannot be read.
     pub async fn open(desk: ServiceStore) -> Result<Self, StoreError> {
         let ring = Self { desk, keys: RwLock::default(), provider: ArcSwapOption::empty() };
         ring.refresh().await?;
         Ok(ring)
     }
 
-    /// Reads them again. One that did not change keeps its count of requests.
+    /// Reads the keys again. A key that did not change keeps its request count.
     ///
     /// # Errors
-    /// When they cannot be read: then those known stay.
+    /// When the store cannot be read. The keys in memory stay valid.
     pub async fn refresh(&self) -> Result<(), StoreError> {
         let stored = self.desk.keys().await?;
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
@@ -102,17 +102,17 @@ impl KeyRing {
         Ok(())
     }
 
-    /// Takes this provider's tokens from now on, and no other's.
+    /// Accepts this provider's tokens from now on, and no other's.
     pub fn set_provider(&self, provider: Option<Arc<Provider>>) {
         self.provider.store(provider);
     }
 
-    /// The provider whose tokens are taken.
+    /// The provider whose tokens are accepted.
     pub fn provider(&self) -> Option<Arc<Provider>> {
         self.provider.load_full()
     }
 
-    /// Reads the keys again every second, and the provider's when they are old, until it is told to stop.
+    /// Refreshes the keys every second, and the provider's keys when they are old, until `stop`.
     pub async fn refresh_until(&self, stop: CancellationToken) {
         tokio::join!(self.refresh_keys_until(stop.clone()), self.refresh_provider_until(stop));
     }
@@ -132,21 +132,21 @@ impl KeyRing {
     async fn refresh_keys_until(&self, stop: CancellationToken) {
         while tokio::time::timeout(KEYS_REFRESH_INTERVAL, stop.cancelled()).await.is_err() {
             if let Err(error) = self.refresh().await {
-                tracing::error!(%error, "cannot read the API keys again");
+                tracing::error!(%error, "cannot refresh the API keys; the known keys stay valid");
             }
             self.store_last_used(LAST_USED_RESOLUTION_MS).await;
         }
         self.store_last_used(1).await;
     }
 
-    /// Stores when keys were used that were used at least so much later than the store has it.
+    /// Stores the last use of each key that was used at least this much later than stored.
     async fn store_last_used(&self, later_ms: i64) {
         let used = self.last_used_to_store(later_ms);
         if used.is_empty() {
             return;
         }
         if let Err(error) = self.desk.record_key_use(used).await {
-            tracing::warn!(%error, "cannot store when API keys were used");
+            tracing::warn!(%error, "cannot store when API keys were last used");
         }
     }
 
@@ -163,13 +163,13 @@ impl KeyRing {
         used.collect()
     }
 
-    /// Whether this key opens anything still.
+    /// Whether this key exists and has not expired.
     pub(super) fn is_valid_key(&self, id: &KeyId, now: DateTime<Utc>) -> bool {
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
         keys.get(id).is_some_and(|key| !key.stored.is_expired(now))
     }
 
-    /// Who comes with this over a connection with this client certificate, and until when, where that is known.
+    /// Authenticates a key or token sent over a connection with this client certificate. A token also yields its session.
     pub(super) async fn authenticate(
         &self,
         token: &str,
@@ -184,13 +184,14 @@ impl KeyRing {
         Ok((met.principal, Some(TokenSession { until: met.until, provider })))
     }
 
-    /// Whether what such a token was let in for still holds.
+    /// Whether the session is still valid: not expired, and its provider still trusted.
     pub(super) fn is_valid_session(&self, pass: &TokenSession, now: DateTime<Utc>) -> bool {
         let trusted = self.provider();
         now < pass.until && trusted.is_some_and(|provider| Arc::ptr_eq(&provider, &pass.provider))
     }
 
-    /// As long for a wrong secret as for the right one. Only the holder of the right one learns why the key opens nothing.
+    /// Takes as long for a wrong secret as for the right one. Only a caller with the right secret learns why the key does not
+    /// work.
     fn authenticate_key(
         &self,
         id: &KeyId,
@@ -219,7 +220,7 @@ impl KeyEntry {
         Self { stored, principal: in_use, used_ms: AtomicI64::new(0), stored_used_ms: AtomicI64::new(0) }
     }
 
-    /// As it is stored now. What was counted stays, unless the allowance changed.
+    /// Takes over changes from the store. The request count stays unless the rate limit changed.
     fn updated(self, stored: StoredKey) -> Self {
         let in_use = match &stored.holder {
             holder if *holder == self.principal.holder => self.principal,
@@ -244,8 +245,8 @@ impl From<TokenError> for AuthError {
         match closed {
             TokenError::ProviderUnavailable => Self::ProviderUnavailable,
             TokenError::Rejected(why) => {
-                // As a quoted text: a stranger's line breaks stay inside.
-                tracing::info!(why = ?why.to_string(), "a token opened nothing");
+                // Logged as a quoted string, so that line breaks in it are escaped.
+                tracing::info!(why = ?why.to_string(), "token rejected");
                 match why {
                     RejectedToken::Expired => Self::TokenExpired,
                     RejectedToken::NoGrant => Self::NoGrant,
@@ -265,12 +266,12 @@ impl Principal {
         Self { holder, limiter }
     }
 
-    /// The same holder with other rights and the same allowance; what was counted stays.
+    /// The same caller with other rights and the same rate limit; the request count stays.
     pub(super) fn with_holder(&self, holder: Holder) -> Self {
         Self { holder, limiter: self.limiter.clone() }
     }
 
-    /// Takes one request off the key's allowance, or says after how many seconds there is one again.
+    /// Counts one request. `Err` holds the seconds until the next request is allowed.
     pub(super) fn take_request(&self) -> Result<(), u32> {
         self.limiter.check().map_err(|wait| {
             let wait = wait.wait_time_from(DefaultClock::default().now());
@@ -305,7 +306,7 @@ mod tests {
         let id = split_token(&token).unwrap().0;
         assert!(ring.authenticate(&token, None, at(9)).await.is_ok() && ring.is_valid_key(&id, at(9)));
         assert!(matches!(ring.authenticate(&token, None, at(10)).await, Err(AuthError::KeyExpired)));
-        assert!(!ring.is_valid_key(&id, at(10)), "a stream that began before ends");
+        assert!(!ring.is_valid_key(&id, at(10)), "an open stream ends");
         let wrong = format!("{token}x");
         assert!(matches!(ring.authenticate(&wrong, None, at(10)).await, Err(AuthError::InvalidCredentials)));
         assert!(matches!(ring.authenticate(&wrong, None, at(9)).await, Err(AuthError::InvalidCredentials)));
@@ -340,7 +341,7 @@ mod tests {
             ring.store_last_used(LAST_USED_RESOLUTION_MS).await;
             assert_eq!(last_used().await, Some(at(written)), "after a use in minute {minute}");
         }
-        // At a stop, what was not written yet is.
+        // A stop stores the rest.
         ring.store_last_used(1).await;
         assert_eq!(last_used().await, Some(at(120)));
     }
@@ -357,6 +358,6 @@ mod tests {
         ring.refresh().await.unwrap();
         let now = open().await;
         assert_eq!(now.holder, changed.holder);
-        assert!(now.take_request().is_err(), "a change is no new allowance");
+        assert!(now.take_request().is_err(), "a changed key keeps its rate limit");
     }
 }

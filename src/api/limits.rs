@@ -1,4 +1,4 @@
-//! The API's rows of the table of limits (`crate::limits`).
+//! The API's rows in the table of limits ([`crate::limits`]).
 
 use super::share_limits;
 use super::{BODY_BYTES_MAX, LIST_BYTES_MAX, ListenerLimits, actions, evidence, rooms};
@@ -21,12 +21,17 @@ pub fn limits() -> Vec<LimitRow> {
             refused,
         ),
         row(
-            "body with signs, or with rooms of a sweep",
+            "body of signs, or of a sweep's rooms",
             Amount::Bytes(LIST_BYTES_MAX),
             "a few thousand signs",
             refused,
         ),
-        row("signs in one request", Amount::Count(evidence::SIGNS_MAX), "a body has no more", refused),
+        row(
+            "signs in one request",
+            Amount::Count(evidence::SIGNS_MAX),
+            "as many as fit into a body",
+            refused,
+        ),
         row(
             "heartbeats in one request",
             Amount::Count(evidence::HEARTBEATS_MAX),
@@ -34,7 +39,7 @@ pub fn limits() -> Vec<LimitRow> {
             refused,
         ),
         row(
-            "patterns of rooms in one heartbeat",
+            "room patterns in one heartbeat",
             Amount::Count(evidence::HEARTBEAT_ROOMS_MAX),
             "each is compared with every room",
             refused,
@@ -43,37 +48,37 @@ pub fn limits() -> Vec<LimitRow> {
             "rooms on one page",
             Amount::Count(rooms::PAGE_MAX),
             "about 1 MiB",
-            "the page ends, and names the next",
+            "the page ends with the cursor of the next",
         ),
         row(
             "actions on one page",
             Amount::Count(actions::PAGE_MAX),
             "about 1 MiB",
-            "the page ends, and names the next",
+            "the page ends with the cursor of the next",
         ),
         row(
             "time for the head of a request",
             Amount::time(head),
             "a head is a few hundred bytes",
-            "the connection ends",
+            "the connection is closed",
         ),
         row(
             "time without a request",
             Amount::time(idle),
-            "longer than proxies keep idle connections",
-            "the connection ends",
+            "longer than proxies keep idle connections open",
+            "the connection is closed",
         ),
         row(
-            "time for an answer to be read",
+            "time for a client to read a response",
             Amount::time(unread),
-            "a reader that stopped",
-            "the connection ends",
+            "clients that stopped reading",
+            "the connection is closed",
         ),
         row(
-            "time without a request where none had a valid key",
+            "time without a request on an unauthenticated connection",
             Amount::time(idle_unauthenticated),
-            "a caller without a key keeps no connection; behind a proxy as long as with one",
-            "the connection ends",
+            "callers without a key hold no connection; behind a proxy as long as with a key",
+            "the connection is closed",
         ),
     ];
     all.extend(share_limits::limits());

@@ -1,4 +1,4 @@
-//! Whoever asks, as the API knows them: so that a page shows only what its reader may do.
+//! Handler of `GET /v1/me`: the caller's own name and rights, so that a page shows only what its user may do.
 
 use axum::Json;
 use serde::Serialize;
@@ -7,20 +7,20 @@ use utoipa::ToSchema;
 use super::caller::Caller;
 use super::problem::{ClientErrors, Problem};
 
-/// Whoever asks.
+/// The caller's name and rights.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Me {
-    /// The key's name, or the token's holder; as it stands in the audit.
+    /// The key's name or the token's holder, as the audit records it.
     name: String,
-    /// What may be asked for: `read`, `end`, …
+    /// The caller's rights: `read`, `end`, …
     rights: Vec<&'static str>,
-    /// In which rooms, by pattern.
+    /// The rooms that the rights apply to, as patterns.
     rooms: Vec<String>,
-    /// In all rooms.
+    /// The rights apply to all rooms (`*`).
     everywhere: bool,
 }
 
-/// What this key or token is good for.
+/// Get the rights of this key or token.
 #[utoipa::path(get, path = "/v1/me", tag = "me", responses((status = 200, body = Me), ClientErrors))]
 pub(super) async fn get(caller: Caller) -> Result<Json<Me>, Problem> {
     Ok(Json(Me {

@@ -1,4 +1,4 @@
-//! What is there besides rooms and actions: health, metrics, and the description of the API.
+//! Handlers besides rooms and actions: health, metrics, and the OpenAPI description.
 
 use axum::Json;
 use axum::extract::State;
@@ -13,12 +13,12 @@ use super::caller::Caller;
 use super::problem::Problem;
 use crate::access::Right;
 
-/// What the routes add to.
+/// The OpenAPI document without its routes.
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "Adjourn",
-        description = "Ends meetings early and frees abandoned rooms on Exchange calendars. Times are UTC (RFC 3339).",
+        description = "Ends meetings early and frees abandoned rooms on Exchange calendars. Times are UTC (RFC 3339). A view of a thing has its `id`; a reference to another thing is named after it: `room` (SMTP address), `event`, `action_id`, `sweep_id`.",
     ),
     security(("key" = [])),
     components(schemas(Problem)),
@@ -36,14 +36,14 @@ impl utoipa::Modify for ApiKeyScheme {
     }
 }
 
-/// The process runs.
+/// Liveness: the process responds.
 pub(super) async fn healthz() -> &'static str {
     "ok\n"
 }
 
 pub(super) async fn metrics(State(api): State<Api>, caller: Caller) -> Result<impl IntoResponse, Problem> {
     caller.require(Right::Metrics)?;
-    // The numbers are of all rooms.
+    // Metrics cover all rooms.
     caller.require_all_rooms()?;
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     Ok(([(header::CONTENT_TYPE, kind)], api.metrics.text()))
@@ -53,7 +53,7 @@ pub(super) async fn openapi_json() -> Json<Document> {
     Json(super::openapi())
 }
 
-/// The description as a page: made on the server, without a script.
+/// The OpenAPI description as HTML, rendered on the server, without a script.
 pub(super) async fn docs() -> impl IntoResponse {
     let policy = [(header::CONTENT_SECURITY_POLICY, super::docs_page::content_security_policy())];
     (policy, Html(super::docs_page::render(&super::openapi())))

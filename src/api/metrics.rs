@@ -1,4 +1,5 @@
-//! Numbers for Prometheus: what is asked, how long it takes, how it ends, and what is under way.
+//! Prometheus metrics: HTTP requests, actions, and what the service and the connection to Exchange count. Labels never contain a
+//! room's address.
 
 use std::fmt;
 use std::sync::Arc;
@@ -40,14 +41,14 @@ struct ActionLabels {
     outcome: &'static str,
 }
 
-/// What the calendar's side counts by itself.
+/// Labels of the metrics that the calendar backend counts.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct BackendLabels {
     connection: String,
     how: String,
 }
 
-/// What happens behind the API, read when it is asked for.
+/// Collects the service's metrics at each scrape.
 struct ServiceCollector(Arc<Service>);
 
 impl fmt::Debug for ServiceCollector {
@@ -98,7 +99,7 @@ impl Collector for ServiceCollector {
 }
 
 impl ServiceCollector {
-    /// Whether this machine's clock is believed.
+    /// Whether this machine's clock is trusted, and its offset from Exchange.
     fn clock(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let help = "Whether this machine's clock is not believed (1); then no meeting is judged";
         encoder
@@ -112,7 +113,7 @@ impl ServiceCollector {
         Ok(())
     }
 
-    /// The number of the last entry, and its hash as a label: copies of both outside this machine prove that nothing was cut off.
+    /// Number and hash of the journal's last entry. Copies of both outside this machine prove that no entries were cut off.
     fn journal_head(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let Some(chain) = self.0.engine.journal().chain() else { return Ok(()) };
         let help = "Number of the last entry of the journal";
@@ -125,7 +126,7 @@ impl ServiceCollector {
             .encode_info(&[("hash", chain.head.to_string())])
     }
 
-    /// What was decided about meetings.
+    /// Decisions about meetings.
     fn presence(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let help = "Decisions about meetings whose grace ended, by outcome";
         let mut decisions =
@@ -143,7 +144,7 @@ impl ServiceCollector {
             )
     }
 
-    /// How the rooms' calendars are followed.
+    /// How rooms are tracked.
     fn live(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let census = self.0.rooms.stats();
         let mut rooms = encoder.encode_descriptor(
@@ -193,7 +194,7 @@ impl ServiceCollector {
     }
 }
 
-/// All of them.
+/// All metrics of the service.
 pub struct Metrics {
     registry: Registry,
     requests: Family<RequestLabels, Counter>,
@@ -201,7 +202,7 @@ pub struct Metrics {
     actions: Family<ActionLabels, Counter>,
     under_way: Gauge,
     service: Arc<Service>,
-    /// What callers share.
+    /// Metrics of connections and operation limits.
     pub(super) shares: ShareMetrics,
 }
 
@@ -233,7 +234,7 @@ impl Metrics {
         self.seconds.observe(took.as_secs_f64());
     }
 
-    /// In Prometheus' text format.
+    /// Renders the metrics in the OpenMetrics text format.
     pub(super) fn text(&self) -> String {
         self.under_way.set(i64::try_from(self.service.actions.running_count()).unwrap_or(i64::MAX));
         let mut text = String::new();
@@ -244,13 +245,13 @@ impl Metrics {
     }
 }
 
-/// Counts every request, by the route's pattern: never by a room's address.
+/// Middleware: counts each request by its route pattern, never by a room's address.
 pub(super) async fn count(State(api): State<Api>, request: Request, next: Next) -> Response {
     let path = request.extensions().get::<MatchedPath>().map_or("other", MatchedPath::as_str).to_owned();
     let method = match *request.method() {
         Method::GET => "GET",
         Method::POST => "POST",
-        // Whatever a stranger calls a method is no name for a number.
+        // Any other method gets one label: clients could send any number of names.
         _ => "other",
     };
     let begun = Instant::now();

@@ -1,8 +1,8 @@
-//! HTTP for room displays and operators: JSON over `/v1`, described by OpenAPI. Translates between requests and
-//! [`crate::service`]; decides nothing about calendars.
+//! The HTTP API for room displays and operators: JSON under `/v1`, described by OpenAPI. Translates between HTTP and
+//! [`crate::service`]; never decides anything about calendars.
 //!
-//! Every request but `/healthz` and `/readyz` needs an API key. A room outside a key's rights does not exist for it: the
-//! answer is the same as for a room that there is not.
+//! Every request except `/healthz` and `/readyz` needs an API key or token. A room outside the caller's rights is answered
+//! exactly like a room that does not exist.
 
 mod actions;
 mod caller;
@@ -63,21 +63,21 @@ use request_shares::RequestShares;
 use crate::calendar::RoomAddress;
 use crate::service::Service;
 
-/// The largest body of a list: a few thousand signs, or ten thousand rooms. So many are read at once: [`request_shares`].
+/// Bytes of the body of a list: a few thousand signs, or ten thousand rooms. [`request_shares`] limits how many are read at once.
 const LIST_BYTES_MAX: usize = 1 << 20;
-/// The largest of the other bodies: an event's id and a reason, if every character in them is escaped.
+/// Bytes of any other body: an event's id and a reason with every character escaped.
 const BODY_BYTES_MAX: usize = 32 << 10;
 
-/// How the API behaves.
+/// Options of the API. They can change while the service runs.
 #[derive(Debug, Clone)]
 pub struct ApiOptions {
-    /// How long a caller waits for an action that did not say how long it would.
+    /// How long a request for an action waits without `Prefer: wait`.
     pub deadline: Duration,
-    /// Show subjects and organizers.
+    /// Show subjects and organizers of events.
     pub subjects: bool,
 }
 
-/// What every handler reaches.
+/// State shared by all handlers.
 #[derive(Clone)]
 pub struct Api {
     pub(crate) service: Arc<Service>,
@@ -89,7 +89,7 @@ pub struct Api {
 }
 
 impl Api {
-    /// An API over a service.
+    /// Creates the API of a service.
     pub fn new(service: Arc<Service>, keys: Arc<KeyRing>, options: ApiOptions) -> Self {
         let metrics = Arc::new(Metrics::new(&service));
         let practice = doctor::DoctorRuns::default();
@@ -104,13 +104,13 @@ impl Api {
         }
     }
 
-    /// The same with a doctor who can be asked.
+    /// Adds the doctor for `/v1/doctor`.
     #[must_use]
     pub fn with_doctor(self, doctor: Arc<dyn Doctor>) -> Self {
         Self { doctor_runs: doctor::DoctorRuns::with_doctor(doctor), ..self }
     }
 
-    /// The same behind these connections: there are no more event streams than they have room for.
+    /// Derives the limits of event streams from these connections, and adds their metrics.
     #[must_use]
     pub fn with_connections(self, connections: Arc<Connections>) -> Self {
         let shares = Arc::new(RequestShares::new(connections.limits()));
@@ -118,24 +118,24 @@ impl Api {
         Self { shares, ..self }
     }
 
-    /// How it behaves now.
+    /// The options now in force.
     fn options(&self) -> Arc<ApiOptions> {
         self.options.load_full()
     }
 
-    /// Behaves like this from now on.
+    /// Replaces the options.
     pub fn set_options(&self, options: ApiOptions) {
         self.options.store(Arc::new(options));
     }
 
-    /// A display that asks for its room is in contact: it could report that people are there.
+    /// Records that a display is in contact: it could report presence in this room.
     fn record_display_contact(&self, caller: &caller::Caller, room: &RoomAddress) {
         if caller.is_display() {
             self.service.record_display_contact(room, caller.name());
         }
     }
 
-    /// The room, if this caller may know of it and Adjourn may act there.
+    /// Parses a room's address. Returns `404` unless the caller can see the room and it is in scope.
     fn visible_room(&self, caller: &caller::Caller, text: &str) -> Result<RoomAddress, problem::Problem> {
         text.parse::<RoomAddress>()
             .ok()
@@ -165,18 +165,18 @@ fn documented_routes() -> OpenApiRouter<Api> {
         .routes(routes!(doctor::examine))
 }
 
-/// What takes a long list.
+/// Routes whose body is a long list.
 fn documented_list_routes() -> OpenApiRouter<Api> {
     let lists = OpenApiRouter::new().routes(routes!(evidence::add)).routes(routes!(sweeps::begin));
     lists.layer(DefaultBodyLimit::max(LIST_BYTES_MAX))
 }
 
-/// The description of the API, as it is served and kept under test.
+/// The OpenAPI description, as served and as tested.
 pub fn openapi() -> utoipa::openapi::OpenApi {
     documented_routes().split_for_parts().1
 }
 
-/// Health alone, for a listener of its own: it needs no key and shares no connection with anybody.
+/// Routes of the separate health listener. They need no key, and share no connections with callers.
 pub fn health_router(api: Api) -> Router {
     health().with_state(api)
 }
@@ -187,7 +187,7 @@ fn health() -> Router<Api> {
         .route("/readyz", axum::routing::get(ready::readyz))
 }
 
-/// Everything that is served.
+/// All routes of the API.
 pub fn router(api: Api) -> Router {
     let (v1, _) = documented_routes().split_for_parts();
     let guarded = v1

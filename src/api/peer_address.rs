@@ -1,4 +1,4 @@
-//! The address at the other end of a connection; in the extensions of each request. Behind a reverse proxy it is the proxy's.
+//! The peer's IP address, in the extensions of each request. Behind a reverse proxy it is the proxy's address.
 
 use std::net::IpAddr;
 

@@ -1,4 +1,5 @@
-//! Answers that are no: RFC 9457, with whose fault it is and what to do next.
+//! Error responses as problem details (RFC 9457): what failed, whose fault it is, and what to do next. Every problem type is
+//! named in this file. Details never contain what the caller may not see.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -25,38 +26,39 @@ use crate::shares::ShareExhausted;
 use crate::store::StoreError;
 use crate::telemetry;
 
-/// When a caller should ask again that was told "later", in seconds.
+/// `Retry-After` of a temporary failure, in seconds.
 const RETRY_S: u32 = 10;
-/// When one of the places that callers share may be free again, in seconds.
+/// `Retry-After` of a limit on concurrent operations, in seconds.
 const SHARE_RETRY_S: u32 = 5;
-const SHUTTING_DOWN: &str = "It is being stopped.";
-/// When a sign that was refused may be sent again, in seconds: signs whose time is over make room.
+const SHUTTING_DOWN: &str = "The service is shutting down.";
+const NO_SUCH_ROOM: &str = "This key can see no room with that address.";
+/// `Retry-After` of a limit on evidence, in seconds: expired signs make room.
 const EVIDENCE_RETRY_S: u32 = 600;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Why the answer is no.
+/// A problem: why a request was not carried out.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Problem {
-    /// Names the kind of problem: `urn:adjourn:problem:` and a word.
+    /// The problem type: `urn:adjourn:problem:` and a name.
     #[serde(rename = "type", serialize_with = "as_urn")]
     #[schema(value_type = String, example = "urn:adjourn:problem:not-started")]
     pub kind: &'static str,
-    /// The kind in words.
+    /// The problem type in words.
     pub title: &'static str,
-    /// The HTTP status.
+    /// The HTTP status code.
     pub status: u16,
-    /// What is so in this case.
+    /// What failed in this case.
     pub detail: Box<str>,
-    /// Who has to do something about it.
+    /// Who has to act: `caller`, `administrator`, `server`, or `nobody`.
     #[schema(value_type = String, example = "caller")]
     pub fault: &'static str,
-    /// What to do next.
+    /// What to do next, in the imperative.
     pub next: &'static str,
-    /// The action it is about, where one was begun.
+    /// The action that the problem is about, where one was accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Uuid>)]
     pub action: Option<ActionId>,
-    /// With `ambiguous`: the events that may be meant. Name one of them in the request.
+    /// With type `ambiguous`: the events that may be meant. Send one of their ids as `event`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub candidates: Option<Box<[CandidateView]>>,
     #[serde(skip)]
@@ -66,14 +68,20 @@ pub(super) struct Problem {
 impl Problem {
     fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: impl ToString) -> Self {
         let (fault, next) = match status {
-            StatusCode::UNAUTHORIZED => ("caller", "send a valid API key or token: Authorization: Bearer …"),
-            StatusCode::FORBIDDEN => ("administrator", "ask the administrator for a key with this right"),
-            StatusCode::NOT_FOUND => ("caller", "check the address; GET /v1/rooms lists what there is"),
-            StatusCode::TOO_MANY_REQUESTS => ("caller", "ask less often; wait as long as Retry-After says"),
-            status if status.is_client_error() => {
-                ("caller", "change the request; asking the same again will not help")
+            StatusCode::UNAUTHORIZED => {
+                ("caller", "send a valid API key or token in the header Authorization: Bearer …")
             }
-            _ => ("server", "ask again later"),
+            StatusCode::FORBIDDEN => ("administrator", "ask the administrator for a key with this right"),
+            StatusCode::NOT_FOUND => {
+                ("caller", "check the address; GET /v1/rooms lists the rooms that this key can see")
+            }
+            StatusCode::TOO_MANY_REQUESTS => {
+                ("caller", "send fewer requests; retry after the seconds in Retry-After")
+            }
+            status if status.is_client_error() => {
+                ("caller", "correct the request; the same request will fail again")
+            }
+            _ => ("server", "retry later"),
         };
         Self {
             kind,
@@ -89,68 +97,94 @@ impl Problem {
     }
 
     pub(super) fn no_such_room() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "no-such-room", "There is no such room", "No room of that address.")
+        Self::new(StatusCode::NOT_FOUND, "no-such-room", "Room not found", NO_SUCH_ROOM)
     }
 
-    /// The same of a list: which entries they are.
+    /// The same for entries of a list.
     pub(super) fn unknown_rooms(detail: String) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "no-such-room", "There is no such room", detail)
+        Self::new(StatusCode::NOT_FOUND, "no-such-room", "Room not found", detail)
     }
 
     pub(super) fn not_found(what: &'static str) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not-found", "There is no such thing", format!("No such {what}."))
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not-found",
+            "Not found",
+            format!("This key can see no such {what}."),
+        )
     }
 
     pub(super) fn unauthenticated(detail: &str) -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", "The request has no valid API key", detail)
+        Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", "Authentication failed", detail)
     }
 
-    /// Only the holder of the right secret is told.
+    /// Returned only to a caller with the right secret.
     pub(super) fn key_expired() -> Self {
-        let detail = "The secret is right, but the API key has expired.";
+        let detail = "The API key has expired.";
         Self {
             fault: "administrator",
-            next: "ask the administrator for a new key, or to extend this one: adjourn key change ID --expires DATE",
-            ..Self::new(StatusCode::UNAUTHORIZED, "key-expired", "The API key has expired", detail)
+            next: "ask the administrator for a new key, or to extend this one with: adjourn key change ID --expires DATE",
+            ..Self::new(StatusCode::UNAUTHORIZED, "key-expired", "API key expired", detail)
         }
     }
 
-    /// Only the holder of the right secret is told.
+    /// Returned only to a caller with the right secret.
     pub(super) fn certificate_mismatch() -> Self {
-        let detail = "The secret is right, but the API key opens only over TLS with the client certificate it is bound to.";
+        let detail = "The API key is bound to a client certificate, and this connection did not present it.";
         Self {
             fault: "administrator",
-            next: "present that certificate, or ask the administrator to bind the key to another: \
+            next: "present that certificate, or ask the administrator to bind the key to yours with: \
                    adjourn key change ID --certificate-sha256 HEX",
-            ..Self::new(StatusCode::UNAUTHORIZED, "other-certificate", "The certificate is another", detail)
+            ..Self::new(
+                StatusCode::UNAUTHORIZED,
+                "other-certificate",
+                "Client certificate does not match",
+                detail,
+            )
         }
     }
 
     pub(super) fn forbidden(right: &str) -> Self {
-        let detail = format!("The key has no right to `{right}`.");
-        Self::new(StatusCode::FORBIDDEN, "forbidden", "The key may not do this", detail)
+        let detail = format!("The key does not have the right `{right}`.");
+        Self::new(StatusCode::FORBIDDEN, "forbidden", "Not allowed", detail)
     }
 
-    /// The provider of tokens cannot be asked for its keys.
+    /// A valid token whose claims are granted no rights.
+    pub(super) fn no_grant() -> Self {
+        let detail = "The token is valid, but its claims are granted no rights.";
+        Self {
+            next: "ask the administrator for a grant that matches the token's claims ([[api.oidc.grants]])",
+            ..Self::new(StatusCode::FORBIDDEN, "forbidden", "Not allowed", detail)
+        }
+    }
+
+    /// The response covers all rooms, and the caller's rights do not.
+    pub(super) fn not_all_rooms() -> Self {
+        let detail = "The key's rights do not cover all rooms (`*`).";
+        Self::new(StatusCode::FORBIDDEN, "forbidden", "Not allowed", detail)
+    }
+
+    /// The signing keys of the OpenID provider could not be fetched.
     pub(super) fn provider_unavailable() -> Self {
-        let detail = "Whoever signs these tokens cannot be asked for the keys yet.";
+        let detail = "The token cannot be verified: the signing keys of its issuer could not be fetched.";
         let problem =
-            Self::new(StatusCode::SERVICE_UNAVAILABLE, "no-provider", "Tokens cannot be checked", detail);
+            Self::new(StatusCode::SERVICE_UNAVAILABLE, "no-provider", "Token issuer unavailable", detail);
         Self {
             fault: "administrator",
-            next: "ask again later; if it stays so, the administrator looks at [api.oidc] and the service's log",
+            next: "retry later; if it persists, ask the administrator to check [api.oidc] and the service's log",
             retry_after: NonZeroU32::new(RETRY_S),
             ..problem
         }
     }
 
     pub(super) fn rate_limited(wait_s: u32) -> Self {
-        let detail = format!("The key's limit is reached for another {wait_s} s.");
+        let detail =
+            format!("The key has used up its requests per minute; the next one is allowed in {wait_s} s.");
         let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "too-often", "Too many requests", detail);
         Self { retry_after: NonZeroU32::new(wait_s), ..problem }
     }
 
-    /// A share of the places for these operations is used up: the key's own (429), or that of a room or of all callers (503).
+    /// A limit on concurrent operations is reached: the key's own (429), or that of a room or of all callers (503).
     pub(super) fn share_exhausted(operations: &str, exhausted: ShareExhausted) -> Self {
         let detail = format!("{operations}: {exhausted}.");
         let problem = match exhausted {
@@ -160,7 +194,7 @@ impl Problem {
             }
             ShareExhausted::Room | ShareExhausted::Total => {
                 let status = StatusCode::SERVICE_UNAVAILABLE;
-                Self::new(status, "not-now", "Adjourn takes nothing on now", detail)
+                Self::new(status, "not-now", "Temporarily unavailable", detail)
             }
         };
         Self { retry_after: NonZeroU32::new(SHARE_RETRY_S), ..problem }
@@ -168,77 +202,68 @@ impl Problem {
 
     /// A limit on evidence is reached.
     pub(super) fn evidence_full(detail: impl ToString) -> Self {
-        let title = "No more evidence is kept";
+        let title = "Evidence limit reached";
         let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "evidence-full", title, detail);
         Self { retry_after: NonZeroU32::new(EVIDENCE_RETRY_S), ..problem }
     }
 
     pub(super) fn shutting_down() -> Self {
-        let problem = Self::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "not-now",
-            "Adjourn takes nothing on now",
-            SHUTTING_DOWN,
-        );
+        let problem =
+            Self::new(StatusCode::SERVICE_UNAVAILABLE, "not-now", "Temporarily unavailable", SHUTTING_DOWN);
         Self { retry_after: NonZeroU32::new(RETRY_S), ..problem }
     }
 
-    /// Exchange does not answer in the caller's time, and nothing recent is known.
+    /// Exchange did not respond in the caller's time, and no recent state of the room is cached.
     pub(super) fn exchange_timeout() -> Self {
-        let detail =
-            "Exchange did not answer in time, and nothing was read of this room in the last 15 minutes.";
-        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "late", "Exchange does not answer", detail);
+        let detail = "Exchange did not respond in time, and the room was not read in the last 15 minutes.";
+        let problem =
+            Self::new(StatusCode::SERVICE_UNAVAILABLE, "late", "Exchange did not respond in time", detail);
         Self { retry_after: NonZeroU32::new(RETRY_S), ..problem }
     }
 
     pub(super) fn bad_request(detail: impl ToString) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "bad-request", "The request cannot be understood", detail)
+        Self::new(StatusCode::BAD_REQUEST, "bad-request", "Invalid request", detail)
     }
 
     pub(super) fn bad_request_with(status: StatusCode, detail: impl ToString) -> Self {
         let status = if status.is_client_error() { status } else { StatusCode::BAD_REQUEST };
-        Self::new(status, "bad-request", "The request cannot be understood", detail)
+        Self::new(status, "bad-request", "Invalid request", detail)
     }
 
-    /// The key names another request, which was a check-in or an action.
+    /// The idempotency key was used for another request, a check-in or an action.
     pub(super) fn key_reused() -> Self {
-        let detail = "The Idempotency-Key belongs to another request; use a new one.";
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "key-reused", "The request does not fit", detail)
+        let detail = "The Idempotency-Key was used for another request: send a new one.";
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "key-reused", "Idempotency key reused", detail)
     }
 
-    /// What is under way in the room has not ended within the caller's time.
+    /// The action in progress in the room did not end in the caller's time.
     pub(super) fn still_in_doubt(detail: impl ToString) -> Self {
         Self {
             retry_after: NonZeroU32::new(RETRY_S),
-            next: "ask again later",
-            ..Self::conflict("still-in-doubt", "An earlier action is in doubt", detail)
+            next: "retry later",
+            ..Self::conflict("still-in-doubt", "An earlier action in the room is in doubt", detail)
         }
     }
 
     pub(super) fn conflict(kind: &'static str, title: &'static str, detail: impl ToString) -> Self {
         let problem = Self::new(StatusCode::CONFLICT, kind, title, detail);
-        Self { fault: "nobody", next: "look at the room again and decide again", ..problem }
+        Self { fault: "nobody", next: "read the room again and decide again", ..problem }
     }
 
-    /// The same, about this action.
+    /// Adds the action that the problem is about.
     pub(super) fn with_action(self, action: Option<ActionId>) -> Self {
         Self { action, ..self }
     }
 
-    /// The answer to an action that was refused or needs a person; `None` for one that is as was asked.
+    /// The problem of an action that was refused or needs a person; `None` for a successful one.
     pub(super) fn from_outcome(action: ActionId, outcome: &Outcome) -> Option<Self> {
         let problem = match outcome {
             Outcome::Done(_) | Outcome::AlreadyDone { .. } => return None,
             Outcome::Refused { refusal } => Self::from_refusal(refusal),
             Outcome::NeedsAttention { advice, .. } => Self {
                 fault: "administrator",
-                next: "have a person look at the room's calendar",
-                ..Self::new(
-                    StatusCode::BAD_GATEWAY,
-                    "needs-attention",
-                    "It is not known what happened",
-                    advice,
-                )
+                next: "have a person check the room's calendar",
+                ..Self::new(StatusCode::BAD_GATEWAY, "needs-attention", "The outcome is unknown", advice)
             },
         };
         Some(Self { action: Some(action), ..problem })
@@ -250,33 +275,38 @@ impl Problem {
             Refusal::OutOfScope { .. } => Self::no_such_room(),
             Refusal::NoSuchAction { .. } | Refusal::MaybeArchived { .. } => Self::not_found("action"),
             Refusal::EventNotFound => Self {
-                next: "read the room again (GET /v1/rooms/{room}) and name the event that is there",
-                ..Self::new(StatusCode::NOT_FOUND, kind, "The calendar has no such event", refusal)
+                next: "read the room again (GET /v1/rooms/{room}) and send the id of an event that it lists",
+                ..Self::new(StatusCode::NOT_FOUND, kind, "Event not found", refusal)
             },
             Refusal::Exchange { responsible: fault, .. } => Self::from_exchange(*fault, refusal),
             Refusal::StillInDoubt { .. } => Self {
                 retry_after: NonZeroU32::new(RETRY_S),
-                next: "ask again later",
-                ..Self::conflict(kind, "An earlier action is in doubt", refusal)
+                next: "retry later",
+                ..Self::conflict(kind, "An earlier action in the room is in doubt", refusal)
             },
             _ => match refusal.responsible() {
-                ResponsibleParty::Caller => {
-                    Self::new(StatusCode::UNPROCESSABLE_ENTITY, kind, "The request does not fit", refusal)
-                }
+                ResponsibleParty::Caller => Self::new(
+                    StatusCode::UNPROCESSABLE_ENTITY,
+                    kind,
+                    "The request cannot be carried out",
+                    refusal,
+                ),
                 ResponsibleParty::Administrator => Self {
                     fault: "administrator",
-                    next: "ask the administrator",
+                    next: "ask the administrator to change the configuration",
                     ..Self::new(
                         StatusCode::UNPROCESSABLE_ENTITY,
                         kind,
-                        "The configuration forbids it",
+                        "Refused by the configuration",
                         refusal,
                     )
                 },
                 ResponsibleParty::Server | ResponsibleParty::Network => {
                     Self::from_exchange(ResponsibleParty::Server, refusal)
                 }
-                ResponsibleParty::Nobody => Self::conflict(kind, "The calendar is against it", refusal),
+                ResponsibleParty::Nobody => {
+                    Self::conflict(kind, "The room's calendar has a conflict", refusal)
+                }
             },
         }
     }
@@ -285,31 +315,39 @@ impl Problem {
         match fault {
             ResponsibleParty::Server | ResponsibleParty::Network => {
                 let status = StatusCode::SERVICE_UNAVAILABLE;
-                let problem = Self::new(status, "exchange-away", "Exchange cannot be reached now", detail);
+                let problem = Self::new(status, "exchange-away", "Exchange is unavailable", detail);
                 Self { retry_after: NonZeroU32::new(RETRY_S), ..problem }
             }
             ResponsibleParty::Administrator | ResponsibleParty::Caller | ResponsibleParty::Nobody => Self {
                 fault: "administrator",
-                next: "ask the administrator to look at Adjourn's rights in Exchange",
-                ..Self::new(StatusCode::BAD_GATEWAY, "exchange-refused", "Exchange refused", detail)
+                next: "ask the administrator to check Adjourn's rights in Exchange: adjourn doctor",
+                ..Self::new(
+                    StatusCode::BAD_GATEWAY,
+                    "exchange-refused",
+                    "Exchange refused the request",
+                    detail,
+                )
             },
         }
     }
 }
 
-/// The answers of an operation that asks nobody but us.
+/// Error responses of operations that use only the service's memory.
 pub(super) struct ClientErrors;
 
-/// The answers of an operation that asks Exchange, or the disk.
+/// Error responses of operations that use Exchange or the journal.
 pub(super) struct BackendErrors;
 
 impl IntoResponses for ClientErrors {
     fn responses() -> BTreeMap<String, RefOr<Described>> {
-        BTreeMap::from([("4XX".to_owned(), problem_response("Not as asked: the problem says why"))])
+        BTreeMap::from([(
+            "4XX".to_owned(),
+            problem_response("The request was not carried out: the problem says why"),
+        )])
     }
 }
 
-/// The answers of an operation that asks for an action.
+/// Responses of operations that request an action.
 pub(super) struct ActionResponses;
 
 impl IntoResponses for ActionResponses {
@@ -317,7 +355,7 @@ impl IntoResponses for ActionResponses {
         let view = || ContentBuilder::new().schema(Some(Ref::from_schema_name("ActionView"))).build();
         let done = ResponseBuilder::new().content("application/json", view());
         let under_way = ResponseBuilder::new()
-            .description("Under way: see `Location`")
+            .description("In progress: poll the address in `Location`")
             .content("application/json", view());
         let mut all = BackendErrors::responses();
         all.insert("200".to_owned(), done.build().into());
@@ -329,8 +367,11 @@ impl IntoResponses for ActionResponses {
 impl IntoResponses for BackendErrors {
     fn responses() -> BTreeMap<String, RefOr<Described>> {
         let mut all = ClientErrors::responses();
-        all.insert("502".to_owned(), problem_response("Exchange refused, or a person has to look"));
-        all.insert("503".to_owned(), problem_response("Not now: ask again later"));
+        all.insert(
+            "502".to_owned(),
+            problem_response("Exchange refused the request, or a person has to check the calendar"),
+        );
+        all.insert("503".to_owned(), problem_response("Temporarily unavailable: retry later"));
         all
     }
 }
@@ -344,7 +385,7 @@ fn as_urn<S: Serializer>(kind: &&'static str, serializer: S) -> Result<S::Ok, S:
     serializer.collect_str(&format_args!("urn:adjourn:problem:{kind}"))
 }
 
-/// The word a refusal has in problems.
+/// The problem type of a refusal.
 fn refusal_kind(refusal: &Refusal) -> &'static str {
     match refusal {
         Refusal::NoCurrentEvent => "nothing-on",
@@ -395,11 +436,15 @@ impl From<StatusError> for Problem {
 
 impl From<JournalError> for Problem {
     fn from(error: JournalError) -> Self {
-        tracing::error!(%error, "the journal failed");
-        let detail = "Adjourn cannot store what it does, so it does nothing.";
+        tracing::error!(%error, "journal unavailable");
+        let detail = "The journal cannot be written, so nothing was changed.";
         let status = StatusCode::SERVICE_UNAVAILABLE;
-        let problem = Self::new(status, "journal", "The journal cannot be used", detail);
-        Self { fault: "administrator", next: "have the administrator look at Adjourn's disk", ..problem }
+        let problem = Self::new(status, "journal", "Journal unavailable", detail);
+        Self {
+            fault: "administrator",
+            next: "ask the administrator to check the disk of Adjourn's state directory",
+            ..problem
+        }
     }
 }
 
@@ -428,14 +473,14 @@ impl IntoResponse for Problem {
 }
 
 pub(super) async fn unknown_route() -> Problem {
-    Problem::not_found("address")
+    Problem::new(StatusCode::NOT_FOUND, "not-found", "Not found", "The API has no such path.")
 }
 
 pub(super) async fn method_not_allowed() -> Problem {
-    Problem::bad_request_with(StatusCode::METHOD_NOT_ALLOWED, "This address does not take this method.")
+    Problem::bad_request_with(StatusCode::METHOD_NOT_ALLOWED, "This address does not support the method.")
 }
 
-/// Gives every request a name that stands in its answer and in the log: the caller's own, where it is one.
+/// Middleware: gives each request an id that is returned in `X-Request-Id` and logged: the caller's own if valid, else a new one.
 pub(super) async fn assign_request_id(request: Request, next: Next) -> Response {
     let given = request.headers().get(&REQUEST_ID).filter(|value| is_request_id(value)).cloned();
     let name = given.or_else(|| HeaderValue::from_str(&Uuid::new_v4().to_string()).ok());

@@ -1,8 +1,9 @@
-//! The OpenID provider whose tokens are taken: its keys, fetched and kept, and those who came with its tokens.
+//! The OpenID provider whose tokens are accepted: fetches and caches its signing keys, verifies tokens, and remembers their
+//! holders. Never grants rights; [`crate::access`] maps claims to rights.
 //!
-//! Keys are fetched when the service begins, every hour, and when a token names one that is not known, which is how a
-//! provider that changed its keys is noticed; never more often than every half minute, whatever strangers send. While
-//! the provider is away, the keys it showed last stay good.
+//! Keys are fetched at the start, every hour, and when a token names an unknown key, which is how a key rotation is noticed.
+//! Fetches are at least half a minute apart, whatever tokens callers send. While the provider is unavailable, the last keys stay
+//! valid.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,73 +21,73 @@ use crate::access::{AcceptedToken, Holder, KeyId, RejectedToken, TrustedIssuer};
 use crate::console::{ConsoleClient, SignInConfig};
 use crate::https_client::{HttpsClient, parse_url};
 
-/// How old keys may get before they are fetched again unasked.
+/// Age at which keys are fetched again.
 const REFETCH_INTERVAL: Duration = Duration::from_secs(3600);
-/// Between two fetches that tokens with an unknown key bring about.
+/// Shortest time between two fetches.
 const FETCH_INTERVAL_MIN: Duration = Duration::from_secs(30);
-/// How long a browser's page waits to hear where people sign in; without it, it offers API keys only.
+/// How long the console's page waits for the sign-in endpoints. Without them it offers API keys only.
 const ENDPOINTS_TIMEOUT: Duration = Duration::from_secs(3);
-/// Holders whose requests are counted; more than an organization's backends and operators.
+/// Token holders that are remembered for rate limits; more than an organization's backends and operators.
 const HOLDERS_MAX: usize = 10_000;
-/// Longest `access_token_issuer` that is accepted.
+/// Bytes of an `access_token_issuer` that is accepted.
 const ISSUER_MAX: usize = 2048;
-/// Keys of one provider; they have two to ten.
+/// Keys that are read from one provider; providers have two to ten.
 const KEYS_MAX: usize = 100;
 
-/// Whose tokens are taken, and what they are good for.
+/// A trusted issuer, with the rights that its tokens get.
 pub struct Provider {
     issuer: TrustedIssuer,
-    /// What the console is at this provider.
+    /// The console's client registration at this provider.
     console: Option<ConsoleClient>,
     keys: Arc<ProviderKeys>,
-    /// By allowance as well: whoever has two, by two kinds of tokens, uses up each.
+    /// By holder and rate limit: a holder with two kinds of tokens has a count for each limit.
     holders: Mutex<HashMap<(KeyId, u32), KnownHolder>>,
 }
 
-/// The keys that one issuer shows.
+/// The signing keys of one issuer.
 struct ProviderKeys {
     issuer: String,
-    /// Where they are; `None`: where the issuer's description says.
+    /// URL of the keys; `None`: as the issuer's discovery document says.
     jwks_uri: Option<Uri>,
     web: HttpsClient,
     published: ArcSwapOption<PublishedKeys>,
-    /// When they were fetched last, or were tried to be. Held while fetching, so that it is done once.
+    /// When the keys were last fetched, or a fetch was tried. The lock is held during a fetch, so that only one runs.
     fetched: tokio::sync::Mutex<Option<Instant>>,
-    /// Where browsers sign in, and when that was asked. Held while asking.
+    /// The sign-in endpoints, and when they were fetched. The lock is held during the fetch.
     endpoints: tokio::sync::Mutex<Option<(Instant, Option<OidcEndpoints>)>>,
 }
 
-/// The keys and names that the issuer published last.
+/// The keys and the issuer name that were last fetched.
 struct PublishedKeys {
     keys: JwkSet,
     /// `access_token_issuer` of its metadata (AD FS).
     access_token_issuer: Option<String>,
 }
 
-/// Where people sign in, and where the browser gets its token.
+/// The endpoints that the console's sign-in uses.
 #[derive(Clone)]
 struct OidcEndpoints {
     authorization: String,
     token: String,
 }
 
-/// A holder whose token was good.
+/// A holder of a valid token.
 #[derive(Clone)]
 pub(super) struct KnownHolder {
     pub(super) principal: Arc<Principal>,
     pub(super) until: DateTime<Utc>,
 }
 
-/// Why a token does not open anything.
+/// Why a token was not accepted.
 #[derive(Debug)]
 pub(super) enum TokenError {
-    /// It is no good.
+    /// The token is not valid.
     Rejected(RejectedToken),
-    /// Its keys could not be fetched yet.
+    /// The issuer's keys could not be fetched yet.
     ProviderUnavailable,
 }
 
-/// What is read of a provider's description (OpenID Connect Discovery 1.0, section 3).
+/// The members that are read from a discovery document (OpenID Connect Discovery 1.0, section 3).
 #[derive(Deserialize)]
 struct DiscoveryDocument {
     issuer: String,
@@ -97,17 +98,17 @@ struct DiscoveryDocument {
     token_endpoint: Option<String>,
 }
 
-/// A set in which a key of a kind we do not know spoils nothing (RFC 7517, section 5).
+/// A key set as JSON values, so that one key of an unknown kind does not fail the others (RFC 7517, section 5).
 #[derive(Deserialize)]
 struct RawKeySet {
     keys: Vec<serde_json::Value>,
 }
 
 impl Provider {
-    /// A provider whose keys are not fetched yet.
+    /// Creates a provider; its keys are fetched later.
     ///
     /// # Errors
-    /// When TLS cannot be used.
+    /// When TLS cannot be initialized.
     pub fn new(issuer: TrustedIssuer, keys_at: Option<Uri>) -> Result<Self, rustls::Error> {
         let keys = ProviderKeys {
             issuer: issuer.issuer.clone(),
@@ -120,23 +121,23 @@ impl Provider {
         Ok(Self { issuer, console: None, keys: Arc::new(keys), holders: Mutex::default() })
     }
 
-    /// The same issuer's tokens, for another audience or other grants: its keys are known already.
+    /// The same issuer with another audience or other grants. Keeps the fetched keys.
     #[must_use]
     pub fn with_issuer(&self, issuer: TrustedIssuer) -> Self {
         let console = self.console.clone();
         Self { issuer, console, keys: self.keys.clone(), holders: Mutex::default() }
     }
 
-    /// The same, at which browsers may sign in for the console.
+    /// Sets the console's client registration.
     #[must_use]
     pub fn for_console(self, client: Option<ConsoleClient>) -> Self {
         Self { console: client, ..self }
     }
 
-    /// How a browser signs in there, as far as the provider can be asked.
+    /// What the console needs for signing in, if the endpoints can be fetched.
     pub(super) async fn sign_in_config(&self) -> Option<SignInConfig> {
         let ConsoleClient { id, scope } = self.console.clone()?;
-        // In a task of its own, as with keys.
+        // In a task of its own, so that the fetch continues when the caller is gone.
         let asked = tokio::spawn(self.keys.clone().fetch_endpoints());
         let doors = tokio::time::timeout(ENDPOINTS_TIMEOUT, asked).await.ok()?.ok()??;
         Some(SignInConfig {
@@ -147,21 +148,21 @@ impl Provider {
         })
     }
 
-    /// Fetches its keys if they are old, or were never to be had.
+    /// Fetches the keys if they are old or were never fetched.
     pub(super) async fn refresh(&self) {
-        // Until it was there once, it is asked often.
+        // Retries often until the first success.
         let pause = if self.keys.published.load().is_some() { REFETCH_INTERVAL } else { FETCH_INTERVAL_MIN };
         self.keys.clone().fetch(pause).await;
     }
 
-    /// Who comes with this token, and until when.
+    /// Verifies a token. Fetches the keys first if the token's key is unknown.
     pub(super) async fn admit(&self, token: &str, now: DateTime<Utc>) -> Result<KnownHolder, TokenError> {
         match self.keys.published.load_full().map(|shown| self.verify(token, &shown, now)) {
             Some(Ok(admitted)) => return Ok(self.remember(admitted, now)),
             Some(Err(RejectedToken::UnknownKey)) | None => {}
             Some(Err(other)) => return Err(TokenError::Rejected(other)),
         }
-        // In a task of its own: whoever asked may go, and what was begun for it is still done once.
+        // In a task of its own, so that the fetch continues when the caller is gone.
         let _ = tokio::spawn(self.keys.clone().fetch(FETCH_INTERVAL_MIN)).await;
         let shown = self.keys.published.load_full().ok_or(TokenError::ProviderUnavailable)?;
         let admitted = self.verify(token, &shown, now).map_err(TokenError::Rejected)?;
@@ -177,7 +178,8 @@ impl Provider {
         self.issuer.authenticate(token, &published.keys, published.access_token_issuer.as_deref(), now)
     }
 
-    /// The same place for the same holder, so that requests are counted whatever token they come with.
+    /// Returns the holder's entry, so that its requests share one rate limit whatever token they use. The entry that expires
+    /// first is dropped at the limit.
     fn remember(&self, AcceptedToken { holder, until }: AcceptedToken, now: DateTime<Utc>) -> KnownHolder {
         let mut holders = self.holders.lock().unwrap_or_else(PoisonError::into_inner);
         if holders.len() >= HOLDERS_MAX {
@@ -196,7 +198,7 @@ impl Provider {
 }
 
 impl ProviderKeys {
-    /// Fetches them, unless that was tried less than `pause` ago.
+    /// Fetches the keys, unless that was tried less than `pause` ago.
     async fn fetch(self: Arc<Self>, pause: Duration) {
         let mut fetched = self.fetched.lock().await;
         if fetched.is_some_and(|at| at.elapsed() < pause) {
@@ -206,7 +208,7 @@ impl ProviderKeys {
         match self.fetch_keys().await {
             Ok(present) => self.published.store(Some(Arc::new(present))),
             Err(why) => {
-                tracing::error!(self.issuer, why, "cannot fetch the keys that tokens are signed with")
+                tracing::error!(self.issuer, why, "cannot fetch the signing keys of the OpenID provider")
             }
         }
     }
@@ -220,12 +222,12 @@ impl ProviderKeys {
         let known = shown.keys.into_iter().take(KEYS_MAX).flat_map(serde_json::from_value);
         let keys = JwkSet { keys: known.collect() };
         if keys.keys.is_empty() {
-            return Err(format!("{at} shows no key that is known here"));
+            return Err(format!("{at} has no key of a supported kind"));
         }
         Ok(PublishedKeys { keys, access_token_issuer })
     }
 
-    /// Where browsers sign in, asked again when that is old or was not to be had.
+    /// The sign-in endpoints; fetched again when old or missing.
     async fn fetch_endpoints(self: Arc<Self>) -> Option<OidcEndpoints> {
         let mut asked = self.endpoints.lock().await;
         if let Some((at, doors)) = &*asked
@@ -234,12 +236,20 @@ impl ProviderKeys {
             return doors.clone();
         }
         let found = self.fetch_discovery_document().await.and_then(|described| described.endpoints());
-        let doors = found.map_err(|why| tracing::error!(self.issuer, why, "browsers cannot sign in")).ok();
+        let doors = found
+            .map_err(|why| {
+                tracing::error!(
+                    self.issuer,
+                    why,
+                    "cannot fetch the sign-in endpoints; the console offers API keys only"
+                )
+            })
+            .ok();
         *asked = Some((Instant::now(), doors.clone()));
         doors
     }
 
-    /// The address of its keys, and the issuer of its access tokens where that differs.
+    /// Reads the URL of the keys from the discovery document, and the issuer of access tokens where that differs.
     async fn discover_jwks_uri(&self) -> Result<(Uri, Option<String>), String> {
         let described = self.fetch_discovery_document().await?;
         let keys_at = parse_url(&described.jwks_uri).map_err(|error| error.to_string())?;
@@ -252,9 +262,9 @@ impl ProviderKeys {
         let url = format!("{}/.well-known/openid-configuration", self.issuer.trim_end_matches('/'));
         let at = parse_url(&url).map_err(|error| error.to_string())?;
         let described: DiscoveryDocument = self.web.get(&at).await?;
-        // Section 4.3: it must be the very same, or somebody else describes himself.
+        // Section 4.3: the issuer must be identical, else another party's document would be trusted.
         if described.issuer != self.issuer {
-            return Err(format!("{at} describes the issuer {}", described.issuer));
+            return Err(format!("{at} names another issuer: {}", described.issuer));
         }
         Ok(described)
     }
@@ -263,7 +273,7 @@ impl ProviderKeys {
 impl DiscoveryDocument {
     fn endpoints(self) -> Result<OidcEndpoints, String> {
         let at = |url: Option<String>, what: &str| {
-            let url = url.ok_or_else(|| format!("its description has no {what}"))?;
+            let url = url.ok_or_else(|| format!("the discovery document has no {what}"))?;
             parse_url(&url).map(|_| url).map_err(|error| error.to_string())
         };
         Ok(OidcEndpoints {

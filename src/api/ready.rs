@@ -1,5 +1,5 @@
-//! `GET /readyz`: whether requests should come here, for load balancers and supervisors. Needs no key, so it names no server, room
-//! or file.
+//! Handler of `GET /readyz`: whether the service can take requests, for load balancers and supervisors. Needs no key, so it never
+//! names a server, room or file.
 
 use std::fmt::Write as _;
 
@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use super::Api;
 use crate::service::{CheckFinding, Readiness};
 
-/// 200 when every check passes or only warns, else 503; JSON where the caller accepts it, else a line for each check that does
-/// not pass.
+/// 200 when every check passes or only warns, else 503. JSON where the client accepts it, else a line per check that does not
+/// pass.
 pub(super) async fn readyz(State(api): State<Api>, headers: HeaderMap) -> Response {
     let found = api.service.readiness().await;
     let status = if found.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

@@ -1,5 +1,5 @@
-//! Shares of the requests that take long or much: signs of presence in bulk, audit queries, sweeps and their plans, rooms whose
-//! calendar has to be read, and event streams. One key's flood of them waits, and is refused after a moment; the others' do not.
+//! Limits on concurrent expensive requests: evidence in bulk, audit queries, sweeps, rooms whose calendar must be read, and event
+//! streams. When one key sends too many, its own requests wait and are then refused; other keys' requests go on.
 
 use std::time::Duration;
 
@@ -15,27 +15,28 @@ use super::problem::Problem;
 use crate::calendar::RoomAddress;
 use crate::shares::{Share, ShareLimits, SharePool};
 
-/// How long a request waits for a place before it is refused. Its body is not read meanwhile.
+/// How long a request waits for a share before it is refused. Its body is not read meanwhile.
 const SHARE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A body of signs has up to a megabyte, and is stored before it is answered.
+/// Requests with evidence: a body has up to a megabyte, and is stored before the response.
 pub(super) const EVIDENCE: ShareLimits = limits_per_key(16, 4);
-/// A page of the audit reads up to some thousand entries.
+/// Audit queries: a page reads up to some thousand entries.
 pub(super) const AUDIT: ShareLimits = limits_per_key(8, 2);
-/// A sweep names up to ten thousand rooms, and its plan all events in them.
+/// Requests about sweeps: a sweep has up to ten thousand rooms, and its plan all their events.
 pub(super) const SWEEPS: ShareLimits = limits_per_key(8, 2);
-/// Requests that may wait for a calendar. Each holds a connection only, and one reading serves all that wait for a room.
+/// Requests that wait for a calendar read. Each holds only its connection, and one read serves all requests that wait for a room.
 pub(super) const ROOM_READS: ShareLimits =
     ShareLimits { total: 1_000, reserve: 200, few: 8, per_key: 500, per_room: 64, per_key_and_room: 32 };
-/// Event streams of one key: a backend needs one, a floor of displays some dozens. Where few connections are allowed, a quarter.
+/// Event streams of one key: a backend needs one, a floor of displays some dozens. With few connections allowed, a quarter of
+/// them.
 pub(super) const STREAMS_PER_KEY: usize = 100;
 
-/// So many in all, so many of one key, and a quarter for keys that have none.
+/// Limits in total and per key, with a quarter reserved for keys that have no share yet.
 const fn limits_per_key(total: usize, per_key: usize) -> ShareLimits {
     ShareLimits { total, reserve: total / 4, few: 1, per_key, per_room: total, per_key_and_room: total }
 }
 
-/// The places that requests share.
+/// The limits of each kind of request.
 #[derive(Debug)]
 pub(super) struct RequestShares {
     pub(super) evidence: SharePool,
@@ -46,7 +47,7 @@ pub(super) struct RequestShares {
 }
 
 impl RequestShares {
-    /// Streams hold their connections, so an eighth of those stays for other requests.
+    /// Streams hold their connections, so an eighth of the connections is left for other requests.
     pub(super) fn new(connections: ConnectionLimits) -> Self {
         let total = connections.authenticated() - connections.authenticated() / 8;
         let of_key = limits_per_key(total.max(1), STREAMS_PER_KEY.min(total.div_ceil(4)));
@@ -60,12 +61,12 @@ impl RequestShares {
         }
     }
 
-    /// Event streams in all.
+    /// Limit of event streams in total.
     pub(super) fn streams_max(&self) -> usize {
         self.streams.limits().total
     }
 
-    /// All of them, by name.
+    /// All limits by the name of their operation.
     pub(super) fn all(&self) -> [(&'static str, &SharePool); 5] {
         [
             ("evidence", &self.evidence),
@@ -76,7 +77,7 @@ impl RequestShares {
         ]
     }
 
-    /// The share that a request to this route needs before it is looked at.
+    /// The limit for requests to this route, if it has one.
     fn for_route(&self, method: &Method, route: &str) -> Option<(&'static str, &SharePool)> {
         let is_read = matches!(*method, Method::GET | Method::HEAD);
         match route {
@@ -89,8 +90,8 @@ impl RequestShares {
         }
     }
 
-    /// How long a request may wait for this room's calendar: not at all where as many wait as may, so that it is answered with
-    /// what is known.
+    /// How long a request may wait for this room's calendar. Zero when the limit is reached, so that the response comes from the
+    /// cache.
     pub(super) fn room_read(
         &self,
         caller: &Caller,
@@ -104,7 +105,7 @@ impl RequestShares {
     }
 }
 
-/// Middleware behind the one that checks keys: a request waits for its key's share, or is refused.
+/// Middleware after authentication: a request waits for its key's share, or is refused.
 pub(super) async fn take_share(
     State(api): State<Api>,
     caller: Caller,

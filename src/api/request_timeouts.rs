@@ -1,5 +1,5 @@
-//! How long a connection waits for a request: a short time for a head that has begun, a longer one between an answer and the
-//! next request. While a request is answered nothing is waited for here.
+//! Timeouts between requests on a connection: a short one for a request head that has begun, a longer one between a response and
+//! the next request. While a request is handled, no timeout runs here.
 
 use std::io;
 use std::pin::Pin;
@@ -11,16 +11,16 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
-/// No byte of the next request has come.
+/// No byte of the next request has arrived.
 const WAITING: u8 = 0;
-/// A head has begun.
+/// Part of a request head has arrived.
 const HEAD: u8 = 1;
-/// A request is being answered.
+/// A request is being handled.
 const BUSY: u8 = 2;
-/// A request was answered since the stream looked last.
+/// A response was sent since the stream was last polled.
 const ANSWERED: u8 = 3;
 
-/// Where a connection is between two requests; shared by its stream, its service and the table of connections.
+/// A connection's phase; shared by its stream, its HTTP service and the connection table.
 #[derive(Debug, Default)]
 pub(super) struct ConnectionPhase {
     phase: AtomicU8,
@@ -36,17 +36,17 @@ impl ConnectionPhase {
         self.phase.load(Ordering::Relaxed) == phase
     }
 
-    /// Whether a request is being answered.
+    /// Whether a request is being handled.
     pub(super) fn is_busy(&self) -> bool {
         self.is(BUSY)
     }
 
-    /// Whether a request had a valid key, so that the connection may be idle for longer.
+    /// Sets whether a request had a valid key, so that the connection may be idle for longer.
     pub(super) fn set_authenticated(&self, authenticated: bool) {
         self.authenticated.store(authenticated, Ordering::Relaxed);
     }
 
-    /// Answers a request: from here to its end the stream waits for no head.
+    /// Runs a request's handler. Until it ends, no timeout applies.
     pub(super) fn while_busy<F: Future>(self: Arc<Self>, answer: F) -> impl Future<Output = F::Output> {
         self.set(BUSY);
         let answering = BusyGuard(self);
@@ -65,18 +65,18 @@ impl Drop for BusyGuard {
     }
 }
 
-/// How long a connection waits.
+/// Timeouts of a connection.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RequestTimeouts {
-    /// For the head of a request that has begun, and for the first request.
+    /// For the rest of a request head, and for the first request.
     pub(super) head: Duration,
-    /// For the next request.
+    /// For the next request on an authenticated connection.
     pub(super) idle: Duration,
-    /// For the next request where none had a valid key.
+    /// For the next request on an unauthenticated connection.
     pub(super) idle_unauthenticated: Duration,
 }
 
-/// A stream that ends where no request comes in time.
+/// A stream whose reads fail with `TimedOut` when no request arrives in time.
 pub(super) struct RequestTimeoutStream<S> {
     stream: S,
     phase: Arc<ConnectionPhase>,
@@ -85,7 +85,7 @@ pub(super) struct RequestTimeoutStream<S> {
 }
 
 impl<S> RequestTimeoutStream<S> {
-    /// A new connection is to begin a request within the time for a head.
+    /// Wraps a new connection: its first request must begin within the timeout of a head.
     pub(super) fn new(stream: S, phase: Arc<ConnectionPhase>, waits: RequestTimeouts) -> Self {
         Self { stream, phase, timeouts: waits, timer: Box::pin(sleep(waits.head)) }
     }
@@ -95,22 +95,22 @@ impl<S> RequestTimeoutStream<S> {
         if is_authenticated { self.timeouts.idle } else { self.timeouts.idle_unauthenticated }
     }
 
-    /// Waits anew. The timer is polled at once, since hyper reads no more while an earlier read is pending: then nothing else
-    /// would wake its task.
+    /// Restarts the timer and polls it at once: hyper does not read again while a read is pending, so nothing else would wake its
+    /// task.
     fn restart_timer(&mut self, context: &mut Context<'_>, phase: u8, time: Duration) {
         self.phase.set(phase);
         self.timer.as_mut().reset(Instant::now() + time);
         let _ = self.timer.as_mut().poll(context);
     }
 
-    /// From the answer on the next request is waited for.
+    /// After a response, starts the timeout for the next request.
     fn on_answered(&mut self, context: &mut Context<'_>) {
         if self.phase.is(ANSWERED) {
             self.restart_timer(context, WAITING, self.idle_timeout());
         }
     }
 
-    /// What was written is an answer, or part of one: the next request is not due yet.
+    /// A write is part of a response, so the next request is not due yet.
     fn on_written(&mut self, context: &mut Context<'_>, written: &Poll<io::Result<usize>>) {
         if matches!(written, Poll::Ready(Ok(1..))) && self.phase.is(WAITING) {
             self.restart_timer(context, WAITING, self.idle_timeout());

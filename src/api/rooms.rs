@@ -1,4 +1,4 @@
-//! Rooms: which there are, how they are now, and checking in.
+//! Handlers of rooms: the list, a room's state, and check-ins.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -23,48 +23,48 @@ use crate::journal::Query;
 use crate::presence::EVENT_REFERENCE_BYTES_MAX;
 use crate::service::{CheckInError, CheckInReceipt, CheckInRequest};
 
-/// Rooms in one answer.
+/// Rooms per page.
 pub(super) const PAGE_MAX: usize = 1_000;
 const PAGE_DEFAULT: usize = 100;
 
-/// Where to go on.
+/// Parameters of the list of rooms.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct RoomListQuery {
-    /// `next_cursor` of the page before.
+    /// `next_cursor` of the previous page.
     #[param(value_type = Option<String>)]
     cursor: Option<String>,
-    /// At most so many; 1 to 1000.
+    /// Rooms per page, 1 to 1000. Default: 100.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
 }
 
-/// Some rooms.
+/// A page of rooms.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct RoomPage {
-    /// In the order of their addresses.
+    /// Ordered by address.
     rooms: Vec<RoomEntry>,
-    /// Goes on with the next page; null on the last.
+    /// Cursor of the next page; null on the last page.
     next_cursor: Option<String>,
 }
 
-/// A room, and how it is as far as that is known without asking Exchange.
+/// A room with its cached state, without a request to Exchange.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct RoomEntry {
-    /// SMTP address.
+    /// The room's SMTP address.
     room: String,
-    /// What people call it, where the configuration says.
+    /// Display name, if the configuration has one.
     name: Option<String>,
-    /// In which building, where the configuration says.
+    /// Building, if the configuration has one.
     building: Option<String>,
-    /// Whose clock hangs on its wall: an IANA name, where the configuration says.
+    /// Time zone as an IANA name, if the configuration has one.
     time_zone: Option<String>,
-    /// Null when nobody has looked yet.
+    /// The last known state; null when the calendar was not read yet.
     state: Option<RoomView>,
 }
 
-/// The rooms this key may know of.
+/// List the rooms that this key can see.
 #[utoipa::path(get, path = "/v1/rooms", tag = "rooms", params(RoomListQuery), responses((status = 200, body = RoomPage), ClientErrors))]
 pub(super) async fn list(
     State(api): State<Api>,
@@ -99,16 +99,15 @@ fn room_entry(api: &Api, room: &RoomAddress) -> RoomEntry {
     }
 }
 
-/// How a room is now.
+/// Get a room's current state.
 ///
-/// As it was read from its calendar a moment ago (`read_at`). Where Exchange does not answer in time, as it was known last (`as_of`
-/// says when, at most 15 minutes ago), else 503. `ETag` changes when anything shown changes; ask with
-/// `If-None-Match`.
+/// Read from the room's calendar a moment ago (`read_at`). If Exchange does not respond in time, the last known state is returned
+/// (`as_of`, at most 15 minutes ago), else `503`. `ETag` changes whenever anything shown changes; send it as `If-None-Match`.
 #[utoipa::path(get, path = "/v1/rooms/{room}", tag = "rooms",
-    params(("room" = String, Path, description = "SMTP address")),
+    params(("room" = String, Path, description = "SMTP address of the room")),
     responses(
         (status = 200, body = RoomView),
-        (status = 304, description = "As it was"),
+        (status = 304, description = "Unchanged since the `ETag` in `If-None-Match`"),
         BackendErrors,
     ),
 )]
@@ -134,14 +133,15 @@ pub(super) async fn get(
     Ok(response)
 }
 
-/// Whether `If-None-Match` names the tag. It compares weakly (RFC 9110, 13.1.2): a proxy that compresses makes `W/` of ours.
+/// Whether `If-None-Match` matches the tag. The comparison is weak (RFC 9110, 13.1.2): a compressing proxy turns our tag into
+/// `W/`.
 fn matches_etag(headers: &HeaderMap, tag: &str) -> bool {
     let values = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     let mut tags = values.flat_map(|value| value.split(',')).map(str::trim);
     tags.any(|one| one == "*" || one.strip_prefix("W/").unwrap_or(one) == tag)
 }
 
-/// Covers what is shown, but not when it was read.
+/// Hashes everything shown except the times of reading.
 fn etag(view: &RoomView) -> String {
     let mut hash = DefaultHasher::new();
     (&view.room, view.busy, &view.current, &view.current_events, &view.next).hash(&mut hash);
@@ -151,37 +151,36 @@ fn etag(view: &RoomView) -> String {
     format!("\"{:016x}\"", hash.finish())
 }
 
-/// Who checks in to what.
+/// A check-in.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CheckInToEventRequest {
-    /// The event's id or UID; without it, the event that the display shows and that waits for a check-in
-    /// (`awaiting_check_in`).
+    /// The event's id or UID. Default: the event that the display shows and that awaits a check-in (`awaiting_check_in`).
     event: Option<String>,
-    /// What took the check-in: `panel`, `badge`, …; without it, the key's name.
+    /// The source of the check-in: `panel`, `badge`, … Default: the key's name.
     #[schema(max_length = 100)]
     source: Option<String>,
 }
 
-/// A check-in that is kept.
+/// A stored check-in.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct CheckedIn {
-    /// In which room.
+    /// The room's SMTP address.
     room: String,
-    /// To which event.
+    /// The event that was checked in to.
     event: EventView,
-    /// When.
+    /// Time of the check-in.
     at: DateTime<Utc>,
 }
 
-/// Longest word for a source, in characters.
+/// Characters of a source's name.
 pub(super) const SOURCE_MAX: usize = 100;
 
-/// Somebody is at the door: what is on is not abandoned.
+/// Check in to an event, so that it is not released as abandoned.
 ///
-/// Waits while an action is under way in the room, and answers `409` when that took the event away.
+/// Waits while an action is in progress in the room, and returns `409` if that action removed the event.
 #[utoipa::path(post, path = "/v1/rooms/{room}/check-in", tag = "rooms",
-    params(("room" = String, Path, description = "SMTP address"), ActionHeaders), request_body = Option<CheckInToEventRequest>,
+    params(("room" = String, Path, description = "SMTP address of the room"), ActionHeaders), request_body = Option<CheckInToEventRequest>,
     responses((status = 200, body = CheckedIn), BackendErrors),
 )]
 pub(super) async fn check_in(
@@ -196,10 +195,14 @@ pub(super) async fn check_in(
     api.record_display_contact(&caller, &room);
     let source = asked.source.unwrap_or_else(|| caller.name().to_owned());
     if source.chars().count() > SOURCE_MAX {
-        return Err(Problem::bad_request(format!("source has at most {SOURCE_MAX} characters")));
+        return Err(Problem::bad_request(format!(
+            "`source` is too long: at most {SOURCE_MAX} characters are allowed."
+        )));
     }
     if asked.event.as_ref().is_some_and(|event| event.len() > EVENT_REFERENCE_BYTES_MAX) {
-        return Err(Problem::bad_request(format!("event has at most {EVENT_REFERENCE_BYTES_MAX} bytes")));
+        return Err(Problem::bad_request(format!(
+            "`event` is too long: at most {EVENT_REFERENCE_BYTES_MAX} bytes are allowed."
+        )));
     }
     let patience = preferred_wait(&headers).unwrap_or(api.options().deadline);
     let (patience, _share) = api.shares.room_read(&caller, &room, patience);
@@ -220,7 +223,7 @@ pub(super) async fn check_in(
     }
 }
 
-/// The key names an action.
+/// Whether the idempotency key was used for an action.
 async fn is_used_by_action(api: &Api, key: &IdempotencyKey) -> Result<bool, Problem> {
     let engine = &api.service.engine;
     let since = Some(api.service.now() - engine.key_ttl());
@@ -240,9 +243,9 @@ impl From<CheckInError> for Problem {
             CheckInError::Calendar(trouble) => trouble.into(),
             CheckInError::Store(error) => error.into(),
             CheckInError::KeyReused => Self::key_reused(),
-            CheckInError::NoEvent => Self::conflict("nothing-on", "There is nothing to check in to", error),
+            CheckInError::NoEvent => Self::conflict("nothing-on", "No event to check in to", error),
             CheckInError::EventRemoved { action } => {
-                Self::conflict("changed-meanwhile", "The event was taken away meanwhile", error)
+                Self::conflict("changed-meanwhile", "The event was removed in the meantime", error)
                     .with_action(action)
             }
             CheckInError::EvidenceRefused(_) => Self::evidence_full(error),

@@ -1,4 +1,5 @@
-//! Connections: accepted, limited, served, and ended in order.
+//! The HTTP server: accepts connections, applies limits and timeouts, serves requests, and shuts down in order. Knows nothing
+//! about routes.
 
 use std::convert::Infallible;
 use std::io;
@@ -31,26 +32,26 @@ use super::peer_certificate::PeerCertificate;
 use super::request_timeouts::{RequestTimeoutStream, RequestTimeouts};
 use super::tls::ServerTls;
 
-/// What connections may take.
+/// Limits of a listener.
 #[derive(Debug, Clone)]
 pub struct ListenerLimits {
-    /// How many there may be, and which are open.
+    /// The open connections and their limits.
     pub connections: Arc<Connections>,
-    /// How long the head of a request may take: who is slower is dropped.
+    /// Timeout of a request's head. A slower client is disconnected.
     pub head: Duration,
-    /// How long a connection may stand without a request after an answer.
+    /// Timeout between a response and the next request.
     pub idle: Duration,
-    /// The same where no request had a valid key.
+    /// The same on a connection without a valid key.
     pub idle_unauthenticated: Duration,
-    /// How long an answer may wait to be read; on Linux, also how long what was sent may go unacknowledged.
+    /// Timeout of writing a response that the client does not read; on Linux, also how long sent data may stay unacknowledged.
     pub unread: Duration,
-    /// How long connections may take to end.
+    /// How long open connections may take to finish at shutdown.
     pub shutdown_grace: Duration,
 }
 
 impl Default for ListenerLimits {
-    /// A head is a few hundred bytes. Proxies keep idle connections for 60 s (nginx `keepalive_timeout`, AWS ALB `idle_timeout`)
-    /// and answer 502 where we end one just before they use it.
+    /// A request's head is a few hundred bytes. Proxies keep idle connections for 60 s (nginx `keepalive_timeout`, AWS ALB
+    /// `idle_timeout`) and return 502 if the server closes one just before they use it.
     fn default() -> Self {
         let (head, unread) = (Duration::from_secs(10), Duration::from_secs(30));
         let (idle, idle_unauthenticated) = (Duration::from_secs(75), Duration::from_secs(10));
@@ -67,7 +68,8 @@ impl Default for ListenerLimits {
 }
 
 impl ListenerLimits {
-    /// These connections. A proxy's stay open as long as it keeps them, whether their last request had a key or not.
+    /// The defaults with these connections. Behind a proxy, connections stay open as long as the proxy keeps them, with a key or
+    /// without.
     pub fn with(connections: Arc<Connections>) -> Self {
         let limits = Self::default();
         let is_proxy = connections.limits().per_address.is_none();
@@ -76,15 +78,15 @@ impl ListenerLimits {
     }
 }
 
-/// The largest head of a request.
+/// Bytes of a request's head.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
-/// Headers in it.
+/// Headers of a request.
 const HEADERS_MAX: usize = 64;
 
-/// Before the next `accept` after one that failed. Too many open files, most likely: the next one would fail like it.
+/// Pause after a failed `accept`. Most likely too many files are open, and the next call would fail too.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
-/// Serves until it is told to stop; then answers what was asked, and takes nothing new.
+/// Serves until `stop`; then completes open requests and accepts no new connections.
 pub async fn serve(
     listener: TcpListener,
     tls: Option<Arc<ServerTls>>,
@@ -119,24 +121,24 @@ pub async fn serve(
             }
         });
     }
-    // Who comes now is refused at once, and may go elsewhere.
+    // New connections are refused from here on, so that clients can try another server.
     drop(listener);
     connections.close();
     if tokio::time::timeout(limits.shutdown_grace, connections.wait()).await.is_err() {
-        tracing::warn!("some connections did not end in time");
+        tracing::warn!("some connections did not close in time");
     }
 }
 
-/// Whether `accept` failed since the caller went away before it.
+/// Whether `accept` failed because the client closed the connection first.
 fn is_peer_error(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-/// An answer goes out at once, and a caller that vanished without a word (its plug was pulled) does not keep its place:
-/// by itself Linux would go on sending for about a quarter of an hour (tcp(7), `tcp_retries2`).
+/// Disables Nagle's algorithm, and limits how long a vanished client (power lost) holds its connection: Linux alone would
+/// retransmit for about a quarter of an hour (tcp(7), `tcp_retries2`).
 fn set_socket_options(stream: &TcpStream, limits: &ListenerLimits) {
-    // Without either the connection serves all the same.
+    // The connection works without either option.
     let _ = stream.set_nodelay(true);
     #[cfg(target_os = "linux")]
     if let Ok(millis) = u32::try_from(limits.unread.as_millis()) {
@@ -144,7 +146,7 @@ fn set_socket_options(stream: &TcpStream, limits: &ListenerLimits) {
     }
 }
 
-/// One connection and what it is served with.
+/// Serves one connection.
 struct ConnectionTask {
     peer: IpAddr,
     connection: Arc<TrackedConnection>,
@@ -157,7 +159,7 @@ impl ConnectionTask {
     async fn run(self, stream: TcpStream, acceptor: Option<TlsAcceptor>) {
         set_socket_options(&stream, &self.limits);
         let Some(acceptor) = acceptor else { return self.serve_http(stream, None).await };
-        // Who does not speak TLS, or has no certificate where one is asked for, is no caller.
+        // A client without TLS, or without a required certificate, is disconnected.
         if let Ok(Ok(stream)) = tokio::time::timeout(self.limits.head, acceptor.accept(stream)).await {
             let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
             let certificate = shown.map(PeerCertificate::of);
@@ -170,7 +172,7 @@ impl ConnectionTask {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let Self { peer, connection, router, limits, stop } = self;
-        // Who does not read what was answered is dropped too.
+        // A client that does not read its response is disconnected too.
         let mut stream = TimeoutWriter::new(stream);
         stream.set_timeout(Some(limits.unread));
         let ListenerLimits { head, idle, idle_unauthenticated, .. } = limits;
@@ -189,7 +191,7 @@ impl ConnectionTask {
             .max_headers(HEADERS_MAX)
             .serve_connection(TokioIo::new(stream), service);
         let mut http = std::pin::pin!(http);
-        // A peer that breaks off ends its own connection; there is nobody to tell.
+        // A client that disconnects ends its own connection; there is nothing to report.
         let _ = tokio::select! {
             ended = http.as_mut() => ended,
             () = stop.cancelled() => {
@@ -200,7 +202,7 @@ impl ConnectionTask {
     }
 }
 
-/// Answers one request, with what holds for all of them.
+/// Handles one request, with the rules that apply to all of them.
 async fn respond(
     service: TowerToHyperService<Router>,
     request: Request<Incoming>,
@@ -223,7 +225,7 @@ async fn respond(
     Ok(response)
 }
 
-/// Middleware behind the one that checks keys: the connection belongs to a caller with a valid key from now on.
+/// Middleware after authentication: marks the connection as authenticated.
 pub(super) async fn mark_authenticated(
     caller: Caller,
     request: extract::Request,

@@ -1,4 +1,4 @@
-//! The rows of the table of limits (`crate::limits`) on what callers share: connections, and places for operations.
+//! Rows of the table of limits ([`crate::limits`]) on what callers share: connections and concurrent operations.
 
 use super::connections::{AUTHENTICATION_TIME, ConnectionLimits};
 use super::request_shares::{AUDIT, EVIDENCE, ROOM_READS, RequestShares, STREAMS_PER_KEY, SWEEPS};
@@ -10,7 +10,7 @@ const REFUSED: &str = "`429` (the key's share) or `503` (a room's, or all caller
 const SHOWN: &str = "`adjourn_shares_in_use`, `adjourn_shares_refused_total`";
 const CLOSED: &str = "`adjourn_connections`, `adjourn_connections_closed_total`; a line a minute in the log";
 
-/// Connections first, then what requests share.
+/// Connections first, then operations.
 pub(super) fn limits() -> Vec<LimitRow> {
     let mut all = connections();
     all.extend(operations());
@@ -29,36 +29,36 @@ fn connections() -> Vec<LimitRow> {
             "connections",
             limits.total,
             Some("`api.max_connections` (16 to 100000)"),
-            "two thousand displays that listen, and their backends; lowered where the process may open too few files",
+            "two thousand displays with an event stream, and their backends; lowered where the process may open too few files",
             oldest,
         ),
         row(
-            "connections without a valid key, after ten seconds",
+            "unauthenticated connections, after ten seconds",
             limits.unauthenticated,
             Some("`api.max_unauthenticated_connections` (4 to half of all)"),
-            "the others are reserved for callers with a key",
+            "the others are reserved for authenticated callers",
             oldest,
         ),
         row(
             "the same of one address (IPv6: of one /64)",
             limits.per_address.unwrap_or(limits.unauthenticated),
             Some("`api.max_unauthenticated_connections_per_address`; none behind a proxy"),
-            "one machine takes no other's places",
+            "one machine cannot use up the others' connections",
             oldest,
         ),
         row(
             "authenticated connections of one key",
             limits.per_key(),
             None,
-            "a key leaves half of them to others",
-            "the connection counts as one without a key",
+            "half of them stay for other keys",
+            "the connection counts as unauthenticated",
         ),
         LimitRow::fixed(
             AREA,
-            "time in which a connection without a valid key may use any free place",
+            "time in which a new connection does not count as unauthenticated",
             Amount::time(AUTHENTICATION_TIME),
-            "a thousand displays come at the same moment after a restart",
-            "the limits for connections without a key hold",
+            "a thousand displays reconnect at once after a restart",
+            "the limits for unauthenticated connections apply",
             CLOSED,
         ),
     ]
@@ -67,26 +67,22 @@ fn connections() -> Vec<LimitRow> {
 fn operations() -> Vec<LimitRow> {
     let row =
         |what, default, reason| LimitRow::fixed(AREA, what, Amount::Count(default), reason, REFUSED, SHOWN);
-    let hanging = "a mailbox that hangs holds up its own room only";
-    let flood = "one key's flood leaves room for the others";
+    let hanging = "a mailbox that hangs delays its own room only";
+    let flood = "one key cannot use up what others need";
     let streams = RequestShares::new(ConnectionLimits::default()).streams_max();
     let at_once = "the answer shows the last known state";
     vec![
         row(
             "actions that wait or run",
             ACTION_SHARES.total,
-            "beyond it Exchange hangs, and more would only act late",
+            "beyond it Exchange hangs, and further actions would only be late",
         ),
         row("actions of one key that wait or run", ACTION_SHARES.per_key, flood),
         row("actions in one room that wait or run", ACTION_SHARES.per_room, hanging),
         row("actions of one key in one room that wait or run", ACTION_SHARES.per_key_and_room, hanging),
         row("sweeps that plan or apply", SWEEP_SHARES.total, "each works on many rooms"),
         row("sweeps of one key that plan or apply", SWEEP_SHARES.per_key, flood),
-        row(
-            "sweeps of one key that are remembered",
-            SWEEPS_KEPT_PER_CALLER,
-            "a key forgets its own plans only",
-        ),
+        row("sweeps of one key that are kept", SWEEPS_KEPT_PER_CALLER, "a key's own oldest plan is dropped"),
         row("requests with evidence at once", EVIDENCE.total, "a body has up to a megabyte"),
         row("requests with evidence of one key at once", EVIDENCE.per_key, flood),
         row("audit queries at once", AUDIT.total, "a page reads up to some thousand entries"),
@@ -101,7 +97,7 @@ fn operations() -> Vec<LimitRow> {
             beyond: at_once,
             ..row("requests of one key that wait for calendars", ROOM_READS.per_key, flood)
         },
-        row("event streams", streams, "an eighth of the connections stays for other requests"),
+        row("event streams", streams, "an eighth of the connections is left for other requests"),
         row("event streams of one key", STREAMS_PER_KEY, "a floor of displays has some dozens"),
     ]
 }

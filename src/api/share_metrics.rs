@@ -1,4 +1,4 @@
-//! Metrics of what callers share: open connections, and places for operations.
+//! Metrics of what callers share: connections and concurrent operations.
 
 use std::fmt;
 use std::sync::atomic::Ordering;
@@ -13,7 +13,7 @@ use super::request_shares::RequestShares;
 use crate::service::Service;
 use crate::shares::{ShareExhausted, SharePool};
 
-/// Where the numbers are, once the service listens.
+/// Collects the metrics once the service listens.
 #[derive(Clone, Default)]
 pub(super) struct ShareMetrics(Arc<OnceLock<ShareMetricSources>>);
 
@@ -30,7 +30,7 @@ impl fmt::Debug for ShareMetrics {
 }
 
 impl ShareMetrics {
-    /// Shows these from now on. Called once; the first counts.
+    /// Sets what is collected. Only the first call counts.
     pub(super) fn set_sources(
         &self,
         connections: Arc<Connections>,

@@ -1,4 +1,4 @@
-//! Numbers about what the service keeps: evidence, sources, notices for the webhook, calendars.
+//! Metrics of what the service stores: evidence, sources, webhook notices, and cached calendars.
 
 use std::fmt;
 use std::sync::atomic::Ordering;

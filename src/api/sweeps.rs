@@ -1,4 +1,4 @@
-//! Sweeps: begin one, look at its plan, apply it once.
+//! Handlers of sweeps: plan one, get its plan and progress, apply it once.
 
 use std::collections::BTreeSet;
 
@@ -22,82 +22,84 @@ use crate::calendar::RoomAddress;
 use crate::cleanup::{SweepPlan, Verdict};
 use crate::service::{NotApplied, SweepPhase, SweepView};
 
-/// Rooms in one sweep.
+/// Rooms per sweep.
 const ROOMS_MAX: usize = 10_000;
 
-/// Entries of a request that a problem names.
+/// Unknown rooms that a problem names.
 const UNKNOWN_SHOWN: usize = 20;
 
-/// Over which rooms.
+/// The rooms to sweep.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PlanSweepRequest {
-    /// SMTP addresses; without them, all rooms the key may know of.
+    /// SMTP addresses. Default: all rooms that the key can see.
     #[schema(max_items = 10000)]
     rooms: Option<Vec<String>>,
 }
 
-/// A sweep, as far as it is.
+/// A sweep: its progress, plan and results.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct SweepStatusView {
-    /// Its name.
+    /// The sweep's id.
     id: Uuid,
-    /// When it was begun.
+    /// When the sweep was started.
     begun_at: DateTime<Utc>,
     /// `planning`, `planned`, `applying`, `applied`, `stopped` or `failed`.
     state: &'static str,
-    /// Why it stopped or failed.
+    /// Why the sweep stopped or failed.
     message: Option<String>,
-    /// Steps done, in this state.
+    /// Steps done in this state.
     done: usize,
-    /// Steps in all.
+    /// Steps in total in this state.
     total: usize,
-    /// Rooms that could not be looked at.
+    /// Number of rooms that could not be read.
     unseen_rooms: usize,
-    /// Which rooms those are, and why.
+    /// The rooms that could not be read completely, and why.
     unseen: Vec<UnreadRoomView>,
-    /// Every event that was seen, with the verdict on it.
+    /// Every event that was read, with the decision about it.
     events: Vec<SweepEventView>,
-    /// What became of those that were to be acted on.
+    /// The results of the actions.
     applied: Vec<AppliedView>,
 }
 
-/// A room that could not be looked at, or not wholly.
+/// A room that could not be read completely.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct UnreadRoomView {
-    /// Which room.
+    /// The room's SMTP address.
     room: String,
-    /// Why.
+    /// The reason.
     why: String,
 }
 
-/// An event and the verdict on it.
+/// An event and the decision about it.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct SweepEventView {
-    /// In which room.
+    /// The room's SMTP address.
     room: String,
-    /// Which event.
+    /// The event.
     event: EventSnapshotView,
-    /// Whether it would be acted on.
+    /// Whether applying the sweep acts on the event.
     acts: bool,
-    /// What would be done: `decline`, `remove` or `end`; null where it stays.
+    /// The action: `decline`, `remove` or `end`; null if the event is kept.
     how: Option<String>,
-    /// Why, or why not.
+    /// Why the event is acted on, or kept.
     why: String,
 }
 
-/// What became of one.
+/// The result of one action.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct AppliedView {
-    /// In which room.
+    /// The room's SMTP address.
     room: String,
-    /// The action.
+    /// The action's id.
     action: Uuid,
-    /// In a sentence.
+    /// The outcome in a sentence.
     message: String,
 }
 
-/// Plan a sweep. Touches nothing; see `Location` for how far it is.
+/// Plan a sweep.
+///
+/// Changes nothing in Exchange. Poll the address in `Location` for progress.
 #[utoipa::path(post, path = "/v1/sweeps", tag = "sweeps", request_body = Option<PlanSweepRequest>, responses((status = 202, body = SweepStatusView), ClientErrors))]
 pub(super) async fn begin(
     State(api): State<Api>,
@@ -107,7 +109,9 @@ pub(super) async fn begin(
     caller.require(Right::Cleanup)?;
     let rooms = match asked.rooms {
         Some(rooms) if rooms.len() > ROOMS_MAX => {
-            return Err(Problem::bad_request(format!("at most {ROOMS_MAX} rooms in one sweep")));
+            return Err(Problem::bad_request(format!(
+                "`rooms` is too long: at most {ROOMS_MAX} rooms are allowed."
+            )));
         }
         Some(rooms) => find_rooms(&api, &caller, &rooms)?,
         None => api.service.engine.scope().rooms().filter(|room| caller.can_see(room)).cloned().collect(),
@@ -118,7 +122,7 @@ pub(super) async fn begin(
     Ok(accepted(&view, caller.naming()))
 }
 
-/// The rooms, or every entry that is none, by its place in the list.
+/// Parses the rooms. The error names the index of every entry that is not a room that the caller can see.
 fn find_rooms(api: &Api, caller: &Caller, rooms: &[String]) -> Result<BTreeSet<RoomAddress>, Problem> {
     let (mut found, mut unknown) = (BTreeSet::new(), Vec::new());
     for (index, room) in rooms.iter().enumerate() {
@@ -132,7 +136,7 @@ fn find_rooms(api: &Api, caller: &Caller, rooms: &[String]) -> Result<BTreeSet<R
         count => {
             let shown: Vec<_> = unknown.into_iter().take(UNKNOWN_SHOWN).collect();
             Err(Problem::unknown_rooms(format!(
-                "{count} of {} are no rooms: {}",
+                "This key can see no room for {count} of {} entries: {}.",
                 rooms.len(),
                 shown.join(", ")
             )))
@@ -140,9 +144,9 @@ fn find_rooms(api: &Api, caller: &Caller, rooms: &[String]) -> Result<BTreeSet<R
     }
 }
 
-/// How far a sweep is, what it would do, and what it did.
+/// Get a sweep's progress, plan and results.
 #[utoipa::path(get, path = "/v1/sweeps/{sweep}", tag = "sweeps",
-    params(("sweep" = Uuid, Path, description = "Its name")), responses((status = 200, body = SweepStatusView), ClientErrors))]
+    params(("sweep" = Uuid, Path, description = "Id of the sweep")), responses((status = 200, body = SweepStatusView), ClientErrors))]
 pub(super) async fn get(
     State(api): State<Api>,
     caller: Caller,
@@ -151,9 +155,11 @@ pub(super) async fn get(
     Ok(Json(SweepStatusView::of(&find(&api, &caller, sweep)?, caller.naming())))
 }
 
-/// Do what the plan says. Every event is read and judged again first.
+/// Apply a sweep's plan, once.
+///
+/// Every event is read and evaluated again before it is acted on.
 #[utoipa::path(post, path = "/v1/sweeps/{sweep}/apply", tag = "sweeps",
-    params(("sweep" = Uuid, Path, description = "Its name")), responses((status = 202, body = SweepStatusView), ClientErrors))]
+    params(("sweep" = Uuid, Path, description = "Id of the sweep")), responses((status = 202, body = SweepStatusView), ClientErrors))]
 pub(super) async fn apply(
     State(api): State<Api>,
     caller: Caller,
@@ -162,15 +168,15 @@ pub(super) async fn apply(
     find(&api, &caller, sweep)?;
     api.service.apply_sweep(sweep, caller.name()).map_err(|error| match error {
         NotApplied::NotPlanned => {
-            let detail = "Only what is planned can be applied, and only once.";
-            Problem::conflict("not-planned", "The sweep does not stand at its plan", detail)
+            let detail = "A sweep can be applied once, when its plan is complete.";
+            Problem::conflict("not-planned", "The sweep cannot be applied now", detail)
         }
         NotApplied::TooMany(exhausted) => Problem::share_exhausted("sweeps", exhausted),
     })?;
     Ok(accepted(&find(&api, &caller, sweep)?, caller.naming()))
 }
 
-/// A sweep shows rooms, so whoever looks must be allowed to know all of them.
+/// Finds a sweep. The caller must be able to see all of its rooms.
 fn find(api: &Api, caller: &Caller, id: Uuid) -> Result<SweepView, Problem> {
     caller.require(Right::Cleanup)?;
     let view = api.service.sweeps.get(id);

@@ -1,5 +1,5 @@
-//! TLS for the service: a certificate that is read again when its file changes, and callers' certificates where they are
-//! asked for. TLS 1.2 and 1.3, by rustls.
+//! TLS of the service (1.2 and 1.3, by rustls): loads the server certificate, reloads it when its file changes, and verifies
+//! client certificates if configured.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,42 +19,42 @@ use super::revocation::RevocationLists;
 use crate::clock::{Clock as _, SystemClock};
 use crate::net;
 
-/// How soon a renewed certificate is served.
+/// Interval of checking the files for changes.
 const RELOAD_INTERVAL: Duration = Duration::from_secs(10);
 
-/// How often the log says that a revocation list is out of date.
+/// Interval of the log line about an outdated revocation list.
 const CRL_WARNING_INTERVAL: Duration = Duration::from_secs(3600);
 
-/// Where the files are.
+/// The files that TLS needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsFiles {
-    /// The certificate and its issuers, in PEM.
+    /// Server certificate and intermediate certificates, in PEM.
     pub cert: PathBuf,
-    /// Its key, in PEM.
+    /// Private key, in PEM.
     pub key: PathBuf,
-    /// Who issues callers' certificates, in PEM; `None` when none are asked for.
+    /// Issuers of client certificates, in PEM. `None`: no client certificates are requested.
     pub client_ca: Option<PathBuf>,
-    /// Which of those certificates are revoked, in PEM: a list of each issuer, or its certificates are refused.
+    /// Revocation lists for client certificates, in PEM. Without a list for its issuer, a certificate is refused.
     pub client_crl: Option<PathBuf>,
 }
 
-/// Why TLS cannot be served.
+/// Why TLS cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// A file cannot be read, or holds something else.
+    /// A file cannot be read or parsed.
     #[error("cannot use {path}: {why}", path = path.display())]
     File {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// What is wrong with the file.
         why: String,
     },
-    /// Certificate and key do not go together.
-    #[error("certificate and key cannot be used: {0}")]
+    /// Certificate and key do not match, or rustls refuses them.
+    #[error("cannot use certificate and key: {0}")]
     Config(String),
 }
 
-/// The present certificate.
+/// The TLS configuration in use; it is replaced when its files change.
 pub struct ServerTls {
     files: TlsFiles,
     loaded: ArcSwap<LoadedTls>,
@@ -62,29 +62,29 @@ pub struct ServerTls {
 
 struct LoadedTls {
     config: Arc<ServerConfig>,
-    /// When its files were last written.
+    /// Modification times of the files.
     times: Vec<Option<SystemTime>>,
-    /// Until when the revocation lists are up to date.
+    /// Until when the revocation lists are current.
     crl_next_update: Option<SystemTime>,
 }
 
 impl ServerTls {
-    /// Reads the files.
+    /// Loads the files.
     ///
     /// # Errors
-    /// When they cannot be used.
+    /// When a file cannot be read, or TLS cannot use it.
     pub fn open(files: TlsFiles) -> Result<Self, TlsError> {
         let present = LoadedTls::read(&files, modified_times(&files))?;
         Ok(Self { files, loaded: ArcSwap::from_pointee(present) })
     }
 
-    /// For the next connection.
+    /// The acceptor for a new connection.
     pub(super) fn acceptor(&self) -> TlsAcceptor {
         TlsAcceptor::from(self.loaded.load().config.clone())
     }
 
-    /// Reads the files again if they changed; `false` when they did not, or cannot be used (yet): then what was good
-    /// stays.
+    /// Reloads the files if they changed. Returns `false` if nothing changed, or if the new files cannot be used (yet); then the
+    /// loaded ones stay.
     pub fn refresh(&self) -> bool {
         let times = modified_times(&self.files);
         if self.loaded.load().times == times {
@@ -93,24 +93,24 @@ impl ServerTls {
         match LoadedTls::read(&self.files, times) {
             Ok(present) => {
                 self.loaded.store(Arc::new(present));
-                tracing::info!(cert = %self.files.cert.display(), "the certificate was read again");
+                tracing::info!(cert = %self.files.cert.display(), "reloaded the TLS certificate");
                 true
             }
             Err(error) => {
-                tracing::error!(%error, "a renewed file of [api.tls] cannot be used; what was read before stays");
+                tracing::error!(%error, "cannot use a changed file of [api.tls]; the loaded certificate stays in use");
                 false
             }
         }
     }
 
-    /// Looks again and again, until it is told to stop.
+    /// Reloads changed files until `stop`.
     pub async fn reload_until(&self, stop: CancellationToken) {
         let mut warned = None;
         loop {
             if self.has_outdated_crl(SystemClock.now()) && is_due(&mut warned) {
                 tracing::error!(
-                    "the certificate revocation list (api.tls.client_crl_file) is past its nextUpdate: certificates \
-                     that were revoked since are accepted; renew the file"
+                    "the certificate revocation list (api.tls.client_crl_file) is past its nextUpdate, so certificates \
+                     revoked since then are accepted: renew the file"
                 );
             }
             if tokio::time::timeout(RELOAD_INTERVAL, stop.cancelled()).await.is_ok() {
@@ -126,7 +126,7 @@ impl ServerTls {
     }
 }
 
-/// Whether an hour has passed since the last time this was due.
+/// Whether [`CRL_WARNING_INTERVAL`] has passed since the last time this returned true.
 fn is_due(last: &mut Option<Instant>) -> bool {
     let is_due = last.is_none_or(|last| last.elapsed() >= CRL_WARNING_INTERVAL);
     if is_due {

@@ -1,4 +1,5 @@
-//! What is answered, as JSON. Times are UTC, RFC 3339. A format of its own: what the journal stores may change without it.
+//! The JSON views of the API. Times are UTC (RFC 3339). They are a format of their own: the journal's format may change without
+//! them.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -13,65 +14,66 @@ use crate::calendar::{Copy, Event, EventKind};
 use crate::journal::{ActionRecord, ActionStage, ActionStatus};
 use crate::service::{AllowedAction, RoomStatus};
 
-/// A room at one moment.
+/// A room's state at one moment.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct RoomView {
-    /// SMTP address.
+    /// The room's SMTP address.
     #[schema(example = "room-aurora@example.com")]
     pub room: String,
-    /// What people call it, where the configuration says.
+    /// Display name, if the configuration has one.
     pub name: Option<String>,
-    /// In which building, where the configuration says.
+    /// Building, if the configuration has one.
     pub building: Option<String>,
-    /// Whose clock hangs on its wall: an IANA name, where the configuration says.
+    /// Time zone as an IANA name, if the configuration has one.
     pub time_zone: Option<String>,
-    /// Something is on.
+    /// Whether an event takes the room now.
     pub busy: bool,
-    /// When its calendar was read.
+    /// When the calendar was read.
     pub read_at: DateTime<Utc>,
-    /// It was still so then: later than `read_at` where the server tells what changes, and has told nothing.
+    /// When the state was last known to be current: later than `read_at` if Exchange would have reported a change since.
     pub as_of: DateTime<Utc>,
-    /// By what that is known: `streaming` (the server tells), `sync` (it is asked what changed), `view` (the calendar is read
-    /// again and again), `asked` (it is read when somebody asks).
+    /// How changes become known: `streaming` (Exchange sends notifications), `sync` (Exchange is polled for changes), `view` (the
+    /// calendar is polled), `on-demand` (the calendar is read when requested).
     pub follows: &'static str,
-    /// The event that is on; where several are, the first of `current_events`.
+    /// The current event; if there are several, the first of `current_events`.
     pub current: Option<EventView>,
-    /// All events that take the room now: timed before all-day events, the last begun first. Cancelled and declined events,
-    /// and those shown as Free, take no time.
+    /// All events that take the room now: timed before all-day events, the latest start first. Cancelled and declined events, and
+    /// those shown as Free, do not take the room.
     pub current_events: Vec<EventView>,
-    /// What begins next, within a day.
+    /// The next event within a day.
     pub next: Option<EventView>,
-    /// Something is on until then, one after another or beside another, as far as its calendar was read; null when nothing is on.
+    /// End of the busy time, back-to-back and overlapping events joined, as far as the calendar was read; null when the room is
+    /// free.
     pub busy_until: Option<DateTime<Utc>>,
-    /// Nothing is on until then; null when something is on, or nothing comes within a day.
+    /// End of the free time; null when the room is busy, or nothing begins within a day.
     pub free_until: Option<DateTime<Utc>>,
-    /// Somebody checked in to what is on.
+    /// Whether somebody checked in to the current event.
     pub checked_in: bool,
-    /// When what is on is released unless somebody checks in.
+    /// When the current event is released unless somebody checks in.
     pub release_at: Option<DateTime<Utc>>,
-    /// The id of the event that a check-in without `event` is for, while one waits for it.
+    /// Id of the event that a check-in without `event` is for, while one is awaited.
     pub awaiting_check_in: Option<String>,
-    /// What may be asked for with a chance: `check-in`, `end`, `extend`, `book`. Ending and extending are about `current`; where
-    /// several events are on, the request has to name it.
+    /// Actions available now: `check-in`, `end`, `extend`, `book`. Ending and extending apply to `current`; with several current
+    /// events, the request must name it.
     pub may: Vec<&'static str>,
 }
 
-/// An event as a display may show it.
+/// An event as a display shows it.
 #[derive(Debug, Hash, Serialize, ToSchema)]
 pub(super) struct EventView {
-    /// To name it in a request.
+    /// The event's id; send it as `event` in a request.
     pub id: String,
-    /// First instant.
+    /// Start.
     pub start: DateTime<Utc>,
-    /// First instant after.
+    /// End (exclusive).
     pub end: DateTime<Utc>,
     /// `single`, `occurrence` or `exception`.
     pub kind: &'static str,
-    /// It takes whole days.
+    /// Whether the event is an all-day event.
     pub all_day: bool,
-    /// It is marked private.
+    /// Whether the event is marked private.
     pub private: bool,
-    /// Only where the configuration shows subjects, and the event is not private.
+    /// Only if the configuration shows subjects and the event is not private.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
     /// The organizer's name or address, under the same conditions.
@@ -79,16 +81,16 @@ pub(super) struct EventView {
     pub organizer: Option<String>,
 }
 
-/// One of the events that a request without a name may have meant.
+/// One of the events that a request without `event` may mean.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct CandidateView {
-    /// To name it in a request.
+    /// The event's id; send it as `event` in a request.
     pub id: String,
-    /// First instant.
+    /// Start.
     pub start: DateTime<Utc>,
-    /// First instant after.
+    /// End (exclusive).
     pub end: DateTime<Utc>,
-    /// Only where the configuration shows subjects, and the event is not private.
+    /// Only if the configuration shows subjects and the event is not private.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
     /// The organizer's name or address, under the same conditions.
@@ -96,74 +98,74 @@ pub(super) struct CandidateView {
     pub organizer: Option<String>,
 }
 
-/// An action: what was asked, and what became of it.
+/// An action and its outcome.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ActionView {
-    /// Its name.
+    /// The action's id.
     pub action: Uuid,
-    /// In which room.
+    /// The room's SMTP address.
     pub room: String,
-    /// `end`, `delete`, `extend`, `book` or `undo`.
+    /// What was requested: `end`, `delete`, `extend`, `book` or `undo`.
     pub asked: &'static str,
-    /// Who asked: `user`, `program` (an API key) or `sweep`.
+    /// Kind of actor: `user`, `program` (an API key or token) or `sweep`.
     pub actor_kind: &'static str,
-    /// The user, the key's name, or the rule.
+    /// Name of the user or key, or the rule.
     pub actor: String,
-    /// Why absence was proven, where a sweep acted on it.
+    /// The evidence of absence, for an action of a sweep.
     pub proof: Option<String>,
-    /// When it was taken on; null while it waits for its turn.
+    /// When the action was accepted; null while it waits for the room.
     pub accepted_at: Option<DateTime<Utc>>,
     /// `open`, `done`, `already-done`, `refused` or `needs-attention`.
     pub state: &'static str,
-    /// The same in a sentence.
+    /// The outcome in a sentence.
     pub message: String,
-    /// The event, as it was before.
+    /// The event before the action.
     pub event: Option<EventSnapshotView>,
     /// What was changed.
     pub change: Option<ChangeView>,
-    /// This is the answer that was given before, under the same Idempotency-Key.
+    /// Whether this is the response of an earlier request with the same `Idempotency-Key`.
     pub repeated: bool,
 }
 
-/// An event as it was seen.
+/// An event's id and times at the time of reading.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct EventSnapshotView {
-    /// Its id then.
+    /// The event's id at that time.
     pub id: String,
-    /// First instant.
+    /// Start.
     pub start: DateTime<Utc>,
-    /// First instant after.
+    /// End (exclusive).
     pub end: DateTime<Utc>,
 }
 
-/// What was changed, who knows, and whether there is a way back.
+/// What was changed, who was informed, and whether it can be undone.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ChangeView {
     /// `ended`, `extended`, `booked`, `declined`, `cancelled`, `removed`, `end-restored` or `moved-back`.
     pub kind: &'static str,
-    /// The end it has now, where that was changed.
+    /// The event's new end, where it changed.
     pub end: Option<DateTime<Utc>>,
-    /// Whose copy: `attendee`, `organizer` or `plain`.
+    /// The room's copy of the event: `attendee`, `organizer` or `plain`.
     pub copy: &'static str,
-    /// Exchange told the organizer, as far as that is known.
+    /// Whether Exchange sent a message to the organizer, as far as known.
     pub organizer_informed: bool,
-    /// Exchange told the attendees, as far as that is known.
+    /// Whether Exchange sent a message to the attendees, as far as known.
     pub attendees_informed: bool,
-    /// `sent`, `none` (the change sends no message), or `unknown`: Exchange did not confirm that the message was sent.
+    /// `sent`, `none` (the change sends no message), or `unknown` (Exchange did not confirm the message).
     pub notification: &'static str,
-    /// `POST /v1/actions/{action}/undo` puts it back.
+    /// Whether `POST /v1/actions/{action}/undo` can restore the event.
     pub undoable: bool,
-    /// Nothing was written: this is what would have been done.
+    /// Whether this is a dry run: nothing was changed.
     pub rehearsed: bool,
 }
 
-/// Times as a caller saw them.
+/// The times of an event that the caller last saw.
 #[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ExpectedTimes {
-    /// First instant.
+    /// Start.
     pub start: DateTime<Utc>,
-    /// First instant after.
+    /// End (exclusive).
     pub end: DateTime<Utc>,
 }
 
@@ -228,7 +230,7 @@ impl EventView {
 }
 
 impl CandidateView {
-    /// The event as the action found it, with the names that the room's last reading has of it.
+    /// The event as the action read it, with the subject that the cached calendar has.
     pub(super) fn of(seen: &EventSnapshot, known: &[Event], subjects: bool) -> Self {
         let named =
             known.iter().find(|event| event.id == seen.id).map(|event| EventView::of(event, subjects));
@@ -277,12 +279,12 @@ impl From<&Done> for ChangeView {
 }
 
 impl ActionView {
-    /// Of an answer just given.
+    /// The view of an outcome.
     pub(super) fn answered(action: &Action, outcome: &Outcome, repeated: bool, naming: Naming) -> Self {
         Self { repeated, ..Self::new(action, None, Some(outcome), naming) }
     }
 
-    /// Of one that is under way.
+    /// The view of an action in progress.
     pub(super) fn under_way(action: Uuid, room: String) -> Self {
         Self {
             action,
@@ -300,7 +302,7 @@ impl ActionView {
         }
     }
 
-    /// As the journal has it.
+    /// The view of an action in the journal.
     pub(super) fn of(life: &ActionRecord, naming: Naming) -> Self {
         let view = Self::new(&life.action, Some(life.accepted_at), life.outcome.as_ref(), naming);
         match life.stage {
@@ -309,7 +311,7 @@ impl ActionView {
         }
     }
 
-    /// Of one whose reply was lost, and whose mailbox could not be read yet.
+    /// The view of an action whose reply was lost, and whose mailbox could not be read yet.
     pub(super) fn in_doubt(action: Uuid, room: String) -> Self {
         Self { message: IN_DOUBT_MESSAGE.to_owned(), ..Self::under_way(action, room) }
     }
@@ -346,9 +348,8 @@ impl ActionView {
     }
 }
 
-const IN_PROGRESS_MESSAGE: &str = "under way";
-const IN_DOUBT_MESSAGE: &str =
-    "in doubt: Exchange did not confirm it; the mailbox is looked at again until it shows what happened";
+const IN_PROGRESS_MESSAGE: &str = "In progress.";
+const IN_DOUBT_MESSAGE: &str = "In doubt: Exchange did not confirm the change. Adjourn reads the mailbox again until the outcome is known.";
 
 fn kind_name(ask: ActionKind) -> &'static str {
     match ask {

@@ -1,4 +1,4 @@
-//! What can be typed. Records only; meaning comes later.
+//! The command line's arguments. Types only; the commands' modules give them meaning.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -18,13 +18,13 @@ pub use super::key_args::{KeyAddArgs, KeyArgs, KeyChangeArgs, KeyCommand};
 #[derive(Debug, Parser)]
 #[command(name = "adjourn", version, after_help = super::exit::EXIT_CODES, arg_required_else_help = true)]
 pub struct CommandLine {
-    /// What to do.
+    /// The command.
     #[command(subcommand)]
     pub command: Command,
-    /// Print data as JSON.
+    /// Print results as JSON
     #[arg(long, global = true)]
     pub json: bool,
-    /// Let a crash write a core dump, with the passwords in it, and a debugger attach: for developers
+    /// For developers: allow core dumps, which contain passwords, and debuggers
     #[arg(long, global = true, env = "ADJOURN_KEEP_CORE_DUMPS", hide = true)]
     pub keep_core_dumps: bool,
     #[command(flatten)]
@@ -32,26 +32,26 @@ pub struct CommandLine {
     pub connection: ConnectionArgs,
 }
 
-/// Where Exchange is and who we are there.
+/// Where Exchange is, and the account to use.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Connection")]
 pub struct ConnectionArgs {
-    /// Configuration file [default: adjourn.toml if there is one]
+    /// Configuration file [default: adjourn.toml if it exists]
     #[arg(long, global = true, env = "ADJOURN_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// EWS address, such as `https://mail.example.com/EWS/Exchange.asmx`
+    /// EWS URL, such as `https://mail.example.com/EWS/Exchange.asmx`
     #[arg(long, global = true, env = "ADJOURN_URL", value_name = "URL")]
     pub url: Option<String>,
-    /// Service account; its password is in ADJOURN_PASSWORD unless the configuration says otherwise
+    /// Service account. Its password is read from ADJOURN_PASSWORD unless the configuration names another source
     #[arg(long, global = true, env = "ADJOURN_USERNAME", value_name = "NAME")]
     pub username: Option<String>,
-    /// More certificates to trust, in PEM
+    /// Additional CA certificates to trust, in PEM
     #[arg(long, global = true, env = "ADJOURN_CA_FILE", value_name = "FILE")]
     pub ca_file: Option<PathBuf>,
-    /// Where the journal is kept [default: the user's state directory, or $STATE_DIRECTORY under systemd]
+    /// Directory of the journal [default: the user's state directory, or $STATE_DIRECTORY under systemd]
     #[arg(long, global = true, env = "ADJOURN_STATE_DIR", value_name = "DIR")]
     pub state_dir: Option<PathBuf>,
-    /// Use secret files and a state directory that other users of this machine can read, with a warning
+    /// Accept secret files and a state directory that other users can read, with a warning
     #[arg(
         long,
         global = true,
@@ -60,7 +60,7 @@ pub struct ConnectionArgs {
         hide_short_help = true
     )]
     pub allow_insecure_permissions: bool,
-    /// Allow acting on this room, besides those in the configuration; may be repeated
+    /// Also act in this room, in addition to the configured ones; may be repeated
     #[arg(long, global = true, env = "ADJOURN_IN_SCOPE", value_delimiter = ',', value_name = "ROOM")]
     pub in_scope: Vec<String>,
 }
@@ -69,72 +69,72 @@ pub struct ConnectionArgs {
 #[derive(Debug, Subcommand)]
 #[allow(missing_docs)]
 pub enum Command {
-    /// End the meeting that is on in a room
+    /// End the current event in a room, now
     #[command(
         after_help = "Example:\n  adjourn end room1@example.com\n  adjourn end room1@example.com --dry-run --json"
     )]
     End(EndArgs),
-    /// Take an event off a room's calendar
+    /// Remove an event from a room's calendar: decline, cancel or delete it
     #[command(
         after_help = "Example:\n  adjourn delete room1@example.com --reason \"Nobody came.\"\n  adjourn delete room1@example.com --event AAMk… --silent"
     )]
     Delete(DeleteArgs),
-    /// Let the meeting that is on last longer, until the next one at most
+    /// Extend the current event, until the next event at most
     #[command(after_help = "Example:\n  adjourn extend room1@example.com --minutes 15")]
     Extend(ExtendArgs),
-    /// Take a free room from now on, until the next event at most
+    /// Book a free room from now on, until the next event at most
     #[command(after_help = "Example:\n  adjourn book room1@example.com --minutes 30")]
     Book(BookArgs),
-    /// List what a room's calendar holds
+    /// List the events of a room's calendar
     #[command(
         after_help = "Example:\n  adjourn events room1@example.com\n  adjourn events room1@example.com --from 2026-05-06T00:00:00Z --hours 48 --json"
     )]
     Events(EventsArgs),
-    /// Put back what an action changed: an early end, or a removed event
+    /// Undo an action: restore an event's end, or a removed event
     #[command(
-        after_help = "Example:\n  adjourn undo 3fa85f64-5717-4562-b3fc-2c963f66afa6\n  adjourn audit --room room1@example.com --limit 1   (names the last action)"
+        after_help = "Example:\n  adjourn undo 3fa85f64-5717-4562-b3fc-2c963f66afa6\n  adjourn audit --room room1@example.com --limit 1   (shows the last action)"
     )]
     Undo(UndoArgs),
-    /// Show who did what to which calendar, and prove that the record is whole
+    /// Show who changed which calendar, and verify the journal
     #[command(
         after_help = "Example:\n  adjourn audit --room room1@example.com --since 2026-05-01T00:00:00Z\n  adjourn audit --outcome needs-attention --json\n  adjourn audit --format csv > actions.csv\n  adjourn audit verify",
         args_conflicts_with_subcommands = true
     )]
     Audit(AuditArgs),
-    /// Find abandoned events in many rooms, and act on them with --apply
+    /// Find abandoned events in many rooms, and release them with --apply
     #[command(
         after_help = "Example:\n  adjourn cleanup --plan --evidence checkins.csv\n  adjourn cleanup --plan --json > plan.json && adjourn cleanup --apply --from-plan plan.json\n  adjourn cleanup --apply --evidence checkins.csv"
     )]
     Cleanup(CleanupArgs),
-    /// Serve room displays over HTTP, and sweep on schedule
+    /// Run the service: HTTP API, console, scheduled sweeps
     #[command(
         after_help = "Example:\n  adjourn key add lobby-display --rooms 'berlin-*@example.com'\n  adjourn serve --listen 127.0.0.1:8480"
     )]
     Serve(ServeArgs),
-    /// Make, list and revoke API keys
+    /// Create, list, change and revoke API keys
     #[command(
         after_help = "Example:\n  adjourn key add lobby-display --rooms 'berlin-*@example.com'\n  adjourn key add operator --rights all\n  adjourn key list\n  adjourn key change 1f0c9a27be --expires 90d\n  adjourn key revoke 1f0c9a27be"
     )]
     Key(KeyArgs),
-    /// Show which settings hold in a room, and where each comes from
+    /// Explain the configuration
     #[command(after_help = "Example:\n  adjourn settings berlin-1@example.com")]
     Settings(ExplainArgs),
-    /// Show how much Adjourn keeps and takes of everything, why, and what happens beyond it
+    /// Show every limit: its value, its reason, and what happens when it is reached
     #[command(
         after_help = "Example:\n  adjourn limits\n  adjourn limits --json\n  adjourn limits --markdown > docs/limits.md"
     )]
     Limits(LimitsArgs),
-    /// Show what was decided about meetings, and what observe mode would have released
+    /// Show decisions about meetings, and what observe mode would have released
     #[command(
         after_help = "Example:\n  adjourn report\n  adjourn report --since 2026-11-01T00:00:00Z --all --json"
     )]
     Report(ReportArgs),
-    /// Make real calls to every configured Exchange, and say what is wrong with the set-up and what to do about it
+    /// Check every configured Exchange with real requests, and report problems with their remedies
     #[command(
         after_help = "Example:\n  adjourn doctor\n  adjourn doctor --out-of-scope ceo@example.com --write-test room1@example.com\n  adjourn doctor --json\n\nExit code 5 when something fails, 0 otherwise."
     )]
     Doctor(DoctorArgs),
-    /// Print the commands that let Adjourn act in rooms, and only there (Exchange Server on premises, or Exchange Online)
+    /// Print the commands that grant Adjourn access to rooms and nothing else (Exchange Server or Exchange Online)
     #[command(
         after_help = "Example:\n  adjourn setup --scope rooms\n  adjourn setup --scope group --group engine-rooms@example.com > grant.ps1\n  adjourn setup --site online --app-id 11111111-2222-4333-8444-555555555555 --object-id aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee"
     )]
@@ -142,31 +142,31 @@ pub enum Command {
     /// Run a simulated Exchange on this machine
     #[command(after_help = "Example:\n  adjourn sim --port 8443 --tls --ca-out ca.pem")]
     Sim(SimArgs),
-    /// Show everything on a simulated Exchange, without any set-up
+    /// Demonstrate everything on a simulated Exchange, without any setup
     #[command(after_help = "Example:\n  adjourn demo\n  adjourn demo --json\n  adjourn demo --serve")]
     Demo(DemoArgs),
-    /// Encode EWS requests and decode captured EWS answers
+    /// Encode EWS requests and decode captured EWS responses
     #[command(
-        after_help = "Example:\n  adjourn wire decode answer.xml\n  adjourn wire encode update-item > request.xml"
+        after_help = "Example:\n  adjourn wire decode response.xml\n  adjourn wire encode update-item > request.xml"
     )]
     Wire(WireArgs),
 }
 
-/// Which event, and for real or not.
+/// The event of an action.
 #[derive(Debug, Args)]
 pub struct TargetArgs {
     /// The room's SMTP address
     pub room: String,
-    /// The event's id, as `adjourn events --json` prints it [default: the one that is on now]
+    /// The event's id, from `adjourn events --json` [default: the current event]
     #[arg(long, value_name = "ID")]
     pub event: Option<String>,
-    /// Leave the event alone unless it starts at this time
+    /// Refuse unless the event starts at this time
     #[arg(long, value_name = "TIME", requires_all = ["event", "seen_end"])]
     pub seen_start: Option<DateTime<Utc>>,
-    /// Leave the event alone unless it ends at this time
+    /// Refuse unless the event ends at this time
     #[arg(long, value_name = "TIME", requires_all = ["event", "seen_start"])]
     pub seen_end: Option<DateTime<Utc>>,
-    /// Do it to an all-day event too
+    /// Also act on an all-day event
     #[arg(long)]
     pub all_day: bool,
     #[command(flatten)]
@@ -177,7 +177,7 @@ pub struct TargetArgs {
 /// `adjourn extend`.
 #[derive(Debug, Args)]
 pub struct ExtendArgs {
-    /// By how many minutes
+    /// Minutes to add
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1440), value_name = "N")]
     pub minutes: u16,
     #[command(flatten)]
@@ -190,7 +190,7 @@ pub struct ExtendArgs {
 pub struct BookArgs {
     /// The room's SMTP address
     pub room: String,
-    /// For how many minutes
+    /// Minutes to book
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1440), value_name = "N")]
     pub minutes: u16,
     #[command(flatten)]
@@ -198,16 +198,16 @@ pub struct BookArgs {
     pub request: RequestArgs,
 }
 
-/// How a wish is carried out, and remembered.
+/// Options of every request for an action.
 #[derive(Debug, Args)]
 pub struct RequestArgs {
-    /// Do everything but the writes, and say what would be done
+    /// Check the request and show what would be changed, without changing anything
     #[arg(long)]
     pub dry_run: bool,
-    /// Why; kept for the audit, and told to the organizer where a message is sent
+    /// Reason: stored in the audit, and included in the message where Exchange sends one
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
-    /// Your own name for this wish: asking again with it gives the first answer and does nothing
+    /// Idempotency key: a second request with the same key returns the first result and changes nothing
     #[arg(long, value_name = "KEY")]
     pub idempotency_key: Option<IdempotencyKey>,
 }
@@ -215,7 +215,7 @@ pub struct RequestArgs {
 /// `adjourn undo`.
 #[derive(Debug, Args)]
 pub struct UndoArgs {
-    /// The action to undo, as it was answered or as `adjourn audit` shows it
+    /// Id of the action to undo, as printed by the action or by `adjourn audit`
     pub action: Uuid,
     #[command(flatten)]
     #[allow(missing_docs)]
@@ -228,48 +228,48 @@ pub struct AuditArgs {
     #[command(subcommand)]
     #[allow(missing_docs)]
     pub command: Option<AuditCommand>,
-    /// Only this room
+    /// Only actions in this room
     #[arg(long, value_name = "ROOM")]
     pub room: Option<String>,
-    /// Only what was asked at this time or later
+    /// Only entries at this time or later
     #[arg(long, value_name = "TIME")]
     pub since: Option<DateTime<Utc>>,
-    /// Only what was asked before this time
+    /// Only entries before this time
     #[arg(long, value_name = "TIME")]
     pub until: Option<DateTime<Utc>>,
-    /// Only what this user, program or rule asked
+    /// Only actions of this user, program or rule
     #[arg(long, value_name = "NAME")]
     pub actor: Option<String>,
-    /// Only what sweeps did by this rule
+    /// Only actions of sweeps by this rule
     #[arg(long, value_name = "RULE")]
     pub rule: Option<String>,
-    /// Only what ended like this
+    /// Only actions with this outcome
     #[arg(long, value_parser = outcome_parser())]
     pub outcome: Option<ActionStatus>,
-    /// Show admin events instead of actions: keys, refused sign-ins, configuration, archives
+    /// Show admin events instead of actions: keys, failed authentication, configuration, archives
     #[arg(long, conflicts_with_all = ["room", "actor", "rule", "outcome"])]
     pub admin: bool,
-    /// The newest so many
+    /// Number of entries, newest first
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     pub limit: u32,
-    /// How to print it; --json is short for --format json (one line an action)
+    /// Output format; --json is short for --format json (one line per action)
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
 }
 
-/// What else `adjourn audit` does.
+/// Subcommands of `adjourn audit`.
 #[derive(Debug, Subcommand)]
 #[allow(missing_docs)]
 pub enum AuditCommand {
-    /// Check every entry's hash, and the index of actions: was anything changed, taken out or put in?
+    /// Verify the hash chain and the index of actions: detects changed, removed and inserted entries
     #[command(after_help = "Example:\n  adjourn audit verify\n  adjourn audit verify --head 5d41402a…")]
     Verify(VerifyArgs),
-    /// Move the entries of closed years into a file, and remove them from the journal
+    /// Move the entries of past years into a file, and remove them from the journal
     #[command(
         after_help = "Example:\n  adjourn audit archive --year 2025 --to journal-2025.jsonl\n\nStop the service first. What is interrupted is completed by the same command."
     )]
     Archive(ArchiveArgs),
-    /// Erase what names people: actors, organizers, subjects, reasons, addresses
+    /// Erase personal data: actors, organizers, subjects, reasons, addresses
     #[command(
         after_help = "Example:\n  adjourn audit erase --before 2026-01-01T00:00:00Z\n  adjourn audit erase --person ada@example.com\n\nStop the service first, or let it erase by itself: journal.erase_personal_after_days."
     )]
@@ -279,10 +279,10 @@ pub enum AuditCommand {
 /// `adjourn audit verify`.
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
-    /// A last hash that was printed earlier: it must still be in the chain
+    /// A hash of an earlier last entry, which must still be in the chain
     #[arg(long, value_name = "HASH")]
     pub head: Option<Head>,
-    /// Archive files, in the order in which they were made: they are verified together with the journal
+    /// Archive files, oldest first, to verify together with the journal
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub archive: Vec<PathBuf>,
 }
@@ -290,10 +290,10 @@ pub struct VerifyArgs {
 /// `adjourn audit archive`.
 #[derive(Debug, Args)]
 pub struct ArchiveArgs {
-    /// Everything up to the end of this year (UTC) that is not archived yet
+    /// Archive everything up to the end of this year (UTC)
     #[arg(long, value_name = "YEAR")]
     pub year: i32,
-    /// The file, as JSON lines
+    /// Archive file to write (JSON lines)
     #[arg(long, value_name = "FILE")]
     pub to: PathBuf,
 }
@@ -302,10 +302,10 @@ pub struct ArchiveArgs {
 #[derive(Debug, Args)]
 #[command(group(clap::ArgGroup::new("whose").required(true).args(["before", "person"])))]
 pub struct EraseArgs {
-    /// Everyone's, in entries before this time
+    /// Erase personal data in all entries before this time
     #[arg(long, value_name = "TIME")]
     pub before: Option<DateTime<Utc>>,
-    /// One person's: an address or a name, as it stands in the audit
+    /// Erase one person's data: an address or a name as shown in the audit
     #[arg(long, value_name = "ADDRESS")]
     pub person: Option<String>,
 }
@@ -313,15 +313,15 @@ pub struct EraseArgs {
 /// `adjourn serve`.
 #[derive(Debug, Args)]
 pub struct ServeArgs {
-    /// Where to listen [default: api.listen of the configuration, 127.0.0.1:8480]
+    /// Address to listen on [default: api.listen of the configuration, 127.0.0.1:8480]
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub listen: Option<SocketAddr>,
-    /// How to log
+    /// Log format
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     pub log: LogFormat,
 }
 
-/// How lines of the log look.
+/// Formats of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 #[allow(missing_docs)]
 pub enum LogFormat {
@@ -329,67 +329,66 @@ pub enum LogFormat {
     Json,
 }
 
-/// How far the account shall reach.
+/// The mailboxes that access is granted to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ScopeKind {
-    /// Every mailbox of the organization: think twice
+    /// Every mailbox of the organization (not recommended)
     Everyone,
     /// Room and equipment mailboxes
     RoomsAndEquipment,
     /// Room mailboxes
     Rooms,
-    /// The direct members of a group
+    /// Direct members of a group
     Group,
-    /// Room mailboxes, by membership in a role group
+    /// Room mailboxes that are members of a new role group
     RoleGroup,
 }
 
-/// Where the rooms' mailboxes are.
+/// Kind of Exchange deployment
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Deployment {
-    /// Exchange Server: a service account acts
+    /// Exchange Server, with a service account
     OnPremises,
-    /// Exchange Online: an application of Entra acts; EWS ends there on 1 April 2027
+    /// Exchange Online, with an Entra application; EWS ends there on 1 April 2027
     Online,
 }
 
 /// `adjourn setup`.
 #[derive(Debug, Args)]
 pub struct SetupArgs {
-    /// Where the rooms' mailboxes are
+    /// Kind of Exchange deployment
     #[arg(long, value_enum, default_value_t = Deployment::OnPremises)]
     pub site: Deployment,
-    /// How far the right shall reach; role-group is for on-premises only
+    /// Mailboxes to grant access to; role-group is for on-premises only
     #[arg(long, value_enum, default_value_t = ScopeKind::Rooms)]
     pub scope: ScopeKind,
-    /// The group, or what the role group is to be called
+    /// Name of the group, or of the role group to create
     #[arg(long, value_name = "GROUP", required_if_eq_any([("scope", "group"), ("scope", "role-group")]))]
     pub group: Option<String>,
-    /// On premises: the service account [default: server.username of the configuration]
+    /// On premises: service account [default: server.username of the configuration]
     #[arg(long, value_name = "ACCOUNT")]
     pub account: Option<String>,
-    /// Online: the application (client) id
+    /// Online: application (client) id
     #[arg(long, value_name = "ID")]
     pub app_id: Option<Uuid>,
-    /// Online: the object id of the enterprise application (not that of the app registration)
+    /// Online: object id of the enterprise application (not of the app registration)
     #[arg(long, value_name = "ID")]
     pub object_id: Option<Uuid>,
-    /// What the scope and the assignment are to be called
+    /// Name of the management scope and the role assignment
     #[arg(long, default_value = "Adjourn", value_name = "NAME")]
     pub name: String,
-    /// The Exchange that is set up, by its name in the configuration [default: the first of which the account, or the application,
-    /// is known]
+    /// Connection to set up, by its name in the configuration [default: the first one with an account or application]
     #[arg(long, value_name = "NAME")]
     pub connection: Option<String>,
-    /// A mailbox that must stay out of reach, to verify with [default: the first of doctor.out_of_scope that lives there]
+    /// A mailbox without access, used for verification [default: the first of doctor.out_of_scope on that connection]
     #[arg(long, value_name = "ADDRESS")]
     pub out_of_scope: Option<String>,
 }
 
-/// What `adjourn limits` prints.
+/// `adjourn limits`.
 #[derive(Debug, Args)]
 pub struct LimitsArgs {
-    /// Print the page of the documentation
+    /// Print docs/limits.md
     #[arg(long, conflicts_with = "json")]
     pub markdown: bool,
 }
@@ -401,13 +400,13 @@ pub struct ExplainArgs {
     pub room: String,
 }
 
-/// The words for how an action ended, and what each means.
+/// Parses the name of an outcome.
 fn outcome_parser() -> impl TypedValueParser<Value = ActionStatus> {
     let words = PossibleValuesParser::new(ActionStatus::ALL.map(ActionStatus::as_str));
     words.try_map(|word| ActionStatus::from_name(&word).ok_or("no such outcome"))
 }
 
-/// How a list is printed.
+/// Output formats of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 #[allow(missing_docs)]
 pub enum Format {
@@ -422,7 +421,7 @@ pub enum Format {
 pub struct EndArgs {
     #[command(flatten)]
     pub target: TargetArgs,
-    /// Do not update the attendees of a meeting that the room itself organized
+    /// Do not send updates to the attendees of a meeting that the room organized
     #[arg(long)]
     pub silent: bool,
 }
@@ -433,7 +432,7 @@ pub struct EndArgs {
 pub struct DeleteArgs {
     #[command(flatten)]
     pub target: TargetArgs,
-    /// Move it to Deleted Items without telling anybody
+    /// Move the event to Deleted Items without sending any message
     #[arg(long)]
     pub silent: bool,
 }
@@ -443,10 +442,10 @@ pub struct DeleteArgs {
 pub struct EventsArgs {
     /// The room's SMTP address
     pub room: String,
-    /// From when on [default: now]
+    /// Start of the time range [default: now]
     #[arg(long, value_name = "TIME")]
     pub from: Option<DateTime<Utc>>,
-    /// For how many hours
+    /// Hours to list
     #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=8784))]
     pub hours: u32,
     /// Show subjects
@@ -457,44 +456,44 @@ pub struct EventsArgs {
 /// `adjourn cleanup`.
 #[derive(Debug, Args)]
 pub struct CleanupArgs {
-    /// Decide and print, touch nothing (the default)
+    /// Print the plan and change nothing (the default)
     #[arg(long, conflicts_with = "apply")]
     pub plan: bool,
-    /// Act on what was decided
+    /// Apply the plan
     #[arg(long)]
     pub apply: bool,
-    /// With --apply: do everything but the writes
+    /// With --apply: change nothing, show what would be changed
     #[arg(long, requires = "apply")]
     pub dry_run: bool,
-    /// With --apply: the plan to act on, as --plan --json printed it [default: plan afresh]
+    /// With --apply: apply this plan, from --plan --json [default: a new plan]
     #[arg(long, value_name = "FILE", requires = "apply")]
     pub from_plan: Option<PathBuf>,
-    /// Check-ins and occupancy signals: CSV (room,event,at,source) or JSON, by the file's ending. It watches the time from its
-    /// first to its newest sign; a meeting outside that time stays
+    /// Check-ins and occupancy signals as CSV (room,event,at,source) or JSON, by file extension. The file covers the time from
+    /// its first to its last sign; meetings outside that time are kept
     #[arg(long, value_name = "FILE")]
     pub evidence: Option<PathBuf>,
     /// The evidence is complete from this time on, although its first sign is later
     #[arg(long, value_name = "TIME", requires_all = ["evidence", "evidence_to"])]
     pub evidence_from: Option<DateTime<Utc>>,
-    /// The evidence is complete until this time, although its newest sign is earlier
+    /// The evidence is complete until this time, although its last sign is earlier
     #[arg(long, value_name = "TIME", requires_all = ["evidence", "evidence_from"])]
     pub evidence_to: Option<DateTime<Utc>>,
-    /// Treat every meeting without a sign as abandoned, whether anything watched its room or not
+    /// Treat every meeting without a sign as abandoned, even where nothing watched the room
     #[arg(long)]
     pub accept_no_evidence: bool,
-    /// Rooms, one address a line; # begins a comment [default: the configured rooms and room lists]
+    /// File of rooms, one address per line, # for comments [default: the configured rooms and room lists]
     #[arg(long, value_name = "FILE")]
     pub rooms: Option<PathBuf>,
-    /// Only this part of the rooms, such as 2/4: several machines sweep together without meeting
+    /// Sweep only this part of the rooms, such as 2/4, so that several machines can share the work
     #[arg(long, value_name = "I/N", conflicts_with = "from_plan")]
     pub shard: Option<Shard>,
-    /// From when on [default: now]
+    /// Start of the time range [default: now]
     #[arg(long, value_name = "TIME")]
     pub from: Option<DateTime<Utc>>,
-    /// Until when [default: cleanup.hours_ahead from now]
+    /// End of the time range [default: cleanup.horizon_hours from now]
     #[arg(long, value_name = "TIME")]
     pub to: Option<DateTime<Utc>>,
-    /// List the events that stay, too
+    /// Also list the events that are kept
     #[arg(long)]
     pub all: bool,
 }
@@ -502,10 +501,10 @@ pub struct CleanupArgs {
 /// `adjourn report`.
 #[derive(Debug, Args)]
 pub struct ReportArgs {
-    /// Decisions from this time on [default: seven days ago]
+    /// Only decisions at this time or later [default: seven days ago]
     #[arg(long, value_name = "TIME")]
     pub since: Option<DateTime<Utc>>,
-    /// List the meetings that people attended, too
+    /// Also list the meetings that people attended
     #[arg(long)]
     pub all: bool,
 }
@@ -513,11 +512,11 @@ pub struct ReportArgs {
 /// `adjourn doctor`.
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
-    /// A mailbox that must be out of reach; may be repeated [default: doctor.out_of_scope]
+    /// A mailbox that Adjourn must not be able to open; may be repeated [default: doctor.out_of_scope]
     #[arg(long, value_name = "ADDRESS")]
     pub out_of_scope: Vec<String>,
-    /// Prove that events in this room can be changed and removed, on one that is made for it 400 days ahead; and that a
-    /// meeting's end can be set, on a coming one, to the end it has
+    /// Test writing in this room: create, change and remove a test event 400 days ahead, and set a future meeting's end to its
+    /// present value
     #[arg(long, value_name = "ROOM")]
     pub write_test: Option<String>,
 }
@@ -525,22 +524,22 @@ pub struct DoctorArgs {
 /// `adjourn sim`.
 #[derive(Debug, Args)]
 pub struct SimArgs {
-    /// Port on 127.0.0.1; 0 takes a free one
+    /// Port on 127.0.0.1; 0 for a free port
     #[arg(long, default_value_t = 0, value_name = "PORT")]
     pub port: u16,
-    /// The account's user name; one that is the address of a mailbox acts there where a request names none
+    /// User name of the account. An account that is a mailbox's address acts in that mailbox when a request names none
     #[arg(long, default_value = "svc-adjourn@example.com", value_name = "NAME")]
     pub user: String,
-    /// Serve HTTPS with a certificate made for the occasion
+    /// Serve HTTPS with a generated certificate
     #[arg(long)]
     pub tls: bool,
-    /// Where to write that certificate's issuer, for clients to trust
+    /// Write the issuer's certificate to this file, for clients to trust
     #[arg(long, value_name = "FILE", requires = "tls")]
     pub ca_out: Option<PathBuf>,
-    /// How many rooms [default: the demo's office]
+    /// Number of rooms [default: the demo's rooms]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub rooms: Option<u32>,
-    /// Seed of the rooms' calendars
+    /// Seed of the generated calendars
     #[arg(long, value_name = "N", default_value_t = 1, requires = "rooms")]
     pub seed: u64,
 }
@@ -548,10 +547,10 @@ pub struct SimArgs {
 /// `adjourn demo`.
 #[derive(Debug, Args)]
 pub struct DemoArgs {
-    /// Serve the demo over HTTP instead, until Ctrl-C: the key is `adj_demo_demo`
+    /// Serve the demo over HTTP until Ctrl-C; the key is `adj_demo_demo`
     #[arg(long)]
     pub serve: bool,
-    /// Where to listen
+    /// Address to listen on
     #[arg(long, default_value = "127.0.0.1:8480", requires = "serve", value_name = "ADDRESS:PORT")]
     pub listen: SocketAddr,
 }
@@ -559,7 +558,7 @@ pub struct DemoArgs {
 /// `adjourn wire`.
 #[derive(Debug, Args)]
 pub struct WireArgs {
-    /// What to do.
+    /// The command.
     #[command(subcommand)]
     pub command: WireCommand,
 }
@@ -567,42 +566,42 @@ pub struct WireArgs {
 /// `adjourn wire …`.
 #[derive(Debug, Subcommand)]
 pub enum WireCommand {
-    /// Decode a captured answer to JSON, and say which path of the codec did it
+    /// Decode a captured response to JSON, and show which decoder read it
     #[command(
-        after_help = "Example:\n  adjourn wire decode answer.xml\n  cat answer.xml | adjourn wire decode -"
+        after_help = "Example:\n  adjourn wire decode response.xml\n  cat response.xml | adjourn wire decode -"
     )]
     Decode {
-        /// Files; `-` is standard input
+        /// Files; `-` for standard input
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
-        /// Which path of the codec
+        /// The decoder to use
         #[arg(long, value_enum, default_value_t = WirePath::Both)]
         path: WirePath,
     },
-    /// Print an example of each kind of request, or write all of them to a directory
+    /// Print an example request, or write all of them to a directory
     #[command(
         after_help = "Example:\n  adjourn wire encode --list\n  adjourn wire encode find-item\n  adjourn wire encode --all requests/"
     )]
     Encode {
-        /// Which example
+        /// Name of the example
         #[arg(value_name = "NAME", required_unless_present_any = ["list", "all"])]
         name: Option<String>,
-        /// Print the names
+        /// List the names
         #[arg(long)]
         list: bool,
-        /// Write every example into this directory
+        /// Write all examples into this directory
         #[arg(long, value_name = "DIR")]
         all: Option<PathBuf>,
     },
 }
 
-/// Which path of the codec decodes.
+/// The decoders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum WirePath {
-    /// The fast one first, then the one that is always right: as in production
+    /// The scanner first, then the reader where it declines, as in production
     Both,
-    /// Only the fast one
+    /// The fast scanner only
     Scanner,
-    /// Only the one that is always right
+    /// The complete reader only
     Reader,
 }

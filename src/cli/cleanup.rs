@@ -1,4 +1,4 @@
-//! `adjourn cleanup`: plan a sweep, and apply it when told to.
+//! `adjourn cleanup`: plans a sweep, and applies it with --apply. Without --apply it changes nothing.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -84,7 +84,7 @@ pub(super) async fn run(
     }
 }
 
-/// The signs that the service has stored, where one runs with this state directory: they protect meetings too.
+/// Loads the signs of the service that uses this state directory, if any: they protect meetings too.
 async fn stored_signs(connection: &ConnectionArgs, now: DateTime<Utc>) -> Result<SignLog, CommandError> {
     let directory = connect::state_directory(connection)?;
     if !ServiceStore::exists_in(&directory) {
@@ -95,7 +95,7 @@ async fn stored_signs(connection: &ConnectionArgs, now: DateTime<Utc>) -> Result
     desk.load_signs(now, SignLog::default()).await.map_err(failed)
 }
 
-/// Who came to which series. Only what acts makes a file where there is none, and adds to it.
+/// The record of attendance of series. Only an applying run creates the file and adds to it.
 fn attendance(connection: &ConnectionArgs, acts: bool) -> Result<Arc<dyn Attendance>, CommandError> {
     let directory = connect::state_directory(connection)?;
     if !acts && !ServiceStore::exists_in(&directory) {
@@ -106,19 +106,19 @@ fn attendance(connection: &ConnectionArgs, acts: bool) -> Result<Arc<dyn Attenda
     Ok(if acts { Arc::new(desk) } else { Arc::new(ReadOnlyAttendance(desk)) })
 }
 
-/// The rule on check-ins without any check-ins would free every room in the building.
+/// Requires --evidence for the rule cleanup.no_check_in: without check-ins the rule would release every meeting.
 fn require_evidence(args: &CleanupArgs, opened: &OpenedEngine) -> Result<(), CommandError> {
     let needed = opened.config.rules.check_in_anywhere() && !args.accept_no_evidence;
     match (needed, &args.evidence) {
         (true, None) => Err(CommandError::new(
             Exit::Usage,
-            "the rule cleanup.no_check_in is on, so --evidence FILE is needed: without it every meeting looks abandoned",
+            "cleanup.no_check_in needs evidence, or every meeting would look abandoned: give --evidence FILE",
         )),
         _ => Ok(()),
     }
 }
 
-/// The rooms to look at, and how many of those that were named are none.
+/// The rooms to sweep, and how many lines were not rooms.
 #[derive(Default)]
 struct SweepRooms {
     usable: Vec<RoomAddress>,
@@ -131,7 +131,7 @@ fn rooms(args: &CleanupArgs, opened: &OpenedEngine, output: &Output) -> Result<S
         return if rooms.is_empty() {
             Err(CommandError::new(
                 Exit::Usage,
-                "no rooms: list them under [scope] in adjourn.toml, or give --rooms FILE",
+                "no rooms: list rooms under [scope] in adjourn.toml, or give --rooms FILE",
             ))
         } else {
             Ok(SweepRooms { usable: rooms, left_out: 0 })
@@ -146,13 +146,16 @@ fn rooms(args: &CleanupArgs, opened: &OpenedEngine, output: &Output) -> Result<S
                 Ok(room) => named.usable.push(room),
                 Err(error) => {
                     named.left_out += 1;
-                    output.warn(&format!("{}:{}: left out: {error}", path.display(), index + 1));
+                    output.warn(&format!("{}:{}: skipped: {error}", path.display(), index + 1));
                 }
             },
         }
     }
     match named.usable.is_empty() {
-        true => Err(CommandError::new(Exit::Usage, format!("no rooms: {} names none", path.display()))),
+        true => Err(CommandError::new(
+            Exit::Usage,
+            format!("no rooms: {} lists no valid address", path.display()),
+        )),
         false => Ok(named),
     }
 }
@@ -163,15 +166,19 @@ fn window(args: &CleanupArgs, opened: &OpenedEngine) -> Result<Window, CommandEr
     Window::new(from, to).map_err(|error| CommandError::from_error(Exit::Usage, error))
 }
 
-/// A plan of ten thousand rooms is a few megabytes.
+/// Bytes of a plan: ten thousand rooms are a few megabytes.
 const PLAN_BYTES_MAX: u64 = 256 << 20;
-/// A list of ten thousand rooms is less than a megabyte.
+/// Bytes of a list of rooms: ten thousand are less than a megabyte.
 const ROOMS_BYTES_MAX: u64 = 16 << 20;
 
 fn read_plan(path: &Path) -> Result<SweepPlan, CommandError> {
     let text = text_file::read(path, PLAN_BYTES_MAX).map_err(|error| unreadable(path).caused_by(error))?;
     serde_json::from_str(&text).map_err(|error| {
-        CommandError::new(Exit::Usage, format!("{} is no plan", path.display())).caused_by(error)
+        CommandError::new(
+            Exit::Usage,
+            format!("{} is not a plan: make one with adjourn cleanup --plan --json", path.display()),
+        )
+        .caused_by(error)
     })
 }
 
@@ -180,7 +187,7 @@ fn unreadable(path: &Path) -> CommandError {
 }
 
 fn render_plan(plan: &SweepPlan, all: bool) -> String {
-    let mut table = table(&["ROOM", "START", "END", "VERDICT", "WHY"]);
+    let mut table = table(&["ROOM", "START", "END", "DECISION", "REASON"]);
     for room in &plan.rooms {
         for judged in &room.events {
             let (verdict, why) = match &judged.verdict {
@@ -192,7 +199,7 @@ fn render_plan(plan: &SweepPlan, all: bool) -> String {
             table.add_row([room.room.to_string(), start.to_string(), end.to_string(), verdict, why]);
         }
         if let Some(trouble) = &room.trouble {
-            table.add_row([room.room.as_str(), "", "", "not seen", trouble]);
+            table.add_row([room.room.as_str(), "", "", "not read", trouble]);
         }
     }
     let mut text = String::new();
@@ -206,19 +213,19 @@ fn render_plan(plan: &SweepPlan, all: bool) -> String {
         text += &format!("{read} signs read, {matched} matched{newest}\n");
     }
     text += &format!(
-        "{rooms} rooms, {events} events, {actions} to act on, {} rooms not seen",
+        "{rooms} rooms, {events} events, {actions} to act on, {} rooms not read",
         plan.unreadable_rooms()
     );
     if let Some(stop) = &plan.stop {
-        text += &format!("\nThis plan will not be applied: {stop}");
+        text += &format!("\nThis plan cannot be applied: {stop}");
     }
     text
 }
 
-/// What `--apply --json` prints.
+/// The output of `--apply --json`.
 #[derive(Serialize)]
 struct AppliedReport<'a> {
-    /// Actions that were left out since their room is in observe mode.
+    /// Actions that were left out because their room is in observe mode.
     observed: usize,
     rooms: usize,
     events: usize,
@@ -242,13 +249,13 @@ fn print_report(plan: &SweepPlan, swept: &SweepResult, output: &Output) -> Resul
     let printed = output.data(&report, || render_applied(plan, swept));
     if let Some(error) = broken_off {
         let message = format!(
-            "the sweep stopped: {} actions were under way, {unbegun} were not begun; once the journal can be used \
-             again, run it again",
+            "the sweep stopped because the journal is unavailable: {} actions in progress, {unbegun} not started; run it \
+             again when the journal is available",
             open.len()
         );
         return Err(CommandError::new(Exit::Journal, message).caused_by(error));
     }
-    // What was asked for and not done is a refusal.
+    // What was requested and not done counts as refused.
     printed.map(|()| if *observed > 0 { Exit::Refused } else { exit_of_applied(plan, applied) })
 }
 
@@ -257,17 +264,16 @@ fn render_applied(plan: &SweepPlan, swept: &SweepResult) -> String {
     let lines = applied.iter().map(|one| format!("{}: {}\n", one.room, escape(&one.outcome.to_string())));
     let open_lines = open.iter().map(|one| {
         let start = one.event.start.format("%F %H:%MZ");
-        format!("{}: not known yet: the event at {start}, action {}\n", one.room, one.action)
+        format!("{}: outcome unknown so far: event at {start}, action {}\n", one.room, one.action)
     });
     let done = applied.iter().filter(|one| matches!(one.outcome, Outcome::Done(_))).count();
     let mut summary = format!("{} rooms, {} actions, {done} done", plan.rooms.len(), applied.len());
     if open.len() + unbegun > 0 {
-        summary += &format!(", {} not known, {unbegun} not begun", open.len());
+        summary += &format!(", {} unknown, {unbegun} not started", open.len());
     }
     if *observed > 0 {
-        summary += &format!(
-            "; {observed} refused: cleanup.mode is \"observe\" in their rooms, set \"act\" to let Adjourn act there"
-        );
+        summary +=
+            &format!("; {observed} refused: cleanup.mode is \"observe\" in their rooms; set it to \"act\"");
     }
     lines.chain(open_lines).chain([summary]).collect()
 }
@@ -288,7 +294,8 @@ fn exit_of_applied(plan: &SweepPlan, applied: &[AppliedAction]) -> Exit {
     if failed || plan.unreadable_rooms() > 0 { Exit::Partial } else { Exit::Done }
 }
 
-/// What is refused because somebody came or changed the event is the sweep working as it should; what Exchange refuses is not.
+/// Whether an outcome is a failure. A refusal because somebody checked in or changed the event is normal; a refusal by Exchange
+/// is not.
 fn is_failure(outcome: &Outcome) -> bool {
     let by_exchange = matches!(outcome, Outcome::Refused { refusal: Refusal::Exchange { .. } });
     by_exchange || !matches!(Exit::of(outcome), Exit::Done | Exit::Refused)

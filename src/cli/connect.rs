@@ -1,4 +1,5 @@
-//! From flags and files to an engine that talks to an Exchange.
+//! Builds an engine from arguments and configuration: opens the journal, prepares the connections, and recovers interrupted
+//! actions.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,30 +20,30 @@ use crate::journal::{Journal, MemoryJournal, Query};
 use crate::live::Feed;
 use crate::store::{self, SqliteJournal, StoreError, StoreOptions};
 
-/// What a command needs of the journal on disk.
+/// How a command uses the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum JournalAccess {
-    /// It acts: everything is kept, and the state directory is this process's own.
+    /// Writes entries. The state directory is locked for this process.
     ReadWrite,
-    /// It looks or rehearses: what was done before is known, if there is a journal; nothing is added to it.
+    /// Reads earlier entries if there is a journal, and adds none.
     ReadOnly,
 }
 
-/// An engine with the configuration it was made from.
+/// An engine with the configuration that it was built from.
 pub(super) struct OpenedEngine {
     pub(super) engine: Arc<Engine>,
-    /// By what calendars can be followed.
+    /// The source of calendar changes.
     pub(super) feed: Arc<dyn Feed>,
-    /// The machine's clock, with its witnesses.
+    /// The machine's clock, checked against other sources of time.
     pub(super) clock: Arc<WitnessedClock>,
     pub(super) config: Config,
 }
 
-/// The file that is read when none is named.
+/// The configuration file that is read by default.
 const DEFAULT_FILE: &str = "adjourn.toml";
 
-/// Reads the configuration, prepares the connection, and learns the members of the configured room lists.
-/// With a journal it also finds out, before anything else is done, what became of actions that a stop interrupted.
+/// Reads the configuration, prepares the connections, and reads the members of the configured room lists. With write access it
+/// first recovers actions that a crash or restart interrupted.
 pub(super) async fn open(
     connection: &ConnectionArgs,
     journalled: JournalAccess,
@@ -68,7 +69,7 @@ pub(super) async fn open(
     Ok(opened)
 }
 
-/// What was written last shows a clock that was set back since.
+/// The last entry of the journal reveals a clock that was set back since.
 async fn add_newest_record(clock: &WitnessedClock, journal: &dyn Journal) -> Result<(), CommandError> {
     let newest = journal.find(&Query { limit: Some(1), ..Query::default() }).await;
     let newest = newest.map_err(|error| CommandError::from_error(Exit::Journal, error))?;
@@ -76,20 +77,23 @@ async fn add_newest_record(clock: &WitnessedClock, journal: &dyn Journal) -> Res
     Ok(())
 }
 
-/// Where the journal is: what the flag says, then the configuration, then the default.
+/// The state directory: the flag, else the configuration, else the default.
 pub(super) fn state_directory(connection: &ConnectionArgs) -> Result<PathBuf, CommandError> {
     directory(&mut load(connection)?)
 }
 
 pub(super) fn directory(config: &mut Config) -> Result<PathBuf, CommandError> {
     let directory = config.journal.directory.clone().or_else(store::default_directory).ok_or_else(|| {
-        CommandError::new(Exit::Usage, "no home directory to keep the journal in: name one with --state-dir")
+        CommandError::new(
+            Exit::Usage,
+            "no directory for the journal: there is no home directory; give --state-dir DIR",
+        )
     })?;
     exposure::check_state_directory(&directory, config)?;
     Ok(directory)
 }
 
-/// The journal, opened to be written by this process alone.
+/// Opens the journal for writing by this process alone.
 pub(super) fn open_journal(directory: &Path) -> Result<SqliteJournal, CommandError> {
     SqliteJournal::open(directory, StoreOptions::default())
         .map_err(|error| CommandError::from_error(Exit::of_opening(&error), error))
@@ -103,25 +107,27 @@ fn open_journal_read_only(directory: &Path) -> Result<Arc<dyn Journal>, CommandE
     }
 }
 
-/// Says on stderr what became of interrupted actions; the answer to the command itself is data, and stays apart.
+/// Recovers interrupted actions, and reports their outcomes on stderr; stdout is for the command's own result.
 async fn recover(engine: &Arc<Engine>, output: &Output) -> Result<(), CommandError> {
     let recovered = engine.recover().await;
     let recovered = recovered.map_err(|error| CommandError::from_error(Exit::of_journal(&error), error))?;
     for life in recovered.closed {
         let ended = life.outcome.as_ref().map(ToString::to_string).unwrap_or_default();
-        output
-            .note(&format!("adjourn: {}: interrupted action {}: {ended}", life.action.room, life.action.id));
+        output.note(&format!(
+            "adjourn: {}: recovered interrupted action {}: {ended}",
+            life.action.room, life.action.id
+        ));
     }
     for life in recovered.still_open {
         let (room, id) = (life.action.room, life.action.id);
         output.note(&format!(
-            "adjourn: {room}: interrupted action {id}: Exchange cannot be asked yet what became of it"
+            "adjourn: {room}: interrupted action {id} is still in doubt: Exchange is unavailable"
         ));
     }
     Ok(())
 }
 
-/// The same, for an Exchange that is known already.
+/// Builds the engine for a given Exchange connection.
 pub(super) async fn open_with(
     exchange: Arc<impl Calendar + Feed + 'static>,
     mut config: Config,
@@ -161,14 +167,13 @@ fn config_file(connection: &ConnectionArgs) -> Option<&Path> {
     connection.config.as_deref().or_else(|| default.exists().then_some(default))
 }
 
-/// SHA-256 of the configuration file, as `sha256sum` prints it; of no file, that of nothing.
+/// SHA-256 of the configuration file, as `sha256sum` prints it; without a file, the hash of empty input.
 pub(super) fn configuration_hash(connection: &ConnectionArgs) -> String {
     let text = config_file(connection).and_then(|path| std::fs::read(path).ok()).unwrap_or_default();
     Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Asks Exchange for the members of each room list, in the name of a configured room: the service account needs no
-/// mailbox of its own.
+/// Reads the members of each room list, impersonating a configured room: the service account needs no mailbox of its own.
 pub(super) async fn admit_room_lists(
     exchange: &dyn Calendar,
     config: &mut Config,
@@ -179,15 +184,15 @@ pub(super) async fn admit_room_lists(
     let asking = config.scope.rooms().next().cloned().ok_or_else(|| {
         CommandError::new(
             Exit::Usage,
-            "scope.room_lists needs at least one room in scope.rooms, in whose name to ask for them",
+            "scope.room_lists needs at least one room in scope.rooms: its mailbox is used to read the lists",
         )
     })?;
     for list in &config.room_lists {
         match exchange.room_list_members(list, &asking).await {
             Ok(rooms) => config.scope.add_rooms(rooms),
-            // A list that is not there takes no other room out of scope; what it held is out of reach.
+            // A missing list does not affect other rooms; its own rooms stay out of scope.
             Err(trouble) if trouble.responsible == ResponsibleParty::Caller => {
-                config.warnings.push(format!("scope.room_lists: `{list}` is left out: {trouble}"));
+                config.warnings.push(format!("scope.room_lists: `{list}` is skipped: {trouble}"));
             }
             Err(trouble) => return Err(calendar_failure(trouble)),
         }
@@ -195,13 +200,14 @@ pub(super) async fn admit_room_lists(
     Ok(())
 }
 
-/// The address that a flag names.
+/// Parses the address that a flag gives.
 pub(super) fn parse_address(flag: &str, text: &str) -> Result<RoomAddress, CommandError> {
-    text.parse()
-        .map_err(|error| CommandError::new(Exit::Usage, format!("{flag} is no address")).caused_by(error))
+    text.parse().map_err(|error| {
+        CommandError::new(Exit::Usage, format!("{flag} is not an SMTP address")).caused_by(error)
+    })
 }
 
-/// Trouble with Exchange as the end of a command.
+/// Converts an error of Exchange into the command's error.
 pub(super) fn calendar_failure(trouble: CalendarError) -> CommandError {
     CommandError::from_error(Exit::of_fault(trouble.responsible), trouble)
 }

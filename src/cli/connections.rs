@@ -1,4 +1,4 @@
-//! From the configuration's servers to Exchanges that can be asked: secrets are read here, and nothing is connected yet.
+//! Builds Exchange connections from the configuration. Reads secrets; connects to nothing yet.
 
 use super::exit::{CommandError, Exit};
 use super::secrets;
@@ -15,7 +15,7 @@ use crate::exchange::login::{
 use crate::exchange::{self, ClientCertificate, ConnectionRouter, Exchange, Settings};
 use crate::live::SILENCE_MAX;
 
-/// Every Exchange of the configuration.
+/// Routes rooms to every Exchange of the configuration.
 pub(super) fn router(config: &Config) -> Result<ConnectionRouter, CommandError> {
     let mut sites = ConnectionRouter::default();
     for connection in &config.connections {
@@ -35,17 +35,17 @@ pub(super) fn router(config: &Config) -> Result<ConnectionRouter, CommandError> 
 pub(super) fn no_exchange() -> CommandError {
     CommandError::new(
         Exit::Usage,
-        "no Exchange is configured: set server.url in adjourn.toml, --url or ADJOURN_URL",
+        "no Exchange is configured: set server.url in adjourn.toml, or give --url or ADJOURN_URL",
     )
 }
 
-/// What the Exchange is called where this room lives.
+/// The name of the connection that covers this room.
 pub(super) fn connection_name<'c>(config: &'c Config, room: &RoomAddress) -> Option<&'c str> {
     let named = config.connections.iter().find(|one| one.rooms.iter().any(|pattern| pattern.matches(room)));
     named.map(|one| one.name.as_str()).or(config.server.is_some().then_some(DEFAULT_NAME))
 }
 
-/// Every server of the configuration, by name.
+/// Every server of the configuration, with its name.
 pub(super) fn servers(config: &Config) -> impl Iterator<Item = (&str, &ExchangeConfig)> {
     let named = config.connections.iter().map(|connection| (connection.name.as_str(), &connection.server));
     named.chain(config.server.as_ref().map(|server| (DEFAULT_NAME, server)))
@@ -53,11 +53,11 @@ pub(super) fn servers(config: &Config) -> impl Iterator<Item = (&str, &ExchangeC
 
 fn open_exchange(name: &str, server: &ExchangeConfig) -> Result<Exchange, CommandError> {
     Exchange::new(&connection_settings(name, server)?).map_err(|error| {
-        CommandError::new(Exit::Usage, format!("the connection {name} cannot be used")).caused_by(error)
+        CommandError::new(Exit::Usage, format!("cannot use the connection {name}")).caused_by(error)
     })
 }
 
-/// What a conversation with this server needs to know.
+/// The settings of a connection to this server.
 pub(super) fn connection_settings(name: &str, server: &ExchangeConfig) -> Result<Settings, CommandError> {
     Ok(Settings {
         name: name.to_owned(),
@@ -145,7 +145,12 @@ fn external_token(source: &SecretSource) -> Result<ExternalToken, CommandError> 
         SecretSource::Command(words) => ExternalToken::Command(words.clone()),
         SecretSource::Credential(name) => ExternalToken::File(secrets::credential(name)?),
         SecretSource::Environment(name) => {
-            return Err(CommandError::new(Exit::Usage, format!("a token in {name} cannot be renewed")));
+            return Err(CommandError::new(
+                Exit::Usage,
+                format!(
+                    "a token in the environment variable {name} cannot be renewed: use a file or a command"
+                ),
+            ));
         }
     })
 }

@@ -1,11 +1,11 @@
-//! No picture of our memory is written to a disk: there are passwords and tokens in it. Nothing else about the process changes.
+//! Disables core dumps: the process's memory holds passwords and tokens. Changes nothing else about the process.
 
 use std::io;
 
-/// No core dump of this process and of what it starts, to a file or to a collector such as systemd-coredump, from now on; and
-/// nobody but root reads its memory (Linux).
+/// Disables core dumps of this process and its children, to files and to collectors such as systemd-coredump; on Linux only root
+/// can read its memory.
 pub(super) fn forbid() -> io::Result<()> {
-    // A limit of nothing does not keep the kernel from handing a dump to a program; that the process is not to be dumped does.
+    // A limit of zero does not stop the kernel from piping a dump to a program; marking the process as not dumpable does.
     #[cfg(target_os = "linux")]
     rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?;
     #[cfg(unix)]

@@ -1,5 +1,5 @@
-//! `adjourn doctor`: is everything set up, on every configured Exchange? Reads the configuration; the doctor examines. The
-//! service's doctor is the same, without the part that writes.
+//! `adjourn doctor`: checks every configured Exchange. It reads the configuration; [`crate::doctor`] runs the checks. The
+//! service's doctor is the same, without the write test.
 
 use std::sync::Arc;
 
@@ -46,7 +46,7 @@ pub(super) async fn run(
     })
 }
 
-/// Every Exchange of the configuration, examined.
+/// Checks every Exchange of the configuration.
 async fn report(config: &Config, write_in: Option<&RoomAddress>, progress: &dyn Progress) -> DoctorReport {
     let mut findings = rooms_without_connection(config, write_in);
     findings.extend(exposure::findings(config));
@@ -63,7 +63,7 @@ async fn report(config: &Config, write_in: Option<&RoomAddress>, progress: &dyn 
     DoctorReport::new(findings)
 }
 
-/// The doctor of a running service: reads the configuration anew, as the command does.
+/// The doctor of a running service. It reads the configuration again, as the command does.
 pub(super) struct ConfigDoctor(pub(super) ConnectionArgs);
 
 #[async_trait::async_trait]
@@ -76,7 +76,7 @@ impl Doctor for ConfigDoctor {
     }
 }
 
-/// Nobody watches.
+/// Shows no progress.
 struct NoProgress;
 
 impl Progress for NoProgress {
@@ -84,7 +84,7 @@ impl Progress for NoProgress {
     fn step(&self) {}
 }
 
-/// What is to be examined there, or what is wrong with the configuration already.
+/// Prepares the checks of one connection, or returns the error in its configuration.
 async fn doctor_target(
     name: &str,
     server: &ExchangeConfig,
@@ -128,34 +128,35 @@ async fn doctor_target(
     Ok((patient, lists))
 }
 
-/// The configured scope limits the write test as it limits the engine, also where Exchange would permit the write.
+/// The finding that the write test's room is outside the configured scope. The scope limits the write test as it limits the
+/// engine, even where Exchange would permit the write.
 fn outside_scope(name: &str, room: &RoomAddress) -> DoctorFinding {
     DoctorFinding {
         connection: Some(name.to_owned()),
         room: Some(room.to_string()),
         check: "write",
         status: FindingStatus::Fail,
-        message: "this room is outside the configured scope, so nothing was written in it".to_owned(),
-        remedy: Some("name a room of the scope in --write-test, or add this one to scope.rooms".to_owned()),
+        message: "the room is outside the configured scope, so the write test did not run".to_owned(),
+        remedy: Some("give --write-test a room in scope, or add this one to scope.rooms".to_owned()),
         code: None,
     }
 }
 
-/// A list that cannot be read stops every other command. When nothing can be read there, the examination says why, so this is
-/// only a warning.
+/// The finding that a room list cannot be read. It is a warning: if nothing can be read there, other findings say why. Other
+/// commands stop at such a list.
 fn unreadable_list(name: &str, list: &str, trouble: CalendarError) -> DoctorFinding {
     DoctorFinding {
         connection: Some(name.to_owned()),
         room: None,
         check: "room list",
         status: FindingStatus::Warn,
-        message: format!("{list} cannot be read: {}", trouble.advice),
-        remedy: Some("check the address of the list in scope.room_lists".to_owned()),
+        message: format!("cannot read room list {list}: {}", trouble.advice),
+        remedy: Some("check the list's address in scope.room_lists".to_owned()),
         code: Some(trouble.code),
     }
 }
 
-/// Rooms that are configured, or asked about, and live nowhere.
+/// The finding for rooms that no connection covers.
 fn rooms_without_connection(config: &Config, write_in: Option<&RoomAddress>) -> Vec<DoctorFinding> {
     let rooms = config.scope.rooms().chain(&config.out_of_scope).chain(write_in);
     let nowhere = rooms.filter(|room| connections::connection_name(config, room).is_none());
@@ -164,8 +165,8 @@ fn rooms_without_connection(config: &Config, write_in: Option<&RoomAddress>) -> 
         room: Some(room.to_string()),
         check: "configuration",
         status: FindingStatus::Fail,
-        message: "no connection has this room".to_owned(),
-        remedy: Some("add it to the rooms of a connection, or set [server]".to_owned()),
+        message: "no connection covers this room".to_owned(),
+        remedy: Some("add the room to a connection's rooms, or set [server]".to_owned()),
         code: None,
     };
     nowhere.map(finding).collect()
@@ -178,7 +179,7 @@ fn misconfigured(name: Option<&str>, failure: &CommandError) -> DoctorFinding {
         check: "configuration",
         status: FindingStatus::Fail,
         message: failure.message.clone(),
-        remedy: Some("mend adjourn.toml, or what it names".to_owned()),
+        remedy: Some("fix adjourn.toml, or the file it refers to".to_owned()),
         code: failure.causes.first().cloned(),
     }
 }

@@ -1,4 +1,4 @@
-//! `adjourn events`: what a room's calendar holds. Subjects only where asked for.
+//! `adjourn events`: lists the events of a room's calendar. Shows subjects only with --subjects.
 
 use chrono::TimeDelta;
 
@@ -16,7 +16,7 @@ pub(super) async fn run(
     let room: RoomAddress = args
         .room
         .parse()
-        .map_err(|error| CommandError::new(Exit::Usage, "ROOM is no address").caused_by(error))?;
+        .map_err(|error| CommandError::new(Exit::Usage, "ROOM is not an SMTP address").caused_by(error))?;
     let opened = connect::open(connection, JournalAccess::ReadOnly, output).await?;
     let engine = opened.engine;
     if !engine.scope().contains(&room) {
@@ -30,7 +30,7 @@ pub(super) async fn run(
         .map_err(|error| CommandError::from_error(Exit::Usage, error))?;
     let view = engine.calendar().events(&room, window).await.map_err(connect::calendar_failure)?;
     for item in &view.unreadable {
-        output.note(&format!("left out, since it cannot be read: {item}"));
+        output.note(&format!("skipped an unreadable item: {item}"));
     }
     let mut events = view.events;
     events.sort_by_key(|event| event.start);
@@ -43,7 +43,7 @@ pub(super) async fn run(
 
 fn render(events: &[Event]) -> String {
     if events.is_empty() {
-        return "nothing on the calendar".to_owned();
+        return "no events".to_owned();
     }
     let mut table = table(&["START", "END", "COPY", "KIND", "STATE", "ORGANIZER", "SUBJECT"]);
     for event in events {

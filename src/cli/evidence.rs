@@ -1,5 +1,5 @@
-//! The evidence of a sweep at the command line: a file of signs, held against the rooms of the sweep before anything is judged on
-//! its word.
+//! Reads the evidence file of `adjourn cleanup`, and checks that it covers the sweep's rooms and meetings before any decision
+//! relies on it.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
@@ -17,18 +17,18 @@ use crate::presence::{
 };
 use crate::text_file;
 
-/// The memory for the signs of a file, in MiB, after signs of one hour were merged.
+/// Memory for the signs of a file, in MiB, after merging the signs of each hour.
 pub(super) const EVIDENCE_MIB_MAX: usize = 256;
-/// A file in UTF-16 is read whole. Tables that Windows programs export are smaller.
+/// Bytes of a file in UTF-16, which is read whole. Tables that Windows programs export are smaller.
 const UTF16_BYTES_MAX: u64 = 64 << 20;
-/// Addresses looked up in the directory, since they are none of the sweep's rooms.
+/// Unknown addresses that are looked up in the directory.
 const LOOKUPS_MAX: usize = 20;
-/// Other addresses that are counted one by one.
+/// Unknown addresses that are counted one by one.
 const OTHER_ADDRESSES_MAX: usize = 1_000;
-/// Signs listed that were of no use.
+/// Unmatched signs that are listed.
 const UNMATCHED_MAX: usize = 100;
 
-/// Signs, the time they cover, and what became of them.
+/// Signs, the time they cover, and how many were read and matched.
 pub(super) struct Evidence {
     pub(super) books: SharedPresence,
     read: Option<SignsRead>,
@@ -36,7 +36,7 @@ pub(super) struct Evidence {
 }
 
 impl Evidence {
-    /// Reads the file that the arguments name, and finds the rooms of its signs.
+    /// Reads the evidence file, if given, and resolves its rooms.
     pub(super) async fn read(
         args: &CleanupArgs,
         rooms: &[RoomAddress],
@@ -58,34 +58,34 @@ impl Evidence {
         let read = SignsRead { read: file.signs, matched, newest: file.newest, unmatched };
         let coverage = if accepted { Coverage::always() } else { file.coverage(now) };
         if !accepted && read.matched == 0 {
-            return Err(unusable_evidence(&read, "it is about none of these rooms"));
+            return Err(unusable_evidence(&read, "it has no sign for any of these rooms"));
         }
         Ok(Self { books: PresenceState::covering(log, coverage).into(), read: Some(read), accepted })
     }
 
-    /// Adds to the plan what it rests on. A file that watched none of the meetings it is asked about is refused.
+    /// Adds the evidence's summary to the plan. A file that covers none of the judged meetings is refused.
     pub(super) fn add_to(&self, plan: &mut SweepPlan) -> Result<(), CommandError> {
         let Some(mut read) = self.read.clone() else { return Ok(()) };
         let books = self.books.read();
         let left = UNMATCHED_MAX.saturating_sub(read.unmatched.len());
         read.unmatched.extend(books.signs.all().filter_map(mismatch).take(left));
         if !self.accepted && covers_no_meeting(plan) {
-            return Err(unusable_evidence(&read, "it covers none of the meetings that are judged"));
+            return Err(unusable_evidence(&read, "it covers none of the meetings to be judged"));
         }
         plan.signs = Some(read);
         Ok(())
     }
 }
 
-/// The signs of a file as they are read: those of the sweep's rooms, those of the first few other addresses, which may be other
-/// names of these rooms, and how many there are of the rest.
+/// The signs of a file while it is read: those of the sweep's rooms, those of the first unknown addresses, which may be aliases
+/// of these rooms, and counts of the others.
 struct FileSigns {
     rooms: HashSet<RoomAddress>,
     log: SignLog,
     matched: usize,
     unresolved: SignLog,
     other_addresses: BTreeMap<RoomAddress, usize>,
-    /// Signs of addresses beyond those that are counted one by one.
+    /// Signs of further addresses, which are not counted one by one.
     uncounted: usize,
 }
 
@@ -123,8 +123,8 @@ impl FileSigns {
         if is_aside { Ok(()) } else { push_sign(&mut self.unresolved, sign) }
     }
 
-    /// Gives signs that name a room by an alias, or by its new primary address, the address that the configuration has. Returns
-    /// all signs, how many of the file are about these rooms, and lines about the others.
+    /// Maps signs that use an alias or a new primary address to the configured address. Returns all signs, how many are about
+    /// these rooms, and messages about the others.
     async fn find_rooms(
         mut self,
         rooms: &[RoomAddress],
@@ -147,12 +147,12 @@ impl FileSigns {
             self.other_addresses.iter().partition(|(address, _)| aliases.contains_key(*address));
         let matched = self.matched + found.iter().map(|(_, count)| **count).sum::<usize>();
         let line = |(address, count): (&RoomAddress, &usize)| {
-            format!("{count} signs of {address}, which is none of these rooms")
+            format!("{count} signs of {address}, which is not one of these rooms")
         };
         let mut lines: Vec<_> = unknown.into_iter().map(line).take(UNMATCHED_MAX).collect();
         if self.uncounted > 0 {
             lines.push(format!(
-                "{} signs of further addresses, which are none of these rooms",
+                "{} signs of further addresses that are not among these rooms",
                 self.uncounted
             ));
         }
@@ -160,7 +160,7 @@ impl FileSigns {
     }
 }
 
-/// A sign that does not fit may be the one that keeps a meeting: then the file is not used.
+/// A sign beyond the limit may be the one that protects a meeting, so the whole file is refused.
 fn push_sign(log: &mut SignLog, sign: Sign) -> Result<(), EvidenceError> {
     match log.push(sign) {
         Admission::Kept(_) => Ok(()),
@@ -176,11 +176,11 @@ fn refusal(read: &SignsRead, why: &str) -> String {
     let SignsRead { read, matched, newest, unmatched } = read;
     let newest = newest.map_or_else(String::new, |newest| format!(", newest at {}", newest.format("%FT%TZ")));
     let mut message =
-        format!("this evidence proves no absence: {why}; {read} signs read, {matched} matched{newest}");
+        format!("the evidence cannot prove absence: {why}; {read} signs read, {matched} matched{newest}");
     for line in unmatched.iter().take(5) {
         message += &format!("; {line}");
     }
-    message + ". Check the export; --accept-no-evidence insists"
+    message + ". Check the export, or override with --accept-no-evidence"
 }
 
 fn covers_no_meeting(plan: &SweepPlan) -> bool {
@@ -202,11 +202,13 @@ fn mismatch(sign: &Sign) -> Option<String> {
     let Sign { room, at, source, .. } = sign;
     let time = at.format("%FT%TZ");
     if !sign.has_usable_clock() && !sign.is_matched {
-        let lies = if *at > sign.received_at { "ahead" } else { "far back" };
-        return Some(format!("{room}: a sign by {source} for {time} lies {lies}: check the sensor's clock"));
+        let lies = if *at > sign.received_at { "in the future" } else { "in the past" };
+        return Some(format!(
+            "{room}: sign of {source} at {time} is too far {lies}: check the sensor's clock"
+        ));
     }
     let event = sign.reference().filter(|_| !sign.is_matched)?;
-    Some(format!("{room}: a sign by {source} for {time} names event {event}, which is not on the calendar"))
+    Some(format!("{room}: sign of {source} at {time} names event {event}, which is not on the calendar"))
 }
 
 async fn room_of(address: &RoomAddress, rooms: &[RoomAddress], engine: &Engine) -> Option<RoomAddress> {

@@ -1,4 +1,4 @@
-//! Exit codes, and failures that end a command.
+//! Exit codes of all commands, and the error that ends a command.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -7,29 +7,29 @@ use crate::action::{Outcome, Refusal, ResponsibleParty};
 use crate::journal::JournalError;
 use crate::store::StoreError;
 
-/// How a command ended. The numbers are part of the interface.
+/// How a command ended. The numbers are a stable interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Exit {
-    /// It is as was asked: done now, or so already.
+    /// The request is fulfilled: now, or already before.
     Done = 0,
-    /// Nothing was changed, because of the calendar, the caller's wish or the rules.
+    /// Refused; nothing was changed: the calendar, the request or the policy forbids it.
     Refused = 1,
-    /// The command line, a file or the configuration is wrong.
+    /// The command line, a file or the configuration is invalid.
     Usage = 2,
-    /// A person has to look at a calendar.
+    /// A person has to check a calendar.
     NeedsAttention = 3,
-    /// Exchange could not be reached or was too busy; try again later.
+    /// Exchange is unavailable or too busy, or the outcome is not known yet.
     Unavailable = 4,
-    /// Exchange refused: rights, credentials or switches need an administrator.
+    /// Exchange refused: an administrator has to change rights or credentials.
     Forbidden = 5,
-    /// A sweep did part of its work: some rooms or events could not be handled.
+    /// A sweep was partly successful: some rooms or events failed.
     Partial = 6,
-    /// A sweep would have touched more than its limits allow and touched nothing.
+    /// A sweep exceeded its limits and changed nothing.
     Stopped = 7,
-    /// The journal cannot be used, so nothing was begun that it does not know of.
+    /// The journal is unavailable, so nothing was started that it does not record.
     Journal = 8,
-    /// The journal is not as it was written.
+    /// The journal was modified or is damaged.
     Tampered = 9,
 }
 
@@ -40,12 +40,12 @@ impl From<Exit> for ExitCode {
 }
 
 impl Exit {
-    /// The same, or [`Exit::Partial`] where all went well with less than was named.
+    /// Turns [`Exit::Done`] into [`Exit::Partial`] if something was left out.
     pub(super) fn or_partial(self, left_out: usize) -> Self {
         if self == Self::Done && left_out > 0 { Self::Partial } else { self }
     }
 
-    /// The code that says how an action ended.
+    /// The exit code of an action's outcome.
     pub fn of(outcome: &Outcome) -> Self {
         match outcome {
             Outcome::Done(_) | Outcome::AlreadyDone { .. } => Self::Done,
@@ -57,13 +57,13 @@ impl Exit {
     fn of_refusal(refusal: &Refusal) -> Self {
         match (refusal, refusal.responsible()) {
             (Refusal::Exchange { .. }, fault) => Self::of_fault(fault),
-            // Neither done nor refused: asking again settles it.
+            // Neither done nor refused; a later request settles it.
             (Refusal::StillInDoubt { .. }, _) => Self::Unavailable,
             _ => Self::Refused,
         }
     }
 
-    /// The code for trouble with an open journal.
+    /// The exit code of an error of the open journal.
     pub fn of_journal(error: &JournalError) -> Self {
         match error {
             JournalError::Damaged(_) => Self::Tampered,
@@ -71,7 +71,7 @@ impl Exit {
         }
     }
 
-    /// The code for a journal that cannot be opened to be read.
+    /// The exit code of an error when opening a journal for reading.
     pub fn of_store(error: &StoreError) -> Self {
         match error {
             StoreError::Absent { .. } | StoreError::NotAJournal | StoreError::NewerSchema(_) => Self::Usage,
@@ -79,12 +79,12 @@ impl Exit {
         }
     }
 
-    /// The code for a journal that cannot be opened to be written. One that was cut or damaged is never just unusable.
+    /// The exit code of an error when opening a journal for writing. A damaged journal is never reported as just unavailable.
     pub fn of_opening(error: &StoreError) -> Self {
         if error.is_damage() { Self::Tampered } else { Self::Journal }
     }
 
-    /// The code for trouble with Exchange.
+    /// The exit code of an error of Exchange.
     pub fn of_fault(fault: ResponsibleParty) -> Self {
         match fault {
             ResponsibleParty::Administrator => Self::Forbidden,
@@ -94,14 +94,14 @@ impl Exit {
     }
 }
 
-/// Why a command could not be carried out at all.
+/// An error that ends a command.
 #[derive(Debug)]
 pub struct CommandError {
-    /// How the process ends.
+    /// The exit code.
     pub exit: Exit,
-    /// What went wrong and what to do.
+    /// What failed and what to do.
     pub message: String,
-    /// What lies beneath, outermost first.
+    /// The chain of causes, outermost first.
     pub causes: Vec<String>,
 }
 
@@ -110,7 +110,7 @@ impl CommandError {
         Self { exit, message: message.into(), causes: Vec::new() }
     }
 
-    /// Adds an error and everything beneath it.
+    /// Adds an error and its chain of sources as causes.
     pub(super) fn caused_by(mut self, error: impl Error) -> Self {
         let mut cause: Option<&dyn Error> = Some(&error);
         while let Some(error) = cause {
@@ -120,13 +120,13 @@ impl CommandError {
         self
     }
 
-    /// The message and what lies beneath, for a log.
+    /// The message and its causes in one line, for the log.
     pub(super) fn one_line(&self) -> String {
         let said = std::iter::once(&self.message).chain(&self.causes);
         said.map(String::as_str).collect::<Vec<_>>().join(": ")
     }
 
-    /// A failure whose message is the error itself.
+    /// An error whose message is that of another error.
     pub(super) fn from_error(exit: Exit, error: impl Error) -> Self {
         let mut failure = Self::new(exit, String::new()).caused_by(error);
         failure.message = failure.causes.remove(0);
@@ -134,17 +134,17 @@ impl CommandError {
     }
 }
 
-/// The table of exit codes as `--help` shows it.
+/// The exit codes as `--help` shows them.
 pub const EXIT_CODES: &str = "\
 Exit codes:
-  0  as asked: done now, or so already
-  1  nothing changed: the calendar, the wish or the rules are against it
-  2  the command line, a file or the configuration is wrong
-  3  a person has to look at a calendar
-  4  Exchange could not be reached or was too busy, or it is not known yet whether it was done; try again later
+  0  done now, or already done before
+  1  refused; nothing was changed (calendar, request or policy)
+  2  invalid command line, file or configuration
+  3  a person has to check a calendar
+  4  Exchange is unavailable or too busy, or the outcome is not known yet; retry later
   5  Exchange refused: an administrator has to change rights or credentials
-  6  a sweep did part of its work, or Exchange refused some of it
-  7  a sweep would have touched more than its limits allow; it touched nothing
-  8  the journal cannot be used (disk, rights, another process); nothing was begun that it does not know of:
-     once it can be used again, the next command that acts finds out what became of what was under way
-  9  the journal is not as it was written: it was cut, changed or damaged";
+  6  a sweep was partly successful: some rooms or events failed
+  7  a sweep exceeded its limits and changed nothing
+  8  the journal is unavailable (disk, permissions, another process); nothing was started that it does not record.
+     Once it is available, the next command that acts recovers the actions in progress
+  9  the journal was cut, modified or damaged";

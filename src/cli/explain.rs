@@ -1,4 +1,4 @@
-//! `adjourn settings`: what holds in a room, and who says so.
+//! `adjourn config explain`: prints the settings that apply to a room, and where each comes from.
 
 use super::args::{ConnectionArgs, ExplainArgs};
 use super::connect;
@@ -7,7 +7,7 @@ use super::output::{Output, table};
 use crate::calendar::RoomAddress;
 use crate::config::{self, Config};
 
-/// Says what the configuration does not do, a missing rule too.
+/// Prints the configuration's warnings, a missing rule included.
 pub(super) fn print_warnings(config: &Config, output: &Output) {
     if !config::has_rule(&config.rules) && !config.warnings.iter().any(|warning| warning == config::NO_RULE) {
         output.warn(config::NO_RULE);
@@ -23,7 +23,7 @@ pub(super) fn run(
     let room: RoomAddress = args
         .room
         .parse()
-        .map_err(|error| CommandError::new(Exit::Usage, "ROOM is no address").caused_by(error))?;
+        .map_err(|error| CommandError::new(Exit::Usage, "ROOM is not an SMTP address").caused_by(error))?;
     let config = connect::load(connection)?;
     print_warnings(&config, output);
     let settings = config.rules.explain(&room);

@@ -1,5 +1,5 @@
-//! What a command does about files that other users of this machine can read or replace: it refuses them with the command
-//! that mends them, unless `allow_insecure_permissions` is set; then it warns.
+//! Refuses files that other users of this machine can read or replace, and prints the command that fixes them. With
+//! `allow_insecure_permissions` it warns instead.
 
 use std::path::Path;
 
@@ -10,9 +10,9 @@ use crate::doctor::{DoctorFinding, FindingStatus};
 use crate::permissions::{self, ConfigOrigin, InsecureFile};
 use crate::store;
 
-/// How an administrator insists.
-const INSIST: &str = "or insist with --allow-insecure-permissions (allow_insecure_permissions = true)";
-/// How each warning begins where the administrator insists.
+/// How to override a refusal.
+const INSIST: &str = "or override with --allow-insecure-permissions (allow_insecure_permissions = true)";
+/// Prefix of each warning when the override is set.
 const INSISTED: &str = "allow_insecure_permissions: ";
 
 /// Refuses secret files that other users can read, or adds a warning for each.
@@ -25,8 +25,8 @@ pub(super) fn check_secret_files(config: &mut Config) -> Result<(), CommandError
     Ok(())
 }
 
-/// Refuses a configuration that other users can write or have put in the way, or adds a warning. Its own
-/// `allow_insecure_permissions` counts only where it was named: a file that is not trusted cannot vouch for itself.
+/// Refuses a configuration file that other users can write or could have placed, or adds a warning. Its own
+/// `allow_insecure_permissions` counts only if the file was named: an untrusted file cannot vouch for itself.
 pub(super) fn check_configuration(
     path: &Path,
     connection: &ConnectionArgs,
@@ -53,12 +53,12 @@ pub(super) fn check_state_directory(path: &Path, config: &mut Config) -> Result<
     }
 }
 
-/// The warnings that the two checks added.
+/// The warnings that these checks added.
 pub(super) fn warnings(config: &Config) -> impl Iterator<Item = &String> {
     config.warnings.iter().filter(|warning| warning.starts_with(INSISTED))
 }
 
-/// What `adjourn doctor` reports about the files: each exposed secret, and the state directory.
+/// The doctor's findings about the files: each exposed secret, and the state directory.
 pub(super) fn findings(config: &Config) -> Vec<DoctorFinding> {
     let status = if config.allow_insecure_permissions { FindingStatus::Warn } else { FindingStatus::Fail };
     let directory = config.journal.directory.clone().or_else(store::default_directory);

@@ -1,6 +1,7 @@
-//! Files that this process makes (journals, archives, reports) belong to its user alone. Nothing else about the process changes.
+//! Makes files that this process creates (journals, archives, reports) readable by its user only. Changes nothing else about the
+//! process.
 
-/// No file or directory made from now on, by this process or by what it starts, is open to other users (umask 077, Unix).
+/// Sets umask 077 (Unix): new files and directories of this process and its children are closed to other users.
 pub(super) fn restrict() {
     #[cfg(unix)]
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);

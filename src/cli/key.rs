@@ -1,4 +1,5 @@
-//! `adjourn key`: who may call the service.
+//! `adjourn key`: creates, lists, changes and revokes API keys in the service store. A running service applies the change within
+//! a second.
 
 use std::path::Path;
 use std::time::Duration;
@@ -40,7 +41,7 @@ pub(super) async fn run(
     Ok(Exit::Done)
 }
 
-/// A key as it is printed. The token is there once, when it is made.
+/// A key as printed. The token is included only when the key is created.
 #[derive(Serialize)]
 struct PrintedKey {
     id: String,
@@ -50,11 +51,11 @@ struct PrintedKey {
     per_minute: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     created: Option<DateTime<Utc>>,
-    /// Null: it does not expire.
+    /// Null: the key does not expire.
     expires: Option<DateTime<Utc>>,
-    /// Null: never. To the hour.
+    /// Null: never used. Accurate to the hour.
     last_used: Option<DateTime<Utc>>,
-    /// The client certificate that it is bound to.
+    /// SHA-256 of the client certificate that the key is bound to.
     certificate_sha256: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     token: Option<String>,
@@ -93,7 +94,7 @@ async fn add(args: KeyAddArgs, desk: &ServiceStore, output: &Output) -> Result<(
     let printed = PrintedKey::of(&new.stored, Some(new.token.clone()));
     output.data(&printed, || {
         format!(
-            "{}\nThis is the only time it is shown. Revoke it with: adjourn key revoke {}",
+            "{}\nThe key is shown only this once. Revoke it with: adjourn key revoke {}",
             new.token, new.stored.holder.id
         )
     })
@@ -107,7 +108,7 @@ async fn change(args: KeyChangeArgs, desk: &ServiceStore, output: &Output) -> Re
     if !desk.change_key(key.clone(), admin_actor(), now).await.map_err(refused)? {
         return Err(no_such(&args.id));
     }
-    output.data(&PrintedKey::of(&key, None), || format!("key {} ({}) is changed", args.id, key.holder.name))
+    output.data(&PrintedKey::of(&key, None), || format!("changed key {} ({})", args.id, key.holder.name))
 }
 
 fn changed(mut key: StoredKey, args: &KeyChangeArgs, now: DateTime<Utc>) -> Result<StoredKey, CommandError> {
@@ -132,7 +133,7 @@ fn changed(mut key: StoredKey, args: &KeyChangeArgs, now: DateTime<Utc>) -> Resu
     Ok(key)
 }
 
-/// A key that is bound to a certificate opens nothing where no certificates are asked for.
+/// Warns if the service does not request client certificates: a key bound to one would not work.
 fn check_certificate(
     is_bound: bool,
     connection: &ConnectionArgs,
@@ -142,18 +143,19 @@ fn check_certificate(
     let is_asked = config.api.tls.is_some_and(|tls| tls.client_ca.is_some());
     if is_bound && !is_asked {
         output.warn(
-            "the key opens nothing: the service asks for no client certificates (api.tls.client_ca_file)",
+            "the key will not work: the service does not request client certificates; set api.tls.client_ca_file",
         );
     }
     Ok(())
 }
 
-/// An instant in the past is most likely a slip; who means it revokes the key.
+/// Refuses a time in the past, which is most likely a mistake: to end a key now, it is revoked.
 fn require_future(expires: DateTime<Utc>, now: DateTime<Utc>) -> Result<DateTime<Utc>, CommandError> {
     if expires > now {
         return Ok(expires.trunc_subsecs(0));
     }
-    let message = format!("--expires: {expires} is over; to end a key now, revoke it: adjourn key revoke ID");
+    let message =
+        format!("--expires: {expires} is in the past; to end a key now, revoke it: adjourn key revoke ID");
     Err(CommandError::new(Exit::Usage, message))
 }
 
@@ -167,7 +169,7 @@ fn patterns(rooms: &[String]) -> Result<Vec<crate::calendar::RoomPattern>, Comma
         None => Ok(rooms.iter().flat_map(|pattern| pattern.parse()).collect()),
         Some(pattern) => {
             let message = format!(
-                "--rooms: `{pattern}` matches no room: it is no address, and has no `*`; {} such of {}",
+                "--rooms: `{pattern}` matches no room: it is neither an address nor a pattern with `*` ({} of {} are invalid)",
                 idle.len(),
                 rooms.len()
             );
@@ -181,7 +183,7 @@ async fn list(desk: &ServiceStore, output: &Output) -> Result<Exit, CommandError
     let (printed, now): (Vec<_>, _) = (keys.iter().map(PrintedKey::listed).collect(), SystemClock.now());
     output.data(&printed, || {
         let header =
-            ["ID", "NAME", "ROOMS", "RIGHTS", "A MINUTE", "CREATED", "EXPIRES", "LAST USED", "CERTIFICATE"];
+            ["ID", "NAME", "ROOMS", "RIGHTS", "PER MINUTE", "CREATED", "EXPIRES", "LAST USED", "CERTIFICATE"];
         let mut table = table(&header);
         let day = |at: Option<DateTime<Utc>>| at.map(|at| at.format("%F").to_string());
         for key in &printed {
@@ -211,23 +213,24 @@ async fn revoke(id: String, desk: &ServiceStore, output: &Output) -> Result<(), 
     if !desk.revoke_key_by(KeyId(id.clone()), admin_actor(), SystemClock.now()).await.map_err(refused)? {
         return Err(no_such(&id));
     }
-    output.note(&format!("key {id} is revoked"));
+    output.note(&format!("revoked key {id}"));
     Ok(())
 }
 
-/// Writes into the journal who changed the key. While the service runs, the journal is the service's, which does the same within
-/// seconds; the key is changed in any case.
+/// Moves the admin event into the journal. While the service runs, it owns the journal and does this within seconds; the key is
+/// changed in any case.
 async fn move_to_journal(directory: &Path, desk: &ServiceStore, output: &Output) {
     let at_once = StoreOptions { lock_patience: Duration::ZERO, ..StoreOptions::default() };
     match SqliteJournal::open(directory, at_once) {
         Ok(journal) => {
             if let Err(error) = desk.move_pending_events(&journal).await {
-                output.warn(&format!("the key is changed, but the journal does not know it yet: {error}"));
+                output
+                    .warn(&format!("the key is changed, but the change is not in the journal yet: {error}"));
             }
         }
         Err(StoreError::InUse { .. }) => {}
         Err(error) => {
-            output.warn(&format!("the key is changed, but the journal does not know it yet: {error}"))
+            output.warn(&format!("the key is changed, but the change is not in the journal yet: {error}"))
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What can be typed after `adjourn key`. Records only.
+//! Arguments of `adjourn key`. Types only.
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use clap::{Args, Subcommand};
@@ -13,27 +13,27 @@ pub struct KeyArgs {
     pub command: KeyCommand,
 }
 
-/// What is done with keys. The service takes notice within a second.
+/// Subcommands of `adjourn key`. A running service applies changes within a second.
 #[derive(Debug, Subcommand)]
 #[allow(missing_docs)]
 pub enum KeyCommand {
-    /// Make a key and print it, once
+    /// Create a key and print its secret once
     #[command(
         after_help = "Example:\n  adjourn key add door-17 --rooms room1@example.com\n  adjourn key add operator --rights all --expires 90d"
     )]
     Add(KeyAddArgs),
-    /// List the keys in force: rights, rooms, when each was made, expires and was used last
+    /// List the valid keys: rights, rooms, creation, expiry, last use
     #[command(after_help = "Example:\n  adjourn key list --json")]
     List,
-    /// Change what a key may, its name, or when it expires; its secret stays
+    /// Change a key's rights, rooms, name or expiry; its secret stays
     #[command(
         after_help = "Example:\n  adjourn key change 1f0c9a27be --expires 2027-06-30\n  adjourn key change 1f0c9a27be --rights read,check-in --rooms 'berlin-*@example.com'"
     )]
     Change(KeyChangeArgs),
-    /// Revoke a key for ever
+    /// Revoke a key permanently
     #[command(after_help = "Example:\n  adjourn key revoke 1f0c9a27be")]
     Revoke {
-        /// Its id, as `adjourn key list` shows it
+        /// The key's id, from `adjourn key list`
         id: String,
     },
 }
@@ -41,12 +41,12 @@ pub enum KeyCommand {
 /// `adjourn key add`.
 #[derive(Debug, Args)]
 pub struct KeyAddArgs {
-    /// What people call its holder; stands in the audit. 1 to 64 printable characters, and no other key's name
+    /// Name of the key's holder, shown in the audit: 1 to 64 printable characters, unique among keys
     pub name: KeyName,
-    /// The rooms it may know of: addresses, with * for anything
+    /// Rooms that the key can see: addresses, with * as a wildcard
     #[arg(long, value_delimiter = ',', default_value = "*", value_name = "PATTERN")]
     pub rooms: Vec<String>,
-    /// What it may: read, check-in, end, delete, extend, book, undo, evidence, cleanup, audit, metrics, or all
+    /// Rights: read, check-in, end, delete, extend, book, undo, evidence, cleanup, audit, metrics, or all
     #[arg(
         long,
         value_delimiter = ',',
@@ -54,15 +54,13 @@ pub struct KeyAddArgs {
         value_name = "RIGHT"
     )]
     pub rights: Vec<String>,
-    /// Requests a minute
+    /// Requests per minute
     #[arg(long, default_value_t = 600, value_parser = clap::value_parser!(u32).range(1..), value_name = "N")]
     pub per_minute: u32,
-    /// Opens nothing from then on: a date (from 00:00 UTC on), an instant (RFC 3339), or so many days from now, such as 90d.
-    /// Without it, the key does not expire
+    /// Expiry: a date (00:00 UTC), a time (RFC 3339), or a number of days such as 90d. Default: the key does not expire
     #[arg(long, value_name = "DATE|DAYS")]
     pub expires: Option<Expiry>,
-    /// Opens only over TLS with the client certificate of this SHA-256 (hexadecimal digits or base64url): needs
-    /// api.tls.client_ca_file
+    /// Accept the key only over TLS with the client certificate of this SHA-256 (hex or base64url). Needs api.tls.client_ca_file
     #[arg(long, value_name = "HEX")]
     pub certificate_sha256: Option<Fingerprint>,
 }
@@ -73,48 +71,48 @@ pub struct KeyAddArgs {
 #[command(group = clap::ArgGroup::new("what").required(true).multiple(true)
     .args(["name", "rooms", "rights", "per_minute", "expires", "no_expiry", "certificate_sha256", "no_certificate"]))]
 pub struct KeyChangeArgs {
-    /// Its id, as `adjourn key list` shows it
+    /// The key's id, from `adjourn key list`
     pub id: String,
-    /// Its new name. What it did before stays in the audit under the old one, and under the same id
+    /// New name. Earlier actions keep the old name in the audit, under the same id
     #[arg(long)]
     pub name: Option<KeyName>,
-    /// The rooms it may know of from now on
+    /// New rooms
     #[arg(long, value_delimiter = ',', value_name = "PATTERN")]
     pub rooms: Option<Vec<String>>,
-    /// What it may from now on
+    /// New rights
     #[arg(long, value_delimiter = ',', value_name = "RIGHT")]
     pub rights: Option<Vec<String>>,
-    /// Requests a minute
+    /// Requests per minute
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..), value_name = "N")]
     pub per_minute: Option<u32>,
-    /// Opens nothing from then on, as with `key add`
+    /// New expiry, as with `key add`
     #[arg(long, value_name = "DATE|DAYS", conflicts_with = "no_expiry")]
     pub expires: Option<Expiry>,
-    /// Does not expire
+    /// Remove the expiry
     #[arg(long)]
     pub no_expiry: bool,
-    /// Opens only with this client certificate, as with `key add`
+    /// New client certificate, as with `key add`
     #[arg(long, value_name = "HEX", conflicts_with = "no_certificate")]
     pub certificate_sha256: Option<Fingerprint>,
-    /// Opens without a client certificate
+    /// Accept the key without a client certificate
     #[arg(long)]
     pub no_certificate: bool,
 }
 
-/// When a key's time is over.
+/// When a key expires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expiry {
-    /// At this instant.
+    /// At this time.
     At(DateTime<Utc>),
-    /// So many days from now.
+    /// This many days from now.
     Days(i64),
 }
 
-/// The longest time: ten years.
+/// Days until expiry: ten years at most.
 const DAYS_MAX: i64 = 3_660;
 
 impl Expiry {
-    /// The instant.
+    /// The time of expiry.
     pub fn at(self, now: DateTime<Utc>) -> DateTime<Utc> {
         match self {
             Self::At(at) => at,
@@ -128,7 +126,9 @@ impl std::str::FromStr for Expiry {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let bad = || {
-            format!("a date such as 2027-06-30, an instant (RFC 3339), or 1 to {DAYS_MAX} days such as 90d")
+            format!(
+                "expected a date such as 2027-06-30, a time (RFC 3339), or 1 to {DAYS_MAX} days such as 90d"
+            )
         };
         let days = text.strip_suffix('d').unwrap_or(text);
         if let Ok(days) = days.parse::<i64>() {

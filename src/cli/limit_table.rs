@@ -1,5 +1,4 @@
-//! The limits on what adds up, as one table. Each amount is the constant that the code uses, so that the table cannot differ from
-//! the program.
+//! The table of limits. Each amount is the constant that the code uses, so that the table cannot differ from the program.
 
 use super::evidence::EVIDENCE_MIB_MAX;
 use crate::limits::{Amount, LimitRow};
@@ -35,20 +34,20 @@ fn evidence() -> Vec<LimitRow> {
             "5 000 rooms with thirty signs each; a sign merges an hour of one source",
         ),
         row(
-            "of it, only for keys with little evidence",
+            "of it, reserved for keys with little evidence",
             Bytes(presence::EVIDENCE_BYTES_RESERVED),
-            "keys with much evidence do not shut out the others",
+            "keys with much evidence cannot use up everything",
         ),
         row(
-            "evidence of a key that has little",
+            "evidence of a key that counts as little",
             Bytes(presence::REPORTER_BYTES_LITTLE),
             "a display, or the badge reader of a floor",
         ),
         row(
             "evidence of one key",
             Bytes(presence::REPORTER_BYTES_MAX),
-            "a sensor system of 5 000 rooms for two working days; every sign stays for at least a day, so this is also \
-             what a key may add in a day",
+            "a sensor system of 5 000 rooms for two working days; every sign is kept for at least a day, so this is also \
+             what a key may add per day",
         ),
         row("signs in one room", Count(presence::ROOM_SIGNS_MAX), "four keys at their limit"),
         row("evidence in one room", Bytes(presence::ROOM_BYTES_MAX), "four keys at their limit"),
@@ -87,8 +86,8 @@ fn presence_rest() -> Vec<LimitRow> {
             what,
             default,
             reason,
-            "the command ends with exit code 2, and touches nothing",
-            "its message",
+            "the command ends with exit code 2 and changes nothing",
+            "the error message",
         )
     };
     vec![
@@ -96,29 +95,29 @@ fn presence_rest() -> Vec<LimitRow> {
             "Sources",
             "sources of one room or group",
             Count(presence::SOURCES_PER_SCOPE_MAX),
-            "displays, sensors, badge readers, and room to spare",
-            "a further source watches nothing",
+            "displays, sensors and badge readers, with a margin",
+            "a further source is ignored",
             SOURCES,
         ),
         LimitRow::fixed(
             "Sources",
             "of these, sources of one key",
             Count(presence::SOURCES_PER_REPORTER_MAX),
-            "a key names its sources as it likes, and leaves places for others",
-            "a further source watches nothing",
+            "a key chooses its sources' names, and must leave some for others",
+            "a further source is ignored",
             SOURCES,
         ),
         LimitRow::fixed(
             "Sources",
-            "rooms of which sources are kept",
+            "rooms whose sources are kept",
             Count(presence::WATCHED_ROOMS_MAX),
-            "the largest house; a scope that names a domain holds any address",
+            "the largest organization; a scope that names a domain includes any address",
             "a further room has no sources of its own",
             SOURCES,
         ),
         LimitRow::fixed(
             "Sources",
-            "ids of events that are remembered",
+            "event ids that are remembered",
             Count(presence::IDS_MAX),
             "a day of five thousand rooms",
             "a sign under a forgotten id matches nothing; its room's meetings stay",
@@ -128,24 +127,24 @@ fn presence_rest() -> Vec<LimitRow> {
             "Sources",
             "organizers remembered",
             Count(presence::ORGANIZERS_MAX),
-            "the directory is asked again for the others",
+            "the directory is queried again for the others",
             "all are forgotten",
             "requests to Exchange",
         ),
         file("signs", Count(presence::SIGNS_MAX), "a day of signs every ten seconds from five hundred rooms"),
         file("the file", Bytes(presence::EVIDENCE_FILE_BYTES_MAX), "five million signs are less"),
         file(
-            "memory for the signs, merged",
+            "memory for the merged signs",
             Bytes(EVIDENCE_MIB_MAX << 20),
             "half a million check-ins, or an hour of motion for each",
         ),
-        file("one sign", Bytes(presence::SIGN_IN_FILE_BYTES_MAX), "a line without an end takes no memory"),
+        file("one sign", Bytes(presence::SIGN_IN_FILE_BYTES_MAX), "an endless line uses no memory"),
     ]
 }
 
 fn rooms() -> Vec<LimitRow> {
     use Amount::{Bytes, Count};
-    const FULL: &str = "the room is too full to judge: its state is unknown, and its meetings stay";
+    const FULL: &str = "the room's state is unknown, and its meetings stay";
     let row = |what, default, reason, beyond, shown_by| {
         LimitRow::fixed("Rooms", what, default, reason, beyond, shown_by)
     };
@@ -165,10 +164,10 @@ fn rooms() -> Vec<LimitRow> {
             "log",
         ),
         row(
-            "events that every room may have, in bytes",
+            "memory that every room may use for events",
             Bytes(live::ROOM_EVENTS_BYTES_ORDINARY),
             "thirty events with ordinary texts",
-            "larger calendars use the memory that all rooms share",
+            "larger calendars use the shared memory",
             "log",
         ),
         row(
@@ -181,29 +180,29 @@ fn rooms() -> Vec<LimitRow> {
         row(
             "characters of a subject",
             Count(live::SUBJECT_CHARS_MAX),
-            "as many as Exchange lets people type",
+            "as many as Exchange accepts",
             "the rest is cut",
             "nothing: it is only shown",
         ),
         row(
-            "rooms of which anything is known",
+            "rooms in the cache",
             Count(live::ROOMS_KNOWN_MAX),
-            "the largest house; a scope that names a domain holds any address",
-            "rooms that are not followed and were not read for an hour are forgotten",
+            "the largest organization; a scope that names a domain includes any address",
+            "rooms that are not tracked and were not read for an hour are dropped",
             "`adjourn_rooms{follows}`",
         ),
         row(
-            "readings of a room that follow each other at once",
+            "immediate reads of one room in a row",
             Count(live::READ_BURST as usize),
             "a meeting is booked, moved, answered and ended",
-            "then the room is read at an interval",
+            "the room is then read at an interval",
             "`adjourn_calendar_reads_deferred_total`",
         ),
         row(
-            "interval of a room that changes all the time",
+            "read interval of a room that changes continually",
             Amount::time(live::READ_EVERY),
-            "two hundred such rooms cost forty readings a second",
-            "changes meanwhile are seen by the next reading",
+            "two hundred such rooms cost forty reads per second",
+            "the next read sees the changes",
             "`adjourn_calendar_reads_deferred_total`",
         ),
     ]
@@ -216,73 +215,73 @@ fn service_rest() -> Vec<LimitRow> {
     };
     vec![
         row(
-            "notices a listener may be behind",
+            "notices that an event stream may lag behind",
             Count(service::BACKLOG_MAX),
             "on the hour, something changes in every room",
-            "the listener receives `missed`",
-            "`missed` in the stream",
+            "the client receives `gap`",
+            "`gap` in the stream",
         ),
         row(
-            "notices kept for listeners who come back",
+            "notices kept for clients that reconnect",
             Bytes(service::BACKLOG_BYTES_MAX),
-            "as many as a listener may be behind, at 500 bytes each",
-            "the listener receives `missed`",
-            "`missed` in the stream",
+            "as many as a stream may lag behind, at 500 bytes each",
+            "the client receives `gap`",
+            "`gap` in the stream",
         ),
         row(
-            "check-ins whose answers are repeated under their idempotency key",
+            "check-in responses kept for their idempotency keys",
             Count(service::CHECK_IN_ANSWERS_MAX),
             "an hour of the displays of five thousand rooms",
-            "the oldest is forgotten; a repetition is another sign",
-            "nothing: a repetition changes nothing",
+            "the oldest is dropped; a repeated check-in is another sign",
+            "nothing: repeating a check-in changes nothing",
         ),
         row(
-            "of these, answers of one key",
+            "of these, responses of one API key",
             Count(service::CHECK_IN_ANSWERS_PER_KEY_MAX),
             "a backend of many displays",
-            "the key's own oldest is forgotten",
-            "nothing: a repetition changes nothing",
+            "the key's own oldest is dropped",
+            "nothing: repeating a check-in changes nothing",
         ),
         row(
-            "sweeps remembered",
+            "sweeps kept",
             Count(service::SWEEPS_KEPT_MAX),
             "a day of them",
-            "the oldest that is over is forgotten",
+            "the oldest finished one is dropped",
             "`404`",
         ),
         row(
-            "events in the plans of remembered sweeps",
+            "events in the plans of kept sweeps",
             Count(service::PLANNED_EVENTS_MAX),
             "twenty events in each of 5 000 rooms",
-            "the oldest sweep that is over is forgotten; the newest stays",
+            "the oldest finished sweep is dropped; the newest stays",
             "log",
         ),
         row(
-            "meetings that were announced or released, remembered",
+            "announced or released meetings that are remembered",
             Count(service::REMEMBERED_EVENTS_MAX),
             "a day of the largest building",
             "all are forgotten; a release may be announced twice",
             "nothing",
         ),
         row(
-            "candidates in an ambiguous answer",
+            "candidates in an `ambiguous` problem",
             Count(action::CANDIDATES_MAX),
             "a person reads no longer list",
-            "the answer says that there are more",
-            "the answer",
+            "the response says that there are more",
+            "the response",
         ),
     ]
 }
 
 fn webhook() -> Vec<LimitRow> {
-    const DROPPED: &str = "a notice is dropped; its number is missing";
+    const DROPPED: &str = "a notice is dropped, which leaves a gap in the numbers";
     const METRIC: &str = "`adjourn_webhook_notices_dropped_total`, log";
     let row = |what, default, reason| LimitRow::fixed("Webhook", what, default, reason, DROPPED, METRIC);
     vec![
         row(
             "notices that wait",
             Amount::Count(store::OUTBOX_NOTICES_MAX),
-            "an hour without the receiver in the largest house",
+            "an hour without the receiver in the largest organization",
         ),
         row(
             "bytes of notices that wait",
@@ -316,34 +315,34 @@ fn journal_rows() -> Vec<LimitRow> {
             "closed actions of a journal in memory",
             Amount::Count(journal::MEMORY_CLOSED_MAX),
             "a demo that runs for weeks",
-            "the oldest closed action is forgotten",
+            "the oldest closed action is dropped",
             "log, once",
         ),
         row(
             "entries of a journal in memory",
             Amount::Count(journal::MEMORY_ENTRIES_MAX),
             "three for each action",
-            "the oldest entry is forgotten",
+            "the oldest entry is dropped",
             "log, once",
         ),
         row(
             "admin events that one query reads",
             Amount::Count(journal::ADMIN_EVENTS_READ_MAX),
             "the cost of a query",
-            "the answer names the number at which to go on",
-            "the answer",
+            "the response names the number at which to continue",
+            "the response",
         ),
         row(
             "admin events of the command line that wait for the journal",
             Amount::Count(store::PENDING_MAX),
-            "years of changes of keys without a service",
+            "years of key changes without a running service",
             "the key is not changed, exit code 8",
-            "its message",
+            "the error message",
         ),
         row(
-            "addresses whose refused sign-ins are counted apart",
+            "addresses whose failed authentication is counted separately",
             Amount::Count(service::REFUSED_ADDRESSES_MAX),
-            "strangers choose how many there are; each is one admin event in ten minutes",
+            "clients choose how many there are; each is one admin event per ten minutes",
             "all others share one count",
             "`adjourn_sign_ins_refused_total`",
         ),
@@ -352,17 +351,17 @@ fn journal_rows() -> Vec<LimitRow> {
 
 fn keys() -> Vec<LimitRow> {
     let row = |what, default, reason, beyond| {
-        LimitRow::fixed("API keys", what, default, reason, beyond, "its message")
+        LimitRow::fixed("API keys", what, default, reason, beyond, "the error message")
     };
     vec![
         row(
-            "keys in force",
+            "valid keys",
             Amount::Count(store::KEYS_MAX),
             "two for each display of 5 000 rooms",
             "`adjourn key add` ends with exit code 1",
         ),
         row(
-            "patterns of rooms of one key",
+            "room patterns of one key",
             Amount::Count(store::KEY_PATTERNS_MAX),
             "each is compared with every room",
             "`adjourn key add` ends with exit code 2",
@@ -373,23 +372,20 @@ fn keys() -> Vec<LimitRow> {
 fn decoding() -> Vec<LimitRow> {
     let limits = ews::codec::DecodeLimits::default();
     const REFUSED: &str = "Adjourn reports an error and changes nothing";
-    let row =
-        |what, default, reason| LimitRow::fixed("Answers of Exchange", what, default, reason, REFUSED, "log");
+    let row = |what, default, reason| {
+        LimitRow::fixed("Responses of Exchange", what, default, reason, REFUSED, "log")
+    };
     vec![
         row(
-            "elements inside one another",
+            "nesting depth of elements",
             Amount::Count(limits.depth_max),
-            "Exchange's answers have less than twenty",
+            "Exchange's responses have less than twenty",
         ),
         row(
             "attributes of one tag",
             Amount::Count(limits.attributes_max),
             "Exchange's tags have less than ten",
         ),
-        row(
-            "namespaces in force at once",
-            Amount::Count(limits.namespaces_max),
-            "Exchange declares less than ten",
-        ),
+        row("namespaces in scope", Amount::Count(limits.namespaces_max), "Exchange declares less than ten"),
     ]
 }

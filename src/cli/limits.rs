@@ -1,4 +1,4 @@
-//! `adjourn limits`: what is limited, how much is allowed and why; docs/limits.md is its `--markdown`.
+//! `adjourn limits`: prints the table of limits; docs/limits.md is its `--markdown` output.
 
 use super::args::LimitsArgs;
 use super::exit::{CommandError, Exit};
@@ -13,7 +13,7 @@ pub(super) fn run(args: &LimitsArgs, output: &Output) -> Result<Exit, CommandErr
     }
     let all = all();
     output.data(&all, || {
-        let mut table = table(&["AREA", "WHAT", "LIMIT", "WHERE IT IS REACHED"]);
+        let mut table = table(&["AREA", "WHAT", "LIMIT", "WHEN REACHED"]);
         for limit in &all {
             table.add_row([limit.area, limit.what, &limit.default.to_string(), limit.beyond]);
         }
@@ -22,7 +22,7 @@ pub(super) fn run(args: &LimitsArgs, output: &Output) -> Result<Exit, CommandErr
     Ok(Exit::Done)
 }
 
-/// The table as Markdown, as in docs/limits.md.
+/// The table as Markdown: docs/limits.md.
 fn markdown() -> String {
     let mut text = HEAD.to_owned();
     let mut area = "";
@@ -40,12 +40,12 @@ fn markdown() -> String {
 
 const HEAD: &str = "# Limits
 
-Every single request has its limits, and so has what adds up. `adjourn limits --markdown` writes this page, and `adjourn limits
---json` the same for programs. A limit with a key of the configuration is changed there; the others are fixed. Where a limit takes
-evidence or knowledge away from Adjourn, the meeting stays.
+Everything that grows has a limit. `adjourn limits --markdown` prints this page, and `adjourn limits --json` the same for programs. A
+limit with a configuration key can be changed there; the others are fixed. If a limit costs Adjourn evidence or information about a
+room, the meeting stays.
 ";
 const COLUMNS: &str =
-    "| what | limit | reason | where it is reached | shown by |\n| --- | --- | --- | --- | --- |\n";
+    "| what | limit | reason | when reached | shown by |\n| --- | --- | --- | --- | --- |\n";
 
 #[cfg(test)]
 mod tests {

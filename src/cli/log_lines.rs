@@ -1,5 +1,5 @@
-//! Where log lines go: to stderr, one line an event, with nothing in it that controls a terminal or a log viewer. Subjects, names
-//! and server messages are in them.
+//! Writes log lines to stderr, one line per event, with control characters escaped: log lines contain subjects, names and server
+//! messages.
 
 use std::io::{self, Write};
 
@@ -8,7 +8,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use super::args::LogFormat;
 use crate::printable::{escape, escape_json};
 
-/// Makes a writer for each event.
+/// Creates a writer for each event.
 pub(super) struct LogLines(pub(super) LogFormat);
 
 impl<'w> MakeWriter<'w> for LogLines {
@@ -19,7 +19,7 @@ impl<'w> MakeWriter<'w> for LogLines {
     }
 }
 
-/// Writes one event, which the subscriber hands over in one piece with its line end.
+/// Escapes and writes one event, which the subscriber passes as one piece with its line end.
 pub(super) struct EscapedWriter<W> {
     format: LogFormat,
     to: W,

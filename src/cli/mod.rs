@@ -1,7 +1,7 @@
-//! The command line: what was typed, then what it means, then doing it.
+//! The command line: parses arguments, dispatches to a command, prints the result. Commands decide nothing about calendars.
 //!
-//! Data goes to stdout, talk to stderr; `--json` makes the data machine-readable; no colour is ever needed. Exit codes
-//! are in [`exit`].
+//! Results go to stdout, messages to stderr; `--json` makes results machine-readable; no colour is used. Exit codes are in
+//! [`exit`].
 
 pub mod args;
 mod audit;
@@ -45,13 +45,13 @@ use args::{Command, CommandLine};
 use exit::{CommandError, Exit};
 use output::Output;
 
-/// Runs one command line and says how the process is to end.
+/// Runs one command line and returns the exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
     let line = match CommandLine::try_parse_from(args) {
         Ok(line) => line,
         Err(usage) => {
             let exit = if usage.use_stderr() { Exit::Usage } else { Exit::Done };
-            // A reader that hung up has read enough.
+            // A closed pipe is no error.
             let _ = usage.print();
             return exit;
         }

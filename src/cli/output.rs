@@ -1,5 +1,5 @@
-//! Printing: data to stdout, messages to stderr, tables for people, JSON for machines. Everything passes [`crate::printable`]
-//! here, so text from Exchange or from a caller cannot control the terminal.
+//! Output of all commands: results to stdout, as tables or JSON; messages to stderr. Everything passes [`crate::printable`], so
+//! that text from Exchange or callers cannot control the terminal.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::exit::{CommandError, Exit};
 use crate::printable::{escape, escape_json, escape_lines};
 
-/// Where a command's data and talk go.
+/// Prints results and messages of a command.
 pub(super) struct Output {
     json: bool,
     terminal: bool,
@@ -21,17 +21,17 @@ impl Output {
         Self { json, terminal }
     }
 
-    /// True when data is wanted as JSON.
+    /// Whether results are printed as JSON.
     pub(super) fn is_json(&self) -> bool {
         self.json
     }
 
-    /// True when a person watches stderr.
+    /// Whether stderr is a terminal.
     pub(super) fn is_watched(&self) -> bool {
         self.terminal
     }
 
-    /// Prints data: as JSON, or as the text that is made for people.
+    /// Prints a result: as JSON, or as the text for people.
     pub(super) fn data<T: Serialize>(
         &self,
         value: &T,
@@ -41,7 +41,7 @@ impl Output {
             return self.line(&text());
         }
         let json = serde_json::to_string_pretty(value).map_err(|error| {
-            CommandError::new(Exit::Usage, "cannot write the answer as JSON").caused_by(error)
+            CommandError::new(Exit::Usage, "cannot serialize the result as JSON").caused_by(error)
         })?;
         self.json(&json)
     }
@@ -56,7 +56,7 @@ impl Output {
         self.print(&escape_lines(text))
     }
 
-    /// A reader that closed the pipe wants no more.
+    /// Prints to stdout. A closed pipe is no error.
     fn print(&self, text: &str) -> Result<(), CommandError> {
         match writeln!(io::stdout().lock(), "{}", text.trim_end_matches('\n')) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
@@ -66,17 +66,17 @@ impl Output {
         }
     }
 
-    /// Prints a message for the person to stderr, apart from the data.
+    /// Prints a message to stderr.
     pub(super) fn note(&self, text: &str) {
         let _ = writeln!(io::stderr().lock(), "{}", message(text));
     }
 
-    /// Warns the person of something that is not as it seems.
+    /// Prints a warning to stderr.
     pub(super) fn warn(&self, text: &str) {
         self.note(&format!("adjourn: warning: {text}"));
     }
 
-    /// Reports a failure and gives back its exit code.
+    /// Prints an error with its causes, and returns its exit code.
     pub(super) fn fail(&self, failure: &CommandError) -> Exit {
         self.note(&format!("adjourn: {}", failure.message));
         failure.causes.iter().for_each(|cause| self.note(&format!("  because: {cause}")));
@@ -84,12 +84,12 @@ impl Output {
     }
 }
 
-/// One message: its further lines are indented, so that none of them looks like a message of its own.
+/// Formats a message. Further lines are indented, so that none looks like a message of its own.
 fn message(text: &str) -> String {
     escape_lines(text).replace('\n', "\n  ")
 }
 
-/// A table without lines: columns stay apart, nothing else is drawn. Each cell is one line.
+/// A table without borders. Each cell is one line.
 pub(super) struct Table(comfy_table::Table);
 
 /// An empty table.
@@ -105,7 +105,7 @@ impl Table {
         self.0.add_row(cells.into_iter().map(|cell| escape(cell.as_ref()).into_owned()));
     }
 
-    /// How many rows it has, without the header.
+    /// The number of rows, without the header.
     pub(super) fn row_count(&self) -> usize {
         self.0.row_count()
     }

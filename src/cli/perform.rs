@@ -1,4 +1,4 @@
-//! `adjourn end`, `delete`, `extend` and `book`: one action.
+//! `adjourn end`, `delete`, `extend` and `book`: request one action and print its outcome.
 
 use serde::Serialize;
 
@@ -50,7 +50,7 @@ pub(super) async fn book(
     perform(target, ActionKind::Book { minutes }, connection, output).await
 }
 
-/// The answer as `--json` prints it.
+/// The output of `--json`.
 #[derive(Serialize)]
 struct PrintedAnswer<'a> {
     action: ActionId,
@@ -78,7 +78,7 @@ async fn perform(
     print_answer(&room, &answer, output)
 }
 
-/// Prints an answer; the exit code says how it ended.
+/// Prints an outcome and returns its exit code.
 pub(super) fn print_answer(
     room: &RoomAddress,
     answer: &Answer,
@@ -96,7 +96,7 @@ fn build_action(args: TargetArgs, ask: ActionKind) -> Result<Action, CommandErro
     let room = args
         .room
         .parse()
-        .map_err(|error| CommandError::new(Exit::Usage, "ROOM is no address").caused_by(error))?;
+        .map_err(|error| CommandError::new(Exit::Usage, "ROOM is not an SMTP address").caused_by(error))?;
     let seen = args.seen_start.zip(args.seen_end).map(|(start, end)| TimeRange { start, end });
     Ok(Action {
         id: ActionId::random(),

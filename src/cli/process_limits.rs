@@ -1,24 +1,24 @@
-//! What the operating system lets this process have: open files, and the size of a file. A limit that is reached is an error in
-//! one place; it does not end the process, and callers without a key do not take the files that Exchange and the journal need.
+//! Limits of the operating system: open files, and file size. Reaching a limit is an error in one place and does not end the
+//! process; connections leave enough files for Exchange and the journal.
 
 use std::io;
 
 use crate::api::ConnectionLimits;
 use crate::config::Config;
 
-/// Files besides connections: the databases, the log, the runtime, certificates that are read again, a command that prints a
-/// secret, the health listener, the webhook and the provider of tokens. Counted about 50, with some to spare.
+/// Files besides connections: databases, log, runtime, certificates, secret commands, health listener, webhook, OpenID provider.
+/// About 50 were counted; the rest is a margin.
 const OTHER_FILES: usize = 128;
 
-/// The fewest connections that a service is started with, however few files there may be.
+/// The service starts with at least this many connections, however few files it may open.
 const CONNECTIONS_MIN: usize = 16;
 
-/// A write beyond the limit for a file's size (`ulimit -f`, `LimitFSIZE=`) is an error (EFBIG), as on a full disk. Without a
-/// handler the kernel ends the process (setrlimit(2), SIGXFSZ), as a closed pipe would (SIGPIPE, which Rust ignores).
+/// Turns a write beyond the file size limit (`ulimit -f`, `LimitFSIZE=`) into an error (EFBIG), like a full disk. Without a
+/// handler the kernel ends the process (setrlimit(2), SIGXFSZ).
 #[cfg(unix)]
 pub(super) fn handle_file_size_signal() -> io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
-    // The handler stays when the listener is dropped.
+    // The handler stays installed when the stream is dropped.
     signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw())).map(drop)
 }
 
@@ -27,13 +27,13 @@ pub(super) fn handle_file_size_signal() -> io::Result<()> {
     Ok(())
 }
 
-/// Raises the number of open files as far as this process may, and returns it; `None` where there is no limit.
+/// Raises the limit of open files to the hard limit and returns it; `None` if unlimited.
 #[cfg(unix)]
 pub(super) fn raise_open_files() -> Option<usize> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
     let raised = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
-    // Some systems have a limit above which none may go, whatever the hard limit says.
+    // Some systems have a maximum below the hard limit.
     let files = if raised.is_ok() { limit.maximum } else { limit.current };
     files.map(|files| usize::try_from(files).unwrap_or(usize::MAX))
 }
@@ -43,16 +43,16 @@ pub(super) fn raise_open_files() -> Option<usize> {
     None
 }
 
-/// Open files that Exchange may take: requests to each server, twice since one that hangs gives its place up while its
-/// connection is still open, and the connections on which changes are streamed.
+/// Open files for Exchange: requests to each server, twice, since a hanging request releases its permit before its connection is
+/// closed, and the streaming connections.
 fn files_for_exchange(config: &Config) -> usize {
     let servers = config.server.iter().chain(config.connections.iter().map(|one| &one.server));
     servers.map(|server| server.max_concurrent_requests.saturating_mul(2)).sum::<usize>()
         + config.live.connections_max
 }
 
-/// The connections that fit into so many open files beside Exchange and our own; and the number of files that all of the
-/// configured ones need, where they do not fit.
+/// Lowers the connection limits to the open files that are left. Also returns the number of files that the configured limits
+/// need, where they do not fit.
 pub(super) fn fit_connections(
     wanted: ConnectionLimits,
     files: Option<usize>,
@@ -68,7 +68,7 @@ fn fit_connections_beside(
 ) -> (ConnectionLimits, Option<usize>) {
     let needed = wanted.total.saturating_add(others);
     let Some(files) = files.filter(|files| *files < needed) else { return (wanted, None) };
-    // Where there are few, half of them are for connections: the others are used seldom all at once.
+    // With few files, half of them are for connections; the other half is rarely in use at the same time.
     let total = files.saturating_sub(others.min(files / 2)).max(CONNECTIONS_MIN).min(wanted.total);
     let unauthenticated = wanted.unauthenticated.min(total / 4).max(1);
     let per_address = wanted.per_address.map(|max| max.min(unauthenticated.div_ceil(2)));

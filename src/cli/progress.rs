@@ -1,4 +1,4 @@
-//! Progress of long work: a bar on a terminal, a plain line now and then elsewhere.
+//! Progress of long commands: a bar on a terminal, else a line now and then.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::cleanup::Progress;
 
-/// A bar on a terminal.
+/// A progress bar on a terminal.
 pub(super) struct ProgressBarLine(Mutex<Option<ProgressBar>>);
 
 impl ProgressBarLine {
@@ -43,7 +43,7 @@ impl Progress for ProgressBarLine {
     }
 }
 
-/// Plain lines on stderr, at every tenth of the way.
+/// A line on stderr at every tenth of the work.
 #[derive(Default)]
 pub(super) struct ProgressLines {
     what: Mutex<String>,
@@ -62,7 +62,7 @@ impl Progress for ProgressLines {
         let (done, total) =
             (self.done.fetch_add(1, Ordering::Relaxed) + 1, self.total.load(Ordering::Relaxed));
         let tenth = total.div_ceil(10).max(1);
-        // A handful of steps is over before anybody reads about it.
+        // Few steps finish before anybody reads about them.
         if total >= 10 && (done.is_multiple_of(tenth) || done == total) {
             let what = self.what.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             eprintln!("{what}: {done} of {total}");

@@ -1,5 +1,5 @@
-//! What a running service takes over from a changed configuration (SIGHUP), and what only a new start does. All or nothing:
-//! a configuration with a mistake in it changes nothing.
+//! Reloads the configuration of a running service (SIGHUP), all or nothing: an invalid configuration changes nothing. Names in
+//! the log what only a restart applies.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,46 +17,46 @@ use crate::api::{self, Api, KeyRing, Provider};
 use crate::config::{self, Config, SecretSource};
 use crate::service::{JournalMaintenance, Service, ServiceOptions, WebhookSender};
 
-/// What makes the service read its configuration again.
+/// The signal that reloads the configuration, as the audit records it.
 const RELOAD_SIGNAL: &str = "SIGHUP";
 
-/// How long reading it again may take, where Exchange has to be asked for the members of room lists.
+/// Timeout of a reload: Exchange may have to return the members of room lists.
 const RELOAD_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A service that runs, and the configuration it goes by.
+/// A running service and the configuration in force.
 pub(super) struct RunningService {
     pub(super) service: Arc<Service>,
     pub(super) api: Api,
     pub(super) keys: Arc<KeyRing>,
-    /// Where the configuration is read again; `None` where there is none.
+    /// Arguments from which the configuration is read again; `None`: no reload.
     pub(super) connection: Option<ConnectionArgs>,
     pub(super) config: Config,
-    /// What the files held that are only named in the configuration: password, issuers, the webhook's secret.
+    /// Hashes of the files that the configuration names: passwords, CA certificates, the webhook's secret.
     pub(super) files: FileHashes,
-    /// Ends the present webhook once what it has heard is told.
+    /// Stops the current webhook after it has sent what it received.
     pub(super) hook: Option<CancellationToken>,
 }
 
 impl RunningService {
-    /// Reads the configuration again. What only a new start takes over is named in the log.
+    /// Reloads the configuration, and logs what only a restart applies.
     pub(super) async fn reload(&mut self, parts: &mut JoinSet<()>) {
         let Some(connection) = self.connection.clone() else { return };
         let late = |_| {
             Err(CommandError::new(
                 Exit::Unavailable,
-                "Exchange did not name the members of room lists in time",
+                "Exchange did not return the members of the room lists in time",
             ))
         };
         let taken_over = self.apply(connect::load(&connection), parts);
         match tokio::time::timeout(RELOAD_TIMEOUT, taken_over).await.unwrap_or_else(late) {
             Ok(()) => {
-                tracing::info!("the configuration was read again");
+                tracing::info!("configuration reloaded");
                 self.service.record_reload(connect::configuration_hash(&connection), RELOAD_SIGNAL).await;
             }
             Err(failure) => {
                 tracing::error!(
                     error = failure.one_line(),
-                    "the configuration cannot be used; everything stays as it was"
+                    "cannot reload the configuration; the old one stays in force"
                 );
             }
         }
@@ -68,19 +68,19 @@ impl RunningService {
         parts: &mut JoinSet<()>,
     ) -> Result<(), CommandError> {
         let mut config = config?;
-        // Everything that can fail, or may take a while, comes first.
+        // Everything that can fail or take long comes first.
         connect::admit_room_lists(&**self.service.engine.calendar(), &mut config).await?;
         config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         let provider = self.next_provider(&config)?;
         let files = FileHashes::of(&config);
         let hook = webhook(&config, &self.service)?;
 
-        // The rooms of another server are not those of this one.
+        // Rooms of another server must not be sent to this one.
         if (&config.server, &config.connections) == (&self.config.server, &self.config.connections) {
             self.service.engine.set_scope(config.scope.clone());
         } else {
             tracing::warn!(
-                "[server] or [[connections]] has changed, so [scope] is taken over by a restart only, like it"
+                "[server] or [[connections]] has changed, so the new [scope] also needs a restart"
             );
         }
         self.service.set_options(service_options(&config));
@@ -90,10 +90,10 @@ impl RunningService {
             self.set_webhook(hook, parts);
         }
         for key in self.restart_only_changes(&config, &files) {
-            tracing::warn!(key, "has changed; a restart takes it over");
+            tracing::warn!(key, "changed setting needs a restart");
         }
         self.files.webhook = files.webhook;
-        // What needs a restart is compared with what is in force, not with what was read last.
+        // What needs a restart is compared with the configuration in force, not with the one read last.
         let now = &self.config;
         let (server, connections) = (now.server.clone(), now.connections.clone());
         let (journal, engine) = (now.journal.clone(), now.engine.clone());
@@ -106,8 +106,8 @@ impl RunningService {
         Ok(())
     }
 
-    /// The provider by this configuration: the one there is, where nothing changed, or with its keys, where the issuer is
-    /// the same.
+    /// The provider for this configuration: the current one if nothing changed, or one with the fetched keys if the issuer is the
+    /// same.
     fn next_provider(&self, config: &Config) -> Result<Option<Arc<Provider>>, CommandError> {
         match (self.keys.provider(), &self.config.api.oidc, &config.api.oidc) {
             (known, old, new) if old == new => Ok(known),
@@ -121,7 +121,7 @@ impl RunningService {
         }
     }
 
-    /// What differs from what is in force, and only a new start takes over.
+    /// The changes that only a restart applies.
     fn restart_only_changes(
         &self,
         new: &Config,
@@ -153,9 +153,9 @@ impl RunningService {
         differ.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key)
     }
 
-    /// Tells this webhook from now on, and no other.
+    /// Replaces the webhook.
     pub(super) fn set_webhook(&mut self, hook: Option<WebhookSender>, parts: &mut JoinSet<()>) {
-        // The new one listens before the old one is stopped: one may hear twice, none hears nothing.
+        // The new webhook subscribes before the old one stops: a notice may be sent twice, none is lost.
         let old = self.hook.take();
         if let (Some(hook), Some(notices)) = (hook, self.service.notices.subscribe()) {
             let stop = CancellationToken::new();
@@ -168,7 +168,7 @@ impl RunningService {
     }
 }
 
-/// Hashes of what the named files hold: what is in them may change without the configuration.
+/// Hashes of files that the configuration names: their content can change without the configuration.
 #[derive(Default)]
 pub(super) struct FileHashes {
     secrets: Vec<[u8; 32]>,
@@ -193,7 +193,7 @@ impl FileHashes {
     }
 }
 
-/// How the service behaves by this configuration.
+/// The service's options of this configuration.
 pub(super) fn service_options(config: &Config) -> ServiceOptions {
     ServiceOptions {
         rules: config.rules.clone(),
@@ -205,7 +205,7 @@ pub(super) fn service_options(config: &Config) -> ServiceOptions {
     }
 }
 
-/// How the service looks after the journal. A change takes a restart.
+/// The service's journal maintenance; a change needs a restart.
 pub(super) fn journal_care(config: &Config) -> JournalMaintenance {
     let config::JournalConfig { head_interval, erase_personal_after, .. } = config.journal;
     JournalMaintenance { head_interval, erase_personal_after, key_ttl: config.engine.key_ttl }

@@ -1,5 +1,5 @@
-//! `adjourn report`: what was decided about meetings: attended, released, what observe mode would have released, and what is not
-//! known. Reads the service store; asks Exchange nothing.
+//! `adjourn report`: prints decisions about meetings: attended, released, would be released (observe mode), and undecided. Reads
+//! the service store; sends nothing to Exchange.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +27,10 @@ pub(super) async fn run(
 ) -> Result<Exit, CommandError> {
     let directory = connect::state_directory(connection)?;
     if !ServiceStore::exists_in(&directory) {
-        let message = format!("no service has run with the state directory {}", directory.display());
+        let message = format!(
+            "no decisions: no service has run with the state directory {}; check --state-dir",
+            directory.display()
+        );
         return Err(CommandError::new(Exit::Usage, message));
     }
     let failed = |error| CommandError::from_error(Exit::of_store(&error), error);
@@ -43,7 +46,7 @@ pub(super) async fn run(
 }
 
 fn render(report: &DecisionReport<'_>, all: bool) -> String {
-    let mut table = table(&["ROOM", "START", "END", "DECISION", "WHY"]);
+    let mut table = table(&["ROOM", "START", "END", "DECISION", "REASON"]);
     for one in report.decisions.iter().filter(|one| all || one.outcome != DecisionKind::Attended) {
         let (start, end) = (one.start.format("%F %H:%MZ"), one.end.format("%H:%MZ"));
         let cells = [one.room.to_string(), start.to_string(), end.to_string(), one.outcome.to_string()];

@@ -1,5 +1,5 @@
-//! Reads secrets from the sources that the configuration names, once, at start. A secret that is empty, only white space, or no
-//! text is refused before any request: each failed sign-in counts towards an account lockout.
+//! Reads secrets from their configured sources, once at start. An empty secret, or one that is not text, is refused before any
+//! request: each failed sign-in counts towards account lockout.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -11,10 +11,10 @@ use crate::config::SecretSource;
 use crate::exchange::Secret;
 use crate::text_file;
 
-/// The largest file that is read for the secret in its first line.
+/// Bytes of a file whose first line is a secret.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
-/// The secret, or why it is not to be had. `what` it is, as an administrator calls it.
+/// Reads a secret. `what` names it for error messages.
 pub(super) fn read(what: &str, source: &SecretSource) -> Result<Secret, CommandError> {
     match source {
         SecretSource::File(path) => in_file(what, path),
@@ -24,19 +24,19 @@ pub(super) fn read(what: &str, source: &SecretSource) -> Result<Secret, CommandE
     }
 }
 
-/// The first line of a file.
+/// Reads the first line of a file.
 pub(super) fn in_file(what: &str, path: &Path) -> Result<Secret, CommandError> {
     let text = text_file::read(path, FILE_BYTES_MAX).map_err(|error| {
-        CommandError::new(Exit::Usage, format!("cannot read the {what} in {}", path.display()))
+        CommandError::new(Exit::Usage, format!("cannot read the {what} from {}", path.display()))
             .caused_by(error)
     })?;
     first_line(what, &text, || format!("in {}", path.display()))
 }
 
-/// The first line of an environment variable: tools that fill it from a file keep the line end and the byte order mark.
+/// Reads the first line of an environment variable: tools that fill it from a file keep the line end and the byte order mark.
 fn in_environment(what: &str, name: &str) -> Result<Secret, CommandError> {
     if !is_variable_name(name) {
-        // An administrator may have written the secret itself here, so the value is not printed.
+        // The value may be the secret itself by mistake, so it is not printed.
         return Err(CommandError::new(
             Exit::Usage,
             format!("`env` of the {what} is not the name of an environment variable"),
@@ -44,7 +44,8 @@ fn in_environment(what: &str, name: &str) -> Result<Secret, CommandError> {
     }
     let value = std::env::var(name).map(Zeroizing::new);
     let value = value.map_err(|error| {
-        CommandError::new(Exit::Usage, format!("the {what} is not in {name}")).caused_by(unset(&error))
+        CommandError::new(Exit::Usage, format!("cannot read the {what} from the environment variable {name}"))
+            .caused_by(unset(&error))
     })?;
     first_line(what, value.trim_start_matches('\u{feff}'), || format!("in {name}"))
 }
@@ -55,7 +56,7 @@ fn is_variable_name(name: &str) -> bool {
         && letters.all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
 }
 
-/// The standard library's error shows the value of a variable that is not Unicode.
+/// The standard library's error would print the value of a variable that is not Unicode.
 fn unset(error: &std::env::VarError) -> std::io::Error {
     std::io::Error::other(match error {
         std::env::VarError::NotPresent => "environment variable not found",
@@ -63,11 +64,12 @@ fn unset(error: &std::env::VarError) -> std::io::Error {
     })
 }
 
-/// Where systemd puts what `LoadCredential=` names (systemd.exec(5), "Credentials").
+/// The path of a systemd credential (`LoadCredential=`; systemd.exec(5), "Credentials").
 pub(super) fn credential(name: &str) -> Result<PathBuf, CommandError> {
     let directory = std::env::var_os("CREDENTIALS_DIRECTORY").ok_or_else(|| {
-        let why =
-            format!("the credential {name} is systemd's, and systemd did not start this process with any");
+        let why = format!(
+            "cannot read the systemd credential {name}: systemd did not start this process with credentials"
+        );
         CommandError::new(Exit::Usage, why)
     })?;
     if name.is_empty() || name.contains('/') {
@@ -76,7 +78,7 @@ pub(super) fn credential(name: &str) -> Result<PathBuf, CommandError> {
     Ok(Path::new(&directory).join(name))
 }
 
-/// The first line that a command prints. What it says on stderr is the administrator's to see.
+/// Runs a command and reads the first line of its output. Its stderr is passed through to the administrator.
 fn printed(what: &str, words: &[String]) -> Result<Secret, CommandError> {
     let Some((program, arguments)) = words.split_first() else {
         return Err(CommandError::new(Exit::Usage, format!("the command for the {what} is empty")));
@@ -86,12 +88,12 @@ fn printed(what: &str, words: &[String]) -> Result<Secret, CommandError> {
         CommandError::new(Exit::Usage, format!("cannot run `{program}` for the {what}")).caused_by(error)
     })?;
     if !output.status.success() {
-        let why = format!("`{program}` gave no {what}: {}", output.status);
+        let why = format!("`{program}` failed to print the {what}: {}", output.status);
         return Err(CommandError::new(Exit::Usage, why));
     }
     let bytes = Zeroizing::new(output.stdout);
     let text = text_file::decode(&bytes).map_err(|error| {
-        CommandError::new(Exit::Usage, format!("what `{program}` prints is no text")).caused_by(error)
+        CommandError::new(Exit::Usage, format!("the output of `{program}` is not text")).caused_by(error)
     })?;
     first_line(what, &Zeroizing::new(text.into_owned()), || format!("in the output of `{program}`"))
 }

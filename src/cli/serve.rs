@@ -1,4 +1,4 @@
-//! `adjourn serve`: the service, from its first look at what a stop left open to its last answer.
+//! `adjourn serve`: starts the service, handles signals, and shuts down in order.
 
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -27,17 +27,17 @@ use crate::service::Service;
 use crate::store::{ServiceStore, StoreError};
 use crate::telemetry;
 
-/// How long actions under way may take to end when the service is stopped. What is not over then stays open in the
-/// journal, and the next process finds out what became of it.
+/// How long actions in progress may take at shutdown. Unfinished ones stay open in the journal, and the next process recovers
+/// them.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(30);
-/// How long everything else may take then.
+/// How long the other tasks may take after that.
 const TASKS_GRACE: Duration = Duration::from_secs(20);
-/// Connections of the listener that serves health alone: a few probes, each for a moment.
+/// Connections of the health listener: a few short probes.
 const HEALTH_CONNECTIONS: ConnectionLimits =
     ConnectionLimits { total: 32, unauthenticated: 32, per_address: Some(16) };
-/// What is logged unless this variable says otherwise, in the words of `tracing`.
+/// Environment variable of the log filter, in `tracing`'s syntax. Default: `info`.
 const LOG_VARIABLE: &str = "ADJOURN_LOG";
-/// Whoever signs us in to Windows traces whole messages, of which some are as good as the password.
+/// Silences the `sspi` crate: it traces whole messages, of which some are as good as the password.
 const SSPI_OFF: &str = "sspi=off";
 
 pub(super) async fn run(
@@ -57,28 +57,28 @@ pub(super) async fn run(
         console_fragment: "",
     };
     let ended = serve(opened, desk, listen, on, output).await;
-    // Spans that are not sent yet are sent.
+    // Sends the spans that are still buffered.
     let _ = tokio::task::spawn_blocking(move || exported.map(telemetry::Export::end)).await;
     ended
 }
 
-/// What differs between a service and a demo of one.
+/// What differs between the service and the demo.
 pub(super) struct ServeContext {
-    /// Where the configuration is read again on SIGHUP.
+    /// Arguments from which SIGHUP reloads the configuration.
     pub(super) connection: Option<ConnectionArgs>,
-    /// Who examines the set-up.
+    /// The doctor behind `/v1/doctor`.
     pub(super) doctor: Arc<dyn Doctor>,
-    /// What goes on beside it, until it is told to stop.
+    /// A task that runs beside the service until its stop.
     pub(super) background: Option<BackgroundTask>,
-    /// What the console's address ends with to sign somebody in at once: never a real key's.
+    /// URL fragment that signs in to the console: the demo's key, never a real one.
     pub(super) console_fragment: &'static str,
 }
 
-/// Something that goes on while the service runs.
+/// A task that runs while the service runs.
 pub(super) type BackgroundTask =
     Box<dyn FnOnce(Arc<Service>, CancellationToken) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
 
-/// Serves until Ctrl-C or SIGTERM.
+/// Runs the service until Ctrl-C or SIGTERM.
 pub(super) async fn serve(
     opened: OpenedEngine,
     desk: ServiceStore,
@@ -107,7 +107,7 @@ pub(super) async fn serve(
     let at = listener.local_addr().unwrap_or(listen);
     let scheme = if tls.is_some() { "https" } else { "http" };
     output.line(&format!("{scheme}://{at}"))?;
-    output.note(&format!("the console is at {scheme}://{at}/{}", on.console_fragment));
+    output.note(&format!("console: {scheme}://{at}/{}", on.console_fragment));
     tracing::info!(%at, "serving");
 
     let (stop, mut parts) = (CancellationToken::new(), JoinSet::new());
@@ -140,7 +140,7 @@ pub(super) async fn serve(
         hook.forget_others().await;
     }
     running.set_webhook(hook, &mut parts);
-    // Where there is no systemd, nobody is told.
+    // Without systemd this does nothing.
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     let mut signals = Signals::listen()?;
     while signals.next().await == ServiceSignal::Reload {
@@ -160,7 +160,7 @@ async fn bind(listen: SocketAddr) -> Result<TcpListener, CommandError> {
     })
 }
 
-/// The table of connections, with limits for which this process may open files enough.
+/// The connection table, with limits for which this process can open enough files.
 fn connections(config: &Config) -> Arc<Connections> {
     let files = process_limits::raise_open_files();
     let (limits, needed) = process_limits::fit_connections(config.api.connections, files, config);
@@ -170,17 +170,17 @@ fn connections(config: &Config) -> Arc<Connections> {
             needed,
             max_connections = limits.total,
             max_unauthenticated_connections = limits.unauthenticated,
-            "this process may open too few files for api.max_connections, so that limit is lowered; raise it with \
-             LimitNOFILE={needed} in the systemd unit, or `ulimit -n {needed}` before the start"
+            "too few open files allowed for api.max_connections, so that limit is lowered; set LimitNOFILE={needed} in the \
+             systemd unit, or run `ulimit -n {needed}` before the start"
         );
     }
     Connections::new(limits)
 }
 
-/// Takes nothing new on, lets what is under way end, and says what did not.
+/// Stops accepting work, waits for actions in progress, and logs what did not finish.
 async fn shut_down(service: &Service, stop: &CancellationToken, mut parts: JoinSet<()>) {
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
-    tracing::info!("stopping: nothing new is taken on");
+    tracing::info!("shutting down");
     stop.cancel();
     let (finished, swept) =
         tokio::join!(service.actions.finish(SHUTDOWN_GRACE), service.sweeps.finish(SHUTDOWN_GRACE));
@@ -189,25 +189,25 @@ async fn shut_down(service: &Service, stop: &CancellationToken, mut parts: JoinS
     let all = async {
         while let Some(part) = parts.join_next().await {
             if let Err(error) = part {
-                tracing::error!(%error, "a part of the service broke off");
+                tracing::error!(%error, "a task of the service failed");
             }
         }
     };
     if tokio::time::timeout(TASKS_GRACE, all).await.is_err() {
-        tracing::warn!("some parts of the service did not end in time");
+        tracing::warn!("some tasks of the service did not end in time");
     }
     if !swept {
-        tracing::warn!("a sweep broke off; run it again");
+        tracing::warn!("a sweep was interrupted; run it again");
     }
     if !finished {
         tracing::warn!(
             open = service.actions.running_count(),
-            "some actions are open; the next process finds out"
+            "some actions are still in progress; the next start recovers them"
         );
     }
 }
 
-/// TLS as it is configured; plain HTTP only where nobody else reads it.
+/// Loads TLS as configured. Plain HTTP is allowed only on loopback or behind a proxy.
 fn tls(config: &config::ApiConfig, listen: SocketAddr) -> Result<Option<Arc<ServerTls>>, CommandError> {
     match &config.tls {
         Some(files) => match ServerTls::open(files.clone()) {
@@ -223,13 +223,13 @@ fn plain_http_refused(listen: SocketAddr) -> CommandError {
     CommandError::new(
         Exit::Usage,
         format!(
-            "serving plain HTTP on {listen} would send API keys readable over the network: set [api.tls], or \
-             api.behind_proxy = true if something in front of it speaks TLS"
+            "refusing to serve plain HTTP on {listen}: API keys would be readable on the network; set [api.tls], or \
+             api.behind_proxy = true if a proxy terminates TLS"
         ),
     )
 }
 
-/// What somebody outside wants.
+/// A request by signal.
 #[derive(Debug, PartialEq, Eq)]
 enum ServiceSignal {
     Reload,
@@ -246,7 +246,7 @@ struct Signals {
 impl Signals {
     fn listen() -> Result<Self, CommandError> {
         use tokio::signal::unix::{SignalKind, signal};
-        let deaf = |error| CommandError::new(Exit::Usage, "cannot hear signals").caused_by(error);
+        let deaf = |error| CommandError::new(Exit::Usage, "cannot install signal handlers").caused_by(error);
         let (terminate, hangup) = (signal(SignalKind::terminate()), signal(SignalKind::hangup()));
         Ok(Self { terminate: terminate.map_err(deaf)?, hangup: hangup.map_err(deaf)? })
     }
@@ -259,7 +259,7 @@ impl Signals {
         }
     }
 
-    /// Hears nothing else; who wants a reload meanwhile is heard afterwards.
+    /// Waits for a stop only; a reload signal is handled afterwards.
     async fn stop(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
@@ -268,7 +268,7 @@ impl Signals {
     }
 }
 
-/// Where there are no signals but Ctrl-C.
+/// Platforms with Ctrl-C only.
 #[cfg(not(unix))]
 struct Signals;
 
@@ -288,7 +288,7 @@ impl Signals {
     }
 }
 
-/// Logs to stderr, and to a collector where there is one: as long as what comes back is kept.
+/// Sets up logging to stderr, and span export to a collector if configured. The export lasts as long as the returned value.
 fn init_logging(format: LogFormat) -> Result<Option<telemetry::Export>, CommandError> {
     let mut filter = EnvFilter::try_from_env(LOG_VARIABLE).unwrap_or_else(|_| EnvFilter::new("info"));
     if let Ok(silent) = SSPI_OFF.parse() {
@@ -303,7 +303,7 @@ fn init_logging(format: LogFormat) -> Result<Option<telemetry::Export>, CommandE
         CommandError::new(Exit::Usage, format!("cannot export spans (OTEL_EXPORTER_OTLP_ENDPOINT): {why}"))
     })?;
     let spans = export.as_ref().map(telemetry::Export::layer);
-    // Somebody who uses the library may log in another way already.
+    // A user of the library may have set up logging already.
     let _ = tracing_subscriber::registry().with(filter).with(lines).with(spans).try_init();
     Ok(export)
 }

@@ -1,4 +1,4 @@
-//! `adjourn setup`: the commands that let Adjourn act in rooms, and only there.
+//! `adjourn setup`: prints the commands that grant Adjourn access to rooms and nothing else. Runs none of them.
 
 use uuid::Uuid;
 
@@ -29,22 +29,21 @@ pub(super) fn run(
 fn for_on_premises(args: SetupArgs, config: &Config) -> Result<Script, CommandError> {
     if args.app_id.is_some() || args.object_id.is_some() {
         return Err(usage(
-            "--app-id and --object-id are for --site online: on premises an account is let in, with --account",
+            "--app-id and --object-id are for --deployment online; on premises, give the service account with --account",
         ));
     }
     let (at, configured) = exchange(&args, config, windows_account)?;
     let (reach, names) = (reach(&args)?, names(&args, at, config)?);
-    let account = args
-        .account
-        .or(configured)
-        .ok_or_else(|| usage("no service account: set server.username in adjourn.toml, or give --account"))?;
+    let account = args.account.or(configured).ok_or_else(|| {
+        usage("no service account: set server.username in adjourn.toml, or give --account ACCOUNT")
+    })?;
     Ok(on_premises::script(&reach, &account, &names))
 }
 
 fn for_online(args: SetupArgs, config: &Config) -> Result<Script, CommandError> {
     if args.account.is_some() {
         return Err(usage(
-            "--account is for --site on-premises: in Exchange Online an application is let in, with --app-id",
+            "--account is for --deployment on-premises; for Exchange Online, give the application with --app-id",
         ));
     }
     let (at, configured) = exchange(&args, config, application_id)?;
@@ -53,7 +52,7 @@ fn for_online(args: SetupArgs, config: &Config) -> Result<Script, CommandError> 
     online::script(&reach, application, &names).map_err(|error| CommandError::from_error(Exit::Usage, error))
 }
 
-/// The name of the Exchange that is set up, and who is to be let in there, as far as the configuration knows.
+/// The connection to set up, and the account or application that the configuration has for it.
 fn exchange<'c, T>(
     args: &SetupArgs,
     config: &'c Config,
@@ -67,7 +66,7 @@ fn exchange<'c, T>(
     let mut all = servers(config);
     let (name, server) = all
         .find(|(name, _)| name == wanted)
-        .ok_or_else(|| usage(&format!("no Exchange is called {wanted} in the configuration")))?;
+        .ok_or_else(|| usage(&format!("the configuration has no connection named {wanted}")))?;
     Ok((Some(name), who(server)))
 }
 
@@ -86,7 +85,8 @@ fn application_id(server: &ExchangeConfig) -> Option<Uuid> {
 }
 
 fn reach(args: &SetupArgs) -> Result<GrantScope, CommandError> {
-    let group = || args.group.clone().ok_or_else(|| usage("name the group with --group"));
+    let group =
+        || args.group.clone().ok_or_else(|| usage("--scope group and --scope role-group need --group GROUP"));
     Ok(match args.scope {
         ScopeKind::Everyone => GrantScope::Everyone,
         ScopeKind::RoomsAndEquipment => GrantScope::RoomsAndEquipment,
@@ -96,7 +96,7 @@ fn reach(args: &SetupArgs) -> Result<GrantScope, CommandError> {
     })
 }
 
-/// A room and an outsider that live there; any, where it is not known which Exchange it is.
+/// Names for the script: a room and an out-of-scope mailbox of this connection, or of any, where the connection is not known.
 fn names(args: &SetupArgs, at: Option<&str>, config: &Config) -> Result<SetupNames, CommandError> {
     let lives_there = |address: &&RoomAddress| at.is_none() || connection_name(config, address) == at;
     let outsider = match (&args.out_of_scope, config.out_of_scope.iter().find(lives_there)) {

@@ -1,4 +1,4 @@
-//! `adjourn sim`: a simulated Exchange on this machine, until it is told to stop.
+//! `adjourn sim`: runs a simulated Exchange on this machine until Ctrl-C.
 
 use serde::Serialize;
 
@@ -57,12 +57,12 @@ fn world(args: &SimArgs) -> World {
         Some(rooms) => large_world(now, rooms as usize, args.seed),
         None => demo_world(now),
     };
-    // Some clients (exchangelib) give up when a date that they change has another id afterwards.
+    // Some clients (exchangelib) fail if the id of an occurrence changes with an update.
     world.set_exception_ids(ExceptionIds::Kept);
     world
 }
 
-/// The addresses of everything that can be booked.
+/// The addresses of all rooms and equipment.
 pub(super) fn rooms(world: &World) -> Vec<String> {
     use crate::sim::MailboxKind::{Equipment, Room};
     let bookable = world.mailboxes().filter(|mailbox| matches!(mailbox.kind, Room | Equipment));

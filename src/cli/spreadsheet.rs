@@ -1,21 +1,21 @@
-//! Text as a cell of a CSV file that a spreadsheet program opens, with whichever separator its locale has. No cell can become a
-//! formula, start a row or start another cell.
+//! Writes text as CSV cells that are safe to open in a spreadsheet program, whatever separator its locale uses: no cell becomes a
+//! formula, a new row or another cell.
 
 use std::borrow::Cow;
 
 use crate::printable::escape;
 
-/// What starts a formula in Excel, LibreOffice and Google Sheets (OWASP, "CSV Injection"), the full-width forms included.
+/// Characters that start a formula in Excel, LibreOffice and Google Sheets (OWASP, "CSV Injection"), full-width forms included.
 const FORMULA_STARTS: [char; 8] = ['=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'];
 
-/// A writer of records in memory that quotes every text cell.
+/// A CSV writer in memory that quotes every text cell.
 pub(super) fn writer() -> csv::Writer<Vec<u8>> {
     csv::WriterBuilder::new().quote_style(csv::QuoteStyle::NonNumeric).from_writer(Vec::new())
 }
 
-/// The text with an apostrophe before everything that a spreadsheet would take for a formula: at its start, and after each
-/// semicolon or vertical bar, since programs of many locales open a CSV file with those as separators and then ignore the
-/// quotation marks around the cell. Line breaks and tabs become escapes.
+/// Puts an apostrophe before everything that a spreadsheet would take for a formula: at the start, and after each semicolon or
+/// vertical bar, since programs of many locales open a CSV file with those as separators and then ignore the quotation marks.
+/// Line breaks and tabs become escapes.
 pub(super) fn cell(text: &str) -> String {
     let text = escape(text);
     let mut safe = String::with_capacity(text.len() + 1);

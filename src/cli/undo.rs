@@ -1,4 +1,4 @@
-//! `adjourn undo`: put back what an action changed.
+//! `adjourn undo`: restores what an action changed.
 
 use super::args::{ConnectionArgs, UndoArgs};
 use super::connect::{self, JournalAccess};

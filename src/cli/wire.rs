@@ -1,4 +1,4 @@
-//! `adjourn wire`: requests as we would send them, captured answers as we understand them. For support and for tests.
+//! `adjourn wire`: prints example EWS requests, and decodes captured EWS responses. For support and tests.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -21,7 +21,7 @@ pub(super) fn run(args: WireArgs, output: &Output) -> Result<Exit, CommandError>
     }
 }
 
-/// What is known of one file.
+/// The result of decoding one file.
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]
 enum DecodeReport<'a> {
@@ -58,9 +58,9 @@ fn decode_files(files: &[PathBuf], path: WirePath, output: &Output) -> Result<Ex
                 DecodeReport::Error(error.clone())
             }
         };
-        // One JSON document a file, whether or not --json is given: there is no other way to show a tree.
+        // One JSON document per file, with or without --json: a tree has no other form.
         let text = serde_json::to_string_pretty(&DecodedFile { file, report }).map_err(|error| {
-            CommandError::new(Exit::Usage, "cannot write the answer as JSON").caused_by(error)
+            CommandError::new(Exit::Usage, "cannot serialize the result as JSON").caused_by(error)
         })?;
         output.json(&text)?;
     }
@@ -74,7 +74,7 @@ struct DecodedFile<'a> {
     report: DecodeReport<'a>,
 }
 
-/// Captures are small; a gigabyte by mistake is not read.
+/// Bytes of a capture.
 const CAPTURE_BYTES_MAX: u64 = 256 << 20;
 
 fn read(file: &Path) -> Result<Vec<u8>, CommandError> {
@@ -104,7 +104,7 @@ fn print_example(name: &str) -> Result<Exit, CommandError> {
     let Some((_, request)) = examples().into_iter().find(|(known, _)| known == name) else {
         return Err(CommandError::new(
             Exit::Usage,
-            format!("no example is named `{name}`; see adjourn wire encode --list"),
+            format!("no example is named `{name}`; list them with: adjourn wire encode --list"),
         ));
     };
     match io::stdout().lock().write_all(&request) {
@@ -124,6 +124,6 @@ fn write_examples(dir: &Path, output: &Output) -> Result<Exit, CommandError> {
     for (name, request) in &examples {
         std::fs::write(dir.join(format!("{name}.xml")), request).map_err(unwritable)?;
     }
-    output.note(&format!("{} requests written", examples.len()));
+    output.note(&format!("wrote {} requests", examples.len()));
     Ok(Exit::Done)
 }

@@ -1,4 +1,4 @@
-//! The console as a browser meets it before anybody signs in, and what the API has for it besides rooms and actions.
+//! The console before sign-in, and the API's console-only endpoints (`/v1/me`, `/v1/doctor`).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 
 use crate::fixture::{ApiFixture, BUSY, FREE, HttpReply};
 
-/// A provider, or none.
+/// A sign-in provider, or none.
 struct FakeSignIn(Option<&'static str>);
 
 #[async_trait::async_trait]
@@ -31,7 +31,7 @@ impl SignInConfigSource for FakeSignIn {
     }
 }
 
-/// Takes as long as the test wants, and counts.
+/// A doctor that runs until the test lets it finish, and counts its runs.
 #[derive(Default)]
 struct SlowDoctor {
     asked: AtomicUsize,
@@ -56,7 +56,7 @@ impl Doctor for SlowDoctor {
 }
 
 impl ApiFixture {
-    /// The API with its console and this doctor, in place of the API alone.
+    /// Replaces the API by one with the console and this doctor.
     async fn furnish(&mut self, provider: Option<&'static str>, doctor: Arc<dyn Doctor>) {
         let shown = api::ApiOptions { deadline: Duration::from_secs(10), subjects: false };
         let api = Api::new(self.service.clone(), self.keys.clone(), shown).with_doctor(doctor);
@@ -106,7 +106,7 @@ async fn pages_need_no_key_and_hold_nothing() {
         assert!(part.status == 200 && part.header("content-type").unwrap().starts_with(kind), "{part:?}");
     }
     assert_eq!(lobby.as_a_stranger("/console/..%2Fmod.rs", "").await.status, 404);
-    // Whatever else there is still needs a key.
+    // Everything else still needs a key.
     for path in ["/v1/rooms", "/v1/me", "/v1/doctor", "/nothing", "/metrics"] {
         assert_eq!(lobby.as_a_stranger(path, "").await.status, 401, "{path}");
     }
@@ -202,7 +202,7 @@ async fn the_doctor_is_asked_once_at_a_time_by_those_who_may_know_everything() {
     assert!(report["headline"].as_str().unwrap().contains("two minutes apart"), "{report}");
 }
 
-/// Finds one thing at once, and counts.
+/// A doctor that returns one finding at once, and counts its runs.
 struct FixedDoctor {
     check: &'static str,
     asked: AtomicUsize,

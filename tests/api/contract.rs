@@ -1,8 +1,8 @@
-//! The description of the API is part of the interface: a change to it shows here first.
+//! The OpenAPI description is part of the interface: every change shows in fixtures/openapi.json.
 
 const GOLDEN: &str = include_str!("../../fixtures/openapi.json");
 
-/// `ADJOURN_WRITE_OPENAPI=fixtures/openapi.json cargo test --test api contract` writes it anew.
+/// `ADJOURN_WRITE_OPENAPI=fixtures/openapi.json cargo test --test api contract` rewrites it.
 #[test]
 fn the_description_is_the_one_that_was_agreed_on() {
     let text = serde_json::to_string_pretty(&adjourn::api::openapi()).unwrap() + "\n";

@@ -1,4 +1,5 @@
-//! No answer names an action that its reader may not see: every way to an answer is tried by a key without the right `audit`.
+//! No response names an action that its caller may not read: every path to a response is tried with a key without the right
+//! `audit`.
 
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::fixture::{ApiFixture, BUSY, FREE, HttpReply};
 
-/// Every right but the one to read others' actions.
+/// Every right except `audit`.
 const STRANGER: [Right; 9] = [
     Right::Read,
     Right::CheckIn,
@@ -83,7 +84,7 @@ async fn no_answer_names_an_action_of_another_key() {
         said += &format!("{method} {path}: {one:?}\n");
     }
     assert!(said.contains("An earlier action has already done this"), "{said}");
-    // The stream tells of both actions, and ends with the service.
+    // The stream reports both actions, and ends with the service.
     lobby.stop.cancel();
     lobby.service.notices.close();
     events.read_to_string(&mut said).await.unwrap();
@@ -157,11 +158,11 @@ async fn an_idempotency_key_belongs_to_its_caller() {
     let key = [("Idempotency-Key", "door-17/4711")];
     let book = format!("/v1/rooms/{FREE}/book");
     let mine = lobby.send("POST", &book, &key, r#"{"minutes":15}"#).await;
-    // The same key and the same request of another caller: its own request, with its own answer.
+    // The same idempotency key and request from another caller: a request of its own, with its own response.
     let theirs = lobby.send_as(&other, "POST", &book, &key, r#"{"minutes":15}"#).await;
     assert_eq!((mine.status, theirs.problem()), (200, "collides".to_owned()));
     assert!(!theirs.body.contains(&action_of(&mine)), "{theirs:?}");
-    // A guess at how the key is stored is another key.
+    // A key in the form in which keys are stored is another key.
     let id = lobby.token.split('_').nth(1).unwrap().to_owned();
     let guess = format!("{id}:door-17/4711");
     let guessed =

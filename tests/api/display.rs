@@ -1,4 +1,4 @@
-//! What a display does all day.
+//! A door display's requests, from reading the room to undoing an action.
 
 use std::time::Duration;
 
@@ -87,7 +87,7 @@ async fn asking_twice_is_asking_once() {
     assert_eq!(lobby.ews_requests("UpdateItem"), 1);
     let other = lobby.send("POST", &format!("/v1/rooms/{FREE}/book"), &key, r#"{"minutes":5}"#).await;
     assert_eq!((other.status, other.problem()), (422, "key-reused".to_owned()));
-    // The same word of another caller is another key.
+    // The same key of another caller is another key.
     let theirs = lobby.key("theirs", "*", &adjourn::access::Right::ALL, 600).await;
     let free = format!("/v1/rooms/{FREE}/book");
     let booked = lobby.send_as(&theirs, "POST", &free, &key, r#"{"minutes":5}"#).await;
@@ -129,7 +129,7 @@ async fn a_slow_exchange_is_waited_for_as_long_as_the_display_does() {
     }
     assert!(lobby.event_end(BUSY).unwrap() <= now());
 
-    // A rehearsal is in no journal, and its answer is there all the same.
+    // A dry run is not in the journal, and can be read all the same.
     lobby.sim.inject_fault(FaultRule::new(InjectedFault::Slow(Duration::from_millis(600))).on("FindItem"));
     let path = format!("/v1/rooms/{FREE}/book");
     let said = lobby.send("POST", &path, &[("Prefer", "wait=0")], r#"{"minutes":5,"dry_run":true}"#).await;
@@ -240,11 +240,11 @@ async fn what_happens_is_heard_by_who_may_know_of_the_room() {
         }
     };
     read("text/event-stream").await;
-    read("\nid: ").await; // from where to resume, before anything is told
+    read("\nid: ").await; // the id to resume from comes before any event
     lobby.post(&format!("/v1/rooms/{BUSY}/end"), "").await;
     read("event: action").await;
     read(BUSY).await;
-    // The service ends, and so does whoever only listens.
+    // When the service stops, its event streams end.
     lobby.stop.cancel();
     lobby.service.notices.close();
     let mut rest = String::new();

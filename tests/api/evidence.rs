@@ -1,5 +1,5 @@
-//! Evidence at its own allowance: one key sends the largest bodies it may, again and again. What is kept stays within its bounds in
-//! memory and on disk, a restart loads no more, the room's meetings stay, and another key's signs still count.
+//! Limits on evidence: one key sends the largest bodies it may, again and again. Memory and disk stay within their limits, a
+//! restart loads no more, the room's meetings stay, and another key's signs still count.
 
 use adjourn::access::Right;
 use adjourn::presence::{REPORTER_BYTES_PER_ROOM_MAX, SignLog};
@@ -10,7 +10,7 @@ use crate::fixture::{ApiFixture, BUSY, FREE, OTHER, rules};
 
 const ROUNDS: usize = 6;
 
-/// As many signs as a body holds, each for another event, as long as it may be.
+/// A body full of signs, each for another event, each as long as allowed.
 fn largest_body(round: usize, rooms: &[&str]) -> String {
     let sign = |number: usize| {
         let event = format!("{:02000}", round * 1_000 + number);
@@ -44,7 +44,7 @@ async fn a_key_at_its_allowance_fills_its_share_in_memory_and_on_disk_and_no_mor
     assert_eq!(rows, held.signs as u64, "a row for each sign that is kept");
     assert!(bytes <= held.bytes as u64);
 
-    // What a new start loads is what was kept.
+    // A restart loads what was stored.
     let now = adjourn::clock::Clock::now(&lobby.clock);
     let loaded = lobby.desk.load_signs(now, SignLog::default()).await.unwrap();
     assert_eq!(loaded.usage().signs, held.signs);
@@ -68,7 +68,7 @@ async fn a_room_whose_evidence_was_refused_is_not_released_and_the_others_are() 
     let lobby = ApiFixture::with(rules(adjourn::cleanup::ReleaseMethod::End)).await;
     let bad = lobby.key("door", "*@example.com", &[Right::Evidence], 100_000).await;
     flood(&lobby, &bad, &[BUSY]).await;
-    // What was kept of the flood is gone; what was refused is remembered.
+    // The stored signs of the flood have expired; the refusal is still known.
     let spans = lobby.service.presence.read().signs.refused().clone();
     let mut log = SignLog::default();
     spans.into_iter().for_each(|(room, span)| log.restore_refused(room, span));

@@ -1,4 +1,4 @@
-//! A lobby of rooms, a served API, and a client that speaks plain HTTP/1.1 over a socket.
+//! The fixture of the API tests: a simulated Exchange, a served API, and a client that speaks plain HTTP/1.1 over a socket.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -26,7 +26,7 @@ pub const BUSY: &str = "busy@example.com";
 pub const FREE: &str = "free@example.com";
 pub const OTHER: &str = "other@elsewhere.example";
 
-/// The machine's clock, and so many seconds later as a test says.
+/// The machine's clock plus the seconds that a test adds.
 #[derive(Clone, Default)]
 pub struct MovableClock(Arc<AtomicI64>);
 
@@ -42,7 +42,7 @@ impl Clock for MovableClock {
     }
 }
 
-/// Everything a test touches.
+/// A served API with its simulated Exchange.
 pub struct ApiFixture {
     pub sim: Simulator,
     pub clock: MovableClock,
@@ -52,11 +52,11 @@ pub struct ApiFixture {
     pub at: std::net::SocketAddr,
     pub token: String,
     pub stop: CancellationToken,
-    /// What the world's times are told by.
+    /// The clock of the service.
     pub began: DateTime<Utc>,
 }
 
-/// An answer.
+/// An HTTP response.
 #[derive(Debug)]
 pub struct HttpReply {
     pub status: u16,
@@ -74,7 +74,7 @@ impl HttpReply {
         lines.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 
-    /// The word of a problem.
+    /// The problem type, without its URN prefix.
     pub fn problem(&self) -> String {
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
         self.json()["type"].as_str().unwrap().rsplit(':').next().unwrap().to_owned()
@@ -90,7 +90,7 @@ pub fn rules(how: adjourn::cleanup::ReleaseMethod) -> Rules {
     Rules { mode: Some(CleanupMode::Act), no_check_in, ..Rules::default() }
 }
 
-/// The service was up for three hours, a sensor system reported all the while, and the rule is as old.
+/// Records that the service was up for three hours with a sensor system reporting throughout, and that the rule is as old.
 async fn record_coverage(desk: &ServiceStore, now: DateTime<Utc>) {
     let since = now - TimeDelta::hours(3);
     let feed = SourceContact {
@@ -99,13 +99,13 @@ async fn record_coverage(desk: &ServiceStore, now: DateTime<Utc>) {
         reporter: "key".to_owned(),
         contact: Contact { since, last: now },
     };
-    // No gap until the service of the test is up.
+    // No gap until the test's service starts.
     let up = Interval::new(since, now + TimeDelta::seconds(5)).unwrap();
     desk.record_uptime(up, vec![feed]).await.unwrap();
     desk.rule_since([BUSY, FREE, OTHER].map(|room| room.parse().unwrap()).to_vec(), since).await.unwrap();
 }
 
-/// In `busy` a meeting began twenty minutes ago and goes on for forty more; `free` is empty for an hour.
+/// In `busy` a meeting started twenty minutes ago and lasts forty more; `free` is empty for an hour.
 fn world(now: DateTime<Utc>) -> World {
     let mut world = World::new();
     world.set_now(now);
@@ -169,7 +169,7 @@ impl ApiFixture {
         lobby
     }
 
-    /// The same API behind TLS, on another port.
+    /// Serves the same API over TLS on another port.
     pub async fn serve_tls(&self, tls: Arc<api::ServerTls>) -> std::net::SocketAddr {
         let shown = api::ApiOptions { deadline: Duration::from_secs(10), subjects: false };
         let router = api::router(Api::new(self.service.clone(), self.keys.clone(), shown));
@@ -179,7 +179,7 @@ impl ApiFixture {
         at
     }
 
-    /// A new key's token.
+    /// Creates a key and returns its token.
     pub async fn key(&self, name: &str, rooms: &str, rights: &[Right], per_minute: u32) -> String {
         let rights = Rights::new([rooms.parse().unwrap()], rights.iter().copied());
         let new = StoredKey::generate(name, rights, per_minute);
@@ -217,7 +217,7 @@ impl ApiFixture {
         self.send_raw(&request).await
     }
 
-    /// Sends this text and reads until the other side closes.
+    /// Sends raw bytes and reads until the server closes the connection.
     pub async fn send_raw(&self, request: &str) -> HttpReply {
         let mut stream = TcpStream::connect(self.at).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
@@ -228,7 +228,7 @@ impl ApiFixture {
         HttpReply { status, head: head.to_owned(), body: body.to_owned() }
     }
 
-    /// The event's end in the calendar itself.
+    /// The event's end in the simulated calendar.
     pub fn event_end(&self, room: &str) -> Option<DateTime<Utc>> {
         let (from, to) = (now() - TimeDelta::hours(2), now() + TimeDelta::hours(2));
         self.sim.world(|world| world.events(room, from, to)).first().map(|event| event.end)

@@ -1,8 +1,8 @@
-//! What every answer carries for browsers and caches, and which requests name no host, or two.
+//! Headers of every response for browsers and caches, and the checks of the `Host` header.
 
 use crate::fixture::{ApiFixture, BUSY};
 
-/// Headers that an answer has, whatever it answers.
+/// Checks the headers that every response has.
 fn is_protected(said: &crate::fixture::HttpReply, cache_control: &str) {
     assert_eq!(said.header("x-content-type-options"), Some("nosniff"), "{said:?}");
     assert_eq!(said.header("referrer-policy"), Some("no-referrer"), "{said:?}");

@@ -1,4 +1,4 @@
-//! The service's care for the journal: its head leaves the machine, and names that are due leave it.
+//! The service's journal maintenance: it publishes the journal's head, and erases personal data when due.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -53,7 +53,7 @@ async fn the_head_is_told_and_measured() {
     assert!(metrics.contains(&info), "{metrics}");
 }
 
-/// A clock that is in doubt until it is believed.
+/// A clock that is in doubt until the test trusts it.
 struct DoubtfulClock(AtomicBool);
 
 impl Clock for DoubtfulClock {
@@ -86,7 +86,7 @@ async fn names_that_are_due_are_erased_unless_the_clock_is_in_doubt() {
     let old = refused_at(&journal, now() - TimeDelta::days(31)).await;
     let young = refused_at(&journal, now() - TimeDelta::days(29)).await;
     let clock = Arc::new(DoubtfulClock(AtomicBool::new(true)));
-    // Nothing is asked of it.
+    // It sends no requests.
     let settings =
         Settings::new("https://127.0.0.1:9/EWS/Exchange.asmx", "adjourn", Secret::new("x".to_owned()));
     let engine = Engine::new(

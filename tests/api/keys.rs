@@ -1,4 +1,4 @@
-//! Keys as their holders meet them: expiry, and what the audit says of them.
+//! API keys over HTTP: expiry, and the audit's records of them.
 
 use adjourn::access::{KeyId, Right};
 use adjourn::journal::{AdminEvent, AdminQuery};
@@ -66,7 +66,7 @@ async fn a_page_of_the_record_is_bounded_and_its_cursor_leads_on() {
     let lobby = ApiFixture::open().await;
     let sweeper = lobby.key("sweeper", "*", &[Right::Read, Right::Cleanup], 6_000).await;
     let journal = lobby.service.engine.journal();
-    // One action of a sweep, then more of other callers than one request looks at.
+    // One action of a sweep, then more actions of other callers than one request examines.
     for number in 0..5_100_u32 {
         let actor = match number {
             0 => Actor::Sweep { rule: "no-check-in".to_owned(), proof: None },

@@ -1,4 +1,4 @@
-//! The service as displays and operators meet it: over HTTP, against a simulated Exchange.
+//! The service over HTTP, against a simulated Exchange.
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod console;

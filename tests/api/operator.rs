@@ -1,4 +1,4 @@
-//! What operators do: sweeps, evidence, the record, the numbers.
+//! An operator's requests: sweeps, evidence, the audit, metrics.
 
 use std::time::Duration;
 
@@ -82,7 +82,7 @@ async fn the_record_is_read_page_by_page() {
     for bad in ["limit=0", "limit=501", "state=maybe", "cursor=x", "colour=blue", "since=yesterday"] {
         assert_eq!(lobby.get(&format!("/v1/actions?{bad}")).await.status, 400, "{bad}");
     }
-    // Without the right to the record, one's own actions.
+    // Without the right `audit`, a key lists its own actions only.
     let own = lobby.key("own", "*", &adjourn::access::Right::DISPLAY, 600).await;
     let mine = lobby.send_as(&own, "GET", "/v1/actions", &[], "").await.json();
     assert_eq!(mine["actions"], json!([]));
@@ -114,7 +114,7 @@ async fn rooms_are_listed_page_by_page_and_numbers_name_no_room() {
     assert!(!metrics.body.contains("@example.com"), "{}", metrics.body);
 }
 
-/// What a listener with this key hears until it stops.
+/// Reads the event stream of this key until it ends.
 async fn read_events(lobby: &ApiFixture, token: &str) -> tokio::task::JoinHandle<String> {
     let mut stream = TcpStream::connect(lobby.at).await.unwrap();
     let ask = format!("GET /v1/events HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\n\r\n");
@@ -158,7 +158,7 @@ async fn a_sweep_is_told_of_to_those_who_may_sweep_all_its_rooms() {
     let (some, reader) = (some.await.unwrap(), reader.await.unwrap());
     assert!(some.contains("event: action") && !some.contains("event: sweep"), "{some}");
     assert!(reader.contains("event: action") && !reader.contains("event: sweep"), "{reader}");
-    // What it came to is for those who find it in the record.
+    // The outcome is only for keys that may read the action.
     let told = |heard: &str| heard.contains("\"message\":\"");
     assert!(told(&some) && !told(&reader), "{reader}");
 }

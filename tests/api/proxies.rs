@@ -1,4 +1,4 @@
-//! What stands between a caller and the API, and what standards ask of both: tags, preferences, HEAD, slashes, idle connections.
+//! Proxies between a client and the API, and the standards' rules for both: ETags, preferences, HEAD, paths, idle connections.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ async fn a_tag_that_a_proxy_weakened_is_still_ours() {
     assert_eq!(ask("W/\"other\"").await, 200);
 }
 
-/// RFC 7240, 2: what is not understood is ignored.
+/// RFC 7240, 2: unknown preferences are ignored.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_preference_that_is_not_understood_is_ignored() {
     let lobby = ApiFixture::open().await;
@@ -48,7 +48,7 @@ async fn a_preference_that_is_not_understood_is_ignored() {
     }
 }
 
-/// Characters are counted as characters.
+/// Limits count characters, not bytes.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_limit_in_characters_counts_characters() {
     let lobby = ApiFixture::open().await;
@@ -119,10 +119,10 @@ async fn every_entry_of_a_sweep_s_list_that_is_no_room_is_named() {
     let body = serde_json::json!({ "rooms": [BUSY, "nowhere@example.com", FREE, "no address"] }).to_string();
     let said = lobby.post("/v1/sweeps", &body).await;
     assert_eq!((said.status, said.problem()), (404, "no-such-room".to_owned()));
-    assert_eq!(said.json()["detail"], "2 of 4 are no rooms: rooms[1], rooms[3]");
+    assert_eq!(said.json()["detail"], "This key can see no room for 2 of 4 entries: rooms[1], rooms[3].");
 }
 
-/// Serves with other limits than the lobby's.
+/// Serves with other limits than the fixture's.
 async fn serve(lobby: &ApiFixture, limits: ListenerLimits) -> std::net::SocketAddr {
     let shown = api::ApiOptions { deadline: Duration::from_secs(10), subjects: false };
     let router = api::router(Api::new(lobby.service.clone(), lobby.keys.clone(), shown));
@@ -168,7 +168,7 @@ async fn an_idle_connection_outlives_those_of_proxies_and_a_slow_head_does_not()
     assert!(is_ended_within(&mut kept, Duration::from_secs(20)).await, "an idle connection ends");
     assert!(begun.elapsed() > idle / 2, "after {:?}", begun.elapsed());
 
-    // A head that has begun, on a new connection and on a used one; and a connection that begins none.
+    // A partial request head on a new connection and on a used one, and a connection without any.
     let mut used = TcpStream::connect(at).await.unwrap();
     answer(&mut used, ASK).await;
     used.write_all(b"GET /hea").await.unwrap();
@@ -183,7 +183,7 @@ async fn an_idle_connection_outlives_those_of_proxies_and_a_slow_head_does_not()
     }
 }
 
-/// Neither time runs while a request is answered: a long answer, and a stream whose signs of life are far apart.
+/// No timeout runs while a request is handled: neither for a slow response nor for a stream with rare keep-alives.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_waits_for_an_answer_is_not_idle() {
     use adjourn::sim::{FaultRule, InjectedFault};

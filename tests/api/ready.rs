@@ -1,4 +1,4 @@
-//! `/readyz` tries what it vouches for, cheaply, and names what fails without a key.
+//! `/readyz` runs cheap checks, and names the failed ones without a key.
 
 use std::sync::Arc;
 
@@ -60,7 +60,7 @@ async fn an_exchange_that_does_not_answer_is_named_and_no_room_is() {
     assert_eq!(lobby.send_as("", "GET", "/healthz", &[], "").await.status, 200, "the process runs");
 }
 
-/// A journal whose disk is full: what is in it can be read, and nothing is added.
+/// A journal on a full disk: it can be read, and every write fails.
 struct FullDisk(MemoryJournal);
 
 fn full<T>() -> Result<T, JournalError> {

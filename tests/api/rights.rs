@@ -1,4 +1,4 @@
-//! Who may what: nobody learns of rooms outside their key.
+//! Rights of keys: a response reveals nothing about rooms outside the key's rights.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ async fn nothing_but_health_is_served_without_a_key() {
         ))
         .await;
     assert!(page.status == 200 && page.body.contains("POST /v1/rooms/{room}/end"), "{page:?}");
-    // Another site's form would carry a browser's password too.
+    // A browser would send Basic credentials with another site's form too.
     let forged = lobby
         .send_raw(&format!(
             "POST /v1/rooms/{BUSY}/end HTTP/1.1\r\nHost: a\r\nAuthorization: Basic {basic}\r\nContent-Length: 0\r\n\
@@ -161,7 +161,7 @@ async fn one_key_does_not_take_all_places_and_a_revoked_one_hears_nothing_more()
     lobby.post(&format!("/v1/rooms/{BUSY}/end"), "").await;
     let mut heard = String::new();
     let ended = async {
-        // The last chunk: the stream is over, the connection may serve again.
+        // The last chunk: the stream ended, and the connection is reusable.
         while !heard.ends_with("0\r\n\r\n") {
             let mut buffer = [0; 1024];
             let len = last.read(&mut buffer).await.unwrap();

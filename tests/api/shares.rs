@@ -1,4 +1,4 @@
-//! Nobody takes the others' share: keys that flood, rooms whose mailbox hangs, bodies that do not come.
+//! Limits on concurrent operations: keys that flood, rooms whose mailbox hangs, bodies that never arrive.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::fixture::{ApiFixture, BUSY, FREE};
 
-/// Longer than any of these tests: a mailbox that hangs.
+/// Longer than any of these tests: the delay of a mailbox that hangs.
 const FOR_EVER: Duration = Duration::from_secs(120);
 
 async fn end_meeting(lobby: &ApiFixture, token: &str, room: &str) -> (u16, Option<String>) {
@@ -20,7 +20,7 @@ async fn end_meeting(lobby: &ApiFixture, token: &str, room: &str) -> (u16, Optio
     (said.status, said.header("retry-after").map(str::to_owned))
 }
 
-/// A request whose body never comes.
+/// Sends a request whose body never arrives.
 async fn begin(lobby: &ApiFixture, token: &str, path: &str) -> TcpStream {
     let mut stream = TcpStream::connect(lobby.at).await.unwrap();
     let head = format!(
@@ -28,7 +28,7 @@ async fn begin(lobby: &ApiFixture, token: &str, path: &str) -> TcpStream {
          Content-Length: 100\r\nExpect: 100-continue\r\n\r\n"
     );
     stream.write_all(head.as_bytes()).await.unwrap();
-    // The body is asked for once the request has its place.
+    // The server requests the body (`100 Continue`) once the request has its share.
     let mut said = [0; 25];
     stream.read_exact(&mut said).await.unwrap();
     assert!(said.starts_with(b"HTTP/1.1 100"), "{}", String::from_utf8_lossy(&said));
@@ -144,7 +144,7 @@ async fn a_key_plans_two_sweeps_at_once_and_forgets_its_own_plans_only() {
     let kept = lobby.service.plan_sweep("modest".to_owned(), rooms()).unwrap().id;
     let mut mine = Vec::new();
     while mine.len() < 60 {
-        // The places of those that are planned come back one by one.
+        // The shares of finished plans are released one by one.
         match lobby.service.plan_sweep("greedy".to_owned(), rooms()) {
             Ok(view) => mine.push(view.id),
             Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
@@ -168,7 +168,7 @@ async fn a_key_plans_two_sweeps_at_once_and_forgets_its_own_plans_only() {
     assert_eq!(plan(&other).await.status, 202, "another key");
 }
 
-/// The same API where so few connections are allowed.
+/// Replaces the API by one with these connection limits.
 async fn behind(lobby: &mut ApiFixture, limits: ConnectionLimits) {
     let connections = Connections::new(limits);
     let shown = api::ApiOptions { deadline: Duration::from_secs(10), subjects: false };

@@ -1,4 +1,4 @@
-//! Exchange takes requests and does not answer: every caller has an answer in its time.
+//! Exchange accepts requests and never responds: every caller gets a response in time.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ async fn a_room_that_was_never_read_is_unknown_in_time_and_the_reading_goes_on()
     let begun = Instant::now();
     let late = lobby.service.status(&room(BUSY), PATIENCE).await;
     assert!(matches!(late, Err(StatusError::Timeout)) && begun.elapsed() < PATIENCE * 3, "{late:?}");
-    // A second caller waits for the same reading; another room is none of its business.
+    // A second caller waits for the same read; another room is not affected.
     assert!(lobby.service.status(&room(BUSY), PATIENCE).await.is_err());
     assert!(lobby.service.status(&room(FREE), Duration::from_secs(5)).await.is_ok());
     tokio::time::sleep(Duration::from_millis(1_200)).await;

@@ -1,4 +1,4 @@
-//! TLS: a certificate that is renewed under way, and callers that have to have one.
+//! TLS: a server certificate that is renewed while the service runs, and required client certificates.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ fn issued(by: &Issuer, usage: ExtendedKeyUsagePurpose) -> (String, String) {
     numbered(by, usage, 1)
 }
 
-/// The same with this serial number.
+/// The same, with this serial number.
 fn numbered(by: &Issuer, usage: ExtendedKeyUsagePurpose, serial: u64) -> (String, String) {
     let mut about = CertificateParams::new(["localhost".to_owned()]).unwrap();
     about.serial_number = Some(serial.into());
@@ -52,7 +52,7 @@ fn files(directory: &Path, client_ca: bool) -> TlsFiles {
     TlsFiles { cert: at("cert.pem"), key: at("key.pem"), client_ca, client_crl: None }
 }
 
-/// The status line of an answer, if there is one, asked by a client that trusts this issuer alone.
+/// The response's status line, if any, for a client that trusts only this issuer.
 async fn ask(at: std::net::SocketAddr, trusted: &Issuer, own: Option<&(String, String)>) -> Option<String> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(trusted.pem().as_bytes()).unwrap()).unwrap();
@@ -89,7 +89,7 @@ async fn a_renewed_certificate_is_served_and_a_broken_one_is_not() {
     assert_eq!(ask(at, &new, None).await, None);
     assert!(!tls.refresh(), "nothing has changed");
 
-    // File systems keep times coarsely.
+    // File systems store coarse times.
     tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     write(directory.path(), &("rubbish".to_owned(), "rubbish".to_owned()));
     assert!(!tls.refresh());
@@ -115,7 +115,7 @@ async fn callers_need_a_certificate_where_one_is_asked_for() {
     assert_eq!(ask(at, &server, None).await, None);
 }
 
-/// A list of the certificates that this issuer revoked, in PEM.
+/// A revocation list of this issuer, in PEM.
 fn revocations(by: &Issuer, serials: &[u64], next_update: i32) -> String {
     let time = |year| rcgen::date_time_ymd(year, 1, 1);
     let revoked = |serial: &u64| RevokedCertParams {
@@ -163,7 +163,7 @@ async fn a_revoked_certificate_is_refused_and_a_list_is_read_again() {
     assert!(tls.has_outdated_crl(crate::fixture::now()));
 
     std::fs::write(&crl, "rubbish").unwrap();
-    assert!(!tls.refresh(), "what was read before stays");
+    assert!(!tls.refresh(), "the loaded certificate stays");
     let error = ServerTls::open(files).err().unwrap();
     assert!(matches!(&error, TlsError::File { path, .. } if *path == crl), "{error}");
 }

@@ -1,4 +1,4 @@
-//! Bearer tokens of an OpenID provider: who is let in, for what, and what happens while its keys change or are away.
+//! Bearer tokens of an OpenID provider: rights by claims, key rotation, and an unavailable provider.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -16,10 +16,10 @@ use tokio::net::TcpListener;
 
 use crate::fixture::{ApiFixture, BUSY, FREE, now};
 
-/// What AD FS writes into `iss` of access tokens, whatever it calls itself.
+/// The `iss` of AD FS access tokens, which differs from its issuer URL.
 const ADFS_TRUST: &str = "http://fs.example.com/adfs/services/trust";
 
-/// A provider of tokens on this machine.
+/// An OpenID provider on this machine.
 struct TokenIssuer {
     issuer: String,
     shown: Arc<Mutex<Value>>,
@@ -89,7 +89,7 @@ impl TokenIssuer {
         office
     }
 
-    /// A key of a kind that nobody here knows stands among them, as the standard allows.
+    /// Publishes the keys with one of an unknown kind among them, as the standard allows.
     fn show(&self, keys: &[&SigningKey]) {
         let unknown = json!({ "kty": "ML-DSA", "kid": "tomorrow" });
         let keys: Vec<_> = keys.iter().map(|key| key.shown()).chain([unknown]).collect();
@@ -123,7 +123,7 @@ impl TokenIssuer {
     }
 }
 
-/// As anybody can compute it: a hash of issuer and subject.
+/// The holder's id: a hash of issuer and subject.
 fn id_of(issuer: &str, subject: &str) -> String {
     let hash = Sha256::digest(format!("{issuer}\0{subject}"));
     format!("oidc-{}", URL_SAFE_NO_PAD.encode(&hash[..10]))
@@ -200,7 +200,7 @@ async fn what_is_not_signed_for_us_by_them_and_for_now_opens_nothing() {
         assert_eq!((said.status, said.problem().as_str()), (401, "unauthenticated"), "{what}: {}", said.body);
     }
     assert_eq!(lobby.send_as(&key.token(&good), "GET", "/v1/rooms", &[], "").await.status, 200);
-    // A minute apart is still the same time.
+    // A minute of clock skew is accepted.
     assert_eq!(lobby.send_as(&with("exp", json!(soon - 30)), "GET", "/v1/rooms", &[], "").await.status, 200);
 }
 
@@ -222,7 +222,7 @@ async fn keys_are_fetched_once_and_strangers_bring_about_no_storm() {
         assert_eq!(read(&new).await, 401, "asked for less than half a minute ago");
     }
     assert_eq!(office.asked.load(Ordering::SeqCst), 1);
-    // Another one that begins now knows the new key only.
+    // A provider that starts now knows the new key only.
     lobby.keys.set_provider(Some(office.provider()));
     assert_eq!((read(&new).await, read(&old).await), (200, 401));
     assert_eq!(office.asked.load(Ordering::SeqCst), 2);

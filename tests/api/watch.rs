@@ -1,4 +1,4 @@
-//! What the service does by itself: warn, release, sweep on schedule, and tell others.
+//! The service's own work: warnings, releases, scheduled sweeps, and the webhook.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::fixture::{ApiFixture, BUSY, FREE, OTHER, now, rules};
 
-/// The meetings began twenty minutes ago.
+/// Rules with this grace; the meetings started twenty minutes ago.
 fn grace(minutes: i64) -> Rules {
     let rule = NoCheckIn {
         release_by: ReleaseMethod::End,
@@ -63,7 +63,7 @@ async fn what_nobody_comes_to_is_released_and_what_somebody_came_to_is_not() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_schedule_that_was_missed_runs_once() {
     let lobby = ApiFixture::with(rules(ReleaseMethod::End)).await;
-    // Only the schedule is to act: with signs, the rule on check-ins does not.
+    // Only the schedule acts here: with signs, the rule on check-ins does not.
     let mut warned = ReleaseState::default();
     assert_eq!(lobby.desk.last_run("hourly".to_owned()).await.unwrap(), None);
     lobby.service.run_background_once(&mut warned).await;
@@ -76,7 +76,7 @@ async fn a_schedule_that_was_missed_runs_once() {
     assert!(caught_up >= first);
 }
 
-/// A daily series in the free room, whose date of today began twenty minutes ago.
+/// A daily series in the free room; today's occurrence started twenty minutes ago.
 fn add_series(lobby: &ApiFixture) {
     lobby.sim.world(|world| {
         let (start, ada) =
@@ -153,7 +153,7 @@ async fn checking_in_to_a_date_keeps_its_series() {
     assert_eq!(lobby.ews_requests("CreateItem"), 0);
 }
 
-/// Takes POSTs; the first one is refused.
+/// A webhook receiver that rejects the first POST.
 async fn receiver() -> (std::net::SocketAddr, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = listener.local_addr().unwrap();

@@ -1,5 +1,5 @@
-//! What `deploy/` promises about the service's privileges: whoever loosens one of these has to change it here too. How far the
-//! unit is exposed, `systemd-analyze security` tells in CI.
+//! The hardening of `deploy/`: whoever relaxes a setting changes this test too. CI scores the unit with `systemd-analyze
+//! security`.
 
 fn file(name: &str) -> String {
     std::fs::read_to_string(format!("{}/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
@@ -46,7 +46,7 @@ fn the_unit_gives_the_service_no_privilege() {
     let unit = file("deploy/adjourn.service");
     let files = lines(&unit).iter().find_map(|line| line.strip_prefix("LimitNOFILE=")?.parse::<u64>().ok());
     assert!(files.is_some_and(|files| files >= 8_192), "{files:?}");
-    // Reload and start notification go on working.
+    // Reload and start notification still work.
     holds_all("deploy/adjourn.service", &["Type=notify", "ExecReload=/bin/kill -HUP $MAINPID"]);
 }
 

@@ -1,5 +1,4 @@
-//! `adjourn doctor` against Exchanges that are set up wrong, each in one way that people have met: its first line names the
-//! cause.
+//! `adjourn doctor` against misconfigured Exchanges, one known mistake each: the first line names the cause.
 
 use adjourn::sim::{
     AuthScheme, Authority, AuthorityOptions, ExchangeRelease, ExtendedProtection, FaultRule, InjectedFault,
@@ -13,10 +12,10 @@ use crate::office::{CommandOutput, Office, now, room, world};
 
 const OUTSIDER: &str = "ceo@example.com";
 
-/// What is wrong, and what is not.
+/// A simulated Exchange and the configuration for it.
 struct DoctorFixture {
     office: Office,
-    /// `[server]`, but for the URL and the CA.
+    /// `[server]` without the URL and the CA.
     server: String,
     url: Option<String>,
     ca: bool,
@@ -36,7 +35,7 @@ impl DoctorFixture {
         Self { office, server, url: None, ca: true, scope, outsider: OUTSIDER }
     }
 
-    /// Set up as it should be, over TLS.
+    /// A correct setup, over TLS.
     async fn right(options: SimulatorOptions) -> Self {
         Self::of(people(), SimulatorOptions { tls: true, ..options }).await
     }
@@ -63,7 +62,7 @@ impl DoctorFixture {
         self.office.run(&[&["doctor"], args].concat()).await
     }
 
-    /// The first line says this, and the exit code that something fails.
+    /// Checks that the doctor's first line names this cause, and that its exit code is a failure.
     async fn says(&self, cause: &str) {
         let said = self.examined(&[]).await;
         let first = said.out.lines().next().unwrap_or_default();
@@ -78,7 +77,7 @@ impl DoctorFixture {
     }
 }
 
-/// Three rooms that may be acted for, and one mailbox that may not.
+/// Three rooms in reach of the account, and one mailbox that is not.
 fn people() -> World {
     let mut world = world(3);
     world.add_user(&adjourn::sim::Person::new("Cleo", OUTSIDER));
@@ -90,7 +89,7 @@ fn ntlm(options: SimulatorOptions) -> SimulatorOptions {
     SimulatorOptions { schemes: vec![AuthScheme::Negotiate, AuthScheme::Ntlm], ..options }
 }
 
-/// A certificate for this name, from a CA of its own.
+/// A certificate for this name from its own CA.
 fn certificate(name: &str, change: impl FnOnce(&mut CertificateParams)) -> ServerIdentity {
     let ca_key = KeyPair::generate().unwrap();
     let mut ca = CertificateParams::new(Vec::new()).unwrap();

@@ -1,5 +1,5 @@
-//! A process that may open few files, or write short ones: connections without a key shut nobody out, and a journal that cannot
-//! grow ends in an error and not in a killed process.
+//! A process with a low limit of open files or file size: unauthenticated connections lock nobody out, and a journal that cannot
+//! grow is an error that does not end the process.
 
 use std::process::Command;
 use std::time::Duration;
@@ -11,10 +11,10 @@ use tokio::time::timeout;
 use crate::office::{Office, room};
 use crate::served::{SERVE, ServedProcess, key, serve_by};
 
-/// Bounds a test that hangs; decides none.
+/// Timeout of a hanging test.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The command under a limit that a shell sets, such as `ulimit -n 160`.
+/// The command under a shell's limit, such as `ulimit -n 160`.
 fn under(limit: &str, command: &Command) -> Command {
     let mut limited = Command::new("sh");
     limited
@@ -42,7 +42,7 @@ async fn crowd(at: &str, addresses: u8, each: usize) -> Vec<TcpStream> {
             socket.bind(format!("127.0.1.{}:0", number + 1).parse().unwrap()).unwrap();
             let mut stream = socket.connect(at.parse().unwrap()).await.unwrap();
             if one % 2 == 0 {
-                // The service may have ended this one already.
+                // The service may have closed this one already.
                 let _ = stream.write_all(b"GET /healthz HTT").await;
             }
             crowd.push(stream);
@@ -51,7 +51,7 @@ async fn crowd(at: &str, addresses: u8, each: usize) -> Vec<TcpStream> {
     crowd
 }
 
-/// One answer on a connection that stays open.
+/// Sends one request on a connection that stays open.
 async fn ask(stream: &mut TcpStream, token: &str, path: &str) -> String {
     let text = format!("GET {path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\n\r\n");
     let asked = async {
@@ -83,7 +83,7 @@ async fn a_full_house_of_connections_without_a_key_shuts_nobody_out() {
     let mut display = connect(&served).await;
     assert!(ask(&mut display, &token, "/v1/me").await.starts_with("HTTP/1.1 200"));
 
-    // More than the process may have files: from one address, then from many.
+    // More connections than the process may open files: from one address, then from many.
     let mut crowded = crowd(&served.at, 1, 200).await;
     crowded.extend(crowd(&served.at, 20, 15).await);
     let read_before = office.sim.requests().len();
@@ -115,7 +115,7 @@ async fn a_full_house_of_connections_without_a_key_shuts_nobody_out() {
     drop(crowded);
 }
 
-/// From now on the process has no more files than it has open now.
+/// From now on the process can open no more files.
 fn allow_no_more_files(served: &ServedProcess) {
     use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
     let id = served.child.id();
@@ -156,7 +156,7 @@ async fn where_no_file_is_left_a_connection_without_a_key_gives_its_own() {
 #[tokio::test(flavor = "multi_thread")]
 async fn health_has_a_listener_of_its_own_where_it_is_wanted() {
     let office = Office::open(1).await;
-    // Nobody else has it: it was free a moment ago on this loopback address.
+    // It was free a moment ago on this loopback address.
     let port = std::net::TcpListener::bind("127.0.3.1:0").unwrap().local_addr().unwrap().port();
     let health = format!("127.0.3.1:{port}");
     office.configure(&format!("[api]\nhealth_listen = \"{health}\"\n"));
@@ -173,7 +173,7 @@ async fn health_has_a_listener_of_its_own_where_it_is_wanted() {
 async fn a_file_size_limit_is_an_unusable_journal_and_not_a_killed_process() {
     let office = Office::open(1).await;
     let before = office.end_of(0);
-    // In blocks of 512 bytes: less than an empty journal has.
+    // In blocks of 512 bytes: less than the size of an empty journal.
     let end = office.command(&["end", &room(0)]);
     let mut limited = under("ulimit -f 8", &end);
     limited.stderr(std::process::Stdio::piped());

@@ -1,4 +1,4 @@
-//! Once and only once, back again, and on record: from the command line.
+//! Idempotency, undo and audit from the command line.
 
 use adjourn::sim::{FaultRule, InjectedFault};
 use serde_json::Value;
@@ -25,7 +25,7 @@ async fn the_same_key_gives_the_same_answer_and_another_wish_is_refused() {
     assert_eq!(office.sim.requests().iter().filter(|asked| asked.operation == "UpdateItem").count(), writes);
     let other = office.run(&["--json", "delete", &room, "--idempotency-key", "door-1"]).await;
     assert_eq!((other.code, text(&other.json()["refusal"], "reason")), (1, "key-reused"));
-    // Without a key, what was done is recognized all the same.
+    // Without a key, an action that was already done is recognized too.
     let bare = office.run(&["--json", "end", &room]).await;
     let by = &bare.json()["why"]["by-action"]["action"];
     assert_eq!((bare.code, by), (0, &first.json()["action"]), "{}", bare.out);
@@ -70,7 +70,7 @@ async fn an_early_end_is_undone_unless_the_room_is_taken() {
     assert_eq!(back.code, 1, "{}", back.out);
     assert!(back.out.contains("ask for the first action again"), "{}", back.out);
 
-    // Ended once more; then somebody else takes the room.
+    // Ended again; then somebody else books the room.
     let ended = office.run(&["--json", "end", &room]).await.json();
     let taken = adjourn::sim::PlainSpec::new(
         &room,
@@ -96,7 +96,7 @@ async fn a_removed_event_comes_back_from_deleted_items() {
     let removed = office.run(&["--json", "delete", &room, "--silent"]).await.json();
     assert_eq!(text(&removed["undoable"], "undoable"), "yes", "{removed}");
     assert_eq!(office.end_of(0), None);
-    // The answer to the undo is lost after it was carried out.
+    // The reply to the undo is lost after it was carried out.
     office.sim.inject_fault(FaultRule::new(InjectedFault::ResetAfter).on("MoveItem"));
     let undone = office.run(&["--json", "undo", text(&removed, "action")]).await;
     assert_eq!((undone.code, text(&undone.json()["change"], "change")), (0, "moved-back"), "{}", undone.out);
@@ -110,7 +110,7 @@ async fn a_removed_event_comes_back_from_deleted_items() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_record_can_be_asked_exported_and_proved() {
     let office = Office::open(3).await;
-    // The record has the organizer's address where the calendar's list has it.
+    // The audit has the organizer's address, as the calendar's list has it.
     office.sim.world(|world| {
         world.show_organizers_as_x500(false);
     });

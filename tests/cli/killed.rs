@@ -1,4 +1,4 @@
-//! `kill -9` in the middle of a sweep of a thousand rooms, twice. What is started again ends as if nothing had happened.
+//! `kill -9` during a sweep of a thousand rooms, twice: running it again ends as if nothing had happened.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,10 +9,10 @@ use serde_json::Value;
 use crate::office::{Office, room};
 
 const ROOMS: usize = 1_000;
-/// The same plan each time: its events are looked for whether they stand or not.
+/// The same plan each time: its events are processed whether they still exist or not.
 const APPLY: [&str; 5] = ["cleanup", "--apply", "--from-plan", "plan.json", "--accept-no-evidence"];
 
-/// Declines sent, by the room that sent them.
+/// Declines by the room that sent them.
 fn declines(office: &Office) -> BTreeMap<String, usize> {
     let mut declines = BTreeMap::new();
     for mail in office.sim.outbox().into_iter().filter(|mail| mail.kind == MailKind::Decline) {
@@ -21,7 +21,7 @@ fn declines(office: &Office) -> BTreeMap<String, usize> {
     declines
 }
 
-/// Starts the sweep and kills it once so many declines are out.
+/// Starts the sweep and kills it after this many declines.
 async fn killed_at(office: &Office, sent: usize) {
     let mut child = office.command(&APPLY).spawn().unwrap();
     while declines(office).len() < sent {
@@ -58,5 +58,5 @@ async fn a_killed_sweep_ends_as_if_it_had_not_been_killed() {
     assert_eq!(record.iter().filter(|line| line["ending"] == "open").count(), 0);
     let verified = office.run(&["audit", "verify", "--json"]).await;
     assert_eq!((verified.code, &verified.json()["open"]), (0, &Value::from(0)));
-    println!("{ROOMS} rooms, killed twice, {interrupted} actions were under way at the first time");
+    println!("{ROOMS} rooms, killed twice, {interrupted} actions in progress at the first kill");
 }

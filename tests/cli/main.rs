@@ -1,4 +1,4 @@
-//! The program as people run it: processes, exit codes, what they print, and what is left when one is killed.
+//! The program as a process: exit codes, output, and state after a kill.
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod deploy;

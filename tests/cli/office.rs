@@ -1,4 +1,4 @@
-//! A simulated building, a state directory, and the program.
+//! The fixture of the CLI tests: a simulated Exchange, a state directory, and the program.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ pub struct Office {
     pub directory: tempfile::TempDir,
 }
 
-/// What a run of the program said.
+/// Output and exit code of a run.
 pub struct CommandOutput {
     pub code: i32,
     pub out: String,
@@ -46,7 +46,7 @@ pub fn room(number: usize) -> String {
     format!("room{number}@example.com")
 }
 
-/// In every room a meeting that began twenty minutes ago and goes on for forty more.
+/// In every room a meeting started twenty minutes ago and lasts forty more.
 pub fn world(rooms: usize) -> World {
     let mut world = World::new();
     world.set_now(now());
@@ -88,7 +88,7 @@ impl Office {
         self.directory.path().join(name)
     }
 
-    /// Writes a file that only its owner reads, as the program demands of a secret.
+    /// Writes a file that only its owner can read, as secrets must be.
     pub fn write_secret(&self, name: &str, content: impl AsRef<[u8]>) {
         let mut options = std::fs::OpenOptions::new();
         options.write(true).create(true).truncate(true);
@@ -118,7 +118,7 @@ impl Office {
         command
     }
 
-    /// Runs the program to its end.
+    /// Runs the program until it ends.
     pub async fn run(&self, args: &[&str]) -> CommandOutput {
         self.finish(self.command(args)).await
     }

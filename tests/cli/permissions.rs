@@ -1,5 +1,5 @@
-//! Files that other users of this machine can read: secrets and state are refused with the command that mends them. The tests
-//! look at owners and mode bits, since root, who runs CI, can read everything.
+//! Secret files and state directories that other users can read are refused with the command that fixes them. The tests look at
+//! owners and mode bits, since CI runs as root, who can read everything.
 
 use std::fs::Permissions;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -15,14 +15,14 @@ fn mode(path: &Path) -> u32 {
     std::fs::symlink_metadata(path).unwrap().permissions().mode() & 0o7777
 }
 
-/// The same run with the switch that insists.
+/// The same run with the override.
 async fn insisting(office: &Office, args: &[&str]) -> CommandOutput {
     let mut command = office.command(args);
     command.env("ADJOURN_ALLOW_INSECURE_PERMISSIONS", "1");
     office.finish(command).await
 }
 
-/// Every key that names a private file, in a configuration of its own.
+/// A configuration for every key that names a private file.
 fn configurations() -> Vec<(&'static str, String)> {
     let server = "[server]\nurl = \"https://mail.example.com/EWS/Exchange.asmx\"\n";
     let account = format!("{server}username = 'EXAMPLE\\svc'\n");
@@ -200,7 +200,7 @@ async fn a_configuration_that_others_can_write_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_configuration_of_somebody_else_in_the_working_directory_is_not_read() {
-    // Only root can give a file away; where CI is not root, the unit tests of the rule remain.
+    // Only root can change a file's owner; without root, only the unit tests of the rule run.
     let office = Office::open(1).await;
     let path = office.path("adjourn.toml");
     let text = std::fs::read_to_string(&path).unwrap();

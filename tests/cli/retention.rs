@@ -1,4 +1,4 @@
-//! Old years, names and a cut journal, from the command line.
+//! Archiving, erasing, and a cut journal, from the command line.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use chrono::{DateTime, Datelike as _, TimeDelta, Utc};
 
 use crate::office::{Office, now, room};
 
-/// An action of that time, refused a second later.
+/// An action at this time, refused a second later.
 async fn refused(journal: &SqliteJournal, at: DateTime<Utc>) -> ActionId {
     let id = ActionId::random();
     let actor = Actor::User { name: "ada".to_owned() };
@@ -26,7 +26,7 @@ async fn refused(journal: &SqliteJournal, at: DateTime<Utc>) -> ActionId {
     id
 }
 
-/// Two actions of the year before last, one of an hour ago; the old ones.
+/// Adds two actions of the year before last and one of an hour ago; returns the old ones.
 async fn with_old_actions(office: &Office) -> [ActionId; 2] {
     let journal = SqliteJournal::open(&office.state(), StoreOptions::default()).unwrap();
     let old = now() - TimeDelta::days(800);
@@ -48,7 +48,7 @@ async fn an_old_year_is_archived_and_its_actions_are_not_undone() {
     let archived = office.run(&archive).await;
     assert_eq!(archived.code, 0, "{}", archived.err);
     assert_eq!((&archived.json()["first"], &archived.json()["last"]), (&1.into(), &4.into()));
-    // The same command again finds that all is done.
+    // The same command again finds nothing to do.
     assert_eq!(office.run(&archive).await.json()["last"], 4);
     assert_eq!(office.run(&["audit", "--json"]).await.lines().len(), 1);
     let admin = office.run(&["audit", "--admin", "--json"]).await.lines();
@@ -90,7 +90,7 @@ async fn names_are_erased_by_time_and_by_person() {
     assert!(!database.windows(8).any(|window| window == b"Ada went"));
 }
 
-/// Whoever opens it finds it out, and acts on nothing.
+/// Every command that opens a cut journal detects it and does not act.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_journal_that_was_put_back_ends_every_command_with_9() {
     let office = Office::open(1).await;
@@ -115,7 +115,7 @@ async fn a_journal_that_was_put_back_ends_every_command_with_9() {
     assert_eq!(office.end_of(0), end);
 }
 
-/// Wherever it is killed, the journal is whole, and the same command completes the archive.
+/// Wherever the command is killed, the journal is intact, and the same command completes the archive.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_archive_that_is_killed_loses_nothing() {
     let office = Office::open(1).await;
@@ -136,7 +136,7 @@ async fn an_archive_that_is_killed_loses_nothing() {
     for milliseconds in [20, 60, 120, 200, 300, 450] {
         let mut child = office.command(&archive).spawn().unwrap();
         tokio::time::sleep(Duration::from_millis(milliseconds)).await;
-        // It may have come to its end by now.
+        // It may have ended by now.
         let _ = child.kill();
         child.wait().unwrap();
         let verified = office.run(&["audit", "verify"]).await;

@@ -1,5 +1,5 @@
-//! No secret leaves the process but to where it belongs: everything that noisy runs printed, logged, served and stored is
-//! searched for each of them.
+//! No secret leaves the process except to its server: everything that verbose runs printed, logged, served and stored is searched
+//! for each secret.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ const PASSWORD: &str = "Correct-Horse-4711";
 const PROXY_PASSWORD: &str = "Battery-Staple-0815";
 const CLIENT_SECRET: &str = "Client~Secret~Value~42";
 
-/// A secret as it is, and as schemes write it.
+/// A secret in clear, and as authentication schemes encode it.
 fn forms() -> Vec<String> {
     use base64::Engine as _;
     use base64::prelude::BASE64_STANDARD;
@@ -35,7 +35,7 @@ impl CapturedOutput {
         for secret in forms().iter().chain(more) {
             assert!(!self.0.contains(secret.as_str()), "{secret} got out");
         }
-        // And there was something to search.
+        // There was output to search.
         assert!(self.0.len() > 1_000, "{}", self.0);
     }
 }
@@ -77,7 +77,7 @@ async fn run(office: &Office, config: &str) -> CapturedOutput {
     CapturedOutput(noise)
 }
 
-/// What the service logs at its loudest in a second of life.
+/// The service's most verbose log of one second.
 async fn served(office: &Office) -> String {
     let mut command = office.command(&["serve", "--listen", "127.0.0.1:0"]);
     command.env("RUST_LOG", "trace").env("ADJOURN_LOG", "trace");
@@ -154,7 +154,7 @@ async fn of_an_application_neither_secret_nor_token_gets_out() {
     assert!(!noise.0.split("sim.").skip(1).any(is_token), "a token got out");
 }
 
-/// How a service ended that was killed as a crash ends it, and what its limit of core dumps was. It may have all it wants.
+/// Kills a service as a crash would, and returns its exit status and its core dump limit. It may dump as much as it wants.
 #[cfg(target_os = "linux")]
 async fn crashed(office: &Office, args: &str) -> (std::process::ExitStatus, String) {
     let shell = format!(

@@ -1,4 +1,4 @@
-//! `adjourn serve` as a process: keys made beside it, stopped in order, and killed.
+//! `adjourn serve` as a process: keys created while it runs, orderly shutdown, and kills.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::Child;
@@ -25,7 +25,7 @@ pub fn serve_with(office: &Office, environment: &[(&str, &str)]) -> ServedProces
     serve_by(office, command)
 }
 
-/// Serves on a free port, with a log.
+/// Serves on a free port, with a log file.
 pub const SERVE: [&str; 5] = ["serve", "--listen", "127.0.0.1:0", "--log", "json"];
 
 /// Starts this command and waits until it serves.
@@ -61,7 +61,7 @@ impl ServedProcess {
         );
         stream.write_all(text.as_bytes()).await.unwrap();
         let mut said = String::new();
-        // A server that is killed answers nothing.
+        // A killed server sends no response.
         let _ = stream.read_to_string(&mut said).await;
         said
     }
@@ -88,7 +88,7 @@ async fn a_service_that_is_stopped_finishes_what_it_took_on() {
     let office = Office::open(1).await;
     let before = office.end_of(0);
     let mut served = serve(&office);
-    // Made while it runs: it opens within a second or two.
+    // Created while the service runs: it works within a second or two.
     let token = key(&office).await;
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     office.sim.inject_fault(FaultRule::new(InjectedFault::Slow(Duration::from_secs(3))).on("UpdateItem"));
@@ -211,7 +211,7 @@ async fn the_command_line_extends_books_and_explains() {
     assert!(settings.out.contains("25 min") && settings.out.contains("lab"), "{}", settings.out);
 }
 
-/// Waits until the log says this once more than before.
+/// Waits until the log has this line once more than before.
 async fn logged(office: &Office, what: &str, times: usize) -> String {
     for _ in 0..100 {
         let log = std::fs::read_to_string(office.directory.path().join("log")).unwrap();
@@ -237,19 +237,19 @@ async fn a_changed_configuration_is_taken_over_and_a_wrong_one_is_not() {
     assert!(release().await.0, "the rule on check-ins is on");
     office.configure("[[places]]\nname = \"lab\"\nrooms = [\"room0@example.com\"]\ncheck_in = false\n");
     served.signal("-HUP");
-    logged(&office, "the configuration was read again", 1).await;
+    logged(&office, "configuration reloaded", 1).await;
     assert!(!release().await.0, "it is off in this room now");
 
     office.configure("[[places]]\nname = \"lab\"\nrooms = [\"room0@example.com\"]\ngrace_minutes = -1\n");
     served.signal("-HUP");
-    let log = logged(&office, "everything stays as it was", 1).await;
+    let log = logged(&office, "the old one stays in force", 1).await;
     assert!(log.contains("grace_minutes") && log.contains("-1 is not between"), "{log}");
     assert!(!release().await.0, "as before");
 
     office.configure("[api]\nlisten = \"127.0.0.1:1\"\n");
     served.signal("-HUP");
-    let log = logged(&office, "the configuration was read again", 2).await;
-    assert!(log.contains("a restart takes it over") && log.contains("api.listen"), "{log}");
+    let log = logged(&office, "configuration reloaded", 2).await;
+    assert!(log.contains("changed setting needs a restart") && log.contains("api.listen"), "{log}");
     assert!(release().await.0);
     served.terminate();
     let status = tokio::task::spawn_blocking(move || served.child.wait().unwrap()).await.unwrap();

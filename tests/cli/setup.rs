@@ -1,4 +1,4 @@
-//! `adjourn setup` as an administrator runs it: with a configuration, and with none.
+//! `adjourn setup` with a configuration, and without one.
 
 use crate::office::{Office, room};
 

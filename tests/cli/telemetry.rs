@@ -1,4 +1,4 @@
-//! Spans for a collector: what a request led to, under the caller's own span.
+//! Span export: a request's spans under the caller's own span.
 
 use std::sync::{Arc, Mutex};
 
@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use crate::office::{Office, room};
 use crate::served::{key, serve_with};
 
-/// Takes whatever is sent; answers that it was taken.
+/// A collector that accepts everything.
 async fn collector() -> (String, Arc<Mutex<Vec<u8>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

@@ -1,4 +1,4 @@
-//! `adjourn audit --admin`: who changed keys or the configuration, which sign-ins were refused, what was archived or erased.
+//! `adjourn audit --admin`: lists admin events: changes of keys and configuration, failed authentication, archives, erasures.
 
 use std::path::Path;
 
@@ -21,7 +21,7 @@ struct AdminLine {
     actor: String,
     kind: &'static str,
     details: String,
-    /// The event as it is stored.
+    /// The event as stored.
     event: AdminEvent,
 }
 
@@ -29,7 +29,7 @@ pub(super) async fn list(directory: &Path, args: &AuditArgs, output: &Output) ->
     let page = page(directory, args).await?;
     if page.more.is_some() {
         output.note(&format!(
-            "adjourn: the newest {} admin events are shown; --until or --limit shows more",
+            "adjourn: showing the newest {} admin events; use --until or --limit for more",
             page.events.len()
         ));
     }

@@ -1,4 +1,4 @@
-//! `adjourn audit`: who did what to which calendar, and whether the journal is what was written.
+//! `adjourn audit`: lists actions of the journal; its subcommands verify, archive and erase. Listing never writes to the journal.
 
 mod admin;
 mod retention;
@@ -42,15 +42,15 @@ struct ActionLine {
     room: RoomAddress,
     actor_kind: &'static str,
     actor: String,
-    /// The id of the key that a program came with; entries before format 6 have none.
+    /// The id of the program's API key; entries before format 6 have none.
     key_id: Option<String>,
     asked: String,
     reason: Option<String>,
-    /// Why absence was proven, where a sweep acted on it.
+    /// The evidence of absence, for an action of a sweep.
     proof: Option<String>,
     ending: &'static str,
     message: String,
-    /// The event as it was before anything was done to it.
+    /// The event before the action.
     start: Option<DateTime<Utc>>,
     end: Option<DateTime<Utc>>,
     uid: Option<String>,
@@ -78,7 +78,7 @@ impl From<&ActionRecord> for ActionLine {
             message: life.outcome.as_ref().map_or_else(
                 || {
                     format!(
-                        "not over: {}; the next command that acts looks at the calendar",
+                        "Not finished: {}. The next command that acts checks the calendar.",
                         life.stage.as_str()
                     )
                 },
@@ -115,8 +115,9 @@ async fn list(directory: &Path, args: &AuditArgs, output: &Output) -> Result<Exi
     let journal = open_journal(directory)?;
     let room = args.room.as_deref().map(str::parse).transpose();
     let query = Query {
-        room: room
-            .map_err(|error| CommandError::new(Exit::Usage, "--room is no address").caused_by(error))?,
+        room: room.map_err(|error| {
+            CommandError::new(Exit::Usage, "--room is not an SMTP address").caused_by(error)
+        })?,
         since: args.since,
         until: args.until,
         actor: args.actor.clone(),
@@ -130,7 +131,7 @@ async fn list(directory: &Path, args: &AuditArgs, output: &Output) -> Result<Exi
         .await
         .map_err(|error| CommandError::from_error(Exit::of_journal(&error), error))?;
     if lives.len() >= args.limit as usize {
-        output.note(&format!("adjourn: the newest {} actions are shown; --limit shows more", args.limit));
+        output.note(&format!("adjourn: showing the newest {} actions; use --limit for more", args.limit));
     }
     let lines = lives.iter().map(ActionLine::from);
     let format = if output.is_json() { Format::Json } else { args.format };
@@ -147,7 +148,7 @@ fn json(line: &impl Serialize) -> Result<String, CommandError> {
         .map_err(|error| CommandError::new(Exit::Usage, "cannot write JSON").caused_by(error))
 }
 
-/// One row an action; its requests in one cell, as `ours/theirs`.
+/// One row per action; its EWS requests in one cell, as `ours/theirs`.
 fn csv(lines: impl Iterator<Item = ActionLine>) -> Result<String, CommandError> {
     let mut writer = writer();
     let failed = |error: csv::Error| CommandError::new(Exit::Usage, "cannot write CSV").caused_by(error);

@@ -1,4 +1,4 @@
-//! `adjourn audit archive` and `adjourn audit erase`: what leaves the journal, and what leaves no name behind.
+//! `adjourn audit archive` and `adjourn audit erase`: move old entries into a file, and erase personal data.
 
 use serde::Serialize;
 
@@ -37,12 +37,12 @@ pub(super) async fn archive(
 
 fn print(report: &ArchiveReport, args: &ArchiveArgs, output: &Output) -> Result<(), CommandError> {
     if let Some(action) = &report.blocked_by {
-        output.note(&format!("adjourn: later entries stay in the journal: action {action} is not over, or its key is valid still"));
+        output.note(&format!("adjourn: later entries stay in the journal: action {action} is not finished, or its idempotency key is still valid"));
     }
     let (file, head) = (args.to.display().to_string(), report.head.to_string());
     let (first, last, blocked_by) = (report.first, report.last, report.blocked_by.clone());
     let text = format!(
-        "Entries {first} to {last} are in {file}, and no longer in the journal.\nThe hash of the last one is {head}\nKeep the file: `adjourn audit verify --archive {file}` verifies it together with the journal."
+        "Moved entries {first} to {last} from the journal to {file}.\nHash of the last one: {head}\nKeep the file: `adjourn audit verify --archive {file}` verifies it together with the journal."
     );
     output.data(&ArchivedLine { first, last, head, file, blocked_by }, || text)
 }
@@ -72,7 +72,7 @@ pub(super) async fn erase(
     let whose = match (args.before, &args.person) {
         (Some(before), _) => ErasureTarget::Before(before),
         (None, Some(person)) => ErasureTarget::Person(person.trim().to_owned()),
-        (None, None) => return Err(CommandError::new(Exit::Usage, "name --before or --person")),
+        (None, None) => return Err(CommandError::new(Exit::Usage, "give --before TIME or --person ADDRESS")),
     };
     let journal = connect::open_journal(&connect::directory(&mut config)?)?;
     let (now, key_ttl) = (SystemClock.now(), config.engine.key_ttl);
@@ -80,30 +80,30 @@ pub(super) async fn erase(
     let erased = erased.map_err(|error| CommandError::from_error(Exit::of_journal(&error), error))?;
     warn(&erased, output);
     let ErasureResult { values, spared, .. } = erased;
-    output.data(&ErasedLine { values, spared }, || format!("{values} personal values are erased."))?;
+    output.data(&ErasedLine { values, spared }, || format!("Erased {values} personal values."))?;
     Ok(Exit::Done)
 }
 
 fn warn(erased: &ErasureResult, output: &Output) {
     if erased.spared > 0 {
         output.note(&format!(
-            "adjourn: {} values stay for now: their action is not over, or its idempotency key is valid still",
+            "adjourn: {} values stay for now: their action is not finished, or its idempotency key is still valid",
             erased.spared
         ));
     }
     if erased.in_clear {
         output.note(
-            "adjourn: entries of Adjourn before journal format 6 hold names that cannot be erased; `adjourn audit archive` removes those entries",
+            "adjourn: entries before journal format 6 contain names that cannot be erased; remove those entries with `adjourn audit archive`",
         );
     }
     if erased.log_remains {
         output.note(
-            "adjourn: another process reads the journal; old pages stay in its log until that process ends",
+            "adjourn: another process is reading the journal; erased data stays in its log until that process ends",
         );
     }
 }
 
-/// Who runs this command.
+/// The user who runs this command.
 fn this_command() -> AdminActor {
     AdminActor::CommandLine { uid: uid(), user: Some(user_name()) }
 }

@@ -1,4 +1,4 @@
-//! `adjourn audit verify`: is the journal what was written?
+//! `adjourn audit verify`: verifies the journal's hash chain, and archive files with it.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::cli::exit::{CommandError, Exit};
 use crate::cli::output::Output;
 use crate::store::{ArchiveFileError, VerifiedJournal, VerifyError};
 
-/// What is printed.
+/// The output of `--json`.
 #[derive(Serialize)]
 struct VerificationReport {
     entries: u64,
@@ -18,7 +18,7 @@ struct VerificationReport {
     admin_events: u64,
     open: usize,
     head: String,
-    /// The number of the last entry: beside the hash, what an external copy of the head needs.
+    /// The number of the last entry, for an external copy of number and hash.
     last: u64,
     erased_values: u64,
     archived_entries: u64,
@@ -49,7 +49,7 @@ pub(super) async fn run(directory: &Path, args: &VerifyArgs, output: &Output) ->
     let verified = verified.map_err(|error| CommandError::from_error(exit_of(&error), error))?;
     if verified.unpruned > 0 {
         output.note(&format!(
-            "adjourn: {} archived entries are still in the journal; run the interrupted `adjourn audit archive` again",
+            "adjourn: {} archived entries are still in the journal: an archive run was interrupted; run `adjourn audit archive` again",
             verified.unpruned
         ));
     }
@@ -61,15 +61,15 @@ fn text(verified: &VerifiedJournal) -> String {
     let VerifiedJournal { entries, actions, admin_events, open, head, erased, .. } = verified;
     let archived = verified.archived.map_or_else(String::new, |archived| {
         let checked = if verified.archives_verified {
-            "verified too"
+            "also verified"
         } else {
-            "not verified now: name their files with --archive"
+            "not verified: give their files with --archive"
         };
         format!("\nEntries 1 to {} are archived (head {}), {checked}.", archived.length, archived.head)
     });
-    let erased = if *erased > 0 { format!("\n{erased} personal values are erased.") } else { String::new() };
+    let erased = if *erased > 0 { format!("\n{erased} personal values were erased.") } else { String::new() };
     format!(
-        "{entries} entries of {actions} actions ({open} open) and {admin_events} admin events are as they were written.{archived}{erased}\nThe last hash is {head}\nKeep it elsewhere: `adjourn audit verify --head HASH` then proves that nothing was cut off.",
+        "Verified {entries} entries of {actions} actions ({open} open) and {admin_events} admin events: nothing was changed.{archived}{erased}\nThe last hash is {head}\nStore it elsewhere: `adjourn audit verify --head HASH` then proves that no entries were cut off.",
     )
 }
 

@@ -1,5 +1,5 @@
-//! The buildings of a demo that is served: the office everybody knows, whose rooms are left alone, and two more in which people
-//! come and go while somebody watches. Values only; who comes and goes is in `people`.
+//! The buildings of the served demo: an office with quiet rooms, and two buildings with simulated meetings. Data only;
+//! [`super::people`] simulates the meetings.
 
 use std::collections::BTreeMap;
 
@@ -11,9 +11,9 @@ use crate::cleanup::RoomGroup;
 use crate::cli::exit::CommandError;
 use crate::sim::{RoomSpec, World};
 
-/// How long after its start nobody has come to a meeting that is released: short, so that one sees it.
+/// Grace of a meeting in the demo: short, so that one sees the release.
 const GRACE: TimeDelta = TimeDelta::seconds(40);
-/// How long before its start people may check in.
+/// How long before the start people may check in.
 const EARLY: TimeDelta = TimeDelta::minutes(1);
 
 const OFFICE: Building = Building {
@@ -30,7 +30,7 @@ const OFFICE: Building = Building {
     ],
 };
 
-/// Where people come and go.
+/// Buildings with simulated meetings.
 const LIVELY: [Building; 2] = [
     Building {
         name: "Harbour House",
@@ -60,27 +60,27 @@ struct Building {
     rooms: &'static [(&'static str, &'static str)],
 }
 
-/// The rooms that are left alone.
+/// Rooms without simulated meetings.
 pub(super) fn quiet() -> Result<Vec<RoomAddress>, CommandError> {
     OFFICE.rooms.iter().map(|(room, _)| address(room)).collect()
 }
 
-/// The rooms in which people come and go.
+/// Rooms with simulated meetings.
 pub(super) fn lively() -> Result<Vec<RoomAddress>, CommandError> {
     LIVELY.iter().flat_map(|building| building.rooms).map(|(room, _)| address(room)).collect()
 }
 
-/// Adds the rooms in which people come and go.
+/// Adds the rooms with simulated meetings.
 pub(super) fn add_rooms(world: &mut World) {
     for (room, name) in LIVELY.iter().flat_map(|building| building.rooms) {
         let mut spec = RoomSpec::new(format!("Room {name}"), *room);
-        // These show what a meeting is about; Exchange's own setting shows the organizer in its place.
+        // These rooms show subjects; by default Exchange replaces a subject by the organizer's name.
         spec.booking.organizer_as_subject = false;
         world.add_room(spec);
     }
 }
 
-/// What is different where.
+/// The room groups of the demo's configuration.
 pub(super) fn room_groups() -> Result<Vec<RoomGroup>, CommandError> {
     let lively = LIVELY.iter().map(|building| {
         let place = building.room_group()?;

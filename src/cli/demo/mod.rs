@@ -1,5 +1,5 @@
-//! `adjourn demo`: the whole product on a simulated Exchange, over real HTTP, in a few seconds and without any set-up. Served, it
-//! is a house in which people come and go.
+//! `adjourn demo`: runs the whole product on a simulated Exchange, over real HTTP, in a few seconds and without any setup. With
+//! --serve it runs until Ctrl-C, with simulated people.
 
 mod buildings;
 mod people;
@@ -37,7 +37,7 @@ use crate::sim::{Mail, Simulator, SimulatorOptions, demo_world};
 use crate::store::ServiceStore;
 use people::DemoPeople;
 
-/// Everything that happened, as `--json` prints it.
+/// The output of `--json`.
 #[derive(Serialize)]
 struct DemoTranscript {
     url: String,
@@ -64,11 +64,11 @@ struct MailLine {
     subject: String,
 }
 
-/// Somebody's own mailbox, where nothing may be done.
+/// A personal mailbox, where Adjourn must not act.
 const OUTSIDER: &str = "ada.albers@example.com";
-/// The key of a demo that is served. It opens a simulated Exchange on this machine, and nothing else.
+/// The API key of the served demo. It gives access to a simulated Exchange on this machine only.
 const DEMO_KEY: (&str, &str) = ("demo", "demo");
-/// Requests a minute: a demo may be measured.
+/// Requests per minute: the demo may be used for benchmarks.
 const DEMO_PER_MINUTE: u32 = 10_000_000;
 
 pub(super) async fn run(args: DemoArgs, output: &Output) -> Result<Exit, CommandError> {
@@ -112,22 +112,22 @@ pub(super) async fn run(args: DemoArgs, output: &Output) -> Result<Exit, Command
     Ok(exit)
 }
 
-/// A house to be looked at: it has buildings, says what goes on in them, and releases rooms while one watches.
+/// Configures the served demo: buildings, visible subjects, and releases while one watches.
 fn configure_served_demo(config: &mut Config) -> Result<(), CommandError> {
     config.rules.room_groups = buildings::room_groups()?;
-    // In a house where half of all meetings are abandoned for show, that is no sign of a mistake.
+    // Half of the demo's meetings are abandoned, which is no sign of a misconfiguration here.
     config.rules.limits.max_fraction = 1.0;
     config.api.subjects = true;
     config.api.max_state_age = TimeDelta::seconds(5);
     Ok(())
 }
 
-/// Examines the simulated Exchange.
+/// The doctor of the served demo.
 struct DemoDoctor {
     settings: Settings,
     exchange: Arc<Exchange>,
     rooms: Vec<RoomAddress>,
-    /// Somebody whose mailbox is out of reach.
+    /// A mailbox that is out of scope.
     outsider: RoomAddress,
 }
 
@@ -160,7 +160,7 @@ async fn serve(
     let now = opened.engine.clock().now();
     let added = desk.add_key(key.stored, now).await;
     added.map_err(|error| CommandError::from_error(Exit::Usage, error))?;
-    output.note(&format!("a simulated Exchange is served; the key is {}", key.token));
+    output.note(&format!("serving a simulated Exchange; the API key is {}", key.token));
     let story: BackgroundTask = Box::new(|service, stop| Box::pin(people.run(service, stop)));
     let on = ServeContext {
         connection: None,
@@ -174,17 +174,17 @@ async fn serve(
 async fn run_scenes(opened: &OpenedEngine, simulator: &Simulator) -> Result<DemoTranscript, CommandError> {
     let end = ActionKind::End(Notify::Attendees);
     let scenes = [
-        ("end the meeting, rehearsed", "room-aurora@example.com", end, Mode::DryRun),
+        ("end the meeting (dry run)", "room-aurora@example.com", end, Mode::DryRun),
         ("end the meeting", "room-aurora@example.com", end, Mode::Perform),
-        ("end it once more", "room-aurora@example.com", end, Mode::Perform),
-        ("end what is on (two meetings are)", "room-borealis@example.com", end, Mode::Perform),
+        ("end it again", "room-aurora@example.com", end, Mode::Perform),
+        ("end the current meeting (there are two)", "room-borealis@example.com", end, Mode::Perform),
         (
             "delete a meeting the room organized",
             "room-delta@example.com",
             ActionKind::Delete(DeleteMode::Notify),
             Mode::Perform,
         ),
-        ("end in somebody's own mailbox", OUTSIDER, end, Mode::Perform),
+        ("end a meeting in a personal mailbox", OUTSIDER, end, Mode::Perform),
     ];
     let mut actions = Vec::new();
     for (what, room, ask, mode) in scenes {
@@ -238,7 +238,7 @@ fn config(rooms: &[String]) -> Result<Config, CommandError> {
         .map_err(|error| CommandError::from_error(Exit::Usage, error))?;
     config.scope = Scope::new(rooms, []);
     config.rules = Rules {
-        // The demo acts.
+        // The demo really acts.
         mode: Some(CleanupMode::Act),
         no_check_in: Some(NoCheckIn::default()),
         cancelled_leftover: Some(CancelledLeftover),
@@ -286,11 +286,11 @@ fn mail_line(mail: &Mail) -> MailLine {
 }
 
 fn render(story: &DemoTranscript) -> String {
-    let mut text = format!("A simulated Exchange answers on {}.\n\nAt the doors:\n", story.url);
+    let mut text = format!("A simulated Exchange runs on {}.\n\nActions at the doors:\n", story.url);
     for told in &story.actions {
         text += &format!("  {} — {}\n      {}\n", told.room, told.what, told.outcome);
     }
-    text += "\nA sweep looks at every room and plans:\n";
+    text += "\nPlan of a sweep over all rooms:\n";
     for room in &story.plan.rooms {
         for judged in &room.events {
             let verdict = match &judged.verdict {
@@ -301,13 +301,13 @@ fn render(story: &DemoTranscript) -> String {
             text += &format!("  {} {}  {verdict}\n", room.room, judged.event.start.format("%F %H:%MZ"));
         }
     }
-    text += "\nIt is applied, after every event was read and judged again:\n";
+    text += "\nThe plan is applied; every event is read and evaluated again first:\n";
     for one in &story.applied {
         text += &format!("  {}\n      {}\n", one.room, one.outcome);
     }
-    text += "\nWhat people were told:\n";
+    text += "\nMessages that Exchange sent:\n";
     for mail in &story.mails {
         text += &format!("  {} from {} to {}: {}\n", mail.kind, mail.from, mail.to.join(", "), mail.subject);
     }
-    text + &format!("\n{} EWS requests over HTTP.", story.requests)
+    text + &format!("\nEWS requests over HTTP: {}.", story.requests)
 }

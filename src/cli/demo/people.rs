@@ -1,6 +1,5 @@
-//! People in a demo that is served: they book rooms, come, leave early, or do not come at all. The same things happen in the
-//! same order every time; they act as people do, on the simulator's calendars and at the door, and decide nothing that
-//! Adjourn decides.
+//! Simulated people of the served demo: they book rooms, check in, leave early, or do not come at all, in the same order every
+//! time. They use the simulator's calendars and the door's actions; all decisions are Adjourn's.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,27 +16,27 @@ use crate::presence::Sign;
 use crate::service::Service;
 use crate::sim::{MeetingSpec, Person, Simulator};
 
-/// Between two looks at who has to be where.
+/// Interval between two steps of the simulation.
 const STEP_INTERVAL: Duration = Duration::from_secs(3);
-/// How long an action at the door may take.
+/// Timeout of an action at the door.
 const ACTION_TIMEOUT: Duration = Duration::from_secs(10);
-/// Long enough ago that it was not booked at the door.
+/// How long before their start meetings were booked: not at the door.
 const BOOKED_BEFORE: TimeDelta = TimeDelta::days(1);
 
-/// What becomes of a meeting.
+/// What happens in a meeting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum MeetingScript {
-    /// People come and stay.
+    /// People check in and stay.
     Stays,
-    /// People come, and somebody ends it at the door.
+    /// People check in, and end the meeting early at the door.
     Leaves,
     /// Nobody comes.
     Abandoned,
-    /// Somebody books at the door.
+    /// Somebody books the room at the door.
     WalksIn,
 }
 
-/// One after another in each room; each room begins somewhere else.
+/// The scripts, one after another in each room; each room starts at another one.
 const SCRIPTS: [MeetingScript; 7] = [
     MeetingScript::Leaves,
     MeetingScript::Abandoned,
@@ -66,20 +65,20 @@ const SUBJECTS: [&str; 7] = [
     "Retrospective",
 ];
 
-/// A room, and what goes on there.
+/// A room and its present meeting.
 struct RoomScript {
     room: RoomAddress,
-    /// Which of the rooms.
+    /// Index of the room.
     number: usize,
-    /// Meetings so far.
+    /// Number of meetings so far.
     count: usize,
     meeting: Option<DemoMeeting>,
-    /// When the next one is made.
+    /// When the next meeting is created.
     next_at: DateTime<Utc>,
 }
 
 struct DemoMeeting {
-    /// `None` for one that was booked at the door.
+    /// `None` for a meeting that was booked at the door.
     uid: Option<String>,
     start: DateTime<Utc>,
     end: DateTime<Utc>,
@@ -87,7 +86,7 @@ struct DemoMeeting {
     attended: bool,
 }
 
-/// Everybody, and the calendars they write to.
+/// All simulated people, and the simulator whose calendars they use.
 pub(super) struct DemoPeople {
     simulator: Arc<Simulator>,
     quiet: Vec<RoomAddress>,
@@ -99,7 +98,7 @@ impl DemoPeople {
         Ok(Self { simulator, quiet: buildings::quiet()?, lively: buildings::lively()? })
     }
 
-    /// Comes and goes until it is told to stop.
+    /// Runs the simulation until `stop`.
     pub(super) async fn run(self, service: Arc<Service>, stop: CancellationToken) {
         let now = service.now();
         self.occupy_quiet_rooms(&service, now).await;
@@ -124,16 +123,16 @@ impl DemoPeople {
         }
     }
 
-    /// The sensors of every building work, also where they sense nothing.
+    /// Sends heartbeats of the sensors of every building.
     fn send_heartbeats(&self, service: &Service) {
         service.heartbeat("motion sensor", "demo", self.quiet.iter().chain(&self.lively).cloned());
     }
 
-    /// In the office, whatever is on is attended: nothing there goes of itself.
+    /// Adds signs in the office, so that nothing is released there.
     async fn occupy_quiet_rooms(&self, service: &Service, now: DateTime<Utc>) {
         let sign = |room: &RoomAddress| Sign::new(room.clone(), now, "motion sensor");
         if let Err(error) = service.add_signs(self.quiet.iter().map(sign).collect()).await {
-            tracing::warn!(%error, "nobody sits in the office");
+            tracing::warn!(%error, "cannot add signs in the office");
         }
     }
 
@@ -159,7 +158,7 @@ impl DemoPeople {
 
     fn book(&self, scene: &mut RoomScript, start: DateTime<Utc>) -> DemoMeeting {
         let fate = match scene.script() {
-            // At the very beginning; later they come to the door.
+            // Only at the beginning; later meetings are booked at the door.
             MeetingScript::WalksIn => MeetingScript::Stays,
             fate => fate,
         };
@@ -176,7 +175,7 @@ impl DemoPeople {
         DemoMeeting { uid: Some(uid), start, end, script: fate, attended: false }
     }
 
-    /// Whoever ended or took it away, Adjourn or somebody who watches.
+    /// Whether the meeting ended or was removed, by Adjourn or by the viewer.
     fn is_over(&self, room: &RoomAddress, meeting: &DemoMeeting, now: DateTime<Utc>) -> bool {
         let Some(uid) = &meeting.uid else { return meeting.end <= now };
         let event = self.simulator.world(|world| world.event(room.as_str(), uid));
@@ -189,7 +188,7 @@ impl RoomScript {
         SCRIPTS[self.count % SCRIPTS.len()]
     }
 
-    /// This minute; or the next, so that whoever opens the demo still sees the end of grace come.
+    /// The current minute, or the next, so that a viewer who just opened the demo sees the end of grace.
     fn first_start(&self, now: DateTime<Utc>) -> DateTime<Utc> {
         let start = minute(now);
         let late = self.script() == MeetingScript::Abandoned && now - start > TimeDelta::seconds(15);
@@ -208,11 +207,11 @@ impl DemoMeeting {
             if let Err(error) =
                 service.check_in(room, None, ("badge reader".to_owned(), "demo"), ACTION_TIMEOUT).await
             {
-                tracing::debug!(%room, %error, "nobody could check in");
+                tracing::debug!(%room, %error, "check-in failed");
             }
         }
         if self.script == MeetingScript::Leaves && on_for > TimeDelta::seconds(75 + 9 * number) {
-            // Once: who was refused goes all the same.
+            // Only once, even if the action is refused.
             self.script = MeetingScript::Stays;
             submit(service, room, ActionKind::End(Notify::Attendees)).await;
         }
@@ -230,14 +229,14 @@ async fn book_at_door(room: &RoomAddress, service: &Service, now: DateTime<Utc>)
     }
 }
 
-/// Somebody presses a button at the door.
+/// Requests an action at the door.
 async fn submit(service: &Service, room: &RoomAddress, ask: ActionKind) {
     let actor = Actor::program("door display");
     let action = Action::new(ActionId::random(), room.clone(), ask, actor);
     let _ = service.actions.submit(action, Mode::Perform, ACTION_TIMEOUT).await;
 }
 
-/// The beginning of this minute: when meetings begin.
+/// The start of this minute: meetings start on the minute.
 fn minute(now: DateTime<Utc>) -> DateTime<Utc> {
     now.duration_trunc(TimeDelta::minutes(1)).unwrap_or(now)
 }

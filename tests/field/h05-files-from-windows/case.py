@@ -31,5 +31,5 @@ for form, write in FORMS.items():
     plan = os.path.join(c.tmp, "plan.json")
     open(plan, "wb").write(write(c.run("--json", "cleanup", "--rooms", rooms).out))
     got = c.run("cleanup", "--from-plan", plan)
-    c.expect("is no plan" not in got.all and "cannot read" not in got.all, f"{form}: the plan is read")
+    c.expect("is not a plan" not in got.all and "cannot read" not in got.all, f"{form}: the plan is read")
 c.end()
