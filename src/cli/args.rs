@@ -27,8 +27,8 @@ pub struct CommandLine {
     /// For developers: allow core dumps, which contain passwords, and debuggers
     #[arg(long, global = true, env = "ADJOURN_KEEP_CORE_DUMPS", hide = true)]
     pub keep_core_dumps: bool,
+    /// The connection to Exchange.
     #[command(flatten)]
-    #[allow(missing_docs)]
     pub connection: ConnectionArgs,
 }
 
@@ -67,7 +67,6 @@ pub struct ConnectionArgs {
 
 /// The commands.
 #[derive(Debug, Subcommand)]
-#[allow(missing_docs)]
 pub enum Command {
     /// End the current event in a room, now
     #[command(
@@ -117,8 +116,8 @@ pub enum Command {
     )]
     Key(KeyArgs),
     /// Explain the configuration
-    #[command(after_help = "Example:\n  adjourn settings berlin-1@example.com")]
-    Settings(ExplainArgs),
+    #[command(after_help = "Example:\n  adjourn config explain berlin-1@example.com")]
+    Config(ConfigArgs),
     /// Show every limit: its value, its reason, and what happens when it is reached
     #[command(
         after_help = "Example:\n  adjourn limits\n  adjourn limits --json\n  adjourn limits --markdown > docs/limits.md"
@@ -169,8 +168,8 @@ pub struct TargetArgs {
     /// Also act on an all-day event
     #[arg(long)]
     pub all_day: bool,
+    /// Options of the request.
     #[command(flatten)]
-    #[allow(missing_docs)]
     pub request: RequestArgs,
 }
 
@@ -180,8 +179,8 @@ pub struct ExtendArgs {
     /// Minutes to add
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1440), value_name = "N")]
     pub minutes: u16,
+    /// The room and the event.
     #[command(flatten)]
-    #[allow(missing_docs)]
     pub target: TargetArgs,
 }
 
@@ -193,8 +192,8 @@ pub struct BookArgs {
     /// Minutes to book
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1440), value_name = "N")]
     pub minutes: u16,
+    /// Options of the request.
     #[command(flatten)]
-    #[allow(missing_docs)]
     pub request: RequestArgs,
 }
 
@@ -217,16 +216,16 @@ pub struct RequestArgs {
 pub struct UndoArgs {
     /// Id of the action to undo, as printed by the action or by `adjourn audit`
     pub action: Uuid,
+    /// Options of the request.
     #[command(flatten)]
-    #[allow(missing_docs)]
     pub request: RequestArgs,
 }
 
 /// `adjourn audit`.
 #[derive(Debug, Args)]
 pub struct AuditArgs {
+    /// A subcommand instead of the list.
     #[command(subcommand)]
-    #[allow(missing_docs)]
     pub command: Option<AuditCommand>,
     /// Only actions in this room
     #[arg(long, value_name = "ROOM")]
@@ -259,7 +258,6 @@ pub struct AuditArgs {
 
 /// Subcommands of `adjourn audit`.
 #[derive(Debug, Subcommand)]
-#[allow(missing_docs)]
 pub enum AuditCommand {
     /// Verify the hash chain and the index of actions: detects changed, removed and inserted entries
     #[command(after_help = "Example:\n  adjourn audit verify\n  adjourn audit verify --head 5d41402a…")]
@@ -323,9 +321,10 @@ pub struct ServeArgs {
 
 /// Formats of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-#[allow(missing_docs)]
 pub enum LogFormat {
+    /// Lines of text
     Text,
+    /// JSON lines
     Json,
 }
 
@@ -393,7 +392,23 @@ pub struct LimitsArgs {
     pub markdown: bool,
 }
 
-/// `adjourn settings`.
+/// `adjourn config`.
+#[derive(Debug, Args)]
+pub struct ConfigArgs {
+    /// The command.
+    #[command(subcommand)]
+    pub command: ConfigCommand,
+}
+
+/// Subcommands of `adjourn config`.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Show the settings that apply in a room, and where each comes from
+    #[command(after_help = "Example:\n  adjourn config explain berlin-1@example.com")]
+    Explain(ExplainArgs),
+}
+
+/// `adjourn config explain`.
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
     /// The room's SMTP address
@@ -408,17 +423,19 @@ fn outcome_parser() -> impl TypedValueParser<Value = ActionStatus> {
 
 /// Output formats of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-#[allow(missing_docs)]
 pub enum Format {
+    /// A table
     Table,
+    /// JSON lines
     Json,
+    /// CSV
     Csv,
 }
 
 /// `adjourn end`.
 #[derive(Debug, Args)]
-#[allow(missing_docs)]
 pub struct EndArgs {
+    /// The room and the event.
     #[command(flatten)]
     pub target: TargetArgs,
     /// Do not send updates to the attendees of a meeting that the room organized
@@ -428,8 +445,8 @@ pub struct EndArgs {
 
 /// `adjourn delete`.
 #[derive(Debug, Args)]
-#[allow(missing_docs)]
 pub struct DeleteArgs {
+    /// The room and the event.
     #[command(flatten)]
     pub target: TargetArgs,
     /// Move the event to Deleted Items without sending any message

@@ -8,14 +8,13 @@ use crate::access::{Fingerprint, KeyName};
 /// `adjourn key`.
 #[derive(Debug, Args)]
 pub struct KeyArgs {
+    /// The command.
     #[command(subcommand)]
-    #[allow(missing_docs)]
     pub command: KeyCommand,
 }
 
 /// Subcommands of `adjourn key`. A running service applies changes within a second.
 #[derive(Debug, Subcommand)]
-#[allow(missing_docs)]
 pub enum KeyCommand {
     /// Create a key and print its secret once
     #[command(

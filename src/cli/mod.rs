@@ -6,6 +6,7 @@
 pub mod args;
 mod audit;
 mod cleanup;
+mod config_command;
 mod connect;
 mod connections;
 mod core_dumps;
@@ -94,7 +95,7 @@ async fn dispatch(line: CommandLine, output: &Output) -> Result<Exit, CommandErr
         Command::Doctor(args) => doctor::run(args, connection, output).await,
         Command::Setup(args) => setup::run(args, connection, output),
         Command::Report(args) => report::run(args, connection, output).await,
-        Command::Settings(args) => explain::run(&args, connection, output),
+        Command::Config(args) => config_command::run(&args, connection, output),
         Command::Limits(args) => limits::run(&args, output),
         Command::Sim(args) => sim::run(args, output).await,
         Command::Demo(args) => demo::run(args, output).await,

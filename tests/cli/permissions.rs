@@ -63,21 +63,21 @@ async fn a_secret_that_others_can_read_is_refused_with_the_command_that_mends_it
     for (what, text) in configurations() {
         std::fs::write(office.path("adjourn.toml"), &text).unwrap();
         set(&office.path("private"), 0o600);
-        let fine = office.run(&["settings", &room(0)]).await;
+        let fine = office.run(&["config", "explain", &room(0)]).await;
         assert_eq!(fine.code, 0, "{text}: {}", fine.err);
         for bits in [0o604, 0o644, 0o660, 0o622] {
             set(&office.path("private"), bits);
-            let refused = office.run(&["settings", &room(0)]).await;
+            let refused = office.run(&["config", "explain", &room(0)]).await;
             assert_eq!(refused.code, 2, "{text} {bits:o}");
             assert!(refused.err.contains(what), "{what}: {}", refused.err);
             assert!(refused.err.contains("run `chmod 600 private`"), "{}", refused.err);
         }
-        let insisted = insisting(&office, &["settings", &room(0)]).await;
+        let insisted = insisting(&office, &["config", "explain", &room(0)]).await;
         assert_eq!(insisted.code, 0, "{}", insisted.err);
         assert!(insisted.err.contains("warning: allow_insecure_permissions: "), "{}", insisted.err);
         std::fs::write(office.path("adjourn.toml"), format!("allow_insecure_permissions = true\n{text}"))
             .unwrap();
-        assert_eq!(office.run(&["settings", &room(0)]).await.code, 0);
+        assert_eq!(office.run(&["config", "explain", &room(0)]).await.code, 0);
     }
 }
 
@@ -184,9 +184,9 @@ async fn a_configuration_that_others_can_write_is_refused() {
     let path = office.path("adjourn.toml");
     for named in [false, true] {
         let args: &[&str] = if named {
-            &["settings", "room0@example.com", "--config", "adjourn.toml"]
+            &["config", "explain", "room0@example.com", "--config", "adjourn.toml"]
         } else {
-            &["settings", "room0@example.com"]
+            &["config", "explain", "room0@example.com"]
         };
         set(&path, 0o666);
         let refused = office.run(args).await;
@@ -208,9 +208,13 @@ async fn a_configuration_of_somebody_else_in_the_working_directory_is_not_read()
     if std::os::unix::fs::chown(&path, Some(4_711), None).is_err() {
         return;
     }
-    let found = office.run(&["settings", &room(0)]).await;
+    let found = office.run(&["config", "explain", &room(0)]).await;
     assert_eq!(found.code, 2, "{}", found.err);
     assert!(found.err.contains("belongs to another user (uid 4711)"), "{}", found.err);
-    assert_eq!(office.run(&["settings", &room(0), "--config", "adjourn.toml"]).await.code, 0, "it was named");
-    assert_eq!(insisting(&office, &["settings", &room(0)]).await.code, 0);
+    assert_eq!(
+        office.run(&["config", "explain", &room(0), "--config", "adjourn.toml"]).await.code,
+        0,
+        "it was named"
+    );
+    assert_eq!(insisting(&office, &["config", "explain", &room(0)]).await.code, 0);
 }

@@ -61,7 +61,7 @@ async fn run(office: &Office, config: &str) -> CapturedOutput {
         &["end", &room(0)],
         &["delete", &room(1), "--silent", "--json"],
         &["audit", "--json"],
-        &["settings", &room(0)],
+        &["config", "explain", &room(0)],
         &["setup"],
     ] {
         let mut command = office.command(args);

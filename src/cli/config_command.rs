@@ -1,0 +1,16 @@
+//! `adjourn config`: explains the configuration. Its subcommands never change it.
+
+use super::args::{ConfigArgs, ConfigCommand, ConnectionArgs};
+use super::exit::{CommandError, Exit};
+use super::explain;
+use super::output::Output;
+
+pub(super) fn run(
+    args: &ConfigArgs,
+    connection: &ConnectionArgs,
+    output: &Output,
+) -> Result<Exit, CommandError> {
+    match &args.command {
+        ConfigCommand::Explain(args) => explain::run(args, connection, output),
+    }
+}
