@@ -145,7 +145,7 @@ impl Listener {
             let line = line.expect("a stream").expect("it goes on");
             let Some(data) = line.strip_prefix("data: ") else { continue };
             let Ok(room) = serde_json::from_str::<Value>(data) else { continue };
-            let (Some(name), next) = (room["room"].as_str(), room["next"]["start"].as_str()) else {
+            let (Some(name), next) = (room["id"].as_str(), room["next"]["start"].as_str()) else {
                 continue;
             };
             heard.entry(name.to_owned()).or_insert((Instant::now(), next.map(str::to_owned)));

@@ -67,8 +67,8 @@ impl Building {
         let done: BTreeSet<String> = record
             .lines()
             .map(|line| serde_json::from_str::<Value>(line).expect("JSON"))
-            .filter(|life| life["ending"] == "done")
-            .map(|life| life["action"].as_str().expect("a name").to_owned())
+            .filter(|life| life["state"] == "done")
+            .map(|life| life["id"].as_str().expect("a name").to_owned())
             .collect();
         assert_eq!(actions.len(), ends, "one action each");
         assert!(actions.is_subset(&done), "{} answers are not on record", actions.difference(&done).count());

@@ -29,13 +29,13 @@ impl Display {
     pub async fn end(&mut self, number: usize) -> String {
         let said = self.ask(Method::POST, &format!("/v1/rooms/{}/end", address(number))).await;
         let said: Value = serde_json::from_slice(&said).expect("JSON");
-        said["action"].as_str().expect("a name").to_owned()
+        said["id"].as_str().expect("a name").to_owned()
     }
 
     /// Reads a room's state.
     pub async fn read(&mut self, number: usize) {
         let said = self.ask(Method::GET, &format!("/v1/rooms/{}", address(number))).await;
-        assert!(said.starts_with(b"{\"room\""), "{said:?}");
+        assert!(said.starts_with(b"{\"id\""), "{said:?}");
     }
 
     async fn ask(&mut self, method: Method, path: &str) -> Bytes {

@@ -310,7 +310,7 @@ async fn redact_refusal(
 ) -> Result<Problem, Problem> {
     if answer.action != asked.id {
         // An earlier action with the same idempotency key.
-        problem.action = caller.visible_action(api, problem.action).await?;
+        problem.action_id = caller.visible_action(api, problem.action_id).await?;
     }
     if let Outcome::Refused { refusal } = &answer.outcome
         && refusal.named_action().is_some()
@@ -331,7 +331,7 @@ async fn candidates(api: &Api, room: &RoomAddress, outcome: &Outcome) -> Option<
 }
 
 fn accepted_response(view: ActionView) -> Response {
-    let location = format!("/v1/actions/{}", view.action);
+    let location = format!("/v1/actions/{}", view.id);
     (StatusCode::ACCEPTED, [(header::LOCATION, location), (header::RETRY_AFTER, "1".to_owned())], Json(view))
         .into_response()
 }

@@ -86,11 +86,11 @@ pub(super) struct DoctorView {
     /// A run is in progress.
     running: bool,
     /// When the last run started.
-    begun_at: Option<DateTime<Utc>>,
+    started_at: Option<DateTime<Utc>>,
     /// When the last run finished; null when no check has run since the service started.
-    at: Option<DateTime<Utc>>,
+    finished_at: Option<DateTime<Utc>>,
     /// Until then `POST /v1/doctor` returns this report; null without a report.
-    stands_until: Option<DateTime<Utc>>,
+    valid_until: Option<DateTime<Utc>>,
     /// The worst status of the findings: `pass`, `skip`, `warn` or `fail`.
     status: Option<&'static str>,
     /// The cause of the worst finding, in one line.
@@ -111,7 +111,7 @@ pub(super) struct FindingView {
     /// `pass`, `skip`, `warn` or `fail`.
     status: &'static str,
     /// The result in a sentence.
-    says: String,
+    message: String,
     /// What to do next.
     remedy: Option<String>,
     /// Exchange's response code, an HTTP status, or the kind of failure.
@@ -123,9 +123,9 @@ impl DoctorView {
         let report = last.finished.as_ref().map(|(_, report)| report);
         Self {
             running: last.running,
-            begun_at: last.started_at,
-            at: last.finished.as_ref().map(|(at, _)| *at),
-            stands_until: last.valid_until(),
+            started_at: last.started_at,
+            finished_at: last.finished.as_ref().map(|(at, _)| *at),
+            valid_until: last.valid_until(),
             status: report.map(|report| status_name(report.status)),
             headline: report.map(|report| report.headline.clone()),
             findings: report
@@ -141,7 +141,7 @@ impl FindingView {
             room: finding.room.clone(),
             check: finding.check.to_owned(),
             status: status_name(finding.status),
-            says: finding.message.clone(),
+            message: finding.message.clone(),
             remedy: finding.remedy.clone(),
             code: finding.code.clone(),
         }

@@ -66,7 +66,7 @@ pub(super) async fn stream(
     let here = api.service.notices.event_id(last);
     let first = match &missed {
         None => Some(gap_event().id(here)),
-        Some(told) if told.is_empty() => Some(Event::default().id(here)),
+        Some(missed) if missed.is_empty() => Some(Event::default().id(here)),
         Some(_) => None,
     };
     let meanwhile = tokio_stream::iter(missed.unwrap_or_default()).map(Ok);
@@ -97,33 +97,32 @@ fn may_receive(api: &Api, caller: &Caller, notice: &Notice) -> bool {
 
 fn gap_event() -> Event {
     // An empty object: how many events were lost, and in which rooms, is not for every key.
-    Event::default().event("missed").data("{}")
+    Event::default().event("gap").data("{}")
 }
 
 fn sse_event(api: &Api, caller: &Caller, noted: &SequencedNotice) -> Event {
-    let told = match &noted.notice {
+    let mut data: Value = match &noted.notice {
         Notice::RoomChanged { room } => {
             let known = api
                 .service
                 .last_known_status(room)
                 .map(|status| RoomView::of(&status, api.options().subjects));
-            known.and_then(|view| serde_json::to_value(view).ok())
+            known.and_then(|view| serde_json::to_value(view).ok()).unwrap_or_else(|| json!({ "id": room }))
         }
-        _ => None,
+        notice => notice.to_json(),
     };
-    let mut told: Value = told.unwrap_or_else(|| noted.notice.to_json());
     if matches!(noted.notice, Notice::SeriesMissed { .. }) {
         // The organizer is left out: it is not known here whether the event is private.
-        told["organizer"] = Value::Null;
+        data["organizer"] = Value::Null;
     }
     if let Notice::ActionFinished { room, actor, .. } = &noted.notice
         && !caller.may_read_actions(room, actor.as_ref())
     {
         // The same members without values: the key may not read the action.
-        told = json!({ "room": room, "action": null, "message": null });
+        data = json!({ "room": room, "action_id": null, "message": null });
     } else if let Notice::ActionFinished { outcome, .. } = &noted.notice {
-        told["message"] = outcome.message(caller.naming()).into();
+        data["message"] = outcome.message(caller.naming()).into();
     }
     let id = api.service.notices.event_id(noted.number);
-    Event::default().id(id).event(noted.notice.kind()).data(told.to_string())
+    Event::default().id(id).event(noted.notice.kind()).data(data.to_string())
 }

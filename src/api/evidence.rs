@@ -74,7 +74,7 @@ pub(super) struct Heartbeat {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct EvidenceReceipt {
     /// Number of signs that were stored.
-    taken: usize,
+    accepted: usize,
     /// Of these, signs that match an event so far.
     matched: usize,
     /// Stored signs that name an event or time without a match. No meeting of their room is released that they may be about.
@@ -168,7 +168,7 @@ impl EvidenceReceipt {
             }
         }
         rejected.sort_by_key(|unused| unused.index);
-        Self { taken: intake.kept, matched: intake.matched, unmatched: odd, rejected }
+        Self { accepted: intake.kept, matched: intake.matched, unmatched: odd, rejected }
     }
 }
 

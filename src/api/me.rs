@@ -17,7 +17,7 @@ pub(super) struct Me {
     /// The rooms that the rights apply to, as patterns.
     rooms: Vec<String>,
     /// The rights apply to all rooms (`*`).
-    everywhere: bool,
+    all_rooms: bool,
 }
 
 /// Get the rights of this key or token.
@@ -27,6 +27,6 @@ pub(super) async fn get(caller: Caller) -> Result<Json<Me>, Problem> {
         name: caller.name().to_owned(),
         rights: caller.rights().all().map(|right| right.as_str()).collect(),
         rooms: caller.rights().rooms().iter().map(ToString::to_string).collect(),
-        everywhere: caller.require_all_rooms().is_ok(),
+        all_rooms: caller.require_all_rooms().is_ok(),
     }))
 }

@@ -57,7 +57,7 @@ pub(super) struct Problem {
     /// The action that the problem is about, where one was accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Uuid>)]
-    pub action: Option<ActionId>,
+    pub action_id: Option<ActionId>,
     /// With type `ambiguous`: the events that may be meant. Send one of their ids as `event`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub candidates: Option<Box<[CandidateView]>>,
@@ -90,7 +90,7 @@ impl Problem {
             detail: detail.to_string().into(),
             fault,
             next,
-            action: None,
+            action_id: None,
             candidates: None,
             retry_after: None,
         }
@@ -168,7 +168,7 @@ impl Problem {
     pub(super) fn provider_unavailable() -> Self {
         let detail = "The token cannot be verified: the signing keys of its issuer could not be fetched.";
         let problem =
-            Self::new(StatusCode::SERVICE_UNAVAILABLE, "no-provider", "Token issuer unavailable", detail);
+            Self::new(StatusCode::SERVICE_UNAVAILABLE, "provider-unavailable", "Token issuer unavailable", detail);
         Self {
             fault: "administrator",
             next: "retry later; if it persists, ask the administrator to check [api.oidc] and the service's log",
@@ -180,7 +180,7 @@ impl Problem {
     pub(super) fn rate_limited(wait_s: u32) -> Self {
         let detail =
             format!("The key has used up its requests per minute; the next one is allowed in {wait_s} s.");
-        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "too-often", "Too many requests", detail);
+        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "rate-limited", "Too many requests", detail);
         Self { retry_after: NonZeroU32::new(wait_s), ..problem }
     }
 
@@ -190,11 +190,11 @@ impl Problem {
         let problem = match exhausted {
             ShareExhausted::Key => {
                 let status = StatusCode::TOO_MANY_REQUESTS;
-                Self::new(status, "too-often", "Too many requests", detail)
+                Self::new(status, "rate-limited", "Too many requests", detail)
             }
             ShareExhausted::Room | ShareExhausted::Total => {
                 let status = StatusCode::SERVICE_UNAVAILABLE;
-                Self::new(status, "not-now", "Temporarily unavailable", detail)
+                Self::new(status, "unavailable", "Temporarily unavailable", detail)
             }
         };
         Self { retry_after: NonZeroU32::new(SHARE_RETRY_S), ..problem }
@@ -209,7 +209,7 @@ impl Problem {
 
     pub(super) fn shutting_down() -> Self {
         let problem =
-            Self::new(StatusCode::SERVICE_UNAVAILABLE, "not-now", "Temporarily unavailable", SHUTTING_DOWN);
+            Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Temporarily unavailable", SHUTTING_DOWN);
         Self { retry_after: NonZeroU32::new(RETRY_S), ..problem }
     }
 
@@ -217,7 +217,7 @@ impl Problem {
     pub(super) fn exchange_timeout() -> Self {
         let detail = "Exchange did not respond in time, and the room was not read in the last 15 minutes.";
         let problem =
-            Self::new(StatusCode::SERVICE_UNAVAILABLE, "late", "Exchange did not respond in time", detail);
+            Self::new(StatusCode::SERVICE_UNAVAILABLE, "exchange-timeout", "Exchange did not respond in time", detail);
         Self { retry_after: NonZeroU32::new(RETRY_S), ..problem }
     }
 
@@ -245,14 +245,30 @@ impl Problem {
         }
     }
 
-    pub(super) fn conflict(kind: &'static str, title: &'static str, detail: impl ToString) -> Self {
+    /// No current event awaits a check-in.
+    pub(super) fn no_event_to_check_in(detail: impl ToString) -> Self {
+        Self::conflict("no-current-event", "No event to check in to", detail)
+    }
+
+    /// An action removed the event during the check-in.
+    pub(super) fn event_removed(detail: impl ToString) -> Self {
+        Self::conflict("changed-meanwhile", "The event was removed in the meantime", detail)
+    }
+
+    /// The sweep has no complete plan, or was applied already.
+    pub(super) fn not_planned() -> Self {
+        let detail = "A sweep can be applied once, when its plan is complete.";
+        Self::conflict("not-planned", "The sweep cannot be applied now", detail)
+    }
+
+    fn conflict(kind: &'static str, title: &'static str, detail: impl ToString) -> Self {
         let problem = Self::new(StatusCode::CONFLICT, kind, title, detail);
         Self { fault: "nobody", next: "read the room again and decide again", ..problem }
     }
 
     /// Adds the action that the problem is about.
-    pub(super) fn with_action(self, action: Option<ActionId>) -> Self {
-        Self { action, ..self }
+    pub(super) fn with_action(self, action_id: Option<ActionId>) -> Self {
+        Self { action_id, ..self }
     }
 
     /// The problem of an action that was refused or needs a person; `None` for a successful one.
@@ -266,7 +282,7 @@ impl Problem {
                 ..Self::new(StatusCode::BAD_GATEWAY, "needs-attention", "The outcome is unknown", advice)
             },
         };
-        Some(Self { action: Some(action), ..problem })
+        Some(Self { action_id: Some(action), ..problem })
     }
 
     fn from_refusal(refusal: &Refusal) -> Self {
@@ -315,7 +331,7 @@ impl Problem {
         match fault {
             ResponsibleParty::Server | ResponsibleParty::Network => {
                 let status = StatusCode::SERVICE_UNAVAILABLE;
-                let problem = Self::new(status, "exchange-away", "Exchange is unavailable", detail);
+                let problem = Self::new(status, "exchange-unavailable", "Exchange is unavailable", detail);
                 Self { retry_after: NonZeroU32::new(RETRY_S), ..problem }
             }
             ResponsibleParty::Administrator | ResponsibleParty::Caller | ResponsibleParty::Nobody => Self {
@@ -388,7 +404,7 @@ fn as_urn<S: Serializer>(kind: &&'static str, serializer: S) -> Result<S::Ok, S:
 /// The problem type of a refusal.
 fn refusal_kind(refusal: &Refusal) -> &'static str {
     match refusal {
-        Refusal::NoCurrentEvent => "nothing-on",
+        Refusal::NoCurrentEvent => "no-current-event",
         Refusal::Ambiguous { .. } => "ambiguous",
         Refusal::NotStarted { .. } => "not-started",
         Refusal::NotCurrent { .. } => "not-on",
@@ -439,7 +455,7 @@ impl From<JournalError> for Problem {
         tracing::error!(%error, "journal unavailable");
         let detail = "The journal cannot be written, so nothing was changed.";
         let status = StatusCode::SERVICE_UNAVAILABLE;
-        let problem = Self::new(status, "journal", "Journal unavailable", detail);
+        let problem = Self::new(status, "journal-unavailable", "Journal unavailable", detail);
         Self {
             fault: "administrator",
             next: "ask the administrator to check the disk of Adjourn's state directory",

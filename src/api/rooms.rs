@@ -52,8 +52,8 @@ pub(super) struct RoomPage {
 /// A room with its cached state, without a request to Exchange.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct RoomEntry {
-    /// The room's SMTP address.
-    room: String,
+    /// The room's id: its SMTP address.
+    id: String,
     /// Display name, if the configuration has one.
     name: Option<String>,
     /// Building, if the configuration has one.
@@ -81,14 +81,14 @@ pub(super) async fn list(
     rooms.iter().for_each(|room| api.record_display_contact(&caller, room));
     let rooms: Vec<_> = rooms.into_iter().map(|room| room_entry(&api, room)).collect();
     let more = rest.next().is_some();
-    let next_cursor = rooms.last().filter(|_| more).map(|last| last.room.clone());
+    let next_cursor = rooms.last().filter(|_| more).map(|last| last.id.clone());
     Ok(Json(RoomPage { rooms, next_cursor }))
 }
 
 fn room_entry(api: &Api, room: &RoomAddress) -> RoomEntry {
     let about = api.service.options().rules.room_info(room);
     RoomEntry {
-        room: room.to_string(),
+        id: room.to_string(),
         name: about.name,
         building: about.building,
         time_zone: about.time_zone,
@@ -144,10 +144,10 @@ fn matches_etag(headers: &HeaderMap, tag: &str) -> bool {
 /// Hashes everything shown except the times of reading.
 fn etag(view: &RoomView) -> String {
     let mut hash = DefaultHasher::new();
-    (&view.room, view.busy, &view.current, &view.current_events, &view.next).hash(&mut hash);
+    (&view.id, view.busy, &view.current, &view.current_events, &view.next).hash(&mut hash);
     (&view.name, &view.building, &view.time_zone).hash(&mut hash);
     (view.busy_until, view.free_until, view.checked_in, view.release_at).hash(&mut hash);
-    (&view.awaiting_check_in, &view.may).hash(&mut hash);
+    (&view.awaiting_check_in, &view.allowed_actions).hash(&mut hash);
     format!("\"{:016x}\"", hash.finish())
 }
 
@@ -243,10 +243,9 @@ impl From<CheckInError> for Problem {
             CheckInError::Calendar(trouble) => trouble.into(),
             CheckInError::Store(error) => error.into(),
             CheckInError::KeyReused => Self::key_reused(),
-            CheckInError::NoEvent => Self::conflict("nothing-on", "No event to check in to", error),
+            CheckInError::NoEvent => Self::no_event_to_check_in(error),
             CheckInError::EventRemoved { action } => {
-                Self::conflict("changed-meanwhile", "The event was removed in the meantime", error)
-                    .with_action(action)
+                Self::event_removed(error).with_action(action)
             }
             CheckInError::EvidenceRefused(_) => Self::evidence_full(error),
             CheckInError::ActionPending => Self::still_in_doubt(error),

@@ -43,7 +43,7 @@ pub(super) struct SweepStatusView {
     /// The sweep's id.
     id: Uuid,
     /// When the sweep was started.
-    begun_at: DateTime<Utc>,
+    started_at: DateTime<Utc>,
     /// `planning`, `planned`, `applying`, `applied`, `stopped` or `failed`.
     state: &'static str,
     /// Why the sweep stopped or failed.
@@ -53,9 +53,9 @@ pub(super) struct SweepStatusView {
     /// Steps in total in this state.
     total: usize,
     /// Number of rooms that could not be read.
-    unseen_rooms: usize,
+    unread_rooms: usize,
     /// The rooms that could not be read completely, and why.
-    unseen: Vec<UnreadRoomView>,
+    unread: Vec<UnreadRoomView>,
     /// Every event that was read, with the decision about it.
     events: Vec<SweepEventView>,
     /// The results of the actions.
@@ -68,7 +68,7 @@ pub(super) struct UnreadRoomView {
     /// The room's SMTP address.
     room: String,
     /// The reason.
-    why: String,
+    reason: String,
 }
 
 /// An event and the decision about it.
@@ -83,7 +83,7 @@ pub(super) struct SweepEventView {
     /// The action: `decline`, `remove` or `end`; null if the event is kept.
     how: Option<String>,
     /// Why the event is acted on, or kept.
-    why: String,
+    reason: String,
 }
 
 /// The result of one action.
@@ -92,7 +92,7 @@ pub(super) struct AppliedView {
     /// The room's SMTP address.
     room: String,
     /// The action's id.
-    action: Uuid,
+    action_id: Uuid,
     /// The outcome in a sentence.
     message: String,
 }
@@ -167,10 +167,7 @@ pub(super) async fn apply(
 ) -> Result<Response, Problem> {
     find(&api, &caller, sweep)?;
     api.service.apply_sweep(sweep, caller.name()).map_err(|error| match error {
-        NotApplied::NotPlanned => {
-            let detail = "A sweep can be applied once, when its plan is complete.";
-            Problem::conflict("not-planned", "The sweep cannot be applied now", detail)
-        }
+        NotApplied::NotPlanned => Problem::not_planned(),
         NotApplied::TooMany(exhausted) => Problem::share_exhausted("sweeps", exhausted),
     })?;
     Ok(accepted(&find(&api, &caller, sweep)?, caller.naming()))
@@ -208,13 +205,13 @@ impl SweepStatusView {
         let (done, total) = view.progress;
         Self {
             id: view.id,
-            begun_at: view.begun_at,
+            started_at: view.begun_at,
             state: view.phase.as_str(),
             message,
             done,
             total,
-            unseen_rooms: plan.map_or(0, |plan| plan.unreadable_rooms()),
-            unseen: plan.map_or_else(Vec::new, |plan| unread_rooms(plan)),
+            unread_rooms: plan.map_or(0, |plan| plan.unreadable_rooms()),
+            unread: plan.map_or_else(Vec::new, |plan| unread_rooms(plan)),
             events: plan.map_or_else(Vec::new, |plan| event_views(plan)),
             applied,
         }
@@ -222,18 +219,18 @@ impl SweepStatusView {
 }
 
 fn unread_rooms(plan: &SweepPlan) -> Vec<UnreadRoomView> {
-    let unseen = plan.rooms.iter().filter_map(|room| {
-        let why = room.trouble.clone()?;
-        Some(UnreadRoomView { room: room.room.to_string(), why })
+    let unread = plan.rooms.iter().filter_map(|room| {
+        let reason = room.trouble.clone()?;
+        Some(UnreadRoomView { room: room.room.to_string(), reason })
     });
-    unseen.collect()
+    unread.collect()
 }
 
 fn event_views(plan: &SweepPlan) -> Vec<SweepEventView> {
     let events = plan.rooms.iter().flat_map(|room| room.events.iter().map(move |judged| (room, judged)));
     events
         .map(|(room, judged)| {
-            let (how, why) = match &judged.verdict {
+            let (how, reason) = match &judged.verdict {
                 Verdict::Act { how, why, .. } => (Some(how.to_string()), why.clone()),
                 Verdict::Keep { why } => (None, why.to_string()),
             };
@@ -242,7 +239,7 @@ fn event_views(plan: &SweepPlan) -> Vec<SweepEventView> {
                 event: EventSnapshotView::from(&judged.event),
                 acts: how.is_some(),
                 how,
-                why,
+                reason,
             }
         })
         .collect()
@@ -251,6 +248,6 @@ fn event_views(plan: &SweepPlan) -> Vec<SweepEventView> {
 impl AppliedView {
     fn of(one: &crate::cleanup::AppliedAction, naming: Naming) -> Self {
         let message = one.outcome.message(naming);
-        Self { room: one.room.to_string(), action: one.action.0, message }
+        Self { room: one.room.to_string(), action_id: one.action.0, message }
     }
 }

@@ -17,9 +17,9 @@ use crate::service::{AllowedAction, RoomStatus};
 /// A room's state at one moment.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct RoomView {
-    /// The room's SMTP address.
+    /// The room's id: its SMTP address.
     #[schema(example = "room-aurora@example.com")]
-    pub room: String,
+    pub id: String,
     /// Display name, if the configuration has one.
     pub name: Option<String>,
     /// Building, if the configuration has one.
@@ -34,7 +34,7 @@ pub(super) struct RoomView {
     pub as_of: DateTime<Utc>,
     /// How changes become known: `streaming` (Exchange sends notifications), `sync` (Exchange is polled for changes), `view` (the
     /// calendar is polled), `on-demand` (the calendar is read when requested).
-    pub follows: &'static str,
+    pub tracking: &'static str,
     /// The current event; if there are several, the first of `current_events`.
     pub current: Option<EventView>,
     /// All events that take the room now: timed before all-day events, the latest start first. Cancelled and declined events, and
@@ -55,7 +55,7 @@ pub(super) struct RoomView {
     pub awaiting_check_in: Option<String>,
     /// Actions available now: `check-in`, `end`, `extend`, `book`. Ending and extending apply to `current`; with several current
     /// events, the request must name it.
-    pub may: Vec<&'static str>,
+    pub allowed_actions: Vec<&'static str>,
 }
 
 /// An event as a display shows it.
@@ -102,11 +102,11 @@ pub(super) struct CandidateView {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ActionView {
     /// The action's id.
-    pub action: Uuid,
+    pub id: Uuid,
     /// The room's SMTP address.
     pub room: String,
     /// What was requested: `end`, `delete`, `extend`, `book` or `undo`.
-    pub asked: &'static str,
+    pub kind: &'static str,
     /// Kind of actor: `user`, `program` (an API key or token) or `sweep`.
     pub actor_kind: &'static str,
     /// Name of the user or key, or the rule.
@@ -156,7 +156,7 @@ pub(super) struct ChangeView {
     /// Whether `POST /v1/actions/{action}/undo` can restore the event.
     pub undoable: bool,
     /// Whether this is a dry run: nothing was changed.
-    pub rehearsed: bool,
+    pub dry_run: bool,
 }
 
 /// The times of an event that the caller last saw.
@@ -173,14 +173,14 @@ impl RoomView {
     pub(super) fn of(status: &RoomStatus, subjects: bool) -> Self {
         let event = |event: &Option<Event>| event.as_ref().map(|event| EventView::of(event, subjects));
         Self {
-            room: status.room.to_string(),
+            id: status.room.to_string(),
             name: status.info.name.clone(),
             building: status.info.building.clone(),
             time_zone: status.info.time_zone.clone(),
             busy: status.is_busy(),
             read_at: status.read_at,
             as_of: status.as_of,
-            follows: status.tracking.as_str(),
+            tracking: status.tracking.as_str(),
             current: event(&status.current),
             current_events: status
                 .current_events
@@ -193,13 +193,13 @@ impl RoomView {
             checked_in: status.checked_in,
             release_at: status.release_at,
             awaiting_check_in: status.awaiting_check_in.as_ref().map(ToString::to_string),
-            may: status.allowed_actions.iter().map(|may| allowed_action_name(*may)).collect(),
+            allowed_actions: status.allowed_actions.iter().map(|action| allowed_action_name(*action)).collect(),
         }
     }
 }
 
-fn allowed_action_name(may: AllowedAction) -> &'static str {
-    match may {
+fn allowed_action_name(action: AllowedAction) -> &'static str {
+    match action {
         AllowedAction::CheckIn => "check-in",
         AllowedAction::End => "end",
         AllowedAction::Extend => "extend",
@@ -273,7 +273,7 @@ impl From<&Done> for ChangeView {
                 Notified::Unknown => "unknown",
             },
             undoable: done.reversibility == Reversibility::Reversible,
-            rehearsed: done.dry_run,
+            dry_run: done.dry_run,
         }
     }
 }
@@ -285,11 +285,11 @@ impl ActionView {
     }
 
     /// The view of an action in progress.
-    pub(super) fn under_way(action: Uuid, room: String) -> Self {
+    pub(super) fn under_way(id: Uuid, room: String) -> Self {
         Self {
-            action,
+            id,
             room,
-            asked: "",
+            kind: "",
             actor_kind: "program",
             actor: String::new(),
             proof: None,
@@ -312,8 +312,8 @@ impl ActionView {
     }
 
     /// The view of an action whose reply was lost, and whose mailbox could not be read yet.
-    pub(super) fn in_doubt(action: Uuid, room: String) -> Self {
-        Self { message: IN_DOUBT_MESSAGE.to_owned(), ..Self::under_way(action, room) }
+    pub(super) fn in_doubt(id: Uuid, room: String) -> Self {
+        Self { message: IN_DOUBT_MESSAGE.to_owned(), ..Self::under_way(id, room) }
     }
 
     fn new(
@@ -331,9 +331,9 @@ impl ActionView {
             _ => done.map(|done| &done.event),
         };
         Self {
-            action: action.id.0,
+            id: action.id.0,
             room: action.room.to_string(),
-            asked: kind_name(action.kind),
+            kind: kind_name(action.kind),
             actor_kind: action.actor.kind(),
             actor: action.actor.name().to_owned(),
             proof: action.actor.proof().map(ToString::to_string),

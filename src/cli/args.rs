@@ -135,7 +135,7 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Print the commands that grant Adjourn access to rooms and nothing else (Exchange Server or Exchange Online)
     #[command(
-        after_help = "Example:\n  adjourn setup --scope rooms\n  adjourn setup --scope group --group engine-rooms@example.com > grant.ps1\n  adjourn setup --site online --app-id 11111111-2222-4333-8444-555555555555 --object-id aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee"
+        after_help = "Example:\n  adjourn setup --scope rooms\n  adjourn setup --scope group --group engine-rooms@example.com > grant.ps1\n  adjourn setup --deployment online --app-id 11111111-2222-4333-8444-555555555555 --object-id aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee"
     )]
     Setup(SetupArgs),
     /// Run a simulated Exchange on this machine
@@ -160,11 +160,11 @@ pub struct TargetArgs {
     #[arg(long, value_name = "ID")]
     pub event: Option<String>,
     /// Refuse unless the event starts at this time
-    #[arg(long, value_name = "TIME", requires_all = ["event", "seen_end"])]
-    pub seen_start: Option<DateTime<Utc>>,
+    #[arg(long, value_name = "TIME", requires_all = ["event", "if_end"])]
+    pub if_start: Option<DateTime<Utc>>,
     /// Refuse unless the event ends at this time
-    #[arg(long, value_name = "TIME", requires_all = ["event", "seen_start"])]
-    pub seen_end: Option<DateTime<Utc>>,
+    #[arg(long, value_name = "TIME", requires_all = ["event", "if_start"])]
+    pub if_end: Option<DateTime<Utc>>,
     /// Also act on an all-day event
     #[arg(long)]
     pub all_day: bool,
@@ -357,7 +357,7 @@ pub enum Deployment {
 pub struct SetupArgs {
     /// Kind of Exchange deployment
     #[arg(long, value_enum, default_value_t = Deployment::OnPremises)]
-    pub site: Deployment,
+    pub deployment: Deployment,
     /// Mailboxes to grant access to; role-group is for on-premises only
     #[arg(long, value_enum, default_value_t = ScopeKind::Rooms)]
     pub scope: ScopeKind,

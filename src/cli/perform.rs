@@ -46,14 +46,14 @@ pub(super) async fn book(
 ) -> Result<Exit, CommandError> {
     let BookArgs { room, minutes, request: wish } = args;
     let target =
-        TargetArgs { room, event: None, seen_start: None, seen_end: None, all_day: false, request: wish };
+        TargetArgs { room, event: None, if_start: None, if_end: None, all_day: false, request: wish };
     perform(target, ActionKind::Book { minutes }, connection, output).await
 }
 
 /// The output of `--json`.
 #[derive(Serialize)]
 struct PrintedAnswer<'a> {
-    action: ActionId,
+    id: ActionId,
     repeated: bool,
     room: &'a RoomAddress,
     #[serde(flatten)]
@@ -87,7 +87,7 @@ pub(super) fn print_answer(
     let Answer { action, outcome, repeated } = answer;
     let again = if *repeated { "Same answer as before: " } else { "" };
     let message = format!("{again}{}", outcome);
-    let printed = PrintedAnswer { action: *action, repeated: *repeated, room, outcome, message: &message };
+    let printed = PrintedAnswer { id: *action, repeated: *repeated, room, outcome, message: &message };
     output.data(&printed, || format!("{room}: {}\naction {action}", escape(&message)))?;
     Ok(Exit::of(outcome))
 }
@@ -97,7 +97,7 @@ fn build_action(args: TargetArgs, ask: ActionKind) -> Result<Action, CommandErro
         .room
         .parse()
         .map_err(|error| CommandError::new(Exit::Usage, "ROOM is not an SMTP address").caused_by(error))?;
-    let seen = args.seen_start.zip(args.seen_end).map(|(start, end)| TimeRange { start, end });
+    let seen = args.if_start.zip(args.if_end).map(|(start, end)| TimeRange { start, end });
     Ok(Action {
         id: ActionId::random(),
         room,

@@ -18,7 +18,7 @@ pub(super) fn run(
     output: &Output,
 ) -> Result<Exit, CommandError> {
     let config = connect::load(connection)?;
-    let script = match args.site {
+    let script = match args.deployment {
         Deployment::OnPremises => for_on_premises(args, &config)?,
         Deployment::Online => for_online(args, &config)?,
     };

@@ -144,11 +144,11 @@ async fn a_key_hears_what_it_is_good_for() {
     let me = lobby.send_as(&some, "GET", "/v1/me", &[], "").await.json();
     assert_eq!(
         me,
-        json!({ "name": "some", "rights": ["read", "end"], "rooms": [BUSY], "everywhere": false })
+        json!({ "name": "some", "rights": ["read", "end"], "rooms": [BUSY], "all_rooms": false })
     );
     let all = lobby.key("all", "*", &Right::ALL, 600).await;
     let me = lobby.send_as(&all, "GET", "/v1/me", &[], "").await.json();
-    assert_eq!((&me["everywhere"], me["rights"].as_array().unwrap().len()), (&json!(true), Right::ALL.len()));
+    assert_eq!((&me["all_rooms"], me["rights"].as_array().unwrap().len()), (&json!(true), Right::ALL.len()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -182,7 +182,7 @@ async fn the_doctor_is_asked_once_at_a_time_by_those_who_may_know_everything() {
     let ask = async |method: &str| lobby.send_as(&all, method, "/v1/doctor", &[], "").await;
     let never = ask("GET").await.json();
     assert_eq!(
-        (&never["running"], &never["at"], &never["findings"]),
+        (&never["running"], &never["finished_at"], &never["findings"]),
         (&json!(false), &Value::Null, &json!([]))
     );
     for _ in 0..3 {
@@ -233,7 +233,7 @@ async fn the_doctor_is_not_asked_so_often_that_the_account_is_locked_out() {
         let all = lobby.key("all", "*", &Right::ALL, 600).await;
         let ask = async |method: &str| lobby.send_as(&all, method, "/v1/doctor", &[], "").await;
         ask("POST").await;
-        while ask("GET").await.json()["at"] == Value::Null {
+        while ask("GET").await.json()["finished_at"] == Value::Null {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         lobby.clock.advance(stands - 10);
@@ -241,7 +241,7 @@ async fn the_doctor_is_not_asked_so_often_that_the_account_is_locked_out() {
             let answer = ask("POST").await;
             assert_eq!((answer.status, &answer.json()["running"]), (200, &json!(false)), "{check}");
             assert_eq!(answer.json()["findings"][0]["check"], check);
-            assert!(answer.json()["stands_until"].is_string(), "{answer:?}");
+            assert!(answer.json()["valid_until"].is_string(), "{answer:?}");
         }
         assert_eq!(doctor.asked.load(Ordering::SeqCst), 1, "{check}");
         lobby.clock.advance(11);

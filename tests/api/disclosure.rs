@@ -24,7 +24,7 @@ const STRANGER: [Right; 9] = [
 ];
 
 fn action_of(said: &HttpReply) -> String {
-    said.json()["action"].as_str().unwrap_or_else(|| panic!("{said:?}")).to_owned()
+    said.json()["id"].as_str().unwrap_or_else(|| panic!("{said:?}")).to_owned()
 }
 
 async fn current(lobby: &ApiFixture, room: &str) -> String {
@@ -148,7 +148,7 @@ async fn a_check_in_learns_that_its_event_went_and_not_by_whose_action() {
         (theirs.problem(), mine.problem()),
         ("changed-meanwhile".to_owned(), "changed-meanwhile".to_owned())
     );
-    assert_eq!((theirs.json()["action"].as_str(), mine.json()["action"].as_str()), (None, Some(&*action)));
+    assert_eq!((theirs.json()["action_id"].as_str(), mine.json()["action_id"].as_str()), (None, Some(&*action)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -169,7 +169,7 @@ async fn an_idempotency_key_belongs_to_its_caller() {
         lobby.send_as(&other, "POST", &book, &[("Idempotency-Key", &guess)], r#"{"minutes":15}"#).await;
     assert_eq!(guessed.problem(), "collides");
     let again = lobby.send("POST", &book, &key, r#"{"minutes":15}"#).await.json();
-    assert_eq!((&again["repeated"], again["action"].as_str()), (&true.into(), Some(&*action_of(&mine))));
+    assert_eq!((&again["repeated"], again["id"].as_str()), (&true.into(), Some(&*action_of(&mine))));
     let reused = lobby.send("POST", &book, &key, r#"{"minutes":20}"#).await;
     assert_eq!((reused.problem(), action_of(&reused)), ("key-reused".to_owned(), action_of(&mine)));
 }

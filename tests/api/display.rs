@@ -19,11 +19,11 @@ async fn a_room_is_shown_as_it_is_and_asked_of_exchange_once() {
     let busy = lobby.get(&format!("/v1/rooms/{BUSY}")).await;
     assert_eq!(busy.status, 200, "{busy:?}");
     let view = busy.json();
-    assert_eq!((&view["busy"], &view["may"]), (&true.into(), &serde_json::json!(["end", "extend"])));
+    assert_eq!((&view["busy"], &view["allowed_actions"]), (&true.into(), &serde_json::json!(["end", "extend"])));
     assert_eq!(at(&view["current"]["end"]), lobby.began + TimeDelta::minutes(40));
     assert!(!busy.body.contains("Secret") && !busy.body.contains("ada@"), "subjects are not shown: {busy:?}");
     let free = lobby.get(&format!("/v1/rooms/{FREE}")).await.json();
-    assert_eq!((&free["busy"], &free["may"]), (&false.into(), &serde_json::json!(["book"])));
+    assert_eq!((&free["busy"], &free["allowed_actions"]), (&false.into(), &serde_json::json!(["book"])));
     assert_eq!(at(&free["free_until"]), lobby.began + TimeDelta::minutes(60));
     assert_eq!(
         (&free["busy_until"], &view["busy_until"]),
@@ -55,7 +55,7 @@ async fn a_meeting_is_extended_ended_put_back_and_the_room_booked() {
 
     let ended = lobby.post(&format!("/v1/rooms/{BUSY}/end"), r#"{"reason":"We are done."}"#).await.json();
     assert_eq!((&ended["state"], &ended["change"]["organizer_informed"]), (&"done".into(), &false.into()));
-    let action = ended["action"].as_str().unwrap();
+    let action = ended["id"].as_str().unwrap();
     assert_eq!(lobby.get(&format!("/v1/actions/{action}")).await.json()["state"], "done");
     let undone = lobby.post(&format!("/v1/actions/{action}/undo"), "").await;
     assert_eq!(
@@ -83,7 +83,7 @@ async fn asking_twice_is_asking_once() {
     let (first, second) =
         tokio::join!(lobby.send("POST", &path, &key, ""), lobby.send("POST", &path, &key, ""));
     assert_eq!((first.status, second.status), (200, 200));
-    assert_eq!(first.json()["action"], second.json()["action"]);
+    assert_eq!(first.json()["id"], second.json()["id"]);
     assert_eq!(lobby.ews_requests("UpdateItem"), 1);
     let other = lobby.send("POST", &format!("/v1/rooms/{FREE}/book"), &key, r#"{"minutes":5}"#).await;
     assert_eq!((other.status, other.problem()), (422, "key-reused".to_owned()));
@@ -136,14 +136,14 @@ async fn a_slow_exchange_is_waited_for_as_long_as_the_display_does() {
     assert_eq!(said.status, 202, "{said:?}");
     tokio::time::sleep(Duration::from_secs(2)).await;
     let view = lobby.get(said.header("location").unwrap()).await.json();
-    assert_eq!((&view["state"], &view["change"]["rehearsed"]), (&"done".into(), &true.into()), "{view}");
+    assert_eq!((&view["state"], &view["change"]["dry_run"]), (&"done".into(), &true.into()), "{view}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_is_said_with_whose_fault_it_is() {
     let lobby = ApiFixture::open().await;
     let nothing = lobby.post(&format!("/v1/rooms/{FREE}/end"), "").await;
-    assert_eq!((nothing.status, nothing.problem()), (409, "nothing-on".to_owned()));
+    assert_eq!((nothing.status, nothing.problem()), (409, "no-current-event".to_owned()));
     assert_eq!(nothing.json()["fault"], "nobody");
     let event = lobby.get(&format!("/v1/rooms/{BUSY}")).await.json()["current"]["id"].clone();
     let seen =
@@ -213,14 +213,14 @@ async fn who_checks_in_keeps_the_room_and_who_does_not_is_warned_and_loses_it() 
     };
     assert_eq!(acts(&lobby).await, 1, "nobody came yet");
     let shown = lobby.get(&format!("/v1/rooms/{BUSY}")).await.json();
-    assert_eq!((&shown["checked_in"], &shown["may"][0]), (&false.into(), &"check-in".into()));
+    assert_eq!((&shown["checked_in"], &shown["allowed_actions"][0]), (&false.into(), &"check-in".into()));
     let said = lobby.post(&format!("/v1/rooms/{BUSY}/check-in"), r#"{"source":"panel"}"#).await;
     assert_eq!(said.status, 200, "{said:?}");
     let shown = lobby.get(&format!("/v1/rooms/{BUSY}")).await.json();
     assert_eq!(shown["checked_in"], true);
     assert_eq!(acts(&lobby).await, 0, "somebody came");
     let nothing = lobby.post(&format!("/v1/rooms/{FREE}/check-in"), "").await;
-    assert_eq!((nothing.status, nothing.problem()), (409, "nothing-on".to_owned()));
+    assert_eq!((nothing.status, nothing.problem()), (409, "no-current-event".to_owned()));
 }
 
 #[tokio::test(flavor = "multi_thread")]

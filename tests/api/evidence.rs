@@ -53,7 +53,7 @@ async fn a_key_at_its_allowance_fills_its_share_in_memory_and_on_disk_and_no_mor
     let good = lobby.key("badges", "*@example.com", &door, 100).await;
     let body = json!({ "signs": [{ "room": BUSY, "source": "badge" }] }).to_string();
     let said = lobby.send_as(&good, "POST", "/v1/evidence", &[], &body).await.json();
-    assert_eq!((&said["taken"], &said["matched"]), (&1.into(), &1.into()));
+    assert_eq!((&said["accepted"], &said["matched"]), (&1.into(), &1.into()));
     let said = lobby.send_as(&good, "POST", &format!("/v1/rooms/{BUSY}/check-in"), &[], "").await;
     assert_eq!(said.status, 200, "{said:?}");
     let reader = lobby.key("prometheus", "*", &[Right::Metrics], 100).await;

@@ -50,7 +50,7 @@ async fn actions_belong_to_a_key_by_its_id_when_its_name_goes_to_another() {
     let first = lobby.key("door", "*", &Right::DISPLAY, 600).await;
     let booked =
         lobby.send_as(&first, "POST", &format!("/v1/rooms/{FREE}/book"), &[], r#"{"minutes":15}"#).await;
-    let path = format!("/v1/actions/{}", booked.json()["action"].as_str().unwrap());
+    let path = format!("/v1/actions/{}", booked.json()["id"].as_str().unwrap());
     let id = KeyId(first.split('_').nth(1).unwrap().to_owned());
     assert!(lobby.desk.revoke_key(id, now()).await.unwrap());
     let second = lobby.key("door", "*", &Right::DISPLAY, 600).await;

@@ -47,7 +47,7 @@ async fn a_sign_of_life_keeps_the_room() {
     let taken = lobby.post("/v1/evidence", &signs).await;
     assert_eq!(
         (taken.status, taken.json()),
-        (200, json!({ "taken": 1, "matched": 1, "unmatched": [], "rejected": [] }))
+        (200, json!({ "accepted": 1, "matched": 1, "unmatched": [], "rejected": [] }))
     );
     let place = lobby.post("/v1/sweeps", "").await.header("location").unwrap().to_owned();
     let planned = wait_for_state(&lobby, &place, "planned").await;
@@ -66,7 +66,7 @@ async fn the_record_is_read_page_by_page() {
     let (mut seen, mut cursor, mut pages) = (Vec::new(), String::new(), 0);
     loop {
         let page = lobby.get(&format!("/v1/actions?limit=3{cursor}")).await.json();
-        seen.extend(page["actions"].as_array().unwrap().iter().map(|one| one["action"].to_string()));
+        seen.extend(page["actions"].as_array().unwrap().iter().map(|one| one["id"].to_string()));
         pages += 1;
         match page["next_cursor"].as_str() {
             Some(next) => cursor = format!("&cursor={next}"),
@@ -94,7 +94,7 @@ async fn rooms_are_listed_page_by_page_and_numbers_name_no_room() {
     let first = lobby.get("/v1/rooms?limit=1").await.json();
     assert_eq!(first["next_cursor"], BUSY);
     let second = lobby.get(&format!("/v1/rooms?limit=1&cursor={BUSY}")).await.json();
-    assert_eq!((&second["rooms"][0]["room"], &second["next_cursor"]), (&FREE.into(), &Value::Null));
+    assert_eq!((&second["rooms"][0]["id"], &second["next_cursor"]), (&FREE.into(), &Value::Null));
     lobby.get(&format!("/v1/rooms/{BUSY}")).await;
     lobby.post(&format!("/v1/rooms/{BUSY}/end"), "").await;
     let limited = lobby.get("/metrics").await;
@@ -150,7 +150,7 @@ async fn a_sweep_is_told_of_to_those_who_may_sweep_all_its_rooms() {
     let states: Vec<_> = ["planned", "applying", "applied"]
         .into_iter()
         .map(|state| {
-            all.find(&format!("\"state\":\"{state}\",\"sweep\":\"{id}\""))
+            all.find(&format!("\"state\":\"{state}\",\"sweep_id\":\"{id}\""))
                 .unwrap_or_else(|| panic!("{state}: {all}"))
         })
         .collect();

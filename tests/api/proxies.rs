@@ -89,7 +89,7 @@ async fn a_stream_of_events_is_not_collected_by_a_proxy_and_every_event_is_an_ob
         assert!(heard.contains("cache-control: no-cache"), "{heard}");
     }
     let missed = head("GET", "Last-Event-ID: of-another-process\r\n").await;
-    assert!(missed.contains("event: missed"), "{missed}");
+    assert!(missed.contains("event: gap"), "{missed}");
     let data = missed.lines().find_map(|line| line.strip_prefix("data:")).unwrap().trim();
     assert!(serde_json::from_str::<serde_json::Value>(data).unwrap().is_object(), "{missed}");
 }

@@ -46,7 +46,7 @@ async fn a_room_outside_the_key_is_like_one_that_there_is_not() {
     let all = lobby.key("all", "*", &Right::ALL, 600).await;
     let theirs = lobby.send_as(&all, "POST", &format!("/v1/rooms/{OTHER}/end"), &[], "").await;
     assert_eq!(theirs.status, 200);
-    let action = theirs.json()["action"].as_str().unwrap().to_owned();
+    let action = theirs.json()["id"].as_str().unwrap().to_owned();
     for (method, path) in [
         ("GET", "/v1/rooms/{room}"),
         ("POST", "/v1/rooms/{room}/end"),
@@ -74,14 +74,14 @@ async fn a_room_outside_the_key_is_like_one_that_there_is_not() {
         r#"{{"signs":[{{"room":"{OTHER}","source":"motion"}},{{"room":"{BUSY}","source":"motion"}}]}}"#
     );
     let taken = lobby.post("/v1/evidence", &both).await.json();
-    assert_eq!((&taken["taken"], &taken["rejected"][0]["index"]), (&1.into(), &0.into()), "{taken}");
+    assert_eq!((&taken["accepted"], &taken["rejected"][0]["index"]), (&1.into(), &0.into()), "{taken}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_somebody_else_asked_for_is_for_those_who_may_audit() {
     let lobby = ApiFixture::open().await;
     let ended = lobby.post(&format!("/v1/rooms/{BUSY}/end"), "").await;
-    let path = format!("/v1/actions/{}", ended.json()["action"].as_str().unwrap());
+    let path = format!("/v1/actions/{}", ended.json()["id"].as_str().unwrap());
     let reader = lobby.key("reader", "*", &[Right::Read], 600).await;
     let auditor = lobby.key("auditor", "*", &[Right::Read, Right::Audit], 600).await;
     assert_eq!(lobby.get(&path).await.status, 200, "one's own");
@@ -123,7 +123,7 @@ async fn a_key_asks_as_often_as_it_may_and_not_after_it_is_revoked() {
         assert_eq!(lobby.send_as(&slow, "GET", "/v1/rooms", &[], "").await.status, 200);
     }
     let said = lobby.send_as(&slow, "GET", "/v1/rooms", &[], "").await;
-    assert_eq!((said.status, said.problem()), (429, "too-often".to_owned()));
+    assert_eq!((said.status, said.problem()), (429, "rate-limited".to_owned()));
     assert!((1..=21).contains(&said.header("retry-after").unwrap().parse::<u32>().unwrap()));
     assert_eq!(lobby.get("/v1/rooms").await.status, 200, "others are not held up");
 

@@ -68,7 +68,7 @@ async fn a_key_s_ninth_press_at_one_door_names_the_share_that_is_used_up() {
         end_meeting(&lobby, &lobby.token, BUSY).await;
     }
     let said = lobby.send("POST", &format!("/v1/rooms/{BUSY}/end"), &[("Prefer", "wait=0")], "").await;
-    assert_eq!((said.status, said.problem()), (429, "too-often".to_owned()));
+    assert_eq!((said.status, said.problem()), (429, "rate-limited".to_owned()));
     let detail = said.json()["detail"].as_str().unwrap().to_owned();
     assert_eq!(detail, "actions: this key runs as many operations at once as one key may.");
 }
@@ -120,7 +120,7 @@ async fn bodies_that_do_not_come_hold_the_places_of_their_own_key() {
         }
         let body = body.to_string();
         let more = lobby.send_as(&slow, "POST", path, &[], &body).await;
-        assert_eq!((more.status, more.problem()), (429, "too-often".to_owned()), "{path}");
+        assert_eq!((more.status, more.problem()), (429, "rate-limited".to_owned()), "{path}");
         assert_eq!(more.header("retry-after"), Some("5"));
         let other = lobby.send("POST", path, &[], &body).await;
         assert!(other.status < 300, "{path}: {other:?}");
@@ -164,7 +164,7 @@ async fn a_key_plans_two_sweeps_at_once_and_forgets_its_own_plans_only() {
     };
     let other = lobby.key("other", "*@example.com", &Right::ALL, 100_000).await;
     assert_eq!([plan(&lobby.token).await.status, plan(&lobby.token).await.status], [202, 202]);
-    assert_eq!(plan(&lobby.token).await.problem(), "too-often");
+    assert_eq!(plan(&lobby.token).await.problem(), "rate-limited");
     assert_eq!(plan(&other).await.status, 202, "another key");
 }
 

@@ -235,7 +235,7 @@ async fn while_the_provider_is_away_nobody_is_called_a_liar() {
     office.issuer = "http://127.0.0.1:9/tenant".to_owned();
     let lobby = lobby(&office).await;
     let said = lobby.send_as(&key.token(&office.claims(&["Display"])), "GET", "/v1/rooms", &[], "").await;
-    assert_eq!((said.status, said.problem().as_str()), (503, "no-provider"), "{}", said.body);
+    assert_eq!((said.status, said.problem().as_str()), (503, "provider-unavailable"), "{}", said.body);
     assert_eq!(lobby.get("/v1/rooms").await.status, 200, "API keys open as ever");
 }
 

@@ -212,7 +212,7 @@ async fn a_webhook_is_told_signed_and_told_again_when_it_did_not_listen() {
     let expected: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(signature, format!("v1={expected}"));
     let told: serde_json::Value = serde_json::from_str(&body).unwrap();
-    assert_eq!((&told["room"], &told["action"]), (&BUSY.into(), &ended["action"]));
+    assert_eq!((&told["room"], &told["action_id"]), (&BUSY.into(), &ended["id"]));
     lobby.service.notices.close();
     tokio::time::timeout(Duration::from_secs(5), running).await.unwrap().unwrap();
     for url in ["http://elsewhere.example/hook", "ftp://127.0.0.1/", "nonsense"] {

@@ -19,7 +19,7 @@ async fn the_same_key_gives_the_same_answer_and_another_wish_is_refused() {
     let writes = office.sim.requests().iter().filter(|asked| asked.operation == "UpdateItem").count();
     let again = office.run(&ask).await;
     assert_eq!((again.code, &again.json()["repeated"]), (0, &Value::Bool(true)));
-    for key in ["action", "outcome", "event"] {
+    for key in ["id", "outcome", "event"] {
         assert_eq!(again.json()[key], first.json()[key], "{key}");
     }
     assert_eq!(office.sim.requests().iter().filter(|asked| asked.operation == "UpdateItem").count(), writes);
@@ -28,7 +28,7 @@ async fn the_same_key_gives_the_same_answer_and_another_wish_is_refused() {
     // Without a key, an action that was already done is recognized too.
     let bare = office.run(&["--json", "end", &room]).await;
     let by = &bare.json()["why"]["by-action"]["action"];
-    assert_eq!((bare.code, by), (0, &first.json()["action"]), "{}", bare.out);
+    assert_eq!((bare.code, by), (0, &first.json()["id"]), "{}", bare.out);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -52,7 +52,7 @@ async fn an_early_end_is_undone_unless_the_room_is_taken() {
     let (room, before) = (room(0), office.end_of(0));
     let ended = office.run(&["--json", "end", &room]).await.json();
     assert_ne!(office.end_of(0), before);
-    let action = text(&ended, "action");
+    let action = text(&ended, "id");
     let rehearsed = office.run(&["--json", "undo", action, "--dry-run"]).await;
     assert_eq!((rehearsed.code, &rehearsed.json()["rehearsed"]), (0, &Value::Bool(true)));
     assert_ne!(office.end_of(0), before);
@@ -66,7 +66,7 @@ async fn an_early_end_is_undone_unless_the_room_is_taken() {
     assert_eq!(office.end_of(0), before);
     let again = office.run(&["--json", "undo", action]).await;
     assert_eq!((again.code, text(&again.json(), "outcome")), (0, "already-done"));
-    let back = office.run(&["undo", text(&undone.json(), "action")]).await;
+    let back = office.run(&["undo", text(&undone.json(), "id")]).await;
     assert_eq!(back.code, 1, "{}", back.out);
     assert!(back.out.contains("ask for the first action again"), "{}", back.out);
 
@@ -78,7 +78,7 @@ async fn an_early_end_is_undone_unless_the_room_is_taken() {
         crate::office::now() + chrono::TimeDelta::minutes(15),
     );
     office.sim.world(|world| drop(world.add_plain(taken)));
-    let refused = office.run(&["--json", "undo", text(&ended, "action")]).await;
+    let refused = office.run(&["--json", "undo", text(&ended, "id")]).await;
     assert_eq!(
         (refused.code, text(&refused.json()["refusal"], "reason")),
         (1, "collides"),
@@ -98,12 +98,12 @@ async fn a_removed_event_comes_back_from_deleted_items() {
     assert_eq!(office.end_of(0), None);
     // The reply to the undo is lost after it was carried out.
     office.sim.inject_fault(FaultRule::new(InjectedFault::ResetAfter).on("MoveItem"));
-    let undone = office.run(&["--json", "undo", text(&removed, "action")]).await;
+    let undone = office.run(&["--json", "undo", text(&removed, "id")]).await;
     assert_eq!((undone.code, text(&undone.json()["change"], "change")), (0, "moved-back"), "{}", undone.out);
     assert_eq!(office.end_of(0), before);
     assert!(office.sim.outbox().is_empty(), "nobody was told");
     let declined = office.run(&["--json", "delete", &room]).await.json();
-    let refused = office.run(&["--json", "undo", text(&declined, "action")]).await;
+    let refused = office.run(&["--json", "undo", text(&declined, "id")]).await;
     assert_eq!(text(&refused.json()["refusal"], "reason"), "not-undoable");
 }
 
@@ -127,8 +127,8 @@ async fn the_record_can_be_asked_exported_and_proved() {
     assert_eq!(all.len(), 4);
     let (sweep, refused, delete, end) = (&all[0], &all[1], &all[2], &all[3]);
     assert_eq!((text(sweep, "actor_kind"), text(sweep, "actor")), ("sweep", "no-check-in"));
-    assert_eq!((text(refused, "ending"), text(end, "ending")), ("refused", "done"));
-    assert_eq!((text(delete, "told"), text(delete, "organizer")), ("organizer", "ada@example.com"));
+    assert_eq!((text(refused, "state"), text(end, "state")), ("refused", "done"));
+    assert_eq!((text(delete, "notified"), text(delete, "organizer")), ("organizer", "ada@example.com"));
     assert_eq!(end["subject"], Value::Null, "subjects are not kept unless that is configured");
     let requests = delete["requests"].as_array().unwrap();
     assert!(!text(&requests[0], "ours").is_empty() && !text(&requests[0], "theirs").is_empty());

@@ -53,9 +53,9 @@ async fn a_killed_sweep_ends_as_if_it_had_not_been_killed() {
     assert_eq!(declines.len(), ROOMS, "every room declined");
     assert!(declines.values().all(|sent| *sent == 1), "a room declined twice");
     let record = office.run(&["audit", "--json"]).await.lines();
-    let done = record.iter().filter(|line| line["ending"] == "done").count();
+    let done = record.iter().filter(|line| line["state"] == "done").count();
     assert_eq!(done, ROOMS, "each decline is on record once");
-    assert_eq!(record.iter().filter(|line| line["ending"] == "open").count(), 0);
+    assert_eq!(record.iter().filter(|line| line["state"] == "open").count(), 0);
     let verified = office.run(&["audit", "verify", "--json"]).await;
     assert_eq!((verified.code, &verified.json()["open"]), (0, &Value::from(0)));
     println!("{ROOMS} rooms, killed twice, {interrupted} actions in progress at the first kill");

@@ -100,7 +100,7 @@ async fn a_service_that_is_stopped_finishes_what_it_took_on() {
     assert_ne!(office.end_of(0), before);
     let record = office.run(&["audit", "--json"]).await.lines();
     assert_eq!(
-        (record.len(), &record[0]["ending"], &record[0]["actor"]),
+        (record.len(), &record[0]["state"], &record[0]["actor"]),
         (1, &"done".into(), &"display".into())
     );
 }
@@ -123,7 +123,7 @@ async fn a_service_that_is_killed_knows_afterwards_what_it_did() {
     assert_eq!((&view["state"], &view["repeated"]), (&"done".into(), &true.into()), "one press, one answer");
     assert_ne!(office.end_of(0), before);
     let record = office.run(&["audit", "--json"]).await.lines();
-    assert_eq!((record.len(), &record[0]["ending"]), (1, &"done".into()));
+    assert_eq!((record.len(), &record[0]["state"]), (1, &"done".into()));
     served.child.kill().unwrap();
     served.child.wait().unwrap();
 }
@@ -232,7 +232,7 @@ async fn a_changed_configuration_is_taken_over_and_a_wrong_one_is_not() {
     let release = async || {
         let said = served.send(&token, &format!("GET /v1/rooms/{}", room(0))).await;
         let body: Value = serde_json::from_str(said.split("\r\n\r\n").nth(1).unwrap()).unwrap();
-        (body["may"].as_array().unwrap().contains(&"check-in".into()), said)
+        (body["allowed_actions"].as_array().unwrap().contains(&"check-in".into()), said)
     };
     assert!(release().await.0, "the rule on check-ins is on");
     office.configure("[[places]]\nname = \"lab\"\nrooms = [\"room0@example.com\"]\ncheck_in = false\n");

@@ -33,7 +33,7 @@ async fn the_script_for_exchange_online_names_the_application() {
     let office = Office::open(1).await;
     office.configure("");
     let (app, object) = ("11111111-2222-4333-8444-555555555555", "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee");
-    let online = ["setup", "--site", "online", "--in-scope", &room(0)];
+    let online = ["setup", "--deployment", "online", "--in-scope", &room(0)];
     let named = office.run(&[&online[..], &["--app-id", app, "--object-id", object]].concat()).await;
     assert_eq!(named.code, 0, "{}", named.err);
     for line in [
@@ -55,11 +55,11 @@ async fn what_does_not_fit_the_site_is_refused() {
     office.configure("");
     let id = "11111111-2222-4333-8444-555555555555";
     for (args, says) in [
-        (&["--site", "online", "--scope", "role-group", "--group", "Room engine"][..], "--scope rooms"),
-        (&["--site", "online", "--account", "svc-rooms"], "--app-id"),
+        (&["--deployment", "online", "--scope", "role-group", "--group", "Room engine"][..], "--scope rooms"),
+        (&["--deployment", "online", "--account", "svc-rooms"], "--app-id"),
         (&["--app-id", id], "--account"),
         (&["--object-id", id], "--account"),
-        (&["--site", "online", "--app-id", "'; Remove-Mailbox *"], "--app-id"),
+        (&["--deployment", "online", "--app-id", "'; Remove-Mailbox *"], "--app-id"),
     ] {
         let refused = office.run(&[&["setup"], args].concat()).await;
         assert_eq!(refused.code, 2, "{args:?}: {}", refused.err);

@@ -43,19 +43,19 @@ assert.equal(checkedIn.status, 200, JSON.stringify(checkedIn.json));
 assert.ok((await ask("GET", `/v1/rooms/${room}`)).json.checked_in);
 
 const rehearsed = await ask("POST", `/v1/rooms/${room}/end`, { dry_run: true });
-assert.ok(rehearsed.json.change.rehearsed, JSON.stringify(rehearsed.json));
+assert.ok(rehearsed.json.change.dry_run, JSON.stringify(rehearsed.json));
 
 const presses = await Promise.all(
   [1, 2, 3].map(() => ask("POST", `/v1/rooms/${room}/end`, {}, { "idempotency-key": "node-1" })),
 );
 assert.deepEqual(presses.map((press) => press.status), [200, 200, 200]);
-assert.equal(new Set(presses.map((press) => press.json.action)).size, 1, "one press, one action");
+assert.equal(new Set(presses.map((press) => press.json.id)).size, 1, "one press, one action");
 
 assert.match(await heard, /event: action/);
 stop.abort();
 
 const record = await ask("GET", `/v1/actions?room=${room}&state=done`);
-assert.ok(record.json.actions.some((action) => action.action === presses[0].json.action));
-const undone = await ask("POST", `/v1/actions/${presses[0].json.action}/undo`);
+assert.ok(record.json.actions.some((action) => action.id === presses[0].json.id));
+const undone = await ask("POST", `/v1/actions/${presses[0].json.id}/undo`);
 assert.equal(undone.json.change.kind, "end-restored", JSON.stringify(undone.json));
 console.log("node: a display's day went as it should");

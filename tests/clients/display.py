@@ -57,14 +57,14 @@ wish = {"event": room["current"]["id"], "seen": seen, "reason": "Ended at the di
 status, _, first = ask("POST", f"/v1/rooms/{ROOM}/end", wish, Idempotency_Key="python-1", Prefer="wait=20")
 assert status == 200 and first["state"] == "done", first
 status, _, again = ask("POST", f"/v1/rooms/{ROOM}/end", wish, Idempotency_Key="python-1")
-assert again["action"] == first["action"] and again["repeated"], again
+assert again["id"] == first["id"] and again["repeated"], again
 
 listener.join(20)
 assert not listener.is_alive() and "event: action" in heard, heard
 
 status, _, room = ask("GET", f"/v1/rooms/{ROOM}")
-assert not room["busy"] and "book" in room["may"], room
-status, _, undone = ask("POST", f"/v1/actions/{first['action']}/undo")
+assert not room["busy"] and "book" in room["allowed_actions"], room
+status, _, undone = ask("POST", f"/v1/actions/{first['id']}/undo")
 assert status == 200 and undone["change"]["kind"] == "end-restored", undone
 status, _, problem = ask("POST", f"/v1/rooms/{ROOM}/book", {"minutes": 15})
 assert status == 409 and problem["type"].endswith(":collides") and problem["fault"] == "nobody", problem

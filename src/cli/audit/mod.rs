@@ -37,18 +37,21 @@ pub(super) async fn run(
 /// One action as a line of JSON or CSV.
 #[derive(Serialize)]
 struct ActionLine {
-    action: ActionId,
+    id: ActionId,
     accepted_at: DateTime<Utc>,
     room: RoomAddress,
     actor_kind: &'static str,
     actor: String,
     /// The id of the program's API key; entries before format 6 have none.
     key_id: Option<String>,
-    asked: String,
+    /// `end`, `delete`, `extend`, `book` or `undo`.
+    kind: &'static str,
+    /// More about the request: minutes, `silent`, or the undone action's id.
+    details: Option<String>,
     reason: Option<String>,
     /// The evidence of absence, for an action of a sweep.
     proof: Option<String>,
-    ending: &'static str,
+    state: &'static str,
     message: String,
     /// The event before the action.
     start: Option<DateTime<Utc>>,
@@ -56,25 +59,27 @@ struct ActionLine {
     uid: Option<String>,
     organizer: Option<String>,
     subject: Option<String>,
-    told: Option<&'static str>,
+    notified: Option<&'static str>,
     closed_at: Option<DateTime<Utc>>,
     requests: Vec<RequestIds>,
 }
 
 impl From<&ActionRecord> for ActionLine {
     fn from(life: &ActionRecord) -> Self {
+        let (kind, details) = request_text(life.action.kind);
         let before = life.intent.as_ref().map(|intent| &intent.before);
         Self {
-            action: life.action.id,
+            id: life.action.id,
             accepted_at: life.accepted_at,
             room: life.action.room.clone(),
             actor_kind: life.action.actor.kind(),
             actor: life.action.actor.name().to_owned(),
             key_id: life.action.actor.key_id().map(str::to_owned),
-            asked: request_text(life.action.kind),
+            kind,
+            details,
             reason: life.action.reason.clone(),
             proof: life.action.actor.proof().map(ToString::to_string),
-            ending: ActionStatus::of(life).as_str(),
+            state: ActionStatus::of(life).as_str(),
             message: life.outcome.as_ref().map_or_else(
                 || {
                     format!(
@@ -92,22 +97,24 @@ impl From<&ActionRecord> for ActionLine {
                 organizer.address.clone().or_else(|| organizer.legacy_dn.clone())
             }),
             subject: before.and_then(|event| event.subject.clone()),
-            told: life.done().map(|done| done.notified.as_str()),
+            notified: life.done().map(|done| done.notified.as_str()),
             closed_at: (!life.is_open()).then_some(life.last_at),
             requests: life.requests.clone(),
         }
     }
 }
 
-fn request_text(ask: ActionKind) -> String {
-    match ask {
-        ActionKind::End(Notify::Attendees) => "end".to_owned(),
-        ActionKind::End(Notify::Nobody) => "end, silent".to_owned(),
-        ActionKind::Delete(DeleteMode::Notify) => "delete".to_owned(),
-        ActionKind::Delete(DeleteMode::Silent) => "delete, silent".to_owned(),
-        ActionKind::Extend { minutes } => format!("extend by {minutes} min"),
-        ActionKind::Book { minutes } => format!("book for {minutes} min"),
-        ActionKind::Undo { of } => format!("undo {of}"),
+/// The kind of a request, and its details.
+fn request_text(kind: ActionKind) -> (&'static str, Option<String>) {
+    let silent = || Some("silent".to_owned());
+    match kind {
+        ActionKind::End(Notify::Attendees) => ("end", None),
+        ActionKind::End(Notify::Nobody) => ("end", silent()),
+        ActionKind::Delete(DeleteMode::Notify) => ("delete", None),
+        ActionKind::Delete(DeleteMode::Silent) => ("delete", silent()),
+        ActionKind::Extend { minutes } => ("extend", Some(format!("{minutes} min"))),
+        ActionKind::Book { minutes } => ("book", Some(format!("{minutes} min"))),
+        ActionKind::Undo { of } => ("undo", Some(of.to_string())),
     }
 }
 
@@ -154,21 +161,22 @@ fn csv(lines: impl Iterator<Item = ActionLine>) -> Result<String, CommandError> 
     let failed = |error: csv::Error| CommandError::new(Exit::Usage, "cannot write CSV").caused_by(error);
     writer
         .write_record([
-            "action",
+            "id",
             "accepted_at",
             "room",
             "actor_kind",
             "actor",
-            "asked",
+            "kind",
+            "details",
             "reason",
-            "ending",
+            "state",
             "message",
             "start",
             "end",
             "uid",
             "organizer",
             "subject",
-            "told",
+            "notified",
             "closed_at",
             "requests",
             "proof",
@@ -184,21 +192,22 @@ fn csv(lines: impl Iterator<Item = ActionLine>) -> Result<String, CommandError> 
             .collect();
         writer
             .write_record([
-                line.action.to_string(),
+                line.id.to_string(),
                 time(Some(line.accepted_at)),
                 line.room.to_string(),
                 line.actor_kind.to_owned(),
                 cell(&line.actor),
-                line.asked,
+                line.kind.to_owned(),
+                line.details.unwrap_or_default(),
                 cell(&line.reason.unwrap_or_default()),
-                line.ending.to_owned(),
+                line.state.to_owned(),
                 cell(&line.message),
                 time(line.start),
                 time(line.end),
                 cell(&line.uid.unwrap_or_default()),
                 cell(&line.organizer.unwrap_or_default()),
                 cell(&line.subject.unwrap_or_default()),
-                line.told.unwrap_or_default().to_owned(),
+                line.notified.unwrap_or_default().to_owned(),
                 time(line.closed_at),
                 cell(&requests.join(" ")),
                 cell(&line.proof.unwrap_or_default()),
@@ -212,15 +221,15 @@ fn csv(lines: impl Iterator<Item = ActionLine>) -> Result<String, CommandError> 
 }
 
 fn render(lines: &[ActionLine]) -> String {
-    let mut table = table(&["WHEN", "ROOM", "WHO", "ASKED", "OUTCOME", "ACTION"]);
+    let mut table = table(&["WHEN", "ROOM", "WHO", "REQUEST", "OUTCOME", "ACTION"]);
     for line in lines {
         table.add_row([
             line.accepted_at.format("%F %H:%M:%SZ").to_string(),
             line.room.to_string(),
             format!("{} {}", line.actor_kind, line.actor),
-            line.asked.clone(),
+            format!("{} {}", line.kind, line.details.as_deref().unwrap_or_default()).trim_end().to_owned(),
             line.message.clone(),
-            line.action.to_string(),
+            line.id.to_string(),
         ]);
     }
     format!("{table}\n\n{} actions", lines.len())

@@ -23,7 +23,7 @@ try:
     st, got = s.ask("POST", f"/v1/rooms/{ROOM}/end", {}, {"Prefer": "wait=20"})
     c.expect(st == 202 and got["state"] == "open", "the caller gets the action's address: it is in doubt")
     for _ in range(50):
-        st, got = s.ask("GET", f"/v1/actions/{got['action']}", say=False)
+        st, got = s.ask("GET", f"/v1/actions/{got['id']}", say=False)
         if got["state"] != "open":
             break
         time.sleep(1)

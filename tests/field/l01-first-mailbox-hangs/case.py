@@ -37,7 +37,7 @@ try:
     follows, t0 = set(), time.time()
     while time.time() - t0 < 35 and follows != {"streaming"}:
         time.sleep(1)
-        follows = {s.ask("GET", f"/v1/rooms/{r}", say=False)[1].get("follows") for r in rooms[1:]}
+        follows = {s.ask("GET", f"/v1/rooms/{r}", say=False)[1].get("tracking") for r in rooms[1:]}
     c.say(f"after {time.time() - t0:.0f} s: {sorted(map(str, follows))}")
     c.expect(follows == {"streaming"}, "the other rooms are streamed within half a minute")
 finally:

@@ -39,7 +39,7 @@ try:
     time.sleep(15)
     n = len(streams)
     time.sleep(8)
-    follows = {r: s.ask("GET", f"/v1/rooms/{r}", say=False)[1].get("follows") for r in rooms}
+    follows = {r: s.ask("GET", f"/v1/rooms/{r}", say=False)[1].get("tracking") for r in rooms}
     c.say(f"streams: {n}, then {len(streams)}; {follows}")
     c.expect(follows[rooms[0]] == follows[rooms[2]] == "streaming" and len(streams) == n, "the other rooms are streamed, without a break")
     c.expect(follows[rooms[1]] == "sync", "the room that moved is polled until it is grouped again")

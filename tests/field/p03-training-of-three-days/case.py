@@ -10,7 +10,7 @@ try:
     watched(s)
     k.set(hm(9, 5, day=-2))
     st, said = s.ask("POST", "/v1/evidence", {"signs": [{"room": ROOM, "source": "motion"}]})
-    c.expect(st == 200 and said["taken"] == 1, "motion on Monday at 9:05")
+    c.expect(st == 200 and said["accepted"] == 1, "motion on Monday at 9:05")
     k.set(hm(18, day=-1))
     s.again()
     watched(s)

@@ -9,7 +9,7 @@ try:
     st, _ = s.ask("POST", f"/v1/rooms/{ROOM}/end")
     c.expect(st == 200 and meeting.end == hm(10, 17), "the meeting is ended at 10:17")
     room = s.ask("GET", f"/v1/rooms/{ROOM}")[1]
-    c.expect(room["busy"] is False and "book" in room["may"], "the room is free, and booking is offered")
+    c.expect(room["busy"] is False and "book" in room["allowed_actions"], "the room is free, and booking is offered")
     st, _ = s.ask("POST", f"/v1/rooms/{ROOM}/book", {"minutes": 30})
     booked = [i for i in w.items if i is not meeting]
     c.expect(st == 200, "booking in the same minute is done")

@@ -8,10 +8,10 @@ s = Service(c)
 try:
     st, done = s.ask("POST", f"/v1/rooms/{ROOM}/delete", {"event": own.id, "silent": True})
     c.expect(st == 200 and own not in w.items, "the event is removed")
-    st, _ = s.ask("POST", f"/v1/actions/{done['action']}/undo")
+    st, _ = s.ask("POST", f"/v1/actions/{done['id']}/undo")
     c.expect(st == 200 and own in w.items, "the event is put back between its neighbours")
     st, done = s.ask("POST", f"/v1/rooms/{ROOM}/end", {"event": own.id})
-    st, _ = s.ask("POST", f"/v1/actions/{done['action']}/undo")
+    st, _ = s.ask("POST", f"/v1/actions/{done['id']}/undo")
     c.expect(st == 200 and own.end == hm(11), "an early end is undone up to the next meeting")
 finally:
     s.close()

@@ -7,7 +7,7 @@ c = fresh(w, config='[live]\nby = "asked"\n[api]\nsubjects = true\nstate_age_s =
 s = Service(c)
 try:
     room = s.ask("GET", f"/v1/rooms/{ROOM}")[1]
-    c.expect(room["current"]["id"] == meeting.id and "extend" in room["may"], "the meeting is shown, and extending is offered")
+    c.expect(room["current"]["id"] == meeting.id and "extend" in room["allowed_actions"], "the meeting is shown, and extending is offered")
     st, _ = s.ask("POST", f"/v1/rooms/{ROOM}/extend", {"event": meeting.id, "minutes": 30})
     c.expect(st == 200 and meeting.end == hm(10, 45), "the meeting lasts until the next one begins")
     c.expect(meeting.version == 2, "one write, and nothing is taken back")

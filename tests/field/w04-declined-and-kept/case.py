@@ -11,7 +11,7 @@ c.expect("0 to act on" in got.out and " keep " in got.out, "cleanup keeps it")
 s = Service(c)
 try:
     room = s.ask("GET", f"/v1/rooms/{ROOM}")[1]
-    c.expect(room["busy"] is False and "book" in room["may"] and "check-in" not in room["may"], "the room is shown as free")
+    c.expect(room["busy"] is False and "book" in room["allowed_actions"] and "check-in" not in room["allowed_actions"], "the room is shown as free")
     st, _ = s.ask("POST", f"/v1/rooms/{ROOM}/book", {"minutes": 15, "dry_run": True})
     c.expect(st == 200, "the room can be booked")
     st, said = s.ask("POST", f"/v1/rooms/{ROOM}/delete", {"event": kept.id})

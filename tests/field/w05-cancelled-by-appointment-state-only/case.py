@@ -7,7 +7,7 @@ c = fresh(w, config='[live]\nby = "asked"\n[api]\nsubjects = true\nstate_age_s =
 s = Service(c)
 try:
     room = s.ask("GET", f"/v1/rooms/{ROOM}")[1]
-    c.expect(room["busy"] is False and "book" in room["may"], "the room is shown as free")
+    c.expect(room["busy"] is False and "book" in room["allowed_actions"], "the room is shown as free")
     st, _ = s.ask("POST", f"/v1/rooms/{ROOM}/book", {"minutes": 15, "dry_run": True})
     c.expect(st == 200, "the room can be booked")
     st, _ = s.ask("POST", f"/v1/rooms/{ROOM}/end")

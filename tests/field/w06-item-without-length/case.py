@@ -8,7 +8,7 @@ c = fresh(w, config='[live]\nby = "asked"\n[api]\nsubjects = true\nstate_age_s =
 s = Service(c)
 try:
     room = s.ask("GET", f"/v1/rooms/{ROOM}")[1]
-    c.expect(room["busy"] is False and room["next"] is None and "book" in room["may"], "the room is free, and nothing comes")
+    c.expect(room["busy"] is False and room["next"] is None and "book" in room["allowed_actions"], "the room is free, and nothing comes")
     st, _ = s.ask("POST", f"/v1/rooms/{ROOM}/book", {"minutes": 15})
     booked = [i for i in w.items if i not in marks]
     c.expect(st == 200 and len(booked) == 1 and booked[0].end == hm(10, 30), "a booking runs over them")

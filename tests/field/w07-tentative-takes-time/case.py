@@ -7,7 +7,7 @@ c = fresh(w, config='[live]\nby = "asked"\n[api]\nsubjects = true\nstate_age_s =
 s = Service(c)
 try:
     room = s.ask("GET", f"/v1/rooms/{ROOM}")[1]
-    c.expect(room["busy"] is True and room["current"]["id"] == meeting.id and "book" not in room["may"], "the room is busy with it")
+    c.expect(room["busy"] is True and room["current"]["id"] == meeting.id and "book" not in room["allowed_actions"], "the room is busy with it")
     st, _ = s.ask("POST", f"/v1/rooms/{ROOM}/book", {"minutes": 15})
     c.expect(st == 409 and w.items == [meeting], "the room cannot be booked")
     for word in ("OOF", "WorkingElsewhere", "NoData", "SomethingNew"):

@@ -16,7 +16,7 @@ try:
     st, said = s.ask("POST", f"/v1/rooms/{ROOM}/check-in")
     c.expect(st == 200 and said["event"]["id"] == ada.id, "a check-in without a name is for the one that waits")
     room = s.ask("GET", f"/v1/rooms/{ROOM}")[1]
-    c.expect(room["checked_in"] is True and room["awaiting_check_in"] is None and "check-in" not in room["may"], "then no check-in is offered")
+    c.expect(room["checked_in"] is True and room["awaiting_check_in"] is None and "check-in" not in room["allowed_actions"], "then no check-in is offered")
 finally:
     s.close()
 c.end()

@@ -7,14 +7,14 @@ c = fresh(w, config='[live]\nby = "asked"\n[api]\nstate_age_s = 0\n[cleanup.no_c
 s = Service(c)
 try:
     room = s.ask("GET", f"/v1/rooms/{ROOM}")[1]
-    c.expect(room["awaiting_check_in"] == waits.id and "check-in" in room["may"], "the state names the meeting that waits")
+    c.expect(room["awaiting_check_in"] == waits.id and "check-in" in room["allowed_actions"], "the state names the meeting that waits")
     st, said = s.ask("POST", f"/v1/rooms/{ROOM}/check-in", {"source": "badge"})
     c.expect(st == 200 and said["event"]["id"] == waits.id, "the check-in is for it")
     room = s.ask("GET", f"/v1/rooms/{ROOM}")[1]
-    c.expect(room["awaiting_check_in"] is None and "check-in" not in room["may"], "then no event waits")
+    c.expect(room["awaiting_check_in"] is None and "check-in" not in room["allowed_actions"], "then no event waits")
     w.items = [spared]
     room = s.ask("GET", f"/v1/rooms/{ROOM}")[1]
-    c.expect("check-in" not in room["may"], "the spared meeting alone waits for none")
+    c.expect("check-in" not in room["allowed_actions"], "the spared meeting alone waits for none")
 finally:
     s.close()
 c.end()

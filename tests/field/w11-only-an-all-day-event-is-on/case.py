@@ -7,7 +7,7 @@ c = fresh(w, config='[live]\nby = "asked"\n[api]\nsubjects = true\nstate_age_s =
 s = Service(c)
 try:
     room = s.ask("GET", f"/v1/rooms/{ROOM}")[1]
-    c.expect(room["busy"] is True and room["current"]["id"] == course.id and room["may"] == [], "the room is busy, and no button is offered")
+    c.expect(room["busy"] is True and room["current"]["id"] == course.id and room["allowed_actions"] == [], "the room is busy, and no button is offered")
     st, _ = s.ask("POST", f"/v1/rooms/{ROOM}/book", {"minutes": 15})
     c.expect(st == 409, "it cannot be booked")
     for what, body in (("end", None), ("extend", {"minutes": 15})):

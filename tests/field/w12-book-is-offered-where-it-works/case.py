@@ -19,7 +19,7 @@ try:
         k.set(hm(10, 17, 41))
         w.items = [Item(label, start=a, end=b) for a, b in times]
         others = list(w.items)
-        offered = "book" in s.ask("GET", f"/v1/rooms/{ROOM}")[1]["may"]
+        offered = "book" in s.ask("GET", f"/v1/rooms/{ROOM}")[1]["allowed_actions"]
         st, _ = s.ask("POST", f"/v1/rooms/{ROOM}/book", {"minutes": 1})
         booked = [i for i in w.items if i not in others]
         c.expect(offered == (st == 200), f"{label}: offered {offered}, answer {st}")
