@@ -128,6 +128,8 @@ pub mod sim;
 #[cfg(feature = "store")]
 pub mod store;
 #[cfg(feature = "service")]
+mod suggestion;
+#[cfg(feature = "service")]
 mod telemetry;
 mod text_file;
 

@@ -6,6 +6,7 @@ use super::args::{ConnectionArgs, EventsArgs};
 use super::connect::{self, JournalAccess};
 use super::exit::{CommandError, Exit};
 use super::output::{Output, table};
+use super::suggest::{closest_room, did_you_mean};
 use crate::calendar::{Event, FreeBusy, RoomAddress, Window};
 
 pub(super) async fn run(
@@ -20,10 +21,9 @@ pub(super) async fn run(
     let opened = connect::open(connection, JournalAccess::ReadOnly, output).await?;
     let engine = opened.engine;
     if !engine.scope().contains(&room) {
-        return Err(CommandError::new(
-            Exit::Refused,
-            format!("{room} is not among the configured rooms; add it to [scope]"),
-        ));
+        let meant = did_you_mean(closest_room(&room, &engine.scope()));
+        let message = format!("{room} is not among the configured rooms: add it to [scope]{meant}");
+        return Err(CommandError::new(Exit::Refused, message));
     }
     let from = args.from.unwrap_or_else(|| engine.clock().now());
     let window = Window::new(from, from + TimeDelta::hours(i64::from(args.hours)))

@@ -4,6 +4,7 @@ use super::args::{ConnectionArgs, ExplainArgs};
 use super::connect;
 use super::exit::{CommandError, Exit};
 use super::output::{Output, table};
+use super::suggest::closest_room;
 use crate::calendar::RoomAddress;
 use crate::config::{self, Config};
 
@@ -26,6 +27,9 @@ pub(super) fn run(
         .map_err(|error| CommandError::new(Exit::Usage, "ROOM is not an SMTP address").caused_by(error))?;
     let config = connect::load(connection)?;
     print_warnings(&config, output);
+    if let Some(meant) = closest_room(&room, &config.scope).filter(|_| !config.scope.contains(&room)) {
+        output.note(&format!("{room} is not among the configured rooms; did you mean {meant}?"));
+    }
     let settings = config.rules.explain(&room);
     output.data(&settings, || {
         let mut table = table(&["SETTING", "VALUE", "FROM"]);

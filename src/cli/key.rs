@@ -12,11 +12,13 @@ use super::connect;
 use super::exit::{CommandError, Exit};
 use super::output::{Output, table};
 use super::perform::user_name;
+use super::suggest::did_you_mean;
 use crate::access::{KeyId, Right, Rights, StoredKey};
 use crate::clock::{Clock, SystemClock};
 use crate::config;
 use crate::journal::AdminActor;
 use crate::store::{KeyError, KeyRecord, ServiceStore, SqliteJournal, StoreError, StoreOptions};
+use crate::suggestion::{EDITS_MAX, closest, closest_within};
 
 pub(super) async fn run(
     args: KeyArgs,
@@ -104,9 +106,10 @@ async fn change(args: KeyChangeArgs, desk: &ServiceStore, output: &Output) -> Re
     let now = SystemClock.now();
     let keys = desk.keys().await.map_err(failed)?;
     let known = keys.into_iter().find(|key| key.holder.id.0 == args.id);
-    let key = changed(known.ok_or_else(|| no_such(&args.id))?, &args, now)?;
+    let Some(known) = known else { return Err(no_such(&args.id, desk).await) };
+    let key = changed(known, &args, now)?;
     if !desk.change_key(key.clone(), admin_actor(), now).await.map_err(refused)? {
-        return Err(no_such(&args.id));
+        return Err(no_such(&args.id, desk).await);
     }
     output.data(&PrintedKey::of(&key, None), || format!("changed key {} ({})", args.id, key.holder.name))
 }
@@ -160,7 +163,10 @@ fn require_future(expires: DateTime<Utc>, now: DateTime<Utc>) -> Result<DateTime
 }
 
 fn rights(words: &[String]) -> Result<Vec<Right>, CommandError> {
-    Right::parse_all(words).map_err(|error| CommandError::from_error(Exit::Usage, error))
+    Right::parse_all(words).map_err(|error| {
+        let meant = did_you_mean(closest(&error.0, Right::ALL.map(Right::as_str)));
+        CommandError::new(Exit::Usage, format!("{error}{meant}"))
+    })
 }
 
 fn patterns(rooms: &[String]) -> Result<Vec<crate::calendar::RoomPattern>, CommandError> {
@@ -211,7 +217,7 @@ async fn list(desk: &ServiceStore, output: &Output) -> Result<Exit, CommandError
 
 async fn revoke(id: String, desk: &ServiceStore, output: &Output) -> Result<(), CommandError> {
     if !desk.revoke_key_by(KeyId(id.clone()), admin_actor(), SystemClock.now()).await.map_err(refused)? {
-        return Err(no_such(&id));
+        return Err(no_such(&id, desk).await);
     }
     output.note(&format!("revoked key {id}"));
     Ok(())
@@ -243,8 +249,13 @@ fn admin_actor() -> AdminActor {
     AdminActor::CommandLine { uid, user: Some(user_name()) }
 }
 
-fn no_such(id: &str) -> CommandError {
-    CommandError::new(Exit::Refused, format!("there is no key {id} that opens anything"))
+async fn no_such(id: &str, desk: &ServiceStore) -> CommandError {
+    let keys = desk.keys().await.unwrap_or_default();
+    let meant = did_you_mean(closest_within(id, keys.iter().map(|key| key.holder.id.0.as_str()), EDITS_MAX));
+    CommandError::new(
+        Exit::Refused,
+        format!("no valid key has the id {id}: list them with adjourn key list{meant}"),
+    )
 }
 
 fn refused(error: KeyError) -> CommandError {

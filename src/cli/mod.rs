@@ -34,6 +34,7 @@ mod serve;
 mod setup;
 mod sim;
 mod spreadsheet;
+mod suggest;
 mod undo;
 mod wire;
 

@@ -6,6 +6,7 @@ use super::args::{BookArgs, ConnectionArgs, DeleteArgs, EndArgs, ExtendArgs, Tar
 use super::connect::{self, JournalAccess};
 use super::exit::{CommandError, Exit};
 use super::output::Output;
+use super::suggest;
 use crate::action::{
     Action, ActionId, ActionKind, Actor, AllDay, Answer, DeleteMode, Notify, Outcome, Target, TimeRange,
 };
@@ -70,12 +71,15 @@ async fn perform(
     let rehearsal = args.request.dry_run;
     let mode = if rehearsal { Mode::DryRun } else { Mode::Perform };
     let action = build_action(args, ask)?;
-    let room = action.room.clone();
     let journalled = if rehearsal { JournalAccess::ReadOnly } else { JournalAccess::ReadWrite };
     let engine = connect::open(connection, journalled, output).await?.engine;
-    let answer =
-        engine.perform(action, mode).await.map_err(|error| CommandError::from_error(Exit::Journal, error))?;
-    print_answer(&room, &answer, output)
+    let answer = engine
+        .perform(action.clone(), mode)
+        .await
+        .map_err(|error| CommandError::from_error(Exit::Journal, error))?;
+    let exit = print_answer(&action.room, &answer, output)?;
+    suggest::print_meant(&engine, &action, &answer.outcome, output).await;
+    Ok(exit)
 }
 
 /// Prints an outcome and returns its exit code.

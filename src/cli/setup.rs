@@ -7,10 +7,12 @@ use super::connect;
 use super::connections::{connection_name, servers};
 use super::exit::{CommandError, Exit};
 use super::output::Output;
+use super::suggest::did_you_mean;
 use crate::calendar::RoomAddress;
 use crate::config::{AuthConfig, Config, ExchangeConfig};
 use crate::setup::online::Application;
 use crate::setup::{GrantScope, Script, SetupNames, on_premises, online};
+use crate::suggestion::closest;
 
 pub(super) fn run(
     args: SetupArgs,
@@ -64,9 +66,10 @@ fn exchange<'c, T>(
         return Ok(first.map_or((None, None), |(name, who)| (Some(name), Some(who))));
     };
     let mut all = servers(config);
-    let (name, server) = all
-        .find(|(name, _)| name == wanted)
-        .ok_or_else(|| usage(&format!("the configuration has no connection named {wanted}")))?;
+    let (name, server) = all.find(|(name, _)| name == wanted).ok_or_else(|| {
+        let meant = did_you_mean(closest(wanted, servers(config).map(|(name, _)| name)));
+        usage(&format!("the configuration has no connection named {wanted}{meant}"))
+    })?;
     Ok((Some(name), who(server)))
 }
 

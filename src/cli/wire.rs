@@ -9,8 +9,10 @@ use serde::Serialize;
 use super::args::{WireArgs, WireCommand, WirePath};
 use super::exit::{CommandError, Exit};
 use super::output::Output;
+use super::suggest::did_you_mean;
 use crate::ews::codec::{DecodeLimits, Decoded, decode, decode_with_reader, decode_with_scanner};
 use crate::ews::op::examples::examples;
+use crate::suggestion::closest;
 
 pub(super) fn run(args: WireArgs, output: &Output) -> Result<Exit, CommandError> {
     match args.command {
@@ -101,13 +103,14 @@ fn list_examples(output: &Output) -> Result<Exit, CommandError> {
 }
 
 fn print_example(name: &str) -> Result<Exit, CommandError> {
-    let Some((_, request)) = examples().into_iter().find(|(known, _)| known == name) else {
-        return Err(CommandError::new(
-            Exit::Usage,
-            format!("no example is named `{name}`; list them with: adjourn wire encode --list"),
-        ));
+    let examples = examples();
+    let Some((_, request)) = examples.iter().find(|(known, _)| known == name) else {
+        let meant = did_you_mean(closest(name, examples.iter().map(|(known, _)| known.as_str())));
+        let message =
+            format!("no example is named `{name}`: list them with adjourn wire encode --list{meant}");
+        return Err(CommandError::new(Exit::Usage, message));
     };
-    match io::stdout().lock().write_all(&request) {
+    match io::stdout().lock().write_all(request) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(CommandError::new(Exit::Usage, "cannot write to standard output").caused_by(error))
         }

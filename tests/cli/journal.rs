@@ -177,3 +177,27 @@ async fn without_a_journal_nothing_is_done() {
     }
     assert_eq!((office.end_of(0), office.sim.requests().len()), (before, 0));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mistyped_room_event_right_or_key_is_answered_with_the_known_one() {
+    let office = Office::open(2).await;
+    for words in [["events", "roon0@example.com"], ["end", "roon0@example.com"]] {
+        let said = office.run(&words).await;
+        assert!(said.code == 1 && said.err.contains("did you mean room0@example.com?"), "{}", said.err);
+    }
+    let events = office.run(&["events", &room(0), "--json"]).await.json();
+    let id = text(&events[0], "id");
+    let said = office.run(&["end", &room(0), "--event", &id[..id.len() - 2]]).await;
+    assert!(
+        said.code == 1 && said.err.contains(&format!("did you mean --event {id}")),
+        "{} {}",
+        said.out,
+        said.err
+    );
+    let said = office.run(&["key", "add", "door", "--rights", "raed"]).await;
+    assert!(said.code == 2 && said.err.contains("did you mean read?"), "{}", said.err);
+    let key = office.run(&["key", "add", "door", "--json"]).await.json();
+    let id = text(&key, "id");
+    let said = office.run(&["key", "revoke", &format!("{id}0")]).await;
+    assert!(said.code == 1 && said.err.contains(&format!("did you mean {id}?")), "{}", said.err);
+}

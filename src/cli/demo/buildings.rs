@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 
-use super::address;
 use crate::calendar::{RoomAddress, RoomPattern};
 use crate::cleanup::RoomGroup;
-use crate::cli::exit::CommandError;
+use crate::cli::exit::{CommandError, Exit};
 use crate::sim::{RoomSpec, World};
 
 /// Grace of a meeting in the demo: short, so that one sees the release.
@@ -105,4 +104,9 @@ impl Building {
             ..RoomGroup::default()
         })
     }
+}
+
+/// Parses an address of the demo.
+pub(super) fn address(text: &str) -> Result<RoomAddress, CommandError> {
+    text.parse().map_err(|error| CommandError::from_error(Exit::Usage, error))
 }

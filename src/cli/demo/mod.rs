@@ -35,6 +35,7 @@ use crate::journal::MemoryJournal;
 use crate::presence::{Interval, PresenceState, Sign, SignLog};
 use crate::sim::{Mail, Simulator, SimulatorOptions, demo_world};
 use crate::store::ServiceStore;
+use buildings::address;
 use people::DemoPeople;
 
 /// The output of `--json`.
@@ -266,10 +267,6 @@ fn action(room: &str, ask: ActionKind) -> Result<Action, CommandError> {
         all_day: AllDay::Spare,
         key: None,
     })
-}
-
-fn address(text: &str) -> Result<RoomAddress, CommandError> {
-    text.parse().map_err(|error| CommandError::from_error(Exit::Usage, error))
 }
 
 fn journal_failed(error: crate::journal::JournalError) -> CommandError {
