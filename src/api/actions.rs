@@ -16,20 +16,21 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::Api;
 use super::caller::Caller;
 use super::cursor;
 use super::extract::{JsonBody, JsonObject, PathParams, QueryParams as Params, page_size};
 use super::problem::{ActionResponses, BackendErrors, Problem};
+use super::state::Api;
 use super::view::{ActionView, CandidateView, ExpectedTimes};
 use crate::access::Right;
 use crate::action::{
     Action, ActionId, ActionKind, AllDay, Answer, DeleteMode, Notify, Outcome, Refusal, Target, TimeRange,
 };
-use crate::calendar::{EventId, RoomAddress};
+use crate::calendar::EventId;
 use crate::engine::Mode;
 use crate::journal::{ActionRecord, ActionStatus, Position, Query};
 use crate::service::Submission;
+use crate::suggestion::{closest, closest_id};
 
 /// The largest `wait` that is honoured.
 const WAIT_MAX: Duration = Duration::from_secs(60);
@@ -256,7 +257,7 @@ async fn perform(
     headers: &HeaderMap,
     wish: ActionRequest,
 ) -> Result<Response, Problem> {
-    let room = api.visible_room(caller, room)?;
+    let room = caller.require_room(api, room)?;
     if wish.reason.as_ref().is_some_and(|reason| reason.chars().count() > REASON_MAX) {
         return Err(Problem::bad_request(format!(
             "`reason` is too long: at most {REASON_MAX} characters are allowed."
@@ -312,22 +313,43 @@ async fn redact_refusal(
         // An earlier action with the same idempotency key.
         problem.action_id = caller.visible_action(api, problem.action_id).await?;
     }
-    if let Outcome::Refused { refusal } = &answer.outcome
-        && refusal.named_action().is_some()
-    {
-        problem.detail = refusal.message(caller.naming()).into();
+    if let Outcome::Refused { refusal } = &answer.outcome {
+        if refusal.named_action().is_some() {
+            problem.detail = refusal.message(caller.naming()).into();
+        }
+        problem.candidates = candidates(api, caller, asked, refusal).await;
+        if problem.candidates.is_some() && !matches!(refusal, Refusal::Ambiguous { .. }) {
+            problem.next = "check the event's id; the one in `candidates` is almost the same";
+        }
     }
-    problem.candidates = candidates(api, &asked.room, &answer.outcome).await;
     Ok(problem)
 }
 
-/// The events that an ambiguous request may mean, with subjects where the room's calendar is cached and subjects are shown.
-async fn candidates(api: &Api, room: &RoomAddress, outcome: &Outcome) -> Option<Box<[CandidateView]>> {
-    let Outcome::Refused { refusal: Refusal::Ambiguous { events } } = outcome else { return None };
-    let kept = api.service.rooms.get(room, api.service.options().max_state_age).await;
-    let known = kept.map_or_else(|_| Arc::default(), |kept| kept.events);
+/// The events that an ambiguous request may mean, or the one whose id was most likely meant, with subjects where the room's calendar
+/// is cached and subjects are shown.
+async fn candidates(
+    api: &Api,
+    caller: &Caller,
+    asked: &Action,
+    refusal: &Refusal,
+) -> Option<Box<[CandidateView]>> {
     let subjects = api.options().subjects;
-    Some(events.iter().map(|seen| CandidateView::of(seen, &known, subjects)).collect())
+    match (refusal, &asked.target) {
+        (Refusal::Ambiguous { events }, _) => {
+            let cached = api.service.rooms.get(&asked.room, api.service.options().max_state_age).await;
+            let known = cached.map_or_else(|_| Arc::default(), |cached| cached.events);
+            Some(events.iter().map(|event| CandidateView::of(event, &known, subjects)).collect())
+        }
+        (Refusal::EventNotFound | Refusal::InvalidEventId { .. }, Target::Event { id, .. }) => {
+            // Without the right to read the room, its ids are not for this caller.
+            caller.require(Right::Read).ok()?;
+            let known = api.service.rooms.any(&asked.room)?.events;
+            let meant = closest_id(id.as_str(), known.iter().map(|event| event.id.as_str()))?;
+            let meant = known.iter().find(|event| event.id.as_str() == meant)?;
+            Some([CandidateView::from_event(meant, subjects)].into())
+        }
+        _ => None,
+    }
 }
 
 fn accepted_response(view: ActionView) -> Response {
@@ -458,13 +480,10 @@ pub(super) async fn list(
 ) -> Result<Json<ActionPage>, Problem> {
     caller.require(Right::Read)?;
     let limit = page_size(filter.limit, PAGE_DEFAULT, PAGE_MAX)?;
-    let room = filter.room.as_deref().map(|room| api.visible_room(&caller, room)).transpose()?;
+    let room = filter.room.as_deref().map(|room| caller.require_room(&api, room)).transpose()?;
     let ending = match filter.state.as_deref() {
         None => None,
-        Some(text) => Some(
-            ActionStatus::from_name(text)
-                .ok_or_else(|| Problem::bad_request("state is none of the words for one"))?,
-        ),
+        Some(text) => Some(ActionStatus::from_name(text).ok_or_else(|| unknown_state(text))?),
     };
     let others = caller.require(Right::Audit).is_ok() || caller.require(Right::Cleanup).is_ok();
     let actor = if others { filter.actor } else { Some(caller.name().to_owned()) };
@@ -474,6 +493,12 @@ pub(super) async fn list(
     let (lives, next) = read_page(&api, &caller, query, after, limit).await?;
     let actions = lives.iter().map(|life| ActionView::of(life, caller.naming())).collect();
     Ok(Json(ActionPage { actions, next_cursor: next.and_then(cursor::seal) }))
+}
+
+fn unknown_state(text: &str) -> Problem {
+    let states = ActionStatus::ALL.map(ActionStatus::as_str);
+    let meant = closest(text, states).map_or_else(String::new, |state| format!(" Did you mean `{state}`?"));
+    Problem::bad_request(format!("`state` must be one of {}.{meant}", states.join(", ")))
 }
 
 /// Reads one page of actions that the caller may read. Returns them with the position of the next page.

@@ -11,15 +11,17 @@ use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::Api;
-use super::key_ring::{AuthError, Principal, TokenSession};
+use super::key_ring::{AuthError, TokenSession};
 use super::peer_address::PeerAddress;
 use super::peer_certificate::PeerCertificate;
+use super::principal::Principal;
 use super::problem::Problem;
+use super::state::Api;
 use crate::access::{KeyId, Right, Rights};
 use crate::action::{Action, ActionId, Actor, IdempotencyKey, Naming};
 use crate::calendar::RoomAddress;
 use crate::service::is_display;
+use crate::suggestion::{EDITS_MAX, closest_within};
 
 /// Characters of an `Idempotency-Key`; the OpenAPI description states the same number. The caller's id (at most 20 characters) is
 /// put before it, and the result must fit into an [`IdempotencyKey`].
@@ -43,6 +45,28 @@ impl Caller {
     pub(super) fn require_all_rooms(&self) -> Result<(), Problem> {
         let everywhere = self.0.holder.rights.rooms().iter().any(|pattern| pattern.to_string() == "*");
         if everywhere { Ok(()) } else { Err(Problem::not_all_rooms()) }
+    }
+
+    /// The room with this address, if the caller can see it and it is in scope.
+    pub(super) fn visible_room(&self, api: &Api, address: &str) -> Option<RoomAddress> {
+        let room = address.parse().ok()?;
+        (self.can_see(&room) && api.service.engine.scope().contains(&room)).then_some(room)
+    }
+
+    /// The same, or `404`: "not found" and "not visible" look alike. The problem proposes the visible room that was most likely meant.
+    pub(super) fn require_room(&self, api: &Api, address: &str) -> Result<RoomAddress, Problem> {
+        self.visible_room(api, address).ok_or_else(|| {
+            let scope = api.service.engine.scope();
+            let rooms = scope.rooms().filter(|room| self.can_see(room)).map(RoomAddress::as_str);
+            Problem::no_such_room(closest_within(address, rooms, EDITS_MAX))
+        })
+    }
+
+    /// Records that a display is in contact: it could report presence in this room.
+    pub(super) fn record_contact(&self, api: &Api, room: &RoomAddress) {
+        if self.is_display() {
+            api.service.record_display_contact(room, self.name());
+        }
     }
 
     /// The caller as the audit records it.

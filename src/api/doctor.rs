@@ -1,84 +1,20 @@
-//! Handlers of `/v1/doctor`: the last doctor report, and starting a new run. The checks themselves are behind the trait
-//! [`Doctor`].
+//! Handlers of `/v1/doctor`: the last doctor report, and starting a new run.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::Api;
 use super::caller::Caller;
+use super::doctor_runs::{DoctorRuns, LastRun, RunGuard};
 use super::problem::{ClientErrors, Problem};
+use super::state::Api;
 use crate::access::Right;
-use crate::doctor::{DoctorFinding, DoctorReport, FindingStatus};
-
-/// How long a report is returned instead of a new run: a run sends many requests to Exchange, and learns nothing new so soon.
-const REPORT_TTL: TimeDelta = TimeDelta::seconds(60);
-/// The same after a failed sign-in: each run signs in, and a few failed sign-ins lock the account out.
-const REPORT_TTL_SIGN_IN_FAILED: TimeDelta = TimeDelta::minutes(15);
-/// Checks whose failure counts as a failed sign-in.
-const SIGN_IN_CHECKS: [&str; 4] = ["sign-in", "token", "account", "channel binding"];
-
-/// Checks whether everything is set up.
-#[async_trait::async_trait]
-pub trait Doctor: Send + Sync + 'static {
-    /// Runs all checks once.
-    async fn examine(&self) -> DoctorReport;
-}
-
-/// Runs the service's doctor, one run at a time, and keeps its last report.
-#[derive(Clone, Default)]
-pub(super) struct DoctorRuns {
-    doctor: Option<Arc<dyn Doctor>>,
-    last: Arc<Mutex<LastRun>>,
-}
-
-#[derive(Default)]
-struct LastRun {
-    started_at: Option<DateTime<Utc>>,
-    running: bool,
-    finished: Option<(DateTime<Utc>, Arc<DoctorReport>)>,
-}
-
-impl LastRun {
-    /// Until when the last report is returned instead of a new run.
-    fn valid_until(&self) -> Option<DateTime<Utc>> {
-        let (at, report) = self.finished.as_ref()?;
-        let shut_out = |finding: &DoctorFinding| {
-            finding.status == FindingStatus::Fail && SIGN_IN_CHECKS.contains(&finding.check)
-        };
-        let stands =
-            if report.findings.iter().any(shut_out) { REPORT_TTL_SIGN_IN_FAILED } else { REPORT_TTL };
-        Some(*at + stands)
-    }
-}
-
-impl DoctorRuns {
-    pub(super) fn with_doctor(doctor: Arc<dyn Doctor>) -> Self {
-        Self { doctor: Some(doctor), last: Arc::default() }
-    }
-
-    fn with_last<R>(&self, look: impl FnOnce(&mut LastRun) -> R) -> R {
-        look(&mut self.last.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn view(&self) -> DoctorView {
-        self.with_last(|last| DoctorView::of(last))
-    }
-}
-
-/// Marks the run as finished when dropped, also after a panic.
-struct RunGuard(DoctorRuns);
-
-impl Drop for RunGuard {
-    fn drop(&mut self) {
-        self.0.with_last(|last| last.running = false);
-    }
-}
+use crate::doctor::{DoctorFinding, FindingStatus};
 
 /// The last doctor report, and whether a run is in progress.
 #[derive(Debug, Serialize, ToSchema)]
@@ -119,6 +55,10 @@ pub(super) struct FindingView {
 }
 
 impl DoctorView {
+    fn current(runs: &DoctorRuns) -> Self {
+        runs.with_last(|last| Self::of(last))
+    }
+
     fn of(last: &LastRun) -> Self {
         let report = last.finished.as_ref().map(|(_, report)| report);
         Self {
@@ -167,7 +107,7 @@ fn check_rights(caller: &Caller) -> Result<(), Problem> {
 #[utoipa::path(get, path = "/v1/doctor", tag = "doctor", responses((status = 200, body = DoctorView), ClientErrors))]
 pub(super) async fn get(State(api): State<Api>, caller: Caller) -> Result<Json<DoctorView>, Problem> {
     check_rights(&caller)?;
-    Ok(Json(api.doctor_runs.view()))
+    Ok(Json(DoctorView::current(&api.doctor_runs)))
 }
 
 /// Start a doctor run.
@@ -185,10 +125,10 @@ pub(super) async fn examine(
     caller: Caller,
 ) -> Result<(StatusCode, Json<DoctorView>), Problem> {
     check_rights(&caller)?;
-    let practice = api.doctor_runs.clone();
-    let doctor = practice.doctor.clone().ok_or_else(|| Problem::not_found("doctor"))?;
+    let runs = api.doctor_runs.clone();
+    let doctor = runs.doctor.clone().ok_or_else(|| Problem::not_found("doctor"))?;
     let (service, now) = (api.service.clone(), api.service.now());
-    let (begins, running) = practice.with_last(|last| {
+    let (begins, running) = runs.with_last(|last| {
         let stands = last.valid_until().is_some_and(|until| now < until);
         let begins = !last.running && !stands;
         if begins {
@@ -197,12 +137,12 @@ pub(super) async fn examine(
         (begins, last.running)
     });
     if begins {
-        let examination = RunGuard(practice.clone());
+        let examination = RunGuard(runs.clone());
         tokio::spawn(async move {
             let report = Arc::new(doctor.examine().await);
             examination.0.with_last(|last| last.finished = Some((service.now(), report)));
         });
     }
     let status = if running { StatusCode::ACCEPTED } else { StatusCode::OK };
-    Ok((status, Json(practice.view())))
+    Ok((status, Json(DoctorView::current(&runs))))
 }

@@ -13,9 +13,9 @@ use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::BroadcastStream;
 use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
 
-use super::Api;
 use super::caller::Caller;
 use super::problem::{BackendErrors, Problem};
+use super::state::Api;
 use super::view::RoomView;
 use crate::access::Right;
 use crate::service::{Notice, ResumedSubscription, SequencedNotice};

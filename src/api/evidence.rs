@@ -10,11 +10,11 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Api;
 use super::caller::Caller;
 use super::extract::{JsonBody, JsonObject};
 use super::problem::{BackendErrors, Problem};
 use super::rooms::SOURCE_MAX;
+use super::state::Api;
 use crate::access::Right;
 use crate::calendar::{RoomAddress, RoomPattern};
 use crate::presence::{CLOCK_AHEAD_MAX, EVENT_REFERENCE_BYTES_MAX, EvidenceLimit, Sign as Evidence};
@@ -211,9 +211,9 @@ async fn find_rooms(
         if rooms.contains_key(&sign.room) || strange.contains(&sign.room) {
             continue;
         }
-        match api.visible_room(caller, &sign.room) {
-            Ok(room) => drop(rooms.insert(sign.room.clone(), room)),
-            Err(_) => strange.push(sign.room.clone()),
+        match caller.visible_room(api, &sign.room) {
+            Some(room) => drop(rooms.insert(sign.room.clone(), room)),
+            None => strange.push(sign.room.clone()),
         }
     }
     let resolved = api.service.rooms_by_alias(&strange);

@@ -2,20 +2,18 @@
 //! revoked key stops working within a second; tokens are verified by [`super::provider`]. Never decides what a caller may do.
 
 use std::collections::HashMap;
-use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use chrono::{DateTime, Utc};
-use governor::clock::{Clock as _, DefaultClock};
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tokio_util::sync::CancellationToken;
 
 use super::peer_certificate::PeerCertificate;
+use super::principal::Principal;
 use super::provider::{Provider, TokenError};
-use crate::access::{Fingerprint, Holder, KeyId, RejectedToken, StoredKey, split_token};
+use crate::access::{Fingerprint, KeyId, RejectedToken, StoredKey, split_token};
 use crate::console::{SignInConfig, SignInConfigSource};
 use crate::store::{ServiceStore, StoreError};
 
@@ -27,12 +25,6 @@ const PROVIDER_CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
 /// A key's last use is stored at most this often. People look for keys that are unused for weeks.
 const LAST_USED_RESOLUTION_MS: i64 = 60 * 60 * 1_000;
-
-/// An authenticated caller with its rate limiter.
-pub(super) struct Principal {
-    pub(super) holder: Holder,
-    limiter: Arc<DefaultDirectRateLimiter>,
-}
 
 struct KeyEntry {
     stored: StoredKey,
@@ -256,27 +248,6 @@ impl From<TokenError> for AuthError {
                 }
             }
         }
-    }
-}
-
-impl Principal {
-    pub(super) fn new(holder: Holder) -> Self {
-        let per_minute = NonZeroU32::new(holder.per_minute).unwrap_or(NonZeroU32::MIN);
-        let limiter = Arc::new(RateLimiter::direct(Quota::per_minute(per_minute)));
-        Self { holder, limiter }
-    }
-
-    /// The same caller with other rights and the same rate limit; the request count stays.
-    pub(super) fn with_holder(&self, holder: Holder) -> Self {
-        Self { holder, limiter: self.limiter.clone() }
-    }
-
-    /// Counts one request. `Err` holds the seconds until the next request is allowed.
-    pub(super) fn take_request(&self) -> Result<(), u32> {
-        self.limiter.check().map_err(|wait| {
-            let wait = wait.wait_time_from(DefaultClock::default().now());
-            u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1)
-        })
     }
 }
 

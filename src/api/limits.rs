@@ -1,8 +1,14 @@
 //! The API's rows in the table of limits ([`crate::limits`]).
 
+use super::serve::ListenerLimits;
 use super::share_limits;
-use super::{BODY_BYTES_MAX, LIST_BYTES_MAX, ListenerLimits, actions, evidence, rooms};
+use super::{actions, evidence, rooms};
 use crate::limits::{Amount, LimitRow};
+
+/// Bytes of the body of a list: a few thousand signs, or ten thousand rooms. [`super::request_shares`] limits how many are read at once.
+pub(super) const LIST_BYTES_MAX: usize = 1 << 20;
+/// Bytes of any other body: an event's id and a reason with every character escaped.
+pub(super) const BODY_BYTES_MAX: usize = 32 << 10;
 
 const AREA: &str = "API";
 

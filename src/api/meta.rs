@@ -8,9 +8,9 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Components, OpenApi as Document};
 
-use super::Api;
 use super::caller::Caller;
 use super::problem::Problem;
+use super::state::Api;
 use crate::access::Right;
 
 /// The OpenAPI document without its routes.

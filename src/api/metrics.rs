@@ -6,10 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use axum::extract::{MatchedPath, Request, State};
-use axum::http::Method;
-use axum::middleware::Next;
-use axum::response::Response;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet};
@@ -19,21 +15,20 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
-use tokio::time::Instant;
 
 use super::health_metrics::HealthCollector;
 use super::share_metrics::ShareMetrics;
-use super::{Api, storage_metrics};
+use super::storage_metrics;
 use crate::action::Outcome;
 use crate::journal::ActionStatus;
 use crate::live::{self, Live};
 use crate::service::Service;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct RequestLabels {
-    method: &'static str,
-    path: String,
-    status: u16,
+pub(super) struct RequestLabels {
+    pub(super) method: &'static str,
+    pub(super) path: String,
+    pub(super) status: u16,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -229,7 +224,7 @@ impl Metrics {
         self.actions.get_or_create(&ActionLabels { outcome }).inc();
     }
 
-    fn count_request(&self, route: &RequestLabels, took: Duration) {
+    pub(super) fn count_request(&self, route: &RequestLabels, took: Duration) {
         self.requests.get_or_create(route).inc();
         self.seconds.observe(took.as_secs_f64());
     }
@@ -243,20 +238,4 @@ impl Metrics {
             Err(_) => String::new(),
         }
     }
-}
-
-/// Middleware: counts each request by its route pattern, never by a room's address.
-pub(super) async fn count(State(api): State<Api>, request: Request, next: Next) -> Response {
-    let path = request.extensions().get::<MatchedPath>().map_or("other", MatchedPath::as_str).to_owned();
-    let method = match *request.method() {
-        Method::GET => "GET",
-        Method::POST => "POST",
-        // Any other method gets one label: clients could send any number of names.
-        _ => "other",
-    };
-    let begun = Instant::now();
-    let response = next.run(request).await;
-    let status = response.status().as_u16();
-    api.metrics.count_request(&RequestLabels { method, path, status }, begun.elapsed());
-    response
 }

@@ -11,6 +11,7 @@ mod connections;
 mod cursor;
 mod docs_page;
 mod doctor;
+mod doctor_runs;
 mod events;
 mod evidence;
 mod extract;
@@ -23,25 +24,25 @@ mod meta;
 mod metrics;
 mod peer_address;
 mod peer_certificate;
+mod principal;
 mod problem;
 mod provider;
 mod ready;
+mod request_metrics;
 mod request_shares;
 mod request_timeouts;
 mod revocation;
 mod rooms;
 mod serve;
+mod share_gate;
 mod share_limits;
 mod share_metrics;
+mod state;
 mod storage_metrics;
 mod sweeps;
 mod tls;
 mod view;
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use arc_swap::ArcSwap;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -50,99 +51,16 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub use connections::{ClosedConnections, ConnectionLimits, Connections};
-pub use doctor::Doctor;
+pub use doctor_runs::Doctor;
 pub use key_ring::KeyRing;
 pub use limits::limits;
 pub use metrics::Metrics;
 pub use provider::Provider;
 pub use serve::{ListenerLimits, serve};
+pub use state::{Api, ApiOptions};
 pub use tls::{ServerTls, TlsError, TlsFiles};
 
-use request_shares::RequestShares;
-
-use crate::calendar::RoomAddress;
-use crate::service::Service;
-
-/// Bytes of the body of a list: a few thousand signs, or ten thousand rooms. [`request_shares`] limits how many are read at once.
-const LIST_BYTES_MAX: usize = 1 << 20;
-/// Bytes of any other body: an event's id and a reason with every character escaped.
-const BODY_BYTES_MAX: usize = 32 << 10;
-
-/// Options of the API. They can change while the service runs.
-#[derive(Debug, Clone)]
-pub struct ApiOptions {
-    /// How long a request for an action waits without `Prefer: wait`.
-    pub deadline: Duration,
-    /// Show subjects and organizers of events.
-    pub subjects: bool,
-}
-
-/// State shared by all handlers.
-#[derive(Clone)]
-pub struct Api {
-    pub(crate) service: Arc<Service>,
-    pub(crate) keys: Arc<KeyRing>,
-    pub(crate) metrics: Arc<Metrics>,
-    doctor_runs: doctor::DoctorRuns,
-    shares: Arc<RequestShares>,
-    options: Arc<ArcSwap<ApiOptions>>,
-}
-
-impl Api {
-    /// Creates the API of a service.
-    pub fn new(service: Arc<Service>, keys: Arc<KeyRing>, options: ApiOptions) -> Self {
-        let metrics = Arc::new(Metrics::new(&service));
-        let practice = doctor::DoctorRuns::default();
-        let shares = Arc::new(RequestShares::new(ConnectionLimits::default()));
-        Self {
-            service,
-            keys,
-            metrics,
-            doctor_runs: practice,
-            shares,
-            options: Arc::new(ArcSwap::from_pointee(options)),
-        }
-    }
-
-    /// Adds the doctor for `/v1/doctor`.
-    #[must_use]
-    pub fn with_doctor(self, doctor: Arc<dyn Doctor>) -> Self {
-        Self { doctor_runs: doctor::DoctorRuns::with_doctor(doctor), ..self }
-    }
-
-    /// Derives the limits of event streams from these connections, and adds their metrics.
-    #[must_use]
-    pub fn with_connections(self, connections: Arc<Connections>) -> Self {
-        let shares = Arc::new(RequestShares::new(connections.limits()));
-        self.metrics.shares.set_sources(connections, shares.clone(), self.service.clone());
-        Self { shares, ..self }
-    }
-
-    /// The options now in force.
-    fn options(&self) -> Arc<ApiOptions> {
-        self.options.load_full()
-    }
-
-    /// Replaces the options.
-    pub fn set_options(&self, options: ApiOptions) {
-        self.options.store(Arc::new(options));
-    }
-
-    /// Records that a display is in contact: it could report presence in this room.
-    fn record_display_contact(&self, caller: &caller::Caller, room: &RoomAddress) {
-        if caller.is_display() {
-            self.service.record_display_contact(room, caller.name());
-        }
-    }
-
-    /// Parses a room's address. Returns `404` unless the caller can see the room and it is in scope.
-    fn visible_room(&self, caller: &caller::Caller, text: &str) -> Result<RoomAddress, problem::Problem> {
-        text.parse::<RoomAddress>()
-            .ok()
-            .filter(|room| caller.can_see(room) && self.service.engine.scope().contains(room))
-            .ok_or_else(problem::Problem::no_such_room)
-    }
-}
+use limits::{BODY_BYTES_MAX, LIST_BYTES_MAX};
 
 fn documented_routes() -> OpenApiRouter<Api> {
     OpenApiRouter::with_openapi(meta::ApiDescription::openapi())
@@ -196,13 +114,13 @@ pub fn router(api: Api) -> Router {
         .route("/metrics", axum::routing::get(meta::metrics))
         .fallback(problem::unknown_route)
         .method_not_allowed_fallback(problem::method_not_allowed)
-        .layer(from_fn_with_state(api.clone(), request_shares::take_share))
+        .layer(from_fn_with_state(api.clone(), share_gate::take_share))
         .layer(from_fn_with_state(api.clone(), serve::mark_authenticated))
         .layer(from_fn_with_state(api.clone(), caller::authenticate));
     guarded
         .merge(health())
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .layer(from_fn_with_state(api.clone(), metrics::count))
+        .layer(from_fn_with_state(api.clone(), request_metrics::count))
         .layer(from_fn(problem::assign_request_id))
         .with_state(api)
 }

@@ -58,7 +58,8 @@ pub(super) struct Problem {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Uuid>)]
     pub action_id: Option<ActionId>,
-    /// With type `ambiguous`: the events that may be meant. Send one of their ids as `event`.
+    /// With `ambiguous`: the events that may be meant; with `event-not-found` and `invalid-event-id`: the event whose id was most likely
+    /// meant, if the key can see it. Send one of their ids as `event`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub candidates: Option<Box<[CandidateView]>>,
     #[serde(skip)]
@@ -96,8 +97,11 @@ impl Problem {
         }
     }
 
-    pub(super) fn no_such_room() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "no-such-room", "Room not found", NO_SUCH_ROOM)
+    /// `meant` is the room that the caller can see with almost that address.
+    pub(super) fn no_such_room(meant: Option<&str>) -> Self {
+        let meant = meant.map_or_else(String::new, |room| format!(" Did you mean {room}?"));
+        let detail = format!("{NO_SUCH_ROOM}{meant}");
+        Self::new(StatusCode::NOT_FOUND, "no-such-room", "Room not found", detail)
     }
 
     /// The same for entries of a list.
@@ -167,8 +171,12 @@ impl Problem {
     /// The signing keys of the OpenID provider could not be fetched.
     pub(super) fn provider_unavailable() -> Self {
         let detail = "The token cannot be verified: the signing keys of its issuer could not be fetched.";
-        let problem =
-            Self::new(StatusCode::SERVICE_UNAVAILABLE, "provider-unavailable", "Token issuer unavailable", detail);
+        let problem = Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "provider-unavailable",
+            "Token issuer unavailable",
+            detail,
+        );
         Self {
             fault: "administrator",
             next: "retry later; if it persists, ask the administrator to check [api.oidc] and the service's log",
@@ -208,16 +216,24 @@ impl Problem {
     }
 
     pub(super) fn shutting_down() -> Self {
-        let problem =
-            Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Temporarily unavailable", SHUTTING_DOWN);
+        let problem = Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "unavailable",
+            "Temporarily unavailable",
+            SHUTTING_DOWN,
+        );
         Self { retry_after: NonZeroU32::new(RETRY_S), ..problem }
     }
 
     /// Exchange did not respond in the caller's time, and no recent state of the room is cached.
     pub(super) fn exchange_timeout() -> Self {
         let detail = "Exchange did not respond in time, and the room was not read in the last 15 minutes.";
-        let problem =
-            Self::new(StatusCode::SERVICE_UNAVAILABLE, "exchange-timeout", "Exchange did not respond in time", detail);
+        let problem = Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "exchange-timeout",
+            "Exchange did not respond in time",
+            detail,
+        );
         Self { retry_after: NonZeroU32::new(RETRY_S), ..problem }
     }
 
@@ -288,7 +304,7 @@ impl Problem {
     fn from_refusal(refusal: &Refusal) -> Self {
         let kind = refusal_kind(refusal);
         match refusal {
-            Refusal::OutOfScope { .. } => Self::no_such_room(),
+            Refusal::OutOfScope { .. } => Self::no_such_room(None),
             Refusal::NoSuchAction { .. } | Refusal::MaybeArchived { .. } => Self::not_found("action"),
             Refusal::EventNotFound => Self {
                 next: "read the room again (GET /v1/rooms/{room}) and send the id of an event that it lists",

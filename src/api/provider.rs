@@ -16,7 +16,7 @@ use jsonwebtoken::jwk::JwkSet;
 use serde::Deserialize;
 use tokio::time::Instant;
 
-use super::key_ring::Principal;
+use super::principal::Principal;
 use crate::access::{AcceptedToken, Holder, KeyId, RejectedToken, TrustedIssuer};
 use crate::console::{ConsoleClient, SignInConfig};
 use crate::https_client::{HttpsClient, parse_url};

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::Api;
+use super::state::Api;
 use crate::service::{CheckFinding, Readiness};
 
 /// 200 when every check passes or only warns, else 503. JSON where the client accepts it, else a line per check that does not

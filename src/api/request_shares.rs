@@ -3,20 +3,12 @@
 
 use std::time::Duration;
 
-use axum::extract::{MatchedPath, Request, State};
 use axum::http::Method;
-use axum::middleware::Next;
-use axum::response::Response;
 
-use super::Api;
-use super::caller::Caller;
 use super::connections::ConnectionLimits;
-use super::problem::Problem;
+use crate::access::KeyId;
 use crate::calendar::RoomAddress;
 use crate::shares::{Share, ShareLimits, SharePool};
-
-/// How long a request waits for a share before it is refused. Its body is not read meanwhile.
-const SHARE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Requests with evidence: a body has up to a megabyte, and is stored before the response.
 pub(super) const EVIDENCE: ShareLimits = limits_per_key(16, 4);
@@ -78,7 +70,7 @@ impl RequestShares {
     }
 
     /// The limit for requests to this route, if it has one.
-    fn for_route(&self, method: &Method, route: &str) -> Option<(&'static str, &SharePool)> {
+    pub(super) fn for_route(&self, method: &Method, route: &str) -> Option<(&'static str, &SharePool)> {
         let is_read = matches!(*method, Method::GET | Method::HEAD);
         match route {
             "/v1/evidence" => Some(("requests with evidence", &self.evidence)),
@@ -94,30 +86,15 @@ impl RequestShares {
     /// cache.
     pub(super) fn room_read(
         &self,
-        caller: &Caller,
+        key: &KeyId,
         room: &RoomAddress,
         patience: Duration,
     ) -> (Duration, Option<Share>) {
-        match self.room_reads.acquire(&caller.id().0, Some(room.as_str())) {
+        match self.room_reads.acquire(&key.0, Some(room.as_str())) {
             Ok(share) => (patience, Some(share)),
             Err(_) => (Duration::ZERO, None),
         }
     }
-}
-
-/// Middleware after authentication: a request waits for its key's share, or is refused.
-pub(super) async fn take_share(
-    State(api): State<Api>,
-    caller: Caller,
-    request: Request,
-    next: Next,
-) -> Result<Response, Problem> {
-    let route = request.extensions().get::<MatchedPath>().cloned();
-    let shares = route.as_ref().and_then(|route| api.shares.for_route(request.method(), route.as_str()));
-    let Some((operations, shares)) = shares else { return Ok(next.run(request).await) };
-    let share = shares.acquire_within(&caller.id().0, None, SHARE_TIMEOUT).await;
-    let _share = share.map_err(|exhausted| Problem::share_exhausted(operations, exhausted))?;
-    Ok(next.run(request).await)
 }
 
 #[cfg(test)]

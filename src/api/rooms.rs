@@ -10,11 +10,11 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::Api;
 use super::actions::{ActionHeaders, preferred_wait};
 use super::caller::Caller;
 use super::extract::{JsonBody, PathParams, QueryParams, page_size};
 use super::problem::{BackendErrors, ClientErrors, Problem};
+use super::state::Api;
 use super::view::{EventView, RoomView};
 use crate::access::Right;
 use crate::action::IdempotencyKey;
@@ -78,7 +78,7 @@ pub(super) async fn list(
     let seen = scope.rooms().filter(|room| caller.can_see(room));
     let mut rest = seen.filter(|room| room.as_str() > after.as_str());
     let rooms: Vec<_> = rest.by_ref().take(limit).collect();
-    rooms.iter().for_each(|room| api.record_display_contact(&caller, room));
+    rooms.iter().for_each(|room| caller.record_contact(&api, room));
     let rooms: Vec<_> = rooms.into_iter().map(|room| room_entry(&api, room)).collect();
     let more = rest.next().is_some();
     let next_cursor = rooms.last().filter(|_| more).map(|last| last.id.clone());
@@ -118,10 +118,10 @@ pub(super) async fn get(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     caller.require(Right::Read)?;
-    let room = api.visible_room(&caller, &room)?;
-    api.record_display_contact(&caller, &room);
+    let room = caller.require_room(&api, &room)?;
+    caller.record_contact(&api, &room);
     let options = api.options();
-    let (patience, _share) = api.shares.room_read(&caller, &room, options.deadline);
+    let (patience, _share) = api.shares.room_read(caller.id(), &room, options.deadline);
     let view = RoomView::of(&api.service.status(&room, patience).await?, options.subjects);
     let tag = etag(&view);
     let known = matches_etag(&headers, &tag);
@@ -191,8 +191,8 @@ pub(super) async fn check_in(
     JsonBody(asked): JsonBody<CheckInToEventRequest>,
 ) -> Result<Json<CheckedIn>, Problem> {
     caller.require(Right::CheckIn)?;
-    let room = api.visible_room(&caller, &room)?;
-    api.record_display_contact(&caller, &room);
+    let room = caller.require_room(&api, &room)?;
+    caller.record_contact(&api, &room);
     let source = asked.source.unwrap_or_else(|| caller.name().to_owned());
     if source.chars().count() > SOURCE_MAX {
         return Err(Problem::bad_request(format!(
@@ -205,7 +205,7 @@ pub(super) async fn check_in(
         )));
     }
     let patience = preferred_wait(&headers).unwrap_or(api.options().deadline);
-    let (patience, _share) = api.shares.room_read(&caller, &room, patience);
+    let (patience, _share) = api.shares.room_read(caller.id(), &room, patience);
     let reporter = caller.id().to_string();
     let wanted = CheckInRequest { room, event: asked.event, source, reporter };
     let done = match caller.idempotency_key(&headers)? {
@@ -244,9 +244,7 @@ impl From<CheckInError> for Problem {
             CheckInError::Store(error) => error.into(),
             CheckInError::KeyReused => Self::key_reused(),
             CheckInError::NoEvent => Self::no_event_to_check_in(error),
-            CheckInError::EventRemoved { action } => {
-                Self::event_removed(error).with_action(action)
-            }
+            CheckInError::EventRemoved { action } => Self::event_removed(error).with_action(action),
             CheckInError::EvidenceRefused(_) => Self::evidence_full(error),
             CheckInError::ActionPending => Self::still_in_doubt(error),
             CheckInError::Timeout => Self::exchange_timeout(),

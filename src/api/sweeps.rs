@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::Api;
 use super::caller::Caller;
 use super::extract::{JsonBody, PathParams};
 use super::problem::{ClientErrors, Problem};
+use super::state::Api;
 use super::view::EventSnapshotView;
 use crate::access::Right;
 use crate::action::Naming;
@@ -126,9 +126,9 @@ pub(super) async fn begin(
 fn find_rooms(api: &Api, caller: &Caller, rooms: &[String]) -> Result<BTreeSet<RoomAddress>, Problem> {
     let (mut found, mut unknown) = (BTreeSet::new(), Vec::new());
     for (index, room) in rooms.iter().enumerate() {
-        match api.visible_room(caller, room) {
-            Ok(room) => drop(found.insert(room)),
-            Err(_) => unknown.push(format!("rooms[{index}]")),
+        match caller.visible_room(api, room) {
+            Some(room) => drop(found.insert(room)),
+            None => unknown.push(format!("rooms[{index}]")),
         }
     }
     match unknown.len() {

@@ -193,7 +193,11 @@ impl RoomView {
             checked_in: status.checked_in,
             release_at: status.release_at,
             awaiting_check_in: status.awaiting_check_in.as_ref().map(ToString::to_string),
-            allowed_actions: status.allowed_actions.iter().map(|action| allowed_action_name(*action)).collect(),
+            allowed_actions: status
+                .allowed_actions
+                .iter()
+                .map(|action| allowed_action_name(*action))
+                .collect(),
         }
     }
 }
@@ -230,6 +234,12 @@ impl EventView {
 }
 
 impl CandidateView {
+    /// An event of the cached calendar.
+    pub(super) fn from_event(event: &Event, subjects: bool) -> Self {
+        let EventView { id, start, end, subject, organizer, .. } = EventView::of(event, subjects);
+        Self { id, start, end, subject, organizer }
+    }
+
     /// The event as the action read it, with the subject that the cached calendar has.
     pub(super) fn of(seen: &EventSnapshot, known: &[Event], subjects: bool) -> Self {
         let named =

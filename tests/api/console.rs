@@ -142,10 +142,7 @@ async fn a_key_hears_what_it_is_good_for() {
     let lobby = ApiFixture::open().await;
     let some = lobby.key("some", BUSY, &[Right::Read, Right::End], 600).await;
     let me = lobby.send_as(&some, "GET", "/v1/me", &[], "").await.json();
-    assert_eq!(
-        me,
-        json!({ "name": "some", "rights": ["read", "end"], "rooms": [BUSY], "all_rooms": false })
-    );
+    assert_eq!(me, json!({ "name": "some", "rights": ["read", "end"], "rooms": [BUSY], "all_rooms": false }));
     let all = lobby.key("all", "*", &Right::ALL, 600).await;
     let me = lobby.send_as(&all, "GET", "/v1/me", &[], "").await.json();
     assert_eq!((&me["all_rooms"], me["rights"].as_array().unwrap().len()), (&json!(true), Right::ALL.len()));

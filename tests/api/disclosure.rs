@@ -148,7 +148,10 @@ async fn a_check_in_learns_that_its_event_went_and_not_by_whose_action() {
         (theirs.problem(), mine.problem()),
         ("changed-meanwhile".to_owned(), "changed-meanwhile".to_owned())
     );
-    assert_eq!((theirs.json()["action_id"].as_str(), mine.json()["action_id"].as_str()), (None, Some(&*action)));
+    assert_eq!(
+        (theirs.json()["action_id"].as_str(), mine.json()["action_id"].as_str()),
+        (None, Some(&*action))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

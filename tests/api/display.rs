@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use adjourn::access::Right;
 use adjourn::cleanup::ReleaseMethod;
 use adjourn::sim::{FaultRule, InjectedFault, PlainSpec};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -19,7 +20,10 @@ async fn a_room_is_shown_as_it_is_and_asked_of_exchange_once() {
     let busy = lobby.get(&format!("/v1/rooms/{BUSY}")).await;
     assert_eq!(busy.status, 200, "{busy:?}");
     let view = busy.json();
-    assert_eq!((&view["busy"], &view["allowed_actions"]), (&true.into(), &serde_json::json!(["end", "extend"])));
+    assert_eq!(
+        (&view["busy"], &view["allowed_actions"]),
+        (&true.into(), &serde_json::json!(["end", "extend"]))
+    );
     assert_eq!(at(&view["current"]["end"]), lobby.began + TimeDelta::minutes(40));
     assert!(!busy.body.contains("Secret") && !busy.body.contains("ada@"), "subjects are not shown: {busy:?}");
     let free = lobby.get(&format!("/v1/rooms/{FREE}")).await.json();
@@ -249,4 +253,20 @@ async fn what_happens_is_heard_by_who_may_know_of_the_room() {
     lobby.service.notices.close();
     let mut rest = String::new();
     tokio::time::timeout(Duration::from_secs(5), stream.read_to_string(&mut rest)).await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cut_off_event_id_is_refused_with_the_event_that_was_meant() {
+    let lobby = ApiFixture::open().await;
+    let event = lobby.get(&format!("/v1/rooms/{BUSY}")).await.json()["current"]["id"].clone();
+    let id = event.as_str().unwrap();
+    let cut = serde_json::json!({ "event": &id[..id.len() - 2] }).to_string();
+    let path = format!("/v1/rooms/{BUSY}/end");
+    let said = lobby.post(&path, &cut).await;
+    assert!(["event-not-found", "invalid-event-id"].contains(&said.problem().as_str()), "{said:?}");
+    assert_eq!(said.json()["candidates"][0]["id"], event, "{said:?}");
+    let blind = lobby.key("blind", "*@example.com", &[Right::End], 100).await;
+    let said = lobby.send_as(&blind, "POST", &path, &[], &cut).await;
+    assert!(said.status >= 400 && said.json()["candidates"].is_null(), "{said:?}");
+    assert!(lobby.event_end(BUSY).unwrap() > now());
 }

@@ -198,3 +198,15 @@ async fn what_is_too_large_or_too_slow_is_dropped() {
     assert!(head.is_ok() && body.is_ok(), "slow clients are dropped");
     assert_eq!(lobby.ews_requests("UpdateItem"), 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mistyped_room_is_proposed_only_to_a_key_that_sees_it() {
+    let lobby = ApiFixture::open().await;
+    let path = format!("/v1/rooms/{}x", BUSY);
+    let said = lobby.get(&path).await;
+    assert_eq!((said.status, said.problem()), (404, "no-such-room".to_owned()));
+    assert!(said.body.contains(&format!("Did you mean {BUSY}?")), "{said:?}");
+    let other = lobby.key("other", OTHER, &[Right::Read], 100).await;
+    let said = lobby.send_as(&other, "GET", &path, &[], "").await;
+    assert!(said.status == 404 && !said.body.contains(BUSY), "{said:?}");
+}
