@@ -200,8 +200,8 @@ pub(super) async fn extend(
     caller.require(Right::Extend)?;
     let ask = ActionKind::Extend { minutes: check_minutes(asked.minutes)? };
     let target = target(asked.event, asked.seen)?;
-    let wish = ActionRequest { ask, target, all_day: false, reason: asked.reason, dry_run: asked.dry_run };
-    perform(&api, &caller, &room, &headers, wish).await
+    let request = ActionRequest { ask, target, all_day: false, reason: asked.reason, dry_run: asked.dry_run };
+    perform(&api, &caller, &room, &headers, request).await
 }
 
 /// Book a free room from now on, until the next event at most.
@@ -220,8 +220,8 @@ pub(super) async fn book(
     caller.require(Right::Book)?;
     let ask = ActionKind::Book { minutes: check_minutes(asked.minutes)? };
     let (target, reason) = (Target::Current, asked.reason);
-    let wish = ActionRequest { ask, target, all_day: false, reason, dry_run: asked.dry_run };
-    perform(&api, &caller, &room, &headers, wish).await
+    let request = ActionRequest { ask, target, all_day: false, reason, dry_run: asked.dry_run };
+    perform(&api, &caller, &room, &headers, request).await
 }
 
 /// Undo an action.
@@ -242,12 +242,13 @@ pub(super) async fn undo(
 ) -> Result<Response, Problem> {
     caller.require(Right::Undo)?;
     let of = ActionId(action);
-    let life = api.service.engine.journal().action_record(of).await?;
-    let life =
-        life.filter(|life| caller.may_read(&life.action)).ok_or_else(|| Problem::not_found("action"))?;
+    let record = api.service.engine.journal().action_record(of).await?;
+    let record = record
+        .filter(|record| caller.may_read(&record.action))
+        .ok_or_else(|| Problem::not_found("action"))?;
     let (ask, target) = (ActionKind::Undo { of }, Target::Current);
-    let wish = ActionRequest { ask, target, all_day: true, reason: asked.reason, dry_run: asked.dry_run };
-    perform(&api, &caller, life.action.room.as_str(), &headers, wish).await
+    let request = ActionRequest { ask, target, all_day: true, reason: asked.reason, dry_run: asked.dry_run };
+    perform(&api, &caller, record.action.room.as_str(), &headers, request).await
 }
 
 async fn perform(
@@ -255,10 +256,10 @@ async fn perform(
     caller: &Caller,
     room: &str,
     headers: &HeaderMap,
-    wish: ActionRequest,
+    request: ActionRequest,
 ) -> Result<Response, Problem> {
     let room = caller.require_room(api, room)?;
-    if wish.reason.as_ref().is_some_and(|reason| reason.chars().count() > REASON_MAX) {
+    if request.reason.as_ref().is_some_and(|reason| reason.chars().count() > REASON_MAX) {
         return Err(Problem::bad_request(format!(
             "`reason` is too long: at most {REASON_MAX} characters are allowed."
         )));
@@ -266,11 +267,11 @@ async fn perform(
     let action = Action {
         id: ActionId::random(),
         room: room.clone(),
-        target: wish.target,
-        kind: wish.ask,
+        target: request.target,
+        kind: request.ask,
         actor: caller.actor(),
-        reason: wish.reason,
-        all_day: if wish.all_day { AllDay::Include } else { AllDay::Spare },
+        reason: request.reason,
+        all_day: if request.all_day { AllDay::Include } else { AllDay::Spare },
         key: caller.idempotency_key(headers)?,
     };
     if let Some(key) = &action.key
@@ -278,7 +279,7 @@ async fn perform(
     {
         return Err(Problem::key_reused());
     }
-    let mode = if wish.dry_run { Mode::DryRun } else { Mode::Perform };
+    let mode = if request.dry_run { Mode::DryRun } else { Mode::Perform };
     let patience = preferred_wait(headers).unwrap_or(api.options().deadline);
     let answer = match api.service.actions.submit(action.clone(), mode, patience).await {
         Submission::Completed(answer) => answer,
@@ -411,9 +412,9 @@ pub(super) async fn get(
 ) -> Result<Json<ActionView>, Problem> {
     caller.require(Right::Read)?;
     let id = ActionId(action);
-    if let Some(life) = api.service.engine.journal().action_record(id).await? {
-        return if caller.may_read(&life.action) {
-            Ok(Json(ActionView::of(&life, caller.naming())))
+    if let Some(record) = api.service.engine.journal().action_record(id).await? {
+        return if caller.may_read(&record.action) {
+            Ok(Json(ActionView::of(&record, caller.naming())))
         } else {
             Err(Problem::not_found("action"))
         };
@@ -490,8 +491,8 @@ pub(super) async fn list(
     let (since, until) = (filter.since, filter.until);
     let query = Query { room, since, until, actor, status: ending, ..Query::default() };
     let after = filter.cursor.as_deref().map(cursor::open).transpose()?;
-    let (lives, next) = read_page(&api, &caller, query, after, limit).await?;
-    let actions = lives.iter().map(|life| ActionView::of(life, caller.naming())).collect();
+    let (records, next) = read_page(&api, &caller, query, after, limit).await?;
+    let actions = records.iter().map(|record| ActionView::of(record, caller.naming())).collect();
     Ok(Json(ActionPage { actions, next_cursor: next.and_then(cursor::seal) }))
 }
 
@@ -516,12 +517,14 @@ async fn read_page(
         let query = Query { limit: Some(limit + 1 - found.len()), ..query.clone() };
         let page = journal.page(&query, after, EXAMINED_PER_QUERY.min(left)).await?;
         left = left.saturating_sub(page.examined);
-        for (position, life) in page.records.into_iter().filter(|(_, life)| caller.may_read(&life.action)) {
+        for (position, record) in
+            page.records.into_iter().filter(|(_, record)| caller.may_read(&record.action))
+        {
             if found.len() == limit {
                 return Ok((found, last));
             }
             last = Some(position);
-            found.push(life);
+            found.push(record);
         }
         if page.next.is_none() || left == 0 {
             return Ok((found, page.next));

@@ -134,8 +134,8 @@ impl Caller {
         action: Option<ActionId>,
     ) -> Result<Option<ActionId>, Problem> {
         let Some(action) = action else { return Ok(None) };
-        let life = api.service.engine.journal().action_record(action).await?;
-        Ok(life.filter(|life| self.may_read(&life.action)).map(|life| life.action.id))
+        let record = api.service.engine.journal().action_record(action).await?;
+        Ok(record.filter(|record| self.may_read(&record.action)).map(|record| record.action.id))
     }
 
     /// Reads the `Idempotency-Key` header. The caller's id is put before it, since two callers may use the same key.

@@ -37,7 +37,7 @@ struct KeyEntry {
 
 /// The API keys, and the OpenID provider if one is trusted.
 pub struct KeyRing {
-    desk: ServiceStore,
+    store: ServiceStore,
     keys: RwLock<HashMap<KeyId, KeyEntry>>,
     provider: ArcSwapOption<Provider>,
 }
@@ -70,8 +70,8 @@ impl KeyRing {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn open(desk: ServiceStore) -> Result<Self, StoreError> {
-        let ring = Self { desk, keys: RwLock::default(), provider: ArcSwapOption::empty() };
+    pub async fn open(store: ServiceStore) -> Result<Self, StoreError> {
+        let ring = Self { store, keys: RwLock::default(), provider: ArcSwapOption::empty() };
         ring.refresh().await?;
         Ok(ring)
     }
@@ -81,7 +81,7 @@ impl KeyRing {
     /// # Errors
     /// When the store cannot be read. The keys in memory stay valid.
     pub async fn refresh(&self) -> Result<(), StoreError> {
-        let stored = self.desk.keys().await?;
+        let stored = self.store.keys().await?;
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
         let mut known = std::mem::take(&mut *keys);
         for stored in stored {
@@ -137,7 +137,7 @@ impl KeyRing {
         if used.is_empty() {
             return;
         }
-        if let Err(error) = self.desk.record_key_use(used).await {
+        if let Err(error) = self.store.record_key_use(used).await {
             tracing::warn!(%error, "cannot store when API keys were last used");
         }
     }
@@ -264,16 +264,16 @@ mod tests {
         expires: Option<DateTime<Utc>>,
         certificate: Option<Fingerprint>,
     ) -> (KeyRing, String, ServiceStore) {
-        let desk = ServiceStore::in_memory().unwrap();
+        let store = ServiceStore::in_memory().unwrap();
         let mut new = StoredKey::generate("door", Rights::new("*".parse(), [Right::Read]), 60);
         (new.stored.expires, new.stored.certificate) = (expires, certificate);
-        desk.add_key(new.stored.clone(), at(0)).await.unwrap();
-        (KeyRing::open(desk.clone()).await.unwrap(), new.token, desk)
+        store.add_key(new.stored.clone(), at(0)).await.unwrap();
+        (KeyRing::open(store.clone()).await.unwrap(), new.token, store)
     }
 
     #[tokio::test]
     async fn an_expired_key_says_so_to_the_holder_of_its_secret_alone() {
-        let (ring, token, _desk) = ring(Some(at(10)), None).await;
+        let (ring, token, _store) = ring(Some(at(10)), None).await;
         let id = split_token(&token).unwrap().0;
         assert!(ring.authenticate(&token, None, at(9)).await.is_ok() && ring.is_valid_key(&id, at(9)));
         assert!(matches!(ring.authenticate(&token, None, at(10)).await, Err(AuthError::KeyExpired)));
@@ -285,7 +285,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_bound_key_opens_with_its_certificate_alone() {
-        let (ring, token, _desk) = ring(None, Some(Fingerprint([7; 32]))).await;
+        let (ring, token, _store) = ring(None, Some(Fingerprint([7; 32]))).await;
         assert!(ring.authenticate(&token, Some(PeerCertificate([7; 32])), at(0)).await.is_ok());
         for other in [None, Some(PeerCertificate([8; 32]))] {
             assert!(matches!(
@@ -302,8 +302,8 @@ mod tests {
 
     #[tokio::test]
     async fn the_last_use_is_written_once_an_hour() {
-        let (ring, token, desk) = ring(None, None).await;
-        let last_used = async || desk.key_records().await.unwrap()[0].last_used;
+        let (ring, token, store) = ring(None, None).await;
+        let last_used = async || store.key_records().await.unwrap()[0].last_used;
         ring.store_last_used(LAST_USED_RESOLUTION_MS).await;
         assert_eq!(last_used().await, None);
         for (minute, written) in [(1, 1), (30, 1), (60, 1), (61, 61), (120, 61)] {
@@ -319,13 +319,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_changed_key_keeps_its_count_of_requests() {
-        let (ring, token, desk) = ring(None, None).await;
+        let (ring, token, store) = ring(None, None).await;
         let open = async || ring.authenticate(&token, None, at(0)).await.ok().unwrap().0;
         while open().await.take_request().is_ok() {}
-        let mut changed = desk.keys().await.unwrap().remove(0);
+        let mut changed = store.keys().await.unwrap().remove(0);
         changed.holder.rights = Rights::new("one@x.y".parse(), [Right::Read, Right::End]);
         let by = crate::journal::AdminActor::Service;
-        assert!(desk.change_key(changed.clone(), by, at(0)).await.unwrap());
+        assert!(store.change_key(changed.clone(), by, at(0)).await.unwrap());
         ring.refresh().await.unwrap();
         let now = open().await;
         assert_eq!(now.holder, changed.holder);

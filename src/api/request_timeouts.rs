@@ -68,7 +68,7 @@ impl Drop for BusyGuard {
 /// Timeouts of a connection.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RequestTimeouts {
-    /// For the rest of a request head, and for the first request.
+    /// Applies to the rest of a request head, and to the first request.
     pub(super) head: Duration,
     /// For the next request on an authenticated connection.
     pub(super) idle: Duration,

@@ -30,7 +30,7 @@ impl fmt::Debug for ShareMetrics {
 }
 
 impl ShareMetrics {
-    /// Sets what is collected. Only the first call counts.
+    /// Sets the sources to collect from. Only the first call counts.
     pub(super) fn set_sources(
         &self,
         connections: Arc<Connections>,

@@ -47,9 +47,9 @@ pub(super) struct RoomView {
     pub busy_until: Option<DateTime<Utc>>,
     /// End of the free time; null when the room is busy, or nothing begins within a day.
     pub free_until: Option<DateTime<Utc>>,
-    /// Whether somebody checked in to the current event.
+    /// Whether a check-in for the current event is stored.
     pub checked_in: bool,
-    /// When the current event is released unless somebody checks in.
+    /// When the current event will be released, unless a check-in arrives first.
     pub release_at: Option<DateTime<Utc>>,
     /// Id of the event that a check-in without `event` is for, while one is awaited.
     pub awaiting_check_in: Option<String>,
@@ -313,9 +313,9 @@ impl ActionView {
     }
 
     /// The view of an action in the journal.
-    pub(super) fn of(life: &ActionRecord, naming: Naming) -> Self {
-        let view = Self::new(&life.action, Some(life.accepted_at), life.outcome.as_ref(), naming);
-        match life.stage {
+    pub(super) fn of(record: &ActionRecord, naming: Naming) -> Self {
+        let view = Self::new(&record.action, Some(record.accepted_at), record.outcome.as_ref(), naming);
+        match record.stage {
             ActionStage::InDoubt => Self { message: IN_DOUBT_MESSAGE.to_owned(), ..view },
             ActionStage::Accepted | ActionStage::Intended | ActionStage::Closed => view,
         }

@@ -91,8 +91,8 @@ async fn stored_signs(connection: &ConnectionArgs, now: DateTime<Utc>) -> Result
         return Ok(SignLog::default());
     }
     let failed = |error| CommandError::from_error(Exit::of_store(&error), error);
-    let desk = ServiceStore::open(&directory).map_err(failed)?;
-    desk.load_signs(now, SignLog::default()).await.map_err(failed)
+    let store = ServiceStore::open(&directory).map_err(failed)?;
+    store.load_signs(now, SignLog::default()).await.map_err(failed)
 }
 
 /// The record of attendance of series. Only an applying run creates the file and adds to it.
@@ -101,9 +101,9 @@ fn attendance(connection: &ConnectionArgs, acts: bool) -> Result<Arc<dyn Attenda
     if !acts && !ServiceStore::exists_in(&directory) {
         return Ok(Arc::new(NoAttendance));
     }
-    let desk = ServiceStore::open(&directory)
+    let store = ServiceStore::open(&directory)
         .map_err(|error| CommandError::from_error(Exit::of_store(&error), error))?;
-    Ok(if acts { Arc::new(desk) } else { Arc::new(ReadOnlyAttendance(desk)) })
+    Ok(if acts { Arc::new(store) } else { Arc::new(ReadOnlyAttendance(store)) })
 }
 
 /// Requires --evidence for the rule cleanup.no_check_in: without check-ins the rule would release every meeting.

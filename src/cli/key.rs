@@ -26,20 +26,20 @@ pub(super) async fn run(
     output: &Output,
 ) -> Result<Exit, CommandError> {
     let directory = connect::state_directory(connection)?;
-    let desk = ServiceStore::open(&directory).map_err(failed)?;
+    let store = ServiceStore::open(&directory).map_err(failed)?;
     match args.command {
-        KeyCommand::List => return list(&desk, output).await,
+        KeyCommand::List => return list(&store, output).await,
         KeyCommand::Add(args) => {
             check_certificate(args.certificate_sha256.is_some(), connection, output)?;
-            add(args, &desk, output).await?;
+            add(args, &store, output).await?;
         }
         KeyCommand::Change(args) => {
             check_certificate(args.certificate_sha256.is_some(), connection, output)?;
-            change(args, &desk, output).await?;
+            change(args, &store, output).await?;
         }
-        KeyCommand::Revoke { id } => revoke(id, &desk, output).await?,
+        KeyCommand::Revoke { id } => revoke(id, &store, output).await?,
     }
-    move_to_journal(&directory, &desk, output).await;
+    move_to_journal(&directory, &store, output).await;
     Ok(Exit::Done)
 }
 
@@ -86,13 +86,13 @@ impl PrintedKey {
     }
 }
 
-async fn add(args: KeyAddArgs, desk: &ServiceStore, output: &Output) -> Result<(), CommandError> {
+async fn add(args: KeyAddArgs, store: &ServiceStore, output: &Output) -> Result<(), CommandError> {
     let rights = Rights::new(patterns(&args.rooms)?, rights(&args.rights)?);
     let now = SystemClock.now();
     let mut new = StoredKey::generate(args.name.as_str(), rights, args.per_minute);
     new.stored.expires = args.expires.map(|expires| require_future(expires.at(now), now)).transpose()?;
     new.stored.certificate = args.certificate_sha256;
-    desk.create_key(new.stored.clone(), admin_actor(), now).await.map_err(refused)?;
+    store.create_key(new.stored.clone(), admin_actor(), now).await.map_err(refused)?;
     let printed = PrintedKey::of(&new.stored, Some(new.token.clone()));
     output.data(&printed, || {
         format!(
@@ -102,14 +102,14 @@ async fn add(args: KeyAddArgs, desk: &ServiceStore, output: &Output) -> Result<(
     })
 }
 
-async fn change(args: KeyChangeArgs, desk: &ServiceStore, output: &Output) -> Result<(), CommandError> {
+async fn change(args: KeyChangeArgs, store: &ServiceStore, output: &Output) -> Result<(), CommandError> {
     let now = SystemClock.now();
-    let keys = desk.keys().await.map_err(failed)?;
+    let keys = store.keys().await.map_err(failed)?;
     let known = keys.into_iter().find(|key| key.holder.id.0 == args.id);
-    let Some(known) = known else { return Err(no_such(&args.id, desk).await) };
+    let Some(known) = known else { return Err(no_such(&args.id, store).await) };
     let key = changed(known, &args, now)?;
-    if !desk.change_key(key.clone(), admin_actor(), now).await.map_err(refused)? {
-        return Err(no_such(&args.id, desk).await);
+    if !store.change_key(key.clone(), admin_actor(), now).await.map_err(refused)? {
+        return Err(no_such(&args.id, store).await);
     }
     output.data(&PrintedKey::of(&key, None), || format!("changed key {} ({})", args.id, key.holder.name))
 }
@@ -184,8 +184,8 @@ fn patterns(rooms: &[String]) -> Result<Vec<crate::calendar::RoomPattern>, Comma
     }
 }
 
-async fn list(desk: &ServiceStore, output: &Output) -> Result<Exit, CommandError> {
-    let keys = desk.key_records().await.map_err(failed)?;
+async fn list(store: &ServiceStore, output: &Output) -> Result<Exit, CommandError> {
+    let keys = store.key_records().await.map_err(failed)?;
     let (printed, now): (Vec<_>, _) = (keys.iter().map(PrintedKey::listed).collect(), SystemClock.now());
     output.data(&printed, || {
         let header =
@@ -215,9 +215,9 @@ async fn list(desk: &ServiceStore, output: &Output) -> Result<Exit, CommandError
     Ok(Exit::Done)
 }
 
-async fn revoke(id: String, desk: &ServiceStore, output: &Output) -> Result<(), CommandError> {
-    if !desk.revoke_key_by(KeyId(id.clone()), admin_actor(), SystemClock.now()).await.map_err(refused)? {
-        return Err(no_such(&id, desk).await);
+async fn revoke(id: String, store: &ServiceStore, output: &Output) -> Result<(), CommandError> {
+    if !store.revoke_key_by(KeyId(id.clone()), admin_actor(), SystemClock.now()).await.map_err(refused)? {
+        return Err(no_such(&id, store).await);
     }
     output.note(&format!("revoked key {id}"));
     Ok(())
@@ -225,11 +225,11 @@ async fn revoke(id: String, desk: &ServiceStore, output: &Output) -> Result<(), 
 
 /// Moves the admin event into the journal. While the service runs, it owns the journal and does this within seconds; the key is
 /// changed in any case.
-async fn move_to_journal(directory: &Path, desk: &ServiceStore, output: &Output) {
+async fn move_to_journal(directory: &Path, store: &ServiceStore, output: &Output) {
     let at_once = StoreOptions { lock_patience: Duration::ZERO, ..StoreOptions::default() };
     match SqliteJournal::open(directory, at_once) {
         Ok(journal) => {
-            if let Err(error) = desk.move_pending_events(&journal).await {
+            if let Err(error) = store.move_pending_events(&journal).await {
                 output
                     .warn(&format!("the key is changed, but the change is not in the journal yet: {error}"));
             }
@@ -249,8 +249,8 @@ fn admin_actor() -> AdminActor {
     AdminActor::CommandLine { uid, user: Some(user_name()) }
 }
 
-async fn no_such(id: &str, desk: &ServiceStore) -> CommandError {
-    let keys = desk.keys().await.unwrap_or_default();
+async fn no_such(id: &str, store: &ServiceStore) -> CommandError {
+    let keys = store.keys().await.unwrap_or_default();
     let meant = did_you_mean(closest_within(id, keys.iter().map(|key| key.holder.id.0.as_str()), EDITS_MAX));
     CommandError::new(
         Exit::Refused,

@@ -33,7 +33,7 @@ pub(super) struct RunningService {
     pub(super) config: Config,
     /// Hashes of the files that the configuration names: passwords, CA certificates, the webhook's secret.
     pub(super) files: FileHashes,
-    /// Stops the current webhook after it has sent what it received.
+    /// Stops the current webhook after it has sent the notices that it received.
     pub(super) hook: Option<CancellationToken>,
 }
 

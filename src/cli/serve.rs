@@ -46,17 +46,17 @@ pub(super) async fn run(
     output: &Output,
 ) -> Result<Exit, CommandError> {
     let exported = init_logging(args.log)?;
-    let desk = ServiceStore::open(&connect::state_directory(connection)?).map_err(failed)?;
+    let store = ServiceStore::open(&connect::state_directory(connection)?).map_err(failed)?;
     let opened = connect::open(connection, JournalAccess::ReadWrite, output).await?;
     opened.config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let listen = args.listen.unwrap_or(opened.config.api.listen);
-    let on = ServeContext {
+    let context = ServeContext {
         connection: Some(connection.clone()),
         doctor: Arc::new(ConfigDoctor(connection.clone())),
         background: None,
         console_fragment: "",
     };
-    let ended = serve(opened, desk, listen, on, output).await;
+    let ended = serve(opened, store, listen, context, output).await;
     // Sends the spans that are still buffered.
     let _ = tokio::task::spawn_blocking(move || exported.map(telemetry::Export::end)).await;
     ended
@@ -81,22 +81,22 @@ pub(super) type BackgroundTask =
 /// Runs the service until Ctrl-C or SIGTERM.
 pub(super) async fn serve(
     opened: OpenedEngine,
-    desk: ServiceStore,
+    store: ServiceStore,
     listen: SocketAddr,
-    on: ServeContext,
+    context: ServeContext,
     output: &Output,
 ) -> Result<Exit, CommandError> {
     let OpenedEngine { engine, feed, clock, config } = opened;
-    let uptimes = desk.uptimes().await.map_err(failed)?;
+    let uptimes = store.uptimes().await.map_err(failed)?;
     uptimes.iter().for_each(|up| clock.add_record(up.to));
     let tls = tls(&config.api, listen)?;
     let service =
-        Service::open(engine, desk.clone(), reload::service_options(&config)).await.map_err(failed)?;
-    let keys = Arc::new(KeyRing::open(desk).await.map_err(failed)?);
+        Service::open(engine, store.clone(), reload::service_options(&config)).await.map_err(failed)?;
+    let keys = Arc::new(KeyRing::open(store).await.map_err(failed)?);
     keys.set_provider(reload::provider(&config.api)?);
     let connections = connections(&config);
     let api = Api::new(service.clone(), keys.clone(), reload::api_options(&config))
-        .with_doctor(on.doctor)
+        .with_doctor(context.doctor)
         .with_connections(connections.clone());
     let hook = reload::webhook(&config, &service)?;
     let listener = bind(listen).await?;
@@ -107,7 +107,7 @@ pub(super) async fn serve(
     let at = listener.local_addr().unwrap_or(listen);
     let scheme = if tls.is_some() { "https" } else { "http" };
     output.line(&format!("{scheme}://{at}"))?;
-    output.note(&format!("console: {scheme}://{at}/{}", on.console_fragment));
+    output.note(&format!("console: {scheme}://{at}/{}", context.console_fragment));
     tracing::info!(%at, "serving");
 
     let (stop, mut parts) = (CancellationToken::new(), JoinSet::new());
@@ -124,8 +124,8 @@ pub(super) async fn serve(
     parts.spawn(service.clone().keep_admin_events(stop.clone()));
     parts.spawn(service.clone().maintain_journal(reload::journal_care(&config), stop.clone()));
     parts.spawn(service.clone().track_calendars(feed, config.live.clone(), stop.clone()));
-    if let Some(story) = on.background {
-        parts.spawn(story(service.clone(), stop.clone()));
+    if let Some(background) = context.background {
+        parts.spawn(background(service.clone(), stop.clone()));
     }
     let router = api::router(api.clone()).merge(console::router(keys.clone()));
     parts.spawn(api::serve(listener, tls, router, ListenerLimits::with(connections), stop.clone()));
@@ -135,7 +135,7 @@ pub(super) async fn serve(
     }
     let files = FileHashes::of(&config);
     let mut running =
-        RunningService { service, api, keys, connection: on.connection, config, files, hook: None };
+        RunningService { service, api, keys, connection: context.connection, config, files, hook: None };
     if let Some(hook) = &hook {
         hook.forget_others().await;
     }
@@ -177,7 +177,7 @@ fn connections(config: &Config) -> Arc<Connections> {
     Connections::new(limits)
 }
 
-/// Stops accepting work, waits for actions in progress, and logs what did not finish.
+/// Stops accepting work, waits for actions in progress, and logs unfinished work.
 async fn shut_down(service: &Service, stop: &CancellationToken, mut parts: JoinSet<()>) {
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
     tracing::info!("shutting down");

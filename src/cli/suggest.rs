@@ -1,5 +1,5 @@
-//! "Did you mean …?" for a mistyped room, event, key, right or name at the command line. Only words messages; whoever runs the command
-//! line may see everything that the configuration names.
+//! "Did you mean …?" for a mistyped room, event, key, right or name at the command line. It only adds to messages; a user of the
+//! command line may see everything that the configuration names.
 
 use chrono::TimeDelta;
 

@@ -16,20 +16,20 @@ pub(super) async fn run(
     let of = ActionId(args.action);
     let journalled = if args.request.dry_run { JournalAccess::ReadOnly } else { JournalAccess::ReadWrite };
     let opened = connect::open(connection, journalled, output).await?;
-    let life = opened.engine.journal().action_record(of).await;
-    let life = life.map_err(|error| CommandError::from_error(Exit::Journal, error))?;
-    let Some(life) = life else {
+    let record = opened.engine.journal().action_record(of).await;
+    let record = record.map_err(|error| CommandError::from_error(Exit::Journal, error))?;
+    let Some(record) = record else {
         let refusal = unknown_action(&**opened.engine.journal(), of).await;
         let refusal = refusal.map_err(|error| CommandError::from_error(Exit::of_journal(&error), error))?;
         return Err(CommandError::new(Exit::Refused, refusal.to_string()));
     };
     let mut action = Action::new(
         ActionId::random(),
-        life.action.room,
+        record.action.room,
         ActionKind::Undo { of },
         Actor::User { name: user_name() },
     );
-    action.target = life.action.target;
+    action.target = record.action.target;
     action.reason = args.request.reason;
     action.key = args.request.idempotency_key;
     let room = action.room.clone();

@@ -1,4 +1,4 @@
-//! The hardening of `deploy/`: whoever relaxes a setting changes this test too. CI scores the unit with `systemd-analyze
+//! The hardening of `deploy/`: relaxing a setting means changing this test too. CI scores the unit with `systemd-analyze
 //! security`.
 
 fn file(name: &str) -> String {

@@ -243,7 +243,7 @@ async fn accounts() {
     let site = DoctorFixture::right(SimulatorOptions::default())
         .await
         .server("password = { file = \"no-such-file\" }\n");
-    site.says("FAIL  default: configuration: cannot read the password in no-such-file").await; // 14
+    site.says("FAIL  default: configuration: cannot read the password from no-such-file").await; // 14
 }
 
 #[tokio::test(flavor = "multi_thread")]

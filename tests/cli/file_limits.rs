@@ -110,7 +110,7 @@ async fn a_full_house_of_connections_without_a_key_shuts_nobody_out() {
         log.contains("ulimit -n") && log.contains("max_connections"),
         "the lowered limit is named: {log}"
     );
-    let full = log.lines().filter(|line| line.contains("connections without a key")).count();
+    let full = log.lines().filter(|line| line.contains("too many unauthenticated connections")).count();
     assert!((1..=3).contains(&full), "one line a minute, not one for each connection: {log}");
     drop(crowded);
 }

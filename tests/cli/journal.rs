@@ -181,8 +181,8 @@ async fn without_a_journal_nothing_is_done() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mistyped_room_event_right_or_key_is_answered_with_the_known_one() {
     let office = Office::open(2).await;
-    for words in [["events", "roon0@example.com"], ["end", "roon0@example.com"]] {
-        let said = office.run(&words).await;
+    for command in ["events", "end"] {
+        let said = office.run(&[command, "room0@exampel.com", "--in-scope", &room(0)]).await;
         assert!(said.code == 1 && said.err.contains("did you mean room0@example.com?"), "{}", said.err);
     }
     let events = office.run(&["events", &room(0), "--json"]).await.json();

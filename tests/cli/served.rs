@@ -141,7 +141,7 @@ async fn keys_are_made_listed_and_revoked_and_never_shown_again() {
     assert_eq!(office.run(&["key", "add", "x", "--rights", "everything"]).await.code, 2);
     let open = office.run(&["serve", "--listen", "0.0.0.0:0"]).await;
     assert_eq!(open.code, 2);
-    assert!(open.err.contains("readable over the network"), "{}", open.err);
+    assert!(open.err.contains("readable on the network"), "{}", open.err);
 }
 
 /// The admin events, oldest first: each kind with the key's name.

@@ -65,26 +65,26 @@ struct ActionLine {
 }
 
 impl From<&ActionRecord> for ActionLine {
-    fn from(life: &ActionRecord) -> Self {
-        let (kind, details) = request_text(life.action.kind);
-        let before = life.intent.as_ref().map(|intent| &intent.before);
+    fn from(record: &ActionRecord) -> Self {
+        let (kind, details) = request_text(record.action.kind);
+        let before = record.intent.as_ref().map(|intent| &intent.before);
         Self {
-            id: life.action.id,
-            accepted_at: life.accepted_at,
-            room: life.action.room.clone(),
-            actor_kind: life.action.actor.kind(),
-            actor: life.action.actor.name().to_owned(),
-            key_id: life.action.actor.key_id().map(str::to_owned),
+            id: record.action.id,
+            accepted_at: record.accepted_at,
+            room: record.action.room.clone(),
+            actor_kind: record.action.actor.kind(),
+            actor: record.action.actor.name().to_owned(),
+            key_id: record.action.actor.key_id().map(str::to_owned),
             kind,
             details,
-            reason: life.action.reason.clone(),
-            proof: life.action.actor.proof().map(ToString::to_string),
-            state: ActionStatus::of(life).as_str(),
-            message: life.outcome.as_ref().map_or_else(
+            reason: record.action.reason.clone(),
+            proof: record.action.actor.proof().map(ToString::to_string),
+            state: ActionStatus::of(record).as_str(),
+            message: record.outcome.as_ref().map_or_else(
                 || {
                     format!(
                         "Not finished: {}. The next command that acts checks the calendar.",
-                        life.stage.as_str()
+                        record.stage.as_str()
                     )
                 },
                 ToString::to_string,
@@ -97,9 +97,9 @@ impl From<&ActionRecord> for ActionLine {
                 organizer.address.clone().or_else(|| organizer.legacy_dn.clone())
             }),
             subject: before.and_then(|event| event.subject.clone()),
-            notified: life.done().map(|done| done.notified.as_str()),
-            closed_at: (!life.is_open()).then_some(life.last_at),
-            requests: life.requests.clone(),
+            notified: record.done().map(|done| done.notified.as_str()),
+            closed_at: (!record.is_open()).then_some(record.last_at),
+            requests: record.requests.clone(),
         }
     }
 }
@@ -133,14 +133,14 @@ async fn list(directory: &Path, args: &AuditArgs, output: &Output) -> Result<Exi
         limit: Some(args.limit as usize),
         ..Query::default()
     };
-    let lives = journal
+    let records = journal
         .find(&query)
         .await
         .map_err(|error| CommandError::from_error(Exit::of_journal(&error), error))?;
-    if lives.len() >= args.limit as usize {
+    if records.len() >= args.limit as usize {
         output.note(&format!("adjourn: showing the newest {} actions; use --limit for more", args.limit));
     }
-    let lines = lives.iter().map(ActionLine::from);
+    let lines = records.iter().map(ActionLine::from);
     let format = if output.is_json() { Format::Json } else { args.format };
     match format {
         Format::Table => output.line(&render(&lines.collect::<Vec<_>>()))?,

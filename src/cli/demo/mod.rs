@@ -103,8 +103,8 @@ pub(super) async fn run(args: DemoArgs, output: &Output) -> Result<Exit, Command
         );
         serve(opened, args.listen, doctor, people, output).await?
     } else {
-        let story = run_scenes(&opened, &simulator).await?;
-        output.data(&story, || render(&story))?;
+        let transcript = run_scenes(&opened, &simulator).await?;
+        output.data(&transcript, || render(&transcript))?;
         Exit::Done
     };
     if let Some(simulator) = Arc::into_inner(simulator) {
@@ -155,21 +155,21 @@ async fn serve(
     output: &Output,
 ) -> Result<Exit, CommandError> {
     let failed = |error| CommandError::from_error(Exit::Usage, error);
-    let desk = ServiceStore::in_memory().map_err(failed)?;
+    let store = ServiceStore::in_memory().map_err(failed)?;
     let all = Rights::new("*".parse(), Right::ALL);
     let key = StoredKey::with_secret(DEMO_KEY.0, DEMO_KEY.1, all, DEMO_PER_MINUTE);
     let now = opened.engine.clock().now();
-    let added = desk.add_key(key.stored, now).await;
+    let added = store.add_key(key.stored, now).await;
     added.map_err(|error| CommandError::from_error(Exit::Usage, error))?;
     output.note(&format!("serving a simulated Exchange; the API key is {}", key.token));
-    let story: BackgroundTask = Box::new(|service, stop| Box::pin(people.run(service, stop)));
-    let on = ServeContext {
+    let background: BackgroundTask = Box::new(|service, stop| Box::pin(people.run(service, stop)));
+    let context = ServeContext {
         connection: None,
         doctor,
-        background: Some(story),
+        background: Some(background),
         console_fragment: "#key=adj_demo_demo",
     };
-    crate::cli::serve::serve(opened, desk, listen, on, output).await
+    crate::cli::serve::serve(opened, store, listen, context, output).await
 }
 
 async fn run_scenes(opened: &OpenedEngine, simulator: &Simulator) -> Result<DemoTranscript, CommandError> {
@@ -282,13 +282,13 @@ fn mail_line(mail: &Mail) -> MailLine {
     }
 }
 
-fn render(story: &DemoTranscript) -> String {
-    let mut text = format!("A simulated Exchange runs on {}.\n\nActions at the doors:\n", story.url);
-    for told in &story.actions {
-        text += &format!("  {} — {}\n      {}\n", told.room, told.what, told.outcome);
+fn render(transcript: &DemoTranscript) -> String {
+    let mut text = format!("A simulated Exchange runs on {}.\n\nActions at the doors:\n", transcript.url);
+    for action in &transcript.actions {
+        text += &format!("  {} — {}\n      {}\n", action.room, action.what, action.outcome);
     }
     text += "\nPlan of a sweep over all rooms:\n";
-    for room in &story.plan.rooms {
+    for room in &transcript.plan.rooms {
         for judged in &room.events {
             let verdict = match &judged.verdict {
                 Verdict::Act { how, why, .. } => format!("{how}: {why}"),
@@ -299,12 +299,12 @@ fn render(story: &DemoTranscript) -> String {
         }
     }
     text += "\nThe plan is applied; every event is read and evaluated again first:\n";
-    for one in &story.applied {
+    for one in &transcript.applied {
         text += &format!("  {}\n      {}\n", one.room, one.outcome);
     }
     text += "\nMessages that Exchange sent:\n";
-    for mail in &story.mails {
+    for mail in &transcript.mails {
         text += &format!("  {} from {} to {}: {}\n", mail.kind, mail.from, mail.to.join(", "), mail.subject);
     }
-    text + &format!("\nEWS requests over HTTP: {}.", story.requests)
+    text + &format!("\nEWS requests over HTTP: {}.", transcript.requests)
 }
