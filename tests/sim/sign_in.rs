@@ -312,7 +312,7 @@ async fn a_server_that_offers_another_way_is_named_as_such() {
     let (kind, code) = refusal(site.exchange(basic).check_calendar(&room()).await);
     assert_eq!(
         (kind, code.as_str()),
-        (ErrorKind::SignIn, "HTTP 401: the server offers Negotiate, NTLM only")
+        (ErrorKind::SignIn, "HTTP 401: the server offers only Negotiate, NTLM")
     );
 }
 
