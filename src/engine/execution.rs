@@ -127,17 +127,17 @@ impl<'a> Execution<'a> {
         self.read_for(&LocateFrom::Request).await
     }
 
-    async fn read_for(&self, choice: &LocateFrom) -> Result<InitialRead, JournalError> {
+    async fn read_for(&self, from: &LocateFrom) -> Result<InitialRead, JournalError> {
         let room = &self.action.room;
         if !self.engine.scope().contains(room) {
             return Ok(Err(refused(Refusal::OutOfScope { room: room.clone() })));
         }
-        let back = match self.undo_target().await? {
-            Ok(back) => back,
+        let undo = match self.undo_target().await? {
+            Ok(undo) => undo,
             Err(outcome) => return Ok(Err(outcome)),
         };
-        let chosen = self.locate(choice, back.as_ref()).await;
-        Ok(Ok((back, chosen)))
+        let located = self.locate(from, undo.as_ref()).await;
+        Ok(Ok((undo, located)))
     }
 
     /// Carries the action out. Returns the outcome, and the requests sent since the last recorded fact.
@@ -154,10 +154,10 @@ impl<'a> Execution<'a> {
         mut self,
         intent: Option<&Intent>,
     ) -> Result<(Outcome, Vec<RequestIds>), JournalError> {
-        let choice =
+        let from =
             intent.map_or(LocateFrom::Request, |intent| LocateFrom::Attempt(Box::new(Attempt::from(intent))));
-        let first = self.read_for(&choice).await?;
-        let outcome = self.decide_until_finished(choice, first).await?;
+        let first = self.read_for(&from).await?;
+        let outcome = self.decide_until_finished(from, first).await?;
         self.conclude(outcome).await
     }
 
@@ -192,15 +192,15 @@ impl<'a> Execution<'a> {
 
     async fn decide_until_finished(
         &mut self,
-        mut choice: LocateFrom,
+        mut from: LocateFrom,
         first: InitialRead,
     ) -> Result<Outcome, JournalError> {
-        let (back, mut chosen) = match first {
+        let (undo, mut located) = match first {
             Ok(first) => first,
             Err(outcome) => return Ok(outcome),
         };
         loop {
-            let event = match chosen {
+            let event = match located {
                 Ok(Selected::Event(event)) => *event,
                 Ok(Selected::NoChange(why)) => return self.nothing_to_do(why, None).await,
                 Ok(Selected::Refused(refusal)) => return self.refuse(refusal, None).await,
@@ -209,30 +209,30 @@ impl<'a> Execution<'a> {
             if let Err(refusal) = self.precondition.check(&event, self.engine.clock().now()).await {
                 return Ok(refused(refusal));
             }
-            match self.decide(&choice, back.as_ref(), event).await? {
+            match self.decide(&from, undo.as_ref(), event).await? {
                 DecisionResult::Finished(outcome) => return Ok(outcome),
-                DecisionResult::Retry(attempt) => choice = LocateFrom::Attempt(attempt),
+                DecisionResult::Retry(attempt) => from = LocateFrom::Attempt(attempt),
             }
             if self.counts.conflicts >= self.engine.options().decisions_max {
                 // The last conflict may have been with our own write.
-                let last = self.locate(&choice, None).await;
+                let last = self.locate(&from, None).await;
                 return Ok(last.err().unwrap_or(refused(Refusal::KeepsChanging)));
             }
-            chosen = self.locate(&choice, back.as_ref()).await;
+            located = self.locate(&from, undo.as_ref()).await;
         }
     }
 
     async fn decide(
         &mut self,
-        choice: &LocateFrom,
-        back: Option<&UndoTarget>,
+        from: &LocateFrom,
+        undo: Option<&UndoTarget>,
         event: Event,
     ) -> Result<DecisionResult, JournalError> {
         let engine = self.engine;
-        let again = choice.same_plan(&event, self.action.kind).filter(|_| self.in_doubt);
-        let planned = match (again, back) {
+        let again = from.same_plan(&event, self.action.kind).filter(|_| self.in_doubt);
+        let planned = match (again, undo) {
             (Some(plan), _) => Ok(Ok(plan.clone())),
-            (None, Some(back)) => Ok(plan_undo(back, &event)),
+            (None, Some(undo)) => Ok(plan_undo(undo, &event)),
             (None, None) => self.plan(&event).await,
         };
         let plan = match planned {
@@ -245,7 +245,7 @@ impl<'a> Execution<'a> {
             }
             Err(error) => return Ok(DecisionResult::Finished(refused(error.into()))),
         };
-        let may_be_final = back.is_some() || plan.done.reversibility == Reversibility::Reversible;
+        let may_be_final = undo.is_some() || plan.done.reversibility == Reversibility::Reversible;
         if engine.options().forbid_irreversible && !may_be_final {
             return Ok(DecisionResult::Finished(refused(Refusal::IrreversibleForbidden)));
         }
@@ -369,10 +369,10 @@ impl<'a> Execution<'a> {
     ) -> Result<Observation, CalendarError> {
         let Attempt { before, plan: Plan { step, .. } } = attempt;
         let found = self.verify(before, step).await?;
-        let tired = self.counts.sends >= self.engine.options().sends_max;
+        let is_last_send = self.counts.sends >= self.engine.options().sends_max;
         let again_at_once = matches!(written, WriteOutcome::Conflict)
             || matches!(written, WriteOutcome::InDoubt(_))
-                && !tired
+                && !is_last_send
                 && !step.sends_meeting_message()
                 && step.item().is_some();
         match &self.in_flight {
@@ -404,7 +404,7 @@ impl<'a> Execution<'a> {
         if let Some(outcome) = found.outcome(done) {
             return Ok(DecisionResult::Finished(outcome));
         }
-        let tired = self.counts.sends >= self.engine.options().sends_max;
+        let is_last_send = self.counts.sends >= self.engine.options().sends_max;
         match (found, written) {
             (Observation::Modified, _) => {
                 if step.is_guarded() {
@@ -414,7 +414,7 @@ impl<'a> Execution<'a> {
                 Ok(self.conflict(attempt))
             }
             (Observation::Unchanged, WriteOutcome::Conflict) => Ok(self.conflict(attempt)),
-            (Observation::Unchanged, WriteOutcome::InDoubt(_)) if !tired => {
+            (Observation::Unchanged, WriteOutcome::InDoubt(_)) if !is_last_send => {
                 Ok(DecisionResult::Retry(Box::new(attempt)))
             }
             // No send can be applied any more.

@@ -35,9 +35,9 @@ pub(super) fn plan_extend(
     if until <= event.end {
         return Err(conflict_with(conflicts(around, Some(&event.id), &wanted)).into());
     }
-    let (step, told) = set_end(event, copy, until, Notify::Attendees, server);
+    let (step, notified) = set_end(event, copy, until, Notify::Attendees, server);
     let change = Change::Extended { from: event.end, to: until };
-    Ok(Plan { step, done: done(event, copy, change, told, Reversibility::Reversible) })
+    Ok(Plan { step, done: done(event, copy, change, notified, Reversibility::Reversible) })
 }
 
 fn extension_refused(fixed: EndFixedReason, event: &Event) -> Refusal {

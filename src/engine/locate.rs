@@ -19,22 +19,22 @@ impl Execution<'_> {
     pub(super) async fn locate(
         &self,
         choice: &LocateFrom,
-        back: Option<&UndoTarget>,
+        undo: Option<&UndoTarget>,
     ) -> Result<Selected, Outcome> {
         match choice {
             LocateFrom::Request => {
-                let selected = match back {
+                let selected = match undo {
                     None => self.select().await,
-                    Some(back) => self.select_undo_target(back).await,
+                    Some(undo) => self.select_undo_target(undo).await,
                 };
                 selected.map_err(|error| refused(error.into()))
             }
-            LocateFrom::Attempt(attempt) => self.locate_again(attempt, back).await,
+            LocateFrom::Attempt(attempt) => self.locate_again(attempt, undo).await,
         }
     }
 
     /// Finds the same event again, unless the conflict was with our own write: a proxy delivered the request late or twice.
-    async fn locate_again(&self, attempt: &Attempt, back: Option<&UndoTarget>) -> Result<Selected, Outcome> {
+    async fn locate_again(&self, attempt: &Attempt, undo: Option<&UndoTarget>) -> Result<Selected, Outcome> {
         let Attempt { before, plan: Plan { step, done } } = attempt;
         let nothing_done = self.throttled && !self.in_doubt;
         let unreadable = |error: CalendarError| match nothing_done {
@@ -56,9 +56,9 @@ impl Execution<'_> {
             // The booking was not made, and the room may be taken by now.
             return self.select_booking_time(minutes).await.map_err(unreadable);
         }
-        match (select_again(self.action.kind, before, after), back) {
-            (Selected::Event(event), Some(back)) => {
-                self.if_time_is_free(back, *event).await.map_err(unreadable)
+        match (select_again(self.action.kind, before, after), undo) {
+            (Selected::Event(event), Some(undo)) => {
+                self.if_time_is_free(undo, *event).await.map_err(unreadable)
             }
             (selected, _) => Ok(selected),
         }
@@ -159,14 +159,14 @@ impl Execution<'_> {
     }
 
     /// For an undo: the event whose end was changed or that was booked, or the one in Deleted Items, if its time is free.
-    async fn select_undo_target(&self, back: &UndoTarget) -> Result<Selected, CalendarError> {
+    async fn select_undo_target(&self, undo: &UndoTarget) -> Result<Selected, CalendarError> {
         let (room, calendar) = (&self.action.room, self.engine.calendar());
-        let (UndoTarget::End(done) | UndoTarget::Removed(done) | UndoTarget::Booked(done)) = back;
-        let own = match back {
+        let (UndoTarget::End(done) | UndoTarget::Removed(done) | UndoTarget::Booked(done)) = undo;
+        let own = match undo {
             UndoTarget::End(_) | UndoTarget::Booked(_) => match self.find_changed(&done.event.id).await? {
                 Some(event) => event,
                 // A booking that is gone needs no removal; an event that is gone cannot get its end back.
-                None if matches!(back, UndoTarget::Booked(_)) => {
+                None if matches!(undo, UndoTarget::Booked(_)) => {
                     return Ok(Selected::NoChange(NoChangeReason::Gone));
                 }
                 None => {
@@ -179,7 +179,7 @@ impl Execution<'_> {
                 None => return Ok(Selected::Refused(Refusal::LeftDeletedItems)),
             },
         };
-        self.if_time_is_free(back, own).await
+        self.if_time_is_free(undo, own).await
     }
 
     /// The event that an action changed: by its id, or by the identity that the journal recorded.
@@ -194,8 +194,8 @@ impl Execution<'_> {
     }
 
     /// The event to restore, if no other event is at its time.
-    async fn if_time_is_free(&self, back: &UndoTarget, own: Event) -> Result<Selected, CalendarError> {
-        let taken = match time_needed(back) {
+    async fn if_time_is_free(&self, undo: &UndoTarget, own: Event) -> Result<Selected, CalendarError> {
+        let conflict = match time_needed(undo) {
             Some(window) => {
                 let there =
                     self.engine.calendar().events(&self.action.room, window).await?.with_stand_ins()?;
@@ -203,7 +203,7 @@ impl Execution<'_> {
             }
             None => None,
         };
-        Ok(taken.map_or_else(|| Selected::Event(Box::new(own)), Selected::Refused))
+        Ok(conflict.map_or_else(|| Selected::Event(Box::new(own)), Selected::Refused))
     }
 }
 

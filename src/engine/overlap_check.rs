@@ -24,7 +24,7 @@ impl Execution<'_> {
             Outcome::Done(done) if !done.dry_run => match time_added(&done) {
                 None => Ok(Outcome::Done(done)),
                 Some(window) => match self.busy_events_in(window).await {
-                    Ok(there) => self.resolve_overlap(done, (window, &there), false).await,
+                    Ok(events) => self.resolve_overlap(done, (window, &events), false).await,
                     Err(error) => Ok(messages::overlap_unchecked(&done, &error)),
                 },
             },
@@ -44,8 +44,8 @@ impl Execution<'_> {
         let Some(window) = time_added(&done) else { return Ok(Ok((Outcome::Done(done), self.requests))) };
         match self.busy_events_in(window).await {
             Err(error) => Ok(Err(error)),
-            Ok(there) => {
-                let outcome = self.resolve_overlap(done, (window, &there), true).await?;
+            Ok(events) => {
+                let outcome = self.resolve_overlap(done, (window, &events), true).await?;
                 Ok(Ok((outcome, self.requests)))
             }
         }
@@ -54,24 +54,24 @@ impl Execution<'_> {
     async fn resolve_overlap(
         &mut self,
         done: Done,
-        (window, there): (Window, &[Event]),
-        taking_back: bool,
+        (window, events): (Window, &[Event]),
+        is_revert: bool,
     ) -> Result<Outcome, JournalError> {
-        let Some(own) = there.iter().find(|event| is_own(event, &done)) else {
+        let Some(own) = events.iter().find(|event| is_own(event, &done)) else {
             // The event is gone. Without a revert, someone else changed it after our write, which was done.
-            let taken_back = || refused(conflict_with(conflicts(there, None, &window)));
-            return Ok(if taking_back { taken_back() } else { Outcome::Done(done) });
+            let reverted = || refused(conflict_with(conflicts(events, None, &window)));
+            return Ok(if is_revert { reverted() } else { Outcome::Done(done) });
         };
-        let (twins, others): (Vec<_>, Vec<_>) =
-            there.iter().cloned().partition(|event| event.id != own.id && is_duplicate(event, &done));
-        for twin in twins {
-            if let Some(outcome) = self.remove_duplicate(twin, &done).await? {
+        let (duplicates, others): (Vec<_>, Vec<_>) =
+            events.iter().cloned().partition(|event| event.id != own.id && is_duplicate(event, &done));
+        for duplicate in duplicates {
+            if let Some(outcome) = self.remove_duplicate(duplicate, &done).await? {
                 return Ok(outcome);
             }
         }
         match conflict(&others, own, &window) {
             None => Ok(Outcome::Done(with_id(done, own))),
-            Some(refusal) => match (end_state(own, &done), taking_back) {
+            Some(refusal) => match (end_state(own, &done), is_revert) {
                 (EndState::AsWritten, _) => self.revert(own.clone(), done, refusal).await,
                 (EndState::Reverted, true) => Ok(refused(refusal)),
                 // Someone else changed the event since; their change is not overwritten.
@@ -91,15 +91,19 @@ impl Execution<'_> {
     }
 
     /// Removes the duplicate of a booking; `None` when only the first item is left.
-    async fn remove_duplicate(&mut self, twin: Event, done: &Done) -> Result<Option<Outcome>, JournalError> {
-        let step = Step::Remove { id: twin.id.clone(), change_key: twin.change_key.clone() };
-        let written = self.record_and_send(&twin, &step, done.clone()).await?;
-        Ok(self.revert_failure(written, &twin, &step).await)
+    async fn remove_duplicate(
+        &mut self,
+        duplicate: Event,
+        done: &Done,
+    ) -> Result<Option<Outcome>, JournalError> {
+        let step = Step::Remove { id: duplicate.id.clone(), change_key: duplicate.change_key.clone() };
+        let outcome = self.record_and_send(&duplicate, &step, done.clone()).await?;
+        Ok(self.revert_failure(outcome, &duplicate, &step).await)
     }
 
     /// The outcome of a failed revert; `None` when the revert succeeded.
-    async fn revert_failure(&mut self, written: WriteOutcome, own: &Event, step: &Step) -> Option<Outcome> {
-        match written {
+    async fn revert_failure(&mut self, outcome: WriteOutcome, own: &Event, step: &Step) -> Option<Outcome> {
+        match outcome {
             WriteOutcome::Done => None,
             WriteOutcome::Gone => match self.find_again(own).await {
                 Ok(Some(event)) if event.id == own.id && event.change_key == own.change_key => {
@@ -128,8 +132,8 @@ impl Execution<'_> {
             }
             _ => Step::Remove { id, change_key },
         };
-        let written = self.record_and_send(&own, &step, done).await?;
-        Ok(self.revert_failure(written, &own, &step).await.unwrap_or_else(|| refused(refusal)))
+        let outcome = self.record_and_send(&own, &step, done).await?;
+        Ok(self.revert_failure(outcome, &own, &step).await.unwrap_or_else(|| refused(refusal)))
     }
 
     async fn record_and_send(
@@ -141,16 +145,16 @@ impl Execution<'_> {
         let before = Box::new(self.engine.as_journalled(own.clone()));
         let intended = Fact::Intended { step: step.clone(), before, done: Box::new(done) };
         self.engine.record(self.action.id, intended).await?;
-        let mut written = self.send(step).await;
+        let mut outcome = self.send(step).await;
         for _ in 0..REVERT_SENDS_MAX {
-            if !matches!(written, WriteOutcome::Throttled(_)) {
+            if !matches!(outcome, WriteOutcome::Throttled(_)) {
                 break;
             }
             // The same version: a late delivery overwrites no other change.
             tokio::time::sleep(self.engine.options().settle_delay).await;
-            written = self.send(step).await;
+            outcome = self.send(step).await;
         }
-        Ok(written)
+        Ok(outcome)
     }
 }
 

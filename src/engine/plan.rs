@@ -130,10 +130,16 @@ fn plan_end(
     if event.end <= end {
         return Err(PlanError::NoChange(NoChangeReason::Over));
     }
-    let (step, told) = set_end(event, copy, end, notify, server);
+    let (step, notified) = set_end(event, copy, end, notify, server);
     Ok(Plan {
         step,
-        done: done(event, copy, Change::Ended { from: event.end, to: end }, told, Reversibility::Reversible),
+        done: done(
+            event,
+            copy,
+            Change::Ended { from: event.end, to: end },
+            notified,
+            Reversibility::Reversible,
+        ),
     })
 }
 
@@ -152,11 +158,11 @@ pub(super) fn set_end(
         // into a meeting.
         Copy::Attendee | Copy::Plain => Notify::Nobody,
     };
-    let told = match notify {
+    let notified = match notify {
         Notify::Attendees => Notified::Attendees,
         Notify::Nobody => Notified::Nobody,
     };
-    (Step::SetEnd { id: event.id.clone(), change_key: event.change_key.clone(), end, notify }, told)
+    (Step::SetEnd { id: event.id.clone(), change_key: event.change_key.clone(), end, notify }, notified)
 }
 
 /// The new end of an event: the beginning of this minute, since calendars show whole minutes, but never the start itself, since
@@ -169,7 +175,7 @@ fn early_end(event: &Event, now: DateTime<Utc>) -> DateTime<Utc> {
 fn plan_delete(event: &Event, copy: Copy, how: DeleteMode, reason: Option<&str>) -> Plan {
     let (id, change_key) = (event.id.clone(), event.change_key.clone());
     let text = reason.map(str::to_owned);
-    let (step, change, told, undoable) = match (copy, how) {
+    let (step, change, notified, reversibility) = match (copy, how) {
         (Copy::Attendee, DeleteMode::Notify) => {
             let no = Reversibility::Irreversible { because: IrreversibleReason::DeclineWasSent };
             (Step::Decline { id, change_key, text }, Change::Declined, Notified::Organizer, no)
@@ -185,7 +191,7 @@ fn plan_delete(event: &Event, copy: Copy, how: DeleteMode, reason: Option<&str>)
             removal_reversibility(event.kind),
         ),
     };
-    Plan { step, done: done(event, copy, change, told, undoable) }
+    Plan { step, done: done(event, copy, change, notified, reversibility) }
 }
 
 fn removal_reversibility(kind: EventKind) -> Reversibility {
@@ -202,15 +208,8 @@ pub(super) fn done(
     event: &Event,
     copy: Copy,
     change: Change,
-    told: Notified,
-    undoable: Reversibility,
+    notified: Notified,
+    reversibility: Reversibility,
 ) -> Done {
-    Done {
-        event: EventSnapshot::from(event),
-        copy,
-        change,
-        notified: told,
-        reversibility: undoable,
-        dry_run: false,
-    }
+    Done { event: EventSnapshot::from(event), copy, change, notified, reversibility, dry_run: false }
 }

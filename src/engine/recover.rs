@@ -54,24 +54,24 @@ impl Engine {
         self.resume_all(BusyRoomPolicy::Skip).await
     }
 
-    async fn resume_all(self: &Arc<Self>, patience: BusyRoomPolicy) -> Result<Recovered, JournalError> {
+    async fn resume_all(self: &Arc<Self>, policy: BusyRoomPolicy) -> Result<Recovered, JournalError> {
         let open = self.journal().find(&Query::default().with_status(ActionStatus::Open)).await?;
         let since = Some(self.clock().now() - RECHECKED_WITHIN);
         let unknown = Query { since, ..Query::default() }.with_status(ActionStatus::NeedsAttention);
         let mut unknown = self.journal().find(&unknown).await?;
         unknown.retain(ActionRecord::needs_recheck);
-        let places = Arc::new(Semaphore::new(CONCURRENT_ROOMS_MAX));
+        let permits = Arc::new(Semaphore::new(CONCURRENT_ROOMS_MAX));
         let mut tasks = JoinSet::new();
         for record in open.iter().chain(&unknown) {
-            let (engine, places, action) = (self.clone(), places.clone(), record.action.clone());
+            let (engine, permits, action) = (self.clone(), permits.clone(), record.action.clone());
             tasks.spawn(async move {
-                let _place = places.acquire_owned().await;
+                let _permit = permits.acquire_owned().await;
                 let room = action.room.as_str();
-                let turn = match patience {
+                let lock = match policy {
                     BusyRoomPolicy::Wait => Some(engine.lock_room(room).await),
                     BusyRoomPolicy::Skip => engine.try_lock_room(room),
                 };
-                let Some(_turn) = turn else { return Ok(()) };
+                let Some(_lock) = lock else { return Ok(()) };
                 // Another task may have settled it in the meantime.
                 match engine.journal().action_record(action.id).await? {
                     Some(record) if record.is_open() => engine.resume(record).await.map(drop),
@@ -87,8 +87,8 @@ impl Engine {
         let mut recovered = Recovered::default();
         for record in open {
             let Some(record) = self.journal().action_record(record.action.id).await? else { continue };
-            let place = if record.is_open() { &mut recovered.still_open } else { &mut recovered.closed };
-            place.push(record);
+            let list = if record.is_open() { &mut recovered.still_open } else { &mut recovered.closed };
+            list.push(record);
         }
         for record in unknown {
             let Some(record) = self.journal().action_record(record.action.id).await? else { continue };
@@ -150,11 +150,11 @@ impl Engine {
         // Timestamps in the future (the clock was set back) have no usable age.
         let age = self.clock().now() - record.accepted_at;
         let is_certain = self.clock().doubt().is_none();
-        let young = is_certain && -CLOCK_SLACK <= age && age <= self.options().resume_within;
+        let is_young = is_certain && -CLOCK_SLACK <= age && age <= self.options().resume_within;
         // A sweep's precondition ended with its process, so its actions are not started again.
         // A booking that may have been sent is never sent again.
         let booking = matches!(record.action.kind, ActionKind::Book { .. }) && record.intent.is_some();
-        let goes_on = young && !booking && !matches!(record.action.actor, Actor::Sweep { .. });
+        let goes_on = is_young && !booking && !matches!(record.action.actor, Actor::Sweep { .. });
         let over = match &record.intent {
             None if goes_on => execution.finish_from(None).await?,
             None => (refused(Refusal::Interrupted), Vec::new()),

@@ -51,8 +51,8 @@ pub(super) fn undo_target(record: &ActionRecord) -> Result<UndoTarget, Refusal> 
 }
 
 /// The time that the undo needs in addition, and that must be free.
-pub(super) fn time_needed(back: &UndoTarget) -> Option<Window> {
-    match back {
+pub(super) fn time_needed(target: &UndoTarget) -> Option<Window> {
+    match target {
         UndoTarget::End(Done { change: Change::Ended { from, to }, .. }) => Window::clamped(*to, *from),
         UndoTarget::End(_) | UndoTarget::Booked(_) => None,
         UndoTarget::Removed(done) => Window::clamped(done.event.start, done.event.end),
@@ -70,11 +70,11 @@ pub(super) fn conflict_with(by: Vec<&Event>) -> Refusal {
 }
 
 /// Plans the undo for the event as it is now (on the calendar, or in Deleted Items).
-pub(super) fn plan_undo(back: &UndoTarget, event: &Event) -> Result<Plan, PlanError> {
+pub(super) fn plan_undo(target: &UndoTarget, event: &Event) -> Result<Plan, PlanError> {
     if event.kind == EventKind::Series {
         return Err(Refusal::WholeSeries.into());
     }
-    match back {
+    match target {
         UndoTarget::End(done) => plan_end_undo(done, event),
         UndoTarget::Removed(done) => Ok(plan_removal_undo(done, event)),
         UndoTarget::Booked(done) => plan_booking_undo(done, event),
@@ -115,14 +115,14 @@ fn plan_booking_undo(done: &Done, event: &Event) -> Result<Plan, PlanError> {
     Ok(Plan { step, done: undone(done, event, Change::Removed, Notified::Nobody) })
 }
 
-fn undone(done: &Done, event: &Event, change: Change, told: Notified) -> Done {
-    let undoable = Reversibility::Irreversible { because: IrreversibleReason::IsAnUndo };
+fn undone(done: &Done, event: &Event, change: Change, notified: Notified) -> Done {
+    let reversibility = Reversibility::Irreversible { because: IrreversibleReason::IsAnUndo };
     Done {
         event: EventSnapshot::from(event),
         copy: done.copy,
         change,
-        notified: told,
-        reversibility: undoable,
+        notified,
+        reversibility,
         dry_run: false,
     }
 }

@@ -76,9 +76,9 @@ pub struct PresenceQuery<'a> {
 impl PresenceState {
     /// A state with these signs, in which every room is covered for this time.
     pub fn covering(signs: SignLog, coverage: Coverage) -> Self {
-        let mut books = Self { signs, ..Self::default() };
-        books.watch.accept_coverage(coverage);
-        books
+        let mut state = Self { signs, ..Self::default() };
+        state.watch.accept_coverage(coverage);
+        state
     }
 
     /// Records the events that were read in a room: signs that name them get their identity, and their ids are kept.
@@ -176,8 +176,8 @@ impl PresenceState {
 pub struct SharedPresence(Arc<RwLock<PresenceState>>);
 
 impl From<PresenceState> for SharedPresence {
-    fn from(books: PresenceState) -> Self {
-        Self(Arc::new(RwLock::new(books)))
+    fn from(state: PresenceState) -> Self {
+        Self(Arc::new(RwLock::new(state)))
     }
 }
 

@@ -216,6 +216,6 @@ async fn a_clock_that_jumps_makes_no_repeated_press_a_new_one_and_gives_no_open_
     house.engine.perform(press(), Mode::Perform).await.unwrap();
     house.clock.jump(TimeDelta::days(400));
     house.engine.recover().await.unwrap();
-    let lives = house.journal.find(&Query::default()).await.unwrap();
-    assert!(lives[0].is_open(), "an hour has not passed: {:?}", lives[0]);
+    let records = house.journal.find(&Query::default()).await.unwrap();
+    assert!(records[0].is_open(), "an hour has not passed: {:?}", records[0]);
 }

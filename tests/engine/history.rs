@@ -454,7 +454,7 @@ impl Story {
     }
 
     async fn check(&self, tally: &mut Tally) {
-        let lives = self.journal.find(&Default::default()).await.unwrap();
+        let records = self.journal.find(&Default::default()).await.unwrap();
         let effects = self.calendar.0.lock().unwrap().effects.clone();
         let mut chain = Chain::default();
         let mut intended: BTreeMap<ActionId, Vec<Step>> = BTreeMap::new();
@@ -465,19 +465,19 @@ impl Story {
                 intended.entry(entry.action).or_default().push(step);
             }
         }
-        for life in &lives {
-            let id = life.action.id;
-            assert!(!life.is_open(), "still open: {life:?}");
-            let outcome = life.outcome.as_ref().unwrap();
-            assert!(!life.needs_recheck(), "could be read, and is not settled: {life:?}");
+        for record in &records {
+            let id = record.action.id;
+            assert!(!record.is_open(), "still open: {record:?}");
+            let outcome = record.outcome.as_ref().unwrap();
+            assert!(!record.needs_recheck(), "could be read, and is not settled: {record:?}");
             let own = |step: &Step| intended.get(&id).is_some_and(|steps| steps.contains(step));
             let others =
                 |step: &Step| intended.iter().any(|(other, steps)| *other != id && steps.contains(step));
-            let mine = effects.iter().filter(|(room, step)| *room == life.action.room && own(step));
+            let mine = effects.iter().filter(|(room, step)| *room == record.action.room && own(step));
             let (shared, alone): (Vec<_>, Vec<_>) = mine.partition(|(_, step)| others(step));
             let facts = || self.journal.facts().into_iter().filter(|(of, _)| *of == id).collect::<Vec<_>>();
             // An action that overlaps another event reverts itself: two effects that cancel each other.
-            let took_back = |step: &Step| match (life.action.kind, step, &life.intent) {
+            let took_back = |step: &Step| match (record.action.kind, step, &record.intent) {
                 (ActionKind::Book { .. }, Step::Remove { .. }, _) => true,
                 (ActionKind::Extend { .. }, Step::SetEnd { end, .. }, Some(intent)) => {
                     matches!(intent.done.change, Change::Extended { from, .. } if *end == from)
@@ -494,7 +494,7 @@ impl Story {
             // What is taken back may have been made by another of ours that is in doubt: the same step, the same version.
             // An event is taken back once; what calendar repair puts there again is another event.
             // A person took the booking away while its answer was in doubt: nothing shows that it had been made.
-            let bookings_max = 1 + if matches!(life.action.kind, ActionKind::Book { .. }) {
+            let bookings_max = 1 + if matches!(record.action.kind, ActionKind::Book { .. }) {
                 self.bookings_taken()
             } else {
                 0
@@ -510,19 +510,19 @@ impl Story {
             );
             match outcome {
                 Outcome::Refused { refusal: Refusal::Collides { .. } } => {
-                    let stands = alone.len() > back.len() && !self.is_removed(life);
+                    let stands = alone.len() > back.len() && !self.is_removed(record);
                     assert!(!stands, "collides, and stands there: {:#?}", facts());
                 }
                 Outcome::Done(_) => {
                     tally.done += 1;
-                    assert!(alone.len() + shared.len() >= 1, "said to be done: {life:?}");
+                    assert!(alone.len() + shared.len() >= 1, "said to be done: {record:?}");
                 }
                 Outcome::NeedsAttention { .. } => tally.need_attention += 1,
                 // The booking was made, its answer was lost or the process stopped, and a person took it away: it does not stand.
                 Outcome::Refused { refusal: Refusal::Interrupted | Refusal::Exchange { .. } }
-                    if self.is_gone(&life.action) => {}
+                    if self.is_gone(&record.action) => {}
                 // It was done, the process stopped, and another write put the event back: it does not stand.
-                Outcome::Refused { refusal: Refusal::Interrupted } if self.is_put_back(life) => {}
+                Outcome::Refused { refusal: Refusal::Interrupted } if self.is_put_back(record) => {}
                 // The event went away with whatever was done to it.
                 Outcome::AlreadyDone { why: NoChangeReason::Gone } => {}
                 // Two of ours wanted to write to the same version, both in doubt: either may have done it.
@@ -530,7 +530,7 @@ impl Story {
                     if intended.get(action).is_some_and(|steps| {
                         steps.iter().any(|step| alone.iter().all(|(_, own)| own.item() == step.item()))
                     }) => {}
-                other => assert!(alone.is_empty(), "done, and said to be {other:?}: {life:?}"),
+                other => assert!(alone.is_empty(), "done, and said to be {other:?}: {record:?}"),
             }
         }
         self.check_answers();
@@ -557,16 +557,16 @@ impl Story {
     }
 
     /// Another write gave the event the times again that it had before this action.
-    fn is_put_back(&self, life: &ActionRecord) -> bool {
-        let Some(Intent { before, step: Step::SetEnd { .. }, .. }) = &life.intent else { return false };
+    fn is_put_back(&self, record: &ActionRecord) -> bool {
+        let Some(Intent { before, step: Step::SetEnd { .. }, .. }) = &record.intent else { return false };
         let as_before =
             |event: &Event| event.id == before.id && event.end == before.end && event.start == before.start;
         self.calendar.0.lock().unwrap().events.values().any(as_before)
     }
 
     /// The event that an action wanted to change is on no calendar any more.
-    fn is_removed(&self, life: &ActionRecord) -> bool {
-        let Some(intent) = &life.intent else { return false };
+    fn is_removed(&self, record: &ActionRecord) -> bool {
+        let Some(intent) = &record.intent else { return false };
         !self.calendar.0.lock().unwrap().events.values().any(|event| event.id == intent.before.id)
     }
 

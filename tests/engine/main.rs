@@ -1,6 +1,11 @@
 //! The engine and the sweeps against a scripted calendar: no wire, no sockets, time stands still until a test moves it.
 #![expect(unreachable_pub, reason = "the test's modules share their helpers")]
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a helper that fails must fail its test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a helper that fails must fail its test"
+)]
 
 mod clock;
 mod doubt;

@@ -214,8 +214,8 @@ async fn story(kind: Kind, fate: Fate, facts: usize, after: bool, away: TimeDelt
     let recovered = engine.recover().await.unwrap();
     assert_eq!(recovered.still_open, [], "{case}");
     assert_eq!(engine.recover().await.unwrap().closed, [], "{case}: a second recovery finds nothing");
-    let lives = world.journal.find(&Query { key: first.key.clone(), ..Query::default() }).await.unwrap();
-    assert!(lives.iter().all(|life| !life.is_open()), "{case}");
+    let records = world.journal.find(&Query { key: first.key.clone(), ..Query::default() }).await.unwrap();
+    assert!(records.iter().all(|record| !record.is_open()), "{case}");
 
     let again =
         engine.perform(Action { id: ActionId::random(), ..first.clone() }, Mode::Perform).await.unwrap();
