@@ -21,7 +21,7 @@ fn freed_time(change: &Change) -> bool {
 pub(super) fn apply_reappearance(
     verdict: Verdict,
     records: &[ActionRecord],
-    came_back: OnReappearance,
+    on_reappearance: OnReappearance,
 ) -> Verdict {
     let undone = |id: ActionId| records.iter().any(|record| record.has_undone(id));
     let done: Vec<&ActionRecord> = records
@@ -31,7 +31,7 @@ pub(super) fn apply_reappearance(
         .collect();
     let (Some(last), Verdict::Act { .. }) = (done.first(), &verdict) else { return verdict };
     let action = last.action.id;
-    match came_back {
+    match on_reappearance {
         OnReappearance::Repeat if done.len() < ACTIONS_MAX => verdict,
         OnReappearance::Repeat | OnReappearance::Report => {
             Verdict::Keep { why: KeepReason::Reappeared { action, report: true } }

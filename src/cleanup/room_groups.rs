@@ -100,16 +100,16 @@ impl Rules {
     /// Every setting in this room, and where it is set.
     pub fn explain(&self, room: &RoomAddress) -> Vec<Setting> {
         let everywhere = if self.no_check_in.is_some() { "all rooms" } else { "default" };
-        let from = |says: fn(&RoomGroup) -> bool| {
-            let mut groups = self.room_groups.iter().filter(|group| group.includes(room) && says(group));
+        let from = |sets: fn(&RoomGroup) -> bool| {
+            let mut groups = self.room_groups.iter().filter(|group| group.includes(room) && sets(group));
             groups.next_back().map_or_else(|| everywhere.to_owned(), |group| group.name.clone())
         };
         let minutes = |time: TimeDelta| format!("{} min", time.num_minutes());
         let (on, rule) = self.resolve_check_in(room);
         let on = if on { "on" } else { "off" };
-        type Says = fn(&RoomGroup) -> bool;
+        type Sets = fn(&RoomGroup) -> bool;
         let mode = self.stated_mode(room).map_or_else(|| "observe".to_owned(), |mode| mode.to_string());
-        let all: [(&'static str, String, Says); 10] = [
+        let all: [(&'static str, String, Sets); 10] = [
             ("mode", mode, |group| group.mode.is_some()),
             ("check_in", on.to_owned(), |group| group.check_in.is_some()),
             ("grace_minutes", minutes(rule.grace), |group| group.grace.is_some()),
@@ -123,7 +123,7 @@ impl Rules {
             ("strikes", rule.strikes.to_string(), |group| group.strikes.is_some()),
             ("on_last_strike", rule.on_last_strike.to_string(), |group| group.on_last_strike.is_some()),
         ];
-        let settings = all.into_iter().map(|(name, value, says)| Setting { name, value, from: from(says) });
+        let settings = all.into_iter().map(|(name, value, sets)| Setting { name, value, from: from(sets) });
         settings.collect()
     }
 }

@@ -154,9 +154,9 @@ impl SeriesRecord<'_> {
     }
 
     /// Whether the series was removed before and restored: then it is kept, unless the configuration repeats the removal.
-    fn was_restored(&self, came_back: OnReappearance) -> bool {
+    fn was_restored(&self, on_reappearance: OnReappearance) -> bool {
         let times = self.actions.iter().filter(|record| is_whole_series(record)).count();
-        let max = if came_back == OnReappearance::Repeat { SERIES_REMOVALS_MAX } else { 1 };
+        let max = if on_reappearance == OnReappearance::Repeat { SERIES_REMOVALS_MAX } else { 1 };
         times >= max
     }
 }
@@ -167,7 +167,7 @@ pub(super) fn apply_strikes(
     verdict: Verdict,
     (missed, series): (u32, &SeriesRecord<'_>),
     rule: &NoCheckIn,
-    came_back: OnReappearance,
+    on_reappearance: OnReappearance,
     held: Option<&'static str>,
 ) -> Verdict {
     let Verdict::Act { rule: Rule::NoCheckIn, how, why, proof, .. } = verdict else { return verdict };
@@ -177,7 +177,7 @@ pub(super) fn apply_strikes(
         return only_the_date(why);
     }
     let why = format!("{why}, for the {} time in a row", Ordinal(missed));
-    if rule.on_last_strike == OnLastStrike::Report || series.was_restored(came_back) {
+    if rule.on_last_strike == OnLastStrike::Report || series.was_restored(on_reappearance) {
         return only_the_date(why);
     }
     match held {

@@ -108,12 +108,12 @@ impl Sweep {
     pub async fn plan(&self, rooms: &[RoomAddress], window: Window, progress: &dyn Progress) -> SweepPlan {
         let made_at = self.engine.clock().now();
         progress.begin("reading rooms", rooms.len());
-        let looks = self.query_occupancy(rooms, window).await;
+        let occupancies = self.query_occupancy(rooms, window).await;
         let mut plans: Vec<Option<RoomPlan>> = rooms.iter().map(|_| None).collect();
         let mut tasks = JoinSet::new();
         let permits = Arc::new(Semaphore::new(self.max_concurrent_rooms));
-        for (index, (room, look)) in rooms.iter().cloned().zip(looks).enumerate() {
-            if look == Occupancy::Free {
+        for (index, (room, occupancy)) in rooms.iter().cloned().zip(occupancies).enumerate() {
+            if occupancy == Occupancy::Free {
                 plans[index] = Some(RoomPlan { room, events: Vec::new(), trouble: None });
                 progress.step();
                 continue;
@@ -186,50 +186,50 @@ impl Sweep {
         }
         let is_observed = |room: &RoomAddress| self.rules.stated_mode(room) == Some(CleanupMode::Observe);
         let (observed, acted): (Vec<_>, Vec<_>) = plan.actions().partition(|(room, _)| is_observed(room));
-        let work: Vec<_> = acted
+        let planned: Vec<_> = acted
             .into_iter()
             .filter_map(|(room, evaluated)| PlannedAction::from_verdict(room, evaluated))
             .collect();
-        progress.begin("releasing events", work.len());
+        progress.begin("releasing events", planned.len());
         let permits = Arc::new(Semaphore::new(self.max_concurrent_rooms));
-        let broken_off = Arc::new(OnceLock::new());
+        let journal_error = Arc::new(OnceLock::new());
         let mut tasks = JoinSet::new();
         // `None`: the task panicked.
-        let mut ends: Vec<Option<WorkResult>> = work.iter().map(|_| None).collect();
-        for (index, work) in work.iter().cloned().enumerate() {
+        let mut results: Vec<Option<WorkResult>> = planned.iter().map(|_| None).collect();
+        for (index, planned) in planned.iter().cloned().enumerate() {
             let (engine, evaluator) = (self.engine.clone(), self.room_evaluator());
-            let (permits, broken_off) = (permits.clone(), broken_off.clone());
+            let (permits, journal_error) = (permits.clone(), journal_error.clone());
             tasks.spawn(async move {
                 let _permit = permits.acquire_owned().await;
-                if broken_off.get().is_some() {
+                if journal_error.get().is_some() {
                     return (index, WorkResult::default());
                 }
-                let end = work.perform(&engine, evaluator, mode).await;
-                if let Some(error) = &end.journal_error {
+                let result = planned.perform(&engine, evaluator, mode).await;
+                if let Some(error) = &result.journal_error {
                     // The first failure is the one reported.
-                    let _ = broken_off.set(error.clone());
+                    let _ = journal_error.set(error.clone());
                 }
-                (index, end)
+                (index, result)
             });
         }
         while let Some(joined) = tasks.join_next().await {
-            if let Ok((index, end)) = joined {
-                ends[index] = Some(end);
+            if let Ok((index, result)) = joined {
+                results[index] = Some(result);
             }
             progress.step();
         }
         let mut swept = SweepResult {
-            journal_error: broken_off.get().cloned(),
+            journal_error: journal_error.get().cloned(),
             observe_only: observed.len(),
             ..SweepResult::default()
         };
-        for (end, work) in ends.into_iter().zip(work) {
-            match end {
-                None => swept.applied.push(work.after_panic()),
+        for (result, planned) in results.into_iter().zip(planned) {
+            match result {
+                None => swept.applied.push(planned.after_panic()),
                 Some(WorkResult { started: false, .. }) => swept.not_started += 1,
-                Some(end) => {
-                    swept.applied.extend(end.applied);
-                    swept.unfinished.extend(end.journal_error.map(|_| work.unfinished()));
+                Some(result) => {
+                    swept.applied.extend(result.applied);
+                    swept.unfinished.extend(result.journal_error.map(|_| planned.unfinished()));
                 }
             }
         }
@@ -238,7 +238,7 @@ impl Sweep {
 
     /// Requests free/busy of a hundred rooms at a time. A room without an answer counts as possibly busy and is read.
     async fn query_occupancy(&self, rooms: &[RoomAddress], window: Window) -> Vec<Occupancy> {
-        let mut looks = vec![Occupancy::MaybeBusy; rooms.len()];
+        let mut occupancies = vec![Occupancy::MaybeBusy; rooms.len()];
         let mut tasks = JoinSet::new();
         let permits = Arc::new(Semaphore::new(self.max_concurrent_rooms));
         for (number, group) in rooms.chunks(AVAILABILITY_MAILBOXES_MAX).enumerate() {
@@ -258,12 +258,12 @@ impl Sweep {
         while let Some(joined) = tasks.join_next().await {
             let Ok((first, len, Ok(answers))) = joined else { continue };
             if answers.len() == len
-                && let Some(permits) = looks.get_mut(first..first + len)
+                && let Some(slots) = occupancies.get_mut(first..first + len)
             {
-                permits.copy_from_slice(&answers);
+                slots.copy_from_slice(&answers);
             }
         }
-        looks
+        occupancies
     }
 
     fn room_evaluator(&self) -> RoomEvaluator {

@@ -137,7 +137,7 @@ impl Live {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut tracked, mut followers) = (HashSet::new(), JoinSet::new());
-        let mut arrivals_sender = None;
+        let mut arriving = None;
         loop {
             tick.tick().await;
             self.rooms.tick();
@@ -145,18 +145,18 @@ impl Live {
             if tracked.difference(&wanted).next().is_some() {
                 followers.shutdown().await;
                 self.rooms.retain(&wanted);
-                (tracked, arrivals_sender) = (HashSet::new(), None);
+                (tracked, arriving) = (HashSet::new(), None);
             }
             let new: Vec<_> = wanted.difference(&tracked).cloned().collect();
             if new.is_empty() {
                 continue;
             }
-            let arrivals_sender = arrivals_sender.get_or_insert_with(|| {
-                let (arrivals_sender, arrivals) = unbounded_channel();
+            let arriving = arriving.get_or_insert_with(|| {
+                let (arriving, arrivals) = unbounded_channel();
                 followers.spawn(follower::follow_all(self.clone(), arrivals));
-                arrivals_sender
+                arriving
             });
-            let _ = arrivals_sender.send(new); // the task holds the receiver
+            let _ = arriving.send(new); // the task holds the receiver
             tracked = wanted;
         }
     }

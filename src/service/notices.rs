@@ -287,9 +287,9 @@ pub struct SequencedNotice {
 
 impl NoticeLog {
     /// Keeps a notice, and drops the oldest ones beyond the limits; a client that resumes before them receives a `gap`.
-    fn keep(&mut self, noted: SequencedNotice) {
-        self.bytes += noted.notice.bytes();
-        self.recent.push_back(noted);
+    fn keep(&mut self, sequenced: SequencedNotice) {
+        self.bytes += sequenced.notice.bytes();
+        self.recent.push_back(sequenced);
         while self.recent.len() > BACKLOG_MAX || self.bytes > BACKLOG_BYTES_MAX {
             let Some(oldest) = self.recent.pop_front() else { break };
             self.bytes = self.bytes.saturating_sub(oldest.notice.bytes());
@@ -316,8 +316,8 @@ impl Default for NoticeBus {
 impl NoticeBus {
     /// A bus whose notices carry this clock's time.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        let to = Some(broadcast::channel(BACKLOG_MAX).0);
-        let log = Mutex::new(NoticeLog { sender: to, last_number: 0, recent: VecDeque::new(), bytes: 0 });
+        let sender = Some(broadcast::channel(BACKLOG_MAX).0);
+        let log = Mutex::new(NoticeLog { sender, last_number: 0, recent: VecDeque::new(), bytes: 0 });
         Self(Arc::new(SharedBus { clock, process: Uuid::new_v4(), log }))
     }
 
@@ -325,14 +325,14 @@ impl NoticeBus {
     pub fn publish(&self, notice: Notice) {
         let at = self.0.clock.now();
         let mut log = self.log();
-        let Some(to) = log.sender.clone() else { return };
+        let Some(sender) = log.sender.clone() else { return };
         log.last_number += 1;
         // The process's own id with the number in its last bits.
         let id = Uuid::from_u128(self.0.process.as_u128() ^ u128::from(log.last_number));
-        let noted = SequencedNotice { number: log.last_number, id, at, notice };
-        log.keep(noted.clone());
+        let sequenced = SequencedNotice { number: log.last_number, id, at, notice };
+        log.keep(sequenced.clone());
         // Having no subscriber is no error.
-        let _ = to.send(noted);
+        let _ = sender.send(sequenced);
     }
 
     /// Subscribes; `None` after the bus was closed.
@@ -356,11 +356,11 @@ impl NoticeBus {
             .filter(|(process, _)| *process == self.0.process.simple().to_string())
             .and_then(|(_, number)| number.parse::<u64>().ok())
             .filter(|number| *number <= log.last_number);
-        let oldest = log.recent.front().map_or(log.last_number + 1, |noted| noted.number);
-        let missed_notices = number
+        let oldest = log.recent.front().map_or(log.last_number + 1, |sequenced| sequenced.number);
+        let missed = number
             .filter(|number| number + 1 >= oldest)
-            .map(|number| log.recent.iter().filter(|noted| noted.number > number).cloned().collect());
-        Some(ResumedSubscription { missed: missed_notices, receiver, last_number: log.last_number })
+            .map(|number| log.recent.iter().filter(|sequenced| sequenced.number > number).cloned().collect());
+        Some(ResumedSubscription { missed, receiver, last_number: log.last_number })
     }
 
     /// The event id of a notice, from which a client can [`resume`](Self::resume).
@@ -393,19 +393,19 @@ mod tests {
         let seen = notices.event_id(1);
         notices.publish(notice("b@x.y"));
         notices.publish(notice("c@x.y"));
-        let missed_notices = |last: &str| {
+        let missed = |last: &str| {
             let resumed = notices.resume(last).unwrap();
-            resumed.missed.map(|all| all.iter().map(|noted| noted.number).collect::<Vec<_>>())
+            resumed.missed.map(|all| all.iter().map(|sequenced| sequenced.number).collect::<Vec<_>>())
         };
-        assert_eq!(missed_notices(&seen), Some(vec![2, 3]));
-        assert_eq!(missed_notices(&notices.event_id(3)), Some(vec![]));
+        assert_eq!(missed(&seen), Some(vec![2, 3]));
+        assert_eq!(missed(&notices.event_id(3)), Some(vec![]));
         for unknown in [NoticeBus::default().event_id(1), notices.event_id(4), "1".to_owned(), String::new()]
         {
-            assert_eq!(missed_notices(&unknown), None, "{unknown}");
+            assert_eq!(missed(&unknown), None, "{unknown}");
         }
         (0..BACKLOG_MAX).for_each(|_| notices.publish(notice("d@x.y")));
-        assert_eq!(missed_notices(&seen), None);
-        assert_eq!(missed_notices(&notices.event_id(3)).map(|all| all.len()), Some(BACKLOG_MAX));
+        assert_eq!(missed(&seen), None);
+        assert_eq!(missed(&notices.event_id(3)).map(|all| all.len()), Some(BACKLOG_MAX));
         notices.close();
         assert!(notices.resume(&seen).is_none());
     }
@@ -421,7 +421,7 @@ mod tests {
             notices.publish(Notice::ReleaseStopped { room, start, reason, why });
         };
         (0..200).for_each(long);
-        let kept: usize = notices.log().recent.iter().map(|noted| noted.notice.bytes()).sum();
+        let kept: usize = notices.log().recent.iter().map(|sequenced| sequenced.notice.bytes()).sum();
         assert_eq!(kept, notices.log().bytes);
         assert!((BACKLOG_BYTES_MAX - 200_000..=BACKLOG_BYTES_MAX).contains(&kept), "{kept}");
         assert!(notices.resume(&seen).unwrap().missed.is_none(), "the gap is told");

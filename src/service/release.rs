@@ -144,7 +144,7 @@ impl Service {
         let (mut known, mut unknown) = (Vec::new(), Vec::new());
         for room in rooms {
             match self.rooms.fresh(&room) {
-                Some(kept) => known.push((room, kept.events)),
+                Some(calendar) => known.push((room, calendar.events)),
                 None if state.slow_until.get(&room).is_some_and(|until| now < *until) => {}
                 None => unknown.push(room),
             }
@@ -164,8 +164,9 @@ impl Service {
                 Ok(Ok(occupancies)) if occupancies.len() == group.len() => occupancies,
                 _ => vec![Occupancy::MaybeBusy; group.len()],
             };
-            let kept = group.iter().zip(occupancies).filter(|(_, look)| *look != Occupancy::Free);
-            busy.extend(kept.map(|(room, _)| room.clone()));
+            let possibly_busy =
+                group.iter().zip(occupancies).filter(|(_, occupancy)| *occupancy != Occupancy::Free);
+            busy.extend(possibly_busy.map(|(room, _)| room.clone()));
         }
         busy
     }
@@ -185,7 +186,7 @@ impl Service {
                 let _permit = permits.acquire_owned().await;
                 let read =
                     tokio::time::timeout(READ_WITHIN, service.rooms.get(&room, TimeDelta::zero())).await;
-                (room, read.map(|read| read.map(|kept| kept.events)))
+                (room, read.map(|read| read.map(|calendar| calendar.events)))
             });
         }
         let mut read = Vec::new();

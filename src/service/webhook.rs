@@ -146,8 +146,8 @@ impl WebhookSender {
     /// Delivers the stored notices and all new ones, until the notice bus is closed or another webhook takes over. Undelivered
     /// notices stay in the outbox.
     pub async fn run(self, notices: broadcast::Receiver<SequencedNotice>, stop: CancellationToken) {
-        let hook = Arc::new(self);
-        tokio::join!(hook.receive(notices, stop), hook.clone().send());
+        let sender = Arc::new(self);
+        tokio::join!(sender.receive(notices, stop), sender.clone().send());
     }
 
     /// Stores published notices in the outbox, until the bus is closed.
@@ -169,7 +169,7 @@ impl WebhookSender {
             let mut taken = usize::from(batch.add(received.map_err(lost_count)));
             while taken < BATCH_MAX.min(left) {
                 match notices.try_recv() {
-                    Ok(noted) => taken += usize::from(batch.add(Ok(noted))),
+                    Ok(sequenced) => taken += usize::from(batch.add(Ok(sequenced))),
                     Err(TryRecvError::Lagged(count)) => taken += usize::from(batch.add(Err(count))),
                     Err(TryRecvError::Empty | TryRecvError::Closed) => break,
                 }
@@ -219,9 +219,9 @@ impl WebhookSender {
             for entry in entries {
                 after = entry.number;
                 let Ok(permit) = permits.clone().acquire_owned().await else { return };
-                let hook = self.clone();
+                let sender = self.clone();
                 tokio::spawn(async move {
-                    hook.deliver(entry).await;
+                    sender.deliver(entry).await;
                     drop(permit);
                 });
             }
@@ -380,7 +380,7 @@ mod tests {
         (url, bodies)
     }
 
-    fn hook(url: &str, outbox: &Outbox) -> WebhookSender {
+    fn sender(url: &str, outbox: &Outbox) -> WebhookSender {
         let clock = Arc::new(crate::clock::SystemClock);
         WebhookSender::new(url, Secret::new("s".to_owned()), clock, outbox.clone()).unwrap()
     }
@@ -404,7 +404,7 @@ mod tests {
         for number in 1..=3 {
             notices.send(checked_in(number)).unwrap();
         }
-        let running = tokio::spawn(hook(&url, &outbox).run(received, CancellationToken::new()));
+        let running = tokio::spawn(sender(&url, &outbox).run(received, CancellationToken::new()));
         let mut posted_bodies = [next(&mut bodies).await, next(&mut bodies).await];
         posted_bodies.sort_by_key(|body| body["number"].as_u64());
         let of = |body: &Value| (body["event"].clone(), body["number"].as_u64().unwrap());
@@ -424,7 +424,7 @@ mod tests {
         let (down, mut refused) = receiver("503 Service Unavailable").await;
         let (notices, received) = broadcast::channel(8);
         let running =
-            tokio::spawn(hook(&down, &Outbox::new(store.clone())).run(received, CancellationToken::new()));
+            tokio::spawn(sender(&down, &Outbox::new(store.clone())).run(received, CancellationToken::new()));
         notices.send(checked_in(7)).unwrap();
         let first = next(&mut refused).await;
         drop(notices);
@@ -434,7 +434,7 @@ mod tests {
         // The same webhook, which works now.
         let (notices, received) = broadcast::channel(8);
         let (url, mut bodies) = receiver("200 OK").await;
-        let again = WebhookSender { url: url.parse().unwrap(), ..hook(&down, &Outbox::new(store.clone())) };
+        let again = WebhookSender { url: url.parse().unwrap(), ..sender(&down, &Outbox::new(store.clone())) };
         let running = tokio::spawn(again.run(received, CancellationToken::new()));
         assert_eq!(next(&mut bodies).await, first, "the same body");
         notices.send(checked_in(8)).unwrap();
