@@ -1,4 +1,5 @@
-//! The URLs of Autodiscover: which protocol a request belongs to, and whether it needs authentication. Resolves no address.
+//! The URLs of Autodiscover: which protocol a request belongs to, and whether it needs authentication. Resolves no
+//! address.
 
 use std::io;
 

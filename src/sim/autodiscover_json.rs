@@ -1,5 +1,5 @@
-//! Autodiscover's JSON protocol, which needs no authentication. Parses the query and formats the response that `autodiscover`
-//! resolves; stores nothing.
+//! Autodiscover's JSON protocol, which needs no authentication. Parses the query and formats the response that
+//! `autodiscover` resolves; stores nothing.
 
 use http::request::Parts;
 

@@ -1,4 +1,5 @@
-//! One mailbox: its address, its directory entry, its booking policy and its rows. Data only: `world` and `meeting` change it.
+//! One mailbox: its address, its directory entry, its booking policy and its rows. Data only: `world` and `meeting`
+//! change it.
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,5 @@
-//! The mutable state of a running simulator behind one lock: the world, the subscriptions, the fault rules and the logs. Whoever
-//! releases the lock wakes the streams of the changed mailboxes. Knows neither HTTP nor EWS.
+//! The mutable state of a running simulator behind one lock: the world, the subscriptions, the fault rules and the
+//! logs. Dropping the guard wakes the streams of the changed mailboxes. Knows neither HTTP nor EWS.
 
 use std::collections::HashMap;
 use std::ops::{Deref, DerefMut};
@@ -34,6 +34,7 @@ impl SharedState {
     }
 }
 
+/// Everything that requests and tests may change.
 pub(crate) struct SimulatorState {
     pub(crate) world: World,
     pub(crate) fault_rules: Vec<FaultRule>,
@@ -46,7 +47,7 @@ pub(crate) struct SimulatorState {
     pub(crate) homes: HashMap<String, usize>,
 }
 
-/// Locks the state. On drop it wakes the streams of the changed mailboxes.
+/// Access to the locked state; on drop it wakes the streams of the changed mailboxes.
 pub(crate) struct StateGuard<'s>(MutexGuard<'s, SimulatorState>);
 
 impl Deref for StateGuard<'_> {

@@ -40,7 +40,7 @@ struct LiveHistory {
     meetings: Vec<Meeting>,
     found: Vec<Observed>,
     /// A stream was silent or lost events: the lost changes stay unknown until it is opened again.
-    untold: bool,
+    may_have_lost_events: bool,
     booked: i64,
     back_ends: u64,
     doors: JoinSet<()>,
@@ -59,7 +59,7 @@ impl LiveHistory {
             dice,
             meetings,
             found: Vec::new(),
-            untold: false,
+            may_have_lost_events: false,
             booked: 0,
             back_ends,
             doors: JoinSet::new(),
@@ -130,7 +130,7 @@ impl LiveHistory {
     fn inject_fault(&mut self) {
         let sim = &self.house.sim;
         let what = self.dice.below(16);
-        self.untold |= matches!(what, 0 | 4);
+        self.may_have_lost_events |= matches!(what, 0 | 4);
         match what {
             0 => sim.inject_stream_fault(Some(InjectedFault::Silent)),
             1 => sim.inject_stream_fault(Some(InjectedFault::Duplicated)),
@@ -175,7 +175,7 @@ impl LiveHistory {
     /// notifications must suffice.
     async fn check(mut self) -> usize {
         self.house.sim.inject_stream_fault(None);
-        if self.untold {
+        if self.may_have_lost_events {
             self.house.sim.close_streams();
         }
         sleep(Duration::from_millis(50)).await;

@@ -1,5 +1,5 @@
-//! The hub of notifications: all subscriptions, and the streams that are open for them. Pure apart from the wakers it notifies; time
-//! is passed in. It stores no events: a subscription is a position in its mailbox's change log.
+//! The hub of notifications: all subscriptions, and the streams that are open for them. Pure apart from the wakers it
+//! notifies; time is passed in. It stores no events: a subscription is a position in its mailbox's change log.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! The subscriptions, and the streams that are open for them. Pure apart from the wakers it notifies; time is passed in.
-//! It stores no events: a subscription is a position in its mailbox's change log.
+//! Notifications: subscriptions, pull and streaming. `hub` keeps the subscriptions, `events` turns changes into XML, and
+//! `stream_writer` runs a task for each stream. Never reads a request: `ops::subscribe` does.
 //!
 //! ```text
 //! World ── dirty mailboxes ──► Hub::wake_streams ── wakes ──► stream task ── Hub::collect_events ──► envelope
