@@ -42,8 +42,8 @@ impl Building {
         let place = std::env::var_os("ADJOURN_BENCH_DIR").map_or_else(std::env::temp_dir, Into::into);
         let directory = tempfile::tempdir_in(place).expect("a directory");
         let text = format!(
-            "[server]\nurl = \"{}\"\nusername = \"{}\"\nrequests_at_once = 64\n[scope]\ndomains = [\"example.com\"]\n\
-             [api]\nstate_age_s = 3600\n",
+            "[server]\nurl = \"{}\"\nusername = \"{}\"\nmax_concurrent_requests = 64\n[scope]\ndomains = [\"example.com\"]\n\
+             [api]\nmax_state_age_s = 3600\n",
             sim.url(),
             account.0
         );

@@ -72,6 +72,7 @@ pub struct RoomGroup {
 /// Whether the service carries out its own decisions (releases, schedules).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "service", derive(schemars::JsonSchema))]
 pub enum CleanupMode {
     /// Evaluates, records and announces; changes no calendar. The default of a new installation.
     #[default]
@@ -176,6 +177,7 @@ pub struct SweepLimits {
 /// How an abandoned event is released.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "service", derive(schemars::JsonSchema))]
 pub enum ReleaseMethod {
     /// Decline it, or cancel it if the room is the organizer; the other side is notified.
     Decline,

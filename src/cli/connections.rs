@@ -69,7 +69,7 @@ pub(super) fn connection_settings(name: &str, server: &ExchangeConfig) -> Result
         ca_file: server.ca_file.clone(),
         connect_timeout: server.connect_timeout,
         first_byte_timeout: server.first_byte_timeout,
-        response_timeout: server.answer_timeout,
+        response_timeout: server.response_timeout,
         impersonate_by: server.impersonate_by,
         max_concurrent_requests_per_room: server.max_concurrent_requests_per_room,
         max_concurrent_requests: server.max_concurrent_requests,

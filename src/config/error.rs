@@ -1,47 +1,52 @@
-//! What is wrong with a configuration, and where: file, line, key.
+//! Configuration errors: each names the file, the line and the key. A key or value that was renamed is answered with its new
+//! name, a mistyped one with the nearest known word.
+//!
+//! No message ever quotes the value of a key that may hold a secret.
 
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use super::file::Spanned;
+use super::file::{ConfigFile, Located};
+use super::renamed;
+use crate::suggestion::closest;
 
-/// Why there is no configuration.
+/// Why a configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
     #[error("cannot read {}", path.display())]
     Unreadable {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         error: std::io::Error,
     },
-    /// Something in the file is wrong.
+    /// A key or value in the file is wrong.
     #[error("{location}: {key}: {reason}")]
     Invalid {
         /// File and line.
         location: String,
-        /// Which key.
+        /// The key, with its table.
         key: String,
-        /// What is wrong with it.
+        /// The fault, and the allowed values.
         reason: String,
     },
     /// A flag or its environment variable is wrong.
     #[error("{flag}: {reason}")]
     InvalidFlag {
-        /// Which flag.
+        /// The flag.
         flag: &'static str,
-        /// What is wrong with it.
+        /// The fault, and the allowed values.
         reason: String,
     },
-    /// Something must be said and is not.
-    #[error("{location}: {key} is needed and not given")]
+    /// A required key is missing.
+    #[error("{location}: {key} is missing")]
     Missing {
-        /// Which file.
+        /// The file.
         location: String,
-        /// Which key.
+        /// The key.
         key: &'static str,
     },
 }
@@ -65,34 +70,82 @@ fn without_values(message: &str) -> String {
     }
 }
 
-/// The text a value came from, to say where it stands.
+/// A word of the file that the parser does not know, and those that it would have taken there.
+struct Unknown<'m> {
+    is_key: bool,
+    word: &'m str,
+    accepted: Vec<&'m str>,
+}
+
+impl<'m> Unknown<'m> {
+    /// Serde's message, such as ``unknown field `x`, expected one of `a`, `b` ``.
+    fn parse(message: &'m str) -> Option<Self> {
+        let is_key = message.starts_with("unknown field `");
+        if !is_key && !message.starts_with("unknown variant `") {
+            return None;
+        }
+        let mut words = message.split('`').skip(1).step_by(2);
+        Some(Self { is_key, word: words.next()?, accepted: words.collect() })
+    }
+
+    fn explain(&self) -> String {
+        let Self { is_key, word, accepted } = self;
+        let (renamed, kind) = match is_key {
+            true => (renamed::new_key(word, accepted), "key"),
+            false => (renamed::new_value(word, accepted), "value"),
+        };
+        if let Some(new) = renamed {
+            return format!("`{word}` is now `{new}`");
+        }
+        if let Some(near) = closest(word, accepted.iter().copied()) {
+            return format!("unknown {kind} `{word}`; did you mean `{near}`?");
+        }
+        format!("unknown {kind} `{word}`; known here: {}", accepted.join(", "))
+    }
+}
+
+/// The keys that a table takes, in the order in which its type has them: the parser itself names them.
+pub(super) fn accepted_keys(header: &str) -> Vec<String> {
+    let text = format!("{header}\n_ = 0\n");
+    let message = toml::from_str::<ConfigFile>(&text).map_err(|error| error.message().to_owned());
+    let accepted = message.err().and_then(|message| {
+        let unknown = Unknown::parse(&message)?;
+        Some(unknown.accepted.into_iter().map(str::to_owned).collect())
+    });
+    accepted.unwrap_or_default()
+}
+
+/// The text of the file, which turns a span into a line and a key.
 pub(super) struct SourceText<'a> {
     pub(super) path: Option<&'a Path>,
     pub(super) text: &'a str,
 }
 
 impl SourceText<'_> {
-    /// A value that is well-formed and still wrong.
-    pub(super) fn error_at<T>(&self, value: &Spanned<T>, what: impl fmt::Display) -> ConfigError {
+    /// An error about a value that parsed.
+    pub(super) fn error_at<T>(&self, value: &Located<T>, what: impl fmt::Display) -> ConfigError {
         self.error_at_span(value.span(), what)
     }
 
-    /// Not TOML, or not our keys and types. The parser's message quotes the value, which may be a secret that an administrator
-    /// wrote in place of its source.
+    /// An error of the parser: no TOML, an unknown key, or a value of another type. The parser quotes values, and an
+    /// administrator may have written a secret where its file belongs, so quoted values are cut.
     pub(super) fn parse_error(&self, error: &toml::de::Error) -> ConfigError {
         let span = error.span().unwrap_or_default();
         // These messages quote names of keys only.
-        let names_keys =
-            ["unknown field", "missing field"].iter().any(|start| error.message().starts_with(start));
+        let message = error.message();
+        let names_keys = ["unknown field", "missing field"].iter().any(|start| message.starts_with(start));
         if !names_keys && self.concerns_secret(&span) {
-            let what = "it names where the secret is, and never holds it: { file = \"…\" }, { env = \"…\" }, { command = [\"…\"] } or \
+            let what = "write where the secret is, not the secret itself: { file = \"…\" }, { env = \"…\" }, { command = [\"…\"] } or \
                         { credential = \"…\" }";
             return self.error_at_span(span, what);
         }
-        self.error_at_span(span, without_values(error.message()))
+        if let Some(unknown) = Unknown::parse(message) {
+            return self.error_at_span(span, unknown.explain());
+        }
+        self.error_at_span(span, without_values(&message.replace("missing field", "missing key")))
     }
 
-    /// Whether a secret belongs to the key, or stands on the lines, that the span lies in.
+    /// Whether the key, or a line that the span covers, may hold a secret.
     fn concerns_secret(&self, span: &Range<usize>) -> bool {
         let before = self.text.get(..span.start).unwrap_or_default();
         let from = before.rfind('\n').map_or(0, |end| end + 1);
@@ -125,7 +178,7 @@ impl SourceText<'_> {
         self.path.map_or_else(|| "configuration".to_owned(), |path| path.display().to_string())
     }
 
-    /// The dotted key that a line belongs to: the nearest table header above, and the key to the left of a `=`.
+    /// The dotted key of a line: the nearest table header above it, and the word left of `=`.
     fn key_at_line(&self, line: usize) -> String {
         let mut key: Option<&str> = None;
         let lines: Vec<&str> = self.text.lines().take(line).collect();

@@ -1,4 +1,4 @@
-//! The files of a configuration that hold a secret: what each is, and where.
+//! Lists the files of a configuration that hold a secret, so that their permissions can be checked. Opens none of them.
 
 use std::path::Path;
 
@@ -6,11 +6,11 @@ use super::{
     AuthConfig, ClientCredentialSource, Config, ExchangeConfig, SecretSource, WindowsCredentialSource,
 };
 
-/// What a private file is called in a message, and where it is.
+/// A private file's name in messages, and its path.
 type PrivateFile<'c> = (&'static str, &'c Path);
 
 impl Config {
-    /// Every file that holds a secret. Systemd's credentials are not among them: systemd guards those itself.
+    /// Every file that holds a secret. Credentials of systemd are not listed: systemd protects those itself.
     pub fn private_files(&self) -> Vec<PrivateFile<'_>> {
         let servers = self.connections.iter().map(|one| &one.server).chain(&self.server);
         let tls = self.api.tls.as_ref().map(|tls| ("private key", tls.key.as_path()));

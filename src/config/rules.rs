@@ -1,4 +1,5 @@
-//! What sweeps go by, checked: rules, exceptions, limits, and what is different where.
+//! Checks `[cleanup]` and `[[room_groups]]`: rules, exceptions, limits, and the settings that differ in some rooms. Decides
+//! nothing about events.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,49 +7,41 @@ use chrono::TimeDelta;
 use chrono_tz::Tz;
 
 use super::error::{ConfigError, SourceText};
-use super::file::{self, Spanned};
-use super::{MINUTES_MAX, in_range, in_range_ref, minutes, room_patterns_of};
+use super::file::{self, Bounded, Located, Minutes};
+use super::room_patterns_of;
 use crate::cleanup::{
     CancelledLeftover, Exceptions, NoCheckIn, OrganizerGone, ReleaseMethod, RoomGroup, Rules, SweepLimits,
 };
 use crate::presence::SilenceLimits;
 
-/// More dates of a series in a row than anybody waits for.
-const STRIKES_MAX: u32 = 100;
-
 pub(super) fn check_room_group(
     source: &SourceText<'_>,
     file: file::RoomGroupSection,
 ) -> Result<RoomGroup, ConfigError> {
-    let optional =
-        |value: &Option<Spanned<i64>>| value.as_ref().map(|value| minutes(source, value)).transpose();
     if let Some(zone) = &file.time_zone {
         let known = zone.get_ref().parse::<Tz>();
-        known.map_err(|_| source.error_at(zone, format!("`{}` is no time zone", zone.get_ref())))?;
+        let why = format!("`{}` is no time zone of the IANA database, such as Europe/Berlin", zone.get_ref());
+        known.map_err(|_| source.error_at(zone, why))?;
     }
     let mut names = BTreeMap::new();
     for (room, name) in file.names {
         names.insert(room.get_ref().parse().map_err(|error| source.error_at(&room, error))?, name);
     }
     Ok(RoomGroup {
-        grace: optional(&file.grace_minutes)?,
-        early: optional(&file.early_minutes)?,
-        presence_after: optional(&file.presence_after_minutes)?,
+        grace: file.grace_minutes.map(Minutes::as_minutes),
+        early: file.early_minutes.map(Minutes::as_minutes),
+        presence_after: file.presence_after_minutes.map(Minutes::as_minutes),
         name: file.name,
         rooms: room_patterns_of(&file.rooms),
         mode: file.mode,
         check_in: file.check_in,
-        release_by: file.how,
-        walk_in_grace: optional(&file.walk_in_grace_minutes)?,
+        release_by: file.release_by,
+        walk_in_grace: file.walk_in_grace_minutes.map(Minutes::as_minutes),
         auto_check_in: file.auto_check_in.map(lower_case),
-        strikes: file
-            .strikes
-            .as_ref()
-            .map(|strikes| in_range(source, strikes, 0, STRIKES_MAX))
-            .transpose()?,
-        on_last_strike: file.strikes_then,
+        strikes: file.strikes.map(Bounded::as_u32),
+        on_last_strike: file.on_last_strike,
         building: file.building,
-        time_zone: file.time_zone.map(Spanned::into_inner),
+        time_zone: file.time_zone.map(Located::into_inner),
         names,
     })
 }
@@ -56,60 +49,48 @@ pub(super) fn check_room_group(
 pub(super) fn check_rules(
     source: &SourceText<'_>,
     file: file::CleanupSection,
-    places: Vec<RoomGroup>,
+    room_groups: Vec<RoomGroup>,
 ) -> Result<Rules, ConfigError> {
-    let no_check_in = match file.no_check_in {
-        None => None,
-        Some(rule) => Some(NoCheckIn {
-            grace: minutes(source, &rule.grace_minutes)?,
-            early: minutes(source, &rule.early_minutes)?,
-            presence_after: minutes(source, &rule.presence_after_minutes)?,
-            release_by: rule.how,
-            walk_in_grace: Some(minutes(source, &rule.walk_in_grace_minutes)?)
-                .filter(|grace| !grace.is_zero()),
-            auto_check_in: lower_case(rule.auto_check_in),
-            strikes: in_range(source, &rule.strikes, 0, STRIKES_MAX)?,
-            on_last_strike: rule.strikes_then,
-        }),
-    };
-    let organizer_gone = match file.organizer_gone {
-        None => None,
-        Some(rule) => Some(check_organizer_gone(source, rule)?),
-    };
-    let share = file.limits.share_max;
-    if !(0.0..=1.0).contains(share.get_ref()) {
-        return Err(source.error_at(&share, "a share lies between 0 and 1"));
-    }
+    let organizer_gone = file.organizer_gone.map(|rule| check_organizer_gone(source, rule)).transpose()?;
     Ok(Rules {
         mode: file.mode,
-        silence: check_watching(source, &file.watching)?,
-        no_check_in,
+        silence: silence_limits(&file.evidence),
+        no_check_in: file.no_check_in.map(no_check_in),
         cancelled_leftover: file.cancelled_leftover.then_some(CancelledLeftover),
         organizer_gone,
-        room_groups: places,
-        exceptions: check_exceptions(source, file.exceptions)?,
-        on_reappearance: file.came_back,
+        room_groups,
+        exceptions: exceptions(file.exceptions),
+        on_reappearance: file.on_reappearance,
         limits: SweepLimits {
-            actions_max: file.limits.actions_max,
-            max_fraction: share.into_inner(),
-            min_events: file.limits.share_from,
-            series_max: file.limits.series_max,
+            actions_max: file.limits.max_actions,
+            max_fraction: file.limits.max_fraction.get(),
+            min_events: file.limits.min_events,
+            series_max: file.limits.max_series,
         },
     })
 }
 
-fn check_watching(
-    source: &SourceText<'_>,
-    file: &file::WatchingSection,
-) -> Result<SilenceLimits, ConfigError> {
-    let default = SilenceLimits::default().feeds;
-    let stated = file.sources.iter().map(|(name, time)| Ok((name.clone(), minutes(source, time)?)));
-    let stated: BTreeMap<_, _> = stated.collect::<Result<_, ConfigError>>()?;
-    Ok(SilenceLimits {
-        display: minutes(source, &file.display_silent_after_minutes)?,
-        feed: minutes(source, &file.silent_after_minutes)?,
-        feeds: default.into_iter().chain(stated).collect(),
-    })
+fn no_check_in(rule: file::NoCheckInSection) -> NoCheckIn {
+    NoCheckIn {
+        grace: rule.grace_minutes.as_minutes(),
+        early: rule.early_minutes.as_minutes(),
+        presence_after: rule.presence_after_minutes.as_minutes(),
+        release_by: rule.release_by,
+        walk_in_grace: unless_zero(rule.walk_in_grace_minutes.as_minutes()),
+        auto_check_in: lower_case(rule.auto_check_in),
+        strikes: rule.strikes.as_u32(),
+        on_last_strike: rule.on_last_strike,
+    }
+}
+
+/// Named feeds of the file are added to those that have a limit by default.
+fn silence_limits(file: &file::EvidenceSection) -> SilenceLimits {
+    let written = file.sources.iter().map(|(name, time)| (name.clone(), time.as_minutes()));
+    SilenceLimits {
+        display: file.display_silent_after_minutes.as_minutes(),
+        feed: file.source_silent_after_minutes.as_minutes(),
+        feeds: SilenceLimits::default().feeds.into_iter().chain(written).collect(),
+    }
 }
 
 fn check_organizer_gone(
@@ -119,34 +100,33 @@ fn check_organizer_gone(
     if rule.domains.get_ref().is_empty() {
         return Err(source.error_at(
             &rule.domains,
-            "name your own mail domains: only their people can be known to be gone",
+            "list your own mail domains; only organizers in one of them can be known to be gone",
         ));
     }
-    if *rule.how.get_ref() == ReleaseMethod::End {
-        return Err(source.error_at(&rule.how, "events ahead cannot be ended; choose remove or decline"));
+    if *rule.release_by.get_ref() == ReleaseMethod::End {
+        let why = "`end` cannot apply to events that lie ahead; choose `remove` or `decline`";
+        return Err(source.error_at(&rule.release_by, why));
     }
-    Ok(OrganizerGone { domains: lower_case(rule.domains.into_inner()), release_by: rule.how.into_inner() })
+    Ok(OrganizerGone {
+        domains: lower_case(rule.domains.into_inner()),
+        release_by: rule.release_by.into_inner(),
+    })
 }
 
-fn check_exceptions(
-    source: &SourceText<'_>,
-    file: file::ExceptionsSection,
-) -> Result<Exceptions, ConfigError> {
-    let limit = |value: &Option<Spanned<i64>>, unit: fn(i64) -> TimeDelta| match value {
-        None => Ok(None),
-        Some(value) => match *in_range_ref(source, value, 0, MINUTES_MAX)? {
-            0 => Ok(None),
-            value => Ok(Some(unit(value))),
-        },
-    };
-    Ok(Exceptions {
+fn exceptions(file: file::ExceptionsSection) -> Exceptions {
+    Exceptions {
         all_day: file.all_day,
-        longer_than: limit(&file.longer_than_hours, TimeDelta::hours)?,
-        shorter_than: limit(&file.shorter_than_minutes, TimeDelta::minutes)?,
-        created_within: limit(&file.created_within_minutes, TimeDelta::minutes)?,
+        longer_than: unless_zero(TimeDelta::hours(file.longer_than_hours.get())),
+        shorter_than: unless_zero(file.shorter_than_minutes.as_minutes()),
+        created_within: unless_zero(file.created_within_minutes.as_minutes()),
         organizers: lower_case(file.organizers),
         private: file.private,
-    })
+    }
+}
+
+/// 0 in the file means: no such limit.
+fn unless_zero(time: TimeDelta) -> Option<TimeDelta> {
+    (!time.is_zero()).then_some(time)
 }
 
 fn lower_case(names: Vec<String>) -> BTreeSet<String> {

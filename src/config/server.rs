@@ -1,83 +1,84 @@
-//! Which Exchanges there are, which rooms live where, and who we are there. Names where secrets are; never holds one.
+//! Checks `[server]` and `[[connections]]`: each Exchange's location, its sign-in method, its rooms and limits. The result names
+//! files and variables with secrets and never holds a secret.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::Overrides;
 use super::error::{ConfigError, SourceText};
-use super::file::{self, AuthMethod, Cloud, Spanned};
-use super::{Overrides, in_range, seconds};
+use super::file::{self, AuthMethod, Cloud, Located};
 use crate::calendar::RoomPattern;
 use crate::exchange::autodiscover::Policy;
 use crate::exchange::login::ChannelBinding;
 use crate::exchange::{Access, ImpersonateBy};
 use crate::net::{has_userinfo, is_loopback_host, without_userinfo};
 
-/// What an Exchange is called that `[server]` describes.
+/// Name of the connection that `[server]` describes.
 pub const DEFAULT_NAME: &str = "default";
-/// The variable that holds the password when the configuration names no other place.
+/// The environment variable with the password, when the file has no `password`.
 pub const PASSWORD_VARIABLE: &str = "ADJOURN_PASSWORD";
-/// What stands for the URL of an Exchange that is to be found room by room.
+/// The value of `url` that turns Autodiscover on.
 const AUTODISCOVER: &str = "autodiscover";
 
-/// Where Exchange is and who we are there.
+/// One Exchange: its location, the sign-in there, and limits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExchangeConfig {
-    /// Where it is.
+    /// Its location.
     pub location: ServerLocation,
-    /// Who we are there.
+    /// How Adjourn signs in.
     pub auth: AuthConfig,
-    /// What the account may do in rooms it does not own.
+    /// How the account acts in rooms.
     pub access: Access,
-    /// A certificate of our own, in PEM files, for servers that ask for one.
+    /// Client certificate for the TLS handshake.
     pub client_certificate: Option<CertificateFiles>,
-    /// What connections go through.
+    /// HTTP proxy in front of it.
     pub proxy: Option<ProxyConfig>,
-    /// More certificates to trust, in PEM.
+    /// PEM file with certificates to trust besides those of the platform.
     pub ca_file: Option<PathBuf>,
-    /// How long a connection may take to come up, TLS included.
+    /// Time within which a connection must stand, TLS included.
     pub connect_timeout: Duration,
-    /// How long the server may think before its first byte.
+    /// Time within which the first byte of a response must arrive.
     pub first_byte_timeout: Duration,
-    /// How long a whole answer may take.
-    pub answer_timeout: Duration,
-    /// How long one operation may take with all its waiting, when Exchange is busy.
+    /// Time within which a whole response must arrive.
+    pub response_timeout: Duration,
+    /// Time for one operation with all its retries.
     pub operation_timeout: Duration,
-    /// How rooms are named in `ExchangeImpersonation`.
+    /// How `ExchangeImpersonation` names a room.
     pub impersonate_by: ImpersonateBy,
-    /// Requests under way at once to one room. Exchange budgets each mailbox; 2 never troubles it.
+    /// Requests to one room at once. Exchange budgets each mailbox; 2 stay far below.
     pub max_concurrent_requests_per_room: usize,
-    /// Requests under way at once to the server.
+    /// Requests to this Exchange at once.
     pub max_concurrent_requests: usize,
 }
 
-/// An Exchange besides that of `[server]`, and its rooms.
+/// A further Exchange and its rooms.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConnectionConfig {
-    /// What it is called in logs, metrics and the doctor's report.
+    /// Its name in logs, metrics and the doctor's report.
     pub name: String,
-    /// The rooms that live there. Of several connections that match, the first counts.
+    /// Its rooms. The first connection that matches a room has it.
     pub rooms: Vec<RoomPattern>,
     /// The Exchange.
     pub server: ExchangeConfig,
 }
 
-/// Where an Exchange is.
+/// The location of an Exchange.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ServerLocation {
     /// `https://…/EWS/Exchange.asmx`.
     Url(String),
-    /// Wherever Autodiscover says that each room lives.
+    /// Autodiscover finds each room's server, within this policy.
     Autodiscover(Policy),
 }
 
-/// Where a secret is. Never the secret itself: a configuration is printed, mailed and committed.
+/// Where a secret is. Never the secret itself: people print, mail and commit configurations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SecretSource {
     /// In a file, up to its first line end.
     File(PathBuf),
     /// In an environment variable.
     Environment(String),
-    /// What a command prints, up to its first line end; run without a shell.
+    /// The output of a command, up to its first line end; run without a shell.
     Command(Vec<String>),
     /// A systemd credential of this name (`LoadCredential=`).
     Credential(String),
@@ -85,54 +86,75 @@ pub enum SecretSource {
 
 /// A certificate and its key, in PEM files.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct CertificateFiles {
+    /// The certificate, and what leads from it to its issuer.
     pub certificate_file: PathBuf,
+    /// Its private key.
     pub key_file: PathBuf,
 }
 
-/// A way of signing in, and where what it needs is.
+/// A sign-in method, and where its credentials are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub enum AuthConfig {
+    /// User name and password in every request.
     Basic {
+        /// Account name.
         username: String,
+        /// Where its password is.
         password: SecretSource,
     },
+    /// NTLM.
     Ntlm {
+        /// Account name.
         username: String,
+        /// Where its password is.
         password: SecretSource,
+        /// Extended Protection.
         binding: ChannelBinding,
     },
+    /// Kerberos, else NTLM.
     Negotiate {
+        /// Account name.
         username: String,
+        /// Where its credentials are.
         credential: WindowsCredentialSource,
+        /// Extended Protection.
         binding: ChannelBinding,
+        /// Address of a KDC; `None`: the system's configuration names it.
         kdc: Option<String>,
     },
+    /// OAuth client credentials of an application.
     OAuth {
+        /// Token endpoint.
         endpoint: String,
+        /// Application id.
         client_id: String,
+        /// Scope of the token.
         scope: String,
+        /// Where the application's credentials are.
         credential: ClientCredentialSource,
     },
+    /// A bearer token that another program renews.
     Token(SecretSource),
+    /// The client certificate alone.
     Certificate,
 }
 
-/// What proves a Windows account to Kerberos.
+/// Where the credentials of a Windows account are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub enum WindowsCredentialSource {
+    /// A password.
     Password(SecretSource),
+    /// A keytab file.
     Keytab(PathBuf),
 }
 
-/// What proves an application to its tenant.
+/// Where the credentials of an application are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub enum ClientCredentialSource {
+    /// A client secret.
     Secret(SecretSource),
+    /// A certificate with its key.
     Certificate(CertificateFiles),
 }
 
@@ -141,12 +163,12 @@ pub enum ClientCredentialSource {
 pub struct ProxyConfig {
     /// `http://host:port`.
     pub url: String,
-    /// User name and password, if it wants them.
+    /// User name and password, if the proxy wants them.
     pub credentials: Option<(String, SecretSource)>,
 }
 
 impl ExchangeConfig {
-    /// What Exchange calls us: the account, or the application's id; `None` where only a token or a certificate says.
+    /// The account name or the application's id; `None` where only a token or a certificate identifies the account.
     pub fn account(&self) -> Option<&str> {
         match &self.auth {
             AuthConfig::Basic { username, .. }
@@ -157,7 +179,7 @@ impl ExchangeConfig {
         }
     }
 
-    /// Where all its secrets are.
+    /// The sources of all its secrets.
     pub fn secrets(&self) -> Vec<&SecretSource> {
         let own = match &self.auth {
             AuthConfig::Basic { password, .. } | AuthConfig::Ntlm { password, .. } => Some(password),
@@ -176,7 +198,7 @@ impl ExchangeConfig {
 }
 
 impl Cloud {
-    /// Where its tokens come from (Microsoft, "National clouds", authentication endpoints).
+    /// Its token endpoint's host (Microsoft, "National clouds", authentication endpoints).
     fn authority(self) -> &'static str {
         match self {
             Self::Worldwide => "https://login.microsoftonline.com",
@@ -185,7 +207,7 @@ impl Cloud {
         }
     }
 
-    /// Where its Exchange is.
+    /// Its Exchange's host.
     fn exchange(self) -> &'static str {
         match self {
             Self::Worldwide => "https://outlook.office365.com",
@@ -196,15 +218,14 @@ impl Cloud {
     }
 }
 
-/// `[server]`, under what the flags say; `None` when nobody says where it is.
+/// `[server]` with the flags that override it; `None` when neither has a URL.
 pub(super) fn check_server(
     source: &SourceText<'_>,
     file: file::ServerSection,
     overrides: Overrides,
 ) -> Result<Option<ExchangeConfig>, ConfigError> {
     if let Some(rooms) = &file.rooms {
-        return Err(source
-            .error_at(rooms, "which rooms live where is said in [[connections]]; [server] has the others"));
+        return Err(source.error_at(rooms, "only [[connections]] take rooms; [server] has all other rooms"));
     }
     let url = match &overrides.url {
         Some(url) => Some(ServerLocation::Url(
@@ -231,13 +252,14 @@ pub(super) fn check_connections(
         let name = file.name.take().ok_or_else(|| source.missing("connections.name"))?;
         let taken = name.get_ref() == DEFAULT_NAME || all.iter().any(|other| other.name == *name.get_ref());
         if taken || name.get_ref().is_empty() {
-            return Err(source.error_at(&name, "every connection needs a name of its own"));
+            return Err(source.error_at(&name, "a connection's name must be unique, and not \"default\""));
         }
         let rooms = file.rooms.take().ok_or_else(|| source.missing("connections.rooms"))?;
         let patterns =
             rooms.get_ref().iter().map(|room| room.parse().map_err(|error| source.error_at(&rooms, error)));
         let patterns = patterns.collect::<Result<_, _>>()?;
-        let at = server_location(source, &file)?.ok_or_else(|| source.error_at(&name, "it has no url"))?;
+        let at = server_location(source, &file)?
+            .ok_or_else(|| source.error_at(&name, "this connection has neither url nor oauth"))?;
         all.push(ConnectionConfig {
             name: name.into_inner(),
             rooms: patterns,
@@ -253,7 +275,7 @@ fn check(
     at: ServerLocation,
 ) -> Result<ExchangeConfig, ConfigError> {
     if let (Access::Delegate, Some(oauth)) = (file.access, &file.oauth) {
-        let why = "an application has no mailbox access of its own: with [server.oauth], access is \"impersonation\"";
+        let why = "an application cannot be a delegate; with [server.oauth], set access = \"impersonation\"";
         return Err(source.error_at(oauth, why));
     }
     Ok(ExchangeConfig {
@@ -263,32 +285,32 @@ fn check(
         client_certificate: file.client_certificate.map(certificate_files),
         proxy: file.proxy.map(|proxy| check_proxy(source, proxy)).transpose()?,
         ca_file: file.ca_file,
-        connect_timeout: seconds(source, &file.connect_timeout_s)?,
-        first_byte_timeout: seconds(source, &file.first_byte_timeout_s)?,
-        answer_timeout: seconds(source, &file.answer_timeout_s)?,
-        operation_timeout: seconds(source, &file.patience_s)?,
+        connect_timeout: file.connect_timeout_s.as_seconds(),
+        first_byte_timeout: file.first_byte_timeout_s.as_seconds(),
+        response_timeout: file.response_timeout_s.as_seconds(),
+        operation_timeout: file.operation_timeout_s.as_seconds(),
         impersonate_by: file.impersonate_by,
-        max_concurrent_requests_per_room: in_range(source, &file.requests_per_room, 1, 27)?,
-        max_concurrent_requests: in_range(source, &file.requests_at_once, 1, 1_000)?,
+        max_concurrent_requests_per_room: file.max_concurrent_requests_per_room.count(),
+        max_concurrent_requests: file.max_concurrent_requests.count(),
     })
 }
 
-/// Where it is: as written, or, of Exchange Online, where that cloud's is.
+/// The location that the file has, or, for an application, its cloud's.
 fn server_location(
     source: &SourceText<'_>,
     file: &file::ServerSection,
 ) -> Result<Option<ServerLocation>, ConfigError> {
     match (&file.url, &file.oauth) {
         (Some(url), _) if url.get_ref() == AUTODISCOVER => {
-            let confirmed = file.autodiscover.as_ref().filter(|said| !said.hosts.is_empty());
-            let said = confirmed.ok_or_else(|| {
+            let trusting = file.autodiscover.as_ref().filter(|table| !table.trusted_hosts.is_empty());
+            let table = trusting.ok_or_else(|| {
                 source.error_at(
                     url,
-                    "name your own hosts in autodiscover.hosts: only they hear the account's password",
+                    "list your own hosts in autodiscover.trusted_hosts; Adjourn sends the password to no other host",
                 )
             })?;
-            let policy =
-                Policy { preferred_host: said.first.clone(), ..Policy::new(said.hosts.iter().cloned()) };
+            let trusted = Policy::new(table.trusted_hosts.iter().cloned());
+            let policy = Policy { preferred_host: table.preferred_host.clone(), ..trusted };
             Ok(Some(ServerLocation::Autodiscover(policy)))
         }
         (Some(url), _) => check_url(url.get_ref())
@@ -334,7 +356,7 @@ fn auth_config(source: &SourceText<'_>, file: &file::ServerSection) -> Result<Au
             match secret_source(source, token)? {
                 SecretSource::Environment(_) => {
                     return Err(
-                        source.error_at(token, "a token wears out, so it must come from a file or a command")
+                        source.error_at(token, "a token expires, so it must come from a file or a command")
                     );
                 }
                 renewable => AuthConfig::Token(renewable),
@@ -349,12 +371,14 @@ fn auth_config(source: &SourceText<'_>, file: &file::ServerSection) -> Result<Au
 
 fn check_oauth(
     source: &SourceText<'_>,
-    oauth: &Spanned<file::OAuthSection>,
+    oauth: &Located<file::OAuthSection>,
 ) -> Result<AuthConfig, ConfigError> {
     let file = oauth.get_ref();
     let tenant = file.tenant.get_ref();
     if tenant.is_empty() || !tenant.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c)) {
-        return Err(source.error_at(&file.tenant, "a tenant is a domain or an id"));
+        return Err(
+            source.error_at(&file.tenant, "a tenant is a domain or an id, such as example.onmicrosoft.com")
+        );
     }
     let endpoint = match &file.endpoint {
         Some(endpoint) => check_url(endpoint.get_ref()).map_err(|error| source.error_at(endpoint, error))?,
@@ -366,36 +390,39 @@ fn check_oauth(
             certificate_file: certificate.clone(),
             key_file: key.clone(),
         }),
-        _ => return Err(source.error_at(oauth, "it needs either secret, or certificate_file and key_file")),
+        _ => return Err(source.error_at(oauth, "set either secret, or certificate_file and key_file")),
     };
     let scope = file.scope.clone().unwrap_or_else(|| format!("{}/.default", file.cloud.exchange()));
     Ok(AuthConfig::OAuth { endpoint, client_id: file.client_id.clone(), scope, credential: proof })
 }
 
-fn check_kdc(source: &SourceText<'_>, kdc: &Spanned<String>) -> Result<String, ConfigError> {
+fn check_kdc(source: &SourceText<'_>, kdc: &Located<String>) -> Result<String, ConfigError> {
     let host = kdc.get_ref().strip_prefix("tcp://").filter(|host| !host.is_empty() && !host.contains('@'));
-    host.map(|_| kdc.get_ref().clone()).ok_or_else(|| source.error_at(kdc, "a KDC is written tcp://host:88"))
+    host.map(|_| kdc.get_ref().clone()).ok_or_else(|| source.error_at(kdc, "write the KDC as tcp://host:88"))
 }
 
 fn check_proxy(
     source: &SourceText<'_>,
-    proxy: Spanned<file::ProxySection>,
+    proxy: Located<file::ProxySection>,
 ) -> Result<ProxyConfig, ConfigError> {
     let file = proxy.get_ref();
     if has_userinfo(&file.url) {
-        return Err(source.error_at(&proxy, "a user name and a password stand beside the url, not in it"));
+        return Err(source.error_at(
+            &proxy,
+            "write user name and password as keys of their own beside the url, not in it",
+        ));
     }
     let login = match (&file.username, &file.password) {
         (None, None) => None,
         (Some(username), Some(password)) => Some((username.clone(), to_secret_source(password))),
-        _ => return Err(source.error_at(&proxy, "username and password go together")),
+        _ => return Err(source.error_at(&proxy, "set username and password, or neither")),
     };
     Ok(ProxyConfig { url: file.url.clone(), credentials: login })
 }
 
 fn secret_source(
     source: &SourceText<'_>,
-    secret: &Spanned<file::SecretReference>,
+    secret: &Located<file::SecretReference>,
 ) -> Result<SecretSource, ConfigError> {
     match to_secret_source(secret.get_ref()) {
         SecretSource::Command(words) if words.is_empty() => {
@@ -418,20 +445,18 @@ fn certificate_files(file: file::CertificateSection) -> CertificateFiles {
     CertificateFiles { certificate_file: file.certificate_file, key_file: file.key_file }
 }
 
-/// Plain `http` is let through for this machine only: credentials would cross the network readable.
+/// Plain `http` is allowed to this machine only: elsewhere credentials would cross the network unencrypted.
 fn check_url(url: &str) -> Result<String, String> {
     if has_userinfo(url) {
         let shown = without_userinfo(url);
-        return Err(format!(
-            "`{shown}`: a user name and a password stand in keys of their own, not in the URL"
-        ));
+        return Err(format!("`{shown}`: write user name and password as keys of their own, not in the URL"));
     }
     let uri: http::Uri = url.parse().map_err(|error| format!("`{url}` is not a URL: {error}"))?;
     let host = uri.host().unwrap_or_default();
     match uri.scheme_str() {
         Some("https") if !host.is_empty() => Ok(url.to_owned()),
         Some("http") if is_loopback_host(host) => Ok(url.to_owned()),
-        Some("http") => Err(format!("`{url}` would send the password readable over the network; use https")),
+        Some("http") => Err(format!("`{url}` would send the password unencrypted; use https")),
         _ => Err(format!("`{url}` is not of the form https://host/EWS/Exchange.asmx")),
     }
 }

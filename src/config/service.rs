@@ -1,4 +1,4 @@
-//! How the service is reached, whom it lets in, whom it tells, and when it sweeps, checked.
+//! Checks the tables of the service: `[api]`, `[live]`, `[[schedules]]` and `[webhook]`. Opens no socket and no file.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,8 +8,8 @@ use chrono::TimeDelta;
 use http::Uri;
 
 use super::error::{ConfigError, SourceText};
-use super::file::{self, Spanned};
-use super::{in_range, minutes, room_patterns_of};
+use super::file::{self, Located};
+use super::room_patterns_of;
 use crate::access::{Grant, Right, Rights, TrustedIssuer};
 use crate::api::{ConnectionLimits, TlsFiles};
 use crate::console::ConsoleClient;
@@ -18,48 +18,48 @@ use crate::live;
 use crate::net::has_userinfo;
 use crate::service::{Schedule, ScheduleError};
 
-/// How the service is reached, and what it shows.
+/// The HTTP service: its listeners, its limits, and what it shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiConfig {
-    /// Where it listens.
+    /// Address and port of its listener.
     pub listen: SocketAddr,
-    /// Where `/healthz` and `/readyz` are served besides, over plain HTTP, on connections of their own.
+    /// Address and port of a second listener for `/healthz` and `/readyz`, over plain HTTP.
     pub health_listen: Option<SocketAddr>,
-    /// How many connections may be open.
+    /// Limits on open connections.
     pub connections: ConnectionLimits,
     /// Show subjects and organizers of events that are not private.
     pub subjects: bool,
-    /// How old what is shown of a room may be.
+    /// Age up to which a room's state is shown without reading its calendar again.
     pub max_state_age: TimeDelta,
-    /// How long a caller waits that did not say how long it would.
+    /// Time within which a request without `Prefer: wait` is answered.
     pub deadline: Duration,
-    /// How long before a release somebody is warned.
+    /// Time between the warning and the release.
     pub release_warning: TimeDelta,
     /// Certificate and key; `None`: plain HTTP.
     pub tls: Option<TlsFiles>,
-    /// Something in front of it speaks TLS to the callers.
+    /// A reverse proxy in front of it ends TLS.
     pub behind_proxy: bool,
-    /// Whose tokens are taken besides API keys.
+    /// The OpenID provider whose tokens are accepted besides API keys.
     pub oidc: Option<OidcConfig>,
 }
 
-/// An OpenID provider whose tokens are taken.
+/// An OpenID provider whose tokens are accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OidcConfig {
-    /// Whose, for whom, and what they are good for.
+    /// Issuer and audience of the tokens, and the rights that they grant.
     pub issuer: TrustedIssuer,
-    /// Where its keys are; `None`: where its description says.
+    /// URL of its signing keys; `None`: its description names it.
     pub jwks_url: Option<Uri>,
-    /// What the console is there; `None`: it offers no such sign-in.
+    /// The console as a client of the provider; `None`: the console offers no such sign-in.
     pub console: Option<ConsoleClient>,
 }
 
-/// Who is told what happens.
+/// The endpoint that receives notices.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebhookConfig {
-    /// Where.
+    /// Its URL.
     pub url: String,
-    /// Where the secret is that signs it.
+    /// File with the secret that signs each request.
     pub secret_file: PathBuf,
 }
 
@@ -68,38 +68,36 @@ pub(super) fn check_api(source: &SourceText<'_>, file: &file::ApiSection) -> Res
         listen: check_listen(source, &file.listen)?,
         health_listen: file.health_listen.as_ref().map(|listen| check_listen(source, listen)).transpose()?,
         connections: check_connection_limits(source, file)?,
-        subjects: file.subjects,
-        max_state_age: TimeDelta::seconds(in_range(source, &file.state_age_s, 0, 3600)?),
-        deadline: Duration::from_secs(in_range(source, &file.deadline_s, 1, 60)?),
-        release_warning: minutes(source, &file.warn_minutes)?,
+        subjects: file.show_subjects,
+        max_state_age: TimeDelta::seconds(file.max_state_age_s.get()),
+        deadline: file.deadline_s.as_seconds(),
+        release_warning: file.release_warning_minutes.as_minutes(),
         tls: file.tls.as_ref().map(|tls| check_tls(source, tls)).transpose()?,
         behind_proxy: file.behind_proxy,
         oidc: file.oidc.as_ref().map(|oidc| check_oidc(source, oidc)).transpose()?,
     })
 }
 
-fn check_listen(source: &SourceText<'_>, listen: &Spanned<String>) -> Result<SocketAddr, ConfigError> {
+fn check_listen(source: &SourceText<'_>, listen: &Located<String>) -> Result<SocketAddr, ConfigError> {
     let text = listen.get_ref();
-    text.parse().map_err(|_| source.error_at(listen, format!("`{text}` is not of the form 127.0.0.1:8480")))
+    text.parse().map_err(|_| {
+        source.error_at(listen, format!("`{text}` is no address with a port, such as 127.0.0.1:8480"))
+    })
 }
-
-/// A hundred thousand connections take about 3 GB of memory.
-const CONNECTIONS_MAX: usize = 100_000;
 
 fn check_connection_limits(
     source: &SourceText<'_>,
     file: &file::ApiSection,
 ) -> Result<ConnectionLimits, ConfigError> {
-    let total = in_range(source, &file.max_connections, 16, CONNECTIONS_MAX)?;
-    let stands = |key: &Spanned<usize>| !key.span().is_empty();
+    let total = file.max_connections.count();
     let unauthenticated = &file.max_unauthenticated_connections;
-    // A default follows the limits above it; a number that was written is checked against them.
-    let unauthenticated = match stands(unauthenticated) {
+    // A default is lowered to fit the limits above it; a written number beyond them is an error.
+    let unauthenticated = match unauthenticated.is_written() {
         true => in_range(source, unauthenticated, 4, total / 2)?,
         false => (*unauthenticated.get_ref()).min(total / 2),
     };
     let per_address = &file.max_unauthenticated_connections_per_address;
-    let per_address = match stands(per_address) {
+    let per_address = match per_address.is_written() {
         true => in_range(source, per_address, 1, unauthenticated)?,
         false => (*per_address.get_ref()).min(unauthenticated),
     };
@@ -107,10 +105,24 @@ fn check_connection_limits(
     Ok(ConnectionLimits { total, unauthenticated, per_address })
 }
 
+fn in_range(
+    source: &SourceText<'_>,
+    value: &Located<usize>,
+    min: usize,
+    max: usize,
+) -> Result<usize, ConfigError> {
+    match *value.get_ref() {
+        number if (min..=max).contains(&number) => Ok(number),
+        number => Err(source.error_at(value, format!("{number} is not between {min} and {max}"))),
+    }
+}
+
 fn check_tls(source: &SourceText<'_>, tls: &file::TlsSection) -> Result<TlsFiles, ConfigError> {
     let client_crl = match (&tls.client_crl_file, &tls.client_ca_file) {
         (Some(crl), None) => {
-            return Err(source.error_at(crl, "needs client_ca_file: whose certificates it revokes"));
+            return Err(
+                source.error_at(crl, "client_crl_file needs client_ca_file, whose certificates it revokes")
+            );
         }
         (crl, _) => crl.as_ref().map(|crl| crl.get_ref().clone()),
     };
@@ -122,25 +134,21 @@ fn check_tls(source: &SourceText<'_>, tls: &file::TlsSection) -> Result<TlsFiles
     })
 }
 
-pub(super) fn check_live(
-    source: &SourceText<'_>,
-    file: &file::LiveSection,
-) -> Result<live::LiveOptions, ConfigError> {
-    Ok(live::LiveOptions {
-        best_mode: file.by,
-        // Less than a few seconds is no polling any more; more than an hour is no display.
-        poll_interval: Duration::from_secs(in_range(source, &file.ask_every_s, 5, 3600)?),
-        connections_max: in_range(source, &file.connections_max, 0, 1_000)?,
+pub(super) fn check_live(file: &file::LiveSection) -> live::LiveOptions {
+    live::LiveOptions {
+        best_mode: file.mode,
+        poll_interval: file.poll_interval_s.as_seconds(),
+        connections_max: file.max_streaming_connections.count(),
         ..live::LiveOptions::default()
-    })
+    }
 }
 
 fn check_oidc(source: &SourceText<'_>, file: &file::OidcSection) -> Result<OidcConfig, ConfigError> {
-    let at = |url: &Spanned<String>| parse_url(url.get_ref()).map_err(|error| source.error_at(url, error));
+    let at = |url: &Located<String>| parse_url(url.get_ref()).map_err(|error| source.error_at(url, error));
     if has_userinfo(file.issuer.get_ref()) {
-        return Err(source.error_at(&file.issuer, "an issuer names no user and no password"));
+        return Err(source.error_at(&file.issuer, "an issuer contains no user name and no password"));
     }
-    // With `jwks_url` the issuer is compared and never fetched, so it may be any name, such as http://HOST/adfs/services/trust.
+    // With `jwks_url` the issuer is only compared, never fetched, so it may be any name, such as http://HOST/adfs/services/trust.
     if file.jwks_url.is_none() || file.console.is_some() {
         at(&file.issuer)?;
     }
@@ -152,7 +160,7 @@ fn check_oidc(source: &SourceText<'_>, file: &file::OidcSection) -> Result<OidcC
             claim: grant.claim.clone(),
             value: grant.value.clone(),
             rights: Rights::new(room_patterns_of(&grant.rooms), rights),
-            per_minute: in_range(source, &grant.per_minute, 1, u32::MAX)?,
+            per_minute: grant.per_minute.as_u32(),
         });
     }
     let issuer = TrustedIssuer {
@@ -183,16 +191,16 @@ pub(super) fn check_schedules(
 ) -> Result<Vec<Schedule>, ConfigError> {
     let mut schedules: Vec<Schedule> = Vec::new();
     for one in file {
-        let (name, cron, zone) = (one.name.get_ref(), one.cron.get_ref(), one.zone.get_ref());
+        let (name, cron, zone) = (one.name.get_ref(), one.cron.get_ref(), one.time_zone.get_ref());
         if schedules.iter().any(|other| other.name == *name) {
-            return Err(source.error_at(&one.name, format!("there is another schedule `{name}`")));
+            return Err(source.error_at(&one.name, format!("another schedule is named `{name}`")));
         }
         let mut schedule = Schedule::new(name, cron, zone).map_err(|error| match error {
             ScheduleError::Cron(..) => source.error_at(&one.cron, error),
-            ScheduleError::Zone(_) => source.error_at(&one.zone, error),
+            ScheduleError::Zone(_) => source.error_at(&one.time_zone, error),
         })?;
         schedule.rooms = room_patterns_of(&one.rooms);
-        schedule.jitter = minutes(source, &one.jitter_minutes)?;
+        schedule.jitter = one.jitter_minutes.as_minutes();
         schedules.push(schedule);
     }
     Ok(schedules)

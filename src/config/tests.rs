@@ -31,7 +31,7 @@ fn a_full_file_is_understood() {
         cancelled_leftover = true
         [cleanup.no_check_in]
         grace_minutes = 15
-        how = "end"
+        release_by = "end"
         [cleanup.organizer_gone]
         domains = ["Example.com"]
         [cleanup.exceptions]
@@ -54,8 +54,8 @@ fn a_full_file_is_understood() {
 #[test]
 fn errors_name_file_line_and_key() {
     assert_eq!(
-        error("[cleanup]\nrooms_at_once = 0\n"),
-        "adjourn.toml:2: cleanup.rooms_at_once: 0 is not between 1 and 1000"
+        error("[cleanup]\nmax_concurrent_rooms = 0\n"),
+        "adjourn.toml:2: cleanup.max_concurrent_rooms: 0 is not between 1 and 1000"
     );
     assert!(
         error("[scope]\nrooms = [\n  \"room1\",\n]\n")
@@ -63,15 +63,49 @@ fn errors_name_file_line_and_key() {
     );
     assert_eq!(
         error("[scope]\nrooms = [\"berlin-*@example.com\"]\n"),
-        "adjourn.toml:2: scope.rooms: `berlin-*@example.com` is a pattern; here are addresses"
+        "adjourn.toml:2: scope.rooms: `berlin-*@example.com` is a pattern, and only addresses are allowed here"
     );
     assert!(error("[server]\nurl = 5\n").starts_with("adjourn.toml:2: server.url: invalid type"));
-    assert!(error("[sever]\nurl = 5\n").starts_with("adjourn.toml:1: sever: unknown field"));
     assert!(
-        error("[cleanup.limits]\nshare_max = 1.5\n")
-            .starts_with("adjourn.toml:2: cleanup.limits.share_max: a share")
+        error("[sever]\nurl = 5\n")
+            .starts_with("adjourn.toml:1: sever: unknown key `sever`; did you mean `server`?")
     );
-    assert!(error("[server]\nurl = \"https://x/EWS\"\n").contains("server.username is needed"));
+    assert!(
+        error("[cleanup.limits]\nmax_fraction = 1.5\n")
+            .starts_with("adjourn.toml:2: cleanup.limits.max_fraction: 1.5 is not between 0 and 1")
+    );
+    assert!(error("[server]\nurl = \"https://x/EWS\"\n").contains("server.username is missing"));
+}
+
+#[test]
+fn a_key_of_the_old_spelling_is_answered_with_the_new_one() {
+    assert_eq!(
+        error("[cleanup]\ncame_back = \"report\"\n"),
+        "adjourn.toml:2: cleanup.came_back: `came_back` is now `on_reappearance`"
+    );
+    for (text, sentence) in [
+        ("[[places]]\nname = \"x\"\n", "adjourn.toml:1: places: `places` is now `room_groups`"),
+        ("[live]\nby = \"streaming\"\n", "adjourn.toml:2: live.by: `by` is now `mode`"),
+        ("[live]\nmode = \"asked\"\n", "adjourn.toml:2: live.mode: `asked` is now `on-demand`"),
+        ("[cleanup]\non_reappearance = \"again\"\n", "`again` is now `repeat`"),
+        ("[cleanup.watching]\n", "adjourn.toml:1: cleanup.watching: `watching` is now `evidence`"),
+        ("[api]\nsubjects = true\n", "`subjects` is now `show_subjects`"),
+        ("[journal]\nsubjects = true\n", "`subjects` is now `record_subjects`"),
+        ("[[connections]]\nrequests_at_once = 1\n", "`requests_at_once` is now `max_concurrent_requests`"),
+        ("[server]\nautodiscover = { hosts = [] }\n", "`hosts` is now `trusted_hosts`"),
+    ] {
+        assert!(error(text).contains(sentence), "{text}{}", error(text));
+    }
+}
+
+#[test]
+fn a_mistyped_key_or_value_is_answered_with_the_nearest() {
+    assert_eq!(
+        error("[cleanup.no_check_in]\nstrkies = 3\n"),
+        "adjourn.toml:2: cleanup.no_check_in.strkies: unknown key `strkies`; did you mean `strikes`?"
+    );
+    assert!(error("[server]\nauth = \"ntml\"\n").contains("unknown value `ntml`; did you mean `ntlm`?"));
+    assert!(error("[doctor]\nfee = 3\n").ends_with("unknown key `fee`; known here: out_of_scope"));
 }
 
 #[test]
@@ -83,11 +117,11 @@ fn a_password_never_crosses_the_network_readable() {
 
 #[test]
 fn rules_that_cannot_work_are_refused() {
-    assert!(error("[cleanup.organizer_gone]\ndomains = []\n").contains("name your own mail domains"));
-    let ended = "[cleanup.organizer_gone]\ndomains = [\"x.example\"]\nhow = \"end\"\n";
+    assert!(error("[cleanup.organizer_gone]\ndomains = []\n").contains("list your own mail domains"));
+    let ended = "[cleanup.organizer_gone]\ndomains = [\"x.example\"]\nrelease_by = \"end\"\n";
     assert_eq!(
         error(ended),
-        "adjourn.toml:3: cleanup.organizer_gone.how: events ahead cannot be ended; choose remove or decline"
+        "adjourn.toml:3: cleanup.organizer_gone.release_by: `end` cannot apply to events that lie ahead; choose `remove` or `decline`"
     );
 }
 
@@ -97,11 +131,11 @@ fn places_change_what_holds_in_their_rooms() {
         r#"
         [cleanup.no_check_in]
         presence_after_minutes = 4
-        [[places]]
+        [[room_groups]]
         name = "Berlin"
         rooms = ["berlin-*@example.com"]
         grace_minutes = 20
-        [[places]]
+        [[room_groups]]
         name = "board room"
         rooms = ["berlin-board@example.com"]
         check_in = false
@@ -127,17 +161,17 @@ fn a_service_is_described_and_what_cannot_be_is_named() {
         [[schedules]]
         name = "night"
         cron = "30 2 * * *"
-        zone = "Europe/Berlin"
+        time_zone = "Europe/Berlin"
         "#,
     )
     .unwrap();
     assert_eq!((config.api.listen.port(), config.schedules.len()), (443, 1));
     assert!(
         error("[api]\nlisten = \"here\"\n")
-            .starts_with("adjourn.toml:2: api.listen: `here` is not of the form")
+            .starts_with("adjourn.toml:2: api.listen: `here` is no address with a port")
     );
     let schedule = |cron: &str, zone: &str| {
-        error(&format!("[[schedules]]\nname = \"x\"\ncron = \"{cron}\"\nzone = \"{zone}\"\n"))
+        error(&format!("[[schedules]]\nname = \"x\"\ncron = \"{cron}\"\ntime_zone = \"{zone}\"\n"))
     };
     assert!(schedule("whenever", "UTC").contains("invalid cron expression"));
     assert!(schedule("0 * * * *", "Berlin").contains("unknown time zone"));
@@ -179,7 +213,7 @@ fn the_examples_of_the_documentation_are_configurations() {
 #[test]
 fn strikes_and_those_who_need_not_check_in_are_set_for_all_and_by_place() {
     let text = "[cleanup.no_check_in]\nstrikes = 3\nauto_check_in = ['Boss@Example.com']\nwalk_in_grace_minutes = 20\n\
-                [[places]]\nname = 'lab'\nrooms = ['lab@x.example']\nstrikes_then = 'delete'\nauto_check_in = []\n\
+                [[room_groups]]\nname = 'lab'\nrooms = ['lab@x.example']\non_last_strike = 'delete'\nauto_check_in = []\n\
                 walk_in_grace_minutes = 0\n";
     let rules = parse(text).unwrap().rules;
     let (all, lab) = (
@@ -220,10 +254,10 @@ fn each_way_of_signing_in_is_understood() {
 #[test]
 fn what_signs_nobody_in_is_refused_with_its_place() {
     let of = |rest: &str| error(&format!("[server]\nurl = \"https://x/EWS\"\n{rest}"));
-    assert!(of("auth = \"oauth\"\n").contains("server.oauth is needed"));
-    assert!(of("auth = \"certificate\"\n").contains("server.client_certificate is needed"));
+    assert!(of("auth = \"oauth\"\n").contains("server.oauth is missing"));
+    assert!(of("auth = \"certificate\"\n").contains("server.client_certificate is missing"));
     assert!(of("token = { env = \"T\" }\n").contains("must come from a file or a command"));
-    assert!(of("auth = \"kerberos\"\n").starts_with("adjourn.toml:3: server.auth: unknown variant"));
+    assert!(of("auth = \"kerberos\"\n").starts_with("adjourn.toml:3: server.auth: unknown value `kerberos`"));
     assert!(of("username = \"u\"\npassword = \"open\"\n").starts_with("adjourn.toml:4: server.password: "));
     assert!(of("rooms = [\"a@example.com\"]\nusername = \"u\"\n").contains("[[connections]]"));
     let in_url = error("[server]\nurl = \"https://u:hunter2@x/EWS\"\nusername = \"u\"\n");
@@ -232,7 +266,7 @@ fn what_signs_nobody_in_is_refused_with_its_place() {
     assert!(in_proxy.contains("beside the url") && !in_proxy.contains("hunter2"), "{in_proxy}");
     let delegate =
         "access = \"delegate\"\noauth = { tenant = \"a\", client_id = \"c\", secret = { env = \"S\" } }\n";
-    assert!(of(delegate).contains("access is \"impersonation\""));
+    assert!(of(delegate).contains("set access = \"impersonation\""));
     let oauth = "[server.oauth]\ntenant = \"a/b\"\nclient_id = \"c\"\nsecret = { env = \"S\" }\n";
     assert!(error(oauth).starts_with("adjourn.toml:2: server.oauth.tenant: a tenant is a domain or an id"));
 }
@@ -243,14 +277,14 @@ fn connections_have_names_and_rooms_of_their_own() {
     let config = parse(one).unwrap();
     assert_eq!(config.connections[0].name, "online");
     assert!(config.connections[0].rooms[0].matches(&"r1@cloud.example.com".parse().unwrap()));
-    assert!(error(&format!("{one}{one}")).contains("a name of its own"));
-    assert!(error("[[connections]]\nname = \"x\"\n").contains("connections.rooms is needed"));
+    assert!(error(&format!("{one}{one}")).contains("must be unique"));
+    assert!(error("[[connections]]\nname = \"x\"\n").contains("connections.rooms is missing"));
 }
 
 #[test]
 fn places_say_where_rooms_are_and_what_they_are_called() {
     let text = r#"
-        [[places]]
+        [[room_groups]]
         name = "Berlin"
         rooms = ["berlin-*@example.com"]
         building = "Mitte"
@@ -259,10 +293,10 @@ fn places_say_where_rooms_are_and_what_they_are_called() {
     "#;
     let about = parse(text).unwrap().rules.room_info(&"berlin-1@example.com".parse().unwrap());
     assert_eq!((about.name.as_deref(), about.time_zone.as_deref()), (Some("Spree"), Some("Europe/Berlin")));
-    let place = "[[places]]\nname = \"x\"\nrooms = []\n";
+    let place = "[[room_groups]]\nname = \"x\"\nrooms = []\n";
     assert_eq!(
         error(&format!("{place}time_zone = \"Middle/Earth\"\n")),
-        "adjourn.toml:4: places.time_zone: `Middle/Earth` is no time zone"
+        "adjourn.toml:4: room_groups.time_zone: `Middle/Earth` is no time zone of the IANA database, such as Europe/Berlin"
     );
     assert!(
         error(&format!("{place}names = {{ spree = \"Spree\" }}\n"))
@@ -307,7 +341,7 @@ fn a_secret_that_stands_in_the_file_is_not_printed() {
         "proxy = { url = \"http://p:1\", username = \"u\", password = \"hunter2\" }",
         "proxy = \"http://u:hunter2@p:1\"",
         "channel_binding = \"require\"\n[server.password]\nfile = [\"hunter2\"]",
-        "requests_per_room = \"hunter2\"",
+        "max_concurrent_requests_per_room = \"hunter2\"",
     ] {
         let error = Config::parse(None, &server(line), Overrides::default()).unwrap_err();
         let said = format!("{error} {error:?}");
@@ -362,17 +396,23 @@ fn settings_that_do_nothing_together_are_named() {
     const RULE: &str = "[cleanup.no_check_in]\n";
     assert_eq!(warned(""), [""; 0], "a service for displays alone needs no rule");
     assert_eq!(warned(RULE), [""; 0]);
-    assert_eq!(warned("[[places]]\nname = \"b\"\nrooms = [\"*\"]\ncheck_in = true\n[cleanup]\n"), [""; 0]);
+    assert_eq!(
+        warned("[[room_groups]]\nname = \"b\"\nrooms = [\"*\"]\ncheck_in = true\n[cleanup]\n"),
+        [""; 0]
+    );
     one("[cleanup]\n", "nothing is ever released");
-    one("[[schedules]]\nname = \"n\"\ncron = \"0 * * * *\"\nzone = \"UTC\"\n", "nothing is ever released");
+    one(
+        "[[schedules]]\nname = \"n\"\ncron = \"0 * * * *\"\ntime_zone = \"UTC\"\n",
+        "nothing is ever released",
+    );
     one(
         &format!("{RULE}[cleanup.exceptions]\nlonger_than_hours = 1\nshorter_than_minutes = 60\n"),
-        "spares every",
+        "exempts every",
     );
-    one(&format!("{RULE}[cleanup.limits]\nactions_max = 0\n"), "actions_max");
-    one(&format!("{RULE}[cleanup.limits]\nshare_max = 0.0\n"), "share_max");
+    one(&format!("{RULE}[cleanup.limits]\nmax_actions = 0\n"), "max_actions");
+    one(&format!("{RULE}[cleanup.limits]\nmax_fraction = 0.0\n"), "max_fraction");
     one(&format!("{RULE}presence_after_minutes = 10\n"), "presence_after_minutes");
-    one(&format!("{RULE}grace_minutes = 2\n"), "warn_minutes");
+    one(&format!("{RULE}grace_minutes = 2\n"), "release_warning_minutes");
     one(&format!("{RULE}[engine]\nforbid_irreversible = true\n"), "forbid_irreversible");
 }
 
@@ -380,14 +420,15 @@ fn settings_that_do_nothing_together_are_named() {
 fn a_pattern_that_matches_no_room_is_named_and_the_others_hold() {
     let config = parse(
         "[scope]\nrooms = [\"b1@x.example\", \"b2@x.example\"]\n\
-         [[places]]\nname = \"berlin\"\nrooms = [\"b*@x.example\", \"berlin\", \"c1@x.example\"]\nbuilding = \"B\"\n",
+         [[room_groups]]\nname = \"berlin\"\nrooms = [\"b*@x.example\", \"berlin\", \"c1@x.example\"]\nbuilding = \"B\"\n",
     )
     .unwrap();
     let [no_address, unlisted] = config.warnings.as_slice() else { panic!("{:?}", config.warnings) };
-    assert!(no_address.contains("`berlin`") && no_address.contains("no address"), "{no_address}");
+    assert!(no_address.contains("`berlin`") && no_address.contains("write an address"), "{no_address}");
     assert!(unlisted.contains("`c1@x.example`") && unlisted.contains("[scope]"), "{unlisted}");
     assert_eq!(config.rules.room_info(&"b1@x.example".parse().unwrap()).building.as_deref(), Some("B"));
-    let domain = "[scope]\ndomains = [\"x.example\"]\n[[places]]\nname = \"c\"\nrooms = [\"c1@x.example\"]\n";
+    let domain =
+        "[scope]\ndomains = [\"x.example\"]\n[[room_groups]]\nname = \"c\"\nrooms = [\"c1@x.example\"]\n";
     assert!(parse(domain).unwrap().warnings.is_empty(), "a domain may hold it");
 }
 

@@ -1,4 +1,5 @@
-//! Settings that are valid each by itself and together do nothing, or not what they say. Named, never refused.
+//! Warnings about settings that are valid one by one and have no effect together, or not the one their names promise. They never
+//! refuse a configuration.
 
 use chrono::TimeDelta;
 
@@ -6,15 +7,15 @@ use super::Config;
 use crate::calendar::{RoomAddress, RoomPattern, Scope};
 use crate::cleanup::{ReleaseMethod, Rules};
 
-/// What a person who wrote this configuration should know. `says_cleanup`: there is a `[cleanup]`, or a schedule of sweeps.
+/// All warnings. `wants_cleanup`: the file has a `[cleanup]` or a schedule.
 pub(super) fn warnings(
     config: &Config,
-    says_cleanup: bool,
+    wants_cleanup: bool,
     room_patterns: &[(String, String)],
 ) -> Vec<String> {
     let rules = &config.rules;
     let mut all = Vec::new();
-    if says_cleanup && !has_rule(rules) {
+    if wants_cleanup && !has_rule(rules) {
         all.push(NO_RULE.to_owned());
     }
     all.extend(exceptions(rules));
@@ -25,7 +26,7 @@ pub(super) fn warnings(
     all
 }
 
-/// Said wherever sweeps or releases are asked for.
+/// The warning of every command that sweeps or releases, when no rule is on.
 pub const NO_RULE: &str = "no rule is on in [cleanup], so nothing is ever released; turn on cleanup.no_check_in, \
                            cleanup.cancelled_leftover or cleanup.organizer_gone";
 
@@ -38,7 +39,7 @@ fn exceptions(rules: &Rules) -> Option<String> {
     let (longer, shorter) = (rules.exceptions.longer_than?, rules.exceptions.shorter_than?);
     (shorter >= longer).then(|| {
         format!(
-            "cleanup.exceptions spares every event: shorter_than_minutes ({}) is not below longer_than_hours ({})",
+            "cleanup.exceptions exempts every event: shorter_than_minutes ({}) is not below longer_than_hours ({})",
             shorter.num_minutes(),
             longer.num_hours()
         )
@@ -47,25 +48,25 @@ fn exceptions(rules: &Rules) -> Option<String> {
 
 fn limits(rules: &Rules) -> Option<String> {
     let key = match &rules.limits {
-        limits if limits.actions_max == 0 => "actions_max",
-        limits if limits.max_fraction <= 0.0 => "share_max",
+        limits if limits.actions_max == 0 => "max_actions",
+        limits if limits.max_fraction <= 0.0 => "max_fraction",
         _ => return None,
     };
     has_rule(rules).then(|| format!("cleanup.limits.{key} is 0, so no sweep that finds something is applied"))
 }
 
-/// The rule on check-ins, everywhere and in each place.
+/// The rule on check-ins, in all rooms and in each room group.
 fn grace(rules: &Rules, warn: TimeDelta) -> Vec<String> {
     let everywhere = rules.no_check_in.as_ref().map(|rule| ("cleanup.no_check_in", rule.clone()));
-    let in_places = rules.room_groups.iter().map(|place| {
+    let in_groups = rules.room_groups.iter().map(|group| {
         let mut rule = rules.no_check_in.clone().unwrap_or_default();
-        rule.grace = place.grace.unwrap_or(rule.grace);
-        rule.presence_after = place.presence_after.unwrap_or(rule.presence_after);
-        (place.name.as_str(), rule, place.grace.is_some() || place.presence_after.is_some())
+        rule.grace = group.grace.unwrap_or(rule.grace);
+        rule.presence_after = group.presence_after.unwrap_or(rule.presence_after);
+        (group.name.as_str(), rule, group.grace.is_some() || group.presence_after.is_some())
     });
-    let in_places = in_places.filter(|(_, _, differs)| *differs).map(|(name, rule, _)| (name, rule));
+    let in_groups = in_groups.filter(|(_, _, differs)| *differs).map(|(name, rule, _)| (name, rule));
     let mut all = Vec::new();
-    for (key, rule) in everywhere.into_iter().chain(in_places) {
+    for (key, rule) in everywhere.into_iter().chain(in_groups) {
         let minutes = rule.grace.num_minutes();
         if rule.presence_after >= rule.grace && !rule.presence_after.is_zero() {
             all.push(format!(
@@ -75,7 +76,7 @@ fn grace(rules: &Rules, warn: TimeDelta) -> Vec<String> {
         }
         if warn > rule.grace {
             all.push(format!(
-                "{key}: api.warn_minutes ({}) is above grace_minutes ({minutes}), so a release is announced before the meeting begins",
+                "{key}: api.release_warning_minutes ({}) is above grace_minutes ({minutes}), so a release is announced before the meeting begins",
                 warn.num_minutes()
             ));
         }
@@ -88,14 +89,14 @@ fn irreversible(config: &Config) -> Option<String> {
     let declines = rules.no_check_in.as_ref().is_some_and(|rule| rule.release_by == ReleaseMethod::Decline)
         || rules.organizer_gone.as_ref().is_some_and(|rule| rule.release_by == ReleaseMethod::Decline);
     (config.engine.forbid_irreversible && declines).then(|| {
-        "engine.forbid_irreversible is on and a rule's how is \"decline\", which cannot be undone: such releases are refused"
+        "engine.forbid_irreversible is on and a rule has release_by = \"decline\", which cannot be undone: such releases are refused"
             .to_owned()
     })
 }
 
 fn unused_pattern(config: &Config, key: &str, pattern: &str) -> Option<String> {
     if !can_match_address(pattern) {
-        return Some(format!("{key}: `{pattern}` matches no room: it is no address, and has no `*`"));
+        return Some(format!("{key}: `{pattern}` matches no room: write an address, or a pattern with `*`"));
     }
     let parsed: RoomPattern = pattern.parse().ok()?;
     let is_listed = !config.scope.has_domains() && config.room_lists.is_empty() && !config.scope.is_empty();

@@ -69,7 +69,7 @@ pub use probe::{ProbeResult, ServerCertificate, probe};
 pub use router::ConnectionRouter;
 pub use secret::Secret;
 pub use settings::{
-    Access, ClientCertificate, ExchangeLocation, ImpersonateBy, ProxySettings, Settings, SettingsError,
-    SignInMethod,
+    Access, ClientCertificate, ConnectionDefaults, ExchangeLocation, ImpersonateBy, ProxySettings, Settings,
+    SettingsError, SignInMethod,
 };
 pub use transport_error::{TlsFailure, TransportError};

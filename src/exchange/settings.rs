@@ -104,6 +104,7 @@ pub struct ProxySettings {
 /// How the account gets access to rooms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "service", derive(serde::Serialize, schemars::JsonSchema))]
 pub enum Access {
     /// Acts in the room's name: every request has an `ExchangeImpersonation` header.
     #[default]
@@ -115,6 +116,7 @@ pub enum Access {
 /// Which name identifies a room to Exchange. Rooms are known by SMTP address, so a SID is not among the choices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "service", derive(serde::Serialize, schemars::JsonSchema))]
 pub enum ImpersonateBy {
     /// Any SMTP address of the mailbox.
     #[default]
@@ -158,10 +160,42 @@ pub enum SettingsError {
     Tls(#[from] rustls::Error),
 }
 
+/// Time limits and request limits of a connection. Their defaults are here and nowhere else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConnectionDefaults {
+    /// As [`Settings::connect_timeout`].
+    pub connect_timeout: Duration,
+    /// As [`Settings::first_byte_timeout`].
+    pub first_byte_timeout: Duration,
+    /// As [`Settings::response_timeout`].
+    pub response_timeout: Duration,
+    /// As [`Settings::operation_timeout`].
+    pub operation_timeout: Duration,
+    /// As [`Settings::max_concurrent_requests_per_room`].
+    pub max_concurrent_requests_per_room: usize,
+    /// As [`Settings::max_concurrent_requests`].
+    pub max_concurrent_requests: usize,
+}
+
+impl Default for ConnectionDefaults {
+    /// For an Exchange in its default policy. EWS ends a batch after a minute; a second minute is for the transfer. Two requests
+    /// stay far below the 27 that each mailbox grants (`EWSMaxConcurrency`), and ten are what Exchange 2010 grants an account.
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(10),
+            first_byte_timeout: Duration::from_secs(60),
+            response_timeout: Duration::from_secs(120),
+            operation_timeout: Duration::from_secs(600),
+            max_concurrent_requests_per_room: 2,
+            max_concurrent_requests: 10,
+        }
+    }
+}
+
 impl Settings {
-    /// Defaults for an Exchange with its default throttling policy: two requests per room, where each mailbox grants 27
-    /// (`EWSMaxConcurrency`), and sixteen in all.
+    /// Basic authentication at this URL, with the limits of [`ConnectionDefaults`].
     pub fn new(url: impl Into<String>, username: impl Into<String>, password: Secret) -> Self {
+        let limits = ConnectionDefaults::default();
         Self {
             name: "default".to_owned(),
             location: ExchangeLocation::Url(url.into()),
@@ -169,15 +203,15 @@ impl Settings {
             client_certificate: None,
             proxy: None,
             ca_file: None,
-            connect_timeout: Duration::from_secs(10),
-            first_byte_timeout: Duration::from_secs(60),
-            response_timeout: Duration::from_secs(120),
-            operation_timeout: Duration::from_secs(60),
+            connect_timeout: limits.connect_timeout,
+            first_byte_timeout: limits.first_byte_timeout,
+            response_timeout: limits.response_timeout,
+            operation_timeout: limits.operation_timeout,
             stream_idle_timeout: Duration::from_secs(90),
             access: Access::default(),
             impersonate_by: ImpersonateBy::default(),
-            max_concurrent_requests_per_room: 2,
-            max_concurrent_requests: 16,
+            max_concurrent_requests_per_room: limits.max_concurrent_requests_per_room,
+            max_concurrent_requests: limits.max_concurrent_requests,
             version: ServerVersion::default(),
         }
     }

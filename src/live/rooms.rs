@@ -32,8 +32,9 @@ const READ_AHEAD_MIN: TimeDelta = TimeDelta::hours(24);
 /// How changes in a room's calendar are detected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "service", derive(serde::Serialize, schemars::JsonSchema))]
 pub enum TrackingMode {
-    /// Not at all: each request reads the calendar.
+    /// Nothing tells: the calendar is read when somebody asks.
     OnDemand,
     /// The calendar view is read at an interval.
     View,

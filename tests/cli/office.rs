@@ -75,9 +75,9 @@ impl Office {
     pub fn configure(&self, more: &str) {
         let options = SimulatorOptions::default();
         let text = format!(
-            "[server]\nurl = \"{}\"\nusername = \"{}\"\nrequests_at_once = 64\n[scope]\ndomains = [\"example.com\"]\n\
-             [engine]\nsettle_ms = 10\n[cleanup]\nrooms_at_once = 64\n[cleanup.no_check_in]\ngrace_minutes = 5\n\
-             [cleanup.limits]\nactions_max = 10000\nshare_max = 1.0\n{more}",
+            "[server]\nurl = \"{}\"\nusername = \"{}\"\nmax_concurrent_requests = 64\n[scope]\ndomains = [\"example.com\"]\n\
+             [engine]\nverify_delay_ms = 10\n[cleanup]\nmax_concurrent_rooms = 64\n[cleanup.no_check_in]\ngrace_minutes = 5\n\
+             [cleanup.limits]\nmax_actions = 10000\nmax_fraction = 1.0\n{more}",
             self.sim.url(),
             options.username,
         );

@@ -48,7 +48,7 @@ async fn run(office: &Office, config: &str) -> CapturedOutput {
         std::fs::write(office.path("ca.pem"), pem).unwrap();
     }
     let text = format!(
-        "[server]\nurl = \"{}\"\nca_file = \"ca.pem\"\npatience_s = 3\n{config}\n[scope]\nrooms = {:?}\n",
+        "[server]\nurl = \"{}\"\nca_file = \"ca.pem\"\noperation_timeout_s = 3\n{config}\n[scope]\nrooms = {:?}\n",
         office.sim.url(),
         [room(0), room(1)]
     );

@@ -206,8 +206,8 @@ async fn the_command_line_extends_books_and_explains() {
     office.run(&["end", &room(1)]).await;
     let booked = office.run(&["--json", "book", &room(1), "--minutes", "15"]).await;
     assert_eq!((booked.code, &booked.json()["change"]["change"]), (0, &"booked".into()), "{}", booked.err);
-    office.configure("[[places]]\nname = \"lab\"\nrooms = [\"room1@*\"]\ngrace_minutes = 25\n");
-    let settings = office.run(&["config", "explain", &room(1)]).await;
+    office.configure("[[room_groups]]\nname = \"lab\"\nrooms = [\"room1@*\"]\ngrace_minutes = 25\n");
+    let settings = office.run(&["settings", &room(1)]).await;
     assert!(settings.out.contains("25 min") && settings.out.contains("lab"), "{}", settings.out);
 }
 
@@ -235,12 +235,13 @@ async fn a_changed_configuration_is_taken_over_and_a_wrong_one_is_not() {
         (body["allowed_actions"].as_array().unwrap().contains(&"check-in".into()), said)
     };
     assert!(release().await.0, "the rule on check-ins is on");
-    office.configure("[[places]]\nname = \"lab\"\nrooms = [\"room0@example.com\"]\ncheck_in = false\n");
+    office.configure("[[room_groups]]\nname = \"lab\"\nrooms = [\"room0@example.com\"]\ncheck_in = false\n");
     served.signal("-HUP");
     logged(&office, "configuration reloaded", 1).await;
     assert!(!release().await.0, "it is off in this room now");
 
-    office.configure("[[places]]\nname = \"lab\"\nrooms = [\"room0@example.com\"]\ngrace_minutes = -1\n");
+    office
+        .configure("[[room_groups]]\nname = \"lab\"\nrooms = [\"room0@example.com\"]\ngrace_minutes = -1\n");
     served.signal("-HUP");
     let log = logged(&office, "the old one stays in force", 1).await;
     assert!(log.contains("grace_minutes") && log.contains("-1 is not between"), "{log}");

@@ -10,6 +10,7 @@ use x509_cert::der::{Decode as _, Encode as _, Reader as _, SliceReader};
 /// Whether sign-ins are bound to their TLS connection (Windows calls it Extended Protection).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "service", derive(serde::Serialize, schemars::JsonSchema))]
 pub enum ChannelBinding {
     /// Bound; after a rejection once without, and with a warning: then TLS ends at a machine in front of Exchange.
     #[default]

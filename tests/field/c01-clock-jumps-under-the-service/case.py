@@ -20,7 +20,7 @@ class Dated(World):
 
 meeting = Item(start=hm(9), end=hm(10, 30), created=hm(9, day=-7))
 w = Dated([meeting])
-c = fresh(w, config=RULE.format(grace=10) + '[[schedules]]\nname = "hourly"\ncron = "0 * * * *"\nzone = "UTC"\n'); c.env.update(k.env())
+c = fresh(w, config=RULE.format(grace=10) + '[[schedules]]\nname = "hourly"\ncron = "0 * * * *"\ntime_zone = "UTC"\n'); c.env.update(k.env())
 s = Service(c)
 
 

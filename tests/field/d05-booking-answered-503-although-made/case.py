@@ -14,7 +14,7 @@ def late(ask, world):
 
 
 w.hook(late)
-c = Case(w, config="[live]\nby = \"asked\"\n")
+c = Case(w, config="[live]\nmode = \"on-demand\"\n")
 s = Served(c)
 try:
     st, got = s.ask("POST", f"/v1/rooms/{ROOM}/book", {"minutes": 30})

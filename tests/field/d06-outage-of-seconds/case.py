@@ -17,7 +17,7 @@ def outage(ask, world):
 
 
 w.hook(outage)
-c = Case(w, config="[live]\nby = \"asked\"\n")
+c = Case(w, config="[live]\nmode = \"on-demand\"\n")
 s = Served(c)
 try:
     st, got = s.ask("POST", f"/v1/rooms/{ROOM}/end", {}, {"Prefer": "wait=20"})

@@ -4,7 +4,7 @@ from fakeews import *
 t = minute(now())
 meeting = Item(start=t - timedelta(minutes=2), end=t + timedelta(minutes=40))
 w = World([meeting])
-c = Case(w, config="[cleanup.no_check_in]\ngrace_minutes = 10\n[live]\nby = \"asked\"\n")
+c = Case(w, config="[cleanup.no_check_in]\ngrace_minutes = 10\n[live]\nmode = \"on-demand\"\n")
 s = Served(c)
 key = {"Idempotency-Key": "press-1"}
 path = f"/v1/rooms/{ROOM}/check-in"

@@ -11,7 +11,7 @@ def proxy(ask, state):
 
 
 p = Fake(w, auth=proxy)
-c = Case(w, fake=p, url="https://mail.example.test/EWS/Exchange.asmx", server=f'proxy = {{ url = "http://127.0.0.1:{p.port}" }}\nconnect_timeout_s = 3\npatience_s = 5')
+c = Case(w, fake=p, url="https://mail.example.test/EWS/Exchange.asmx", server=f'proxy = {{ url = "http://127.0.0.1:{p.port}" }}\nconnect_timeout_s = 3\noperation_timeout_s = 5')
 doc = c.run("doctor")
 c.expect("CONNECT" in seen, "control: the proxy was asked")
 c.expect("Negotiate, NTLM, Digest" in doc.all, "doctor names what the proxy offers")

@@ -17,7 +17,7 @@ def hook(ask, world):
 
 
 w.hook(hook)
-c = Case(w, server="patience_s = 20")
+c = Case(w, server="operation_timeout_s = 20")
 for form in FORMS:
     busy["form"] = form
     got = c.run("events", ROOM)

@@ -17,7 +17,7 @@ def answer_in_http():  # as IIS does what it cannot read as a request
 
 
 threading.Thread(target=answer_in_http, daemon=True).start()
-c = Case(w, fake=plain, url=f"https://127.0.0.1:{http.getsockname()[1]}/EWS/Exchange.asmx", server="patience_s = 3")
+c = Case(w, fake=plain, url=f"https://127.0.0.1:{http.getsockname()[1]}/EWS/Exchange.asmx", server="operation_timeout_s = 3")
 doc = c.run("doctor")
 c.expect(doc.rc == 5 and "not speak TLS" in doc.out.splitlines()[0], "https to a port that speaks plain HTTP: doctor names it")
 got = c.run("events", ROOM)
@@ -44,7 +44,7 @@ def nginx(ask, state):
 
 
 for label, port in (("answers with a TLS alert", alert.getsockname()[1]), ("answers with a page", Fake(w, auth=nginx).port)):
-    c2 = Case(w, fake=plain, url=f"http://127.0.0.1:{port}/EWS/Exchange.asmx", server="patience_s = 3")
+    c2 = Case(w, fake=plain, url=f"http://127.0.0.1:{port}/EWS/Exchange.asmx", server="operation_timeout_s = 3")
     c.config, c.state = c2.config, c2.state
     doc = c.run("doctor")
     c.expect(doc.rc == 5 and "port" in doc.out.splitlines()[0] and "https" in doc.all, f"http to a port that {label}: doctor names it")

@@ -13,7 +13,7 @@ def hook(ask, world):
 
 
 w.hook(hook)
-c = Case(w, server="patience_s = 4")
+c = Case(w, server="operation_timeout_s = 4")
 for code, word in WORDS.items():
     mode["code"] = code
     got = c.run("end", ROOM, timeout=120)

@@ -12,7 +12,7 @@ def hook(ask, world):
 
 w.hook(hook)
 rooms = (ROOM, "room2@example.com", "room3@example.com")
-c = Case(w, rooms=rooms, server="patience_s = 4")
+c = Case(w, rooms=rooms, server="operation_timeout_s = 4")
 doc = c.run("doctor", "--json")
 found = doc.json().get("findings", [])
 c.expect([f for f in found if f["check"] == "sign-in" and f["status"] == "pass"], "doctor: the account is accepted")

@@ -3,7 +3,7 @@ from more import *
 k = Clock(); k.set(hm(10, 17, 40))
 meeting = Item(start=hm(9, 30), end=hm(11), created=hm(9, day=-7))
 w = World([meeting])
-c = fresh(w, config='[live]\nby = "asked"\n[api]\nsubjects = true\nstate_age_s = 0\n'); c.env.update(k.env())
+c = fresh(w, config='[live]\nmode = "on-demand"\n[api]\nshow_subjects = true\nmax_state_age_s = 0\n'); c.env.update(k.env())
 s = Service(c)
 try:
     st, _ = s.ask("POST", f"/v1/rooms/{ROOM}/end")

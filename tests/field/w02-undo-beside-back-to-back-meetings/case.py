@@ -3,7 +3,7 @@ from more import *
 k = Clock(); k.set(hm(10, 5))
 before, own, after = Item("Before", start=hm(9), end=hm(10)), Item("Own", start=hm(10), end=hm(11), meeting=False, state=0, response="Organizer", is_organizer=True), Item("After", start=hm(11), end=hm(12))
 w = World([before, own, after])
-c = fresh(w, config='[live]\nby = "asked"\n[api]\nsubjects = true\nstate_age_s = 0\n'); c.env.update(k.env())
+c = fresh(w, config='[live]\nmode = "on-demand"\n[api]\nshow_subjects = true\nmax_state_age_s = 0\n'); c.env.update(k.env())
 s = Service(c)
 try:
     st, done = s.ask("POST", f"/v1/rooms/{ROOM}/delete", {"event": own.id, "silent": True})

@@ -3,7 +3,7 @@ from more import *
 k = Clock(); k.set(hm(10, 15))
 meeting, beside, after = Item("Ada", start=hm(10), end=hm(10, 30)), Item("Placeholder", start=hm(9), end=hm(10, 30)), Item("After", start=hm(10, 45), end=hm(12))
 w = World([meeting, beside, after])
-c = fresh(w, config='[live]\nby = "asked"\n[api]\nsubjects = true\nstate_age_s = 0\n'); c.env.update(k.env())
+c = fresh(w, config='[live]\nmode = "on-demand"\n[api]\nshow_subjects = true\nmax_state_age_s = 0\n'); c.env.update(k.env())
 s = Service(c)
 try:
     room = s.ask("GET", f"/v1/rooms/{ROOM}")[1]

@@ -3,7 +3,7 @@ from more import *
 k = Clock(); k.set(hm(10, 15))
 kept = Item("Ada", start=hm(10), end=hm(11), response="Decline", free_busy="Busy", created=hm(9, day=-7))
 w = World([kept])
-c = fresh(w, config='[live]\nby = "asked"\n[api]\nstate_age_s = 0\n[cleanup.no_check_in]\ngrace_minutes = 5\n'); c.env.update(k.env())
+c = fresh(w, config='[live]\nmode = "on-demand"\n[api]\nmax_state_age_s = 0\n[cleanup.no_check_in]\ngrace_minutes = 5\n'); c.env.update(k.env())
 signs = os.path.join(c.tmp, "signs.csv")
 open(signs, "w").write("room,event,at,source\n" + f"{ROOM},,{z(hm(8))},motion\n")
 got = c.run("cleanup", "--plan", "--all", "--evidence", signs)

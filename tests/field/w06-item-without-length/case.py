@@ -4,7 +4,7 @@ k = Clock(); k.set(hm(10, 15, 20))
 note = dict(meeting=False, state=0, response="Organizer", is_organizer=True)
 marks = [Item("Water the plants", start=hm(10, 15), end=hm(10, 15), **note), Item("Coffee", start=hm(10, 25), end=hm(10, 25), **note)]
 w = World(list(marks))
-c = fresh(w, config='[live]\nby = "asked"\n[api]\nsubjects = true\nstate_age_s = 0\n'); c.env.update(k.env())
+c = fresh(w, config='[live]\nmode = "on-demand"\n[api]\nshow_subjects = true\nmax_state_age_s = 0\n'); c.env.update(k.env())
 s = Service(c)
 try:
     room = s.ask("GET", f"/v1/rooms/{ROOM}")[1]

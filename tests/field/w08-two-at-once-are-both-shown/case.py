@@ -5,7 +5,7 @@ ada = Item("Ada", start=hm(10), end=hm(11), organizer=("Ada Lovelace", "ada@exam
 bob = Item("Secret", start=hm(9), end=hm(12), organizer=("Bob", "bob@example.com"), sensitivity="Private")
 note = Item("Notes", start=hm(0), end=hm(0, day=1), all_day=True, meeting=False, state=0, response="Organizer", is_organizer=True, free_busy="Free")
 w = World([note, bob, ada])
-c = fresh(w, config='[live]\nby = "asked"\n[api]\nsubjects = true\nstate_age_s = 0\n'); c.env.update(k.env())
+c = fresh(w, config='[live]\nmode = "on-demand"\n[api]\nshow_subjects = true\nmax_state_age_s = 0\n'); c.env.update(k.env())
 s = Service(c)
 try:
     room = s.ask("GET", f"/v1/rooms/{ROOM}")[1]

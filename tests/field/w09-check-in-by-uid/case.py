@@ -4,7 +4,7 @@ k = Clock(); k.set(hm(10, 4))
 ada, bob = Item("Ada", start=hm(10), end=hm(11), created=hm(9, day=-7)), Item("Bob", start=hm(9, 30), end=hm(10, 30), created=hm(9, day=-7))
 later = Item("Later", start=hm(15), end=hm(16), created=hm(9, day=-7))
 w = World([ada, bob, later])
-c = fresh(w, config='[live]\nby = "asked"\n[api]\nstate_age_s = 0\n[cleanup.no_check_in]\ngrace_minutes = 45\n'); c.env.update(k.env())
+c = fresh(w, config='[live]\nmode = "on-demand"\n[api]\nmax_state_age_s = 0\n[cleanup.no_check_in]\ngrace_minutes = 45\n'); c.env.update(k.env())
 s = Service(c)
 try:
     st, said = s.ask("POST", f"/v1/rooms/{ROOM}/check-in", {"event": bob.uid, "source": "booking system"})

@@ -3,7 +3,7 @@ from more import *
 k = Clock(); k.set(hm(10, 4))
 waits, spared = Item("Ada", start=hm(10), end=hm(11), created=hm(9, day=-7)), Item("Secret", start=hm(10, 2), end=hm(10, 30), sensitivity="Private", created=hm(9, day=-7))
 w = World([waits, spared])
-c = fresh(w, config='[live]\nby = "asked"\n[api]\nstate_age_s = 0\n[cleanup.no_check_in]\ngrace_minutes = 15\n[cleanup.exceptions]\nprivate = true\n'); c.env.update(k.env())
+c = fresh(w, config='[live]\nmode = "on-demand"\n[api]\nmax_state_age_s = 0\n[cleanup.no_check_in]\ngrace_minutes = 15\n[cleanup.exceptions]\nprivate = true\n'); c.env.update(k.env())
 s = Service(c)
 try:
     room = s.ask("GET", f"/v1/rooms/{ROOM}")[1]

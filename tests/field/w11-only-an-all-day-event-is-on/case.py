@@ -3,7 +3,7 @@ from more import *
 k = Clock(); k.set(hm(10, 15))
 course = Item("Course", start=hm(0), end=hm(0, day=1), all_day=True)
 w = World([course])
-c = fresh(w, config='[live]\nby = "asked"\n[api]\nsubjects = true\nstate_age_s = 0\n'); c.env.update(k.env())
+c = fresh(w, config='[live]\nmode = "on-demand"\n[api]\nshow_subjects = true\nmax_state_age_s = 0\n'); c.env.update(k.env())
 s = Service(c)
 try:
     room = s.ask("GET", f"/v1/rooms/{ROOM}")[1]

@@ -2,7 +2,7 @@ import os, sys; sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(
 from more import *
 k = Clock(); k.set(hm(10, 17, 40))
 w = World()
-c = fresh(w, config='[live]\nby = "asked"\n[api]\nsubjects = true\nstate_age_s = 0\n'); c.env.update(k.env())
+c = fresh(w, config='[live]\nmode = "on-demand"\n[api]\nshow_subjects = true\nmax_state_age_s = 0\n'); c.env.update(k.env())
 s = Service(c)
 rows = [
     ("nothing on", []),

@@ -5,7 +5,7 @@ SECRET = "Layoffs in March, says ada@example.com. " * 20000
 w = World([Item(start=minute(now()), end=minute(now()) + timedelta(hours=1))])
 say = [None]
 w.hook(lambda ask, world: Reply(200, say[0]) if say[0] else None)
-c = fresh(w, config='[live]\nby = "asked"\n')
+c = fresh(w, config='[live]\nmode = "on-demand"\n')
 word = re.sub(r"[^A-Za-z]", "", SECRET)
 bodies = (("a response code", answer("FindItem", "", "Error", SECRET)), ("a response class", answer("FindItem", "", "Layoffs in March " * 9000)),
           ("an element", envelope("").replace(b"<s:Body></s:Body>", f"<s:Body><{word}></s:Body>".encode())),

@@ -15,7 +15,7 @@ def serve(ask):
         return Reply(503, b"", close=True)
     return inside(ask)
 house.serve = serve
-c = fresh(house, rooms=ROOMS, config='[live]\nby = "asked"\n[api]\nstate_age_s = 0\ndeadline_s = 2\n')
+c = fresh(house, rooms=ROOMS, config='[live]\nmode = "on-demand"\n[api]\nmax_state_age_s = 0\ndeadline_s = 2\n')
 s = Service(c)
 try:
     st, _, _ = s.raw("GET", f"/v1/rooms/{ROOMS[1]}", say=False)

@@ -4,7 +4,7 @@ import socket
 # nginx (keepalive_timeout 60 s to the upstream, gzip on, proxy_buffering on) between displays and the service.
 t = minute(now())
 w = World([Item(start=t - timedelta(minutes=20), end=t + timedelta(minutes=40))])
-c = fresh(w, config='[live]\nby = "asked"\n[api]\nbehind_proxy = true\n')
+c = fresh(w, config='[live]\nmode = "on-demand"\n[api]\nbehind_proxy = true\n')
 s = Service(c)
 try:
     st, _, got = s.raw("GET", f"/v1/rooms/{ROOM}")
