@@ -15,7 +15,7 @@ use crate::calendar::RoomAddress;
 use crate::cleanup::Progress;
 use crate::clock::SystemClock;
 use crate::config::{Config, ExchangeConfig};
-use crate::doctor::{DoctorFinding, DoctorReport, DoctorTarget, FindingStatus, examine};
+use crate::doctor::{DoctorFinding, DoctorReport, DoctorTarget, FindingId, FindingStatus, examine};
 use crate::engine::{Calendar, CalendarError};
 use crate::exchange::Exchange;
 
@@ -135,6 +135,7 @@ fn outside_scope(name: &str, room: &RoomAddress) -> DoctorFinding {
         connection: Some(name.to_owned()),
         room: Some(room.to_string()),
         check: "write",
+        id: Some(FindingId::WriteTestOutOfScope),
         status: FindingStatus::Fail,
         message: "the room is outside the configured scope, so the write test did not run".to_owned(),
         remedy: Some("give --write-test a room in scope, or add this one to scope.rooms".to_owned()),
@@ -149,6 +150,7 @@ fn unreadable_list(name: &str, list: &str, trouble: CalendarError) -> DoctorFind
         connection: Some(name.to_owned()),
         room: None,
         check: "room list",
+        id: Some(FindingId::RoomListUnreadable),
         status: FindingStatus::Warn,
         message: format!("cannot read room list {list}: {}", trouble.advice),
         remedy: Some("check the list's address in scope.room_lists".to_owned()),
@@ -164,6 +166,7 @@ fn rooms_without_connection(config: &Config, write_in: Option<&RoomAddress>) -> 
         connection: None,
         room: Some(room.to_string()),
         check: "configuration",
+        id: Some(FindingId::RoomWithoutConnection),
         status: FindingStatus::Fail,
         message: "no connection covers this room".to_owned(),
         remedy: Some("add the room to a connection's rooms, or set [server]".to_owned()),
@@ -177,6 +180,7 @@ fn misconfigured(name: Option<&str>, failure: &CommandError) -> DoctorFinding {
         connection: name.map(str::to_owned),
         room: None,
         check: "configuration",
+        id: Some(FindingId::ConfigurationUnusable),
         status: FindingStatus::Fail,
         message: failure.message.clone(),
         remedy: Some("fix adjourn.toml, or the file it refers to".to_owned()),

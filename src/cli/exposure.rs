@@ -6,7 +6,7 @@ use std::path::Path;
 use super::args::ConnectionArgs;
 use super::exit::{CommandError, Exit};
 use crate::config::Config;
-use crate::doctor::{DoctorFinding, FindingStatus};
+use crate::doctor::{DoctorFinding, FindingId, FindingStatus};
 use crate::permissions::{self, ConfigOrigin, InsecureFile};
 use crate::store;
 
@@ -67,6 +67,7 @@ pub(super) fn findings(config: &Config) -> Vec<DoctorFinding> {
         connection: None,
         room: None,
         check: "permissions",
+        id: Some(FindingId::FilePermissions),
         status,
         message: insecure.to_string(),
         remedy: Some(insecure.remedy),

@@ -1,10 +1,10 @@
-//! The way to the server, before anybody signs in: name, connection, TLS, what answers there, its clock.
+//! Checks the way to the server without signing in: host name, connection, TLS certificate, whether EWS responds, and its clock.
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{DoctorTarget, Findings};
+use super::{DoctorTarget, FindingId, Findings};
 use crate::calendar::RoomAddress;
 use crate::clock::{Clock, SKEW_MAX};
 use crate::engine::CalendarError;
@@ -13,217 +13,250 @@ use crate::exchange::{
     TransportError, probe,
 };
 
-/// A certificate that ends sooner is worth a warning: three weeks are enough to order one.
+/// A certificate that expires within this time is a warning: three weeks are enough to order a new one.
 const CERTIFICATE_EXPIRES_SOON: TimeDelta = TimeDelta::days(21);
-/// An early end that is off by more than this is seen by people.
+/// People notice an early end that is off by more than this.
 const CLOCK_SKEW_WARNING: TimeDelta = TimeDelta::minutes(1);
 
-/// Whether there is an Exchange to sign in to: one, or each of those where the rooms live.
+/// Whether every server of the rooms can be signed in to.
 pub(super) async fn check_connectivity(
-    patient: &DoctorTarget,
+    target: &DoctorTarget,
     clock: &dyn Clock,
     findings: &mut Findings,
 ) -> bool {
-    let Some(urls) = resolve_endpoints(patient, findings).await else { return false };
-    let mut met = 0;
+    let Some(urls) = resolve_endpoints(target, findings).await else { return false };
+    let mut ready = 0;
     for url in &urls {
-        met += usize::from(check_server(url, patient, clock, findings).await);
+        ready += usize::from(check_server(url, target, clock, findings).await);
     }
-    met == urls.len()
+    ready == urls.len()
 }
 
-async fn check_server(url: &str, patient: &DoctorTarget, clock: &dyn Clock, findings: &mut Findings) -> bool {
-    match probe(&patient.settings, url).await {
+async fn check_server(url: &str, target: &DoctorTarget, clock: &dyn Clock, findings: &mut Findings) -> bool {
+    match probe(&target.settings, url).await {
         Err(failure) => {
             report_unreachable(url, &failure, findings);
             false
         }
-        Ok(meeting) => {
-            findings.pass("network", format!("{url} answers"));
+        Ok(response) => {
+            findings.pass("network", format!("{url} responded"));
             let now = clock.now();
-            if let Some(certificate) = &meeting.certificate {
+            if let Some(certificate) = &response.certificate {
                 check_certificate(certificate, now, findings);
             }
-            check_ews(patient, &meeting, findings)
-                && check_clock(&meeting, now, findings)
-                && check_auth_schemes(patient, &meeting, findings)
+            check_ews(target, &response, findings)
+                && check_clock(&response, now, findings)
+                && check_auth_schemes(target, &response, findings)
         }
     }
 }
 
-/// Where the servers of the rooms are. A room that is not found is said with the rooms, unless none is found at all.
-async fn resolve_endpoints(patient: &DoctorTarget, findings: &mut Findings) -> Option<Vec<String>> {
-    if let ExchangeLocation::Url(url) = &patient.settings.location {
+/// The URLs of the rooms' servers. A room without one is reported with the rooms, unless Autodiscover finds none at all.
+async fn resolve_endpoints(target: &DoctorTarget, findings: &mut Findings) -> Option<Vec<String>> {
+    if let ExchangeLocation::Url(url) = &target.settings.location {
         return Some(vec![url.clone()]);
     }
-    if patient.rooms.is_empty() {
-        findings.fail("rooms", "no room is configured for it", "name the rooms in scope.rooms");
+    if target.rooms.is_empty() {
+        let message = "no configured room belongs to this connection";
+        findings.fail(FindingId::NoRoomConfigured, "rooms", message, "list its rooms in scope.rooms");
         return None;
     }
-    let (mut live_at, mut lost) = (BTreeMap::<String, Vec<&RoomAddress>>::new(), None);
-    for room in &patient.rooms {
-        match patient.exchange.find_server(room).await {
-            Ok(url) => live_at.entry(url.unwrap_or_default()).or_default().push(room),
+    let (mut found_at, mut failure) = (BTreeMap::<String, Vec<&RoomAddress>>::new(), None);
+    for room in &target.rooms {
+        match target.exchange.find_server(room).await {
+            Ok(url) => found_at.entry(url.unwrap_or_default()).or_default().push(room),
             Err(failed) => {
-                let about_us = matches!(
+                let is_credentials = matches!(
                     &failed,
                     RequestError::Refused(ErrorKind::Credentials | ErrorKind::Token | ErrorKind::SignIn, _)
                 );
-                lost.get_or_insert(failed);
-                if about_us {
-                    break; // it would be the same for all, and count towards a lock
+                failure.get_or_insert(failed);
+                if is_credentials {
+                    break; // every room would fail alike, and each failure counts towards account lockout
                 }
             }
         }
     }
-    if let (true, Some(failed)) = (live_at.is_empty(), lost) {
+    if let (true, Some(failed)) = (found_at.is_empty(), failure) {
         let CalendarError { advice, code, .. } = CalendarError::from(failed);
-        let remedy = "set server.url, or mend what Autodiscover says; the code names the cause";
-        findings.fail("autodiscover", advice, remedy).code = Some(code);
+        let remedy = "set server.url, or correct Autodiscover's answer; the code names the cause";
+        findings.fail(FindingId::AutodiscoverFailed, "autodiscover", advice, remedy).code = Some(code);
         return None;
     }
-    for (url, rooms) in &live_at {
+    for (url, rooms) in &found_at {
         let says = match rooms[..] {
-            [room] => format!("{room} lives at {url}"),
-            _ => format!("{} rooms live at {url}", rooms.len()),
+            [room] => format!("{room} is at {url}"),
+            _ => format!("{} rooms are at {url}", rooms.len()),
         };
         findings.pass("autodiscover", says);
     }
-    Some(live_at.into_keys().collect())
+    Some(found_at.into_keys().collect())
 }
 
 fn report_unreachable(url: &str, failure: &TransportError, findings: &mut Findings) {
-    let (check, remedy) = match failure {
-        TransportError::Resolve(_) => {
-            ("name resolution", "check the host name in server.url, and this machine's DNS")
+    let (id, check, remedy) = match failure {
+        TransportError::Resolve(_) => (
+            FindingId::NameNotResolved,
+            "name resolution",
+            "check the host name in server.url and this machine's DNS",
+        ),
+        TransportError::Connect(_) | TransportError::ConnectTimeout(_) => (
+            FindingId::ConnectionFailed,
+            "connection",
+            "check host and port in server.url, and the firewalls on the way",
+        ),
+        TransportError::Proxy(_) => (
+            FindingId::ProxyFailed,
+            "proxy",
+            "check server.proxy: its URL, user name and password, and its access rules",
+        ),
+        TransportError::Tls(TlsFailure::Expired, _) => {
+            (FindingId::CertificateExpired, "certificate", "renew the certificate on the server")
         }
-        TransportError::Connect(_) | TransportError::ConnectTimeout(_) => {
-            ("connection", "check host and port in server.url, and the firewalls in between")
-        }
-        TransportError::Proxy(_) => {
-            ("proxy", "check server.proxy: its address, user name and password, and whom it lets through")
-        }
-        TransportError::Tls(TlsFailure::Expired, _) => ("certificate", "renew the certificate on the server"),
-        TransportError::Tls(TlsFailure::NotYetValid, _) => {
-            ("certificate", "check this machine's clock, then the certificate")
-        }
-        TransportError::Tls(TlsFailure::WrongName, _) => (
+        TransportError::Tls(TlsFailure::NotYetValid, _) => (
+            FindingId::CertificateNotYetValid,
             "certificate",
-            "use the name that the certificate has, or give the server a certificate of this name",
+            "check this machine's clock, then the certificate",
+        ),
+        TransportError::Tls(TlsFailure::WrongName, _) => (
+            FindingId::CertificateWrongName,
+            "certificate",
+            "use the name in the certificate, or issue the server a certificate for this name",
         ),
         TransportError::Tls(TlsFailure::UnknownIssuer, _) => (
+            FindingId::CertificateUnknownIssuer,
             "certificate",
-            "name the site's own CA in server.ca_file, or have the server send the whole chain",
+            "set server.ca_file to the site's own CA, or make the server send its whole chain",
         ),
         TransportError::Tls(TlsFailure::ClientCertificate, _) => (
+            FindingId::ClientCertificateRejected,
             "client certificate",
             "set server.client_certificate to one that the server's administrator issued",
         ),
         TransportError::Tls(TlsFailure::CaCertificate, _) => (
+            FindingId::CertificateIsAuthority,
             "certificate",
-            "name this very certificate in server.ca_file, or give the server one that is not marked as an authority's \
+            "set server.ca_file to this certificate, or issue the server one that is not marked as an authority's \
              (basicConstraints=CA:FALSE)",
         ),
-        TransportError::Tls(TlsFailure::BadCertificate, _) => {
-            ("certificate", "give the server a certificate without the fault that is named here")
-        }
-        TransportError::Tls(TlsFailure::NotTls, _) | TransportError::NotHttp(_) => {
-            ("port", "check scheme and port in server.url: https goes with a port that speaks TLS, often 443")
-        }
-        TransportError::Tls(TlsFailure::Other, _) => {
-            ("TLS", "check that TLS 1.2 or 1.3 is spoken on this port, and what stands in between")
-        }
-        _ => {
-            ("answer", "something took the connection and gave no HTTP answer; check what stands in between")
-        }
+        TransportError::Tls(TlsFailure::BadCertificate, _) => (
+            FindingId::CertificateInvalid,
+            "certificate",
+            "issue the server a certificate without this fault",
+        ),
+        TransportError::Tls(TlsFailure::NotTls, _) | TransportError::NotHttp(_) => (
+            FindingId::NotTls,
+            "port",
+            "check scheme and port in server.url: https needs a TLS port, usually 443",
+        ),
+        TransportError::Tls(TlsFailure::Other, _) => (
+            FindingId::TlsFailed,
+            "TLS",
+            "check that the port accepts TLS 1.2 or 1.3, and that no proxy on the way breaks it",
+        ),
+        _ => (
+            FindingId::NoHttpResponse,
+            "answer",
+            "check the firewalls and load balancers on the way: the connection was accepted without an HTTP response",
+        ),
     };
-    findings.fail(check, format!("{url}: {failure}"), remedy);
+    findings.fail(id, check, format!("{url}: {failure}"), remedy);
 }
 
 fn check_certificate(certificate: &ServerCertificate, now: DateTime<Utc>, findings: &mut Findings) {
     let until = certificate.not_after.format("%F");
-    let says = format!("{}, issued by {}, good until {until}", certificate.subject, certificate.issuer);
+    let says = format!("{}, issued by {}, valid until {until}", certificate.subject, certificate.issuer);
     if certificate.not_after - now < CERTIFICATE_EXPIRES_SOON {
-        findings.warn("certificate", says, "renew it before that day: afterwards no action reaches Exchange");
+        let remedy = "renew it before that day; afterwards no action reaches Exchange";
+        findings.warn(FindingId::CertificateExpiresSoon, "certificate", says, remedy);
     } else {
         findings.pass("certificate", says);
     }
 }
 
-/// What answers a request from nobody. 401 is Exchange's; 200 and 302 are login forms'; 404 is another path's. Whoever is
-/// known by a certificate is somebody already, to whom EWS shows its page for people, or says that it wants a POST.
-fn check_ews(patient: &DoctorTarget, meeting: &ProbeResult, findings: &mut Findings) -> bool {
-    let is_known = matches!(patient.settings.sign_in, SignInMethod::Certificate);
-    let remedy = match (meeting.status, meeting.is_html) {
-        _ if meeting.is_tls_port => {
-            let says = "TLS is spoken on this port, and server.url begins with http";
-            findings.fail("port", says, "write https in server.url").code =
-                Some(format!("HTTP {}", meeting.status));
+/// Checks the response to a request without credentials. EWS responds with 401, a login form with 200 or 302, another path with
+/// 404. With a client certificate the request is authenticated already; then EWS responds with its page for people (200), or
+/// demands POST (405).
+fn check_ews(target: &DoctorTarget, response: &ProbeResult, findings: &mut Findings) -> bool {
+    let is_known = matches!(target.settings.sign_in, SignInMethod::Certificate);
+    let (id, remedy) = match (response.status, response.is_html) {
+        _ if response.is_tls_port => {
+            let says = "the port accepts TLS only, and server.url begins with http";
+            findings.fail(FindingId::HttpsRequired, "port", says, "write https in server.url").code =
+                Some(format!("HTTP {}", response.status));
             return false;
         }
-        (status, _) if is_known && (matches!(status, 200 | 405) || meeting.answers_post) => {
-            findings.pass("EWS", "something that may be EWS answers there");
+        (status, _) if is_known && (matches!(status, 200 | 405) || response.answers_post) => {
+            findings.pass("EWS", "EWS responded");
             return true;
         }
         (403, _) => {
             findings
                 .fail(
+                    FindingId::EwsForbidden,
                     "EWS",
-                    "EWS is refused before anybody signs in",
-                    "EWS is switched off for the organization or this application (Get-OrganizationConfig | fl Ews*), or \
-                     this machine's address is not let in",
+                    "the server refuses EWS before sign-in",
+                    "turn EWS on for the organization and this application (Get-OrganizationConfig | fl Ews*), or \
+                     allow this machine's address",
                 )
                 .code = Some("HTTP 403".to_owned());
             return false;
         }
-        (404 | 405, _) => "server.url should end in /EWS/Exchange.asmx",
-        (300..=399 | 440, _) | (200, true) => {
-            "a login form stands before EWS; publish /EWS without one (forms authentication does not work for programs)"
-        }
-        (500..=599, _) => "the server, or what stands before it, is out of order; ask its administrator",
+        (404 | 405, _) => (FindingId::EwsWrongPath, "end server.url in /EWS/Exchange.asmx"),
+        (300..=399 | 440, _) | (200, true) => (
+            FindingId::EwsLoginForm,
+            "publish /EWS without the login form in front of it; programs cannot use forms authentication",
+        ),
+        (500..=599, _) => (
+            FindingId::EwsServerError,
+            "ask the administrator of the server and of its load balancer; one of them is out of order",
+        ),
         _ => {
-            findings.pass("EWS", "something that may be EWS answers there");
+            findings.pass("EWS", "EWS responded");
             return true;
         }
     };
-    let says = "what answers there is not EWS";
-    findings.fail("EWS", says, remedy).code = Some(format!("HTTP {}", meeting.status));
+    let says = "the response is not from EWS";
+    findings.fail(id, "EWS", says, remedy).code = Some(format!("HTTP {}", response.status));
     false
 }
 
-fn check_clock(meeting: &ProbeResult, now: DateTime<Utc>, findings: &mut Findings) -> bool {
-    let Some(theirs) = meeting.server_time else { return true };
+fn check_clock(response: &ProbeResult, now: DateTime<Utc>, findings: &mut Findings) -> bool {
+    let Some(theirs) = response.server_time else { return true };
     let apart = (theirs - now).abs();
-    let says = format!("the server's clock and this machine's are {} s apart", apart.num_seconds());
-    let remedy = "set both by NTP: while they are more than 5 minutes apart, Adjourn judges no meeting";
+    let says = format!("the server's clock and this machine's differ by {} s", apart.num_seconds());
+    let remedy =
+        "set both by NTP; while they differ by more than 5 minutes, Adjourn decides about no meeting";
     if apart > SKEW_MAX {
-        findings.fail("clock", says, remedy);
+        findings.fail(FindingId::ClockSkew, "clock", says, remedy);
         return false;
     }
     if apart > CLOCK_SKEW_WARNING {
-        findings.warn("clock", says, remedy);
+        findings.warn(FindingId::ClockSkew, "clock", says, remedy);
     } else {
         findings.pass("clock", says);
     }
     true
 }
 
-/// Whether the configured way of signing in is among those offered. What offers none says so later, when it refuses.
-fn check_auth_schemes(patient: &DoctorTarget, meeting: &ProbeResult, findings: &mut Findings) -> bool {
-    let wanted = auth_scheme(&patient.settings.sign_in);
-    if meeting.auth_schemes.is_empty() {
+/// Whether the server offers the configured sign-in method. A server that offers none is checked by the sign-in itself.
+fn check_auth_schemes(target: &DoctorTarget, response: &ProbeResult, findings: &mut Findings) -> bool {
+    let wanted = auth_scheme(&target.settings.sign_in);
+    if response.auth_schemes.is_empty() {
         return true;
     }
-    let offered = meeting.auth_schemes.join(", ");
-    if wanted.is_none_or(|wanted| meeting.auth_schemes.iter().any(|offer| offer.eq_ignore_ascii_case(wanted)))
+    let offered = response.auth_schemes.join(", ");
+    if wanted
+        .is_none_or(|wanted| response.auth_schemes.iter().any(|offer| offer.eq_ignore_ascii_case(wanted)))
     {
         findings.pass("ways to sign in", format!("the server offers {offered}"));
         return true;
     }
     findings.fail(
+        FindingId::SignInMethodNotOffered,
         "ways to sign in",
         format!("the server offers {offered}, and server.auth is {}", wanted.unwrap_or_default()),
-        "set server.auth to one of those, or switch the other one on (Set-WebServicesVirtualDirectory)",
+        "set server.auth to one of those, or turn the other one on (Set-WebServicesVirtualDirectory)",
     );
     false
 }

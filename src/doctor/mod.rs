@@ -1,10 +1,10 @@
-//! Whether everything is set up: real calls to each Exchange, one finding for each, and what to do about it. Changes nothing,
-//! but for the event that it makes and removes itself when it is asked to prove that it may.
+//! The doctor checks a set-up with real calls to each Exchange. Each check yields a finding: its cause, and the remedy.
 //!
-//! The findings come in the order in which things depend on each other, and what depends on something broken is not tried: so
-//! the first failure is the cause.
+//! Checks run in the order in which they depend on each other, and stop at a failure on which the rest depends, so the first
+//! failure is the cause. The doctor never changes a calendar, except in the write test, which creates one event and removes it.
 
 mod connectivity;
+mod finding_id;
 mod report;
 mod rooms;
 mod sign_in;
@@ -16,38 +16,39 @@ use crate::calendar::RoomAddress;
 use crate::clock::Clock;
 use crate::exchange::{Exchange, Settings};
 
+pub use finding_id::{FINDINGS, FindingId};
 pub use report::{DoctorFinding, DoctorReport, FindingStatus};
 
-/// One Exchange to be examined.
+/// One Exchange to check.
 pub struct DoctorTarget {
-    /// How it is reached.
+    /// How to reach it.
     pub settings: Settings,
-    /// The same, ready to be asked.
+    /// A client with these settings.
     pub exchange: Arc<Exchange>,
-    /// The configured rooms that live there.
+    /// The configured rooms whose mailboxes are there.
     pub rooms: Vec<RoomAddress>,
-    /// Mailboxes there that must be out of reach.
+    /// Mailboxes there that Exchange must refuse to the account.
     pub out_of_scope: Vec<RoomAddress>,
-    /// The room in which to prove that events can be changed.
+    /// The room of the write test.
     pub write_test_room: Option<RoomAddress>,
-    /// Rules spare events that are marked private.
+    /// The rules leave private events alone (`cleanup.exceptions.private`).
     pub spares_private: bool,
 }
 
-/// Examines one Exchange. `progress` hears of every room that was looked at.
+/// Checks one Exchange. Calls `progress` after each room.
 pub async fn examine(
-    patient: &DoctorTarget,
+    target: &DoctorTarget,
     clock: &dyn Clock,
     progress: &(dyn Fn() + Sync),
 ) -> Vec<DoctorFinding> {
-    let mut findings = Findings { connection: patient.settings.name.clone(), all: Vec::new() };
-    if connectivity::check_connectivity(patient, clock, &mut findings).await
-        && sign_in::check_sign_in(patient, &mut findings).await
-        && rooms::check_room_access(patient, progress, &mut findings).await
+    let mut findings = Findings { connection: target.settings.name.clone(), all: Vec::new() };
+    if connectivity::check_connectivity(target, clock, &mut findings).await
+        && sign_in::check_sign_in(target, &mut findings).await
+        && rooms::check_room_access(target, progress, &mut findings).await
     {
-        rooms::check_out_of_scope(patient, &mut findings).await;
-        rooms::check_calendar_processing(patient, clock, &mut findings).await;
-        write::check_write_access(patient, clock, &mut findings).await;
+        rooms::check_out_of_scope(target, &mut findings).await;
+        rooms::check_calendar_processing(target, clock, &mut findings).await;
+        write::check_write_access(target, clock, &mut findings).await;
     }
     findings.all
 }
@@ -63,43 +64,48 @@ impl Findings {
         &mut self,
         check: &'static str,
         status: FindingStatus,
-        says: impl Into<String>,
+        message: impl Into<String>,
     ) -> &mut DoctorFinding {
         let at = self.all.len();
         self.all.push(DoctorFinding {
             connection: Some(self.connection.clone()),
             room: None,
             check,
+            id: None,
             status,
-            message: says.into(),
+            message: message.into(),
             remedy: None,
             code: None,
         });
         &mut self.all[at]
     }
 
-    fn pass(&mut self, check: &'static str, says: impl Into<String>) {
-        self.add(check, FindingStatus::Pass, says);
+    fn pass(&mut self, check: &'static str, message: impl Into<String>) {
+        self.add(check, FindingStatus::Pass, message);
     }
 
     fn warn(
         &mut self,
+        id: FindingId,
         check: &'static str,
-        says: impl Into<String>,
+        message: impl Into<String>,
         remedy: impl Into<String>,
     ) -> &mut DoctorFinding {
-        let finding = self.add(check, FindingStatus::Warn, says);
+        let finding = self.add(check, FindingStatus::Warn, message);
+        finding.id = Some(id);
         finding.remedy = Some(remedy.into());
         finding
     }
 
     fn fail(
         &mut self,
+        id: FindingId,
         check: &'static str,
-        says: impl Into<String>,
+        message: impl Into<String>,
         remedy: impl Into<String>,
     ) -> &mut DoctorFinding {
-        let finding = self.add(check, FindingStatus::Fail, says);
+        let finding = self.add(check, FindingStatus::Fail, message);
+        finding.id = Some(id);
         finding.remedy = Some(remedy.into());
         finding
     }

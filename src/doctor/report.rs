@@ -1,41 +1,44 @@
-//! What the doctor found, for people and for programs. Values and their words; asks nobody.
+//! The doctor's report: findings as lines for people and as JSON for programs. Does no I/O.
 
 use std::fmt;
 
 use serde::Serialize;
 
+use super::FindingId;
 use crate::printable::escape;
 
-/// How it stands with one thing.
+/// The result of one check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FindingStatus {
-    /// As it should be.
+    /// In order.
     Pass,
-    /// Could not be found out, for want of something to find it out from.
+    /// Not checked: there was nothing to check it with.
     Skip,
-    /// It works, and somebody should look at it.
+    /// Works, and needs attention.
     Warn,
-    /// It does not work, or is not safe.
+    /// Does not work, or is not safe.
     Fail,
 }
 
 /// One finding.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DoctorFinding {
-    /// Which connection it is about; `None` for the configuration as a whole.
+    /// The connection; `None` for the configuration as a whole.
     pub connection: Option<String>,
-    /// Which room.
+    /// The room, where the finding is about one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub room: Option<String>,
-    /// What was looked at.
+    /// What was checked.
     pub check: &'static str,
-    /// How it stands.
+    /// The name of a warning or failure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<FindingId>,
+    /// The result.
     pub status: FindingStatus,
-    /// What was found, in one line.
-    #[serde(rename = "says")]
+    /// The finding in one sentence.
     pub message: String,
-    /// What to do about it.
+    /// What to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remedy: Option<String>,
     /// Response code, HTTP status or kind of failure.
@@ -46,16 +49,16 @@ pub struct DoctorFinding {
 /// All findings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DoctorReport {
-    /// The worst of them.
+    /// The worst status of its findings.
     pub status: FindingStatus,
-    /// The cause of the worst of them, in one line.
+    /// The first finding of that status, in one line.
     pub headline: String,
-    /// In the order in which things depend on each other.
+    /// In the order in which the checks depend on each other.
     pub findings: Vec<DoctorFinding>,
 }
 
 impl FindingStatus {
-    /// As it stands in front of a line.
+    /// The word at the beginning of a line.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Pass => "pass",
@@ -67,7 +70,7 @@ impl FindingStatus {
 }
 
 impl DoctorReport {
-    /// Of these findings.
+    /// A report of these findings.
     pub fn new(findings: Vec<DoctorFinding>) -> Self {
         let status = findings.iter().map(|finding| finding.status).max().unwrap_or(FindingStatus::Skip);
         let cause = findings.iter().find(|finding| finding.status == status);
@@ -90,13 +93,14 @@ impl DoctorFinding {
             (None, None) => String::new(),
         };
         let code = self.code.as_ref().map_or(String::new(), |code| format!(" ({code})"));
-        let line = format!("{}  {place}{}: {}{code}", self.status.as_str(), self.check, self.message);
+        let id = self.id.map_or(String::new(), |id| format!(" [{id}]"));
+        let line = format!("{}  {place}{}: {}{code}{id}", self.status.as_str(), self.check, self.message);
         escape(&line).into_owned()
     }
 }
 
 impl fmt::Display for DoctorReport {
-    /// The cause first, then everything.
+    /// The cause first, then every finding.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}\n", self.headline)?;
         for finding in &self.findings {

@@ -1,33 +1,33 @@
-//! Whether the account may act in every configured room, and in nobody else's mailbox; and what the rooms' own calendar
-//! processing leaves for the rules to see. Reads only.
+//! Checks the account's rights: that it may act in every configured room, and in no mailbox outside its scope. Then it checks
+//! which fields the rooms' calendar processing leaves for the rules. Reads only.
 
 use std::sync::Arc;
 
 use chrono::TimeDelta;
 use tokio::task::JoinSet;
 
-use super::{DoctorTarget, Findings};
+use super::{DoctorFinding, DoctorTarget, FindingId, FindingStatus, Findings};
 use crate::calendar::{Copy, Event, RoomAddress, Window};
 use crate::clock::Clock;
 use crate::engine::{Calendar as _, CalendarError};
 use crate::exchange::{Access, ErrorKind, Exchange, RequestError};
 
-/// Rooms looked at at once.
+/// Rooms to check at once.
 const MAX_CONCURRENT_ROOMS: usize = 8;
-/// Rooms whose meetings are read to see what is erased.
+/// Rooms whose meetings show what calendar processing removes.
 const ROOMS_READ: usize = 5;
 
-/// Whether at least one room can be acted in.
+/// Whether the account may act in at least one room, or read it.
 pub(super) async fn check_room_access(
-    patient: &DoctorTarget,
+    target: &DoctorTarget,
     progress: &(dyn Fn() + Sync),
     findings: &mut Findings,
 ) -> bool {
-    let access = patient.settings.access;
-    let answers = probe_rooms(&patient.exchange, access, &patient.rooms, progress).await;
+    let access = target.settings.access;
+    let answers = probe_rooms(&target.exchange, access, &target.rooms, progress).await;
     let reached = answers.iter().filter(|(_, answer)| matches!(answer, Ok(RoomAccess::Write))).count();
     let readable = answers.iter().filter(|(_, answer)| answer.is_ok()).count();
-    let (all, by) = (answers.len(), access_name(patient.settings.access));
+    let (all, by) = (answers.len(), access_name(target.settings.access));
     if reached == all {
         findings.pass(by, format!("the account may act in all {all} configured rooms"));
         return true;
@@ -43,7 +43,8 @@ pub(super) async fn check_room_access(
         && let Some(code) = first_denied
     {
         let says = format!("the account may act in none of the {all} configured rooms");
-        findings.fail(by, says, grant_remedy(patient.settings.access)).code = Some(code);
+        findings.fail(FindingId::NoRoomAccessible, by, says, grant_remedy(target.settings.access)).code =
+            Some(code);
         return false;
     }
     for (room, answer) in answers {
@@ -55,9 +56,10 @@ pub(super) async fn check_room_access(
         finding.room = Some(room.to_string());
     }
     findings.warn(
+        FindingId::RoomsIncomplete,
         by,
         format!("the account may act in {reached} of {all} configured rooms"),
-        "see the rooms above",
+        "correct the rooms listed above",
     );
     readable > 0
 }
@@ -70,114 +72,118 @@ enum RoomAccess {
     ReadOnly,
 }
 
-/// A folder permission such as Reviewer lets displays work and makes every action fail.
+/// With a folder permission such as Reviewer, displays work and every action fails.
 fn report_read_only_room<'f>(
     by: &'static str,
     room: &RoomAddress,
     findings: &'f mut Findings,
-) -> &'f mut super::DoctorFinding {
-    let says = "the account can read this room's calendar, and not write in it";
+) -> &'f mut DoctorFinding {
+    let says = "the account may read this room's calendar but not write to it";
     let remedy = format!(
-        "Add-MailboxPermission -Identity {room} -User ACCOUNT -AccessRights FullAccess -AutoMapping $false; granted less than an \
-         hour ago? it may not have reached the server yet"
+        "Add-MailboxPermission -Identity {room} -User ACCOUNT -AccessRights FullAccess -AutoMapping $false; a grant takes up to \
+         an hour to reach the server"
     );
-    findings.fail(by, says, remedy)
+    findings.fail(FindingId::RoomReadOnly, by, says, remedy)
 }
 
 fn report_unreachable_room<'f>(
     by: &'static str,
     failed: RequestError,
     findings: &'f mut Findings,
-) -> &'f mut super::DoctorFinding {
+) -> &'f mut DoctorFinding {
     let CalendarError { advice, code, .. } = CalendarError::from(failed.clone());
-    let (check, remedy) = match &failed {
+    let (id, check, remedy) = match &failed {
         RequestError::Refused(ErrorKind::ImpersonationDenied | ErrorKind::Denied, _) => (
+            FindingId::RoomAccessDenied,
             by,
-            "widen the scope by this room, or take the room out of scope.rooms; granted less than two hours ago? try again later",
+            "extend the account's scope to this room, or remove the room from scope.rooms; a grant takes up to two hours",
         ),
         RequestError::Refused(ErrorKind::NoMailbox | ErrorKind::WrongServer, _) => (
+            FindingId::RoomNotFound,
             "mailbox",
-            "check the address (its primary one); a room moved to the cloud belongs to another connection",
+            "use the mailbox's primary address; a room that moved to the cloud belongs to another connection",
         ),
         RequestError::Refused(ErrorKind::EwsDisabled, _) => {
-            ("EWS", "Set-CASMailbox -Identity ROOM -EwsEnabled $true")
+            (FindingId::RoomEwsDisabled, "EWS", "turn it on: Set-CASMailbox -Identity ROOM -EwsEnabled $true")
         }
-        _ => ("mailbox", "try again; then ask Exchange's administrator"),
+        _ => (FindingId::RoomUnreadable, "mailbox", "try again; then ask Exchange's administrator"),
     };
-    let finding = findings.fail(check, advice, remedy);
+    let finding = findings.fail(id, check, advice, remedy);
     finding.code = Some(code);
     finding
 }
 
-/// Whether mailboxes that must be out of reach are.
-pub(super) async fn check_out_of_scope(patient: &DoctorTarget, findings: &mut Findings) {
-    if patient.out_of_scope.is_empty() {
+/// Whether Exchange refuses the mailboxes that must be out of scope.
+pub(super) async fn check_out_of_scope(target: &DoctorTarget, findings: &mut Findings) {
+    if target.out_of_scope.is_empty() {
         findings.warn(
+            FindingId::ScopeNotProven,
             "scope",
-            "that the account is kept out of other mailboxes is not proven",
-            "name a mailbox that it must not reach in doctor.out_of_scope; with [[connections]], one for each, meant by its rooms",
+            "no check proves that the account is kept out of other mailboxes",
+            "list a mailbox that it must not reach in doctor.out_of_scope; with [[connections]], one per connection that matches its rooms",
         );
     }
-    for outsider in &patient.out_of_scope {
-        match patient.exchange.check_calendar(outsider).await {
+    for outsider in &target.out_of_scope {
+        match target.exchange.check_calendar(outsider).await {
             Ok(_) => {
                 findings.fail(
+                    FindingId::ScopeTooWide,
                     "scope",
                     format!("the account can act in {outsider}, which must be out of its scope"),
-                    "narrow the scope (adjourn setup); online, also take back full_access_as_app: grants add up, and it has no \
-                     scope",
+                    "narrow the scope (adjourn setup); online, also revoke full_access_as_app, which has no scope and adds to every other \
+                     grant",
                 );
             }
-            Err(RequestError::Refused(_, code)) if is_out_of_scope(patient.settings.access, &code) => {
+            Err(RequestError::Refused(_, code)) if is_out_of_scope(target.settings.access, &code) => {
                 findings
-                    .add("scope", super::FindingStatus::Pass, format!("{outsider} is refused, as it must be"))
+                    .add("scope", FindingStatus::Pass, format!("{outsider} is refused, as it must be"))
                     .code = Some(code);
             }
             Err(failed) => {
                 let CalendarError { advice, code, .. } = CalendarError::from(failed.clone());
                 let why = match failed {
                     RequestError::Refused(ErrorKind::ImpersonationDenied | ErrorKind::Denied, _) => {
-                        "it was refused, but not for want of rights"
+                        "Exchange refused it, but not for missing rights"
                     }
                     _ => &advice,
                 };
-                let says = format!("whether {outsider} is out of scope cannot be told: {why}");
-                let remedy = "name an existing mailbox by its primary address in doctor.out_of_scope (with server.impersonate_by \
+                let says = format!("cannot determine whether {outsider} is out of scope: {why}");
+                let remedy = "list an existing mailbox by its primary address in doctor.out_of_scope (with server.impersonate_by \
                               = \"principal-name\", one whose user principal name is that address)";
-                findings.warn("scope", says, remedy).code = Some(code);
+                findings.warn(FindingId::ScopeUnclear, "scope", says, remedy).code = Some(code);
             }
         }
     }
 }
 
-/// Whether it was refused for want of rights, and not for an address or a header that names nobody: that would be said to an
-/// account that may act everywhere, too.
+/// Whether Exchange refused for missing rights. A refusal for an unknown address or header proves nothing: an account that may
+/// act everywhere receives it too.
 fn is_out_of_scope(access: Access, code: &str) -> bool {
     match access {
         Access::Impersonation => {
             matches!(code, "ErrorImpersonateUserDenied" | "ErrorImpersonationDenied" | "ErrorAccessDenied")
         }
-        // Without any right to a mailbox, its folders are not there (docs/impersonation.md).
+        // To an account without any right to a mailbox, its folders look absent.
         Access::Delegate => matches!(code, "ErrorAccessDenied" | "ErrorFolderNotFound" | "ErrorItemNotFound"),
     }
 }
 
-/// The booking attendant's defaults delete what some rules look at (Set-CalendarProcessing: AddOrganizerToSubject,
-/// DeleteSubject, RemovePrivateProperty). What EWS shows of that is the events themselves.
+/// The booking attendant's defaults remove fields that some rules read (Set-CalendarProcessing: AddOrganizerToSubject,
+/// DeleteSubject, RemovePrivateProperty). EWS does not return these settings, so the events themselves have to show them.
 pub(super) async fn check_calendar_processing(
-    patient: &DoctorTarget,
+    target: &DoctorTarget,
     clock: &dyn Clock,
     findings: &mut Findings,
 ) {
     let now = clock.now();
     let Ok(window) = Window::new(now - TimeDelta::days(7), now + TimeDelta::days(30)) else { return };
     let mut meetings = Vec::new();
-    for room in patient.rooms.iter().take(ROOMS_READ) {
-        let events = patient.exchange.events(room, window).await.unwrap_or_default().events;
+    for room in target.rooms.iter().take(ROOMS_READ) {
+        let events = target.exchange.events(room, window).await.unwrap_or_default().events;
         meetings.extend(events.into_iter().filter(|event| event.copy == Some(Copy::Attendee)));
     }
     if meetings.is_empty() {
-        findings.add("calendar processing", super::FindingStatus::Skip, "no meeting in sight to see it from");
+        findings.add("calendar processing", FindingStatus::Skip, "no meeting to check it with");
         return;
     }
     let all = meetings.len();
@@ -186,11 +192,12 @@ pub(super) async fn check_calendar_processing(
     let says = format!(
         "of {all} meetings, {named} have their organizer's name for a subject, {private} are marked private"
     );
-    if patient.spares_private && private == 0 {
+    if target.spares_private && private == 0 {
         findings.warn(
+            FindingId::PrivateMarkRemoved,
             "calendar processing",
-            format!("{says}; cleanup.exceptions.private may find nothing to spare"),
-            "Set-CalendarProcessing -Identity ROOM -RemovePrivateProperty $false keeps the mark on the room's copy",
+            format!("{says}; cleanup.exceptions.private may have no effect"),
+            "keep the mark on the room's copy: Set-CalendarProcessing -Identity ROOM -RemovePrivateProperty $false",
         );
     } else {
         findings.pass("calendar processing", says);
@@ -203,7 +210,7 @@ fn is_named_after_its_organizer(event: &Event) -> bool {
     subject.is_empty() || name.is_some_and(|name| subject == name)
 }
 
-/// An impersonated room owns its calendar, so only delegate access needs a look at the effective rights.
+/// An impersonated room owns its calendar, so only delegate access needs the effective rights.
 async fn probe_room(
     exchange: &Exchange,
     access: Access,
@@ -240,7 +247,7 @@ async fn probe_rooms(
         match looking.join_next().await {
             None => break,
             Some(Ok(looked)) => all.push(looked),
-            // It panicked: a defect of ours, which the missing room shows.
+            // A panic is a defect of Adjourn; the missing room shows it.
             Some(Err(_)) => {}
         }
         progress();
@@ -259,12 +266,12 @@ fn access_name(access: Access) -> &'static str {
 fn grant_remedy(access: Access) -> &'static str {
     match access {
         Access::Impersonation => {
-            "grant the role with a scope that holds the rooms (adjourn setup prints the commands); granted less than two hours \
-             ago? it may not have reached the server yet"
+            "grant the role with a scope that holds the rooms (adjourn setup prints the commands); a grant takes up to two \
+             hours to reach the server"
         }
         Access::Delegate => {
             "Add-MailboxPermission -Identity ROOM -User ACCOUNT -AccessRights FullAccess -AutoMapping $false, for each room; \
-             granted less than an hour ago? it may not have reached the server yet"
+             a grant takes up to an hour to reach the server"
         }
     }
 }

@@ -1,53 +1,55 @@
-//! Whether the server knows the account: one request in a room's name, and, where Windows sign-in is refused, one more to
-//! tell a wrong password from a channel binding that does not fit.
+//! Checks that the server accepts the account: one request in a room's name. Where Windows sign-in is rejected, one more request
+//! distinguishes a wrong password from a channel binding that does not fit. It never tries a password twice.
 
-use super::{DoctorTarget, Findings};
+use super::{DoctorTarget, FindingId, Findings};
 use crate::action::ResponsibleParty;
 use crate::calendar::RoomAddress;
 use crate::engine::CalendarError;
 use crate::exchange::login::{ChannelBinding, Windows};
 use crate::exchange::{ErrorKind, Exchange, ExchangeLocation, RequestError, Settings, SignInMethod};
 
-/// Rooms that are tried before EWS counts as switched off for all: it can be for one mailbox.
+/// Rooms to try before EWS counts as turned off for all: it can be off for one mailbox.
 const ROOMS_TRIED: usize = 3;
 
-/// Whether the account gets as far as to be told what it may do.
-pub(super) async fn check_sign_in(patient: &DoctorTarget, findings: &mut Findings) -> bool {
-    let Some(first) = patient.rooms.first() else {
+/// Whether the server accepts the account. Its rights in rooms are another check.
+pub(super) async fn check_sign_in(target: &DoctorTarget, findings: &mut Findings) -> bool {
+    let Some(first) = target.rooms.first() else {
         findings.fail(
+            FindingId::NoRoomConfigured,
             "rooms",
-            "no room is configured for it",
-            "name the rooms in scope.rooms, or a room list and one room",
+            "no configured room belongs to this connection",
+            "list its rooms in scope.rooms, or a room list and one room",
         );
         return false;
     };
-    match patient.exchange.check_calendar(first).await {
+    match target.exchange.check_calendar(first).await {
         Err(RequestError::Refused(ErrorKind::EwsDisabled, code)) => {
-            check_ews_disabled(patient, code, findings).await
+            check_ews_disabled(target, code, findings).await
         }
         Err(failed) if affects_every_room(&failed) => {
-            report_rejected(patient, first, failed, findings).await;
+            report_rejected(target, first, failed, findings).await;
             false
         }
         Ok(_) | Err(_) => {
-            report_accepted(patient, first, findings).await;
+            report_accepted(target, first, findings).await;
             true
         }
     }
 }
 
-async fn report_accepted(patient: &DoctorTarget, room: &RoomAddress, findings: &mut Findings) {
-    let build = patient.exchange.build().map_or(String::new(), |build| format!(" (build {build})"));
-    match &patient.settings.sign_in {
+async fn report_accepted(target: &DoctorTarget, room: &RoomAddress, findings: &mut Findings) {
+    let build = target.exchange.build().map_or(String::new(), |build| format!(" (build {build})"));
+    match &target.settings.sign_in {
         SignInMethod::Windows(windows)
             if windows.binding == ChannelBinding::Auto
-                && is_tls(&patient.settings)
-                && is_accepted_with(patient, windows, ChannelBinding::Require, room).await == Some(false) =>
+                && is_tls(&target.settings)
+                && is_accepted_with(target, windows, ChannelBinding::Require, room).await == Some(false) =>
         {
             findings.warn(
+                FindingId::ChannelBindingUnavailable,
                 "sign-in",
                 format!("the server accepts the account only without channel binding{build}"),
-                "another machine than Exchange ends TLS here, with another certificate; give it Exchange's certificate, or \
+                "a machine in front of Exchange ends TLS with another certificate; give it Exchange's certificate, or \
                  set server.channel_binding = \"off\"",
             );
         }
@@ -55,9 +57,9 @@ async fn report_accepted(patient: &DoctorTarget, room: &RoomAddress, findings: &
     }
 }
 
-async fn check_ews_disabled(patient: &DoctorTarget, code: String, findings: &mut Findings) -> bool {
-    for room in patient.rooms.iter().skip(1).take(ROOMS_TRIED) {
-        let answer = patient.exchange.check_calendar(room).await;
+async fn check_ews_disabled(target: &DoctorTarget, code: String, findings: &mut Findings) -> bool {
+    for room in target.rooms.iter().skip(1).take(ROOMS_TRIED) {
+        let answer = target.exchange.check_calendar(room).await;
         if answer.is_ok() || answer.is_err_and(|failed| !affects_every_room(&failed)) {
             findings.pass("sign-in", "the server accepts the account");
             return true;
@@ -65,9 +67,10 @@ async fn check_ews_disabled(patient: &DoctorTarget, code: String, findings: &mut
     }
     findings
         .fail(
+            FindingId::EwsDisabled,
             "EWS",
-            "EWS is switched off for the organization, this application or these mailboxes",
-            "see Get-OrganizationConfig | fl Ews* (EwsEnabled, EwsAllowedAppIDs, EwsBlockList) and Get-CASMailbox ROOM | fl \
+            "EWS is turned off for the organization, this application or these mailboxes",
+            "check Get-OrganizationConfig | fl Ews* (EwsEnabled, EwsAllowedAppIDs, EwsBlockList) and Get-CASMailbox ROOM | fl \
              Ews*; a change takes up to a day",
         )
         .code = Some(code);
@@ -75,20 +78,20 @@ async fn check_ews_disabled(patient: &DoctorTarget, code: String, findings: &mut
 }
 
 async fn report_rejected(
-    patient: &DoctorTarget,
+    target: &DoctorTarget,
     room: &RoomAddress,
     failed: RequestError,
     findings: &mut Findings,
 ) {
     if let (RequestError::Refused(ErrorKind::Credentials, code), SignInMethod::Windows(windows)) =
-        (&failed, &patient.settings.sign_in)
-        && let Some((says, remedy)) = diagnose_channel_binding(patient, windows, room).await
+        (&failed, &target.settings.sign_in)
+        && let Some((id, message, remedy)) = diagnose_channel_binding(target, windows, room).await
     {
-        findings.fail("channel binding", says, remedy).code = Some(code.clone());
+        findings.fail(id, "channel binding", message, remedy).code = Some(code.clone());
         return;
     }
-    let by_token = matches!(patient.settings.sign_in, SignInMethod::OAuth(_) | SignInMethod::Token(_));
-    let by_certificate = matches!(patient.settings.sign_in, SignInMethod::Certificate);
+    let by_token = matches!(target.settings.sign_in, SignInMethod::OAuth(_) | SignInMethod::Token(_));
+    let by_certificate = matches!(target.settings.sign_in, SignInMethod::Certificate);
     let check = match &failed {
         RequestError::Refused(ErrorKind::SignIn, why) if by_token && why.contains("token") => "token",
         RequestError::Refused(ErrorKind::Version, _) => "version",
@@ -101,72 +104,95 @@ async fn report_rejected(
         _ => "answer",
     };
     let CalendarError { responsible: fault, advice, code } = CalendarError::from(failed);
-    let advice = match (check, fault) {
-        ("token", ResponsibleParty::Administrator) => "the application is given no token".to_owned(),
-        ("token", _) => "where tokens come from cannot be reached".to_owned(),
-        ("sign-in", ResponsibleParty::Network) => "no KDC can be reached to sign the account in".to_owned(),
-        _ => advice,
+    let is_ours = fault == ResponsibleParty::Administrator;
+    let is_network = fault == ResponsibleParty::Network;
+    let (id, message, remedy) = match check {
+        "token" if is_ours => (
+            FindingId::TokenNotIssued,
+            "the token endpoint issues no token to the application".to_owned(),
+            "check tenant and client_id, and that the secret has not expired or the certificate is registered",
+        ),
+        "token" => (
+            FindingId::TokenEndpointUnreachable,
+            "the token endpoint cannot be reached".to_owned(),
+            "check that this machine reaches the token endpoint (proxy, firewall)",
+        ),
+        "sign-in" if is_network => (
+            FindingId::KdcUnreachable,
+            "no KDC can be reached".to_owned(),
+            "check that this machine reaches a KDC (server.kdc, or /etc/krb5.conf; TCP 88)",
+        ),
+        "account" => (FindingId::AccountUnusable, advice, "unlock the account or renew its password"),
+        "EWS" => (FindingId::EwsWrongPath, advice, "end server.url in /EWS/Exchange.asmx"),
+        "version" => (
+            FindingId::VersionUnsupported,
+            advice,
+            "upgrade Exchange; the oldest supported version is 2010 SP2",
+        ),
+        "permission" => (
+            FindingId::PermissionMissing,
+            advice,
+            "grant the permission that the code names: consent to full_access_as_app, or assign the role Application \
+             EWS.AccessAsApp (adjourn setup)",
+        ),
+        "sign-in" if by_token => (
+            FindingId::TokenRejected,
+            advice,
+            "check the token's audience (server.oauth.scope), its tenant, and the permissions of the application; the code holds \
+             Exchange's own reason where it names one",
+        ),
+        "sign-in" if by_certificate => (
+            FindingId::ClientCertificateNotMapped,
+            advice,
+            "check that the server maps the client certificate to the account",
+        ),
+        "sign-in" => (
+            FindingId::CredentialsRejected,
+            advice,
+            "check user name (DOMAIN\\name or name@domain) and password; a gMSA cannot be used",
+        ),
+        _ => (
+            FindingId::SignInFailed,
+            advice,
+            "try again; then check the server, and the proxies and firewalls on the way",
+        ),
     };
-    let remedy = match (check, fault) {
-        ("token", ResponsibleParty::Administrator) => {
-            "check tenant, client_id and what proves the application: an expired secret, a certificate that is not registered"
-        }
-        ("token", _) => "check that this machine reaches where tokens come from (proxy, firewall)",
-        ("sign-in", ResponsibleParty::Network) => {
-            "check that this machine reaches a KDC (server.kdc, or /etc/krb5.conf; TCP 88)"
-        }
-        ("account", _) => "unlock the account, or renew its password",
-        ("EWS", _) => "server.url should end in /EWS/Exchange.asmx",
-        ("version", _) => "Exchange 2010 SP2 is the oldest that is spoken to",
-        ("permission", _) => {
-            "grant and consent to what the code names: full_access_as_app, or the role Application EWS.AccessAsApp (adjourn setup)"
-        }
-        ("sign-in", _) if by_token => {
-            "check whom the token is for (server.oauth.scope), its tenant, and the permissions of the application; the code holds \
-             Exchange's own reason where it names one"
-        }
-        ("sign-in", _) if by_certificate => {
-            "check that the server maps the client certificate to the account"
-        }
-        ("sign-in", _) => {
-            "check user name and password (DOMAIN\\name or name@domain), and that the account is no gMSA"
-        }
-        _ => "try again; then look at the server and at what stands in between",
-    };
-    findings.fail(check, advice, remedy).code = Some(code);
+    findings.fail(id, check, message, remedy).code = Some(code);
 }
 
-/// Whether the account is let in with the binding the other way round, and what that means.
+/// Tries the opposite channel binding. If the server accepts the account then, the binding is the cause.
 async fn diagnose_channel_binding(
-    patient: &DoctorTarget,
+    target: &DoctorTarget,
     windows: &Windows,
     room: &RoomAddress,
-) -> Option<(&'static str, &'static str)> {
-    let (other, says, remedy) = match windows.binding {
-        ChannelBinding::Auto => return None, // both were tried
+) -> Option<(FindingId, &'static str, &'static str)> {
+    let (other, id, message, remedy) = match windows.binding {
+        ChannelBinding::Auto => return None, // the sign-in tried both
         ChannelBinding::Off => (
             ChannelBinding::Require,
+            FindingId::ChannelBindingRequired,
             "the server requires Extended Protection, and server.channel_binding is off",
             "set server.channel_binding = \"auto\"",
         ),
         ChannelBinding::Require => (
             ChannelBinding::Off,
-            "the server refuses this connection's channel binding: another machine than Exchange ends TLS here",
+            FindingId::ChannelBindingRejected,
+            "the server rejects this connection's channel binding: a machine in front of Exchange ends TLS",
             "give that machine Exchange's own certificate, or set server.channel_binding = \"auto\"",
         ),
     };
-    (is_accepted_with(patient, windows, other, room).await == Some(true)).then_some((says, remedy))
+    (is_accepted_with(target, windows, other, room).await == Some(true)).then_some((id, message, remedy))
 }
 
-/// Whether the account is accepted with this binding; `None` when that did not show.
+/// Whether the server accepts the account with this binding; `None` when the response does not show it.
 async fn is_accepted_with(
-    patient: &DoctorTarget,
+    target: &DoctorTarget,
     windows: &Windows,
     binding: ChannelBinding,
     room: &RoomAddress,
 ) -> Option<bool> {
     let windows = Windows { binding, ..windows.clone() };
-    let settings = Settings { sign_in: SignInMethod::Windows(windows), ..patient.settings.clone() };
+    let settings = Settings { sign_in: SignInMethod::Windows(windows), ..target.settings.clone() };
     match Exchange::new(&settings).ok()?.check_calendar(room).await {
         Err(RequestError::Refused(ErrorKind::Credentials, _)) => Some(false),
         Err(failed) if affects_every_room(&failed) => None,
@@ -181,7 +207,7 @@ fn is_tls(settings: &Settings) -> bool {
     }
 }
 
-/// It is the same for every room.
+/// Whether every room would fail alike.
 fn affects_every_room(failed: &RequestError) -> bool {
     match failed {
         RequestError::Refused(kind, _) => matches!(

@@ -1,80 +1,83 @@
-//! Whether the account may change and remove events, proven on one that is made for it, far ahead where nobody meets, and
-//! removed again; and whether Exchange takes a new end alone on an attendee copy, proven with the end it has already.
+//! The write test: creates an event far ahead, shortens it and removes it, which proves the account's rights. Then it sets the
+//! end of one attendee copy to the end it already has, which proves that this Exchange accepts such a change.
+//!
+//! It never changes another event's values, and never leaves its own event without naming it in the finding.
 
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use super::{DoctorTarget, FindingStatus, Findings};
+use super::{DoctorTarget, FindingId, FindingStatus, Findings};
 use crate::action::{Notify, ResponsibleParty, Step};
 use crate::calendar::{Copy, Event, EventKind, RoomAddress, Uid, Window};
 use crate::clock::Clock;
 use crate::engine::{Calendar as _, CalendarError, WriteOutcome};
 use crate::exchange::is_denial;
 
-/// Where nobody meets yet: beyond a year, which is as far as people book (BookingWindowInDays is 180 by default).
+/// Far beyond the bookings of people (BookingWindowInDays is 180 by default).
 const AHEAD: TimeDelta = TimeDelta::days(400);
 const LENGTH: TimeDelta = TimeDelta::minutes(15);
-/// How often what was made is tried to be removed, and how long in between.
+/// Attempts to remove the test event, and the time between them.
 const REMOVE_TRIES: u32 = 3;
 const BETWEEN_TRIES: Duration = Duration::from_secs(2);
-/// How far ahead an attendee copy is looked for.
+/// How far ahead to look for an attendee copy.
 const COPY_WITHIN: TimeDelta = TimeDelta::days(30);
 const SUBJECT: &str = "Adjourn's write test; it removes itself";
 
-pub(super) async fn check_write_access(patient: &DoctorTarget, clock: &dyn Clock, findings: &mut Findings) {
-    let Some(room) = &patient.write_test_room else {
-        findings.add("write", FindingStatus::Skip, "not asked for (--write-test ROOM)");
+pub(super) async fn check_write_access(target: &DoctorTarget, clock: &dyn Clock, findings: &mut Findings) {
+    let Some(room) = &target.write_test_room else {
+        findings.add("write", FindingStatus::Skip, "not requested (--write-test ROOM)");
         return;
     };
     let now = clock.now();
-    match run_write_test(patient, room, now).await {
+    match run_write_test(target, room, now).await {
         Ok(()) => {
-            let says = "an event was made, shortened and moved to Deleted Items";
+            let says = "created, shortened and removed an event (now in Deleted Items)";
             findings.add("write", FindingStatus::Pass, says).room = Some(room.to_string());
-            check_end_only_update(patient, room, now, findings).await;
+            check_end_only_update(target, room, now, findings).await;
         }
         Err(failed) => {
-            let finding = findings.fail("write", failed.message, failed.remedy);
+            let finding = findings.fail(failed.id, "write", failed.message, failed.remedy);
             finding.room = Some(room.to_string());
             finding.code = failed.code;
         }
     }
 }
 
-/// Why the test did not pass.
+/// Why the write test failed.
 struct WriteTestFailure {
+    id: FindingId,
     message: String,
     remedy: &'static str,
     code: Option<String>,
-    /// The request was not carried out, so that nothing can be left of it.
+    /// Exchange did not carry the request out, so nothing is left behind.
     nothing_written: bool,
 }
 
-const NO_RIGHT: &str = "the account needs the right to change calendars: the role ApplicationImpersonation (online: \
-                        Application EWS.AccessAsApp), or Full Access to the room";
+const NO_RIGHT: &str = "grant the account the role ApplicationImpersonation (online: Application EWS.AccessAsApp), or Full Access to \
+                        the room";
 const OTHER: &str = "fix the cause that Exchange names; no right is missing";
-const LATER: &str = "try again later; nothing in this says that a right is missing";
+const LATER: &str = "try again later; this does not show that a right is missing";
 
 async fn run_write_test(
-    patient: &DoctorTarget,
+    target: &DoctorTarget,
     room: &RoomAddress,
     now: DateTime<Utc>,
 ) -> Result<(), WriteTestFailure> {
     let start = now + AHEAD;
     let uid = Uid::new(format!("adjourn-write-test-{}", Uuid::new_v4()));
     let book = Step::Book { uid: uid.clone(), start, end: start + LENGTH, subject: SUBJECT.to_owned() };
-    if let Err(failed) = write_step(patient, room, &book, "no event can be made").await {
+    if let Err(failed) = write_step(target, room, &book, "cannot create an event").await {
         if failed.nothing_written {
             return Err(failed);
         }
-        // It may have been made all the same.
-        let removed = remove(patient, room, start, &uid).await;
+        // Exchange may have created it all the same.
+        let removed = remove(target, room, start, &uid).await;
         return Err(if removed.is_ok() { failed } else { test_event_left_behind(failed, start, &uid) });
     }
-    let shortened = shorten(patient, room, start, &uid).await;
-    match remove(patient, room, start, &uid).await {
+    let shortened = shorten(target, room, start, &uid).await;
+    match remove(target, room, start, &uid).await {
         Ok(true) => shortened,
         Ok(false) => Err(test_event_missing(start)),
         Err(failed) => Err(test_event_left_behind(failed, start, &uid)),
@@ -82,20 +85,20 @@ async fn run_write_test(
 }
 
 async fn shorten(
-    patient: &DoctorTarget,
+    target: &DoctorTarget,
     room: &RoomAddress,
     start: DateTime<Utc>,
     uid: &Uid,
 ) -> Result<(), WriteTestFailure> {
-    let made = find_test_event(patient, room, start, uid).await?.ok_or_else(|| test_event_missing(start))?;
+    let made = find_test_event(target, room, start, uid).await?.ok_or_else(|| test_event_missing(start))?;
     let (id, change_key, end) = (made.id, made.change_key, start + LENGTH / 2);
     let step = Step::SetEnd { id, change_key, end, notify: Notify::Nobody };
-    write_step(patient, room, &step, "an event can be made and not changed").await
+    write_step(target, room, &step, "can create an event but not change it").await
 }
 
-/// Whether it was there, and is removed.
+/// Removes the test event. `false`: it was not there.
 async fn remove(
-    patient: &DoctorTarget,
+    target: &DoctorTarget,
     room: &RoomAddress,
     start: DateTime<Utc>,
     uid: &Uid,
@@ -103,11 +106,11 @@ async fn remove(
     let mut tried = 0;
     loop {
         tried += 1;
-        let removed = match find_test_event(patient, room, start, uid).await {
+        let removed = match find_test_event(target, room, start, uid).await {
             Ok(None) => return Ok(false),
             Ok(Some(made)) => {
                 let step = Step::Remove { id: made.id, change_key: made.change_key };
-                write_step(patient, room, &step, "an event can be made and not removed").await.map(|()| true)
+                write_step(target, room, &step, "can create an event but not remove it").await.map(|()| true)
             }
             Err(failed) => Err(failed),
         };
@@ -118,49 +121,52 @@ async fn remove(
     }
 }
 
-/// A failure after which an event may still stand there, and where.
+/// A failure after which the test event may still stand there; the message names it.
 fn test_event_left_behind(failed: WriteTestFailure, start: DateTime<Utc>, uid: &Uid) -> WriteTestFailure {
     let at = start.format("%F %H:%MZ");
-    let says = format!("{}; look at {at}, and remove what has the UID {}", failed.message, uid.as_str());
+    let says = format!("{}; remove the event with the UID {} at {at}", failed.message, uid.as_str());
     WriteTestFailure { message: says, ..failed }
 }
 
 fn test_event_missing(start: DateTime<Utc>) -> WriteTestFailure {
     WriteTestFailure {
-        message: format!("the event that was made for {} is not there", start.format("%F %H:%MZ")),
-        remedy: "something else removes events from this calendar; find out what",
+        id: FindingId::WriteTestEventMissing,
+        message: format!("the test event at {} is missing", start.format("%F %H:%MZ")),
+        remedy: "find the program that removes events from this calendar",
         code: None,
         nothing_written: false,
     }
 }
 
 async fn find_test_event(
-    patient: &DoctorTarget,
+    target: &DoctorTarget,
     room: &RoomAddress,
     start: DateTime<Utc>,
     uid: &Uid,
 ) -> Result<Option<Event>, WriteTestFailure> {
     let unread = |code: String| WriteTestFailure {
-        message: "the event that was made cannot be looked for".to_owned(),
+        id: FindingId::WriteFailed,
+        message: "cannot look up the test event".to_owned(),
         remedy: LATER,
         code: Some(code),
         nothing_written: false,
     };
     let window = Window::new(start, start + LENGTH).map_err(|error| unread(error.to_string()))?;
-    let events = patient.exchange.events(room, window).await.map_err(|trouble| unread(trouble.code))?.events;
+    let events = target.exchange.events(room, window).await.map_err(|trouble| unread(trouble.code))?.events;
     Ok(events.into_iter().find(|event| event.uid.as_ref() == Some(uid)))
 }
 
 async fn write_step(
-    patient: &DoctorTarget,
+    target: &DoctorTarget,
     room: &RoomAddress,
     step: &Step,
     what: &str,
 ) -> Result<(), WriteTestFailure> {
-    let reply = patient.exchange.write(room, step).await.outcome;
+    let reply = target.exchange.write(room, step).await.outcome;
     let nothing_done = !matches!(reply, WriteOutcome::Unproven(_) | WriteOutcome::InDoubt(_));
     let failed = |why: String, remedy, code| {
         Err(WriteTestFailure {
+            id: if remedy == NO_RIGHT { FindingId::WriteDenied } else { FindingId::WriteFailed },
             message: format!("{what}: {why}"),
             remedy,
             code,
@@ -169,8 +175,8 @@ async fn write_step(
     };
     match reply {
         WriteOutcome::Done => Ok(()),
-        WriteOutcome::Gone => failed("it is gone".to_owned(), LATER, None),
-        WriteOutcome::Conflict => failed("somebody changed it in between".to_owned(), LATER, None),
+        WriteOutcome::Gone => failed("Exchange no longer finds it".to_owned(), LATER, None),
+        WriteOutcome::Conflict => failed("another program changed it meanwhile".to_owned(), LATER, None),
         WriteOutcome::NotApplied(CalendarError {
             responsible: ResponsibleParty::Administrator,
             advice,
@@ -188,22 +194,22 @@ async fn write_step(
     }
 }
 
-/// No page of Microsoft's says that `calendar:End` alone may be set on an attendee's copy. Setting it to what it is changes
-/// nothing that people see.
+/// Microsoft documents nowhere that `calendar:End` alone may be set on an attendee's copy, so this tries it. Setting the end that
+/// the event already has changes nothing that people see.
 async fn check_end_only_update(
-    patient: &DoctorTarget,
+    target: &DoctorTarget,
     room: &RoomAddress,
     now: DateTime<Utc>,
     findings: &mut Findings,
 ) {
     const CHECK: &str = "end on an attendee copy";
     let Ok(window) = Window::new(now, now + COPY_WITHIN) else { return };
-    let events = patient.exchange.events(room, window).await.unwrap_or_default().events;
-    // Of a series, even the same end would make the date an exception.
+    let events = target.exchange.events(room, window).await.unwrap_or_default().events;
+    // On one date of a series, even the same end would create an exception.
     let is_fit = |event: &Event| event.kind == EventKind::Single && event.copy == Some(Copy::Attendee);
     let copy = events.into_iter().find(|event| is_fit(event) && event.occupies_room());
     let finding = match copy {
-        None => findings.add(CHECK, FindingStatus::Skip, "no meeting within 30 days to try it on"),
+        None => findings.add(CHECK, FindingStatus::Skip, "no meeting within 30 days to try it with"),
         Some(event) => {
             let step = Step::SetEnd {
                 id: event.id,
@@ -211,24 +217,18 @@ async fn check_end_only_update(
                 end: event.end,
                 notify: Notify::Nobody,
             };
-            match write_step(
-                patient,
-                room,
-                &step,
-                "this Exchange does not take a new end on an attendee copy",
-            )
-            .await
+            match write_step(target, room, &step, "this Exchange rejects a new end on an attendee copy").await
             {
-                Ok(()) => findings.add(CHECK, FindingStatus::Pass, "a new end alone is accepted"),
+                Ok(()) => findings.add(CHECK, FindingStatus::Pass, "Exchange accepts a new end alone"),
                 Err(failed) => {
                     let remedy = match failed.remedy {
                         LATER => LATER,
                         OTHER => OTHER,
                         _ => {
-                            "meetings that others organized cannot be ended early here; use delete (decline) instead"
+                            "use delete (decline) here; this Exchange cannot end meetings early that others organized"
                         }
                     };
-                    let finding = findings.fail(CHECK, failed.message, remedy);
+                    let finding = findings.fail(FindingId::EndUpdateRejected, CHECK, failed.message, remedy);
                     finding.code = failed.code;
                     finding
                 }

@@ -9,7 +9,7 @@ use adjourn::access::Right;
 use adjourn::api::{self, Api, Doctor, ListenerLimits};
 use adjourn::cleanup::{RoomGroup, Rules};
 use adjourn::console::{self, SignInConfig, SignInConfigSource};
-use adjourn::doctor::{DoctorFinding, DoctorReport, FindingStatus};
+use adjourn::doctor::{DoctorFinding, DoctorReport, FindingId, FindingStatus};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -47,6 +47,7 @@ impl Doctor for SlowDoctor {
             connection: Some("default".to_owned()),
             room: None,
             check: "clock",
+            id: Some(FindingId::ClockSkew),
             status: FindingStatus::Warn,
             message: "two minutes apart".to_owned(),
             remedy: Some("mend it".to_owned()),
@@ -213,6 +214,7 @@ impl Doctor for FixedDoctor {
             connection: Some("default".to_owned()),
             room: None,
             check: self.check,
+            id: None,
             status: FindingStatus::Fail,
             message: "no".to_owned(),
             remedy: None,

@@ -54,7 +54,7 @@ impl DoctorFixture {
             format!("url = \"{url}\"\n")
         };
         let text = format!(
-            "[server]\n{at}{ca}connect_timeout_s = 2\nfirst_byte_timeout_s = 3\npatience_s = 4\n{}\n[scope]\nrooms = {:?}\n\
+            "[server]\n{at}{ca}connect_timeout_s = 2\nfirst_byte_timeout_s = 3\noperation_timeout_s = 4\n{}\n[scope]\nrooms = {:?}\n\
              [doctor]\nout_of_scope = [\"{}\"]\n",
             self.server, self.scope, self.outsider
         );
@@ -74,6 +74,8 @@ impl DoctorFixture {
         let findings = json["findings"].as_array().unwrap();
         let worst = findings.iter().find(|finding| finding["status"] == json["status"]).unwrap();
         assert!(worst["remedy"].as_str().is_some_and(|remedy| remedy.len() > 10), "{worst}");
+        let id = worst["id"].as_str().unwrap_or_default();
+        assert!(first.contains(&format!("[{id}]")) && !id.is_empty(), "{worst}: {first}");
     }
 }
 
@@ -112,8 +114,8 @@ async fn what_is_set_up_right_passes_and_its_rights_to_write_are_proven() {
         "pass  default: sign-in: the server accepts the account (build 15.",
         "pass  default: impersonation: the account may act in all 3 configured rooms",
         "pass  default: scope: ceo@example.com is refused, as it must be (ErrorImpersonateUserDenied)",
-        "pass  room0@example.com: write: an event was made, shortened and moved to Deleted Items",
-        "pass  room0@example.com: end on an attendee copy: a new end alone is accepted",
+        "pass  room0@example.com: write: created, shortened and removed an event (now in Deleted Items)",
+        "pass  room0@example.com: end on an attendee copy: Exchange accepts a new end alone",
     ] {
         assert!(said.out.contains(line), "{line}\n{}", said.out);
     }
@@ -201,7 +203,7 @@ async fn a_refusal_for_another_reason_proves_no_scope() {
         let site = DoctorFixture::right(SimulatorOptions::default()).await;
         let wrong = FaultRule::new(InjectedFault::Fault(code)).for_mailbox(OUTSIDER).times(usize::MAX);
         site.office.sim.inject_fault(wrong);
-        site.says("WARN  default: scope: whether ceo@example.com is out of scope cannot be told").await;
+        site.says("WARN  default: scope: cannot determine whether ceo@example.com is out of scope").await;
     }
 }
 
@@ -209,7 +211,7 @@ async fn a_refusal_for_another_reason_proves_no_scope() {
 async fn what_answers_is_not_ews() {
     let mut site = DoctorFixture::right(SimulatorOptions::default()).await;
     site.url = Some(site.office.sim.url().replace("Exchange.asmx", "exchange"));
-    site.says("FAIL  default: EWS: what answers there is not EWS (HTTP 404)").await; // 7
+    site.says("FAIL  default: EWS: the response is not from EWS (HTTP 404)").await; // 7
 
     let site = DoctorFixture::right(SimulatorOptions::default()).await;
     site.office.sim.inject_fault(FaultRule::new(InjectedFault::Page(440)).times(usize::MAX));
@@ -220,7 +222,7 @@ async fn what_answers_is_not_ews() {
         ..SimulatorOptions::default()
     })
     .await;
-    site.says("FAIL  default: clock: the server's clock and this machine's are 6").await; // 9
+    site.says("FAIL  default: clock: the server's clock and this machine's differ by 6").await; // 9
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -261,7 +263,7 @@ async fn channel_bindings() {
     };
     let site =
         DoctorFixture::right(between()).await.server("auth = \"ntlm\"\nchannel_binding = \"require\"\n");
-    site.says("FAIL  default: channel binding: the server refuses this connection's channel binding").await; // 16
+    site.says("FAIL  default: channel binding: the server rejects this connection's channel binding").await; // 16
     let site = DoctorFixture::right(between()).await.server("auth = \"ntlm\"\n");
     site.says("WARN  default: sign-in: the server accepts the account only without channel binding").await; // 17
 }
@@ -291,7 +293,7 @@ async fn tokens() {
     site.says("AADSTS7000215").await; // 18
     authority.inject_fault(TokenFault::Down, usize::MAX);
     let site = DoctorFixture::right(options()).await.server(&oauth("ADJOURN_PASSWORD"));
-    site.says("FAIL  default: token: where tokens come from cannot be reached").await; // 19
+    site.says("FAIL  default: token: the token endpoint cannot be reached").await; // 19
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -301,7 +303,7 @@ async fn rights_and_scopes() {
         ..SimulatorOptions::default()
     })
     .await;
-    site.says("FAIL  default: EWS: EWS is switched off for the organization").await; // 20
+    site.says("FAIL  default: EWS: EWS is turned off for the organization").await; // 20
     let mut none = world(3);
     none.add_user(&adjourn::sim::Person::new("Cleo", OUTSIDER)).allow_impersonation_of([]);
     let site = DoctorFixture::of(none, SimulatorOptions { tls: true, ..SimulatorOptions::default() }).await;
@@ -327,22 +329,23 @@ async fn rights_and_scopes() {
     })
     .await;
     site.outsider = "nobody@example.com";
-    site.says("WARN  default: scope: whether nobody@example.com is out of scope cannot be told").await; // 26
+    site.says("WARN  default: scope: cannot determine whether nobody@example.com is out of scope").await; // 26
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn autodiscover() {
     let site = DoctorFixture::right(SimulatorOptions::default()).await;
     let host = site.office.sim.url().replace("https://", "").replace("/EWS/Exchange.asmx", "");
-    let found =
-        format!("url = \"autodiscover\"\nautodiscover = {{ hosts = [\"{host}\"], first = \"{host}\" }}\n");
+    let found = format!(
+        "url = \"autodiscover\"\nautodiscover = {{ trusted_hosts = [\"{host}\"], preferred_host = \"{host}\" }}\n"
+    );
     let site = site.server(&found);
     let said = site.examined(&[]).await;
     assert_eq!(said.code, 0, "{}\n{}", said.out, said.err);
-    assert!(said.out.contains("autodiscover: 3 rooms live at https://127.0.0.1:"), "{}", said.out);
+    assert!(said.out.contains("autodiscover: 3 rooms are at https://127.0.0.1:"), "{}", said.out);
 
     let unconfirmed = format!(
-        "url = \"autodiscover\"\nautodiscover = {{ hosts = [\"mail.example.com\"], first = \"{host}\" }}\n"
+        "url = \"autodiscover\"\nautodiscover = {{ trusted_hosts = [\"mail.example.com\"], preferred_host = \"{host}\" }}\n"
     );
     let site = DoctorFixture { server: format!("username = \"u\"\n{unconfirmed}"), ..site };
     site.says("FAIL  default: autodiscover: ").await; // 27
