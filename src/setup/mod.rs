@@ -1,19 +1,19 @@
-//! What an administrator of Exchange has to run so that Adjourn may act in the rooms' calendars, and no further. Pure: names
-//! come in, text goes out. Runs nothing, and asks nobody.
+//! Writes the PowerShell script with which an administrator of Exchange lets Adjourn act in the rooms' calendars, and nowhere
+//! else. Pure: names become text. It never runs a command and never connects to anything.
 //!
-//! | where the rooms are | who acts | the right | how far |
+//! | where the rooms are | who acts | the right | its scope |
 //! | --- | --- | --- | --- |
 //! | [`on_premises`] | a service account | `ApplicationImpersonation` | `-CustomRecipientWriteScope` |
 //! | [`online`] | an application of Entra | `Application EWS.AccessAsApp` | `-CustomResourceScope` |
 //!
-//! Both name the same kind of management scope, so the filter is written here, once.
+//! Both use the same kind of management scope, so its filter is here.
 
 use std::fmt;
 
 pub mod on_premises;
 pub mod online;
 
-/// How far the right shall reach.
+/// The mailboxes to which the right extends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GrantScope {
     /// Every mailbox of the organization.
@@ -28,23 +28,23 @@ pub enum GrantScope {
     RoleGroup(String),
 }
 
-/// What is meant, wherever the rooms are.
+/// Names that the script uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SetupNames {
-    /// What the scope and the assignment are called.
+    /// Name of the scope and of the assignment.
     pub label: String,
-    /// A room that is in reach.
+    /// A room within the scope.
     pub room: String,
-    /// A mailbox that is not.
+    /// A mailbox outside of it.
     pub out_of_scope: String,
 }
 
 /// Commands for PowerShell, each with its reason.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Script {
-    /// What it is for.
+    /// Its purpose.
     pub title: String,
-    /// What to think about before.
+    /// What to consider before running it.
     pub warnings: Vec<String>,
     /// In this order.
     pub parts: Vec<Part>,
@@ -53,7 +53,7 @@ pub struct Script {
 /// Commands that belong together.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Part {
-    /// What they do.
+    /// Their purpose.
     pub title: &'static str,
     /// In this order.
     pub commands: Vec<SetupCommand>,
@@ -62,11 +62,11 @@ pub struct Part {
 /// One command.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct SetupCommand {
-    /// Why, in one line.
+    /// Its reason, in one line.
     pub why: String,
-    /// As it is typed; of what is done in a browser, where it is found.
+    /// The command; for a step in a browser, the path to the page.
     pub command: String,
-    /// Part of the script. Otherwise it is for another time, or for another place, and stands there as a comment.
+    /// The script runs it. Otherwise it is for another time or place, and the script holds it as a comment.
     pub runs: bool,
 }
 
@@ -75,13 +75,13 @@ impl Part {
         Self { title, commands }
     }
 
-    /// All of it for another time, or for another place.
+    /// A part whose commands are all for another time or place.
     fn for_later(title: &'static str, commands: Vec<SetupCommand>) -> Self {
         Self::new(title, commands.into_iter().map(for_later).collect())
     }
 }
 
-/// The commands that make the scope; none where everything is in reach.
+/// The commands that create the scope; none when every mailbox is in scope.
 fn make_scope(reach: &GrantScope, names: &SetupNames) -> Vec<SetupCommand> {
     let mut commands = Vec::new();
     if let GrantScope::Group(group) = reach {
@@ -103,27 +103,27 @@ fn make_scope(reach: &GrantScope, names: &SetupNames) -> Vec<SetupCommand> {
     commands
 }
 
-/// The command that lists what is in the scope.
+/// The command that lists the mailboxes in the scope.
 fn list_scope_members(reach: &GrantScope, names: &SetupNames) -> Option<SetupCommand> {
     filter(reach)?;
     let label = powershell_quoted(&names.label);
     Some(command(
-        "What the scope holds now.",
+        "List the mailboxes in the scope.",
         format!(
             "Get-Recipient -ResultSize Unlimited -RecipientPreviewFilter (Get-ManagementScope -Identity {label}).RecipientFilter | Format-Table Name, PrimarySmtpAddress, RecipientTypeDetails"
         ),
     ))
 }
 
-/// What Adjourn itself can show about the grant.
+/// The commands of Adjourn that prove the grant.
 fn verify_with_adjourn(reach: &GrantScope, names: &SetupNames) -> Vec<SetupCommand> {
     let mut commands = vec![for_later(command(
-        "In a shell of yours: the room must be listed.",
+        "In a shell of yours: this must list the room's events.",
         format!("adjourn events {}", names.room),
     ))];
     if *reach != GrantScope::Everyone {
         commands.push(for_later(command(
-            "The real test: what is out of reach must be refused by Exchange (exit code 5).",
+            "The real test: Exchange must refuse a mailbox out of scope (exit code 5).",
             format!("adjourn events {0} --in-scope {0}", names.out_of_scope),
         )));
     }
@@ -132,14 +132,14 @@ fn verify_with_adjourn(reach: &GrantScope, names: &SetupNames) -> Vec<SetupComma
 
 fn remove_assignment(names: &SetupNames) -> SetupCommand {
     let label = powershell_quoted(&names.label);
-    command("The right.", format!("Remove-ManagementRoleAssignment -Identity {label} -Confirm:$false"))
+    command("Remove the right.", format!("Remove-ManagementRoleAssignment -Identity {label} -Confirm:$false"))
 }
 
 fn remove_scope(reach: &GrantScope, names: &SetupNames) -> Option<SetupCommand> {
     filter(reach)?;
     let label = powershell_quoted(&names.label);
     Some(command(
-        "The scope, which nothing uses any more.",
+        "Remove the scope, which nothing uses any more.",
         format!("Remove-ManagementScope -Identity {label} -Confirm:$false"),
     ))
 }
@@ -156,30 +156,30 @@ fn filter(reach: &GrantScope) -> Option<&'static str> {
     }
 }
 
-/// What is said of a reach, whoever has it.
+/// The warning about a scope, on premises and online.
 fn warning(reach: &GrantScope) -> Option<String> {
     let warning = match reach {
         GrantScope::Everyone => {
-            "WARNING: without a scope the mailbox of everybody can be read and changed, managers included. Choose rooms instead."
+            "WARNING: without a scope the account can read and change every mailbox, managers included. Choose rooms instead."
         }
         GrantScope::Group(_) => {
-            "Exchange looks at direct members of the group only: rooms in groups within the group are out of reach."
+            "Exchange considers direct members of the group only: rooms in nested groups are out of scope."
         }
         GrantScope::RoomsAndEquipment | GrantScope::Rooms | GrantScope::RoleGroup(_) => return None,
     };
     Some(warning.to_owned())
 }
 
-/// `$ErrorActionPreference` is for what the script itself says: it does not reach into the modules that hold the commands of
-/// Exchange, so those that matter say it again ([`must`]).
+/// `$ErrorActionPreference` does not apply inside the modules that hold the commands of Exchange, so commands that matter repeat
+/// it (`-ErrorAction Stop`).
 fn stop_at_errors() -> SetupCommand {
     command(
-        "What fails ends the script: nothing is granted over a scope that is another one. To try again, first take back what was made.",
+        "An error ends the script, so that it grants nothing over another scope. Before you run it again, run the commands under Take it back.",
         "$ErrorActionPreference = 'Stop'".to_owned(),
     )
 }
 
-/// A command after whose failure nothing may follow.
+/// A command whose failure must end the script.
 fn critical_command(why: impl Into<String>, cmdlet: impl fmt::Display) -> SetupCommand {
     command(why, format!("{cmdlet} -ErrorAction Stop"))
 }
@@ -192,8 +192,8 @@ fn for_later(command: SetupCommand) -> SetupCommand {
     SetupCommand { runs: false, ..command }
 }
 
-/// A text that PowerShell takes as it is: nothing in single quotes means anything but the quote itself, and PowerShell takes
-/// the curly ones for it too.
+/// Quotes a text for PowerShell: within single quotes only the quote itself has a meaning, and PowerShell reads curly quotes as
+/// quotes too.
 fn powershell_quoted(text: &str) -> String {
     let mut quoted = String::from("'");
     for letter in text.chars().filter(|letter| !letter.is_control()) {
@@ -206,7 +206,7 @@ fn powershell_quoted(text: &str) -> String {
     quoted
 }
 
-/// A comment ends with its line, so nothing in it may end the line.
+/// Removes line ends: a comment ends with its line.
 fn in_one_line(text: &str) -> String {
     text.chars().filter(|letter| !letter.is_control() && !matches!(letter, '\u{2028}' | '\u{2029}')).collect()
 }
@@ -223,7 +223,7 @@ impl fmt::Display for GrantScope {
     }
 }
 
-/// As PowerShell takes it: everything but the commands that grant and verify is comment.
+/// As PowerShell reads it: everything but the commands that grant and verify is a comment.
 impl fmt::Display for Script {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "# {}", in_one_line(&self.title))?;

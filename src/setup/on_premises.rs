@@ -1,5 +1,5 @@
-//! Exchange Server on premises (2010 SP2 and later): a service account with the management role `ApplicationImpersonation`. How
-//! far it reaches is said by a management scope, which the assignment names in `-CustomRecipientWriteScope` (Microsoft, "How to:
+//! The script for Exchange Server on premises (2010 SP2 and later): a service account with the management role
+//! `ApplicationImpersonation`. A management scope, named by `-CustomRecipientWriteScope`, limits it (Microsoft, "How to:
 //! Configure impersonation").
 
 use super::{
@@ -24,7 +24,7 @@ pub fn script(reach: &GrantScope, account: &str, names: &SetupNames) -> Script {
 fn warnings(reach: &GrantScope) -> Vec<String> {
     let mut all = vec![
         "Run it as a file in the Exchange Management Shell, as a member of Organization Management: pasted line by line, it does not stop at an error.".to_owned(),
-        "What is granted or taken back may take effect only after a while; a restart of the application pool MSExchangeServicesAppPool hurries it.".to_owned(),
+        "A grant or its removal may take a while to take effect; restarting the application pool MSExchangeServicesAppPool makes it immediate.".to_owned(),
     ];
     all.extend(warning(reach));
     all
@@ -36,18 +36,18 @@ fn grant(reach: &GrantScope, account: &str, names: &SetupNames) -> Vec<SetupComm
     commands.extend(make_scope(reach, names));
     commands.push(match reach {
         GrantScope::Everyone => critical_command(
-            "The right to act in the name of every mailbox.",
+            "Grant the right to act as every mailbox.",
             format_args!("New-ManagementRoleAssignment -Name {label} -Role 'ApplicationImpersonation' -User {account}"),
         ),
         GrantScope::RoleGroup(group) => critical_command(
-            "A role group that holds the right within the scope, with the account as its member.",
+            "Create a role group that holds the right within the scope, with the account as its member.",
             format_args!(
                 "New-RoleGroup -Name {} -Roles 'ApplicationImpersonation' -Members {account} -CustomRecipientWriteScope {label}",
                 powershell_quoted(group)
             ),
         ),
         GrantScope::RoomsAndEquipment | GrantScope::Rooms | GrantScope::Group(_) => critical_command(
-            "The right to act in the name of what is in the scope.",
+            "Grant the right to act as the mailboxes in the scope.",
             format_args!(
                 "New-ManagementRoleAssignment -Name {label} -Role 'ApplicationImpersonation' -User {account} -CustomRecipientWriteScope {label}"
             ),
@@ -58,7 +58,7 @@ fn grant(reach: &GrantScope, account: &str, names: &SetupNames) -> Vec<SetupComm
 
 fn verify(reach: &GrantScope, names: &SetupNames) -> Vec<SetupCommand> {
     let mut commands = vec![command(
-        "Who holds the right, and how far: the account must be there, and nobody you do not expect.",
+        "List the holders of the right and their scopes: the account must be among them, and no account that you do not expect.",
         "Get-ManagementRoleAssignment -Role 'ApplicationImpersonation' -GetEffectiveUsers -Delegating:$false | Format-Table Name, EffectiveUserName, CustomRecipientWriteScope, RecipientWriteScope"
             .to_owned(),
     )];
@@ -70,7 +70,7 @@ fn verify(reach: &GrantScope, names: &SetupNames) -> Vec<SetupCommand> {
 fn revoke(reach: &GrantScope, names: &SetupNames) -> Vec<SetupCommand> {
     let mut commands = vec![match reach {
         GrantScope::RoleGroup(group) => command(
-            "The role group, and with it the right.",
+            "Remove the role group, and with it the right.",
             format!("Remove-RoleGroup -Identity {} -Confirm:$false", powershell_quoted(group)),
         ),
         _ => remove_assignment(names),

@@ -1,10 +1,10 @@
-//! Exchange Online: an application of Entra with the role `Application EWS.AccessAsApp`, as far as a management scope reaches
-//! (Microsoft, "Role Based Access Control for Applications in Exchange Online"). The older role `ApplicationImpersonation` is
-//! gone there.
+//! The script for Exchange Online: an application of Entra with the role `Application EWS.AccessAsApp`, limited by a management
+//! scope (Microsoft, "Role Based Access Control for Applications in Exchange Online"). Exchange Online removed the older role
+//! `ApplicationImpersonation`.
 //!
-//! Besides the right, the tenant must let EWS answer to the application at all: `EwsEnabled`, and a list of applications that
-//! a write replaces as a whole (Microsoft, "Control access to EWS in Exchange"). That comes before the grant, since it may
-//! have to stop: a list with Adjourn alone would shut out every other application.
+//! The tenant must also allow the application to use EWS: `EwsEnabled`, and a list of applications that every write replaces as a
+//! whole (Microsoft, "Control access to EWS in Exchange"). These commands come before the grant, since they may have to stop: a
+//! list with Adjourn alone would lock every other application out.
 
 use uuid::Uuid;
 
@@ -14,8 +14,8 @@ use super::{
     verify_with_adjourn, warning,
 };
 
-/// The application, under the two ids that Exchange Online wants to know. What is not known yet stands in the script as a word
-/// in capitals, at which it stops before it has asked or changed anything.
+/// The application, by the two ids that Exchange Online needs. The script holds a word in capitals for an unknown id, and stops
+/// there before it changes anything.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Application {
     /// The application (client) id.
@@ -24,10 +24,10 @@ pub struct Application {
     pub object_id: Option<Uuid>,
 }
 
-/// An application cannot be reached by way of a role group.
+/// An application cannot be a member of a role group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "in Exchange Online an application holds its role itself, never as a member of a role group: choose --scope rooms, which reaches as far"
+    "in Exchange Online an application cannot be a member of a role group; choose --scope rooms, which covers the same mailboxes"
 )]
 pub struct RoleGroupUnsupported;
 
@@ -59,45 +59,48 @@ pub fn script(
 
 fn warnings(reach: &GrantScope, application: Application) -> Vec<String> {
     let mut all = [
-        "WARNING: Microsoft ends EWS in Exchange Online. Since 1 October 2026 it is switched off tenant by tenant, unless EwsEnabled is True; then only the applications in EwsAllowedAppIDs are answered. On 1 April 2027 it ends in every tenant, and no exception is announced.",
+        "WARNING: Microsoft ends EWS in Exchange Online. Since 1 October 2026 Microsoft turns it off tenant by tenant, unless EwsEnabled is True; then EWS responds only to the applications in EwsAllowedAppIDs. On 1 April 2027 it ends in every tenant, and no exception is announced.",
         "That means: Adjourn reaches rooms in Exchange Online until 31 March 2027 at most, whatever is granted here. Rooms on Exchange Server on premises are not concerned.",
         "WARNING: EwsEnabled and EwsAllowedAppIDs hold for the whole tenant: with both set, every application that is not on the list is refused. Compare the list with the EWS usage report of the Microsoft 365 admin center.",
         "Run it as a file in PowerShell with the module ExchangeOnlineManagement, as a member of Organization Management: pasted line by line, it does not stop at an error.",
-        "What is granted or taken back takes effect after 30 minutes to 2 hours; a change of EwsAllowedAppIDs may take 24 hours.",
+        "A grant or its removal takes effect after 30 minutes to 2 hours; a change of EwsAllowedAppIDs may take 24 hours.",
     ]
     .map(str::to_owned)
     .to_vec();
     all.extend(warning(reach));
     if application.client_id.is_none() || application.object_id.is_none() {
-        all.push(format!("Put the ids for {APP_UNKNOWN} and {OBJECT_UNKNOWN}, or give --app-id and --object-id: the script stops at these words."));
+        all.push(format!("Replace {APP_UNKNOWN} and {OBJECT_UNKNOWN} by the ids, or give --app-id and --object-id: the script stops at these words."));
     }
     all
 }
 
-/// What is done in a browser, before there is anything to connect to.
+/// The steps in a browser that come first: they create the application.
 fn in_entra(application: Application) -> Vec<SetupCommand> {
     let steps = [
         (
-            "An application of this tenant alone; it needs no redirect URI.",
+            "Register an application of this tenant alone; it needs no redirect URI.",
             "Entra admin center > App registrations > New registration",
         ),
         (
-            "What it signs in with: a certificate, or a secret, which anybody who reads it can use until it expires.",
+            "Add its credential: a certificate, or a secret, which anyone who reads it can use until it expires.",
             "App registrations > the application > Certificates & secrets",
         ),
         (
-            "Consent to nothing for Office 365 Exchange Online. Grants add up: full_access_as_app reaches every mailbox, and the scope below would be void.",
+            "Consent to nothing for Office 365 Exchange Online. Grants add up: with full_access_as_app the application reaches every mailbox, whatever the scope below.",
             "App registrations > the application > API permissions",
         ),
-        ("The id for --app-id.", "App registrations > the application > Overview > Application (client) ID"),
         (
-            "The id for --object-id. Of two object ids this is the one of the enterprise application; that under App registrations does not do.",
+            "Copy the id for --app-id.",
+            "App registrations > the application > Overview > Application (client) ID",
+        ),
+        (
+            "Copy the id for --object-id. It is the object id of the enterprise application; the one under App registrations is another.",
             "Enterprise applications > the application > Overview > Object ID",
         ),
     ];
     let mut commands: Vec<_> = steps.map(|(why, place)| command(why, place.to_owned())).into();
     commands.push(command(
-        "The same two ids, asked of Microsoft Graph (module Microsoft.Graph.Applications): AppId, and Id, which is the object id.",
+        "Or read both ids from Microsoft Graph (module Microsoft.Graph.Applications): AppId, and Id, which is the object id.",
         format!("Get-MgServicePrincipal -Filter \"appId eq '{}'\" | Format-List DisplayName, AppId, Id", application.client_id_or_placeholder()),
     ));
     commands
@@ -107,15 +110,15 @@ fn connect(application: Application) -> Vec<SetupCommand> {
     vec![
         stop_at_errors(),
         command(
-            "The application. What is no id ends the script here.",
+            "The application's id. Anything but an id ends the script here.",
             format!("$app = ([guid]'{}').ToString()", application.client_id_or_placeholder()),
         ),
         command(
-            "Its enterprise application.",
+            "The object id of its enterprise application.",
             format!("$object = ([guid]'{}').ToString()", application.object_id_or_placeholder()),
         ),
         critical_command(
-            "To Exchange Online; if the command is missing: Install-Module ExchangeOnlineManagement.",
+            "Connect to Exchange Online. If the command is missing: Install-Module ExchangeOnlineManagement.",
             "Connect-ExchangeOnline -ShowBanner:$false",
         ),
     ]
@@ -124,28 +127,28 @@ fn connect(application: Application) -> Vec<SetupCommand> {
 fn let_ews_answer() -> Vec<SetupCommand> {
     vec![
         command(
-            "How EWS stands. If EwsApplicationAccessPolicy is set, it must let the user agent adjourn/* pass as well.",
+            "Show the settings of EWS. If EwsApplicationAccessPolicy is set, it must allow the user agent adjourn/* too.",
             "Get-OrganizationConfig | Format-List Ews*".to_owned(),
         ),
         command(
-            "Which applications are allowed now. Without the switch the list looks empty, whatever is on it.",
+            "Read the applications that are allowed now. Without the switch the list always looks empty.",
             format!("$allowed = @({ALLOWED})"),
         ),
         command(
-            "Keep this line: a write replaces the list, and this is the way back.",
+            "Keep this line: a write replaces the list, and this restores it.",
             "\"EwsAllowedAppIDs before: $($allowed -join ',')\"".to_owned(),
         ),
         command(
-            "An empty list while EWS is not off: others may be using it, and would be shut out. Then it is yours to write the list first.",
+            "Stop at an empty list while EWS is on: other applications may use EWS, and a new list would lock them out. Write the list first.",
             format!("if (-not $allowed -and (Get-OrganizationConfig -ErrorAction Stop).EwsEnabled -ne $false) {{ throw '{LIST_IS_EMPTY}' }}"),
         ),
         command(
-            "The list as it was, and the application.",
+            "Add the application to the list.",
             "if ($allowed -notcontains $app) { Set-OrganizationConfig -EwsAllowedAppIDs (($allowed + $app) -join ',') -ErrorAction Stop }"
                 .to_owned(),
         ),
         critical_command(
-            "EWS stays on, or comes back, for what is on the list. Only after the list: without one nothing is answered.",
+            "Turn EWS on for the applications on the list. This follows the list: without one, EWS responds to no application.",
             "Set-OrganizationConfig -EwsEnabled $true",
         ),
     ]
@@ -154,7 +157,7 @@ fn let_ews_answer() -> Vec<SetupCommand> {
 fn grant(reach: &GrantScope, names: &SetupNames) -> Vec<SetupCommand> {
     let label = powershell_quoted(&names.label);
     let mut commands = vec![critical_command(
-        "How Exchange Online knows the application. If it does already, leave this out.",
+        "Register the application with Exchange Online. Leave this out if it is registered already.",
         format_args!("New-ServicePrincipal -AppId $app -ObjectId $object -DisplayName {label}"),
     )];
     commands.extend(make_scope(reach, names));
@@ -162,9 +165,9 @@ fn grant(reach: &GrantScope, names: &SetupNames) -> Vec<SetupCommand> {
         "New-ManagementRoleAssignment -Name {label} -App $object -Role 'Application EWS.AccessAsApp'"
     );
     commands.push(match reach {
-        GrantScope::Everyone => critical_command("The right to act in every mailbox.", assignment),
+        GrantScope::Everyone => critical_command("Grant the right to act in every mailbox.", assignment),
         _ => critical_command(
-            "The right to act in what is in the scope.",
+            "Grant the right to act in the mailboxes in the scope.",
             format_args!("{assignment} -CustomResourceScope {label}"),
         ),
     });
@@ -174,24 +177,24 @@ fn grant(reach: &GrantScope, names: &SetupNames) -> Vec<SetupCommand> {
 fn verify(reach: &GrantScope, application: Application, names: &SetupNames) -> Vec<SetupCommand> {
     let mut commands = vec![
         command(
-            "What the application holds, and how far: this one role, and nothing you do not expect.",
+            "List the application's roles and scopes: this one role, and none that you do not expect.",
             "Get-ManagementRoleAssignment -RoleAssignee $object | Format-Table Name, Role, CustomResourceScope".to_owned(),
         ),
         command(
-            "The room: InScope must be True. This looks past the cache, so the application itself may be refused for 2 hours more.",
+            "The room: InScope must be True. This bypasses the cache, so Exchange may refuse the application for 2 hours more.",
             authorization(&names.room),
         ),
     ];
     if *reach != GrantScope::Everyone {
         commands.push(command(
-            "What is out of reach: InScope must be False.",
+            "A mailbox out of scope: InScope must be False.",
             authorization(&names.out_of_scope),
         ));
     }
     commands.extend(list_scope_members(reach, names));
     commands.extend([
         command(
-            "Whom EWS answers in this tenant: the application must be on the list.",
+            "The applications that may use EWS in this tenant: this one must be on the list.",
             "Get-OrganizationConfig -RetrieveEwsOperationAccessPolicy | Format-List EwsAllowedAppIDs".to_owned(),
         ),
         command(
@@ -199,11 +202,11 @@ fn verify(reach: &GrantScope, application: Application, names: &SetupNames) -> V
             format!("Get-CASMailbox -Identity {} | Format-List Ews*", powershell_quoted(&names.room)),
         ),
         for_later(command(
-            "What was consented in Entra, asked of Microsoft Graph: full_access_as_app (dc890d15-9560-4a4c-9b7f-a736ec74ec40) must not be there.",
+            "The permissions consented to in Entra, read from Microsoft Graph: full_access_as_app (dc890d15-9560-4a4c-9b7f-a736ec74ec40) must not be among them.",
             format!("Get-MgServicePrincipalAppRoleAssignment -ServicePrincipalId '{}' | Format-Table ResourceDisplayName, AppRoleId", application.object_id_or_placeholder()),
         )),
         for_later(command(
-            "In adjourn.toml, since Autodiscover does not answer an application that holds its right this way.",
+            "In adjourn.toml: Autodiscover does not work for an application that holds its right this way.",
             "url = \"https://outlook.office365.com/EWS/Exchange.asmx\"".to_owned(),
         )),
     ]);
@@ -218,32 +221,32 @@ fn authorization(mailbox: &str) -> String {
     )
 }
 
-/// Run one by one, perhaps on another day: nothing here stands in a variable of the script.
+/// Administrators run these one by one, perhaps on another day, so they use no variable of the script.
 fn revoke(reach: &GrantScope, application: Application, names: &SetupNames) -> Vec<SetupCommand> {
     let mut commands = vec![remove_assignment(names)];
     commands.extend(remove_scope(reach, names));
     commands.extend([
         command(
-            "How Exchange Online knows the application, unless it holds another role.",
+            "Remove the application's registration, unless it holds another role.",
             format!(
                 "Remove-ServicePrincipal -Identity '{}' -Confirm:$false",
                 application.object_id_or_placeholder()
             ),
         ),
         command(
-            "Who is allowed to use EWS without it.",
+            "Read the applications that may use EWS without it.",
             format!("$left = @({ALLOWED}) -ne '{}'", application.client_id_or_placeholder()),
         ),
         command(
-            "The list without it, if others are on it.",
+            "Write the list without it, if others are on it.",
             "if ($left) { Set-OrganizationConfig -EwsAllowedAppIDs ($left -join ',') }".to_owned(),
         ),
         command(
-            "Only if nobody else is on the list: EWS off, as Microsoft would have it.",
+            "Only if no other application is on the list: turn EWS off, as Microsoft recommends.",
             "Set-OrganizationConfig -EwsEnabled $false".to_owned(),
         ),
         command(
-            "The application, and with it every certificate and secret.",
+            "Delete the application, and with it every certificate and secret.",
             "Entra admin center > App registrations > the application > Delete".to_owned(),
         ),
     ]);
@@ -263,7 +266,7 @@ impl Application {
 const APP_UNKNOWN: &str = "APPLICATION-CLIENT-ID";
 const OBJECT_UNKNOWN: &str = "ENTERPRISE-APPLICATION-OBJECT-ID";
 
-/// Reads as one text with commas, however many are on it.
+/// Joins and splits the list, since PowerShell returns one text with commas or an array.
 const ALLOWED: &str = "@((Get-OrganizationConfig -RetrieveEwsOperationAccessPolicy -ErrorAction Stop).EwsAllowedAppIDs) -split ',' | ForEach-Object { $_.Trim() } | Where-Object { $_ }";
 
-const LIST_IS_EMPTY: &str = "EwsAllowedAppIDs is empty and EWS is not off: with Adjourn alone on the list, every other application that uses EWS would be refused. Nothing was changed. Write the list first (Set-OrganizationConfig -EwsAllowedAppIDs), from the EWS usage report; if nothing else uses EWS, the id of Adjourn alone. Then run this again.";
+const LIST_IS_EMPTY: &str = "EwsAllowedAppIDs is empty and EWS is on: with Adjourn alone on the list, Exchange would refuse every other application that uses EWS. Nothing was changed. Write the list first (Set-OrganizationConfig -EwsAllowedAppIDs), from the EWS usage report; if no other application uses EWS, with the id of Adjourn alone. Then run this again.";
