@@ -76,7 +76,7 @@ impl Campus {
     }
 
     fn is_read(&self, numbers: &str, rooms: usize) -> bool {
-        let read = numbers.lines().find_map(|line| line.strip_prefix("adjourn_calendars_read_total "));
+        let read = numbers.lines().find_map(|line| line.strip_prefix("adjourn_calendar_reads_total "));
         read.and_then(|read| read.parse::<usize>().ok()).is_some_and(|read| read >= rooms)
     }
 

@@ -26,13 +26,13 @@ impl Collector for HealthCollector {
         let health = self.0.engine.journal().health();
         for (name, help, count) in [
             (
-                "journal_failed_commits",
-                "Entries and trial commits that the journal's disk did not take",
+                "journal_commit_failures",
+                "Commits and trial commits of the journal that failed.",
                 health.failed_commits,
             ),
             (
-                "sign_ins_refused",
-                "Requests with a key or token that opens nothing",
+                "http_authentication_failures",
+                "HTTP requests with an invalid key or token.",
                 self.0.refused_sign_ins.total(),
             ),
         ] {
@@ -40,13 +40,13 @@ impl Collector for HealthCollector {
             metric.encode_counter::<NoLabels, _, u64>(&count, None)?;
         }
         if let Some(age) = health.last_commit_age {
-            let help = "How long ago the journal's disk took a commit, in seconds";
+            let help = "Age of the journal's last commit, in seconds.";
             encoder
                 .encode_descriptor("journal_last_commit_age_seconds", help, None, MetricType::Gauge)?
                 .encode_gauge(&age.as_secs_f64())?;
         }
         if let Some(bytes) = health.free_bytes {
-            let help = "Free space on the disk of the state directory, in bytes";
+            let help = "Free space on the disk of the state directory, in bytes.";
             encoder
                 .encode_descriptor("state_directory_free_bytes", help, None, MetricType::Gauge)?
                 .encode_gauge(&bytes)?;
@@ -58,7 +58,7 @@ impl Collector for HealthCollector {
 impl HealthCollector {
     fn readiness(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let Some(found) = self.0.last_readiness() else { return Ok(()) };
-        let help = "Whether a check of /readyz did not fail when it ran last";
+        let help = "1 if the check of /readyz passed when it ran last.";
         let mut metric = encoder.encode_descriptor("ready", help, None, MetricType::Gauge)?;
         for (check, finding) in &found.findings {
             let passed = u64::from(!matches!(finding, CheckFinding::Failed(_)));

@@ -36,47 +36,82 @@ struct ActionLabels {
     outcome: &'static str,
 }
 
-/// Labels of the metrics that the calendar backend counts.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct BackendLabels {
-    connection: String,
-    how: String,
+/// A metric of the connections to Exchange. Its numbers come from the exchange, under a word of their own.
+struct ExchangeMetric {
+    kind: &'static str,
+    name: &'static str,
+    help: &'static str,
+    metric_type: MetricType,
+    /// The label beside `connection`, where a connection has several numbers.
+    label: Option<&'static str>,
 }
 
-/// Collects the service's metrics at each scrape.
+const EXCHANGE_METRICS: [ExchangeMetric; 6] = [
+    ExchangeMetric {
+        kind: "decoded",
+        name: "exchange_responses_decoded",
+        help: "Responses of Exchange, by the decoder that read them.",
+        metric_type: MetricType::Counter,
+        label: Some("path"),
+    },
+    ExchangeMetric {
+        kind: "throttled",
+        name: "exchange_throttled",
+        help: "Responses in which Exchange reported that it is busy.",
+        metric_type: MetricType::Counter,
+        label: None,
+    },
+    ExchangeMetric {
+        kind: "waiting",
+        name: "exchange_requests_queued",
+        help: "Requests to Exchange that wait for a permit.",
+        metric_type: MetricType::Gauge,
+        label: None,
+    },
+    ExchangeMetric {
+        kind: "sign_ins_refused",
+        name: "exchange_authentication_failures",
+        help: "Sign-ins that Exchange rejected, by what they count against: the account or one room.",
+        metric_type: MetricType::Counter,
+        label: Some("scope"),
+    },
+    ExchangeMetric {
+        kind: "answers_held_up",
+        name: "exchange_responses_delayed",
+        help: "Responses of Exchange that waited for memory, because too many large ones arrived at once.",
+        metric_type: MetricType::Counter,
+        label: None,
+    },
+    ExchangeMetric {
+        kind: "refused_rooms",
+        name: "exchange_rooms_rejected",
+        help: "Rooms that Exchange rejects while it accepts the account for others.",
+        metric_type: MetricType::Gauge,
+        label: None,
+    },
+];
+
+/// What happens behind the API, read when it is asked for.
 struct ServiceCollector(Arc<Service>);
 
 impl fmt::Debug for ServiceCollector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Behind")
+        f.write_str("ServiceCollector")
     }
 }
 
 impl Collector for ServiceCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let numbers = self.0.engine.calendar().metrics();
-        for (kind, help, is_gauge) in [
-            ("decoded", "Answers of Exchange, by the path that decoded them", false),
-            ("throttled", "How often Exchange said that it is busy", false),
-            ("waiting", "Requests to Exchange that wait for their place: the queue", true),
-            ("sign_ins_refused", "Refused sign-ins, counted against the account or against one room", false),
-            (
-                "answers_held_up",
-                "Answers of Exchange that waited for memory: too many large ones at once",
-                false,
-            ),
-            ("refused_rooms", "Rooms refused by Exchange while it accepts the account for others", true),
-        ] {
-            let name = format!("exchange_{kind}");
-            let kind_of = if is_gauge { MetricType::Gauge } else { MetricType::Counter };
-            let mut metric = encoder.encode_descriptor(&name, help, None, kind_of)?;
+        for ExchangeMetric { kind, name, help, metric_type, label } in EXCHANGE_METRICS {
+            let mut metric = encoder.encode_descriptor(name, help, None, metric_type)?;
             for number in numbers.iter().filter(|number| number.kind == kind) {
-                let labels =
-                    BackendLabels { connection: number.connection.clone(), how: number.label.clone() };
+                let mut labels = vec![("connection", number.connection.as_str())];
+                labels.extend(label.map(|label| (label, number.label.as_str())));
                 let mut family = metric.encode_family(&labels)?;
-                match is_gauge {
-                    true => family.encode_gauge(&number.count)?,
-                    false => family.encode_counter::<BackendLabels, _, u64>(&number.count, None)?,
+                match metric_type {
+                    MetricType::Gauge => family.encode_gauge(&number.count)?,
+                    _ => family.encode_counter::<[(&str, &str); 0], _, u64>(&number.count, None)?,
                 }
             }
         }
@@ -85,9 +120,9 @@ impl Collector for ServiceCollector {
         self.clock(&mut encoder)?;
         storage_metrics::encode(&self.0, &mut encoder)?;
         let waiting = u64::try_from(self.0.engine.journal().queued_facts()).unwrap_or(u64::MAX);
-        let help = "Facts that wait to be written to the journal: the queue";
+        let help = "Facts that wait for a write to the journal.";
         encoder
-            .encode_descriptor("journal_waiting", help, None, MetricType::Gauge)?
+            .encode_descriptor("journal_queue_length", help, None, MetricType::Gauge)?
             .encode_gauge(&waiting)?;
         self.journal_head(&mut encoder)
     }
@@ -96,11 +131,11 @@ impl Collector for ServiceCollector {
 impl ServiceCollector {
     /// Whether this machine's clock is trusted, and its offset from Exchange.
     fn clock(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let help = "Whether this machine's clock is not believed (1); then no meeting is judged";
+        let help = "1 while this machine's clock is in doubt; Adjourn then decides about no meeting.";
         encoder
             .encode_descriptor("clock_in_doubt", help, None, MetricType::Gauge)?
             .encode_gauge(&u64::from(self.0.clock_doubt().is_some()))?;
-        let help = "By how many seconds this machine's clock is ahead of Exchange's, by server";
+        let help = "Seconds by which this machine's clock is ahead of the server's.";
         let mut offsets = encoder.encode_descriptor("clock_offset_seconds", help, None, MetricType::Gauge)?;
         for (server, ahead) in self.0.engine.clock().offsets() {
             offsets.encode_family(&[("server", server)])?.encode_gauge(&ahead.as_seconds_f64())?;
@@ -111,11 +146,11 @@ impl ServiceCollector {
     /// Number and hash of the journal's last entry. Copies of both outside this machine prove that no entries were cut off.
     fn journal_head(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let Some(chain) = self.0.engine.journal().chain() else { return Ok(()) };
-        let help = "Number of the last entry of the journal";
+        let help = "Number of the journal's last entry.";
         encoder
             .encode_descriptor("journal_entries", help, None, MetricType::Gauge)?
             .encode_gauge(&chain.length)?;
-        let help = "Hash of the last entry of the journal, as a label";
+        let help = "Hash of the journal's last entry, as a label.";
         encoder
             .encode_descriptor("journal_head", help, None, MetricType::Info)?
             .encode_info(&[("hash", chain.head.to_string())])
@@ -123,16 +158,16 @@ impl ServiceCollector {
 
     /// Decisions about meetings.
     fn presence(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let help = "Decisions about meetings whose grace ended, by outcome";
+        let help = "Decisions about meetings after their grace, by decision.";
         let mut decisions =
             encoder.encode_descriptor("presence_decisions", help, None, MetricType::Counter)?;
         for (kind, count) in self.0.decisions.all() {
             let labels = [("decision", kind.as_str())];
             decisions.encode_family(&labels)?.encode_counter::<[(&str, &str); 1], _, u64>(&count, None)?;
         }
-        let help = "Releases that were announced or due and did not take place";
+        let help = "Releases that were announced or due, and then cancelled.";
         encoder
-            .encode_descriptor("releases_stopped", help, None, MetricType::Counter)?
+            .encode_descriptor("releases_cancelled", help, None, MetricType::Counter)?
             .encode_counter::<[(&str, &str); 1], _, u64>(
                 &self.0.stopped_releases.load(Ordering::Relaxed),
                 None,
@@ -144,16 +179,16 @@ impl ServiceCollector {
         let census = self.0.rooms.stats();
         let mut rooms = encoder.encode_descriptor(
             "rooms",
-            "Rooms that are known, by what tells of changes",
+            "Rooms whose calendars are cached, by tracking mode.",
             None,
             MetricType::Gauge,
         )?;
-        for how in live::TrackingMode::ALL {
-            let count = census.rooms.get(&how).copied().unwrap_or(0) as u64;
-            rooms.encode_family(&[("follows", how.as_str())])?.encode_gauge(&count)?;
+        for mode in live::TrackingMode::ALL {
+            let count = census.rooms.get(&mode).copied().unwrap_or(0) as u64;
+            rooms.encode_family(&[("mode", mode.as_str())])?.encode_gauge(&count)?;
         }
         let oldest = census.stalest_age.as_seconds_f64().max(0.0);
-        let help = "Of the rooms that are followed, how long ago the worst was known to be so, in seconds";
+        let help = "Age of the stalest tracked room state, in seconds.";
         encoder
             .encode_descriptor("room_state_age_seconds", help, None, MetricType::Gauge)?
             .encode_gauge(&oldest)?;
@@ -162,23 +197,23 @@ impl ServiceCollector {
             numbers.map_or(0, |numbers| count(numbers).load(Ordering::Relaxed))
         };
         let listening = of(|numbers| &numbers.listening);
-        let help = "Connections on which Exchange tells of changes";
+        let help = "Open streaming connections for change notifications.";
         encoder.encode_descriptor("streams", help, None, MetricType::Gauge)?.encode_gauge(&listening)?;
         for (name, help, count) in [
-            ("calendars_read", "Calendars that were read to know how rooms are", census.reads),
+            ("calendar_reads", "Reads of rooms' calendars.", census.reads),
             (
-                "changes_told",
-                "Changes of calendars that Exchange told of",
+                "change_notifications",
+                "Change notifications that Exchange sent.",
                 of(|numbers| &numbers.notifications),
             ),
             (
-                "streams_broken",
-                "Streams of changes that ended before their time",
+                "stream_failures",
+                "Streaming connections that ended early.",
                 of(|numbers| &numbers.stream_failures),
             ),
             (
                 "subscriptions_lost",
-                "Subscriptions that Exchange forgot",
+                "Subscriptions that Exchange no longer knows.",
                 of(|numbers| &numbers.lost_subscriptions),
             ),
         ] {
@@ -208,12 +243,16 @@ impl Metrics {
         let seconds = Histogram::new(exponential_buckets(0.0005, 2.0, 18));
         let actions = Family::<ActionLabels, Counter>::default();
         let under_way = Gauge::default();
-        registry.register("http_requests", "Requests by route and status", requests.clone());
-        registry.register("http_request_seconds", "How long requests took", seconds.clone());
-        registry.register("actions", "Actions asked over HTTP, by how they ended", actions.clone());
+        registry.register("http_requests", "HTTP requests, by method, route and status", requests.clone());
+        registry.register(
+            "http_request_duration_seconds",
+            "Duration of HTTP requests, in seconds",
+            seconds.clone(),
+        );
+        registry.register("actions", "Actions requested over HTTP, by outcome", actions.clone());
         registry.register_collector(Box::new(ServiceCollector(service.clone())));
         registry.register_collector(Box::new(HealthCollector(service.clone())));
-        registry.register("actions_under_way", "Actions that are not over", under_way.clone());
+        registry.register("actions_in_progress", "Actions in progress", under_way.clone());
         let shares = ShareMetrics::default();
         registry.register_collector(Box::new(shares.clone()));
         Self { registry, requests, seconds, actions, under_way, service: service.clone(), shares }

@@ -7,8 +7,9 @@ use crate::service::{ACTION_SHARES, SWEEP_SHARES, SWEEPS_KEPT_PER_CALLER};
 
 const AREA: &str = "API";
 const REFUSED: &str = "`429` (the key's share) or `503` (a room's, or all callers'), with `Retry-After`";
-const SHOWN: &str = "`adjourn_shares_in_use`, `adjourn_shares_refused_total`";
-const CLOSED: &str = "`adjourn_connections`, `adjourn_connections_closed_total`; a line a minute in the log";
+const SHOWN: &str = "`adjourn_operations_in_progress`, `adjourn_operations_refused_total`";
+const CLOSED: &str =
+    "`adjourn_http_connections`, `adjourn_http_connections_closed_total`; a line a minute in the log";
 
 /// Connections first, then operations.
 pub(super) fn limits() -> Vec<LimitRow> {

@@ -55,21 +55,21 @@ impl Collector for ShareMetrics {
 fn encode_connections(connections: &Connections, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
     let (unauthenticated, authenticated) = connections.open();
     let limits = connections.limits();
-    let help = "Open connections, by whether a request on them had a valid key";
-    let mut open = encoder.encode_descriptor("connections", help, None, MetricType::Gauge)?;
-    for (kind, count) in [("unauthenticated", unauthenticated), ("authenticated", authenticated)] {
-        open.encode_family(&[("kind", kind)])?.encode_gauge(&(count as u64))?;
+    let help = "Open HTTP connections, by whether a request on them had a valid key.";
+    let mut open = encoder.encode_descriptor("http_connections", help, None, MetricType::Gauge)?;
+    for (state, count) in [("unauthenticated", unauthenticated), ("authenticated", authenticated)] {
+        open.encode_family(&[("state", state)])?.encode_gauge(&(count as u64))?;
     }
-    let help = "Connections that may be open, by whether a request on them had a valid key";
-    let mut max = encoder.encode_descriptor("connections_max", help, None, MetricType::Gauge)?;
-    for (kind, count) in
+    let help = "Limit on open HTTP connections, by whether a request on them had a valid key.";
+    let mut max = encoder.encode_descriptor("http_connections_max", help, None, MetricType::Gauge)?;
+    for (state, count) in
         [("unauthenticated", limits.unauthenticated), ("authenticated", limits.authenticated())]
     {
-        max.encode_family(&[("kind", kind)])?.encode_gauge(&(count as u64))?;
+        max.encode_family(&[("state", state)])?.encode_gauge(&(count as u64))?;
     }
     let closed = connections.closed();
-    let help = "Connections without a valid key that were closed to make room, by which limit was reached";
-    let mut family = encoder.encode_descriptor("connections_closed", help, None, MetricType::Counter)?;
+    let help = "HTTP connections without a valid key that were closed, by the limit that was reached.";
+    let mut family = encoder.encode_descriptor("http_connections_closed", help, None, MetricType::Counter)?;
     for (reason, count) in [("address", &closed.address), ("total", &closed.total), ("files", &closed.files)]
     {
         let count = count.load(Ordering::Relaxed);
@@ -81,19 +81,19 @@ fn encode_connections(connections: &Connections, encoder: &mut DescriptorEncoder
 }
 
 fn encode_shares(all: &[(&str, &SharePool)], encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-    let help = "Operations that wait or run, of those that have a limit";
-    let mut in_use = encoder.encode_descriptor("shares_in_use", help, None, MetricType::Gauge)?;
-    for (of, shares) in all {
-        in_use.encode_family(&[("of", *of)])?.encode_gauge(&(shares.in_use() as u64))?;
+    let help = "Operations that wait or run, by operation.";
+    let mut in_use = encoder.encode_descriptor("operations_in_progress", help, None, MetricType::Gauge)?;
+    for (operation, shares) in all {
+        in_use.encode_family(&[("operation", *operation)])?.encode_gauge(&(shares.in_use() as u64))?;
     }
-    let help = "Operations that were refused or answered at once, by the share that was used up";
-    let mut refused = encoder.encode_descriptor("shares_refused", help, None, MetricType::Counter)?;
-    for (of, shares) in all {
-        for share in ShareExhausted::ALL {
-            let labels = [("of", *of), ("share", share.as_str())];
+    let help = "Operations that were refused or answered at once, by the limit that was reached.";
+    let mut refused = encoder.encode_descriptor("operations_refused", help, None, MetricType::Counter)?;
+    for (operation, shares) in all {
+        for limit in ShareExhausted::ALL {
+            let labels = [("operation", *operation), ("limit", limit.as_str())];
             refused
                 .encode_family(&labels)?
-                .encode_counter::<[(&str, &str); 0], _, u64>(&shares.refused_count(share), None)?;
+                .encode_counter::<[(&str, &str); 0], _, u64>(&shares.refused_count(limit), None)?;
         }
     }
     Ok(())

@@ -17,18 +17,18 @@ pub(super) fn encode(service: &Service, encoder: &mut DescriptorEncoder<'_>) -> 
     for (name, help, number) in [
         (
             "evidence_sources_refused",
-            "Names of sources that were not taken: a place has as many as are kept",
+            "Names of evidence sources that were refused, because their key or room has too many.",
             refused_sources,
         ),
-        ("webhook_notices_sent", "Notices that the webhook took", count(&webhook.accepted)),
+        ("webhook_notices_sent", "Notices that the webhook accepted.", count(&webhook.accepted)),
         (
             "webhook_notices_dropped",
-            "Notices that the webhook is not told of any more",
+            "Notices that were dropped: the queue was full, or every attempt failed.",
             count(&webhook.dropped),
         ),
         (
             "calendar_reads_deferred",
-            "Readings of rooms that change all the time that were put off",
+            "Reads that were deferred, because a room changes too often.",
             service.rooms.stats().deferred_reads,
         ),
     ] {
@@ -44,20 +44,20 @@ fn evidence(service: &Service, encoder: &mut DescriptorEncoder<'_>) -> Result<()
         (books.signs.usage(), books.signs.counts().clone())
     };
     for (name, help, number) in [
-        ("evidence_signs", "Signs of presence that are kept", held.signs),
-        ("evidence_bytes", "Bytes of the signs that are kept", held.bytes),
+        ("evidence_signs", "Signs of presence in memory.", held.signs),
+        ("evidence_bytes", "Bytes of the signs of presence in memory.", held.bytes),
     ] {
         let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
         metric.encode_gauge(&(number as u64))?;
     }
-    let help = "Signs that said nothing new";
+    let help = "Signs that were merged into an earlier one.";
     encoder
         .encode_descriptor("evidence_merged", help, None, MetricType::Counter)?
         .encode_counter::<[(&str, &str); 0], _, u64>(&counts.merged, None)?;
-    let help = "Signs that were refused, by the limit that is reached";
+    let help = "Signs that were refused, by the limit that was reached.";
     let mut refused = encoder.encode_descriptor("evidence_refused", help, None, MetricType::Counter)?;
-    for bound in EvidenceLimit::ALL {
-        let (labels, count) = ([("bound", bound.as_str())], counts.refused.get(&bound).copied().unwrap_or(0));
+    for limit in EvidenceLimit::ALL {
+        let (labels, count) = ([("limit", limit.as_str())], counts.refused.get(&limit).copied().unwrap_or(0));
         refused.encode_family(&labels)?.encode_counter::<[(&str, &str); 1], _, u64>(&count, None)?;
     }
     Ok(())

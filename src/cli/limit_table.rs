@@ -25,7 +25,7 @@ pub(super) fn all() -> Vec<LimitRow> {
 fn evidence() -> Vec<LimitRow> {
     use Amount::{Bytes, Count};
     const REFUSED: &str = "`rejected` for the sign, `429` `evidence-full` for all; the room's meetings stay";
-    const METRIC: &str = "`adjourn_evidence_refused_total{bound}`, log";
+    const METRIC: &str = "`adjourn_evidence_refused_total{limit}`, log";
     let row = |what, default, reason| LimitRow::fixed("Evidence", what, default, reason, REFUSED, METRIC);
     vec![
         row(
@@ -187,9 +187,9 @@ fn rooms() -> Vec<LimitRow> {
         row(
             "rooms in the cache",
             Count(live::ROOMS_KNOWN_MAX),
-            "the largest organization; a scope that names a domain includes any address",
-            "rooms that are not tracked and were not read for an hour are dropped",
-            "`adjourn_rooms{follows}`",
+            "the largest house; a scope that names a domain holds any address",
+            "rooms that are not followed and were not read for an hour are forgotten",
+            "`adjourn_rooms{mode}`",
         ),
         row(
             "immediate reads of one room in a row",
@@ -344,7 +344,7 @@ fn journal_rows() -> Vec<LimitRow> {
             Amount::Count(service::REFUSED_ADDRESSES_MAX),
             "clients choose how many there are; each is one admin event per ten minutes",
             "all others share one count",
-            "`adjourn_sign_ins_refused_total`",
+            "`adjourn_http_authentication_failures_total`",
         ),
     ]
 }

@@ -16,7 +16,7 @@ pub fn limits() -> Vec<LimitRow> {
 }
 
 fn answers() -> Vec<LimitRow> {
-    const HELD_UP: &str = "`adjourn_exchange_answers_held_up_total`, log";
+    const HELD_UP: &str = "`adjourn_exchange_responses_delayed_total`, log";
     let row = |what, default, reason, beyond, shown_by| {
         LimitRow::fixed("Responses of Exchange", what, default, reason, beyond, shown_by)
     };
@@ -114,7 +114,7 @@ fn texts() -> Vec<LimitRow> {
 
 fn sign_ins() -> Vec<LimitRow> {
     const METRIC: &str =
-        "`adjourn_exchange_sign_ins_refused_total{how}`, `adjourn_exchange_refused_rooms`, log";
+        "`adjourn_exchange_authentication_failures_total{scope}`, `adjourn_exchange_rooms_rejected`, log";
     let row = |what, default, reason, beyond| {
         LimitRow::fixed("Sign-ins at Exchange", what, default, reason, beyond, METRIC)
     };

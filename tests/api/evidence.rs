@@ -58,7 +58,7 @@ async fn a_key_at_its_allowance_fills_its_share_in_memory_and_on_disk_and_no_mor
     assert_eq!(said.status, 200, "{said:?}");
     let reader = lobby.key("prometheus", "*", &[Right::Metrics], 100).await;
     let metrics = lobby.send_as(&reader, "GET", "/metrics", &[], "").await;
-    let refused = "adjourn_evidence_refused_total{bound=\"key-in-room\"}";
+    let refused = "adjourn_evidence_refused_total{limit=\"key-in-room\"}";
     let line = metrics.body.lines().find(|line| line.starts_with(refused));
     assert!(line.is_some_and(|line| !line.ends_with(" 0")), "{line:?}");
 }

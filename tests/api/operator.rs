@@ -104,10 +104,10 @@ async fn rooms_are_listed_page_by_page_and_numbers_name_no_room() {
     assert!(metrics.body.contains("adjourn_actions_total{outcome=\"done\"} 1"), "{}", metrics.body);
     assert!(metrics.body.contains("path=\"/v1/rooms/{room}\""), "{}", metrics.body);
     for line in [
-        "adjourn_exchange_decoded_total{connection=\"default\",how=\"scanner\"}",
-        "adjourn_exchange_throttled_total{connection=\"default\",how=\"waits\"} 0",
-        "adjourn_exchange_waiting{connection=\"default\",how=\"requests\"} 0",
-        "adjourn_journal_waiting 0",
+        "adjourn_exchange_responses_decoded_total{connection=\"default\",path=\"scanner\"}",
+        "adjourn_exchange_throttled_total{connection=\"default\"} 0",
+        "adjourn_exchange_requests_queued{connection=\"default\"} 0",
+        "adjourn_journal_queue_length 0",
     ] {
         assert!(metrics.body.contains(line), "{line}: {}", metrics.body);
     }

@@ -38,7 +38,7 @@ async fn a_flood_of_askers_costs_exchange_one_request() {
     assert_eq!((&view["ready"], view["checks"].as_array().unwrap().len()), (&json!(true), 4));
     let meter = lobby.key("meter", "*", &[Right::Metrics], 600).await;
     let metrics = lobby.send_as(&meter, "GET", "/metrics", &[], "").await.body;
-    for name in [r#"adjourn_ready{check="journal"} 1"#, "adjourn_journal_failed_commits_total 0"] {
+    for name in [r#"adjourn_ready{check="journal"} 1"#, "adjourn_journal_commit_failures_total 0"] {
         assert!(metrics.contains(name), "{name} in {metrics}");
     }
 }

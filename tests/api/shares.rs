@@ -91,8 +91,9 @@ async fn displays_of_a_hanging_room_are_answered_with_what_is_known_and_hold_no_
     let scraper = lobby.key("scraper", "*", &[Right::Metrics], 100_000).await;
     let in_use = async || {
         let metrics = lobby.send_as(&scraper, "GET", "/metrics", &[], "").await.body;
-        let line =
-            metrics.lines().find_map(|line| line.strip_prefix("adjourn_shares_in_use{of=\"room-reads\"} "));
+        let line = metrics
+            .lines()
+            .find_map(|line| line.strip_prefix("adjourn_operations_in_progress{operation=\"room-reads\"} "));
         line.unwrap().parse::<usize>().unwrap()
     };
     while in_use().await < 32 {

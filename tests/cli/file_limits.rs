@@ -102,9 +102,9 @@ async fn a_full_house_of_connections_without_a_key_shuts_nobody_out() {
         let line = metrics.lines().find_map(|line| line.strip_prefix(name));
         line.unwrap_or_else(|| panic!("no {name} in {metrics}")).trim().parse().unwrap()
     };
-    assert!(number("adjourn_connections{kind=\"authenticated\"}") >= 1);
-    assert!(number("adjourn_connections{kind=\"unauthenticated\"}") < 160);
-    assert!(number("adjourn_connections_closed_total{reason=\"total\"}") > 100);
+    assert!(number("adjourn_http_connections{state=\"authenticated\"}") >= 1);
+    assert!(number("adjourn_http_connections{state=\"unauthenticated\"}") < 160);
+    assert!(number("adjourn_http_connections_closed_total{reason=\"total\"}") > 100);
     let log = std::fs::read_to_string(office.path("log")).unwrap();
     assert!(
         log.contains("ulimit -n") && log.contains("max_connections"),
