@@ -6,21 +6,7 @@ use super::rules::OnReappearance;
 use crate::action::{ActionId, ActionKind, Change};
 use crate::journal::ActionRecord;
 
-/// What a sweep does about an event that it would act on and that was acted on before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[cfg_attr(feature = "service", derive(schemars::JsonSchema))]
-pub enum OnReappearance {
-    /// Leave it and show it in the plan: a person decides.
-    #[default]
-    Report,
-    /// Leave it: whoever brought it back wants it.
-    Respect,
-    /// Act once more. If it comes back again, leave it and show it: it would go on for ever.
-    Repeat,
-}
-
-/// How often at most the same event is acted on by sweeps under [`OnReappearance::Repeat`].
+/// How often sweeps release the same event under [`OnReappearance::Repeat`].
 const ACTIONS_MAX: usize = 2;
 
 /// Whether the change freed time. An event that was booked or extended was never gone, so it cannot reappear.

@@ -139,6 +139,7 @@ pub struct Exceptions {
 /// How a sweep treats an event that it would release and that was released before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "service", derive(schemars::JsonSchema))]
 pub enum OnReappearance {
     /// Keep it and show it in the plan, for a person to decide.
     #[default]
@@ -152,6 +153,7 @@ pub enum OnReappearance {
 /// The consequence of the last strike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "service", derive(schemars::JsonSchema))]
 pub enum OnLastStrike {
     /// Release only the date, and send a notice that the series may not be needed.
     #[default]

@@ -19,28 +19,7 @@ use crate::calendar::{RoomAddress, Uid};
 use crate::engine::CalendarError;
 use crate::journal::ActionRecord;
 
-/// What happens at the last strike.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[cfg_attr(feature = "service", derive(schemars::JsonSchema))]
-pub enum OnLastStrike {
-    /// The date is released like any other, and it is said that the series may not be needed.
-    #[default]
-    Report,
-    /// The whole series is taken off the room's calendar: changed dates first, then the series.
-    Delete,
-}
-
-impl fmt::Display for OnLastStrike {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Report => "report",
-            Self::Delete => "delete",
-        })
-    }
-}
-
-/// Where it is remembered to which date of a series somebody came last, and since when misses count.
+/// Remembers the last attended date of each series, and the dates that are no strikes.
 #[async_trait]
 pub trait Attendance: Send + Sync {
     /// Records that the date with this start was attended.

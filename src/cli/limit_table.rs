@@ -187,8 +187,8 @@ fn rooms() -> Vec<LimitRow> {
         row(
             "rooms in the cache",
             Count(live::ROOMS_KNOWN_MAX),
-            "the largest house; a scope that names a domain holds any address",
-            "rooms that are not followed and were not read for an hour are forgotten",
+            "the largest organization; a scope that names a domain includes any address",
+            "rooms that are not tracked and were not read for an hour are dropped",
             "`adjourn_rooms{mode}`",
         ),
         row(

@@ -34,7 +34,7 @@ const READ_AHEAD_MIN: TimeDelta = TimeDelta::hours(24);
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(feature = "service", derive(serde::Serialize, schemars::JsonSchema))]
 pub enum TrackingMode {
-    /// Nothing tells: the calendar is read when somebody asks.
+    /// Not at all: each request reads the calendar.
     OnDemand,
     /// The calendar view is read at an interval.
     View,

@@ -6,8 +6,8 @@ import { after, before, test } from "node:test";
 import { launch, saying, until, visit } from "./browser.mjs";
 import { room, startEnvironment } from "./environment.mjs";
 
-let there, browser;
-before(async () => ([there, browser] = await Promise.all([house({ config: "[api]\nshow_subjects = true\n" }), launch()])));
+let env, browser;
+before(async () => ([env, browser] = await Promise.all([startEnvironment({ config: "[api]\nshow_subjects = true\n" }), launch()])));
 after(async () => {
   await browser?.close();
   await env?.stop();

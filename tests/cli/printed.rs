@@ -76,7 +76,7 @@ async fn csv_holds_no_formula_with_any_separator() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_line_is_one_line_that_controls_nothing() {
     let office = office().await;
-    // The name of the place stands in a warning, which the service logs at its start.
+    // The room group's name is in a warning, which the service logs at its start.
     office.configure("[[room_groups]]\nname = \"a\\u202eb\\u009bc\\nforged\"\nrooms = [\"nowhere\"]\n");
     for (format, shown) in [("text", "a\\u{202e}b\\u{9b}c\\nforged"), ("json", "a\\u202eb\\u009bc\\nforged")]
     {

@@ -207,7 +207,7 @@ async fn the_command_line_extends_books_and_explains() {
     let booked = office.run(&["--json", "book", &room(1), "--minutes", "15"]).await;
     assert_eq!((booked.code, &booked.json()["change"]["change"]), (0, &"booked".into()), "{}", booked.err);
     office.configure("[[room_groups]]\nname = \"lab\"\nrooms = [\"room1@*\"]\ngrace_minutes = 25\n");
-    let settings = office.run(&["settings", &room(1)]).await;
+    let settings = office.run(&["config", "explain", &room(1)]).await;
     assert!(settings.out.contains("25 min") && settings.out.contains("lab"), "{}", settings.out);
 }
 

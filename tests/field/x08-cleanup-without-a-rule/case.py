@@ -3,7 +3,7 @@ from more import *
 # [cleanup] with exceptions and limits, and no rule: it runs every night and never releases anything. A warning reports it.
 w = World([])
 c = fresh(w, config='[cleanup.exceptions]\nprivate = true\n[[schedules]]\nname = "night"\ncron = "0 3 * * *"\ntime_zone = "UTC"\n[live]\nmode = "on-demand"\n')
-for words in (("cleanup",), ("settings", ROOM)):
+for words in (("cleanup",), ("config", "explain", ROOM)):
     got = c.run(*words)
     c.expect(got.rc == 0 and "nothing is ever released" in got.err, f"`{words[0]}` says that nothing will ever be released")
     c.expect("nothing is ever released" not in got.out, "apart from the data")
