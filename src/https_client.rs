@@ -46,7 +46,7 @@ pub(crate) struct PostResult {
     pub(crate) retry_after: Option<Duration>,
 }
 
-/// Connects by [`reach`].
+/// Connects by [`resolve_and_connect`].
 #[derive(Clone)]
 struct TcpConnector;
 
