@@ -4,7 +4,7 @@
 //! rooms ──busy?──► events ──evaluate (pure)──► SweepPlan ──limits──► apply: read again, evaluate again, perform
 //! ```
 //!
-//! [`evaluate`] decides, without a server or a clock. [`Sweep`] reads the calendars and carries the plan out through the
+//! [`evaluate()`] decides, without a server or a clock. [`Sweep`] reads the calendars and carries the plan out through the
 //! engine, which guards every write. Cleanup never changes an event that a plan does not list.
 
 mod decision;

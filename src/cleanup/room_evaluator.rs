@@ -1,4 +1,4 @@
-//! Evaluates one room: reads the calendar, the directory and the journal for [`evaluate`](super::evaluate). Changes nothing.
+//! Evaluates one room: reads the calendar, the directory and the journal for [`evaluate`](fn@super::evaluate). Changes nothing.
 
 use std::borrow::Cow;
 use std::collections::HashMap;

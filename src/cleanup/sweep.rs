@@ -1,4 +1,4 @@
-//! Runs a sweep: reads the calendars that [`evaluate`](super::evaluate) needs, makes a plan, and applies it through the
+//! Runs a sweep: reads the calendars that [`evaluate`](fn@super::evaluate) needs, makes a plan, and applies it through the
 //! engine. A sweep never writes to a calendar itself, and never performs an action that its plan does not list.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
