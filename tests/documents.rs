@@ -284,7 +284,7 @@ fn every_problem_type_has_a_cause_and_a_cure() {
 #[test]
 fn every_exit_code_has_a_cause_and_a_cure() {
     let number = |line: &str| -> Option<u8> { line.trim_start().split("  ").next()?.parse().ok() };
-    let codes: Vec<u8> = exit::TABLE.lines().filter_map(number).collect();
+    let codes: Vec<u8> = exit::EXIT_CODES.lines().filter_map(number).collect();
     let section = troubleshooting("Exit codes");
     let rows = section.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next()?.parse().ok());
     assert_eq!((rows.collect::<Vec<u8>>(), codes.len()), (codes, 10));
