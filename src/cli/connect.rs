@@ -95,8 +95,10 @@ pub(super) fn directory(config: &mut Config) -> Result<PathBuf, CommandError> {
 
 /// Opens the journal for writing by this process alone.
 pub(super) fn open_journal(directory: &Path) -> Result<SqliteJournal, CommandError> {
-    SqliteJournal::open(directory, StoreOptions::default())
-        .map_err(|error| CommandError::from_error(Exit::of_opening(&error), error))
+    SqliteJournal::open(directory, StoreOptions::default()).map_err(|error| {
+        let message = format!("cannot open the journal in {}", directory.display());
+        CommandError::new(Exit::of_opening(&error), message).caused_by(error)
+    })
 }
 
 fn open_journal_read_only(directory: &Path) -> Result<Arc<dyn Journal>, CommandError> {

@@ -48,7 +48,10 @@ async fn no_answer_names_an_action_of_another_key() {
     let booked = lobby.post(&format!("/v1/rooms/{FREE}/book"), r#"{"minutes":30}"#).await;
     let (ended, booked) = (action_of(&ended), action_of(&booked));
     let again = lobby.post(&end, &named).await;
-    assert!(again.body.contains(&format!("by action {ended}")), "an auditor is told: {again:?}");
+    assert!(
+        again.body.contains(&format!("Action {ended} has already")),
+        "an auditor reads the id: {again:?}"
+    );
 
     let minutes = json!({ "event": event, "minutes": 5 }).to_string();
     let missing = lobby.send_as(&stranger, "GET", &format!("/v1/actions/{}", uuid(0)), &[], "").await;

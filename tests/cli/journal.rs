@@ -68,7 +68,7 @@ async fn an_early_end_is_undone_unless_the_room_is_taken() {
     assert_eq!((again.code, text(&again.json(), "outcome")), (0, "already-done"));
     let back = office.run(&["undo", text(&undone.json(), "id")]).await;
     assert_eq!(back.code, 1, "{}", back.out);
-    assert!(back.out.contains("ask for the first action again"), "{}", back.out);
+    assert!(back.out.contains("request the first action again"), "{}", back.out);
 
     // Ended again; then somebody else books the room.
     let ended = office.run(&["--json", "end", &room]).await.json();

@@ -56,7 +56,7 @@ async fn an_old_year_is_archived_and_its_actions_are_not_undone() {
 
     let undone = office.run(&["undo", &first.to_string()]).await;
     assert_eq!(undone.code, 1, "{}", undone.err);
-    assert!(undone.err.contains("entries 1 to 4 are archived (old.jsonl)"), "{}", undone.err);
+    assert!(undone.err.contains("Entries 1 to 4 are archived (old.jsonl)"), "{}", undone.err);
 
     let alone = office.run(&["audit", "verify"]).await;
     assert!(alone.out.contains("Entries 1 to 4 are archived"), "{} {}", alone.out, alone.err);
