@@ -53,7 +53,7 @@ fn checkpoint_on_request(connection: &Connection, calls: &Receiver<()>) {
     }
 }
 
-/// Copies what it can. Pages that a reader or a full disk holds back are copied by the next checkpoint.
+/// Copies all available pages. Pages that a reader or a full disk holds back are copied by the next checkpoint.
 fn checkpoint(connection: &Connection) {
     let _ = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
 }

@@ -66,7 +66,7 @@ fn erase(transaction: &Transaction<'_>, location: &ValueLocation) -> rusqlite::R
     Ok(())
 }
 
-/// The next values to erase. For a person, also the other values of the same action that have the same role.
+/// The next values to erase; for a person, also the other values of the same action that have the same role.
 fn locate_values(
     transaction: &Transaction<'_>,
     erasure: &ErasureRequest,
