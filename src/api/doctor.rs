@@ -14,7 +14,7 @@ use super::doctor_runs::{DoctorRuns, LastRun, RunGuard};
 use super::problem::{ClientErrors, Problem};
 use super::state::Api;
 use crate::access::Right;
-use crate::doctor::{DoctorFinding, FindingStatus};
+use crate::doctor::{DoctorFinding, FindingId, FindingStatus};
 
 /// The last doctor report, and whether a run is in progress.
 #[derive(Debug, Serialize, ToSchema)]
@@ -44,6 +44,8 @@ pub(super) struct FindingView {
     room: Option<String>,
     /// The name of the check.
     check: String,
+    /// The stable name of a warning or failure, such as `certificate-expired`; null for other findings.
+    id: Option<&'static str>,
     /// `pass`, `skip`, `warn` or `fail`.
     status: &'static str,
     /// The result in a sentence.
@@ -80,6 +82,7 @@ impl FindingView {
             connection: finding.connection.clone(),
             room: finding.room.clone(),
             check: finding.check.to_owned(),
+            id: finding.id.map(FindingId::as_str),
             status: status_name(finding.status),
             message: finding.message.clone(),
             remedy: finding.remedy.clone(),
