@@ -36,7 +36,7 @@ pub(super) struct EvidenceRequest {
     /// Signs of presence.
     #[schema(max_items = 5000, value_type = Option<Vec<ReportedSign>>)]
     signs: Option<Vec<JsonObject<ReportedSign>>>,
-    /// Sources that work and have nothing to report. A source without a sign or heartbeat for an hour (`cleanup.watching`)
+    /// Sources that work and have nothing to report. A source without a sign or heartbeat for an hour (`cleanup.evidence`)
     /// watches no room, and no meeting in its rooms is released.
     #[schema(max_items = 100, value_type = Option<Vec<Heartbeat>>)]
     heartbeats: Option<Vec<JsonObject<Heartbeat>>>,

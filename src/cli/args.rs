@@ -406,6 +406,11 @@ pub enum ConfigCommand {
     /// Show the settings that apply in a room, and where each comes from
     #[command(after_help = "Example:\n  adjourn config explain berlin-1@example.com")]
     Explain(ExplainArgs),
+    /// Print every configuration key with its type, default, limits and an example, as a page in Markdown
+    #[command(
+        after_help = "Example:\n  adjourn config reference > docs/configuration.md\n  adjourn config reference --json"
+    )]
+    Reference,
 }
 
 /// `adjourn config explain`.

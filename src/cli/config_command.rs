@@ -4,6 +4,7 @@ use super::args::{ConfigArgs, ConfigCommand, ConnectionArgs};
 use super::exit::{CommandError, Exit};
 use super::explain;
 use super::output::Output;
+use crate::config::reference::{markdown, reference};
 
 pub(super) fn run(
     args: &ConfigArgs,
@@ -12,5 +13,10 @@ pub(super) fn run(
 ) -> Result<Exit, CommandError> {
     match &args.command {
         ConfigCommand::Explain(args) => explain::run(args, connection, output),
+        ConfigCommand::Reference => {
+            let tables = reference();
+            output.data(&tables, || markdown(&tables).trim_end().to_owned())?;
+            Ok(Exit::Done)
+        }
     }
 }

@@ -11,6 +11,7 @@ mod office;
 #[cfg(unix)]
 mod permissions;
 mod printed;
+mod reference;
 mod retention;
 mod secrets;
 mod served;
