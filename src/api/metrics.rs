@@ -91,7 +91,7 @@ const EXCHANGE_METRICS: [ExchangeMetric; 6] = [
     },
 ];
 
-/// What happens behind the API, read when it is asked for.
+/// Collects the service's metrics at each scrape.
 struct ServiceCollector(Arc<Service>);
 
 impl fmt::Debug for ServiceCollector {

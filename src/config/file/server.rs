@@ -17,8 +17,8 @@ pub(in crate::config) struct ServerSection {
     /// Name of the connection in logs, metrics and the doctor's report: unique, and not `default`.
     #[schemars(example = &"cloud")]
     pub(in crate::config) name: Option<Located<String>>,
-    /// The rooms whose mailboxes are there, as SMTP addresses or patterns with `*` and `?`. The first connection that matches a room
-    /// has it. Which rooms Adjourn may act in is a matter of `[scope]`. Only in `[[connections]]`.
+    /// The rooms whose mailboxes are there, as SMTP addresses or patterns with `*` and `?`. The first connection that matches a
+    /// room has it. Which rooms Adjourn may act in is a matter of `[scope]`. Only in `[[connections]]`.
     #[schemars(example = ["cloud-*@example.com"])]
     pub(in crate::config) rooms: Option<Located<Vec<String>>>,
     /// URL of EWS, or `autodiscover` to look up each room's server. Not set, with `oauth`: that of Exchange Online.
