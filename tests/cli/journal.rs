@@ -101,7 +101,7 @@ async fn a_removed_event_comes_back_from_deleted_items() {
     let undone = office.run(&["--json", "undo", text(&removed, "id")]).await;
     assert_eq!((undone.code, text(&undone.json()["change"], "change")), (0, "moved-back"), "{}", undone.out);
     assert_eq!(office.end_of(0), before);
-    assert!(office.sim.outbox().is_empty(), "nobody was told");
+    assert!(office.sim.outbox().is_empty(), "no message was sent");
     let declined = office.run(&["--json", "delete", &room]).await.json();
     let refused = office.run(&["--json", "undo", text(&declined, "id")]).await;
     assert_eq!(text(&refused.json()["refusal"], "reason"), "not-undoable");
