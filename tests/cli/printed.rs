@@ -21,7 +21,7 @@ async fn office() -> Office {
     world.add_meeting(meeting);
     let sim = Simulator::start(world, SimulatorOptions::default()).await.unwrap();
     let office = Office { sim, directory: tempfile::tempdir().unwrap() };
-    office.configure("[journal]\nsubjects = true\n");
+    office.configure("[journal]\nrecord_subjects = true\n");
     office
 }
 
