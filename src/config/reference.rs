@@ -14,6 +14,13 @@ use super::file::ConfigFile;
 const FIRST_VERSION: &str = "0.1.0";
 /// `[[connections]]` has the keys of `[server]`, which are listed once, and these two.
 const ONLY_IN_CONNECTIONS: [&str; 2] = ["name", "rooms"];
+/// Keys of `[server]` without which an entry of `[[connections]]` is no connection, for its example.
+const CONNECTION_EXAMPLE: &str = "\
+url = \"https://mail2.example.com/EWS/Exchange.asmx\"
+auth = \"negotiate\"
+username = 'EXAMPLE\\svc-rooms'
+password = { file = \"/etc/adjourn/password2\" }
+";
 
 /// One table of the file, with its keys.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -55,6 +62,8 @@ pub struct KeyReference {
     pub since: String,
     /// A value, in TOML.
     pub example: String,
+    /// It is set instead of another key of its table; the example shows that one.
+    pub alternative: bool,
     /// Its meaning.
     pub description: String,
 }
@@ -120,6 +129,7 @@ impl KeyReference {
             maximum: number("maximum"),
             choices,
             since: schema.get("x-since").and_then(Value::as_str).unwrap_or(FIRST_VERSION).to_owned(),
+            alternative: schema.get("x-alternative").is_some(),
             example: example.or_else(|| default.clone()).unwrap_or_default(),
             default,
             description: text(schema, "description"),
@@ -271,11 +281,15 @@ fn add_table(page: &mut String, table: &TableReference) {
 }
 
 impl TableReference {
-    /// The table with an example for each key.
+    /// The table with an example for each key; keys that exclude another one are comments.
     fn example(&self) -> String {
         let mut text = if self.header.is_empty() { String::new() } else { format!("{}\n", self.header) };
         for key in &self.keys {
-            let _ = writeln!(text, "{} = {}", key.key, key.example);
+            let mark = if key.alternative { "# " } else { "" };
+            let _ = writeln!(text, "{mark}{} = {}", key.key, key.example);
+        }
+        if self.header == "[[connections]]" {
+            text.push_str(CONNECTION_EXAMPLE);
         }
         text
     }

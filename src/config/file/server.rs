@@ -112,10 +112,10 @@ pub(in crate::config) struct OAuthSection {
     #[schemars(example = secret_example())]
     pub(in crate::config) secret: Option<SecretReference>,
     /// PEM file with the application's certificate.
-    #[schemars(example = &"/etc/adjourn/app.pem")]
+    #[schemars(example = &"/etc/adjourn/app.pem", extend("x-alternative" = true))]
     pub(in crate::config) certificate_file: Option<PathBuf>,
     /// PEM file with the private key of that certificate.
-    #[schemars(example = &"/etc/adjourn/app.key")]
+    #[schemars(example = &"/etc/adjourn/app.key", extend("x-alternative" = true))]
     pub(in crate::config) key_file: Option<PathBuf>,
     /// Cloud of the tenant: `worldwide`, `us-government`, `us-government-dod` or `china`. The addresses of Entra and Exchange
     /// follow from it.
