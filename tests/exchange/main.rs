@@ -2,7 +2,6 @@
 #![expect(
     unreachable_pub,
     clippy::unwrap_used,
-    clippy::panic,
     reason = "a test program has no callers, and a panic is its failure"
 )]
 
