@@ -2,7 +2,7 @@ import os, sys; sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(
 from fakeews import *
 # What Exchange has against a change is shown, and nothing is guessed about rights or passwords.
 t = minute(now())
-WORDS = {"ErrorQuotaExceeded": "full", "ErrorInvalidLicense": "licence", "ErrorMailboxStoreUnavailable": "database", "ErrorOccurrenceCrossingBoundary": "neighbour"}
+WORDS = {"ErrorQuotaExceeded": "full", "ErrorInvalidLicense": "licence", "ErrorMailboxStoreUnavailable": "database", "ErrorOccurrenceCrossingBoundary": "next or previous"}
 mode = {"code": None}
 w = World([Item(start=t - timedelta(minutes=20), end=t + timedelta(minutes=40))])
 

@@ -27,5 +27,5 @@ def nothing(ask, state):
 c2 = Case(w, fake=Fake(w, auth=nothing))
 c.config, c.state = c2.config, c2.state
 doc = c.run("doctor")
-c.expect(doc.rc == 5 and "not EWS" in doc.out.splitlines()[0], "control: a server that has no such path at all is still told so")
+c.expect(doc.rc == 5 and "not from EWS" in doc.out.splitlines()[0], "control: a server that has no such path at all is still told so")
 c.end()

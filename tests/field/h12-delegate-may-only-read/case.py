@@ -22,7 +22,7 @@ found = doc.json().get("findings", [])
 c.expect(any("folder:EffectiveRights" in ask.text for ask in w.ops("GetFolder")), "control: the rights are asked for")
 c.expect([f for f in found if f.get("room") == ROOM and f["status"] == "fail" and "Add-MailboxPermission" in f.get("remedy", "")], "the room that can only be read is named, with the command that mends it")
 c.expect(not [f for f in found if f.get("room") == "room2@example.com" and f["status"] == "fail"], "the other one is not")
-c.expect([f for f in found if "1 of 2" in f["says"]], "and does not count among those that can be acted in")
+c.expect([f for f in found if "1 of 2" in f["message"]], "and does not count among those that can be acted in")
 says["rights"] = False
 doc = c.run("doctor", "--json")
 c.expect(not [f for f in doc.json().get("findings", []) if f.get("room") == ROOM and f["status"] == "fail"], "where the server says nothing of rights, nothing is claimed")
