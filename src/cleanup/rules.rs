@@ -115,7 +115,7 @@ pub struct OrganizerGone {
     /// The organization's own mail domains. Only an organizer in one of them can be gone: the directory does not contain people
     /// of other organizations.
     pub domains: BTreeSet<String>,
-    /// What to do; not `WorkResult`, since most such events lie ahead.
+    /// How such an event is released; never by `End`, since most such events lie ahead.
     pub release_by: ReleaseMethod,
 }
 
