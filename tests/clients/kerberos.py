@@ -178,7 +178,7 @@ def main():
                 # Bound to another certificate than the acceptor's, as a man in the middle would have it. What comes in then is
                 # the doctor's try without, to name what is wrong.
                 said = signs_in(way, "require", OTHER, False, False, ["refused", "unbound"])
-                assert "the server refuses this connection's channel binding" in said, said
+                assert "the server rejects this connection's channel binding" in said, said
                 refusals = [one[1] for one in Front.seen if one[2] == "refused"]
                 assert all("Incorrect channel bindings" in refusal for refusal in refusals), refusals
                 said = signs_in(way, "off", SHOWN, True, False, ["unbound", "bound"])
