@@ -266,7 +266,7 @@ async fn perform(
     }
     let action = Action {
         id: ActionId::random(),
-        room: room.clone(),
+        room,
         target: request.target,
         kind: request.ask,
         actor: caller.actor(),
@@ -284,14 +284,14 @@ async fn perform(
     let answer = match api.service.actions.submit(action.clone(), mode, patience).await {
         Submission::Completed(answer) => answer,
         Submission::InProgress(id) => {
-            return Ok(accepted_response(ActionView::under_way(id.0, room.to_string())));
+            return Ok(accepted_response(ActionView::in_progress(&Action { id, ..action })));
         }
         Submission::JournalFailed(error) => return Err(error.into()),
         Submission::ShuttingDown => return Err(Problem::shutting_down()),
         Submission::ShareExhausted(exhausted) => return Err(Problem::share_exhausted("actions", exhausted)),
     };
     if answer.is_in_doubt() {
-        return Ok(accepted_response(ActionView::in_doubt(answer.action.0, room.to_string())));
+        return Ok(accepted_response(ActionView::in_doubt(&Action { id: answer.action, ..action })));
     }
     api.metrics.count_action(&answer.outcome);
     if let Some(problem) = Problem::from_outcome(answer.action, &answer.outcome) {
@@ -426,10 +426,10 @@ pub(super) async fn get(
         let view = ActionView::answered(&action, &answer.outcome, answer.repeated, caller.naming());
         return Ok(Json(view));
     }
-    let waiting = api.service.actions.find_running(id);
-    waiting
-        .filter(|(room, actor)| caller.may_read_actions(room, Some(actor)))
-        .map(|(room, _)| Json(ActionView::under_way(action, room.to_string())))
+    let running = api.service.actions.find_running(id);
+    running
+        .filter(|action| caller.may_read(action))
+        .map(|action| Json(ActionView::in_progress(&action)))
         .ok_or_else(|| Problem::not_found("action"))
 }
 

@@ -295,21 +295,8 @@ impl ActionView {
     }
 
     /// The view of an action in progress.
-    pub(super) fn under_way(id: Uuid, room: String) -> Self {
-        Self {
-            id,
-            room,
-            kind: "",
-            actor_kind: "program",
-            actor: String::new(),
-            proof: None,
-            accepted_at: None,
-            state: "open",
-            message: IN_PROGRESS_MESSAGE.to_owned(),
-            event: None,
-            change: None,
-            repeated: false,
-        }
+    pub(super) fn in_progress(action: &Action) -> Self {
+        Self::new(action, None, None, Naming::Unnamed)
     }
 
     /// The view of an action in the journal.
@@ -322,8 +309,8 @@ impl ActionView {
     }
 
     /// The view of an action whose reply was lost, and whose mailbox could not be read yet.
-    pub(super) fn in_doubt(id: Uuid, room: String) -> Self {
-        Self { message: IN_DOUBT_MESSAGE.to_owned(), ..Self::under_way(id, room) }
+    pub(super) fn in_doubt(action: &Action) -> Self {
+        Self { message: IN_DOUBT_MESSAGE.to_owned(), ..Self::in_progress(action) }
     }
 
     fn new(

@@ -12,7 +12,6 @@ use tracing::Instrument as _;
 use super::notices::{Notice, NoticeBus};
 use super::presence::record_door_sign;
 use crate::action::{Action, ActionId, Actor, Answer, Outcome};
-use crate::calendar::RoomAddress;
 use crate::engine::{Engine, Mode};
 use crate::journal::{ActionStatus, JournalError};
 use crate::live::RoomCache;
@@ -47,7 +46,7 @@ pub const ACTION_SHARES: ShareLimits =
 /// State of actions outside the journal.
 #[derive(Default)]
 struct RunnerState {
-    running: HashMap<ActionId, (RoomAddress, Actor)>,
+    running: HashMap<ActionId, Action>,
     late_answers: VecDeque<(Action, Answer)>,
 }
 
@@ -92,7 +91,7 @@ impl ActionRunner {
             Ok(share) => share,
             Err(exhausted) => return Submission::ShareExhausted(exhausted),
         };
-        lock(&self.state).running.insert(id, (room.clone(), action.actor.clone()));
+        lock(&self.state).running.insert(id, action.clone());
         let (engine, rooms, notices, state) =
             (self.engine.clone(), self.rooms.clone(), self.notices.clone(), self.state.clone());
         let (store, presence) = self.evidence.clone();
@@ -139,8 +138,8 @@ impl ActionRunner {
         }
     }
 
-    /// The room and the caller of an action in progress.
-    pub fn find_running(&self, id: ActionId) -> Option<(RoomAddress, Actor)> {
+    /// An action in progress.
+    pub fn find_running(&self, id: ActionId) -> Option<Action> {
         lock(&self.state).running.get(&id).cloned()
     }
 

@@ -108,7 +108,7 @@ async fn an_action_in_doubt_is_named_to_its_caller_only() {
         .inject_fault(FaultRule::new(InjectedFault::ResetBefore).on("FindItem").after(1).times(usize::MAX));
     let end = format!("/v1/rooms/{BUSY}/end");
     let doubtful = lobby.post(&end, "").await;
-    assert_eq!(doubtful.status, 202, "{doubtful:?}");
+    assert_eq!((doubtful.status, &doubtful.json()["kind"]), (202, &"end".into()), "{doubtful:?}");
     let action = action_of(&doubtful);
     let mine = lobby.post(&end, "").await;
     assert!(mine.problem() == "still-in-doubt" && mine.body.contains(&action), "{mine:?}");

@@ -122,9 +122,11 @@ async fn a_slow_exchange_is_waited_for_as_long_as_the_display_does() {
     let said = lobby.send("POST", &format!("/v1/rooms/{BUSY}/end"), &[("Prefer", "wait=1")], "").await;
     assert!(begun.elapsed() < Duration::from_secs(2));
     assert_eq!((said.status, &said.json()["state"]), (202, &"open".into()));
+    assert_eq!((&said.json()["kind"], &said.json()["actor"]), (&"end".into(), &"display".into()));
     let place = said.header("location").unwrap().to_owned();
     loop {
         let view = lobby.get(&place).await.json();
+        assert_eq!(view["kind"], "end", "also while it is in progress: {view}");
         if view["state"] != "open" {
             assert_eq!(view["state"], "done");
             break;
