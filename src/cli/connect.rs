@@ -202,7 +202,7 @@ pub(super) async fn admit_room_lists(
     Ok(())
 }
 
-/// Parses the address that a flag gives.
+/// Parses the address that an argument or flag gives.
 pub(super) fn parse_address(flag: &str, text: &str) -> Result<RoomAddress, CommandError> {
     text.parse().map_err(|error| {
         CommandError::new(Exit::Usage, format!("{flag} is not an SMTP address")).caused_by(error)

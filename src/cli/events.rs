@@ -7,22 +7,19 @@ use super::connect::{self, JournalAccess};
 use super::exit::{CommandError, Exit};
 use super::output::{Output, table};
 use super::suggest::{closest_room, did_you_mean};
-use crate::calendar::{Event, FreeBusy, RoomAddress, Window};
+use crate::calendar::{Event, FreeBusy, Window};
 
 pub(super) async fn run(
     args: EventsArgs,
     connection: &ConnectionArgs,
     output: &Output,
 ) -> Result<Exit, CommandError> {
-    let room: RoomAddress = args
-        .room
-        .parse()
-        .map_err(|error| CommandError::new(Exit::Usage, "ROOM is not an SMTP address").caused_by(error))?;
+    let room = connect::parse_address("ROOM", &args.room)?;
     let opened = connect::open(connection, JournalAccess::ReadOnly, output).await?;
     let engine = opened.engine;
     if !engine.scope().contains(&room) {
         let meant = did_you_mean(closest_room(&room, &engine.scope()));
-        let message = format!("{room} is not among the configured rooms: add it to [scope]{meant}");
+        let message = format!("{room} is not in the configured scope: add it to [scope]{meant}");
         return Err(CommandError::new(Exit::Refused, message));
     }
     let from = args.from.unwrap_or_else(|| engine.clock().now());

@@ -5,7 +5,6 @@ use super::connect;
 use super::exit::{CommandError, Exit};
 use super::output::{Output, table};
 use super::suggest::closest_room;
-use crate::calendar::RoomAddress;
 use crate::config::{self, Config};
 
 /// Prints the configuration's warnings, a missing rule included.
@@ -21,14 +20,11 @@ pub(super) fn run(
     connection: &ConnectionArgs,
     output: &Output,
 ) -> Result<Exit, CommandError> {
-    let room: RoomAddress = args
-        .room
-        .parse()
-        .map_err(|error| CommandError::new(Exit::Usage, "ROOM is not an SMTP address").caused_by(error))?;
+    let room = connect::parse_address("ROOM", &args.room)?;
     let config = connect::load(connection)?;
     print_warnings(&config, output);
     if let Some(meant) = closest_room(&room, &config.scope).filter(|_| !config.scope.contains(&room)) {
-        output.note(&format!("{room} is not among the configured rooms; did you mean {meant}?"));
+        output.note(&format!("{room} is not in the configured scope; did you mean {meant}?"));
     }
     let settings = config.rules.explain(&room);
     output.data(&settings, || {

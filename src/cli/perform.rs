@@ -97,10 +97,7 @@ pub(super) fn print_answer(
 }
 
 fn build_action(args: TargetArgs, ask: ActionKind) -> Result<Action, CommandError> {
-    let room = args
-        .room
-        .parse()
-        .map_err(|error| CommandError::new(Exit::Usage, "ROOM is not an SMTP address").caused_by(error))?;
+    let room = connect::parse_address("ROOM", &args.room)?;
     let seen = args.if_start.zip(args.if_end).map(|(start, end)| TimeRange { start, end });
     Ok(Action {
         id: ActionId::random(),

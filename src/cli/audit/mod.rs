@@ -120,11 +120,9 @@ fn request_text(kind: ActionKind) -> (&'static str, Option<String>) {
 
 async fn list(directory: &Path, args: &AuditArgs, output: &Output) -> Result<Exit, CommandError> {
     let journal = open_journal(directory)?;
-    let room = args.room.as_deref().map(str::parse).transpose();
+    let room = args.room.as_deref().map(|room| connect::parse_address("--room", room)).transpose()?;
     let query = Query {
-        room: room.map_err(|error| {
-            CommandError::new(Exit::Usage, "--room is not an SMTP address").caused_by(error)
-        })?,
+        room,
         since: args.since,
         until: args.until,
         actor: args.actor.clone(),
