@@ -34,7 +34,7 @@ const UNBUFFERED_HEADERS: [(HeaderName, HeaderValue); 2] = [
 /// The data of each event is a JSON object; an event of one kind always has the same members, null where the key may not know the
 /// value. Kinds: `room` (a room changed; the data is the same as `GET /v1/rooms/{room}`), `action` (an action ended; for other
 /// callers' actions, without the right `audit`, only the room), `check-in`, `release-warning` (a release is due soon unless
-/// somebody checks in), `release-stopped` (an announced or due release will not take place), `would-release` (observe mode),
+/// a check-in arrives), `release-stopped` (an announced or due release will not take place), `would-release` (observe mode),
 /// `series-missed`, `sweep` (for keys with `cleanup` in all rooms of the sweep), and `gap` (events were lost: read the rooms
 /// again).
 ///

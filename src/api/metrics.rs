@@ -71,7 +71,7 @@ const EXCHANGE_METRICS: [ExchangeMetric; 6] = [
     ExchangeMetric {
         kind: "sign_ins_refused",
         name: "exchange_authentication_failures",
-        help: "Sign-ins that Exchange rejected, by what they count against: the account or one room.",
+        help: "Sign-ins that Exchange rejected; the scope is the account or one room.",
         metric_type: MetricType::Counter,
         label: Some("scope"),
     },

@@ -237,7 +237,7 @@ what holds in one room, and from where.
 
 - Numbers with a unit carry it at the end of their key: `_ms`, `_s`, `_minutes`, `_hours`, `_days`.
 - A *secret* is never written into the file. Its key names where the secret is: `{ file = \"/etc/adjourn/password\" }`,
-  `{ env = \"VARIABLE\" }`, `{ command = [\"pass\", \"show\", \"rooms\"] }` (what it prints) or `{ credential = \"NAME\" }` (of systemd).
+  `{ env = \"VARIABLE\" }`, `{ command = [\"pass\", \"show\", \"rooms\"] }` (its output) or `{ credential = \"NAME\" }` (of systemd).
 - Rooms are SMTP addresses. Where patterns are allowed, `*` stands for any text and `?` for one character.
 ";
 

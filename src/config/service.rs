@@ -18,7 +18,7 @@ use crate::live;
 use crate::net::has_userinfo;
 use crate::service::{Schedule, ScheduleError};
 
-/// The HTTP service: its listeners, its limits, and what it shows.
+/// The HTTP service: its listeners, its limits, and the data that it returns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiConfig {
     /// Address and port of its listener.

@@ -89,7 +89,7 @@ pub(in crate::config) enum AuthMethod {
 }
 
 /// Where a secret is, never the secret itself: one of `{ file = "…" }` (up to its first line end), `{ env = "VARIABLE" }`,
-/// `{ command = ["…"] }` (what it prints, run without a shell) and `{ credential = "NAME" }` (systemd's `LoadCredential=`).
+/// `{ command = ["…"] }` (its output; no shell runs it) and `{ credential = "NAME" }` (systemd's `LoadCredential=`).
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "lowercase")]
 pub(in crate::config) enum SecretReference {
