@@ -29,8 +29,8 @@ const problem = (status, title) => ({ status, json: { type: "urn:adjourn:problem
 // `events()` returns an event stream.
 function played({ answers, list, events, posted = [], still = false }) {
   return async (page) => {
-    // Without the timer, the page draws only when a response or an event arrives.
-    if (still) await page.addInitScript(() => (globalThis.setInterval = () => 0));
+    // Without timers the page draws once, for the first response: it neither ticks nor reconnects (each attempt draws too).
+    if (still) await page.addInitScript(() => (globalThis.setInterval = globalThis.setTimeout = () => 0));
     const give = (route, value) => route.fulfill("id" in value || "rooms" in value ? { json: value } : value);
     await page.route(`**/v1/rooms/${encodeURIComponent(FJORD)}`, (route) => give(route, answers()));
     if (list) await page.route("**/v1/rooms?*", (route) => give(route, { rooms: [entry(list())], next_cursor: null }));
