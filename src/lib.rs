@@ -64,10 +64,10 @@
 //! exchange     store           implement the traits of engine (Calendar), live (Feed) and journal (Journal)
 //! cleanup      live
 //! engine       telemetry
-//! journal      https_client
-//! action
-//! access       presence        http_field  json  net  sim
-//! calendar     ews             clock  setup  limits  shares  concurrency  keyed_mutex  …
+//! journal      autodiscover
+//! action       http
+//! access       presence        json  sim
+//! calendar     ews             clock  setup  secret  limits  shares  concurrency  keyed_mutex  …
 //! ```
 //!
 //! `sim` shares no line with `ews` or `exchange`, so that a codec bug cannot agree with itself. ARCHITECTURE.md follows one action
@@ -85,6 +85,7 @@ pub mod access;
 pub mod action;
 #[cfg(feature = "service")]
 pub mod api;
+pub mod autodiscover;
 pub mod calendar;
 pub mod cleanup;
 #[cfg(feature = "service")]
@@ -102,22 +103,18 @@ pub mod doctor;
 pub mod engine;
 pub mod ews;
 pub mod exchange;
-mod happy_eyeballs;
-mod http_field;
-#[cfg(feature = "service")]
-mod https_client;
+mod http;
 pub mod journal;
 mod json;
 mod keyed_mutex;
 #[cfg(feature = "service")]
 pub mod limits;
 pub mod live;
-mod net;
 #[cfg(feature = "service")]
 mod permissions;
-mod pinning;
 pub mod presence;
 pub mod printable;
+mod secret;
 #[cfg(feature = "service")]
 pub mod service;
 #[cfg(feature = "service")]

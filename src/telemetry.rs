@@ -30,7 +30,7 @@ mod on {
     use tracing_subscriber::Layer;
     use tracing_subscriber::registry::LookupSpan;
 
-    use crate::https_client::{HttpsClient, parse_url};
+    use crate::http::https_client::{HttpsClient, parse_url};
 
     /// Either variable names a collector (OpenTelemetry's own variables, which the exporter reads).
     const VARIABLES: [&str; 2] = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];

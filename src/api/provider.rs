@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use super::principal::Principal;
 use crate::access::{AcceptedToken, Holder, KeyId, RejectedToken, TrustedIssuer};
 use crate::console::{ConsoleClient, SignInConfig};
-use crate::https_client::{HttpsClient, parse_url};
+use crate::http::https_client::{HttpsClient, parse_url};
 
 /// Age at which keys are fetched again.
 const REFETCH_INTERVAL: Duration = Duration::from_secs(3600);

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::revocation::RevocationLists;
 use crate::clock::{Clock as _, SystemClock};
-use crate::net;
+use crate::http::net;
 
 /// Interval of checking the files for changes.
 const RELOAD_INTERVAL: Duration = Duration::from_secs(10);

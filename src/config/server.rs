@@ -7,11 +7,11 @@ use std::time::Duration;
 use super::Overrides;
 use super::error::{ConfigError, SourceText};
 use super::file::{self, AuthMethod, Cloud, Located};
+use crate::autodiscover::Policy;
 use crate::calendar::RoomPattern;
-use crate::exchange::autodiscover::Policy;
 use crate::exchange::login::ChannelBinding;
 use crate::exchange::{Access, ImpersonateBy};
-use crate::net::{has_userinfo, is_loopback_host, without_userinfo};
+use crate::http::net::{has_userinfo, is_loopback_host, without_userinfo};
 
 /// Name of the connection that `[server]` describes.
 pub const DEFAULT_NAME: &str = "default";

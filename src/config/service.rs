@@ -13,9 +13,9 @@ use super::room_patterns_of;
 use crate::access::{Grant, Right, Rights, TrustedIssuer};
 use crate::api::{ConnectionLimits, TlsFiles};
 use crate::console::ConsoleClient;
-use crate::https_client::parse_url;
+use crate::http::https_client::parse_url;
+use crate::http::net::has_userinfo;
 use crate::live;
-use crate::net::has_userinfo;
 use crate::service::{Schedule, ScheduleError};
 
 /// The HTTP service: its listeners, its limits, and the data that it returns.

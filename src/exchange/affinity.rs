@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use http::{HeaderMap, HeaderValue, header};
 
 use crate::calendar::RoomAddress;
-use crate::http_field::parse_date;
+use crate::http::field::parse_date;
 
 /// Cookies that are kept; Exchange sets two to four, and a load balancer one.
 const COOKIES_MAX: usize = 16;

@@ -19,8 +19,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::yield_now;
 use tokio::time::{Instant, timeout_at};
 
-use super::transport_error::TransportError;
 use crate::ews::codec::DecodeLimits;
+use crate::http::error::TransportError;
 
 /// Largest body, as sent and as inflated: three times the largest view of Exchange on premises (1 000 items of some 2.5 KB).
 pub const ANSWER_BYTES_MAX: usize = 8 << 20;

@@ -26,7 +26,7 @@ use crate::ews::code::{CodeMeaning, may_follow_a_change, meaning};
 use crate::ews::codec::{DecodeError, Decoded, SoapBody};
 use crate::ews::op::Effect;
 use crate::ews::types::MessageXmlEntry;
-use crate::http_field::printable_line;
+use crate::http::field::printable_line;
 
 /// Longest response code that is passed on; Exchange's have some 60 characters.
 const CODE_BYTES_MAX: usize = 100;

@@ -27,7 +27,6 @@ use super::settings::{Access, ImpersonateBy, Settings, SettingsError};
 use super::sign_in_attempt::SignInAttempt;
 use super::throttle::{Throttle, back_off};
 use super::transport::{StreamingBody, Transport};
-use super::transport_error::TransportError;
 use super::version::NegotiatedVersions;
 use crate::action::RequestIds;
 use crate::calendar::RoomAddress;
@@ -36,7 +35,8 @@ use crate::concurrency::{ConcurrencyLimit, call_when_slow};
 use crate::ews::codec::{DecodeLimits, Decoded, SoapBody, decode};
 use crate::ews::op::{DistinguishedFolder, Effect, FolderId, Operation};
 use crate::ews::soap::Impersonate;
-use crate::http_field::parse_date;
+use crate::http::error::TransportError;
+use crate::http::field::parse_date;
 
 /// Retries of a read, or of a request that was not sent.
 const RETRIES_MAX: u32 = 3;

@@ -10,9 +10,9 @@ use bytes::Bytes;
 use http::{HeaderMap, header};
 
 use super::login::AuthRejection;
-use super::transport_error::TransportError;
 use crate::clock::{Clock as _, SystemClock};
-use crate::http_field::retry_after;
+use crate::http::error::TransportError;
+use crate::http::field::retry_after;
 
 /// Longest request id that is kept.
 const REQUEST_ID_BYTES_MAX: usize = 128;

@@ -19,10 +19,10 @@ use tokio_rustls::TlsConnector;
 
 use super::settings::{ConnectTarget, Settings, SettingsError};
 use super::tls;
-use super::transport_error::{TlsFailure, TransportError};
 use super::tunnel::Tunnel;
-use crate::happy_eyeballs::{ConnectError, addresses, connect};
-use crate::net::error_chain;
+use crate::http::error::{TlsFailure, TransportError};
+use crate::http::happy_eyeballs::{ConnectError, addresses, connect};
+use crate::http::net::error_chain;
 
 /// Opens one account's connections.
 pub(super) struct Dialer {

@@ -5,8 +5,6 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::answer_budget::AnswerBudget;
-use super::autodiscover::cache::CachedLocation;
-use super::autodiscover::{self, DiscoveryResponse};
 use super::classify::ErrorKind;
 use super::credential_provider::CredentialProvider;
 use super::dial::Dialer;
@@ -15,8 +13,10 @@ use super::lockout::{AUTODISCOVER, LockoutGuard};
 use super::resolve_error::ResolveError;
 use super::settings::{ExchangeLocation, Settings, SettingsError};
 use super::transport::Transport;
-use super::transport_error::TransportError;
+use crate::autodiscover::cache::CachedLocation;
+use crate::autodiscover::{self, DiscoveryResponse};
 use crate::calendar::RoomAddress;
+use crate::http::error::TransportError;
 
 /// Servers of one connection that are used. A directory that names more is not believed.
 const SERVERS_MAX: usize = 64;

@@ -3,10 +3,10 @@
 
 use super::classify::ErrorKind;
 use super::client::RequestError;
-use super::transport_error::TransportError;
 use crate::action::ResponsibleParty;
 use crate::engine::CalendarError;
 use crate::ews::code::{CodeMeaning, meaning};
+use crate::http::error::TransportError;
 
 impl From<RequestError> for CalendarError {
     fn from(error: RequestError) -> Self {

@@ -14,10 +14,6 @@ use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared};
 use tokio::sync::OwnedMutexGuard;
 
-use super::autodiscover::cache::{CachedLocation, DiscoveryCache};
-use super::autodiscover::{
-    self, BODY_BYTES_MAX, Discovery, DiscoveryReport, DiscoveryResponse, Policy, discover,
-};
 use super::classify::ErrorKind;
 use super::credential_provider::CredentialProvider;
 use super::dial::Dialer;
@@ -25,9 +21,13 @@ use super::lockout::{AUTODISCOVER, LockoutGuard};
 use super::one_shot::{OneShotClient, OneShotRequest};
 use super::resolve_error::ResolveError;
 use super::settings::{ExchangeLocation, Settings};
-use super::transport_error::TransportError;
+use crate::autodiscover::cache::{CachedLocation, DiscoveryCache};
+use crate::autodiscover::{
+    self, BODY_BYTES_MAX, Discovery, DiscoveryReport, DiscoveryResponse, Policy, discover,
+};
 use crate::calendar::RoomAddress;
 use crate::clock::{Clock as _, SystemClock};
+use crate::http::error::TransportError;
 use crate::keyed_mutex::KeyedMutex;
 
 /// Concurrent searches in one domain, after one of its rooms was found.

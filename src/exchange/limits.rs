@@ -7,7 +7,8 @@ use super::sign_in_failures::{
 };
 use super::sign_in_probe::PROBE_TIMEOUT;
 use super::view::{EVENTS_MAX, TEXT_BYTES_MAX, VIEWS_MAX};
-use super::{autodiscover, directory, event, feed, lockout, one_shot, streaming, throttle, version};
+use super::{directory, event, feed, lockout, one_shot, streaming, throttle, version};
+use crate::autodiscover;
 use crate::limits::{Amount, LimitRow};
 
 /// The limits on responses, calendars and failed sign-ins.

@@ -16,7 +16,6 @@
 
 mod affinity;
 mod answer_budget;
-pub mod autodiscover;
 mod calendar;
 mod classify;
 mod client;
@@ -41,7 +40,6 @@ mod request;
 mod resolve_error;
 mod response_messages;
 mod router;
-mod secret;
 mod settings;
 mod sign_in_attempt;
 mod sign_in_failures;
@@ -51,11 +49,12 @@ mod subscription_groups;
 mod throttle;
 mod tls;
 mod transport;
-mod transport_error;
 mod tunnel;
 mod version;
 mod view;
 
+pub use crate::http::error::{TlsFailure, TransportError};
+pub use crate::secret::Secret;
 pub use answer_budget::{ANSWER_BYTES_MAX, ANSWER_ENTRIES_MAX, BUDGET_BYTES, FREE_BYTES, answer_bytes};
 pub use calendar::Exchange;
 pub use classify::{ErrorKind, RetryDecision, classify, decide_by_code};
@@ -67,9 +66,7 @@ pub use error::is_denial;
 pub use limits::limits;
 pub use probe::{ProbeResult, ServerCertificate, probe};
 pub use router::ConnectionRouter;
-pub use secret::Secret;
 pub use settings::{
     Access, ClientCertificate, ConnectionDefaults, ExchangeLocation, ImpersonateBy, ProxySettings, Settings,
     SettingsError, SignInMethod,
 };
-pub use transport_error::{TlsFailure, TransportError};

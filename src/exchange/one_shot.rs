@@ -10,16 +10,16 @@ use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::client::conn::http1::SendRequest;
 use tokio::time::timeout;
 
-use super::autodiscover;
 use super::delivery::proves_authenticated;
 use super::dial::{ClientIdentity, Dialer, HttpConnection};
 use super::login::{AuthRound, ChallengeAction, Credential, NoAuth};
 use super::settings::ConnectTarget;
 use super::transport::{AUTH_ROUNDS_MAX, USER_AGENT};
-use super::transport_error::TransportError;
+use crate::autodiscover;
 use crate::clock::{Clock as _, SystemClock};
-use crate::http_field::{challenges, retry_after};
-use crate::net::error_chain;
+use crate::http::error::TransportError;
+use crate::http::field::{challenges, retry_after};
+use crate::http::net::error_chain;
 
 /// Largest response body that is read.
 pub(super) const ANSWER_BYTES_MAX: usize = 1 << 20;

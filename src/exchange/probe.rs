@@ -15,10 +15,10 @@ use super::classify::is_tls_port_page;
 use super::dial::{ClientIdentity, Dialer, HttpConnection};
 use super::settings::{ConnectTarget, Settings};
 use super::transport::USER_AGENT;
-use super::transport_error::{TlsFailure, TransportError};
 use crate::clock::{Clock as _, SystemClock};
-use crate::http_field::{challenges, parse_date};
-use crate::net::error_chain;
+use crate::http::error::{TlsFailure, TransportError};
+use crate::http::field::{challenges, parse_date};
+use crate::http::net::error_chain;
 
 /// Authentication schemes that are kept.
 const SCHEMES_MAX: usize = 8;

@@ -1,8 +1,8 @@
 //! Why Autodiscover or the configuration names no server for a room. Values only.
 
-use super::autodiscover::Cause;
 use super::classify::ErrorKind;
-use super::transport_error::TransportError;
+use crate::autodiscover::Cause;
+use crate::http::error::TransportError;
 
 /// Why a room's server is not available.
 #[derive(Clone)]

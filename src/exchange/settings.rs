@@ -7,13 +7,13 @@ use std::time::Duration;
 use http::Uri;
 use thiserror::Error;
 
-use super::autodiscover::Policy;
 #[cfg(feature = "negotiate")]
 use super::login::Windows;
 use super::login::{ClientCredentials, ExternalToken};
-use super::secret::Secret;
+use crate::autodiscover::Policy;
 use crate::ews::soap::{Impersonate, ServerVersion};
-use crate::net::{is_loopback_host, without_userinfo};
+use crate::http::net::{is_loopback_host, without_userinfo};
+use crate::secret::Secret;
 
 /// Settings of one Exchange connection.
 #[derive(Debug, Clone)]

@@ -5,8 +5,8 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::autodiscover::grouping::{ADDRESSES_MAX, GroupingError, grouping_request, parse_grouping};
 use super::client::EwsClient;
+use crate::autodiscover::grouping::{ADDRESSES_MAX, GroupingError, grouping_request, parse_grouping};
 use crate::calendar::RoomAddress;
 use crate::live::SubscriptionGroup;
 

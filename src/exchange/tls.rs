@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rustls::ClientConfig;
 
 use super::settings::{ClientCertificate, Settings, SettingsError};
-use crate::net::{self, TlsIdentity};
+use crate::http::net::{self, TlsIdentity};
 
 /// TLS configurations with and without our client certificate.
 pub(super) struct TlsConfigs {
@@ -43,7 +43,7 @@ fn client_identity(files: &ClientCertificate) -> Result<TlsIdentity, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exchange::secret::Secret;
+    use crate::secret::Secret;
 
     #[test]
     fn a_ca_file_that_holds_none_is_an_error_that_names_it() {

@@ -21,9 +21,9 @@ use super::delivery::{Delivery, HttpResponse, proves_authenticated};
 use super::dial::{ClientIdentity, Dialer};
 use super::login::{AuthRound, AuthSession, ChallengeAction, Credential};
 use super::settings::{ConnectTarget, Settings, SettingsError};
-use super::transport_error::TransportError;
-use crate::http_field::{challenges, list_contains};
-use crate::net::error_chain;
+use crate::http::error::TransportError;
+use crate::http::field::{challenges, list_contains};
+use crate::http::net::error_chain;
 
 /// Authentication rounds of one request on one connection; NTLM needs two, three if the server forgot an earlier
 /// sign-in.

@@ -11,11 +11,11 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use zeroize::Zeroizing;
 
-use super::secret::Secret;
 use super::settings::{ProxySettings, SettingsError};
-use super::transport_error::TransportError;
-use crate::http_field::challenges;
-use crate::net::{error_chain, without_userinfo};
+use crate::http::error::TransportError;
+use crate::http::field::challenges;
+use crate::http::net::{error_chain, without_userinfo};
+use crate::secret::Secret;
 
 /// Authentication schemes of a proxy that a message names.
 const SCHEMES_MAX: usize = 8;

@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Notice, SequencedNotice};
 use crate::clock::Clock;
 use crate::exchange::Secret;
-use crate::https_client::{HttpsClient, InvalidUrl, PostResult, parse_url};
+use crate::http::https_client::{HttpsClient, InvalidUrl, PostResult, parse_url};
 use crate::store::{OutboxEntry, OutboxNotice, ServiceStore};
 
 /// Attempts to deliver one notice.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use adjourn::exchange::autodiscover::{
+use adjourn::autodiscover::{
     BODY_BYTES_MAX, Cause, DiscoveredServer, Discovery, DiscoveryReport, DiscoveryRequest, DiscoveryResponse,
     Policy, discover,
 };

@@ -4,8 +4,8 @@
 use std::io::Write as _;
 use std::time::Duration;
 
+use adjourn::autodiscover::Policy;
 use adjourn::calendar::RoomAddress;
-use adjourn::exchange::autodiscover::Policy;
 use adjourn::exchange::{Exchange, ExchangeLocation};
 use adjourn::live::Feed as _;
 use adjourn::sim::{AutodiscoverResponse, RoomSpec, Simulator, SimulatorOptions, World};
@@ -47,7 +47,7 @@ async fn two_domains() -> (Simulator, Exchange) {
     let mut settings = settings(&sim, Some(ca.path()));
     settings.connect_timeout = WITHIN / 2;
     let host = sim.url().replace("https://", "").replace("/EWS/Exchange.asmx", "");
-    let host = host.parse::<adjourn::exchange::autodiscover::HostPattern>().unwrap();
+    let host = host.parse::<adjourn::autodiscover::HostPattern>().unwrap();
     let first = Some(host.to_string().parse().unwrap());
     settings.location = ExchangeLocation::Discovered(Policy { preferred_host: first, ..Policy::new([host]) });
     let exchange = Exchange::new(&settings).unwrap();

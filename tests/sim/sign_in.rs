@@ -4,8 +4,8 @@
 use std::io::Write as _;
 use std::sync::Arc;
 
+use adjourn::autodiscover::{Host, Policy};
 use adjourn::calendar::RoomAddress;
-use adjourn::exchange::autodiscover::{Host, Policy};
 use adjourn::exchange::login::{
     ChannelBinding, ClientAuthentication, ClientCredentials, ClientKey, ExternalToken, Windows,
     WindowsScheme, WindowsSecret,

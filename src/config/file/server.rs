@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Bounded, Located, TimeoutSeconds};
-use crate::exchange::autodiscover::{Host, HostPattern};
+use crate::autodiscover::{Host, HostPattern};
 use crate::exchange::login::ChannelBinding;
 use crate::exchange::{Access, ConnectionDefaults, ImpersonateBy};
 

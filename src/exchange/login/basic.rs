@@ -8,8 +8,8 @@ use http::HeaderValue;
 use zeroize::Zeroizing;
 
 use super::{AuthRejection, AuthRound, AuthSession, ChallengeAction, Credential, challenge_of, scheme_names};
-use crate::exchange::secret::Secret;
-use crate::exchange::transport_error::TransportError;
+use crate::http::error::TransportError;
+use crate::secret::Secret;
 
 /// The `Authorization` header of every request.
 #[derive(Clone)]

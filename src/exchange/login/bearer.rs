@@ -14,8 +14,8 @@ use zeroize::Zeroizing;
 
 use super::basic::sensitive;
 use super::{AuthRejection, AuthRound, AuthSession, ChallengeAction, Credential, challenge_of, scheme_names};
-use crate::exchange::secret::Secret;
-use crate::exchange::transport_error::TransportError;
+use crate::http::error::TransportError;
+use crate::secret::Secret;
 
 /// A token is renewed when this much of its lifetime is left, or a fifth of the lifetime if that is less.
 const RENEW_BEFORE: Duration = Duration::from_secs(5 * 60);

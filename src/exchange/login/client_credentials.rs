@@ -8,8 +8,8 @@ use chrono::{DateTime, Utc};
 use form_urlencoded::Serializer;
 
 use super::assertion::ClientKey;
-use crate::exchange::secret::Secret;
-use crate::exchange::transport_error::TransportError;
+use crate::http::error::TransportError;
+use crate::secret::Secret;
 
 /// Client credentials of an application.
 #[derive(Debug, Clone)]

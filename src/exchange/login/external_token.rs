@@ -15,9 +15,9 @@ use zeroize::Zeroizing;
 
 use super::bearer::{AccessToken, TokenSource};
 use crate::clock::{Clock as _, SystemClock};
-use crate::exchange::secret::Secret;
-use crate::exchange::transport_error::TransportError;
+use crate::http::error::TransportError;
 use crate::json::duration_in_seconds;
+use crate::secret::Secret;
 use crate::text_file;
 
 /// Assumed lifetime of a token that names none: short, since reading it again is cheap.

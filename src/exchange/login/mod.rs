@@ -31,7 +31,7 @@ use std::fmt;
 use async_trait::async_trait;
 use http::HeaderValue;
 
-use super::transport_error::TransportError;
+use crate::http::error::TransportError;
 
 pub use assertion::ClientKey;
 pub use basic::Basic;

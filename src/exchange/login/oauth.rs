@@ -12,10 +12,10 @@ use super::bearer::{AccessToken, TokenSource};
 use super::client_credentials::ClientCredentials;
 use crate::clock::{Clock as _, SystemClock};
 use crate::exchange::one_shot::{OneShotClient, OneShotRequest, OneShotResponse};
-use crate::exchange::secret::Secret;
-use crate::exchange::transport_error::TransportError;
-use crate::http_field::printable_line;
+use crate::http::error::TransportError;
+use crate::http::field::printable_line;
 use crate::json::{self, duration_in_seconds};
+use crate::secret::Secret;
 
 /// Longest lifetime that is assumed, whatever the issuer returns.
 const LIFETIME_MAX: Duration = Duration::from_secs(24 * 60 * 60);

@@ -9,7 +9,7 @@ use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 use tokio::time::{Instant, timeout};
 
 use super::AuthRejection;
-use crate::exchange::transport_error::TransportError;
+use crate::http::error::TransportError;
 
 /// How long an accepted sign-in lets others proceed without waiting.
 const ACCEPTANCE_VALID_FOR: Duration = Duration::from_secs(2);

@@ -21,7 +21,7 @@ use super::single_flight::{LeaderPermit, SignInAdmission, SignInGate};
 use super::sspi::{SspiContext, SspiCredentials, SspiError};
 use super::windows_settings::{Windows, WindowsScheme};
 use super::{AuthRejection, AuthRound, AuthSession, ChallengeAction, Credential, challenge_of, scheme_names};
-use crate::exchange::transport_error::TransportError;
+use crate::http::error::TransportError;
 
 /// The account at one server.
 pub(in crate::exchange) struct WindowsAccount {

@@ -2,7 +2,7 @@
 
 use super::binding::ChannelBinding;
 use super::keytab::KeytabKey;
-use crate::exchange::secret::Secret;
+use crate::secret::Secret;
 
 /// The authentication scheme.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

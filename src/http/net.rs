@@ -9,7 +9,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls_platform_verifier::Verifier;
 
-use crate::pinning::PinningVerifier;
+use super::pinning::PinningVerifier;
 use crate::text_file;
 
 /// A client certificate with its key.

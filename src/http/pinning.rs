@@ -87,7 +87,7 @@ mod tests {
     use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
 
     use super::*;
-    use crate::net;
+    use crate::http::net;
 
     const NOVEMBER_2026: u64 = 1_795_910_400;
 

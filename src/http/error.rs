@@ -89,11 +89,11 @@ pub enum TransportError {
 
 impl TransportError {
     /// A sign-in failure that an administrator has to remedy.
-    pub(super) fn sign_in(why: &str) -> Self {
+    pub(crate) fn sign_in(why: &str) -> Self {
         Self::SignIn { is_permanent: true, reason: why.to_owned(), retry_after: Duration::ZERO }
     }
 
-    pub(super) fn retry_after(&self) -> Duration {
+    pub(crate) fn retry_after(&self) -> Duration {
         match self {
             Self::SignIn { retry_after, .. } => *retry_after,
             _ => Duration::ZERO,

@@ -20,10 +20,10 @@ use tokio::net::TcpStream;
 use tower_service::Service;
 
 use crate::clock::{Clock as _, SystemClock};
-use crate::happy_eyeballs::{ConnectError, resolve_and_connect};
-use crate::http_field::retry_after;
+use crate::http::field::retry_after;
+use crate::http::happy_eyeballs::{ConnectError, resolve_and_connect};
+use crate::http::net::{client_config, error_chain, is_loopback_host, without_userinfo};
 use crate::json;
-use crate::net::{client_config, error_chain, is_loopback_host, without_userinfo};
 
 /// Time limit of one request.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
