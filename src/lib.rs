@@ -64,7 +64,7 @@
 //! exchange     store           implement the traits of engine (Calendar), live (Feed) and journal (Journal)
 //! cleanup      live
 //! engine       telemetry
-//! journal      autodiscover
+//! journal      autodiscover  login
 //! action       http
 //! access       presence        json  sim
 //! calendar     ews             clock  setup  secret  limits  shares  concurrency  keyed_mutex  …
@@ -110,6 +110,7 @@ mod keyed_mutex;
 #[cfg(feature = "service")]
 pub mod limits;
 pub mod live;
+pub mod login;
 #[cfg(feature = "service")]
 mod permissions;
 pub mod presence;

@@ -12,11 +12,9 @@ pub(crate) use off::{Export, adopt_parent_span};
 
 #[cfg(feature = "otel")]
 mod on {
-    use std::sync::Arc;
-
     use async_trait::async_trait;
     use bytes::Bytes;
-    use http::{HeaderMap, Request, Response};
+    use http::{HeaderMap, Request, Response, StatusCode};
     use opentelemetry::propagation::TextMapPropagator as _;
     use opentelemetry::trace::TracerProvider as _;
     use opentelemetry_http::{HeaderExtractor, HttpClient, HttpError};
@@ -30,7 +28,9 @@ mod on {
     use tracing_subscriber::Layer;
     use tracing_subscriber::registry::LookupSpan;
 
-    use crate::http::https_client::{HttpsClient, parse_url};
+    use crate::http::client::HttpClient;
+    use crate::http::connection_pool::HttpRequest;
+    use crate::http::url::parse_url;
 
     /// Either variable names a collector (OpenTelemetry's own variables, which the exporter reads).
     const VARIABLES: [&str; 2] = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
@@ -44,10 +44,10 @@ mod on {
             if !VARIABLES.iter().any(|name| std::env::var_os(name).is_some()) {
                 return Ok(None);
             }
-            let web = HttpsClient::new().map_err(|error| error.to_string())?;
+            let http = HttpClient::direct().map_err(|error| error.to_string())?;
             let exporter = SpanExporter::builder()
                 .with_http()
-                .with_http_client(CollectorClient { web: Arc::new(web), runtime: Handle::current() })
+                .with_http_client(CollectorClient { http, runtime: Handle::current() })
                 .with_protocol(Protocol::HttpBinary)
                 .build()
                 .map_err(|error| error.to_string())?;
@@ -81,7 +81,7 @@ mod on {
     /// service's runtime sends them.
     #[derive(Clone)]
     struct CollectorClient {
-        web: Arc<HttpsClient>,
+        http: HttpClient,
         runtime: Handle,
     }
 
@@ -96,9 +96,16 @@ mod on {
         async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
             // Spans, like all other data, cross the network encrypted.
             parse_url(&request.uri().to_string())?;
-            let web = self.web.clone();
-            let sent = self.runtime.spawn(async move { web.send(request).await });
-            sent.await?.map_err(HttpError::from)
+            let http = self.http.clone();
+            let (head, body) = request.into_parts();
+            let request = HttpRequest { method: head.method, headers: head.headers, body };
+            let sent =
+                self.runtime.spawn(async move { http.send_anonymous(&head.uri.to_string(), &request).await });
+            let response = sent.await??;
+            let mut received = Response::new(response.body);
+            *received.status_mut() = StatusCode::from_u16(response.status)?;
+            *received.headers_mut() = response.headers;
+            Ok(received)
         }
     }
 }

@@ -19,7 +19,8 @@ use tokio::time::Instant;
 use super::principal::Principal;
 use crate::access::{AcceptedToken, Holder, KeyId, RejectedToken, TrustedIssuer};
 use crate::console::{ConsoleClient, SignInConfig};
-use crate::http::https_client::{HttpsClient, parse_url};
+use crate::http::client::HttpClient;
+use crate::http::url::parse_url;
 
 /// Age at which keys are fetched again.
 const REFETCH_INTERVAL: Duration = Duration::from_secs(3600);
@@ -49,7 +50,7 @@ struct ProviderKeys {
     issuer: String,
     /// URL of the keys; `None`: as the issuer's discovery document says.
     jwks_uri: Option<Uri>,
-    web: HttpsClient,
+    web: HttpClient,
     published: ArcSwapOption<PublishedKeys>,
     /// When the keys were last fetched, or a fetch was tried. The lock is held during a fetch, so that only one runs.
     fetched: tokio::sync::Mutex<Option<Instant>>,
@@ -113,7 +114,7 @@ impl Provider {
         let keys = ProviderKeys {
             issuer: issuer.issuer.clone(),
             jwks_uri: keys_at,
-            web: HttpsClient::new()?,
+            web: HttpClient::direct()?,
             published: ArcSwapOption::empty(),
             fetched: tokio::sync::Mutex::default(),
             endpoints: tokio::sync::Mutex::default(),
@@ -218,7 +219,7 @@ impl ProviderKeys {
             Some(uri) => (uri.clone(), None),
             None => self.discover_jwks_uri().await?,
         };
-        let shown: RawKeySet = self.web.get(&at).await?;
+        let shown: RawKeySet = self.web.get_json(&at).await.map_err(|error| error.to_string())?;
         let known = shown.keys.into_iter().take(KEYS_MAX).flat_map(serde_json::from_value);
         let keys = JwkSet { keys: known.collect() };
         if keys.keys.is_empty() {
@@ -261,7 +262,7 @@ impl ProviderKeys {
     async fn fetch_discovery_document(&self) -> Result<DiscoveryDocument, String> {
         let url = format!("{}/.well-known/openid-configuration", self.issuer.trim_end_matches('/'));
         let at = parse_url(&url).map_err(|error| error.to_string())?;
-        let described: DiscoveryDocument = self.web.get(&at).await?;
+        let described: DiscoveryDocument = self.web.get_json(&at).await.map_err(|error| error.to_string())?;
         // Section 4.3: the issuer must be identical, else another party's document would be trusted.
         if described.issuer != self.issuer {
             return Err(format!("{at} names another issuer: {}", described.issuer));

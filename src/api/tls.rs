@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::revocation::RevocationLists;
 use crate::clock::{Clock as _, SystemClock};
-use crate::http::net;
+use crate::http::tls;
 
 /// Interval of checking the files for changes.
 const RELOAD_INTERVAL: Duration = Duration::from_secs(10);
@@ -174,12 +174,12 @@ fn config(files: &TlsFiles, crl: Option<RevocationLists>) -> Result<Arc<ServerCo
             builder.with_client_cert_verifier(verifier)
         }
     };
-    let key = net::private_key(&files.key).map_err(|why| TlsError::File { path: files.key.clone(), why })?;
+    let key = tls::private_key(&files.key).map_err(|why| TlsError::File { path: files.key.clone(), why })?;
     let mut config = builder.with_single_cert(certificates(&files.cert)?, key).map_err(bad)?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    net::certificates(path).map_err(|why| TlsError::File { path: path.to_owned(), why })
+    tls::certificates(path).map_err(|why| TlsError::File { path: path.to_owned(), why })
 }

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use super::policy::Host;
-use crate::http::net::without_userinfo;
+use crate::http::url::without_userinfo;
 
 /// Characters of a server's text that are repeated.
 const SAID_CHARS_MAX: usize = 160;

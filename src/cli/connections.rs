@@ -8,12 +8,12 @@ use crate::config::{
     SecretSource, ServerLocation, WindowsCredentialSource,
 };
 use crate::ews::soap::ServerVersion;
-use crate::exchange::login::{
+use crate::exchange::{self, ClientCertificate, ConnectionRouter, Exchange, Settings};
+use crate::live::SILENCE_MAX;
+use crate::login::{
     ClientAuthentication as Proof, ClientCredentials, ClientKey, ExternalToken, KeytabKey, Windows,
     WindowsScheme, WindowsSecret as Proves,
 };
-use crate::exchange::{self, ClientCertificate, ConnectionRouter, Exchange, Settings};
-use crate::live::SILENCE_MAX;
 
 /// Routes rooms to every Exchange of the configuration.
 pub(super) fn router(config: &Config) -> Result<ConnectionRouter, CommandError> {

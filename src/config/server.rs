@@ -9,9 +9,9 @@ use super::error::{ConfigError, SourceText};
 use super::file::{self, AuthMethod, Cloud, Located};
 use crate::autodiscover::Policy;
 use crate::calendar::RoomPattern;
-use crate::exchange::login::ChannelBinding;
 use crate::exchange::{Access, ImpersonateBy};
-use crate::http::net::{has_userinfo, is_loopback_host, without_userinfo};
+use crate::http::url::{has_userinfo, is_loopback_host, without_userinfo};
+use crate::login::ChannelBinding;
 
 /// Name of the connection that `[server]` describes.
 pub const DEFAULT_NAME: &str = "default";

@@ -235,7 +235,7 @@ fn each_way_of_signing_in_is_understood() {
          channel_binding = \"require\"\naccess = \"delegate\"\n",
     );
     let password = SecretSource::Command(vec!["pass".to_owned(), "x".to_owned()]);
-    let binding = crate::exchange::login::ChannelBinding::Require;
+    let binding = crate::login::ChannelBinding::Require;
     assert_eq!(ntlm.auth, AuthConfig::Ntlm { username: "u".to_owned(), password, binding });
     assert_eq!(ntlm.access, Access::Delegate);
     let online = signed_in(

@@ -160,7 +160,7 @@ fn report_unreachable(url: &str, failure: &TransportError, findings: &mut Findin
             "check the firewalls and load balancers on the way: the connection was accepted without an HTTP response",
         ),
     };
-    findings.fail(id, check, format!("{url}: {failure}"), remedy);
+    findings.fail(id, check, format!("{url}: {}", failure.describe("Exchange")), remedy);
 }
 
 fn check_certificate(certificate: &ServerCertificate, now: DateTime<Utc>, findings: &mut Findings) {
@@ -262,7 +262,7 @@ fn check_auth_schemes(target: &DoctorTarget, response: &ProbeResult, findings: &
 }
 
 fn auth_scheme(sign_in: &SignInMethod) -> Option<&'static str> {
-    use crate::exchange::login::WindowsScheme;
+    use crate::login::WindowsScheme;
     match sign_in {
         SignInMethod::Basic { .. } => Some("Basic"),
         SignInMethod::Windows(windows) => Some(match windows.scheme {

@@ -5,8 +5,8 @@ use super::{DoctorTarget, FindingId, Findings};
 use crate::action::ResponsibleParty;
 use crate::calendar::RoomAddress;
 use crate::engine::CalendarError;
-use crate::exchange::login::{ChannelBinding, Windows};
 use crate::exchange::{ErrorKind, Exchange, ExchangeLocation, RequestError, Settings, SignInMethod};
+use crate::login::{ChannelBinding, Windows};
 
 /// Rooms to try before EWS counts as turned off for all: it can be off for one mailbox.
 const ROOMS_TRIED: usize = 3;

@@ -13,7 +13,7 @@ use super::client::{EwsClient, RequestError};
 use super::contents;
 use super::event::{PROPERTIES, event, series};
 use super::response_messages::{require_success, single_message, unexpected_response};
-use super::settings::{Access, Settings, SettingsError};
+use super::settings::{Access, Settings};
 use super::subscription_groups::SubscriptionGroups;
 use super::view::{VIEW_ENTRIES_MAX, WindowAssembler, read_items};
 use crate::action::{EventSnapshot, Notify, RequestIds, Step};
@@ -30,6 +30,7 @@ use crate::ews::op::{
     SetItemField, UpdateItem,
 };
 use crate::ews::types::{Item, Mailbox, OtherItem, ResponseMessage};
+use crate::http::settings::SettingsError;
 
 /// A series has an occurrence within this time after its first.
 const SERIES_SHOWS_WITHIN: TimeDelta = TimeDelta::days(366);

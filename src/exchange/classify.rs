@@ -20,12 +20,12 @@
 
 use std::time::Duration;
 
-use super::delivery::HttpResponse;
-use super::login::AuthRejection;
 use crate::ews::code::{CodeMeaning, may_follow_a_change, meaning};
 use crate::ews::codec::{DecodeError, Decoded, SoapBody};
 use crate::ews::op::Effect;
 use crate::ews::types::MessageXmlEntry;
+use crate::http::auth::AuthRejection;
+use crate::http::delivery::HttpResponse;
 use crate::http::field::printable_line;
 
 /// Longest response code that is passed on; Exchange's have some 60 characters.

@@ -15,18 +15,17 @@ use tracing::Instrument as _;
 use uuid::Uuid;
 
 use super::affinity::Affinity;
-use super::answer_budget::{self, AnswerBudget};
 use super::classify::{ErrorKind, RetryDecision, classify};
+use super::decode_limits::decode_limits;
 use super::decode_stats::DecodeStats;
-use super::delivery::Delivery;
 use super::endpoints::EndpointResolver;
 use super::lockout::{AUTODISCOVER, LockoutGuard};
 use super::request::EncodedRequest;
 use super::resolve_error::ResolveError;
-use super::settings::{Access, ImpersonateBy, Settings, SettingsError};
+use super::response::{proves_authenticated, request_id};
+use super::settings::{Access, ImpersonateBy, Settings};
 use super::sign_in_attempt::SignInAttempt;
 use super::throttle::{Throttle, back_off};
-use super::transport::{StreamingBody, Transport};
 use super::version::NegotiatedVersions;
 use crate::action::RequestIds;
 use crate::calendar::RoomAddress;
@@ -35,8 +34,12 @@ use crate::concurrency::{ConcurrencyLimit, call_when_slow};
 use crate::ews::codec::{DecodeLimits, Decoded, SoapBody, decode};
 use crate::ews::op::{DistinguishedFolder, Effect, FolderId, Operation};
 use crate::ews::soap::Impersonate;
+use crate::http::answer_budget::AnswerBudget;
+use crate::http::connection_pool::{ConnectionPool, StreamingBody};
+use crate::http::delivery::Delivery;
 use crate::http::error::TransportError;
 use crate::http::field::parse_date;
+use crate::http::settings::SettingsError;
 
 /// Retries of a read, or of a request that was not sent.
 const RETRIES_MAX: u32 = 3;
@@ -142,7 +145,7 @@ enum AttemptOutcome<T> {
 
 impl EwsClient {
     pub(super) fn new(settings: &Settings) -> Result<Self, SettingsError> {
-        let (limits, lockout) = (answer_budget::limits(), Arc::new(LockoutGuard::default()));
+        let (limits, lockout) = (decode_limits(), Arc::new(LockoutGuard::default()));
         let answers = AnswerBudget::of_process();
         Ok(Self {
             endpoints: EndpointResolver::new(settings, answers.clone(), lockout.clone())?,
@@ -467,7 +470,8 @@ impl EwsClient {
             self.versions.for_room(room),
             Some(affinity),
         );
-        match transport.open_stream(&request.http_request()).instrument(request.span()).await {
+        let http_request = request.stream_request().map_err(RequestError::Unreachable)?;
+        match transport.open_stream(&http_request).instrument(request.span()).await {
             Ok(body) => {
                 affinity.learn(&body.headers, SystemClock.now());
                 Ok(body)
@@ -512,7 +516,7 @@ impl EwsClient {
 
     async fn attempt<T, R>(
         &self,
-        transport: &Transport,
+        transport: &ConnectionPool,
         server: &str,
         request: &EncodedRequest<'_>,
         read: &R,
@@ -523,10 +527,13 @@ impl EwsClient {
     {
         let effect = request.effect;
         let began = Instant::now();
-        let delivery = transport.send(&request.http_request()).instrument(request.span()).await;
+        let delivery = match request.http_request() {
+            Ok(http_request) => transport.send(&http_request).instrument(request.span()).await,
+            Err(error) => Delivery::NotSent(error),
+        };
         let theirs = match &delivery {
             Delivery::NotSent(_) | Delivery::MaybeSent(_) => None,
-            Delivery::Answered(answer) => answer.request_id().map(str::to_owned),
+            Delivery::Answered(answer) => request_id(answer).map(str::to_owned),
         };
         if !matches!(delivery, Delivery::NotSent(_)) {
             trail.push(RequestIds { ours: request.request_id.clone(), theirs });
@@ -537,7 +544,7 @@ impl EwsClient {
             Delivery::Answered(answer) => {
                 let decoded = decode(&answer.body, &self.limits);
                 let decision = classify(effect, &answer, &decoded);
-                if answer.proves_authenticated()
+                if proves_authenticated(answer.status, &answer.headers)
                     && !matches!(decision, RetryDecision::Refused(ErrorKind::Account, _))
                 {
                     self.lockout.record_room_success(server, request.room, began, answer.sent_credentials);
@@ -603,7 +610,7 @@ fn unexpected_body(effect: Effect) -> RequestError {
 }
 
 fn lost_response(effect: Effect, failure: &TransportError) -> RetryDecision {
-    let code = failure.to_string();
+    let code = failure.describe("Exchange");
     match effect {
         Effect::Read => RetryDecision::Retry { code },
         Effect::Write => RetryDecision::InDoubt { code },

@@ -4,19 +4,22 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::answer_budget::AnswerBudget;
 use super::classify::ErrorKind;
-use super::credential_provider::CredentialProvider;
-use super::dial::Dialer;
 use super::finder::Finder;
 use super::lockout::{AUTODISCOVER, LockoutGuard};
 use super::resolve_error::ResolveError;
-use super::settings::{ExchangeLocation, Settings, SettingsError};
-use super::transport::Transport;
+use super::response::proves_authenticated;
+use super::settings::{ExchangeLocation, Settings};
 use crate::autodiscover::cache::CachedLocation;
 use crate::autodiscover::{self, DiscoveryResponse};
 use crate::calendar::RoomAddress;
+use crate::http::answer_budget::AnswerBudget;
+use crate::http::connection_pool::{ConnectionPool, PoolOptions};
+use crate::http::dialer::{ClientIdentity, Dialer};
 use crate::http::error::TransportError;
+use crate::http::settings::SettingsError;
+use crate::http::url::ConnectTarget;
+use crate::login::CredentialProvider;
 
 /// Servers of one connection that are used. A directory that names more is not believed.
 const SERVERS_MAX: usize = 64;
@@ -26,12 +29,12 @@ pub(super) struct EndpointResolver {
     settings: Settings,
     finder: Arc<Finder>,
     answer_budget: AnswerBudget,
-    transports: Mutex<HashMap<String, Arc<Transport>>>,
+    transports: Mutex<HashMap<String, Arc<ConnectionPool>>>,
     endpoints: Endpoints,
 }
 
 enum Endpoints {
-    Fixed(Arc<Transport>),
+    Fixed(Arc<ConnectionPool>),
     /// The servers that Autodiscover finds.
     Discovered,
 }
@@ -42,8 +45,9 @@ impl EndpointResolver {
         answers: AnswerBudget,
         lockout: Arc<LockoutGuard>,
     ) -> Result<Self, SettingsError> {
-        let dialer = Arc::new(Dialer::new(settings)?);
-        let credentials = CredentialProvider::new(settings, &dialer)?;
+        let dialer = Arc::new(Dialer::new(&settings.dialer())?);
+        let credentials =
+            CredentialProvider::new(&settings.sign_in, &dialer, settings.connect_timeout.saturating_mul(2))?;
         let endpoints = match &settings.location {
             ExchangeLocation::Url(url) => {
                 Endpoints::Fixed(transport(settings, url, &credentials, &dialer, &answers)?)
@@ -56,7 +60,7 @@ impl EndpointResolver {
     }
 
     /// The transport to the room's server, running Autodiscover on a cache miss.
-    pub(super) async fn resolve(&self, room: &str) -> Result<Arc<Transport>, ResolveError> {
+    pub(super) async fn resolve(&self, room: &str) -> Result<Arc<ConnectionPool>, ResolveError> {
         if let Endpoints::Fixed(transport) = &self.endpoints {
             return Ok(transport.clone());
         }
@@ -101,14 +105,14 @@ impl EndpointResolver {
         }
     }
 
-    fn transport_to(&self, location: CachedLocation) -> Result<Arc<Transport>, ResolveError> {
+    fn transport_to(&self, location: CachedLocation) -> Result<Arc<ConnectionPool>, ResolveError> {
         match location {
             CachedLocation::Url(url) => self.transport(url.as_str()),
             CachedLocation::NotFound { cause, headline } => Err(ResolveError::of_discovery(cause, headline)),
         }
     }
 
-    fn transport(&self, url: &str) -> Result<Arc<Transport>, ResolveError> {
+    fn transport(&self, url: &str) -> Result<Arc<ConnectionPool>, ResolveError> {
         let mut transports = lock(&self.transports);
         if let Some(transport) = transports.get(url) {
             return Ok(transport.clone());
@@ -135,9 +139,16 @@ fn transport(
     credentials: &CredentialProvider,
     dialer: &Arc<Dialer>,
     answers: &AnswerBudget,
-) -> Result<Arc<Transport>, SettingsError> {
+) -> Result<Arc<ConnectionPool>, SettingsError> {
     let credential = credentials.for_url(url)?;
-    Transport::new(settings, url, dialer.clone(), credential, answers.clone()).map(Arc::new)
+    let options = PoolOptions {
+        identity: ClientIdentity::Account,
+        first_byte_timeout: settings.first_byte_timeout,
+        response_timeout: settings.response_timeout,
+        answer_budget: answers.clone(),
+        proves_authenticated,
+    };
+    Ok(Arc::new(ConnectionPool::new(ConnectTarget::parse(url)?, dialer.clone(), credential, options)))
 }
 
 /// No code panics while holding the lock; the map would be valid all the same.

@@ -59,13 +59,13 @@ fn calendar_error(error: RequestError) -> CalendarError {
                 advice: "the sign-in failed because the token endpoint or the Kerberos KDC cannot be reached; check its address and \
                          the network"
                     .to_owned(),
-                code: failure.to_string(),
+                code: failure.describe("Exchange"),
             },
             RequestError::Unreachable(failure) => CalendarError {
                 responsible: ResponsibleParty::Network,
                 advice: "Exchange cannot be reached; check the URL, the network and the certificate"
                     .to_owned(),
-                code: failure.to_string(),
+                code: failure.describe("Exchange"),
             },
             RequestError::InDoubt(code) => CalendarError {
                 responsible: ResponsibleParty::Server,

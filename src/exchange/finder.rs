@@ -8,18 +8,16 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use tokio::sync::OwnedMutexGuard;
 
 use super::classify::ErrorKind;
-use super::credential_provider::CredentialProvider;
-use super::dial::Dialer;
 use super::lockout::{AUTODISCOVER, LockoutGuard};
-use super::one_shot::{OneShotClient, OneShotRequest};
 use super::resolve_error::ResolveError;
+use super::response::proves_authenticated;
 use super::settings::{ExchangeLocation, Settings};
 use crate::autodiscover::cache::{CachedLocation, DiscoveryCache};
 use crate::autodiscover::{
@@ -27,8 +25,12 @@ use crate::autodiscover::{
 };
 use crate::calendar::RoomAddress;
 use crate::clock::{Clock as _, SystemClock};
+use crate::http::client::HttpClient;
+use crate::http::connection_pool::HttpRequest;
+use crate::http::dialer::Dialer;
 use crate::http::error::TransportError;
 use crate::keyed_mutex::KeyedMutex;
+use crate::login::CredentialProvider;
 
 /// Concurrent searches in one domain, after one of its rooms was found.
 const SEARCHES_AT_ONCE: u64 = 4;
@@ -42,8 +44,7 @@ pub(super) struct Finder {
     pub(super) credentials: CredentialProvider,
     pub(super) dialer: Arc<Dialer>,
     policy: Policy,
-    /// Time limit of one request.
-    request_timeout: Duration,
+    http: HttpClient,
     cache: Mutex<DiscoveryCache>,
     searches: Mutex<HashMap<RoomAddress, Search>>,
     search_locks: KeyedMutex,
@@ -74,10 +75,10 @@ impl Finder {
             ExchangeLocation::Url(_) => Policy::new([]),
         };
         Self {
+            http: HttpClient::new(dialer.clone(), settings.connect_timeout.saturating_mul(2)),
             credentials,
             dialer,
             policy,
-            request_timeout: settings.connect_timeout.saturating_mul(2),
             cache: Mutex::default(),
             searches: Mutex::default(),
             search_locks: KeyedMutex::default(),
@@ -193,19 +194,22 @@ impl Finder {
 
     /// Sends a request to an Autodiscover service.
     pub(super) async fn send(&self, request: autodiscover::DiscoveryRequest) -> DiscoveryResponse {
-        let client = OneShotClient { dialer: self.dialer.clone(), timeout: self.request_timeout };
-        let credential = match request.credentials.then(|| self.credentials.for_url(&request.url)).transpose()
-        {
-            Ok(credential) => credential,
-            Err(error) => return DiscoveryResponse::Incomplete(error.to_string()),
-        };
-        let Some(request) = OneShotRequest::for_discovery(&request) else {
+        let Some(http_request) = http_request(&request) else {
             return DiscoveryResponse::Incomplete("the request has an invalid header".to_owned());
         };
-        match client.send(&request, credential.as_deref()).await {
+        let sent = if request.credentials {
+            let credential = match self.credentials.for_url(&request.url) {
+                Ok(credential) => credential,
+                Err(error) => return DiscoveryResponse::Incomplete(error.to_string()),
+            };
+            self.http.send_authenticated(&request.url, credential, proves_authenticated, &http_request).await
+        } else {
+            self.http.send_anonymous(&request.url, &http_request).await
+        };
+        match sent {
             Ok(response) => DiscoveryResponse::Http {
                 status: response.status,
-                location: response.location(),
+                location: location(&response.headers),
                 body: response.body[..response.body.len().min(BODY_BYTES_MAX)].to_vec(),
             },
             // A host that accepts the connection and does not respond is not asked again either.
@@ -213,15 +217,33 @@ impl Finder {
                 failure @ (TransportError::Resolve(_)
                 | TransportError::Connect(_)
                 | TransportError::Tls(..)
+                | TransportError::FirstByteTimeout(_)
                 | TransportError::ResponseTimeout(_)
                 | TransportError::ConnectTimeout(_)),
-            ) => DiscoveryResponse::Unreachable(failure.to_string()),
+            ) => DiscoveryResponse::Unreachable(failure.describe("Exchange")),
             Err(TransportError::SignIn { is_permanent: true, reason: why, .. }) => {
                 DiscoveryResponse::SignInFailed(why)
             }
-            Err(failure) => DiscoveryResponse::Incomplete(failure.to_string()),
+            Err(failure) => DiscoveryResponse::Incomplete(failure.describe("Exchange")),
         }
     }
+}
+
+/// The request that Autodiscover wants sent; `None` if one of its headers is not valid in HTTP.
+fn http_request(request: &autodiscover::DiscoveryRequest) -> Option<HttpRequest> {
+    let headers = request.headers.iter().map(|(name, value)| {
+        Some((HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_str(value).ok()?))
+    });
+    Some(HttpRequest {
+        method: request.method.clone(),
+        headers: headers.collect::<Option<_>>()?,
+        body: request.body.clone().into(),
+    })
+}
+
+/// The `Location` header.
+fn location(headers: &HeaderMap) -> Option<String> {
+    Some(headers.get(header::LOCATION)?.to_str().ok()?.to_owned())
 }
 
 /// No code panics while holding one of these locks; the maps would be valid all the same.

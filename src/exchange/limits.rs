@@ -1,14 +1,16 @@
 //! The rows of the table of limits (`crate::limits`) for the Exchange client.
 
-use super::answer_budget::{ANSWER_BYTES_MAX, ANSWER_ENTRIES_MAX, BUDGET_BYTES, FREE_BYTES};
+use super::decode_limits::ANSWER_ENTRIES_MAX;
 use super::lockout::PROVEN_ROOMS_MAX;
 use super::sign_in_failures::{
     REPEATED_MAX, ROOMS_MAX, SIGN_IN_BACKOFF_FIRST, SIGN_IN_BACKOFF_MAX, TOKEN_BACKOFF_MAX,
 };
 use super::sign_in_probe::PROBE_TIMEOUT;
 use super::view::{EVENTS_MAX, TEXT_BYTES_MAX, VIEWS_MAX};
-use super::{directory, event, feed, lockout, one_shot, streaming, throttle, version};
+use super::{directory, event, feed, lockout, streaming, throttle, version};
 use crate::autodiscover;
+use crate::http::answer_budget::{ANSWER_BYTES_MAX, BUDGET_BYTES, FREE_BYTES};
+use crate::http::client;
 use crate::limits::{Amount, LimitRow};
 
 /// The limits on responses, calendars and failed sign-ins.
@@ -59,7 +61,7 @@ fn answers() -> Vec<LimitRow> {
         ),
         row(
             "a response of Autodiscover or of a token endpoint",
-            Amount::Bytes(one_shot::ANSWER_BYTES_MAX),
+            Amount::Bytes(client::ANSWER_BYTES_MAX),
             "both send a few kilobytes",
             "the request fails",
             "log",

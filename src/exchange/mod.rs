@@ -5,7 +5,7 @@
 //! calendar.rs  directory.rs  feed.rs        the operations that the engine and `live` call
 //! client.rs                                 one operation with its retries
 //!   lockout.rs  throttle.rs  endpoints.rs   whether it may be sent, how many at once, to which server
-//!   request.rs  transport.rs  login/        encode, send, authenticate
+//!   request.rs  (crate::http, login)        encode, send, authenticate
 //!   classify.rs  contents.rs  event.rs      what the response means (pure)
 //! streaming.rs                              change notifications
 //! ```
@@ -15,15 +15,12 @@
 //! knows neither cleanup rules nor the journal. It never repeats a write that the server may have executed.
 
 mod affinity;
-mod answer_budget;
 mod calendar;
 mod classify;
 mod client;
 mod contents;
-mod credential_provider;
+mod decode_limits;
 mod decode_stats;
-mod delivery;
-mod dial;
 mod directory;
 mod endpoints;
 mod error;
@@ -33,11 +30,10 @@ mod finder;
 #[cfg(feature = "service")]
 mod limits;
 mod lockout;
-pub mod login;
-mod one_shot;
 mod probe;
 mod request;
 mod resolve_error;
+mod response;
 mod response_messages;
 mod router;
 mod settings;
@@ -47,26 +43,23 @@ mod sign_in_probe;
 mod streaming;
 mod subscription_groups;
 mod throttle;
-mod tls;
-mod transport;
-mod tunnel;
 mod version;
 mod view;
 
+pub use crate::http::answer_budget::{ANSWER_BYTES_MAX, BUDGET_BYTES, FREE_BYTES, answer_bytes};
+pub use crate::http::delivery::{Delivery, HttpResponse};
 pub use crate::http::error::{TlsFailure, TransportError};
+pub use crate::http::settings::{ClientCertificate, ProxySettings, SettingsError};
+pub use crate::login::SignInMethod;
 pub use crate::secret::Secret;
-pub use answer_budget::{ANSWER_BYTES_MAX, ANSWER_ENTRIES_MAX, BUDGET_BYTES, FREE_BYTES, answer_bytes};
 pub use calendar::Exchange;
 pub use classify::{ErrorKind, RetryDecision, classify, decide_by_code};
 pub use client::RequestError;
+pub use decode_limits::ANSWER_ENTRIES_MAX;
 pub use decode_stats::DecodeStats;
-pub use delivery::{Delivery, HttpResponse};
 pub use error::is_denial;
 #[cfg(feature = "service")]
 pub use limits::limits;
 pub use probe::{ProbeResult, ServerCertificate, probe};
 pub use router::ConnectionRouter;
-pub use settings::{
-    Access, ClientCertificate, ConnectionDefaults, ExchangeLocation, ImpersonateBy, ProxySettings, Settings,
-    SettingsError, SignInMethod,
-};
+pub use settings::{Access, ConnectionDefaults, ExchangeLocation, ImpersonateBy, Settings};

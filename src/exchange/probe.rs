@@ -12,13 +12,14 @@ use tokio::time::timeout;
 use x509_cert::der::Decode as _;
 
 use super::classify::is_tls_port_page;
-use super::dial::{ClientIdentity, Dialer, HttpConnection};
-use super::settings::{ConnectTarget, Settings};
-use super::transport::USER_AGENT;
+use super::settings::Settings;
 use crate::clock::{Clock as _, SystemClock};
-use crate::http::error::{TlsFailure, TransportError};
+use crate::http::connection_pool::USER_AGENT;
+use crate::http::dialer::{ClientIdentity, Dialer, HttpConnection};
+use crate::http::error::{TlsFailure, TransportError, error_chain};
 use crate::http::field::{challenges, parse_date};
-use crate::http::net::error_chain;
+use crate::http::settings::SettingsError;
+use crate::http::url::ConnectTarget;
 
 /// Authentication schemes that are kept.
 const SCHEMES_MAX: usize = 8;
@@ -64,9 +65,9 @@ pub struct ServerCertificate {
 /// # Errors
 /// Why the server does not respond.
 pub async fn probe(settings: &Settings, url: &str) -> Result<ProbeResult, TransportError> {
-    let bad = |error: super::settings::SettingsError| TransportError::Connect(error.to_string());
+    let bad = |error: SettingsError| TransportError::Connect(error.to_string());
     let endpoint = ConnectTarget::parse(url).map_err(bad)?;
-    let dialer = Dialer::new(settings).map_err(bad)?;
+    let dialer = Dialer::new(&settings.dialer()).map_err(bad)?;
     let within = settings.first_byte_timeout;
     let meeting = send_probe(&dialer, &endpoint, Method::GET, within).await?;
     if !refuses_method(meeting.status) {

@@ -4,15 +4,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use http::Uri;
-use thiserror::Error;
-
-#[cfg(feature = "negotiate")]
-use super::login::Windows;
-use super::login::{ClientCredentials, ExternalToken};
 use crate::autodiscover::Policy;
 use crate::ews::soap::{Impersonate, ServerVersion};
-use crate::http::net::{is_loopback_host, without_userinfo};
+use crate::http::settings::{ClientCertificate, DialerSettings, ProxySettings};
+use crate::login::SignInMethod;
 use crate::secret::Secret;
 
 /// Settings of one Exchange connection.
@@ -62,45 +57,6 @@ pub enum ExchangeLocation {
     Discovered(Policy),
 }
 
-/// A sign-in method with its credentials.
-#[derive(Debug, Clone)]
-pub enum SignInMethod {
-    /// User name and password in every request.
-    Basic {
-        /// In the form that the server expects: `DOMAIN\name`, or `name@domain`.
-        username: String,
-        /// Its password.
-        password: Secret,
-    },
-    /// NTLM or Negotiate.
-    #[cfg(feature = "negotiate")]
-    Windows(Windows),
-    /// OAuth, as an application.
-    OAuth(ClientCredentials),
-    /// OAuth, with tokens that another program fetches.
-    Token(ExternalToken),
-    /// The client certificate alone.
-    Certificate,
-}
-
-/// Client certificate for the TLS handshake, in PEM files.
-#[derive(Debug, Clone)]
-pub struct ClientCertificate {
-    /// The certificate, and the chain to its issuer.
-    pub certificate: PathBuf,
-    /// Its private key.
-    pub key: PathBuf,
-}
-
-/// An HTTP proxy that opens tunnels (CONNECT). The tunnel carries TLS; the proxy itself is addressed in plain HTTP.
-#[derive(Debug, Clone)]
-pub struct ProxySettings {
-    /// `http://host:port`.
-    pub url: String,
-    /// User name and password, if the proxy requires them.
-    pub login: Option<(String, Secret)>,
-}
-
 /// How the account gets access to rooms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -125,39 +81,6 @@ pub enum ImpersonateBy {
     PrimarySmtpAddress,
     /// The user principal name (UPN).
     PrincipalName,
-}
-
-/// Why the settings are unusable.
-#[derive(Debug, Error)]
-pub enum SettingsError {
-    /// Not of the form `https://host/path`.
-    #[error("`{0}` is not of the form https://host/EWS/Exchange.asmx")]
-    Url(String),
-    /// Plain `http` to another machine.
-    #[error("`{0}` would send the password unencrypted over the network; use https")]
-    PlainHttp(String),
-    /// The CA file cannot be read, or holds no certificate.
-    #[error("failed to read certificates from {path}: {why}")]
-    CaFile {
-        /// Which file.
-        path: PathBuf,
-        /// What is wrong with it.
-        why: String,
-    },
-    /// The client certificate or its key cannot be used.
-    #[error("failed to use the client certificate: {0}")]
-    ClientCertificate(String),
-    /// The sign-in cannot work as configured.
-    #[error("failed to prepare the sign-in: {0}")]
-    SignIn(String),
-    /// Not of the form `http://host:port`.
-    #[error(
-        "`{0}` is not of the form http://proxy:port; set user name and password in their own settings, not in the URL"
-    )]
-    Proxy(String),
-    /// The platform's trust store or the TLS library cannot be loaded.
-    #[error("failed to set up TLS: {0}")]
-    Tls(#[from] rustls::Error),
 }
 
 /// Time limits and request limits of a connection. Their defaults are here and nowhere else.
@@ -216,8 +139,19 @@ impl Settings {
         }
     }
 
+    /// How connections to its servers are opened.
+    pub(super) fn dialer(&self) -> DialerSettings {
+        DialerSettings {
+            uses_tls: self.uses_tls(),
+            ca_file: self.ca_file.clone(),
+            client_certificate: self.client_certificate.clone(),
+            proxy: self.proxy.clone(),
+            connect_timeout: self.connect_timeout,
+        }
+    }
+
     /// Whether any request goes over TLS.
-    pub(super) fn uses_tls(&self) -> bool {
+    fn uses_tls(&self) -> bool {
         let token = match &self.sign_in {
             SignInMethod::OAuth(client) => client.endpoint.as_str(),
             _ => "",
@@ -237,105 +171,6 @@ impl ImpersonateBy {
             Self::SmtpAddress => Impersonate::SmtpAddress(address),
             Self::PrimarySmtpAddress => Impersonate::PrimarySmtpAddress(address),
             Self::PrincipalName => Impersonate::PrincipalName(address),
-        }
-    }
-}
-
-/// A checked URL, split into what a connection and a request need.
-#[derive(Debug, Clone)]
-pub(super) struct ConnectTarget {
-    pub(super) host: String,
-    pub(super) port: u16,
-    pub(super) tls: bool,
-    /// `Host` header.
-    pub(super) authority: String,
-    /// Path and query.
-    pub(super) target: String,
-}
-
-impl ConnectTarget {
-    /// The target of a request without credentials whose response is not trusted: plain `http` may go to any host then.
-    pub(super) fn parse_anonymous(url: &str) -> Result<Self, SettingsError> {
-        match url.strip_prefix("http://") {
-            Some(rest) => {
-                let safe = Self::parse(&format!("https://{rest}"))?;
-                let port = if safe.authority.ends_with(&format!(":{}", safe.port)) { safe.port } else { 80 };
-                Ok(Self { tls: false, port, ..safe })
-            }
-            None => Self::parse(url),
-        }
-    }
-
-    pub(super) fn parse(url: &str) -> Result<Self, SettingsError> {
-        let bad = || SettingsError::Url(without_userinfo(url));
-        let uri: Uri = url.parse().map_err(|_| bad())?;
-        let authority = uri.authority().ok_or_else(bad)?;
-        let host = authority.host();
-        let tls = match uri.scheme_str() {
-            Some("https") => true,
-            Some("http") if is_loopback_host(host) => false,
-            Some("http") => return Err(SettingsError::PlainHttp(without_userinfo(url))),
-            _ => return Err(bad()),
-        };
-        if host.is_empty() || authority.as_str().contains('@') {
-            return Err(bad());
-        }
-        Ok(Self {
-            host: host.trim_start_matches('[').trim_end_matches(']').to_owned(),
-            port: authority.port_u16().unwrap_or(if tls { 443 } else { 80 }),
-            tls,
-            authority: authority.as_str().to_owned(),
-            target: uri.path_and_query().map_or("/", |target| target.as_str()).to_owned(),
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_is_taken_apart() {
-        let endpoint = ConnectTarget::parse("https://mail.example.com:8443/EWS/Exchange.asmx").unwrap();
-        assert_eq!((endpoint.host.as_str(), endpoint.port, endpoint.tls), ("mail.example.com", 8443, true));
-        assert_eq!(endpoint.target, "/EWS/Exchange.asmx");
-        assert_eq!(endpoint.authority, "mail.example.com:8443");
-    }
-
-    #[test]
-    fn a_password_never_crosses_the_network_readable() {
-        assert!(matches!(
-            ConnectTarget::parse("http://mail.example.com/EWS"),
-            Err(SettingsError::PlainHttp(_))
-        ));
-        assert!(matches!(
-            ConnectTarget::parse("http://127.0.0.1.example.com/"),
-            Err(SettingsError::PlainHttp(_))
-        ));
-        assert!(!ConnectTarget::parse("http://127.0.0.1:8080/EWS/Exchange.asmx").unwrap().tls);
-        assert_eq!(ConnectTarget::parse("http://[::1]:80/").unwrap().host, "::1");
-    }
-
-    #[test]
-    fn what_carries_nothing_may_go_in_plain_http() {
-        let endpoint =
-            ConnectTarget::parse_anonymous("http://autodiscover.example.com/autodiscover/autodiscover.xml")
-                .unwrap();
-        assert_eq!(
-            (endpoint.host.as_str(), endpoint.port, endpoint.tls),
-            ("autodiscover.example.com", 80, false)
-        );
-        assert_eq!(ConnectTarget::parse_anonymous("http://x.example:8080/").unwrap().port, 8080);
-        assert!(ConnectTarget::parse_anonymous("https://x.example/").unwrap().tls);
-    }
-
-    #[test]
-    fn what_is_no_address_is_said_so() {
-        for bad in
-            ["", "mail.example.com", "ftp://mail.example.com/", "https://user:secret@host/", "https:///EWS"]
-        {
-            let error = ConnectTarget::parse(bad).unwrap_err();
-            assert!(matches!(error, SettingsError::Url(_)) && !error.to_string().contains("secret"), "{bad}");
         }
     }
 }

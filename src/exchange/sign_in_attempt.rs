@@ -3,11 +3,11 @@
 
 use tokio::time::Instant;
 
-use super::transport::Transport;
+use crate::http::connection_pool::ConnectionPool;
 
 /// One request with credentials and where it goes.
 pub(super) struct SignInAttempt<'a> {
-    pub(super) transport: &'a Transport,
+    pub(super) transport: &'a ConnectionPool,
     pub(super) server: &'a str,
     pub(super) room: &'a str,
     /// When the request began.

@@ -7,17 +7,18 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 use tracing::Instrument as _;
 
-use super::answer_budget;
 use super::classify::{ErrorKind, RetryDecision, classify};
 use super::client::EwsClient;
 use super::contents;
-use super::delivery::{Delivery, HttpResponse};
+use super::decode_limits::decode_limits;
 use super::request::EncodedRequest;
+use super::response::proves_authenticated;
 use super::sign_in_attempt::SignInAttempt;
 use super::sign_in_failures::SignInFailure;
 use crate::calendar::RoomAddress;
 use crate::ews::codec::{SoapBody, decode};
 use crate::ews::op::{DistinguishedFolder, Effect, GetFolder};
+use crate::http::delivery::{Delivery, HttpResponse};
 
 /// Longest wait for the response to a probe: other requests wait for it.
 pub(super) const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -115,7 +116,7 @@ impl EwsClient {
             None,
         );
         let began = Instant::now();
-        let post = letter.http_request();
+        let Ok(post) = letter.http_request() else { return SignInProbeOutcome::Unanswered };
         let sent = like.transport.send_on_new_connection(&post).instrument(letter.span());
         let Ok(Delivery::Answered(answer)) = timeout(PROBE_TIMEOUT, sent).await else {
             return SignInProbeOutcome::Unanswered;
@@ -127,7 +128,7 @@ impl EwsClient {
                 self.lockout.remove_proven_room(like.server, witness);
                 SignInProbeOutcome::Rejected((kind, code))
             }
-            _ if answer.proves_authenticated() => {
+            _ if proves_authenticated(answer.status, &answer.headers) => {
                 self.lockout.record_room_success(like.server, witness, began, answer.sent_credentials);
                 SignInProbeOutcome::Accepted
             }
@@ -138,7 +139,7 @@ impl EwsClient {
 
 /// What the response to a probe means: a locked account may show in the response's only message.
 fn probe_decision(answer: &HttpResponse) -> RetryDecision {
-    let decoded = decode(&answer.body, &answer_budget::limits());
+    let decoded = decode(&answer.body, &decode_limits());
     match (classify(Effect::Read, answer, &decoded), decoded.as_ref().map(|decoded| &decoded.envelope.body)) {
         (RetryDecision::Done, Ok(SoapBody::GetFolder(messages))) => {
             contents::folder(messages).err().unwrap_or(RetryDecision::Done)

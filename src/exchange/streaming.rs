@@ -16,12 +16,11 @@ use futures_util::stream::FuturesUnordered;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::affinity::Affinity;
-use super::answer_budget;
 use super::calendar::wrong_response_type;
 use super::classify::{ErrorKind, NO_CODE, RetryDecision, decide_by_code};
 use super::client::{EwsClient, RequestError, StreamFailure};
+use super::decode_limits::decode_limits;
 use super::response_messages::single_message;
-use super::transport::StreamingBody;
 use crate::calendar::RoomAddress;
 use crate::concurrency::ConcurrencyLimit;
 use crate::engine::CalendarError;
@@ -31,6 +30,7 @@ use crate::ews::op::{
     Subscribe, Unsubscribe,
 };
 use crate::ews::types::{MessageXmlEntry, ResponseClass, ResponseMessage};
+use crate::http::connection_pool::StreamingBody;
 use crate::live::{ChangeBatch, ChangeStream};
 
 /// Concurrent Subscribe requests: a group of two hundred rooms must not take all throttle permits.
@@ -217,7 +217,7 @@ impl StreamingSubscriptions {
             if let Some(envelope) =
                 stream.envelopes.next_envelope().map_err(|uncut| invalid_stream(&uncut.to_string()))?
             {
-                let limits = DecodeLimits { body_bytes_max: ENVELOPE_BYTES_MAX, ..answer_budget::limits() };
+                let limits = DecodeLimits { body_bytes_max: ENVELOPE_BYTES_MAX, ..decode_limits() };
                 let decoded =
                     decode(envelope, &limits).map_err(|error| invalid_stream(&error.to_string()))?;
                 return apply_envelope(&decoded.envelope.body, &mut self.ids, &mut self.dropped);

@@ -101,34 +101,49 @@ impl TransportError {
     }
 }
 
-impl fmt::Display for TransportError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl TransportError {
+    /// The sentence for people, with the server's name (`Exchange`) or what it is (`the server`).
+    pub(crate) fn describe(&self, server: &str) -> String {
         match self {
             Self::Resolve(why) => {
-                write!(f, "cannot connect to Exchange: its host name does not resolve: {why}")
+                format!("cannot connect to {server}: its host name does not resolve: {why}")
             }
-            Self::ServerNotFound(why) => f.write_str(why),
-            Self::Connect(why) => write!(f, "cannot connect to Exchange: {why}"),
-            Self::Tls(trouble, why) => write!(f, "cannot connect to Exchange: {}: {why}", trouble.as_str()),
-            Self::Proxy(why) => write!(f, "the proxy does not connect to Exchange: {why}"),
-            Self::ConnectTimeout(after) => write!(f, "cannot connect to Exchange within {after:?}"),
-            Self::FirstByteTimeout(after) => write!(f, "Exchange did not respond within {after:?}"),
-            Self::ResponseTimeout(after) => {
-                write!(f, "Exchange's response was not complete within {after:?}")
-            }
-            Self::ConnectionLost(why) => write!(f, "the connection to Exchange was lost: {why}"),
-            Self::NotHttp(why) => write!(
-                f,
+            Self::ServerNotFound(why) | Self::SignIn { reason: why, .. } => why.clone(),
+            Self::Connect(why) => format!("cannot connect to {server}: {why}"),
+            Self::Tls(failure, why) => format!("cannot connect to {server}: {}: {why}", failure.as_str()),
+            Self::Proxy(why) => format!("the proxy does not connect to {server}: {why}"),
+            Self::ConnectTimeout(after) => format!("cannot connect to {server} within {after:?}"),
+            Self::FirstByteTimeout(after) => format!("{server} did not respond within {after:?}"),
+            Self::ResponseTimeout(after) => format!("{server}'s response was not complete within {after:?}"),
+            Self::ConnectionLost(why) => format!("the connection to {server} was lost: {why}"),
+            Self::NotHttp(why) => format!(
                 "the port does not speak plain HTTP; if it speaks TLS, the URL must begin with https: {why}"
             ),
-            Self::TooLarge(limit) => write!(f, "Exchange's response is larger than {limit} bytes"),
-            Self::OutOfMemoryBudget(bytes) => write!(
-                f,
-                "Exchange sends too many large responses at once; together they may take {} MiB of memory",
+            Self::TooLarge(limit) => format!("{server}'s response is larger than {limit} bytes"),
+            Self::OutOfMemoryBudget(bytes) => format!(
+                "{server} sends too many large responses at once; together they may take {} MiB of memory",
                 bytes >> 20
             ),
-            Self::InvalidGzip => f.write_str("Exchange's response is marked as gzip and is not valid gzip"),
-            Self::SignIn { reason: why, .. } => f.write_str(why),
+            Self::InvalidGzip => format!("{server}'s response is marked as gzip and is not valid gzip"),
         }
     }
+}
+
+impl fmt::Display for TransportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.describe("the server"))
+    }
+}
+
+impl std::error::Error for TransportError {}
+
+/// The error and its causes in one line: "client error (Connect)" alone helps no reader.
+pub(crate) fn error_chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut behind = error.source();
+    while let Some(cause) = behind {
+        text = format!("{text}: {cause}");
+        behind = cause.source();
+    }
+    text
 }

@@ -75,13 +75,6 @@ pub(crate) async fn connect(addresses: &VecDeque<SocketAddr>) -> Result<(TcpStre
     }
 }
 
-/// Resolves and connects.
-#[cfg(feature = "service")]
-pub(crate) async fn resolve_and_connect(host: &str, port: u16) -> Result<TcpStream, ConnectError> {
-    let addresses = addresses(host, port).await?;
-    connect(&addresses).await.map(|(stream, _)| stream).map_err(ConnectError::Connect)
-}
-
 #[cfg(test)]
 mod tests {
     use tokio::net::{TcpListener, TcpSocket};

@@ -87,7 +87,7 @@ mod tests {
     use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
 
     use super::*;
-    use crate::http::net;
+    use crate::http::tls;
 
     const NOVEMBER_2026: u64 = 1_795_910_400;
 
@@ -143,6 +143,6 @@ mod tests {
 
     #[test]
     fn a_client_can_be_set_up_with_it() {
-        net::client_config(vec![self_signed(IsCa::Ca(BasicConstraints::Unconstrained))], None).unwrap();
+        tls::client_config(vec![self_signed(IsCa::Ca(BasicConstraints::Unconstrained))], None).unwrap();
     }
 }

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use http::Uri;
+use http::{HeaderName, HeaderValue};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
@@ -29,7 +29,12 @@ use tokio_util::sync::CancellationToken;
 use super::{Notice, SequencedNotice};
 use crate::clock::Clock;
 use crate::exchange::Secret;
-use crate::http::https_client::{HttpsClient, InvalidUrl, PostResult, parse_url};
+use crate::http::client::{HttpClient, REQUEST_TIMEOUT};
+use crate::http::connection_pool::{ConnectionPool, HttpRequest};
+use crate::http::delivery::Delivery;
+use crate::http::error::TransportError;
+use crate::http::settings::SettingsError;
+use crate::http::url::{InvalidUrl, parse_url};
 use crate::store::{OutboxEntry, OutboxNotice, ServiceStore};
 
 /// Attempts to deliver one notice.
@@ -78,8 +83,7 @@ impl Outbox {
 
 /// Delivers notices to one webhook.
 pub struct WebhookSender {
-    http: HttpsClient,
-    url: Uri,
+    connections: ConnectionPool,
     secret: Secret,
     clock: Arc<dyn Clock>,
     outbox: Outbox,
@@ -100,6 +104,9 @@ pub enum WebhookError {
     /// TLS could not be initialised.
     #[error("cannot initialise TLS: {0}")]
     Tls(#[from] rustls::Error),
+    /// No connection can be made to the URL.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
 }
 
 /// The result of delivering one notice.
@@ -127,9 +134,10 @@ impl WebhookSender {
         Sha256::digest(url.as_bytes()).iter().for_each(|byte| {
             let _ = write!(name, "{byte:02x}");
         });
-        let (web, to) = (HttpsClient::new()?, parse_url(url)?);
+        parse_url(url)?;
+        let connections = HttpClient::direct()?.pool_to(url)?;
         let closing = CancellationToken::new();
-        Ok(Self { http: web, url: to, secret, clock, outbox, name, posted: Notify::new(), closing })
+        Ok(Self { connections, secret, clock, outbox, name, posted: Notify::new(), closing })
     }
 
     /// Drops the notices that wait for other webhooks, which are no longer configured.
@@ -256,17 +264,35 @@ impl WebhookSender {
                     () = tokio::time::sleep(pause(attempt, retry_after.take())) => {}
                 }
             }
-            let headers = self.headers(&body, self.clock.now());
-            match self.http.post(&self.url, body.clone(), &headers).await {
-                Ok(PostResult { status: 200..300, .. }) => return DeliveryResult::Accepted,
-                Ok(PostResult { status, retry_after: wait }) => {
-                    retry_after = wait;
+            match self.send_once(&body).await {
+                Delivery::Answered(response) if (200..300).contains(&response.status) => {
+                    return DeliveryResult::Accepted;
+                }
+                Delivery::Answered(response) => {
+                    retry_after = response.retry_after();
+                    let status = response.status;
                     tracing::warn!(status, attempt, "the webhook rejected a notice");
                 }
-                Err(why) => tracing::warn!(why, attempt, "cannot reach the webhook"),
+                Delivery::NotSent(error) | Delivery::MaybeSent(error) => {
+                    tracing::warn!(why = error.describe("the webhook"), attempt, "cannot reach the webhook");
+                }
             }
         }
         DeliveryResult::Abandoned
+    }
+
+    /// Sends a notice once. The response's body is not read.
+    async fn send_once(&self, body: &str) -> Delivery {
+        let mut request = HttpRequest::post("application/json", body.to_owned().into());
+        for (name, value) in self.headers(body, self.clock.now()) {
+            // Digits and hexadecimal digits are valid in a header.
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                request.headers.insert(HeaderName::from_static(name), value);
+            }
+        }
+        let late = |_| Delivery::MaybeSent(TransportError::ResponseTimeout(REQUEST_TIMEOUT));
+        let sent = tokio::time::timeout(REQUEST_TIMEOUT, self.connections.send_ignoring_body(&request));
+        sent.await.unwrap_or_else(late)
     }
 
     fn headers(&self, body: &str, now: DateTime<Utc>) -> [(&'static str, String); 2] {
@@ -434,7 +460,10 @@ mod tests {
         // The same webhook, which works now.
         let (notices, received) = broadcast::channel(8);
         let (url, mut bodies) = receiver("200 OK").await;
-        let again = WebhookSender { url: url.parse().unwrap(), ..sender(&down, &Outbox::new(store.clone())) };
+        let again = WebhookSender {
+            connections: HttpClient::direct().unwrap().pool_to(&url).unwrap(),
+            ..sender(&down, &Outbox::new(store.clone()))
+        };
         let running = tokio::spawn(again.run(received, CancellationToken::new()));
         assert_eq!(next(&mut bodies).await, first, "the same body");
         notices.send(checked_in(8)).unwrap();

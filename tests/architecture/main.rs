@@ -27,7 +27,7 @@ const FLOORS: &[&[&str]] = &[
     ],
     &["access", "json", "presence", "sim"],
     &["action", "http"],
-    &["autodiscover", "journal"],
+    &["autodiscover", "journal", "login"],
     &["engine", "telemetry"],
     &["cleanup", "live"],
     &["exchange", "store"],

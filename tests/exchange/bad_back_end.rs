@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use adjourn::calendar::RoomAddress;
-use adjourn::exchange::login::ExternalToken;
 use adjourn::exchange::{ErrorKind, Exchange, RequestError, SignInMethod};
+use adjourn::login::ExternalToken;
 
 use crate::conversation::{envelope, message, settings};
 use crate::script::{Reaction, ScriptedServer};

@@ -8,10 +8,10 @@ use adjourn::action::{Action, ActionId, ActionKind, Actor, Notify, Outcome};
 use adjourn::calendar::{RoomAddress, Scope};
 use adjourn::clock::SystemClock;
 use adjourn::engine::{self, Engine, Mode};
-use adjourn::exchange::login::{ChannelBinding, Windows, WindowsScheme, WindowsSecret};
 use adjourn::exchange::{Access, Exchange, Secret, Settings, SignInMethod};
 use adjourn::journal::MemoryJournal;
 use adjourn::live::{CachedCalendar, Live, LiveOptions as Following, RoomCache, TrackingMode};
+use adjourn::login::{ChannelBinding, Windows, WindowsScheme, WindowsSecret};
 use adjourn::sim::{
     AuthScheme, AutodiscoverProtocol, ExchangeRelease, ExtendedProtection, FaultRule, InjectedFault,
     MeetingSpec, NotificationOptions, Person, PlainSpec, RoomSpec, Simulator, SimulatorOptions, World,

@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use adjourn::autodiscover::{Host, Policy};
 use adjourn::calendar::RoomAddress;
-use adjourn::exchange::login::{
-    ChannelBinding, ClientAuthentication, ClientCredentials, ClientKey, ExternalToken, Windows,
-    WindowsScheme, WindowsSecret,
-};
 use adjourn::exchange::{
     ClientCertificate, ErrorKind, Exchange, ExchangeLocation, RequestError, Secret, Settings, SignInMethod,
 };
 use adjourn::live::Feed as _;
+use adjourn::login::{
+    ChannelBinding, ClientAuthentication, ClientCredentials, ClientKey, ExternalToken, Windows,
+    WindowsScheme, WindowsSecret,
+};
 use adjourn::sim::{
     AccessTokens, AuthScheme, Authority, AuthorityOptions, AutodiscoverProtocol, ClientBinding,
     ExtendedProtection, FaultRule, InjectedFault, Simulator, SimulatorOptions, TokenFault,

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Bounded, Located, TimeoutSeconds};
 use crate::autodiscover::{Host, HostPattern};
-use crate::exchange::login::ChannelBinding;
 use crate::exchange::{Access, ConnectionDefaults, ImpersonateBy};
+use crate::login::ChannelBinding;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]

@@ -1,5 +1,5 @@
-//! HTTP/1.1 to one server: one request and its response over kept-alive connections, or a streamed response on a
-//! connection of its own. Handles authentication rounds and deadlines; never interprets a body.
+//! HTTP/1.1 to one server with one credential: a request and its response over kept-alive connections, or a streamed
+//! response on a connection of its own. Handles authentication rounds and deadlines; never interprets a body.
 //!
 //! This file decides the fate of a request: *not sent* until its first byte was handed to a connection; *maybe sent*
 //! from then on, until the whole response has arrived. The one exception: hyper reports that a kept connection was
@@ -10,24 +10,24 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+#[cfg(feature = "service")]
+use http_body_util::Limited;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::SendRequest;
 use tokio::time::{Instant, timeout};
 
-use super::affinity::Affinity;
 use super::answer_budget::AnswerBudget;
-use super::delivery::{Delivery, HttpResponse, proves_authenticated};
-use super::dial::{ClientIdentity, Dialer};
-use super::login::{AuthRound, AuthSession, ChallengeAction, Credential};
-use super::settings::{ConnectTarget, Settings, SettingsError};
-use crate::http::error::TransportError;
-use crate::http::field::{challenges, list_contains};
-use crate::http::net::error_chain;
+use super::auth::{AuthRound, AuthSession, ChallengeAction, Credential};
+use super::delivery::{Delivery, HttpResponse};
+use super::dialer::{ClientIdentity, Dialer};
+use super::error::{TransportError, error_chain};
+use super::field::{challenges, list_contains};
+use super::url::ConnectTarget;
 
 /// Authentication rounds of one request on one connection; NTLM needs two, three if the server forgot an earlier
 /// sign-in.
-pub(super) const AUTH_ROUNDS_MAX: usize = 4;
+const AUTH_ROUNDS_MAX: usize = 4;
 /// New connections for one request: a second one after the sign-in on the first was rejected.
 const NEW_CONNECTIONS_MAX: usize = 2;
 /// Longest idle time of a connection, unless the server names less. IIS closes idle connections after 120 s, load
@@ -35,18 +35,37 @@ const NEW_CONNECTIONS_MAX: usize = 2;
 const IDLE_MAX: Duration = Duration::from_secs(50);
 /// Margin before the server's own idle timeout, for the time that a request takes to arrive.
 const IDLE_MARGIN: Duration = Duration::from_secs(1);
-/// Identifies this client in Exchange's logs.
-pub(super) const USER_AGENT: HeaderValue =
+/// How much of a body that nobody reads is received so that its connection can be kept …
+#[cfg(feature = "service")]
+const IGNORED_BYTES_MAX: usize = 64 << 10;
+/// … and how long.
+#[cfg(feature = "service")]
+const IGNORED_BODY_TIMEOUT: Duration = Duration::from_secs(1);
+/// Identifies this client in servers' logs.
+pub(crate) const USER_AGENT: HeaderValue =
     HeaderValue::from_static(concat!("adjourn/", env!("CARGO_PKG_VERSION")));
 
 /// The connections to one server with one credential.
-pub(super) struct Transport {
-    endpoint: ConnectTarget,
+pub(crate) struct ConnectionPool {
+    target: ConnectTarget,
     dialer: Arc<Dialer>,
     credential: Box<dyn Credential>,
-    deadlines: ResponseDeadlines,
-    answer_budget: AnswerBudget,
+    options: PoolOptions,
     idle: Mutex<Vec<IdleConnection>>,
+}
+
+/// How a pool's requests are sent, and its responses received.
+pub(crate) struct PoolOptions {
+    /// Which client certificate the handshake offers.
+    pub(crate) identity: ClientIdentity,
+    /// Longest wait for the first byte of a response.
+    pub(crate) first_byte_timeout: Duration,
+    /// Time limit of a complete response, counted from the request.
+    pub(crate) response_timeout: Duration,
+    /// Memory for the responses.
+    pub(crate) answer_budget: AnswerBudget,
+    /// Whether only an authenticated client gets a response with this status and these headers.
+    pub(crate) proves_authenticated: fn(u16, &HeaderMap) -> bool,
 }
 
 /// An idle connection, usable until a deadline.
@@ -61,22 +80,12 @@ struct AuthConnection {
     auth: Box<dyn AuthSession>,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct ResponseDeadlines {
-    first_byte: Duration,
-    response: Duration,
-}
-
-/// A request as the transport sends it.
-pub(super) struct HttpRequest<'a> {
-    pub(super) soap_action: &'a str,
-    /// `X-AnchorMailbox`: the impersonated room, so that Exchange routes to its server at once.
-    pub(super) anchor: Option<&'a str>,
-    /// `client-request-id`: our id of the request in Exchange's logs.
-    pub(super) request_id: &'a str,
-    /// Cookies of the back end that holds the state of the group's earlier requests.
-    pub(super) affinity: Option<&'a Affinity>,
-    pub(super) body: Bytes,
+/// A request as the pool sends it: `Host`, `User-Agent` and `Authorization` are added.
+#[derive(Debug, Clone)]
+pub(crate) struct HttpRequest {
+    pub(crate) method: Method,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
 }
 
 /// How the body of a response is received.
@@ -85,6 +94,9 @@ enum BodyMode {
     Whole,
     /// Streamed while it arrives, if the status is 200.
     Streamed,
+    /// Dropped: status and headers are the answer. A short body is read all the same, so that its connection can be kept.
+    #[cfg(feature = "service")]
+    Ignored,
 }
 
 /// Outcome of a request on one connection.
@@ -99,9 +111,9 @@ enum SendOutcome {
 }
 
 /// A response body that is received while the server sends it.
-pub(super) struct StreamingBody {
+pub(crate) struct StreamingBody {
     /// Headers of the response.
-    pub(super) headers: HeaderMap,
+    pub(crate) headers: HeaderMap,
     incoming: Incoming,
     /// Closed when this is dropped.
     _connection: AuthConnection,
@@ -109,7 +121,7 @@ pub(super) struct StreamingBody {
 
 impl StreamingBody {
     /// The next bytes; `None` at the end.
-    pub(super) async fn next_chunk(&mut self) -> Result<Option<Bytes>, TransportError> {
+    pub(crate) async fn next_chunk(&mut self) -> Result<Option<Bytes>, TransportError> {
         loop {
             let Some(frame) = self.incoming.frame().await else { return Ok(None) };
             let frame = frame.map_err(|error| TransportError::ConnectionLost(error_chain(&error)))?;
@@ -120,29 +132,18 @@ impl StreamingBody {
     }
 }
 
-impl Transport {
-    pub(super) fn new(
-        settings: &Settings,
-        url: &str,
+impl ConnectionPool {
+    pub(crate) fn new(
+        target: ConnectTarget,
         dialer: Arc<Dialer>,
         credential: Box<dyn Credential>,
-        answers: AnswerBudget,
-    ) -> Result<Self, SettingsError> {
-        Ok(Self {
-            endpoint: ConnectTarget::parse(url)?,
-            dialer,
-            credential,
-            deadlines: ResponseDeadlines {
-                first_byte: settings.first_byte_timeout,
-                response: settings.response_timeout,
-            },
-            answer_budget: answers,
-            idle: Mutex::new(Vec::new()),
-        })
+        options: PoolOptions,
+    ) -> Self {
+        Self { target, dialer, credential, options, idle: Mutex::new(Vec::new()) }
     }
 
     /// Sends a request and waits for the complete response.
-    pub(super) async fn send(&self, request: &HttpRequest<'_>) -> Delivery {
+    pub(crate) async fn send(&self, request: &HttpRequest) -> Delivery {
         while let Some(idle) = self.take_idle() {
             if let SendOutcome::Delivered(delivery) =
                 self.authenticate_and_send(idle, request, BodyMode::Whole).await
@@ -153,8 +154,24 @@ impl Transport {
         self.send_on_new_connection(request).await
     }
 
+    /// The same, without the response's body, of whatever length.
+    #[cfg(feature = "service")]
+    pub(crate) async fn send_ignoring_body(&self, request: &HttpRequest) -> Delivery {
+        while let Some(idle) = self.take_idle() {
+            if let SendOutcome::Delivered(delivery) =
+                self.authenticate_and_send(idle, request, BodyMode::Ignored).await
+            {
+                return delivery;
+            }
+        }
+        match self.send_fresh(request, BodyMode::Ignored).await {
+            Err(delivery) => delivery,
+            Ok(_) => Delivery::NotSent(too_many_rounds()),
+        }
+    }
+
     /// The same on a new connection, on which the server has to authenticate the account anew.
-    pub(super) async fn send_on_new_connection(&self, request: &HttpRequest<'_>) -> Delivery {
+    pub(crate) async fn send_on_new_connection(&self, request: &HttpRequest) -> Delivery {
         match self.send_fresh(request, BodyMode::Whole).await {
             Err(delivery) => delivery,
             Ok(_) => Delivery::NotSent(too_many_rounds()),
@@ -163,11 +180,11 @@ impl Transport {
 
     /// Sends a request with a streamed response, on a connection of its own. Fails with the delivery if the server did
     /// not begin to stream.
-    pub(super) async fn open_stream(&self, request: &HttpRequest<'_>) -> Result<StreamingBody, Delivery> {
+    pub(crate) async fn open_stream(&self, request: &HttpRequest) -> Result<StreamingBody, Delivery> {
         self.send_fresh(request, BodyMode::Streamed).await
     }
 
-    async fn send_fresh(&self, request: &HttpRequest<'_>, mode: BodyMode) -> Result<StreamingBody, Delivery> {
+    async fn send_fresh(&self, request: &HttpRequest, mode: BodyMode) -> Result<StreamingBody, Delivery> {
         for _ in 0..NEW_CONNECTIONS_MAX {
             let fresh = self.connect().await.map_err(Delivery::NotSent)?;
             match self.authenticate_and_send(fresh, request, mode).await {
@@ -184,7 +201,7 @@ impl Transport {
     async fn authenticate_and_send(
         &self,
         mut connection: AuthConnection,
-        request: &HttpRequest<'_>,
+        request: &HttpRequest,
         mode: BodyMode,
     ) -> SendOutcome {
         let mut round = match connection.auth.first_round().await {
@@ -198,12 +215,12 @@ impl Transport {
             }
             sent_credentials |= round.authorization.is_some();
             let sent_at = Instant::now();
-            let response = match self.send_round(&mut connection.sender, request, &round, mode).await {
+            let response = match self.send_round(&mut connection.sender, request, &round).await {
                 Err(sent) => return sent,
                 Ok(response) => response,
             };
             if mode == BodyMode::Streamed && round.with_body && response.status() == StatusCode::OK {
-                if proves_authenticated(response.status().as_u16(), response.headers()) {
+                if (self.options.proves_authenticated)(response.status().as_u16(), response.headers()) {
                     connection.auth.on_accepted();
                 }
                 let (head, incoming) = response.into_parts();
@@ -213,17 +230,18 @@ impl Transport {
                     _connection: connection,
                 });
             }
-            let left = self.deadlines.response.saturating_sub(sent_at.elapsed());
-            let mut answer = match timeout(left, self.read_response(response, Instant::now() + left)).await {
-                Err(_) => {
-                    return lost_after_send(&round, TransportError::ResponseTimeout(self.deadlines.response));
-                }
-                Ok(Err(failure)) => return lost_after_send(&round, failure),
-                Ok(Ok(answer)) => answer,
+            #[cfg(feature = "service")]
+            if mode == BodyMode::Ignored && response.status() != StatusCode::UNAUTHORIZED {
+                return SendOutcome::Delivered(Delivery::Answered(
+                    self.drop_body(connection, response).await,
+                ));
+            }
+            let mut answer = match self.receive(response, sent_at).await {
+                Err(failure) => return lost_after_send(&round, failure),
+                Ok(answer) => HttpResponse { sent_credentials, ..answer },
             };
-            answer.sent_credentials = sent_credentials;
             if answer.status != StatusCode::UNAUTHORIZED {
-                if answer.proves_authenticated() {
+                if (self.options.proves_authenticated)(answer.status, &answer.headers) {
                     connection.auth.on_accepted();
                 }
                 if !round.with_body && wants_body(answer.status) {
@@ -251,18 +269,17 @@ impl Transport {
     async fn send_round(
         &self,
         sender: &mut SendRequest<Full<Bytes>>,
-        request: &HttpRequest<'_>,
+        request: &HttpRequest,
         round: &AuthRound,
-        mode: BodyMode,
     ) -> Result<Response<Incoming>, SendOutcome> {
-        let request = self.build_request(request, round, mode).map_err(|error| {
+        let request = self.build_request(request, round).map_err(|error| {
             SendOutcome::Delivered(Delivery::NotSent(TransportError::ConnectionLost(format!(
-                "the request has an invalid URL or header: {error}"
+                "the request has an invalid URL: {error}"
             ))))
         })?;
-        match timeout(self.deadlines.first_byte, sender.try_send_request(request)).await {
+        match timeout(self.options.first_byte_timeout, sender.try_send_request(request)).await {
             Err(_) => {
-                Err(lost_after_send(round, TransportError::FirstByteTimeout(self.deadlines.first_byte)))
+                Err(lost_after_send(round, TransportError::FirstByteTimeout(self.options.first_byte_timeout)))
             }
             Ok(Ok(response)) => Ok(response),
             Ok(Err(mut failed)) => {
@@ -273,10 +290,40 @@ impl Transport {
         }
     }
 
+    /// The complete response, within the rest of its time.
+    async fn receive(
+        &self,
+        response: Response<Incoming>,
+        sent_at: Instant,
+    ) -> Result<HttpResponse, TransportError> {
+        let limit = self.options.response_timeout;
+        let left = limit.saturating_sub(sent_at.elapsed());
+        let received = timeout(left, self.read_response(response, Instant::now() + left)).await;
+        received.unwrap_or(Err(TransportError::ResponseTimeout(limit)))
+    }
+
+    /// The response without its body. If the body is short, the connection is kept.
+    #[cfg(feature = "service")]
+    async fn drop_body(&self, connection: AuthConnection, response: Response<Incoming>) -> HttpResponse {
+        let (head, body) = response.into_parts();
+        let answer = HttpResponse {
+            status: head.status.as_u16(),
+            headers: head.headers,
+            body: Bytes::new(),
+            rejection: None,
+            sent_credentials: false,
+        };
+        let body = Limited::new(body, IGNORED_BYTES_MAX).collect();
+        if let Ok(Ok(_)) = timeout(IGNORED_BODY_TIMEOUT, body).await {
+            self.return_idle(connection, &answer);
+        }
+        answer
+    }
+
     /// A TLS server answers plain HTTP with a TLS alert, which hyper cannot parse.
     fn connection_error(&self, error: &hyper::Error) -> TransportError {
         let why = error_chain(error);
-        if error.is_parse() && !self.endpoint.tls {
+        if error.is_parse() && !self.target.tls {
             TransportError::NotHttp(why)
         } else {
             TransportError::ConnectionLost(why)
@@ -285,38 +332,22 @@ impl Transport {
 
     fn build_request(
         &self,
-        request: &HttpRequest<'_>,
+        request: &HttpRequest,
         round: &AuthRound,
-        mode: BodyMode,
     ) -> Result<Request<Full<Bytes>>, http::Error> {
         let body = if round.with_body { request.body.clone() } else { Bytes::new() };
-        let mut builder = Request::builder()
-            .method(Method::POST)
-            .uri(&self.endpoint.target)
-            .header(header::HOST, &self.endpoint.authority)
+        let mut built = Request::builder()
+            .method(request.method.clone())
+            .uri(&self.target.target)
+            .header(header::HOST, &self.target.authority)
             .header(header::USER_AGENT, USER_AGENT)
-            .header(header::CONTENT_TYPE, "text/xml; charset=utf-8")
-            .header(header::ACCEPT, "text/xml")
-            .header("SOAPAction", request.soap_action)
-            .header("client-request-id", request.request_id)
-            .header("return-client-request-id", "true");
-        if mode == BodyMode::Whole {
-            // A compressor in between would delay the chunks of a stream.
-            builder = builder.header(header::ACCEPT_ENCODING, "gzip");
-        }
-        if let Some(affinity) = request.affinity {
-            builder = builder.header("X-PreferServerAffinity", "true");
-            if let Some(cookie) = affinity.cookie() {
-                builder = builder.header(header::COOKIE, cookie);
-            }
-        }
-        if let Some(anchor) = request.anchor {
-            builder = builder.header("X-AnchorMailbox", anchor);
-        }
+            .body(Full::new(body))?;
+        let headers = built.headers_mut();
+        headers.extend(request.headers.clone());
         if let Some(authorization) = &round.authorization {
-            builder = builder.header(header::AUTHORIZATION, authorization);
+            headers.insert(header::AUTHORIZATION, authorization.clone());
         }
-        builder.body(Full::new(body))
+        Ok(built)
     }
 
     /// Reads the body to its end within the limits, and inflates it.
@@ -326,7 +357,7 @@ impl Transport {
         until: Instant,
     ) -> Result<HttpResponse, TransportError> {
         let (parts, mut incoming) = response.into_parts();
-        let mut body = self.answer_budget.start_body();
+        let mut body = self.options.answer_budget.start_body();
         while let Some(frame) = incoming.frame().await {
             let frame = frame.map_err(|error| TransportError::ConnectionLost(error_chain(&error)))?;
             if let Some(data) = frame.data_ref() {
@@ -348,7 +379,7 @@ impl Transport {
     }
 
     async fn connect(&self) -> Result<AuthConnection, TransportError> {
-        let opened = self.dialer.dial(&self.endpoint, ClientIdentity::Account).await?;
+        let opened = self.dialer.dial(&self.target, self.options.identity).await?;
         let dialogue = self.credential.session(opened.certificate.as_deref());
         Ok(AuthConnection { sender: opened.sender, auth: dialogue })
     }

@@ -68,7 +68,7 @@ mod tests {
 
     /// Message, key and binding.
     fn fixture() -> [Vec<u8>; 3] {
-        let text = include_str!("../../../fixtures/logins/kerberos-word.txt");
+        let text = include_str!("../../fixtures/logins/kerberos-word.txt");
         let mut lines = text.lines().filter(|line| !line.starts_with('#')).map(bytes);
         [(); 3].map(|()| lines.next().unwrap())
     }

@@ -11,10 +11,11 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use zeroize::Zeroizing;
 
+use super::error::TransportError;
+use super::error::error_chain;
+use super::field::challenges;
 use super::settings::{ProxySettings, SettingsError};
-use crate::http::error::TransportError;
-use crate::http::field::challenges;
-use crate::http::net::{error_chain, without_userinfo};
+use super::url::without_userinfo;
 use crate::secret::Secret;
 
 /// Authentication schemes of a proxy that a message names.
@@ -25,14 +26,14 @@ const SCHEME_CHARS_MAX: usize = 20;
 const PORT: u16 = 80;
 
 /// A configured proxy.
-pub(super) struct Tunnel {
-    pub(super) host: String,
-    pub(super) port: u16,
+pub(crate) struct Tunnel {
+    pub(crate) host: String,
+    pub(crate) port: u16,
     authorization: Option<HeaderValue>,
 }
 
 impl Tunnel {
-    pub(super) fn new(proxy: &ProxySettings) -> Result<Self, SettingsError> {
+    pub(crate) fn new(proxy: &ProxySettings) -> Result<Self, SettingsError> {
         let bad = || SettingsError::Proxy(without_userinfo(&proxy.url));
         let uri: Uri = proxy.url.parse().map_err(|_| bad())?;
         let host = uri.host().unwrap_or_default();
@@ -47,7 +48,7 @@ impl Tunnel {
     }
 
     /// Sends `CONNECT` on this connection to the proxy.
-    pub(super) async fn open(
+    pub(crate) async fn open(
         &self,
         tcp: TcpStream,
         host: &str,

@@ -13,7 +13,8 @@ use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use super::basic::sensitive;
-use super::{AuthRejection, AuthRound, AuthSession, ChallengeAction, Credential, challenge_of, scheme_names};
+use super::challenge_of;
+use crate::http::auth::{AuthRejection, AuthRound, AuthSession, ChallengeAction, Credential, scheme_names};
 use crate::http::error::TransportError;
 use crate::secret::Secret;
 

@@ -11,7 +11,9 @@ use zeroize::Zeroizing;
 use super::bearer::{AccessToken, TokenSource};
 use super::client_credentials::ClientCredentials;
 use crate::clock::{Clock as _, SystemClock};
-use crate::exchange::one_shot::{OneShotClient, OneShotRequest, OneShotResponse};
+use crate::http::client::HttpClient;
+use crate::http::connection_pool::HttpRequest;
+use crate::http::delivery::HttpResponse;
 use crate::http::error::TransportError;
 use crate::http::field::printable_line;
 use crate::json::{self, duration_in_seconds};
@@ -27,9 +29,9 @@ const RETRY_AFTER_MAX: Duration = Duration::from_secs(5 * 60);
 const DESCRIPTION_CHARS_MAX: usize = 200;
 
 /// Requests tokens from the token endpoint.
-pub(in crate::exchange) struct TokenEndpoint {
-    pub(in crate::exchange) client: ClientCredentials,
-    pub(in crate::exchange) http: OneShotClient,
+pub(super) struct TokenEndpoint {
+    pub(super) client: ClientCredentials,
+    pub(super) http: HttpClient,
 }
 
 #[derive(Deserialize)]
@@ -51,10 +53,11 @@ struct TokenErrorResponse {
 impl TokenSource for TokenEndpoint {
     async fn fetch(&self) -> Result<AccessToken, TransportError> {
         let form = self.client.form(SystemClock.now())?;
-        let request = OneShotRequest::post(&self.client.endpoint, "application/x-www-form-urlencoded", form);
-        let response = self.http.send_anonymous(&request).await.map_err(|why| TransportError::SignIn {
+        let request = HttpRequest::post("application/x-www-form-urlencoded", form);
+        let sent = self.http.send_anonymous(&self.client.endpoint, &request).await;
+        let response = sent.map_err(|error| TransportError::SignIn {
             is_permanent: false,
-            reason: format!("no token from {}: {why}", self.client.endpoint),
+            reason: format!("no token from {}: {error}", self.client.endpoint),
             retry_after: Duration::ZERO,
         })?;
         parse_token_response(&self.client.endpoint, &response)
@@ -63,7 +66,7 @@ impl TokenSource for TokenEndpoint {
 
 /// Reads a token endpoint's response. `error_description` is the issuer's text for administrators and never contains a
 /// token.
-fn parse_token_response(endpoint: &str, response: &OneShotResponse) -> Result<AccessToken, TransportError> {
+fn parse_token_response(endpoint: &str, response: &HttpResponse) -> Result<AccessToken, TransportError> {
     if response.status == 200 {
         let token: TokenResponse = json::from_slice(&response.body).map_err(|_| {
             TransportError::sign_in(&format!("{endpoint} returned a response without an access token"))
@@ -95,8 +98,14 @@ mod tests {
 
     use super::*;
 
-    fn response(status: u16, body: &str) -> OneShotResponse {
-        OneShotResponse { status, headers: HeaderMap::new(), body: Bytes::copy_from_slice(body.as_bytes()) }
+    fn response(status: u16, body: &str) -> HttpResponse {
+        HttpResponse {
+            status,
+            headers: HeaderMap::new(),
+            body: Bytes::copy_from_slice(body.as_bytes()),
+            rejection: None,
+            sent_credentials: false,
+        }
     }
 
     fn failed(status: u16, body: &str) -> (bool, String) {

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! A response that gets no share waits within its deadline and keeps the share that it has. Decoding needs no share: it
-//! never waits, so at most one body per processor is decoded at a time, each within [`ANSWER_ENTRIES_MAX`].
+//! never waits, so at most one body per processor is decoded at a time.
 
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -19,13 +19,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::yield_now;
 use tokio::time::{Instant, timeout_at};
 
-use crate::ews::codec::DecodeLimits;
-use crate::http::error::TransportError;
+use super::error::TransportError;
 
 /// Largest body, as sent and as inflated: three times the largest view of Exchange on premises (1 000 items of some 2.5 KB).
 pub const ANSWER_BYTES_MAX: usize = 8 << 20;
-/// List entries of one response: items, occurrences, free/busy events, … Ten times the largest view.
-pub const ANSWER_ENTRIES_MAX: usize = 10_000;
 /// All responses together, besides [`FREE_BYTES`] of each.
 pub const BUDGET_BYTES: usize = 64 << 20;
 /// Bytes of each response that need no share. The throttle limits how many requests are under way.
@@ -46,18 +43,9 @@ pub fn answer_bytes() -> (usize, usize) {
     (OF_PROCESS.held.load(Ordering::Relaxed), OF_PROCESS.highest.load(Ordering::Relaxed))
 }
 
-/// The limits within which responses are decoded.
-pub(super) fn limits() -> DecodeLimits {
-    DecodeLimits {
-        body_bytes_max: ANSWER_BYTES_MAX,
-        entries_max: ANSWER_ENTRIES_MAX,
-        ..DecodeLimits::default()
-    }
-}
-
 /// One connection's access to the budget.
 #[derive(Clone)]
-pub(super) struct AnswerBudget {
+pub(crate) struct AnswerBudget {
     pool: Arc<BudgetPool>,
     answer_bytes_max: usize,
     /// Responses that had to wait for a share.
@@ -73,7 +61,7 @@ struct BudgetPool {
 }
 
 /// The body of one response while it grows, with its share of the budget.
-pub(super) struct GrowingBody {
+pub(crate) struct GrowingBody {
     budget: AnswerBudget,
     bytes: Vec<u8>,
     /// Bytes of this body and of its compressed form that are counted against the budget.
@@ -100,35 +88,40 @@ impl BudgetPool {
 
 impl AnswerBudget {
     /// A share of the process's budget.
-    pub(super) fn of_process() -> Self {
+    pub(crate) fn of_process() -> Self {
         Self { pool: OF_PROCESS.clone(), answer_bytes_max: ANSWER_BYTES_MAX, waits: Arc::default() }
     }
 
+    /// The same with another limit for one body.
+    pub(crate) fn with_body_max(self, bytes: usize) -> Self {
+        Self { answer_bytes_max: bytes, ..self }
+    }
+
     /// Responses that had to wait for a share.
-    pub(super) fn waits(&self) -> u64 {
+    pub(crate) fn waits(&self) -> u64 {
         self.waits.load(Ordering::Relaxed)
     }
 
-    pub(super) fn start_body(&self) -> GrowingBody {
+    pub(crate) fn start_body(&self) -> GrowingBody {
         GrowingBody { budget: self.clone(), bytes: Vec::new(), counted: 0, share: None, reserve: None }
     }
 }
 
 impl GrowingBody {
     /// Appends a chunk of the body, once there is memory for it.
-    pub(super) async fn push(&mut self, piece: &[u8], until: Instant) -> Result<(), TransportError> {
+    pub(crate) async fn push(&mut self, piece: &[u8], until: Instant) -> Result<(), TransportError> {
         self.make_room(piece.len(), 0, until).await?;
         self.bytes.extend_from_slice(piece);
         Ok(())
     }
 
     /// The body, which keeps its share until it is dropped.
-    pub(super) fn finish(self) -> Bytes {
+    pub(crate) fn finish(self) -> Bytes {
         Bytes::from_owner(self)
     }
 
     /// The body inflated: a small body may hide a huge one.
-    pub(super) async fn inflate(mut self, until: Instant) -> Result<Bytes, TransportError> {
+    pub(crate) async fn inflate(mut self, until: Instant) -> Result<Bytes, TransportError> {
         let zipped = std::mem::take(&mut self.bytes);
         let mut decoder = GzDecoder::new(zipped.as_slice());
         let mut piece = vec![0; STEP_BYTES];

@@ -1,52 +1,13 @@
-//! HTTP authentication: one [`Credential`] for all connections to a server, one [`AuthSession`] per connection. An
-//! `AuthSession` returns the `Authorization` header of each round; it sends nothing and knows no request.
-//!
-//! Three kinds of schemes fit. Basic sends the same header with every request. Bearer tokens expire, so a rejected one
-//! is replaced once. NTLM and Negotiate authenticate the connection: some rounds without the request's body, and no
-//! header once the connection is authenticated.
-
-#[cfg(feature = "negotiate")]
-mod ap_options;
-mod assertion;
-mod basic;
-mod bearer;
-#[cfg(feature = "negotiate")]
-mod binding;
-mod client_credentials;
-mod external_token;
-#[cfg(feature = "negotiate")]
-mod keytab;
-mod oauth;
-#[cfg(feature = "negotiate")]
-mod single_flight;
-#[cfg(feature = "negotiate")]
-mod sspi;
-#[cfg(feature = "negotiate")]
-mod windows;
-#[cfg(feature = "negotiate")]
-mod windows_settings;
+//! HTTP authentication as the client sees it: one [`Credential`] for all connections to a server, one [`AuthSession`] per
+//! connection. An `AuthSession` returns the `Authorization` header of each round; it sends nothing and knows no request.
+//! The schemes are in `crate::login`.
 
 use std::fmt;
 
 use async_trait::async_trait;
 use http::HeaderValue;
 
-use crate::http::error::TransportError;
-
-pub use assertion::ClientKey;
-pub use basic::Basic;
-pub use bearer::{AccessToken, Bearer, TokenSource};
-#[cfg(feature = "negotiate")]
-pub use binding::ChannelBinding;
-pub use client_credentials::{ClientAuthentication, ClientCredentials};
-pub use external_token::ExternalToken;
-#[cfg(feature = "negotiate")]
-pub use keytab::KeytabKey;
-pub(super) use oauth::TokenEndpoint;
-#[cfg(feature = "negotiate")]
-pub(super) use windows::WindowsAccount;
-#[cfg(feature = "negotiate")]
-pub use windows_settings::{Windows, WindowsScheme, WindowsSecret};
+use super::error::TransportError;
 
 /// A credential for all connections to one server.
 pub trait Credential: Send + Sync {
@@ -143,16 +104,8 @@ impl AuthSession for NoAuth {
     }
 }
 
-/// The parameters of this scheme in one of the challenges.
-fn challenge_of<'a>(challenges: &[&'a str], scheme: &str) -> Option<&'a str> {
-    challenges.iter().find_map(|challenge| {
-        let (name, rest) = challenge.trim().split_once(' ').unwrap_or((challenge.trim(), ""));
-        name.eq_ignore_ascii_case(scheme).then_some(rest.trim())
-    })
-}
-
 /// The names of the schemes only: no content of a challenge gets into an error.
-fn scheme_names(challenges: &[&str]) -> String {
+pub(crate) fn scheme_names(challenges: &[&str]) -> String {
     let names = challenges.iter().filter_map(|challenge| challenge.split_whitespace().next());
     let mut names: Vec<_> = names.map(|name| name.chars().take(20).collect::<String>()).take(8).collect();
     names.dedup();
@@ -161,15 +114,11 @@ fn scheme_names(challenges: &[&str]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::scheme_names;
 
     #[test]
-    fn a_challenge_is_found_by_its_scheme() {
+    fn an_error_names_schemes_and_nothing_else_of_a_challenge() {
         let offered = ["Negotiate", "NTLM TlRMTVNTUAAC", "basic realm=\"x\""];
-        assert_eq!(challenge_of(&offered, "NTLM"), Some("TlRMTVNTUAAC"));
-        assert_eq!(challenge_of(&offered, "Negotiate"), Some(""));
-        assert_eq!(challenge_of(&offered, "Basic"), Some("realm=\"x\""));
-        assert_eq!(challenge_of(&offered, "Bearer"), None);
         assert_eq!(scheme_names(&offered), "Negotiate, NTLM, basic");
     }
 }

@@ -14,7 +14,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use crate::http::net::{certificates, private_key};
+use crate::http::tls::{certificates, private_key};
 
 /// Lifetime of an assertion, which is used at once. It is also valid for ten minutes before now, in case clocks differ.
 const LIFETIME: TimeDelta = TimeDelta::minutes(10);

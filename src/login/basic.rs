@@ -7,7 +7,8 @@ use base64::prelude::BASE64_STANDARD;
 use http::HeaderValue;
 use zeroize::Zeroizing;
 
-use super::{AuthRejection, AuthRound, AuthSession, ChallengeAction, Credential, challenge_of, scheme_names};
+use super::challenge_of;
+use crate::http::auth::{AuthRejection, AuthRound, AuthSession, ChallengeAction, Credential, scheme_names};
 use crate::http::error::TransportError;
 use crate::secret::Secret;
 

@@ -17,14 +17,15 @@ use tracing::warn;
 
 use super::basic::sensitive;
 use super::binding::{self, ChannelBinding};
+use super::challenge_of;
 use super::single_flight::{LeaderPermit, SignInAdmission, SignInGate};
 use super::sspi::{SspiContext, SspiCredentials, SspiError};
 use super::windows_settings::{Windows, WindowsScheme};
-use super::{AuthRejection, AuthRound, AuthSession, ChallengeAction, Credential, challenge_of, scheme_names};
+use crate::http::auth::{AuthRejection, AuthRound, AuthSession, ChallengeAction, Credential, scheme_names};
 use crate::http::error::TransportError;
 
 /// The account at one server.
-pub(in crate::exchange) struct WindowsAccount {
+pub(crate) struct WindowsAccount {
     windows: Windows,
     identity: SspiCredentials,
     /// Service principal name, `HTTP/host`, that a ticket is requested for.
@@ -84,7 +85,7 @@ impl BindingState {
 
 impl WindowsAccount {
     /// The account at the server of this host name.
-    pub(in crate::exchange) fn new(windows: Windows, host: &str) -> Result<Self, String> {
+    pub(super) fn new(windows: Windows, host: &str) -> Result<Self, String> {
         let identity = SspiCredentials::new(&windows)?;
         let service = format!("HTTP/{host}");
         let (binding_state, gate, unbound_retry) =

@@ -17,32 +17,32 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 
-use super::settings::{ConnectTarget, Settings, SettingsError};
+use super::error::{TlsFailure, TransportError, error_chain};
+use super::happy_eyeballs::{ConnectError, addresses, connect};
+use super::settings::{DialerSettings, SettingsError};
 use super::tls;
 use super::tunnel::Tunnel;
-use crate::http::error::{TlsFailure, TransportError};
-use crate::http::happy_eyeballs::{ConnectError, addresses, connect};
-use crate::http::net::error_chain;
+use super::url::ConnectTarget;
 
 /// Opens one account's connections.
-pub(super) struct Dialer {
+pub(crate) struct Dialer {
     tls: Option<tls::TlsConfigs>,
     proxy: Option<Tunnel>,
     timeout: Duration,
 }
 
 /// An open connection that speaks HTTP/1.1.
-pub(super) struct HttpConnection<B> {
-    pub(super) sender: SendRequest<B>,
+pub(crate) struct HttpConnection<B> {
+    pub(crate) sender: SendRequest<B>,
     /// The server's certificate in DER; `None` without TLS.
-    pub(super) certificate: Option<Vec<u8>>,
+    pub(crate) certificate: Option<Vec<u8>>,
     /// The error that ended the connection, if any: a caller whose response was lost may find the reason here alone.
-    pub(super) closed: JoinHandle<Option<String>>,
+    pub(crate) closed: JoinHandle<Option<String>>,
 }
 
 /// Which client certificate a handshake offers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ClientIdentity {
+pub(crate) enum ClientIdentity {
     /// The service account's certificate, if one is configured.
     Account,
     /// None.
@@ -66,16 +66,24 @@ enum HandshakeFailure {
 }
 
 impl Dialer {
-    pub(super) fn new(settings: &Settings) -> Result<Self, SettingsError> {
+    pub(crate) fn new(settings: &DialerSettings) -> Result<Self, SettingsError> {
         Ok(Self {
-            tls: settings.uses_tls().then(|| tls::tls_configs(settings)).transpose()?,
+            tls: settings.uses_tls.then(|| tls::tls_configs(settings)).transpose()?,
             proxy: settings.proxy.as_ref().map(Tunnel::new).transpose()?,
             timeout: settings.connect_timeout,
         })
     }
 
+    /// Connections without a proxy and a client certificate that trust the platform's authorities.
+    #[cfg(feature = "service")]
+    pub(crate) fn direct(connect_timeout: Duration) -> Result<Self, rustls::Error> {
+        let tls = Arc::new(tls::client_config(Vec::new(), None)?);
+        let tls = tls::TlsConfigs { account: tls.clone(), anonymous: tls };
+        Ok(Self { tls: Some(tls), proxy: None, timeout: connect_timeout })
+    }
+
     /// Connects and starts HTTP/1.1. The connection lives as long as its sender.
-    pub(super) async fn dial<B>(
+    pub(crate) async fn dial<B>(
         &self,
         to: &ConnectTarget,
         identity: ClientIdentity,

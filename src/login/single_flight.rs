@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 use tokio::time::{Instant, timeout};
 
-use super::AuthRejection;
+use crate::http::auth::AuthRejection;
 use crate::http::error::TransportError;
 
 /// How long an accepted sign-in lets others proceed without waiting.

@@ -1,24 +1,28 @@
-//! Provides the credential for each of a connection's servers, made of the settings. Sends nothing.
+//! Provides the credential for each server that an account signs in to. Sends nothing.
 
 #[cfg(feature = "negotiate")]
 use std::collections::HashMap;
 use std::sync::Arc;
 #[cfg(feature = "negotiate")]
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
-use super::dial::Dialer;
-use super::login::{Basic, Bearer, Credential, NoAuth, TokenEndpoint};
+use super::method::SignInMethod;
+use super::{Basic, Bearer, TokenEndpoint};
 #[cfg(feature = "negotiate")]
-use super::login::{Windows, WindowsAccount};
-use super::one_shot::OneShotClient;
-use super::settings::{ConnectTarget, Settings, SettingsError, SignInMethod};
+use super::{Windows, WindowsAccount};
+use crate::http::auth::{Credential, NoAuth};
+use crate::http::client::HttpClient;
+use crate::http::dialer::Dialer;
+use crate::http::settings::SettingsError;
+use crate::http::url::ConnectTarget;
 
 /// Hosts whose channel-binding state is kept.
 #[cfg(feature = "negotiate")]
 const HOSTS_MAX: usize = 64;
 
-/// The credentials of one connection, for all its servers.
-pub(super) enum CredentialProvider {
+/// The credentials of one account, for all its servers.
+pub(crate) enum CredentialProvider {
     Basic(Basic),
     /// One token cache for all servers.
     Bearer(Bearer),
@@ -28,8 +32,13 @@ pub(super) enum CredentialProvider {
 }
 
 impl CredentialProvider {
-    pub(super) fn new(settings: &Settings, dialer: &Arc<Dialer>) -> Result<Self, SettingsError> {
-        Ok(match &settings.sign_in {
+    /// `token_timeout` limits one request to a token endpoint.
+    pub(crate) fn new(
+        method: &SignInMethod,
+        dialer: &Arc<Dialer>,
+        token_timeout: Duration,
+    ) -> Result<Self, SettingsError> {
+        Ok(match method {
             SignInMethod::Basic { username, password } => Self::Basic(Basic::new(username, password)),
             #[cfg(feature = "negotiate")]
             SignInMethod::Windows(windows) => {
@@ -38,8 +47,7 @@ impl CredentialProvider {
             }
             SignInMethod::OAuth(client) => {
                 ConnectTarget::parse(&client.endpoint)?;
-                let within = settings.connect_timeout.saturating_mul(2);
-                let http = OneShotClient { dialer: dialer.clone(), timeout: within };
+                let http = HttpClient::new(dialer.clone(), token_timeout);
                 Self::Bearer(Bearer::new(Box::new(TokenEndpoint { client: client.clone(), http })))
             }
             SignInMethod::Token(token) => Self::Bearer(Bearer::new(Box::new(token.clone()))),
@@ -52,7 +60,7 @@ impl CredentialProvider {
         not(feature = "negotiate"),
         expect(unused_variables, reason = "only a Windows account depends on the server")
     )]
-    pub(super) fn for_url(&self, url: &str) -> Result<Box<dyn Credential>, SettingsError> {
+    pub(crate) fn for_url(&self, url: &str) -> Result<Box<dyn Credential>, SettingsError> {
         Ok(match self {
             Self::Basic(basic) => Box::new(basic.clone()),
             Self::Bearer(bearer) => Box::new(bearer.clone()),

@@ -1,0 +1,69 @@
+//! Signs in to any server: the authentication schemes, and the credentials that they need. Sends no request but the
+//! one for a token.
+//!
+//! Three kinds of schemes fit. Basic sends the same header with every request. Bearer tokens expire, so a rejected one
+//! is replaced once. NTLM and Negotiate authenticate the connection: some rounds without the request's body, and no
+//! header once the connection is authenticated.
+
+#[cfg(feature = "negotiate")]
+mod ap_options;
+mod assertion;
+mod basic;
+mod bearer;
+#[cfg(feature = "negotiate")]
+mod binding;
+mod client_credentials;
+mod external_token;
+#[cfg(feature = "negotiate")]
+mod keytab;
+mod method;
+mod oauth;
+mod provider;
+#[cfg(feature = "negotiate")]
+mod single_flight;
+#[cfg(feature = "negotiate")]
+mod sspi;
+#[cfg(feature = "negotiate")]
+mod windows;
+#[cfg(feature = "negotiate")]
+mod windows_settings;
+
+pub use crate::http::auth::{AuthRejection, AuthRound, AuthSession, ChallengeAction, Credential, NoAuth};
+pub use assertion::ClientKey;
+pub use basic::Basic;
+pub use bearer::{AccessToken, Bearer, TokenSource};
+#[cfg(feature = "negotiate")]
+pub use binding::ChannelBinding;
+pub use client_credentials::{ClientAuthentication, ClientCredentials};
+pub use external_token::ExternalToken;
+#[cfg(feature = "negotiate")]
+pub use keytab::KeytabKey;
+pub use method::SignInMethod;
+use oauth::TokenEndpoint;
+pub(crate) use provider::CredentialProvider;
+#[cfg(feature = "negotiate")]
+use windows::WindowsAccount;
+#[cfg(feature = "negotiate")]
+pub use windows_settings::{Windows, WindowsScheme, WindowsSecret};
+
+/// The parameters of this scheme in one of the challenges.
+fn challenge_of<'a>(challenges: &[&'a str], scheme: &str) -> Option<&'a str> {
+    challenges.iter().find_map(|challenge| {
+        let (name, rest) = challenge.trim().split_once(' ').unwrap_or((challenge.trim(), ""));
+        name.eq_ignore_ascii_case(scheme).then_some(rest.trim())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::challenge_of;
+
+    #[test]
+    fn a_challenge_is_found_by_its_scheme() {
+        let offered = ["Negotiate", "NTLM TlRMTVNTUAAC", "basic realm=\"x\""];
+        assert_eq!(challenge_of(&offered, "NTLM"), Some("TlRMTVNTUAAC"));
+        assert_eq!(challenge_of(&offered, "Negotiate"), Some(""));
+        assert_eq!(challenge_of(&offered, "Basic"), Some("realm=\"x\""));
+        assert_eq!(challenge_of(&offered, "Bearer"), None);
+    }
+}
