@@ -7,10 +7,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{DoctorTarget, FindingId, Findings};
 use crate::calendar::RoomAddress;
 use crate::clock::{Clock, SKEW_MAX};
-use crate::engine::CalendarError;
+use crate::engine::{CalendarError, ErrorKind};
 use crate::exchange::{
-    ErrorKind, ExchangeLocation, ProbeResult, RequestError, ServerCertificate, SignInMethod, TlsFailure,
-    TransportError, probe,
+    ExchangeLocation, ProbeResult, RequestError, ServerCertificate, SignInMethod, TlsFailure, TransportError,
+    probe,
 };
 
 /// A certificate that expires within this time is a warning: three weeks are enough to order a new one.

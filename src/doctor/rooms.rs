@@ -9,8 +9,9 @@ use tokio::task::JoinSet;
 use super::{DoctorFinding, DoctorTarget, FindingId, FindingStatus, Findings};
 use crate::calendar::{Copy, Event, RoomAddress, Window};
 use crate::clock::Clock;
+use crate::engine::ErrorKind;
 use crate::engine::{Calendar as _, CalendarError};
-use crate::exchange::{Access, ErrorKind, Exchange, RequestError};
+use crate::exchange::{Access, Exchange, RequestError};
 
 /// Rooms to check at once.
 const MAX_CONCURRENT_ROOMS: usize = 8;
@@ -103,7 +104,7 @@ fn report_unreachable_room<'f>(
             "mailbox",
             "use the mailbox's primary address; a room that moved to the cloud belongs to another connection",
         ),
-        RequestError::Refused(ErrorKind::EwsDisabled, _) => {
+        RequestError::Refused(ErrorKind::ApiDisabled, _) => {
             (FindingId::RoomEwsDisabled, "EWS", "turn it on: Set-CASMailbox -Identity ROOM -EwsEnabled $true")
         }
         _ => (FindingId::RoomUnreadable, "mailbox", "try again; then ask Exchange's administrator"),

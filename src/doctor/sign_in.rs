@@ -5,7 +5,8 @@ use super::{DoctorTarget, FindingId, Findings};
 use crate::action::ResponsibleParty;
 use crate::calendar::RoomAddress;
 use crate::engine::CalendarError;
-use crate::exchange::{ErrorKind, Exchange, ExchangeLocation, RequestError, Settings, SignInMethod};
+use crate::engine::ErrorKind;
+use crate::exchange::{Exchange, ExchangeLocation, RequestError, Settings, SignInMethod};
 use crate::login::{ChannelBinding, Windows};
 
 /// Rooms to try before EWS counts as turned off for all: it can be off for one mailbox.
@@ -23,7 +24,7 @@ pub(super) async fn check_sign_in(target: &DoctorTarget, findings: &mut Findings
         return false;
     };
     match target.exchange.check_calendar(first).await {
-        Err(RequestError::Refused(ErrorKind::EwsDisabled, code)) => {
+        Err(RequestError::Refused(ErrorKind::ApiDisabled, code)) => {
             check_ews_disabled(target, code, findings).await
         }
         Err(failed) if affects_every_room(&failed) => {
@@ -95,7 +96,7 @@ async fn report_rejected(
     let check = match &failed {
         RequestError::Refused(ErrorKind::SignIn, why) if by_token && why.contains("token") => "token",
         RequestError::Refused(ErrorKind::Version, _) => "version",
-        RequestError::Refused(ErrorKind::NotEws, _) => "EWS",
+        RequestError::Refused(ErrorKind::WrongProtocol, _) => "EWS",
         RequestError::Refused(ErrorKind::Account, _) => "account",
         RequestError::Refused(ErrorKind::Permission, _) => "permission",
         RequestError::Unreachable(crate::exchange::TransportError::SignIn { .. }) if by_token => "token",
@@ -103,7 +104,7 @@ async fn report_rejected(
         RequestError::Refused(..) => "sign-in",
         _ => "answer",
     };
-    let CalendarError { responsible: fault, advice, code } = CalendarError::from(failed);
+    let CalendarError { responsible: fault, advice, code, .. } = CalendarError::from(failed);
     let is_ours = fault == ResponsibleParty::Administrator;
     let is_network = fault == ResponsibleParty::Network;
     let (id, message, remedy) = match check {
@@ -217,8 +218,8 @@ fn affects_every_room(failed: &RequestError) -> bool {
                 | ErrorKind::Permission
                 | ErrorKind::SignIn
                 | ErrorKind::Account
-                | ErrorKind::EwsDisabled
-                | ErrorKind::NotEws
+                | ErrorKind::ApiDisabled
+                | ErrorKind::WrongProtocol
                 | ErrorKind::Version
                 | ErrorKind::BadRequest
         ),

@@ -12,8 +12,7 @@ use super::{DoctorTarget, FindingId, FindingStatus, Findings};
 use crate::action::{Notify, ResponsibleParty, Step};
 use crate::calendar::{Copy, Event, EventKind, RoomAddress, Uid, Window};
 use crate::clock::Clock;
-use crate::engine::{Calendar as _, CalendarError, WriteOutcome};
-use crate::exchange::is_denial;
+use crate::engine::{Calendar as _, CalendarError, ErrorKind, WriteOutcome};
 
 /// Far beyond the bookings of people (BookingWindowInDays is 180 by default).
 const AHEAD: TimeDelta = TimeDelta::days(400);
@@ -178,20 +177,29 @@ async fn write_step(
         WriteOutcome::Gone => failed("Exchange no longer finds it".to_owned(), LATER, None),
         WriteOutcome::Conflict => failed("another program changed it meanwhile".to_owned(), LATER, None),
         WriteOutcome::NotApplied(CalendarError {
+            kind,
             responsible: ResponsibleParty::Administrator,
             advice,
             code,
+            ..
         })
         | WriteOutcome::Unproven(CalendarError {
+            kind,
             responsible: ResponsibleParty::Administrator,
             advice,
             code,
-        }) => failed(advice, if is_denial(&code) { NO_RIGHT } else { OTHER }, Some(code)),
+            ..
+        }) => failed(advice, if is_denial(kind) { NO_RIGHT } else { OTHER }, Some(code)),
         WriteOutcome::Throttled(trouble)
         | WriteOutcome::NotApplied(trouble)
         | WriteOutcome::Unproven(trouble)
         | WriteOutcome::InDoubt(trouble) => failed(trouble.advice, LATER, Some(trouble.code)),
     }
+}
+
+/// Whether a right is missing.
+fn is_denial(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Denied | ErrorKind::ImpersonationDenied)
 }
 
 /// Microsoft documents nowhere that `calendar:End` alone may be set on an attendee's copy, so this tries it. Setting the end that

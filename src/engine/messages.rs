@@ -1,29 +1,29 @@
 //! Messages to the person who has to check a calendar. Pure.
 
-use super::CalendarError;
+use super::{CalendarError, ErrorKind};
 use crate::action::{Done, EventSnapshot, Outcome, ResponsibleParty, Step, sentence};
 use crate::calendar::Event;
 
 /// The reply was lost, and someone else changed the event since.
 pub(super) fn indeterminate(event: &Event, step: &Step) -> Outcome {
-    let error = CalendarError {
-        responsible: ResponsibleParty::Nobody,
-        advice: "The reply to the change was lost, and the event was changed by someone else since"
-            .to_owned(),
-        code: "in doubt".to_owned(),
-    };
+    let error = CalendarError::new(
+        ErrorKind::InDoubt,
+        ResponsibleParty::Nobody,
+        "The reply to the change was lost, and the event was changed by someone else since",
+        "in doubt",
+    );
     needs_attention(event, step, &error)
 }
 
 /// The account may read the item, but not write to it.
 pub(super) fn not_writable() -> CalendarError {
-    CalendarError {
-        responsible: ResponsibleParty::Administrator,
-        advice: "Exchange reports the event as not found when Adjourn changes it, although it is on the room's calendar: the \
-                 account may read it but not change it; check the account's rights"
-            .to_owned(),
-        code: "not found".to_owned(),
-    }
+    CalendarError::new(
+        ErrorKind::Denied,
+        ResponsibleParty::Administrator,
+        "Exchange reports the event as not found when Adjourn changes it, although it is on the room's calendar: the account \
+         may read it but not change it; check the account's rights",
+        "not found",
+    )
 }
 
 /// The replies were lost, and the mailbox shows that nothing was changed.

@@ -44,7 +44,7 @@ pub use backend::{
     PersonLookup, WriteOutcome, WriteReport,
 };
 pub use context::{Engine, Mode, Precondition};
-pub use error::CalendarError;
+pub use error::{CalendarError, ErrorKind};
 pub use locate::unknown_action;
 pub use options::EngineOptions;
 

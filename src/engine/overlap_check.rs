@@ -5,11 +5,11 @@
 
 use chrono::{DateTime, Utc};
 
-use super::CalendarError;
 use super::WriteOutcome;
 use super::execution::{Execution, refused};
 use super::messages;
 use super::undo::{conflict, conflict_with};
+use super::{CalendarError, ErrorKind};
 use crate::action::{
     ActionKind, Change, Done, Notified, Notify, Outcome, Refusal, RequestIds, ResponsibleParty, Step,
 };
@@ -221,11 +221,10 @@ pub(super) fn with_id(mut done: Done, own: &Event) -> Done {
 }
 
 fn changed_before_revert() -> CalendarError {
-    CalendarError {
-        responsible: ResponsibleParty::Nobody,
-        advice:
-            "Two events overlap, and Adjourn's own was changed by someone else before it could be reverted"
-                .to_owned(),
-        code: "collides".to_owned(),
-    }
+    CalendarError::new(
+        ErrorKind::Conflict,
+        ResponsibleParty::Nobody,
+        "Two events overlap, and Adjourn's own was changed by someone else before it could be reverted",
+        "collides",
+    )
 }

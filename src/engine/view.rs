@@ -7,7 +7,7 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 
-use super::error::CalendarError;
+use super::error::{CalendarError, ErrorKind};
 use crate::action::ResponsibleParty;
 use crate::calendar::{ChangeKey, Event, EventId, EventKind, FreeBusy, Window};
 
@@ -79,13 +79,12 @@ impl UnreadableItem {
 
     /// The error for an operation that needs the whole calendar.
     pub fn to_error(&self) -> CalendarError {
-        CalendarError {
-            responsible: ResponsibleParty::Administrator,
-            advice:
-                "An item in the room's calendar cannot be read; open the calendar and repair or delete it"
-                    .to_owned(),
-            code: self.to_string(),
-        }
+        CalendarError::new(
+            ErrorKind::UnreadableItem,
+            ResponsibleParty::Administrator,
+            "An item in the room's calendar cannot be read; open the calendar and repair or delete it",
+            self.to_string(),
+        )
     }
 
     /// A busy event at its time; `None` when its times are unknown.

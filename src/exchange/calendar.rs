@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::classify::{ErrorKind, RetryDecision, proves_nothing_done};
+use super::classify::{RetryDecision, proves_nothing_done};
 use super::client::{EwsClient, RequestError};
 use super::contents;
 use super::event::{PROPERTIES, event, series};
@@ -18,6 +18,7 @@ use super::subscription_groups::SubscriptionGroups;
 use super::view::{VIEW_ENTRIES_MAX, WindowAssembler, read_items};
 use crate::action::{EventSnapshot, Notify, RequestIds, Step};
 use crate::calendar::{ChangeKey, Event, EventId, EventKind, RoomAddress, Series, Uid, Window};
+use crate::engine::ErrorKind;
 use crate::engine::{
     AddressLookup, Calendar, CalendarError, CalendarView, Capabilities, EventLookup, Metric, Occupancy,
     PersonLookup, WriteOutcome, WriteReport,

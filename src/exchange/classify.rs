@@ -20,6 +20,7 @@
 
 use std::time::Duration;
 
+use crate::engine::ErrorKind;
 use crate::ews::code::{CodeMeaning, may_follow_a_change, meaning};
 use crate::ews::codec::{DecodeError, Decoded, SoapBody};
 use crate::ews::op::Effect;
@@ -65,73 +66,6 @@ pub enum RetryDecision {
         /// The response code.
         code: String,
     },
-}
-
-/// Kind of a refusal; it decides who can remedy it and how.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ErrorKind {
-    /// The server rejected user name or password.
-    Credentials,
-    /// The server rejected the bearer token (audience, issuer, age).
-    Token,
-    /// The account or application is authenticated, and a permission or its consent is missing.
-    Permission,
-    /// The server wants another authentication scheme than the configured one, or sign-in is impossible as configured.
-    SignIn,
-    /// The server accepts the account for other rooms and rejects it for this one.
-    BackEnd,
-    /// The account is locked, or its password has expired.
-    Account,
-    /// EWS is turned off for this mailbox, organization or application.
-    EwsDisabled,
-    /// The account may not act for this room.
-    ImpersonationDenied,
-    /// The account may act for the room, and lacks the right for this operation.
-    Denied,
-    /// The mailbox does not exist.
-    NoMailbox,
-    /// The room's mailbox is on another server.
-    WrongServer,
-    /// Autodiscover found no server for the room.
-    ServerNotFound,
-    /// The server at this URL is not EWS.
-    NotEws,
-    /// The item does not exist, or is invisible to the account.
-    Gone,
-    /// The id in the request is not an item id of this server.
-    InvalidId,
-    /// The stored item is damaged or incomplete.
-    Corrupt,
-    /// The item changed since it was read.
-    Conflict,
-    /// Exchange's calendar rules forbid the change.
-    Forbidden,
-    /// The request or its result is too large.
-    TooLarge,
-    /// The server grants no further subscription for this room.
-    SubscriptionLimit,
-    /// The server no longer knows the subscription or the synchronization state.
-    StateExpired,
-    /// The directory has no entry of that name.
-    PersonNotFound,
-    /// The server supports none of our schema versions.
-    Version,
-    /// The server rejected the form of the request.
-    BadRequest,
-    /// A code that this crate does not know.
-    Unknown,
-}
-
-impl ErrorKind {
-    /// Whether the server rejected the credentials. Repeated rejections can lock the account.
-    pub(super) fn is_auth_rejection(self) -> bool {
-        matches!(self, Self::Credentials | Self::Token)
-    }
-
-    /// The same, or the account is locked or expired.
-    pub(super) fn is_account_rejection(self) -> bool {
-        self.is_auth_rejection() || self == Self::Account
-    }
 }
 
 /// Decides what a response means. `decoded` is its body, where that is an envelope.
@@ -241,7 +175,7 @@ fn decide_by_status(effect: Effect, answer: &HttpResponse) -> RetryDecision {
             RetryDecision::Wait { at_least: answer.retry_after(), reduce_concurrency: false, code }
         }
         200..=299 if !is_html(answer) => transient_failure(effect, code),
-        200..=399 | 404 | 405 | 440 => RetryDecision::Refused(ErrorKind::NotEws, code),
+        200..=399 | 404 | 405 | 440 => RetryDecision::Refused(ErrorKind::WrongProtocol, code),
         401 => match &answer.rejection {
             Some(rejection @ AuthRejection::Offers(_)) => {
                 RetryDecision::Refused(ErrorKind::SignIn, with_reason(format!("{code}: {rejection}"), answer))
@@ -258,9 +192,9 @@ fn decide_by_status(effect: Effect, answer: &HttpResponse) -> RetryDecision {
         403 if answer.headers.contains_key(DIAGNOSTICS) => {
             RetryDecision::Refused(ErrorKind::Permission, with_reason(code, answer))
         }
-        403 => RetryDecision::Refused(ErrorKind::EwsDisabled, with_reason(code, answer)),
+        403 => RetryDecision::Refused(ErrorKind::ApiDisabled, with_reason(code, answer)),
         400 | 497 if is_tls_port_page(&answer.body) => RetryDecision::Refused(
-            ErrorKind::NotEws,
+            ErrorKind::WrongProtocol,
             format!("{code}: this port speaks TLS; use https in the URL"),
         ),
         456 => RetryDecision::Refused(ErrorKind::Account, code),
@@ -417,13 +351,13 @@ mod tests {
     fn statuses_without_a_fault() {
         let rows = [
             (401, RetryDecision::RetryOnce(ErrorKind::Credentials, "HTTP 401".into())),
-            (403, RetryDecision::Refused(ErrorKind::EwsDisabled, "HTTP 403".into())),
-            (404, RetryDecision::Refused(ErrorKind::NotEws, "HTTP 404".into())),
-            (440, RetryDecision::Refused(ErrorKind::NotEws, "HTTP 440".into())),
+            (403, RetryDecision::Refused(ErrorKind::ApiDisabled, "HTTP 403".into())),
+            (404, RetryDecision::Refused(ErrorKind::WrongProtocol, "HTTP 404".into())),
+            (440, RetryDecision::Refused(ErrorKind::WrongProtocol, "HTTP 440".into())),
             (456, RetryDecision::Refused(ErrorKind::Account, "HTTP 456".into())),
             (413, RetryDecision::Refused(ErrorKind::TooLarge, "HTTP 413".into())),
             (200, RetryDecision::InDoubt { code: "HTTP 200".into() }),
-            (302, RetryDecision::Refused(ErrorKind::NotEws, "HTTP 302".into())),
+            (302, RetryDecision::Refused(ErrorKind::WrongProtocol, "HTTP 302".into())),
             (500, RetryDecision::InDoubt { code: "HTTP 500".into() }),
             (502, RetryDecision::InDoubt { code: "HTTP 502".into() }),
         ];
@@ -436,12 +370,12 @@ mod tests {
         let expected = "HTTP 403: EWS is blocked by policy for this user or tenant";
         assert_eq!(
             decision(Effect::Write, &why),
-            RetryDecision::Refused(ErrorKind::EwsDisabled, expected.into())
+            RetryDecision::Refused(ErrorKind::ApiDisabled, expected.into())
         );
         let login = answer(200, &[("content-type", "text/html; charset=utf-8")], "<html>");
         assert_eq!(
             decision(Effect::Write, &login),
-            RetryDecision::Refused(ErrorKind::NotEws, "HTTP 200".into())
+            RetryDecision::Refused(ErrorKind::WrongProtocol, "HTTP 200".into())
         );
         let diagnostics = "2000008;reason=\"The token contains not enough scope to make this call.\";error_category=\"invalid_grant\"";
         let scope = answer(403, &[("x-ms-diagnostics", diagnostics)], "");
@@ -456,7 +390,7 @@ mod tests {
             "<h1>The plain HTTP request was sent to HTTPS port</h1>",
         );
         assert!(
-            matches!(decision(Effect::Read, &nginx), RetryDecision::Refused(ErrorKind::NotEws, code) if code.contains("https"))
+            matches!(decision(Effect::Read, &nginx), RetryDecision::Refused(ErrorKind::WrongProtocol, code) if code.contains("https"))
         );
         let page = answer(502, &[], "");
         assert_eq!(decision(Effect::Read, &page), RetryDecision::Retry { code: "HTTP 502".into() });

@@ -15,7 +15,7 @@ use tracing::Instrument as _;
 use uuid::Uuid;
 
 use super::affinity::Affinity;
-use super::classify::{ErrorKind, RetryDecision, classify};
+use super::classify::{RetryDecision, classify};
 use super::decode_limits::decode_limits;
 use super::decode_stats::DecodeStats;
 use super::endpoints::EndpointResolver;
@@ -31,6 +31,7 @@ use crate::action::RequestIds;
 use crate::calendar::RoomAddress;
 use crate::clock::{Clock as _, SystemClock, WitnessedClock};
 use crate::concurrency::{ConcurrencyLimit, call_when_slow};
+use crate::engine::ErrorKind;
 use crate::ews::codec::{DecodeLimits, Decoded, SoapBody, decode};
 use crate::ews::op::{DistinguishedFolder, Effect, FolderId, Operation};
 use crate::ews::soap::Impersonate;
@@ -417,9 +418,9 @@ impl EwsClient {
                 }
                 // The mailbox moved and nothing was done there: resolve its server anew, once.
                 AttemptOutcome::Decision(RetryDecision::Refused(
-                    kind @ (ErrorKind::NotEws | ErrorKind::NoMailbox | ErrorKind::WrongServer),
+                    kind @ (ErrorKind::WrongProtocol | ErrorKind::NoMailbox | ErrorKind::WrongServer),
                     _,
-                )) if !(moved || op.creates_item() && kind == ErrorKind::NotEws)
+                )) if !(moved || op.creates_item() && kind == ErrorKind::WrongProtocol)
                     && self.endpoints.invalidate(room) =>
                 {
                     moved = true;
@@ -604,7 +605,7 @@ impl EwsClient {
 fn unexpected_body(effect: Effect) -> RequestError {
     let code = "a response to another operation".to_owned();
     match effect {
-        Effect::Read => RequestError::Refused(ErrorKind::NotEws, code),
+        Effect::Read => RequestError::Refused(ErrorKind::WrongProtocol, code),
         Effect::Write => RequestError::InDoubt(code),
     }
 }

@@ -4,7 +4,6 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::classify::ErrorKind;
 use super::finder::Finder;
 use super::lockout::{AUTODISCOVER, LockoutGuard};
 use super::resolve_error::ResolveError;
@@ -13,6 +12,7 @@ use super::settings::{ExchangeLocation, Settings};
 use crate::autodiscover::cache::CachedLocation;
 use crate::autodiscover::{self, DiscoveryResponse};
 use crate::calendar::RoomAddress;
+use crate::engine::ErrorKind;
 use crate::http::answer_budget::AnswerBudget;
 use crate::http::connection_pool::{ConnectionPool, PoolOptions};
 use crate::http::dialer::{ClientIdentity, Dialer};

@@ -1,11 +1,10 @@
 //! Converts a request's error into the engine's `CalendarError`: whose fault it is, and what to do next. People read
 //! these sentences at the door, in logs and in the audit.
 
-use super::classify::ErrorKind;
 use super::client::RequestError;
 use crate::action::ResponsibleParty;
 use crate::engine::CalendarError;
-use crate::ews::code::{CodeMeaning, meaning};
+use crate::engine::ErrorKind;
 use crate::http::error::TransportError;
 
 impl From<RequestError> for CalendarError {
@@ -29,55 +28,41 @@ fn short_code(code: &str) -> String {
 }
 
 fn calendar_error(error: RequestError) -> CalendarError {
-    match error {
-            RequestError::Refused(kind, code) => {
-                let (fault, advice) = advice_of_code(&code).unwrap_or_else(|| advice_of_kind(kind));
-                CalendarError { responsible: fault, advice: advice.to_owned(), code }
-            }
-            RequestError::Busy(code) => CalendarError {
-                responsible: ResponsibleParty::Server,
-                advice: "Exchange is busy and changed nothing; try again in a few minutes".to_owned(),
-                code,
-            },
-            // Exchange itself returned this error code.
-            RequestError::InvalidResponse(code) if code.starts_with("Error") => {
-                let (fault, advice) = advice_of_code(&code).unwrap_or((
-                    ResponsibleParty::Server,
-                    "Exchange returned the same error several times; try again, then look up the code in the server's logs",
-                ));
-                CalendarError { responsible: fault, advice: advice.to_owned(), code }
-            }
-            RequestError::InvalidResponse(code) => CalendarError {
-                responsible: ResponsibleParty::Server,
-                advice: "Exchange returned no usable response several times; try again, then check the server and any \
-                         proxy or load balancer in front of it"
-                    .to_owned(),
-                code,
-            },
-            RequestError::Unreachable(failure @ TransportError::SignIn { .. }) => CalendarError {
-                responsible: ResponsibleParty::Network,
-                advice: "the sign-in failed because the token endpoint or the Kerberos KDC cannot be reached; check its address and \
-                         the network"
-                    .to_owned(),
-                code: failure.describe("Exchange"),
-            },
-            RequestError::Unreachable(failure) => CalendarError {
-                responsible: ResponsibleParty::Network,
-                advice: "Exchange cannot be reached; check the URL, the network and the certificate"
-                    .to_owned(),
-                code: failure.describe("Exchange"),
-            },
-            RequestError::InDoubt(code) => CalendarError {
-                responsible: ResponsibleParty::Server,
-                advice: "Exchange did not report whether the change was made; check the room's calendar".to_owned(),
-                code,
-            },
-        }
+    let (kind, code, transport) = match error {
+        RequestError::Refused(kind, code) => (kind, code, None),
+        RequestError::Busy(code) => (ErrorKind::Busy, code, None),
+        RequestError::InvalidResponse(code) => (ErrorKind::InvalidResponse, code, None),
+        RequestError::InDoubt(code) => (ErrorKind::InDoubt, code, None),
+        RequestError::Unreachable(error) => (ErrorKind::Unreachable, error.describe("Exchange"), Some(error)),
+    };
+    let (responsible, advice) = advice(kind, &code, transport.as_ref());
+    let error = CalendarError::new(kind, responsible, advice, code);
+    match transport {
+        Some(transport) => error.caused_by(transport),
+        None => error,
+    }
 }
 
-/// Whether a response code means a missing right.
-pub fn is_denial(code: &str) -> bool {
-    matches!(meaning(code), CodeMeaning::Denied | CodeMeaning::ImpersonationFailed)
+fn advice(
+    kind: ErrorKind,
+    code: &str,
+    transport: Option<&TransportError>,
+) -> (ResponsibleParty, &'static str) {
+    match (kind, transport) {
+        (ErrorKind::Busy | ErrorKind::InDoubt, _) => advice_of_kind(kind),
+        (ErrorKind::Unreachable, Some(TransportError::SignIn { .. })) => (
+            ResponsibleParty::Network,
+            "the sign-in failed because the token endpoint or the Kerberos KDC cannot be reached; check its address and the \
+             network",
+        ),
+        // Exchange itself returned this error code.
+        (ErrorKind::InvalidResponse, _) if code.starts_with("Error") => advice_of_code(code).unwrap_or((
+            ResponsibleParty::Server,
+            "Exchange returned the same error several times; try again, then look up the code in the server's logs",
+        )),
+        (ErrorKind::InvalidResponse, _) => advice_of_kind(kind),
+        _ => advice_of_code(code).unwrap_or_else(|| advice_of_kind(kind)),
+    }
 }
 
 /// Causes that a response code names more exactly than its kind.
@@ -141,7 +126,7 @@ fn advice_of_kind(kind: ErrorKind) -> (ResponsibleParty, &'static str) {
             ResponsibleParty::Administrator,
             "the service account is locked or its password expired; unlock it",
         ),
-        ErrorKind::EwsDisabled => (
+        ErrorKind::ApiDisabled => (
             ResponsibleParty::Administrator,
             "EWS is turned off for this mailbox, organization or application; allow it (EWSEnabled, EwsAllowedAppIDs)",
         ),
@@ -166,7 +151,7 @@ fn advice_of_kind(kind: ErrorKind) -> (ResponsibleParty, &'static str) {
             ResponsibleParty::Administrator,
             "Autodiscover found no Exchange server for this room; run `adjourn doctor`, or set server.url",
         ),
-        ErrorKind::NotEws => (
+        ErrorKind::WrongProtocol => (
             ResponsibleParty::Administrator,
             "the server at this URL is not EWS; the URL should end in /EWS/Exchange.asmx",
         ),
@@ -207,7 +192,28 @@ fn advice_of_kind(kind: ErrorKind) -> (ResponsibleParty, &'static str) {
             ResponsibleParty::Server,
             "Exchange rejected the form of the request; please report this as a bug of Adjourn",
         ),
-        ErrorKind::Unknown => (
+        ErrorKind::Busy => {
+            (ResponsibleParty::Server, "Exchange is busy and changed nothing; try again in a few minutes")
+        }
+        ErrorKind::InvalidResponse => (
+            ResponsibleParty::Server,
+            "Exchange returned no usable response several times; try again, then check the server and any proxy or load \
+             balancer in front of it",
+        ),
+        ErrorKind::Unreachable => (
+            ResponsibleParty::Network,
+            "Exchange cannot be reached; check the URL, the network and the certificate",
+        ),
+        ErrorKind::InDoubt => (
+            ResponsibleParty::Server,
+            "Exchange did not report whether the change was made; check the room's calendar",
+        ),
+        // Adjourn's own errors (CalendarView, live, the journal) have sentences of their own.
+        ErrorKind::UnreadableItem
+        | ErrorKind::LimitExceeded
+        | ErrorKind::Configuration
+        | ErrorKind::Journal
+        | ErrorKind::Unknown => (
             ResponsibleParty::Server,
             "Exchange refused this request with a code that Adjourn does not know; nothing was done",
         ),

@@ -9,7 +9,6 @@ use futures_util::future::join_all;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::calendar::{Exchange, wrong_response_type};
-use super::classify::ErrorKind;
 use super::client::RequestError;
 use super::contents;
 use super::response_messages::unexpected_response;
@@ -18,6 +17,7 @@ use super::streaming::StreamingSubscriptions;
 use crate::calendar::RoomAddress;
 use crate::concurrency::ConcurrencyLimit;
 use crate::engine::CalendarError;
+use crate::engine::ErrorKind;
 use crate::ews::codec::SoapBody;
 use crate::ews::op::{CHANGES_MAX, DistinguishedFolder, Effect, SUBSCRIPTIONS_MAX, SyncFolderItems};
 use crate::live::{ChangeStream, Feed, SubscriptionGroup, SyncResult, SyncState};

@@ -14,7 +14,6 @@ use futures_util::future::{BoxFuture, Shared};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use tokio::sync::OwnedMutexGuard;
 
-use super::classify::ErrorKind;
 use super::lockout::{AUTODISCOVER, LockoutGuard};
 use super::resolve_error::ResolveError;
 use super::response::proves_authenticated;
@@ -25,6 +24,7 @@ use crate::autodiscover::{
 };
 use crate::calendar::RoomAddress;
 use crate::clock::{Clock as _, SystemClock};
+use crate::engine::ErrorKind;
 use crate::http::client::HttpClient;
 use crate::http::connection_pool::HttpRequest;
 use crate::http::dialer::Dialer;

@@ -22,8 +22,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 use tokio::time::Instant;
 
-use super::classify::ErrorKind;
 use super::sign_in_failures::{FailureRecord, RoomFailureRecords, SignInFailure};
+use crate::engine::ErrorKind;
 
 /// Servers whose state is kept; with more, the state of all is dropped and each is authenticated anew.
 pub(super) const SERVERS_MAX: usize = 256;

@@ -53,11 +53,10 @@ pub use crate::http::settings::{ClientCertificate, ProxySettings, SettingsError}
 pub use crate::login::SignInMethod;
 pub use crate::secret::Secret;
 pub use calendar::Exchange;
-pub use classify::{ErrorKind, RetryDecision, classify, decide_by_code};
+pub use classify::{RetryDecision, classify, decide_by_code};
 pub use client::RequestError;
 pub use decode_limits::ANSWER_ENTRIES_MAX;
 pub use decode_stats::DecodeStats;
-pub use error::is_denial;
 #[cfg(feature = "service")]
 pub use limits::limits;
 pub use probe::{ProbeResult, ServerCertificate, probe};

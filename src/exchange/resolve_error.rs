@@ -1,7 +1,7 @@
 //! Why Autodiscover or the configuration names no server for a room. Values only.
 
-use super::classify::ErrorKind;
 use crate::autodiscover::Cause;
+use crate::engine::ErrorKind;
 use crate::http::error::TransportError;
 
 /// Why a room's server is not available.

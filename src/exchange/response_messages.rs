@@ -1,6 +1,7 @@
 //! Response messages: which message counts, and what its class and code mean for the whole request. Pure.
 
-use super::classify::{ErrorKind, RetryDecision, decide_by_code, printable_code};
+use super::classify::{RetryDecision, decide_by_code, printable_code};
+use crate::engine::ErrorKind;
 use crate::ews::op::Effect;
 use crate::ews::types::{ResponseClass, ResponseMessage};
 

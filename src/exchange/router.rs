@@ -11,8 +11,8 @@ use crate::action::{EventSnapshot, ResponsibleParty, Step};
 use crate::calendar::{Event, EventId, RoomAddress, RoomPattern, Series, Window};
 use crate::clock::WitnessedClock;
 use crate::engine::{
-    AddressLookup, Calendar, CalendarError, CalendarView, Capabilities, EventLookup, Metric, Occupancy,
-    PersonLookup, WriteOutcome, WriteReport,
+    AddressLookup, Calendar, CalendarError, CalendarView, Capabilities, ErrorKind, EventLookup, Metric,
+    Occupancy, PersonLookup, WriteOutcome, WriteReport,
 };
 
 /// All configured Exchange connections.
@@ -49,12 +49,11 @@ impl ConnectionRouter {
     /// When none is configured.
     pub fn route(&self, room: &RoomAddress) -> Result<&Exchange, CalendarError> {
         let named = self.routes.iter().find(|(rooms, _)| rooms.iter().any(|pattern| pattern.matches(room)));
-        named.map(|(_, exchange)| exchange).or(self.fallback.as_ref()).ok_or_else(|| CalendarError {
-            responsible: ResponsibleParty::Administrator,
-            advice: format!(
+        named.map(|(_, exchange)| exchange).or(self.fallback.as_ref()).ok_or_else(|| {
+            let advice = format!(
                 "no Exchange connection is configured for {room}; add the room to `rooms` of a connection, or set [server]"
-            ),
-            code: "no connection".to_owned(),
+            );
+            CalendarError::new(ErrorKind::Configuration, ResponsibleParty::Administrator, advice, "no connection")
         })
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::classify::ErrorKind;
+use crate::engine::ErrorKind;
 
 /// First back-off after a rejected sign-in; doubles with each. Active Directory locks accounts after some failures
 /// within some minutes (ten in ten is Microsoft's baseline); this comes to six in the first ten, with one retry and two

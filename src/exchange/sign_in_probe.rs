@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 use tracing::Instrument as _;
 
-use super::classify::{ErrorKind, RetryDecision, classify};
+use super::classify::{RetryDecision, classify};
 use super::client::EwsClient;
 use super::contents;
 use super::decode_limits::decode_limits;
@@ -16,6 +16,7 @@ use super::response::proves_authenticated;
 use super::sign_in_attempt::SignInAttempt;
 use super::sign_in_failures::SignInFailure;
 use crate::calendar::RoomAddress;
+use crate::engine::ErrorKind;
 use crate::ews::codec::{SoapBody, decode};
 use crate::ews::op::{DistinguishedFolder, Effect, GetFolder};
 use crate::http::delivery::{Delivery, HttpResponse};

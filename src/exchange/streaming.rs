@@ -17,13 +17,14 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::affinity::Affinity;
 use super::calendar::wrong_response_type;
-use super::classify::{ErrorKind, NO_CODE, RetryDecision, decide_by_code};
+use super::classify::{NO_CODE, RetryDecision, decide_by_code};
 use super::client::{EwsClient, RequestError, StreamFailure};
 use super::decode_limits::decode_limits;
 use super::response_messages::single_message;
 use crate::calendar::RoomAddress;
 use crate::concurrency::ConcurrencyLimit;
 use crate::engine::CalendarError;
+use crate::engine::ErrorKind;
 use crate::ews::codec::{DecodeLimits, EnvelopeSplitter, SoapBody, decode};
 use crate::ews::op::{
     CONNECTION_MINUTES_MAX, DistinguishedFolder, Effect, GetStreamingEvents, StreamingEventsPayload,

@@ -7,11 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::classify::{ErrorKind, RetryDecision};
+use super::classify::RetryDecision;
 use super::client::RequestError;
 use super::event::event;
 use super::response_messages::unexpected_response;
 use crate::calendar::{Event, EventId, EventKind, Person, Window};
+use crate::engine::ErrorKind;
 use crate::engine::{CalendarView, UnreadableItem};
 use crate::ews::op::Effect;
 use crate::ews::types::{CalendarItem, Item};

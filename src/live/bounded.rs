@@ -3,7 +3,7 @@
 
 use crate::action::ResponsibleParty;
 use crate::calendar::Event;
-use crate::engine::CalendarError;
+use crate::engine::{CalendarError, ErrorKind};
 
 /// Events of one room in the 36 hours that are read: about one every two minutes.
 pub const EVENTS_PER_ROOM_MAX: usize = 1_000;
@@ -58,26 +58,25 @@ fn text_bytes(event: &Event) -> usize {
 
 /// The memory that rooms with long calendars share is used up.
 pub(super) fn memory_exhausted(beyond: usize) -> CalendarError {
-    CalendarError {
-        responsible: ResponsibleParty::Administrator,
-        advice:
-            "many rooms' calendars have too many events to keep them all in memory; look for a program that creates them"
-                .to_owned(),
-        code: format!(
+    CalendarError::new(
+        ErrorKind::LimitExceeded,
+        ResponsibleParty::Administrator,
+        "many rooms' calendars have too many events to keep them all in memory; look for a program that creates them",
+        format!(
             "{beyond} bytes beyond an ordinary room's; all rooms together may use {ROOM_EVENTS_BYTES_BEYOND_MAX} bytes"
         ),
-    }
+    )
 }
 
 fn calendar_too_full(events: usize, texts: usize) -> CalendarError {
-    CalendarError {
-        responsible: ResponsibleParty::Administrator,
-        advice: "the room's calendar has too many events; look for a program that books this room repeatedly"
-            .to_owned(),
-        code: format!(
+    CalendarError::new(
+        ErrorKind::LimitExceeded,
+        ResponsibleParty::Administrator,
+        "the room's calendar has too many events; look for a program that books this room repeatedly",
+        format!(
             "{events} events with {texts} bytes of text; the limits per room are {EVENTS_PER_ROOM_MAX} events and {EVENT_TEXTS_PER_ROOM_MAX} bytes"
         ),
-    }
+    )
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use adjourn::calendar::{
 };
 use adjourn::clock::ManualClock;
 use adjourn::engine::{
-    AddressLookup, Calendar, CalendarError, CalendarView, Capabilities, Engine, EngineOptions,
+    AddressLookup, Calendar, CalendarError, CalendarView, Capabilities, Engine, EngineOptions, ErrorKind,
     MailboxAddresses, Occupancy, PersonLookup, WriteOutcome, WriteReport,
 };
 use adjourn::journal::MemoryJournal;
@@ -395,11 +395,7 @@ impl Calendar for FakeCalendar {
 }
 
 pub fn network_error() -> CalendarError {
-    CalendarError {
-        responsible: ResponsibleParty::Network,
-        advice: "try again".to_owned(),
-        code: "reset".to_owned(),
-    }
+    CalendarError::new(ErrorKind::Unreachable, ResponsibleParty::Network, "try again", "reset")
 }
 
 pub fn at(hour: u32, minute: u32) -> DateTime<Utc> {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use adjourn::calendar::RoomAddress;
-use adjourn::exchange::{ErrorKind, Exchange, RequestError, SignInMethod};
+use adjourn::engine::ErrorKind;
+use adjourn::exchange::{Exchange, RequestError, SignInMethod};
 use adjourn::login::ExternalToken;
 
 use crate::conversation::{envelope, message, settings};

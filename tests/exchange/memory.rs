@@ -6,9 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use adjourn::calendar::RoomAddress;
-use adjourn::exchange::{
-    ANSWER_BYTES_MAX, BUDGET_BYTES, ErrorKind, Exchange, FREE_BYTES, RequestError, answer_bytes,
-};
+use adjourn::engine::ErrorKind;
+use adjourn::exchange::{ANSWER_BYTES_MAX, BUDGET_BYTES, Exchange, FREE_BYTES, RequestError, answer_bytes};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
@@ -51,7 +50,7 @@ async fn forty_rooms_that_answer_at_once_with_the_largest_bodies_stay_within_the
     });
     for answer in all.collect::<Vec<_>>() {
         let answer = answer.await.unwrap();
-        assert!(matches!(answer, Err(RequestError::Refused(ErrorKind::EwsDisabled, _))), "{answer:?}");
+        assert!(matches!(answer, Err(RequestError::Refused(ErrorKind::ApiDisabled, _))), "{answer:?}");
     }
     let (_, highest) = answer_bytes();
     let bound = BUDGET_BYTES + (ROOMS + OTHERS) * FREE_BYTES;

@@ -5,8 +5,9 @@ use std::io::Write as _;
 use adjourn::action::Step;
 use adjourn::autodiscover::Policy;
 use adjourn::calendar::{RoomAddress, Uid, Window};
+use adjourn::engine::ErrorKind;
 use adjourn::engine::{Calendar as _, Occupancy, WriteOutcome};
-use adjourn::exchange::{ConnectionRouter, ErrorKind, Exchange, ExchangeLocation, RequestError};
+use adjourn::exchange::{ConnectionRouter, Exchange, ExchangeLocation, RequestError};
 use adjourn::sim::{
     AutodiscoverResponse, FaultRule, InjectedFault, MeetingSpec, RoomSpec, Simulator, SimulatorOptions, World,
 };

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use adjourn::autodiscover::{Host, Policy};
 use adjourn::calendar::RoomAddress;
+use adjourn::engine::ErrorKind;
 use adjourn::exchange::{
-    ClientCertificate, ErrorKind, Exchange, ExchangeLocation, RequestError, Secret, Settings, SignInMethod,
+    ClientCertificate, Exchange, ExchangeLocation, RequestError, Secret, Settings, SignInMethod,
 };
 use adjourn::live::Feed as _;
 use adjourn::login::{
