@@ -9,9 +9,10 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::classify::{RetryDecision, proves_nothing_done};
-use super::client::{EwsClient, RequestError};
+use super::client::EwsClient;
 use super::contents;
 use super::event::{PROPERTIES, event, series};
+use super::request_error::RequestError;
 use super::response_messages::{require_success, single_message, unexpected_response};
 use super::settings::{Access, Settings};
 use super::subscription_groups::SubscriptionGroups;
@@ -104,7 +105,7 @@ impl Exchange {
             SoapBody::GetFolder(messages) => Ok(contents::folder(messages)?.total_count),
             _ => Err(wrong_response_type(Effect::Read)),
         };
-        self.client.execute(room.as_str(), &get, read).await
+        self.client.execute(room, &get, read).await
     }
 
     /// Whether the account may create items in the room's calendar; `None` when the server does not return it.
@@ -121,7 +122,7 @@ impl Exchange {
             }
             _ => Err(wrong_response_type(Effect::Read)),
         };
-        self.client.execute(room.as_str(), &get, read).await
+        self.client.execute(room, &get, read).await
     }
 
     /// Responses by the path that decoded them.
@@ -161,7 +162,7 @@ impl Exchange {
             max_entries: VIEW_ENTRIES_MAX,
             properties: &PROPERTIES,
         };
-        let found = self.client.execute(room.as_str(), &find, |body| {
+        let found = self.client.execute(room, &find, |body| {
             let SoapBody::FindItem(messages) = body else { return Err(wrong_response_type(Effect::Read)) };
             contents::view(messages)?.map(|items| read_items(items, window)).transpose()
         });
@@ -193,7 +194,7 @@ impl Exchange {
             });
             Ok((events.collect(), more.then_some(offset.saturating_add(DELETED_PAGE))))
         };
-        self.client.execute(room.as_str(), &list, read).await
+        self.client.execute(room, &list, read).await
     }
 
     /// Reads the item and checks that it still has this version. Exchange compares no version when it moves or deletes
@@ -229,7 +230,7 @@ impl Exchange {
     pub(super) async fn item(&self, room: &RoomAddress, id: &EventId) -> Result<Option<Event>, RequestError> {
         let get =
             GetItem { items: &[ItemRef { id: id.as_str(), change_key: None }], properties: &PROPERTIES };
-        let got = self.client.execute(room.as_str(), &get, |body| {
+        let got = self.client.execute(room, &get, |body| {
             let SoapBody::GetItem(messages) = body else { return Err(wrong_response_type(Effect::Read)) };
             event(contents::item(messages, id.as_str())?).map_err(missing_property)
         });
@@ -270,7 +271,7 @@ impl Exchange {
             SoapBody::MoveItem(messages) => contents::created_or_moved(messages),
             _ => Err(wrong_response_type(Effect::Write)),
         };
-        self.client.execute_traced(room.as_str(), &back, read, trail).await
+        self.client.execute_traced(room, &back, read, trail).await
     }
 
     async fn set_end(
@@ -294,7 +295,7 @@ impl Exchange {
             SoapBody::UpdateItem(messages) => contents::updated(messages),
             _ => Err(wrong_response_type(Effect::Write)),
         };
-        let updated = self.client.execute_traced(room.as_str(), &update, read, trail).await?;
+        let updated = self.client.execute_traced(room, &update, read, trail).await?;
         match updated.is_same(&EventId::new(item.id)) || self.ends_as_an_exception(room, &updated, *end).await
         {
             true => Ok(()),
@@ -323,7 +324,7 @@ impl Exchange {
             SoapBody::CreateItem(messages) => contents::responded(messages),
             _ => Err(wrong_response_type(Effect::Write)),
         };
-        self.client.execute_traced(room.as_str(), &create, read, trail).await
+        self.client.execute_traced(room, &create, read, trail).await
     }
 
     async fn remove(
@@ -348,7 +349,7 @@ impl Exchange {
             SoapBody::DeleteItem(messages) => single_message(Effect::Write, messages).map(drop),
             _ => Err(wrong_response_type(Effect::Write)),
         };
-        self.client.execute_traced(room.as_str(), &delete, read, trail).await
+        self.client.execute_traced(room, &delete, read, trail).await
     }
 
     /// Availability of at most [`AVAILABILITY_ROOMS_MAX`] rooms, requested in the first one's name.
@@ -371,7 +372,7 @@ impl Exchange {
             }
             _ => Err(wrong_response_type(Effect::Read)),
         };
-        self.client.execute(asking.as_str(), &ask, read).await
+        self.client.execute(asking, &ask, read).await
     }
 }
 
@@ -431,7 +432,7 @@ impl Calendar for Exchange {
     async fn series(&self, room: &RoomAddress, date: &EventId) -> Result<Option<Series>, CalendarError> {
         let occurrence = ItemRef { id: date.as_str(), change_key: None };
         let get = GetRecurringMaster { occurrence, properties: &series_properties() };
-        found_series(self.client.execute(room.as_str(), &get, |body| read_series(body, None)).await)
+        found_series(self.client.execute(room, &get, |body| read_series(body, None)).await)
     }
 
     async fn series_by_id(
@@ -441,7 +442,7 @@ impl Calendar for Exchange {
     ) -> Result<Option<Series>, CalendarError> {
         let items = [ItemRef { id: series.as_str(), change_key: None }];
         let get = GetItem { items: &items, properties: &series_properties() };
-        found_series(self.client.execute(room.as_str(), &get, |body| read_series(body, Some(series))).await)
+        found_series(self.client.execute(room, &get, |body| read_series(body, Some(series))).await)
     }
 
     async fn find_deleted(
@@ -473,7 +474,7 @@ impl Calendar for Exchange {
             properties: &[Property::ItemClass, Property::DateTimeSent, Property::Uid, Property::Start],
         };
         let since = since - CLOCKS_APART;
-        let found = self.client.execute(room.as_str(), &list, |body| {
+        let found = self.client.execute(room, &list, |body| {
             let SoapBody::FindItem(messages) = body else { return Err(wrong_response_type(Effect::Read)) };
             let (items, _) = contents::page(messages, 0, SENT_SEARCHED)?;
             Ok(items
@@ -602,7 +603,7 @@ impl Calendar for Exchange {
             }
             _ => Err(wrong_response_type(Effect::Read)),
         };
-        Ok(self.client.execute(asking.as_str(), &GetRooms { room_list }, read).await?)
+        Ok(self.client.execute(asking, &GetRooms { room_list }, read).await?)
     }
 }
 

@@ -1,5 +1,5 @@
-//! Executes one EWS operation with its retries: authenticate, acquire a throttle permit, send, decode, decide. Decides
-//! nothing about events.
+//! Executes one EWS operation with its retries: admit (`admission.rs`), attempt, decide (`decide.rs`, pure). Decides nothing
+//! about events.
 //!
 //! It retries only where the server cannot have executed anything: the server reported that it did nothing, the request
 //! was not sent, or the operation is a read. A write in doubt is returned to the engine, which reads the mailbox.
@@ -10,19 +10,22 @@ use std::time::Duration;
 
 use http::{HeaderMap, header};
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep};
 use tracing::Instrument as _;
 use uuid::Uuid;
 
 use super::affinity::Affinity;
 use super::classify::{RetryDecision, classify};
+use super::decide::{Next, Unfinished, decide, unexpected_body};
 use super::decode_limits::decode_limits;
 use super::decode_stats::DecodeStats;
 use super::endpoints::EndpointResolver;
-use super::lockout::{AUTODISCOVER, LockoutGuard};
+use super::lockout::LockoutGuard;
+use super::progress::{Admission, Progress};
 use super::request::EncodedRequest;
-use super::resolve_error::ResolveError;
+use super::request_error::RequestError;
 use super::response::{proves_authenticated, request_id};
+use super::room_state::{RoomState, RoomStates};
 use super::settings::{Access, ImpersonateBy, Settings};
 use super::sign_in_attempt::SignInAttempt;
 use super::throttle::{Throttle, back_off};
@@ -34,7 +37,7 @@ use crate::concurrency::{ConcurrencyLimit, call_when_slow};
 use crate::engine::ErrorKind;
 use crate::ews::codec::{DecodeLimits, Decoded, SoapBody, decode};
 use crate::ews::op::{DistinguishedFolder, Effect, FolderId, Operation};
-use crate::ews::soap::Impersonate;
+use crate::ews::soap::{Impersonate, ServerVersion};
 use crate::http::answer_budget::AnswerBudget;
 use crate::http::connection_pool::{ConnectionPool, StreamingBody};
 use crate::http::delivery::Delivery;
@@ -42,13 +45,8 @@ use crate::http::error::TransportError;
 use crate::http::field::parse_date;
 use crate::http::settings::SettingsError;
 
-/// Retries of a read, or of a request that was not sent.
-const RETRIES_MAX: u32 = 3;
 /// Delay before the first retry; doubles.
 const RETRY_FIRST: Duration = Duration::from_millis(250);
-/// Longest wait of a write for a permit or for a busy server. The engine decided it on a calendar that it read a moment
-/// ago; after this time the engine decides again. Autodiscover is not counted: it runs once and can take longer.
-const WRITE_WAIT_MAX: Duration = Duration::from_secs(2);
 /// Streams that start at once: as many can be rejected together after a password change.
 const STREAM_STARTS_MAX: usize = 2;
 /// A stream that takes longer to start lets the next one begin: its server has not rejected the account.
@@ -58,25 +56,6 @@ const STREAM_START_SLOW_AFTER: Duration = Duration::from_secs(3);
 const SIGN_IN_LOCK_MAX: Duration = Duration::from_secs(3);
 /// … but only so many times at once, since each may turn out to be another attempt with a wrong password.
 const SLOW_SIGN_INS_MAX: usize = 2;
-/// Response code of a server that does not support the request's schema version.
-const UNKNOWN_VERSION: &str = "ErrorInvalidServerVersion";
-/// Response code while a mailbox is moved to another server.
-const MOVING: &str = "ErrorMailboxMoveInProgress";
-
-/// Why an operation has no result.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RequestError {
-    /// The server refused. Nothing was changed.
-    Refused(ErrorKind, String),
-    /// The server stayed busy until the operation timeout. Nothing was changed.
-    Busy(String),
-    /// No usable response after all retries. Nothing was changed.
-    InvalidResponse(String),
-    /// No connection to the server. Nothing was changed.
-    Unreachable(TransportError),
-    /// The server may have executed it.
-    InDoubt(String),
-}
 
 /// Why a stream did not start, or ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,15 +63,6 @@ pub(super) struct StreamFailure {
     pub(super) error: RequestError,
     /// Wait that the server requested (`BackOffMilliseconds`, `Retry-After`).
     pub(super) retry_after: Option<Duration>,
-}
-
-impl From<ResolveError> for RequestError {
-    fn from(error: ResolveError) -> Self {
-        match error {
-            ResolveError::Refused(kind, why) => Self::Refused(kind, why),
-            ResolveError::Unavailable(failure) => Self::Unreachable(failure),
-        }
-    }
 }
 
 impl From<RequestError> for StreamFailure {
@@ -120,7 +90,8 @@ impl From<RetryDecision> for StreamFailure {
 /// Client of one Exchange connection, for one service account.
 pub(super) struct EwsClient {
     pub(super) endpoints: EndpointResolver,
-    throttle: Throttle,
+    pub(super) rooms: RoomStates,
+    pub(super) throttle: Throttle,
     limits: DecodeLimits,
     pub(super) answer_budget: AnswerBudget,
     access: Access,
@@ -140,8 +111,35 @@ pub(super) struct EwsClient {
 /// Outcome of one attempt.
 enum AttemptOutcome<T> {
     Answer(T),
-    Decision(RetryDecision),
-    NotSent(TransportError),
+    Unfinished(Unfinished),
+}
+
+impl<T> AttemptOutcome<T> {
+    fn decision(decision: RetryDecision) -> Self {
+        Self::Unfinished(Unfinished::Decision(decision))
+    }
+
+    /// Whether the server returned a response that can be used: its mailbox does not hang.
+    fn is_answered(&self) -> bool {
+        match self {
+            Self::Answer(_) => true,
+            Self::Unfinished(Unfinished::NotSent(_)) => false,
+            Self::Unfinished(Unfinished::Decision(decision)) => {
+                !matches!(decision, RetryDecision::Retry { .. } | RetryDecision::InDoubt { .. })
+            }
+        }
+    }
+
+    /// The server's rejection of the account, if the response is one.
+    fn rejection(&self) -> Option<(ErrorKind, &str)> {
+        match self {
+            Self::Unfinished(Unfinished::Decision(
+                RetryDecision::RetryOnce(kind, code)
+                | RetryDecision::Refused(kind @ ErrorKind::Account, code),
+            )) if kind.is_account_rejection() => Some((*kind, code)),
+            _ => None,
+        }
+    }
 }
 
 impl EwsClient {
@@ -151,11 +149,8 @@ impl EwsClient {
         Ok(Self {
             endpoints: EndpointResolver::new(settings, answers.clone(), lockout.clone())?,
             answer_budget: answers,
-            throttle: Throttle::new(
-                settings.max_concurrent_requests_per_room,
-                settings.max_concurrent_requests,
-                settings.first_byte_timeout,
-            ),
+            rooms: RoomStates::new(settings.max_concurrent_requests_per_room),
+            throttle: Throttle::new(settings.max_concurrent_requests, settings.first_byte_timeout),
             limits,
             access: settings.access,
             impersonate_by: settings.impersonate_by,
@@ -184,16 +179,16 @@ impl EwsClient {
     }
 
     /// The `ExchangeImpersonation` header for this room; none with delegate access.
-    pub(super) fn impersonation<'r>(&self, room: &'r str) -> Option<Impersonate<'r>> {
+    pub(super) fn impersonation<'r>(&self, room: &'r RoomAddress) -> Option<Impersonate<'r>> {
         match self.access {
-            Access::Impersonation => Some(self.impersonate_by.name(room)),
+            Access::Impersonation => Some(self.impersonate_by.name(room.as_str())),
             Access::Delegate => None,
         }
     }
 
     /// Resolves the EWS URL of the room's server, running Autodiscover on a cache miss.
     pub(super) async fn find_server(&self, room: &RoomAddress) -> Result<Option<String>, RequestError> {
-        match self.endpoints.resolve(room.as_str()).await {
+        match self.endpoints.resolve(room).await {
             Ok(_) => Ok(self.endpoints.cached_url(room)),
             Err(error) => Err(error.into()),
         }
@@ -221,7 +216,12 @@ impl EwsClient {
 
     /// Executes an operation in the room's name. `read` extracts the result from the response's body, or returns the
     /// decision that one of its messages means for the whole request.
-    pub(super) async fn execute<O, T, R>(&self, room: &str, op: &O, read: R) -> Result<T, RequestError>
+    pub(super) async fn execute<O, T, R>(
+        &self,
+        room: &RoomAddress,
+        op: &O,
+        read: R,
+    ) -> Result<T, RequestError>
     where
         O: Operation + Sync,
         T: Send,
@@ -234,7 +234,7 @@ impl EwsClient {
     pub(super) async fn execute_with_affinity<O, T, R>(
         &self,
         affinity: &Affinity,
-        room: &str,
+        room: &RoomAddress,
         op: &O,
         read: R,
     ) -> Result<T, RequestError>
@@ -249,7 +249,7 @@ impl EwsClient {
     /// The same; `trail` receives the ids of every request that was sent.
     pub(super) async fn execute_traced<O, T, R>(
         &self,
-        room: &str,
+        room: &RoomAddress,
         op: &O,
         read: R,
         trail: &mut Vec<RequestIds>,
@@ -262,10 +262,11 @@ impl EwsClient {
         Box::pin(self.execute_with_retries(room, op, read, trail, None)).await
     }
 
-    /// The future takes tens of KiB, so callers box it: a request that waits elsewhere then takes none of it.
+    /// Admit, attempt, decide, until there is a result. The future takes tens of KiB, so callers box it: a request that waits
+    /// elsewhere then takes none of it.
     async fn execute_with_retries<O, T, R>(
         &self,
-        room: &str,
+        room: &RoomAddress,
         op: &O,
         read: R,
         trail: &mut Vec<RequestIds>,
@@ -276,166 +277,134 @@ impl EwsClient {
         T: Send,
         R: Fn(&SoapBody<'_>) -> Result<T, RetryDecision> + Send + Sync,
     {
-        let deadline = Instant::now() + self.operation_timeout;
-        let mut send_by = match O::EFFECT {
-            Effect::Read => deadline,
-            Effect::Write => deadline.min(Instant::now() + WRITE_WAIT_MAX),
-        };
-        let (mut attempt, mut moved) = (0, false);
-        let mut last_error = RequestError::Busy(String::from("waiting for a request slot"));
-        let mut sign_in_lock = None;
+        let mut progress = Progress::new(op, self.rooms.of(room), self.operation_timeout);
         loop {
-            let server = self.endpoints.server_key(room);
-            // Take the sign-in lock before a throttle permit; the reverse order deadlocks: requests that hold permits
-            // would wait for the request that holds the lock, which waits for a permit. While the server is unknown,
-            // Autodiscover asks the lockout guard itself before it sends credentials.
-            if sign_in_lock.is_none() && server != AUTODISCOVER {
-                sign_in_lock = match timeout_at(send_by, self.lockout.admit_room(&server, room)).await {
-                    Ok(Ok(lock)) => lock,
-                    Ok(Err((kind, code))) => return Err(RequestError::Refused(kind, code)),
-                    Err(_) => return Err(last_error),
-                };
-            }
-            let resolve_began = Instant::now();
-            let resolved = match timeout_at(deadline, self.endpoints.resolve(room)).await {
-                Err(_) => {
-                    return Err(RequestError::Busy(String::from(
-                        "finding the room's server by Autodiscover",
-                    )));
-                }
-                Ok(Ok(transport)) => Ok(transport),
-                Ok(Err(ResolveError::Unavailable(failure))) => Err(failure),
-                Ok(Err(error)) => return Err(error.into()),
-            };
-            send_by = deadline.min(send_by + resolve_began.elapsed());
-            if resolved.is_ok() && self.endpoints.server_key(room) != server {
-                sign_in_lock = None;
-                continue; // the server was found just now; its sign-in state is another one
-            }
-            let Some(mut permit) = self.throttle.acquire(room, send_by).await else { return Err(last_error) };
-            if sign_in_lock.is_none() && server != AUTODISCOVER && !self.lockout.is_authenticated(&server) {
-                continue; // another request was rejected while this one waited
-            }
-            let began = Instant::now();
-            if sign_in_lock.is_some()
-                && let Ok(transport) = &resolved
-            {
-                let next = SignInAttempt { transport, server: &server, room, began };
-                Box::pin(self.probe_before_sign_in(&next))
-                    .await
-                    .map_err(|(kind, code)| RequestError::Refused(kind, code))?;
-            }
-            let version = self.versions.for_room(room);
-            let outcome = match &resolved {
-                Ok(transport) => {
-                    let request = EncodedRequest::new(self.impersonation(room), room, op, version, affinity);
-                    let response = self.attempt(transport, &server, &request, &read, trail);
-                    // A mailbox that hangs must not keep other requests from signing in.
-                    let mut slow_slot = None;
-                    let release_lock = || {
-                        slow_slot = self.slow_sign_ins.try_acquire().ok();
-                        if slow_slot.is_some() {
-                            sign_in_lock = None;
-                        }
-                    };
-                    call_when_slow(SIGN_IN_LOCK_MAX, permit.run(response), release_lock).await
-                }
-                Err(failure) => AttemptOutcome::NotSent(failure.clone()),
-            };
-            self.record_auth_result(&server, &outcome);
-            if !matches!(
-                outcome,
-                AttemptOutcome::NotSent(_)
-                    | AttemptOutcome::Decision(RetryDecision::Retry { .. } | RetryDecision::InDoubt { .. })
-            ) {
-                permit.mark_answered();
-            }
-            drop(permit);
-            if let AttemptOutcome::Decision(
-                RetryDecision::RetryOnce(kind, code)
-                | RetryDecision::Refused(kind @ ErrorKind::Account, code),
-            ) = &outcome
-                && kind.is_account_rejection()
-                && let Ok(transport) = &resolved
-            {
-                let is_final = *kind == ErrorKind::Account || attempt >= 1;
-                if is_final || !self.lockout.may_retry(&server, room) {
-                    let rejected = SignInAttempt { transport, server: &server, room, began };
-                    let (kind, code) = Box::pin(self.record_rejection(&rejected, *kind, code.clone())).await;
-                    return Err(RequestError::Refused(kind, code));
-                }
-                self.mark_suspect(&server, *kind);
-            } else {
-                // Hold the sign-in lock across the one retry after a 401: no other request is sent before it.
-                sign_in_lock = None;
-            }
+            let admission = self.admit(room, &mut progress).await?;
+            let version = self.versions.for_room(&progress.room);
+            let request = EncodedRequest::new(self.impersonation(room), room, op, version, affinity);
+            let outcome = self.attempt_admitted(admission, &request, &read, trail, &mut progress).await?;
             match outcome {
                 AttemptOutcome::Answer(value) => return Ok(value),
-                AttemptOutcome::NotSent(TransportError::SignIn {
-                    is_permanent: true, reason: why, ..
-                }) => {
-                    return Err(RequestError::Refused(ErrorKind::SignIn, why));
+                AttemptOutcome::Unfinished(outcome) => {
+                    let next = decide(progress.retry, outcome);
+                    self.follow(next, room, version, &mut progress).await?;
                 }
-                AttemptOutcome::NotSent(failure) if attempt >= RETRIES_MAX => {
-                    return Err(RequestError::Unreachable(failure));
-                }
-                AttemptOutcome::NotSent(failure) => {
-                    last_error = RequestError::Unreachable(failure);
-                    sleep(retry_delay(attempt)).await;
-                }
-                AttemptOutcome::Decision(RetryDecision::Wait { at_least, reduce_concurrency, code }) => {
-                    self.throttled.fetch_add(1, Ordering::Relaxed);
-                    if reduce_concurrency {
-                        self.throttle.halve_limit();
-                    }
-                    self.throttle.pause_room(room, back_off(at_least, attempt, jitter()));
-                    last_error = RequestError::Busy(code);
-                    if op.creates_item() {
-                        // A second new item would not conflict with the first, so the engine reads the calendar before.
-                        return Err(last_error);
-                    }
-                }
-                // The server rejected the request before executing it, so a write is retried too. Ends with the oldest
-                // version.
-                AttemptOutcome::Decision(RetryDecision::Refused(ErrorKind::Version, code))
-                    if code == UNKNOWN_VERSION && self.versions.downgrade(room, version) =>
-                {
-                    continue;
-                }
-                AttemptOutcome::Decision(RetryDecision::Retry { code }) if attempt >= RETRIES_MAX => {
-                    return Err(RequestError::InvalidResponse(code));
-                }
-                AttemptOutcome::Decision(RetryDecision::RetryOnce(kind, code)) if attempt >= 1 => {
-                    return Err(RequestError::Refused(kind, code));
-                }
-                AttemptOutcome::Decision(
-                    RetryDecision::Retry { code } | RetryDecision::RetryOnce(_, code),
-                ) => {
-                    if code == MOVING {
-                        self.endpoints.invalidate(room);
-                    }
-                    sleep(retry_delay(attempt)).await
-                }
-                // The mailbox moved and nothing was done there: resolve its server anew, once.
-                AttemptOutcome::Decision(RetryDecision::Refused(
-                    kind @ (ErrorKind::WrongProtocol | ErrorKind::NoMailbox | ErrorKind::WrongServer),
-                    _,
-                )) if !(moved || op.creates_item() && kind == ErrorKind::WrongProtocol)
-                    && self.endpoints.invalidate(room) =>
-                {
-                    moved = true;
-                    continue;
-                }
-                AttemptOutcome::Decision(RetryDecision::Refused(kind, code)) => {
-                    return Err(RequestError::Refused(kind, code));
-                }
-                AttemptOutcome::Decision(RetryDecision::InDoubt { code }) => {
-                    return Err(RequestError::InDoubt(code));
-                }
-                AttemptOutcome::Decision(RetryDecision::Done) => return Err(unexpected_body(O::EFFECT)),
             }
-            attempt += 1;
         }
+    }
+
+    /// Sends an admitted request, and records what its response proves about the account and the server. An account that the
+    /// server rejects finally is an error.
+    async fn attempt_admitted<T, R>(
+        &self,
+        admission: Admission,
+        request: &EncodedRequest<'_>,
+        read: &R,
+        trail: &mut Vec<RequestIds>,
+        progress: &mut Progress,
+    ) -> Result<AttemptOutcome<T>, RequestError>
+    where
+        T: Send,
+        R: Fn(&SoapBody<'_>) -> Result<T, RetryDecision> + Sync,
+    {
+        let Admission { server, connections, mut permit, began } = admission;
+        let outcome = match &connections {
+            Err(error) => AttemptOutcome::Unfinished(Unfinished::NotSent(error.clone())),
+            Ok(connections) => {
+                let room = progress.room.clone();
+                let response = self.attempt(connections, &server, request, read, trail, &room);
+                // A mailbox that hangs must not keep other requests from signing in.
+                let mut slow_slot = None;
+                let release_lock = || {
+                    slow_slot = self.slow_sign_ins.try_acquire().ok();
+                    if slow_slot.is_some() {
+                        progress.sign_in_lock = None;
+                    }
+                };
+                call_when_slow(SIGN_IN_LOCK_MAX, permit.run(response), release_lock).await
+            }
+        };
+        self.record_auth_result(&server, &outcome);
+        if outcome.is_answered() {
+            permit.mark_answered();
+        }
+        drop(permit);
+        match (outcome.rejection(), &connections) {
+            (Some((kind, code)), Ok(transport)) => {
+                let attempt =
+                    SignInAttempt { transport, server: &server, room: request.room.as_str(), began };
+                self.handle_rejection(&attempt, kind, code, progress.retry.attempt).await?;
+            }
+            // The sign-in lock is held across the one retry after a 401: no other request is sent before it.
+            _ => progress.sign_in_lock = None,
+        }
+        Ok(outcome)
+    }
+
+    /// Records a rejection of the account: after the first one the request is sent once more, alone.
+    async fn handle_rejection(
+        &self,
+        rejected: &SignInAttempt<'_>,
+        kind: ErrorKind,
+        code: &str,
+        attempt: u32,
+    ) -> Result<(), RequestError> {
+        let is_final = kind == ErrorKind::Account || attempt >= 1;
+        if is_final || !self.lockout.may_retry(rejected.server, rejected.room) {
+            let (kind, code) = Box::pin(self.record_rejection(rejected, kind, code.to_owned())).await;
+            return Err(RequestError::Refused(kind, code));
+        }
+        self.mark_suspect(rejected.server, kind);
+        Ok(())
+    }
+
+    /// Prepares the next attempt, or fails.
+    async fn follow(
+        &self,
+        next: Next,
+        room: &RoomAddress,
+        version: ServerVersion,
+        progress: &mut Progress,
+    ) -> Result<(), RequestError> {
+        match next {
+            Next::Fail(error) => return Err(error),
+            Next::Downgrade { or_fail } => {
+                let room = (room, &*progress.room);
+                return self.versions.downgrade(room, version).then_some(()).ok_or(or_fail);
+            }
+            Next::Rediscover { or_fail } => {
+                progress.retry.was_rediscovered = true;
+                return self.endpoints.invalidate(room).then_some(()).ok_or(or_fail);
+            }
+            Next::PauseAndFail { at_least, reduce_concurrency, error } => {
+                self.pause(progress, at_least, reduce_concurrency);
+                return Err(error);
+            }
+            Next::Pause { at_least, reduce_concurrency, last } => {
+                self.pause(progress, at_least, reduce_concurrency);
+                progress.last_error = last;
+            }
+            Next::Delay { last, rediscover } => {
+                if rediscover {
+                    self.endpoints.invalidate(room);
+                }
+                if let Some(last) = last {
+                    progress.last_error = last;
+                }
+                sleep(retry_delay(progress.retry.attempt)).await;
+            }
+        }
+        progress.retry.attempt += 1;
+        Ok(())
+    }
+
+    /// Sends nothing for this room for a while, after its server reported that it is busy.
+    fn pause(&self, progress: &Progress, at_least: Option<Duration>, reduce_concurrency: bool) {
+        self.throttled.fetch_add(1, Ordering::Relaxed);
+        if reduce_concurrency {
+            self.throttle.halve_limit();
+        }
+        progress.room.pause(back_off(at_least, progress.retry.attempt, jitter()));
     }
 
     /// Opens a stream, once, without a throttle permit: it does not count among the concurrent requests.
@@ -454,12 +423,14 @@ impl EwsClient {
     where
         O: Operation + Sync,
     {
-        let room = affinity.anchor().as_str();
+        let room = affinity.anchor();
         let server = self.endpoints.server_key(room);
         if !self.lockout.is_authenticated(&server) {
             return Err(RequestError::Busy(String::from("signing in")).into());
         }
-        self.lockout.check_room(&server, room).map_err(|(kind, code)| RequestError::Refused(kind, code))?;
+        self.lockout
+            .check_room(&server, room.as_str())
+            .map_err(|(kind, code)| RequestError::Refused(kind, code))?;
         let transport = match self.endpoints.resolve(room).await {
             Ok(transport) => transport,
             Err(error) => return Err(RequestError::from(error).into()),
@@ -468,7 +439,7 @@ impl EwsClient {
             self.impersonation(room),
             room,
             op,
-            self.versions.for_room(room),
+            self.versions.for_room(&self.rooms.of(room)),
             Some(affinity),
         );
         let http_request = request.stream_request().map_err(RequestError::Unreachable)?;
@@ -508,10 +479,12 @@ impl EwsClient {
     fn record_auth_result<T>(&self, server: &str, outcome: &AttemptOutcome<T>) {
         match outcome {
             // A KDC rejected the password, or a token endpoint rejected the application.
-            AttemptOutcome::NotSent(TransportError::SignIn { is_permanent: true, reason: why, .. }) => {
-                self.lockout.record_failure(server, ErrorKind::SignIn, why)
-            }
-            AttemptOutcome::Answer(_) | AttemptOutcome::Decision(_) | AttemptOutcome::NotSent(_) => {}
+            AttemptOutcome::Unfinished(Unfinished::NotSent(TransportError::SignIn {
+                is_permanent: true,
+                reason,
+                ..
+            })) => self.lockout.record_failure(server, ErrorKind::SignIn, reason),
+            AttemptOutcome::Answer(_) | AttemptOutcome::Unfinished(_) => {}
         }
     }
 
@@ -522,6 +495,7 @@ impl EwsClient {
         request: &EncodedRequest<'_>,
         read: &R,
         trail: &mut Vec<RequestIds>,
+        room: &RoomState,
     ) -> AttemptOutcome<T>
     where
         R: Fn(&SoapBody<'_>) -> Result<T, RetryDecision>,
@@ -540,15 +514,20 @@ impl EwsClient {
             trail.push(RequestIds { ours: request.request_id.clone(), theirs });
         }
         match delivery {
-            Delivery::NotSent(failure) => AttemptOutcome::NotSent(failure),
-            Delivery::MaybeSent(failure) => AttemptOutcome::Decision(lost_response(effect, &failure)),
+            Delivery::NotSent(failure) => AttemptOutcome::Unfinished(Unfinished::NotSent(failure)),
+            Delivery::MaybeSent(failure) => AttemptOutcome::decision(lost_response(effect, &failure)),
             Delivery::Answered(answer) => {
                 let decoded = decode(&answer.body, &self.limits);
                 let decision = classify(effect, &answer, &decoded);
                 if proves_authenticated(answer.status, &answer.headers)
                     && !matches!(decision, RetryDecision::Refused(ErrorKind::Account, _))
                 {
-                    self.lockout.record_room_success(server, request.room, began, answer.sent_credentials);
+                    self.lockout.record_room_success(
+                        server,
+                        request.room.as_str(),
+                        began,
+                        answer.sent_credentials,
+                    );
                     self.record_server_time(server, &answer.headers);
                 }
                 if let Some(affinity) = request.affinity {
@@ -561,14 +540,14 @@ impl EwsClient {
                     RetryDecision::Wait { code, .. } | RetryDecision::RetryOnce(_, code)
                         if request.makes_new && decoded.is_err() =>
                     {
-                        return AttemptOutcome::Decision(RetryDecision::InDoubt { code });
+                        return AttemptOutcome::decision(RetryDecision::InDoubt { code });
                     }
-                    decision => return AttemptOutcome::Decision(decision),
+                    decision => return AttemptOutcome::decision(decision),
                 }
                 let Ok(decoded) = decoded else {
-                    return AttemptOutcome::Decision(lost_response(effect, &TransportError::InvalidGzip));
+                    return AttemptOutcome::decision(lost_response(effect, &TransportError::InvalidGzip));
                 };
-                self.versions.observe(request.room, request.version, decoded.envelope.server.as_ref());
+                self.versions.observe(room, request.version, decoded.envelope.server.as_ref());
                 self.read_body(&decoded, read)
             }
         }
@@ -592,21 +571,12 @@ impl EwsClient {
     {
         self.decode_stats.count(decoded.path);
         match read(&decoded.envelope.body) {
-            Err(decision) => AttemptOutcome::Decision(decision),
+            Err(decision) => AttemptOutcome::decision(decision),
             Ok(value) => {
                 self.throttle.record_success();
                 AttemptOutcome::Answer(value)
             }
         }
-    }
-}
-
-/// The response belongs to another operation.
-fn unexpected_body(effect: Effect) -> RequestError {
-    let code = "a response to another operation".to_owned();
-    match effect {
-        Effect::Read => RequestError::Refused(ErrorKind::WrongProtocol, code),
-        Effect::Write => RequestError::InDoubt(code),
     }
 }
 

@@ -7,8 +7,8 @@
 use chrono::TimeDelta;
 
 use super::calendar::{Exchange, wrong_response_type};
-use super::client::RequestError;
 use super::contents;
+use super::request_error::RequestError;
 use crate::calendar::{Event, Person, RoomAddress};
 use crate::clock::{Clock as _, SystemClock};
 use crate::engine::{AddressLookup, MailboxAddresses, PersonLookup};
@@ -50,7 +50,7 @@ impl Exchange {
     ) -> Result<AddressLookup, RequestError> {
         let entry = format!("smtp:{address}");
         let resolve = ResolveNames { unresolved_entry: &entry, full_contact_data: true };
-        let found = self.client.execute(room.as_str(), &resolve, |body| {
+        let found = self.client.execute(room, &resolve, |body| {
             let SoapBody::ResolveNames(messages) = body else {
                 return Err(wrong_response_type(Effect::Read));
             };
@@ -76,7 +76,7 @@ impl Exchange {
             end: now + AVAILABILITY_WINDOW,
             interval_minutes: AVAILABILITY_INTERVAL_MINUTES,
         };
-        let found = self.client.execute(room.as_str(), &request, |body| match body {
+        let found = self.client.execute(room, &request, |body| match body {
             SoapBody::GetUserAvailability(messages) => match messages.as_slice() {
                 [message]
                     if message.class == ResponseClass::Error
@@ -126,7 +126,7 @@ impl Exchange {
         legacy_dn: &str,
     ) -> Result<Option<String>, RequestError> {
         let resolve = ResolveNames { unresolved_entry: legacy_dn, full_contact_data: false };
-        let found = self.client.execute(room.as_str(), &resolve, |body| {
+        let found = self.client.execute(room, &resolve, |body| {
             let SoapBody::ResolveNames(messages) = body else {
                 return Err(wrong_response_type(Effect::Read));
             };

@@ -60,17 +60,14 @@ impl EndpointResolver {
     }
 
     /// The transport to the room's server, running Autodiscover on a cache miss.
-    pub(super) async fn resolve(&self, room: &str) -> Result<Arc<ConnectionPool>, ResolveError> {
+    pub(super) async fn resolve(&self, room: &RoomAddress) -> Result<Arc<ConnectionPool>, ResolveError> {
         if let Endpoints::Fixed(transport) = &self.endpoints {
             return Ok(transport.clone());
         }
-        let room: RoomAddress = room.parse().map_err(|_| {
-            ResolveError::Refused(ErrorKind::NoMailbox, "the room is not an SMTP address".to_owned())
-        })?;
-        if self.finder.cached(&room).is_none() {
-            self.finder.find(&room).await?;
+        if self.finder.cached(room).is_none() {
+            self.finder.find(room).await?;
         }
-        match self.finder.cached(&room) {
+        match self.finder.cached(room) {
             Some(location) => self.transport_to(location),
             None => Err(ResolveError::Unavailable(TransportError::ServerNotFound(
                 "the server that Autodiscover found is no longer cached".to_owned(),
@@ -80,17 +77,16 @@ impl EndpointResolver {
 
     /// Drops the cached server of a room, after that server reported that the mailbox has moved. Returns whether
     /// resolving it anew is worth while.
-    pub(super) fn invalidate(&self, room: &str) -> bool {
-        match (&self.endpoints, room.parse()) {
-            (Endpoints::Discovered, Ok(room)) => self.finder.invalidate(&room),
-            _ => false,
+    pub(super) fn invalidate(&self, room: &RoomAddress) -> bool {
+        match &self.endpoints {
+            Endpoints::Discovered => self.finder.invalidate(room),
+            Endpoints::Fixed(_) => false,
         }
     }
 
     /// Key of the server that the room's next request goes to: its URL, or [`AUTODISCOVER`] while that is unknown.
-    pub(super) fn server_key(&self, room: &str) -> String {
-        let location = room.parse().ok().and_then(|room| self.cached_url(&room));
-        location.unwrap_or_else(|| AUTODISCOVER.to_owned())
+    pub(super) fn server_key(&self, room: &RoomAddress) -> String {
+        self.cached_url(room).unwrap_or_else(|| AUTODISCOVER.to_owned())
     }
 
     /// The EWS URL of the room's server, if it is known.

@@ -1,7 +1,7 @@
 //! Converts a request's error into the engine's `CalendarError`: whose fault it is, and what to do next. People read
 //! these sentences at the door, in logs and in the audit.
 
-use super::client::RequestError;
+use super::request_error::RequestError;
 use crate::action::ResponsibleParty;
 use crate::engine::CalendarError;
 use crate::engine::ErrorKind;

@@ -9,8 +9,8 @@ use futures_util::future::join_all;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::calendar::{Exchange, wrong_response_type};
-use super::client::RequestError;
 use super::contents;
+use super::request_error::RequestError;
 use super::response_messages::unexpected_response;
 use super::router::ConnectionRouter;
 use super::streaming::StreamingSubscriptions;
@@ -73,7 +73,7 @@ impl Exchange {
             }
             Ok((SyncResult { changed, state: SyncState(state.to_owned()) }, more))
         };
-        self.client.execute(room.as_str(), &sync, read).await
+        self.client.execute(room, &sync, read).await
     }
 }
 

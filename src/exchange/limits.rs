@@ -7,7 +7,7 @@ use super::sign_in_failures::{
 };
 use super::sign_in_probe::PROBE_TIMEOUT;
 use super::view::{EVENTS_MAX, TEXT_BYTES_MAX, VIEWS_MAX};
-use super::{directory, event, feed, lockout, streaming, throttle, version};
+use super::{directory, event, feed, lockout, room_state, streaming};
 use crate::autodiscover;
 use crate::http::answer_budget::{ANSWER_BYTES_MAX, BUDGET_BYTES, FREE_BYTES};
 use crate::http::client;
@@ -173,10 +173,10 @@ fn memory() -> Vec<LimitRow> {
     };
     vec![
         row(
-            "rooms whose throttling state is kept",
-            Amount::Count(throttle::ROOMS_KEPT),
+            "rooms whose requests, pause and schema version are kept",
+            Amount::Count(room_state::ROOMS_KEPT),
             "more than the largest building has",
-            "idle rooms are dropped",
+            "idle rooms are dropped; their schema versions are learned again",
         ),
         row(
             "servers whose sign-in state is kept",
@@ -189,12 +189,6 @@ fn memory() -> Vec<LimitRow> {
             Amount::Count(autodiscover::cache::ENTRIES_MAX),
             "more than the largest building has",
             "the oldest tenth is dropped",
-        ),
-        row(
-            "rooms whose server needs an older schema version",
-            Amount::Count(version::ROOMS_KEPT),
-            "more than a server has",
-            "all are dropped, and learned again",
         ),
     ]
 }

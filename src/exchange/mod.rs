@@ -3,7 +3,8 @@
 //!
 //! ```text
 //! calendar.rs  directory.rs  feed.rs        the operations that the engine and `live` call
-//! client.rs                                 one operation with its retries
+//! client.rs                                 one operation with its retries: admit, attempt, decide
+//!   admission.rs  decide.rs                 may it be sent now; what follows an attempt (pure)
 //!   lockout.rs  throttle.rs  endpoints.rs   whether it may be sent, how many at once, to which server
 //!   request.rs  (crate::http, login)        encode, send, authenticate
 //!   classify.rs  contents.rs  event.rs      what the response means (pure)
@@ -14,11 +15,13 @@
 //! the snapshot of a deleted event. It does not know which action a step belongs to or why the engine chose it, and it
 //! knows neither cleanup rules nor the journal. It never repeats a write that the server may have executed.
 
+mod admission;
 mod affinity;
 mod calendar;
 mod classify;
 mod client;
 mod contents;
+mod decide;
 mod decode_limits;
 mod decode_stats;
 mod directory;
@@ -31,10 +34,13 @@ mod finder;
 mod limits;
 mod lockout;
 mod probe;
+mod progress;
 mod request;
+mod request_error;
 mod resolve_error;
 mod response;
 mod response_messages;
+mod room_state;
 mod router;
 mod settings;
 mod sign_in_attempt;
@@ -54,11 +60,11 @@ pub use crate::login::SignInMethod;
 pub use crate::secret::Secret;
 pub use calendar::Exchange;
 pub use classify::{RetryDecision, classify, decide_by_code};
-pub use client::RequestError;
 pub use decode_limits::ANSWER_ENTRIES_MAX;
 pub use decode_stats::DecodeStats;
 #[cfg(feature = "service")]
 pub use limits::limits;
 pub use probe::{ProbeResult, ServerCertificate, probe};
+pub use request_error::RequestError;
 pub use router::ConnectionRouter;
 pub use settings::{Access, ConnectionDefaults, ExchangeLocation, ImpersonateBy, Settings};

@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use uuid::Uuid;
 
 use super::affinity::Affinity;
+use crate::calendar::RoomAddress;
 use crate::ews::op::{Effect, Operation, encode_into};
 use crate::ews::soap::{Impersonate, RequestHeaders, ServerVersion};
 use crate::http::connection_pool::HttpRequest;
@@ -30,7 +31,7 @@ pub(super) struct EncodedRequest<'a> {
     pub(super) version: ServerVersion,
     soap_action: String,
     pub(super) request_id: String,
-    pub(super) room: &'a str,
+    pub(super) room: &'a RoomAddress,
     anchor: &'a str,
     pub(super) affinity: Option<&'a Affinity>,
     body: Bytes,
@@ -39,7 +40,7 @@ pub(super) struct EncodedRequest<'a> {
 impl<'a> EncodedRequest<'a> {
     pub(super) fn new<O: Operation>(
         impersonation: Option<Impersonate<'_>>,
-        room: &'a str,
+        room: &'a RoomAddress,
         op: &O,
         version: ServerVersion,
         affinity: Option<&'a Affinity>,
@@ -54,7 +55,7 @@ impl<'a> EncodedRequest<'a> {
             soap_action: soap_action(O::NAME),
             request_id: Uuid::new_v4().to_string(),
             room,
-            anchor: affinity.map_or(room, |affinity| affinity.anchor().as_str()),
+            anchor: affinity.map_or(room, Affinity::anchor).as_str(),
             affinity,
             body: body.into(),
         }
@@ -87,7 +88,7 @@ impl<'a> EncodedRequest<'a> {
 
     pub(super) fn span(&self) -> tracing::Span {
         let Self { operation, request_id, room, .. } = self;
-        tracing::info_span!("exchange", operation, client_request_id = request_id, room)
+        tracing::info_span!("exchange", operation, client_request_id = request_id, room = room.as_str())
     }
 }
 

@@ -110,10 +110,10 @@ impl EwsClient {
         let folder =
             GetFolder { folder: self.folder(DistinguishedFolder::Calendar, &room), effective_rights: false };
         let letter = EncodedRequest::new(
-            self.impersonation(witness),
-            witness,
+            self.impersonation(&room),
+            &room,
             &folder,
-            self.versions.for_room(witness),
+            self.versions.for_room(&self.rooms.of(&room)),
             None,
         );
         let began = Instant::now();

@@ -18,8 +18,9 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::affinity::Affinity;
 use super::calendar::wrong_response_type;
 use super::classify::{NO_CODE, RetryDecision, decide_by_code};
-use super::client::{EwsClient, RequestError, StreamFailure};
+use super::client::{EwsClient, StreamFailure};
 use super::decode_limits::decode_limits;
+use super::request_error::RequestError;
 use super::response_messages::single_message;
 use crate::calendar::RoomAddress;
 use crate::concurrency::ConcurrencyLimit;
@@ -295,7 +296,7 @@ impl PinnedBackend {
             let id = id.filter(|id| (1..=SUBSCRIPTION_ID_BYTES_MAX).contains(&id.len()));
             id.map(std::borrow::Cow::into_owned).ok_or_else(|| wrong_response_type(Effect::Read))
         };
-        let call = self.client.execute_with_affinity(&self.affinity, room.as_str(), &subscribe, read);
+        let call = self.client.execute_with_affinity(&self.affinity, room, &subscribe, read);
         timeout(within, call).await.unwrap_or_else(|_| Err(RequestError::Busy("subscribing".to_owned())))
     }
 
@@ -304,9 +305,7 @@ impl PinnedBackend {
             SoapBody::Unsubscribe(_) => Ok(()),
             _ => Err(wrong_response_type(Effect::Read)),
         };
-        self.client
-            .execute_with_affinity(&self.affinity, room.as_str(), &Unsubscribe { subscription_id }, read)
-            .await
+        self.client.execute_with_affinity(&self.affinity, room, &Unsubscribe { subscription_id }, read).await
     }
 }
 

@@ -7,14 +7,14 @@
 //! answered in time again, slow rooms share a few slots: mailboxes that hang (a database that is down) must not take
 //! the slots of all others.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
+use super::room_state::RoomState;
 use crate::concurrency::call_when_slow;
 
 /// Successes in a row before the limit grows by one.
@@ -25,8 +25,6 @@ const BACK_OFF_MAX: Duration = Duration::from_secs(5 * 60);
 const BACK_OFF_FIRST: Duration = Duration::from_secs(1);
 /// Shortest wait from the second attempt on, even if the server asks for none.
 const BACK_OFF_LEAST: Duration = Duration::from_millis(250);
-/// Rooms whose state is kept; with more, idle rooms are dropped. More than any building has; a few MB.
-pub(super) const ROOMS_KEPT: usize = 20_000;
 /// A request without a response for so long is slow: its mailbox hangs, or the server is overloaded …
 const SLOW_AFTER_MAX: Duration = Duration::from_secs(3);
 /// … and at most this many times the server limit may be under way without a slot.
@@ -35,26 +33,16 @@ const RELEASED_FACTOR: usize = 4;
 const SLOW_ROOMS_PART: usize = 4;
 
 pub(super) struct Throttle {
-    per_room: usize,
     slow_after: Duration,
     server: Arc<Semaphore>,
     /// Slots for rooms whose last request was slow.
     slow_rooms: Arc<Semaphore>,
     limit: Arc<Mutex<AdaptiveLimit>>,
-    rooms: Mutex<HashMap<String, Arc<RoomThrottle>>>,
     queued: AtomicUsize,
 }
 
 /// Counts one waiting request.
 struct QueuedRequest<'a>(&'a AtomicUsize);
-
-/// Referenced by waiting requests and permits besides the throttle's own map; otherwise it may be dropped.
-struct RoomThrottle {
-    requests: Arc<Semaphore>,
-    paused_until: Mutex<Option<Instant>>,
-    /// Its last request was slow.
-    is_slow: AtomicBool,
-}
 
 struct AdaptiveLimit {
     now: usize,
@@ -76,20 +64,18 @@ pub(super) struct Permit {
     slow_after: Duration,
     limit: Arc<Mutex<AdaptiveLimit>>,
     _request: OwnedSemaphorePermit,
-    room: Arc<RoomThrottle>,
+    room: Arc<RoomState>,
 }
 
 impl Throttle {
     /// `timeout` is the longest wait for a response.
-    pub(super) fn new(per_room: usize, per_server: usize, timeout: Duration) -> Self {
+    pub(super) fn new(per_server: usize, timeout: Duration) -> Self {
         let max = per_server.max(1);
         Self {
-            per_room: per_room.max(1),
             slow_after: SLOW_AFTER_MAX.min(timeout / 2),
             slow_rooms: Arc::new(Semaphore::new((max / SLOW_ROOMS_PART).max(1))),
             server: Arc::new(Semaphore::new(max)),
             limit: Arc::new(Mutex::new(AdaptiveLimit { now: max, max, released: 0, debt: 0, successes: 0 })),
-            rooms: Mutex::default(),
             queued: AtomicUsize::new(0),
         }
     }
@@ -100,26 +86,25 @@ impl Throttle {
     }
 
     /// Waits for a permit to send a request in this room's name; `None` if none is free before `until`.
-    pub(super) async fn acquire(&self, room: &str, until: Instant) -> Option<Permit> {
+    pub(super) async fn acquire(&self, room: &Arc<RoomState>, until: Instant) -> Option<Permit> {
         let _queued = QueuedRequest::new(&self.queued);
-        let room_throttle = self.room(room);
-        let request = timeout_at(until, room_throttle.requests.clone().acquire_owned()).await.ok()?.ok()?;
+        let request = timeout_at(until, room.requests.clone().acquire_owned()).await.ok()?.ok()?;
         loop {
             if Instant::now() >= until {
                 return None;
             }
-            if let Some(paused_until) = room_throttle.paused_until() {
+            if let Some(paused_until) = room.paused_until() {
                 if paused_until > until {
                     return None;
                 }
                 sleep_until(paused_until).await;
             }
-            let slow_slot = match room_throttle.is_slow.load(Ordering::Relaxed) {
+            let slow_slot = match room.is_slow() {
                 true => Some(timeout_at(until, self.slow_rooms.clone().acquire_owned()).await.ok()?.ok()?),
                 false => None,
             };
             let server = timeout_at(until, self.server.clone().acquire_owned()).await.ok()?.ok()?;
-            if room_throttle.paused_until().is_none() {
+            if room.paused_until().is_none() {
                 return Some(Permit {
                     server: Some(server),
                     slow_slot,
@@ -128,18 +113,10 @@ impl Throttle {
                     slow_after: self.slow_after,
                     limit: self.limit.clone(),
                     _request: request,
-                    room: room_throttle,
+                    room: room.clone(),
                 });
             }
         }
-    }
-
-    /// Sends no request in this room's name for this time.
-    pub(super) fn pause_room(&self, room: &str, time: Duration) {
-        let until = Instant::now() + time;
-        let room_throttle = self.room(room);
-        let mut paused_until = lock(&room_throttle.paused_until);
-        *paused_until = Some(paused_until.map_or(until, |earlier| earlier.max(until)));
     }
 
     /// Halves the server limit, after the server reported too many connections.
@@ -165,23 +142,6 @@ impl Throttle {
             }
         }
     }
-
-    fn room(&self, room: &str) -> Arc<RoomThrottle> {
-        let mut rooms = lock(&self.rooms);
-        if let Some(known) = rooms.get(room) {
-            return known.clone();
-        }
-        if rooms.len() >= ROOMS_KEPT {
-            rooms.retain(|_, room| Arc::strong_count(room) > 1 || room.paused_until().is_some());
-        }
-        let new = Arc::new(RoomThrottle {
-            requests: Arc::new(Semaphore::new(self.per_room)),
-            paused_until: Mutex::new(None),
-            is_slow: AtomicBool::new(false),
-        });
-        rooms.insert(room.to_owned(), new.clone());
-        new
-    }
 }
 
 impl<'a> QueuedRequest<'a> {
@@ -194,12 +154,6 @@ impl<'a> QueuedRequest<'a> {
 impl Drop for QueuedRequest<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-impl RoomThrottle {
-    fn paused_until(&self) -> Option<Instant> {
-        lock(&self.paused_until).filter(|until| *until > Instant::now())
     }
 }
 
@@ -238,7 +192,7 @@ impl AdaptiveLimit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.room.is_slow.store(self.is_slow && !self.is_answered, Ordering::Relaxed);
+        self.room.set_slow(self.is_slow && !self.is_answered);
         let mut limit = lock(&self.limit);
         match self.server.take() {
             Some(permit) => limit.return_permit(permit),
@@ -267,8 +221,11 @@ mod tests {
 
     const TIMEOUT: Duration = Duration::from_secs(60);
     const LATE_AFTER: Duration = SLOW_AFTER_MAX;
-    const ROOM: &str = "r@example.com";
-    const OTHER: &str = "o@example.com";
+
+    /// A room with so many concurrent requests.
+    fn room(requests: usize) -> Arc<RoomState> {
+        Arc::new(RoomState::new(requests))
+    }
 
     fn in_seconds(seconds: u64) -> Instant {
         Instant::now() + Duration::from_secs(seconds)
@@ -286,23 +243,22 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn rooms_that_hang_give_their_places_to_others_up_to_a_limit() {
-        let throttle = Throttle::new(2, 2, TIMEOUT);
-        let begun = Instant::now();
-        let hang = |room: usize| {
+        let throttle = Throttle::new(2, TIMEOUT);
+        let (begun, prompt_room) = (Instant::now(), room(2));
+        let hang = |_| {
             let throttle = &throttle;
             async move {
-                let mut permit =
-                    throttle.acquire(&format!("{room}@example.com"), in_seconds(60)).await.unwrap();
+                let mut permit = throttle.acquire(&room(2), in_seconds(60)).await.unwrap();
                 permit.run(std::future::pending::<()>()).await;
             }
         };
         let prompt = async {
             sleep_until(in_seconds(1)).await;
-            assert!(throttle.acquire(ROOM, in_seconds(60)).await.is_some());
+            assert!(throttle.acquire(&prompt_room, in_seconds(60)).await.is_some());
             let waited = begun.elapsed();
             sleep_until(begun + Duration::from_secs(30)).await;
             assert_eq!(lock(&throttle.limit).released, 8, "the ninth keeps its place");
-            assert!(throttle.acquire(ROOM, in_seconds(1)).await.is_some());
+            assert!(throttle.acquire(&prompt_room, in_seconds(1)).await.is_some());
             waited
         };
         let waited = {
@@ -322,68 +278,55 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn one_room_is_parked_and_the_others_go_on() {
-        let throttle = Throttle::new(2, 4, TIMEOUT);
-        throttle.pause_room(ROOM, Duration::from_secs(30));
+        let (throttle, paused, other) = (Throttle::new(4, TIMEOUT), room(2), room(2));
+        paused.pause(Duration::from_secs(30));
         let begun = Instant::now();
-        assert!(throttle.acquire(OTHER, in_seconds(1)).await.is_some());
-        assert!(throttle.acquire(ROOM, in_seconds(10)).await.is_none());
+        assert!(throttle.acquire(&other, in_seconds(1)).await.is_some());
+        assert!(throttle.acquire(&paused, in_seconds(10)).await.is_none());
         assert_eq!(
             begun.elapsed(),
             Duration::ZERO,
             "a request does not wait for a permit that comes too late"
         );
-        assert!(throttle.acquire(ROOM, in_seconds(60)).await.is_some());
+        assert!(throttle.acquire(&paused, in_seconds(60)).await.is_some());
         assert_eq!(begun.elapsed(), Duration::from_secs(30));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_room_has_its_limit() {
-        let throttle = Throttle::new(2, 4, TIMEOUT);
+        let (throttle, room) = (Throttle::new(4, TIMEOUT), room(2));
         let (_one, two) =
-            (throttle.acquire(ROOM, in_seconds(1)).await, throttle.acquire(ROOM, in_seconds(1)).await);
+            (throttle.acquire(&room, in_seconds(1)).await, throttle.acquire(&room, in_seconds(1)).await);
         let one_waits = async {
             tokio::task::yield_now().await;
             throttle.queued()
         };
-        let (third, waiting) = tokio::join!(throttle.acquire(ROOM, in_seconds(1)), one_waits);
+        let (third, waiting) = tokio::join!(throttle.acquire(&room, in_seconds(1)), one_waits);
         assert!(third.is_none());
         assert_eq!((waiting, throttle.queued()), (1, 0));
         drop(two);
-        assert!(throttle.acquire(ROOM, in_seconds(1)).await.is_some());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn idle_rooms_are_forgotten_and_no_others() {
-        let throttle = Throttle::new(1, 4, TIMEOUT);
-        let _permit = throttle.acquire(ROOM, in_seconds(1)).await.unwrap();
-        throttle.pause_room(OTHER, Duration::from_secs(30));
-        for number in 0..2 * ROOMS_KEPT {
-            assert!(throttle.acquire(&format!("{number}@example.com"), in_seconds(1)).await.is_some());
-        }
-        assert!(lock(&throttle.rooms).len() <= ROOMS_KEPT);
-        assert!(throttle.acquire(ROOM, in_seconds(1)).await.is_none(), "its only request is still under way");
-        assert!(throttle.acquire(OTHER, in_seconds(1)).await.is_none(), "it is still paused");
+        assert!(throttle.acquire(&room, in_seconds(1)).await.is_some());
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_server_limit_halves_and_grows_back() {
-        let throttle = Throttle::new(8, 4, TIMEOUT);
+        let (throttle, room) = (Throttle::new(4, TIMEOUT), room(8));
         let mut out = Vec::new();
         for _ in 0..4 {
-            out.push(throttle.acquire(ROOM, in_seconds(1)).await.unwrap());
+            out.push(throttle.acquire(&room, in_seconds(1)).await.unwrap());
         }
         throttle.halve_limit();
         out.truncate(2);
-        assert!(throttle.acquire(ROOM, in_seconds(1)).await.is_none(), "two are out, and two is the limit");
+        assert!(throttle.acquire(&room, in_seconds(1)).await.is_none(), "two are out, and two is the limit");
         out.pop();
-        out.extend(throttle.acquire(ROOM, in_seconds(1)).await);
+        out.extend(throttle.acquire(&room, in_seconds(1)).await);
         assert_eq!(out.len(), 2);
         for _ in 0..2 * REGROW_AFTER {
             throttle.record_success();
         }
         for _ in 0..2 {
-            out.push(throttle.acquire(ROOM, in_seconds(1)).await.unwrap());
+            out.push(throttle.acquire(&room, in_seconds(1)).await.unwrap());
         }
-        assert!(throttle.acquire(ROOM, in_seconds(1)).await.is_none());
+        assert!(throttle.acquire(&room, in_seconds(1)).await.is_none());
     }
 }

@@ -5,14 +5,11 @@
 //! several versions, so the version that one room's server needs becomes the default only while no room has been
 //! answered in the current default.
 
-use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::room_state::RoomState;
+use crate::calendar::RoomAddress;
 use crate::ews::soap::{ServerVersion, ServerVersionInfo};
-
-/// Rooms whose servers are older than the others'; with more, they are learned anew at the cost of one rejected request
-/// each.
-pub(super) const ROOMS_KEPT: usize = 10_000;
 
 /// Schema versions of the servers of one connection.
 #[derive(Debug)]
@@ -28,55 +25,49 @@ struct VersionState {
     proven: bool,
     /// Build of the server that answered last.
     build: Option<String>,
-    /// Rooms whose requests use an older version.
-    rooms: HashMap<String, ServerVersion>,
 }
 
 impl NegotiatedVersions {
     pub(super) fn new(preferred: ServerVersion) -> Self {
-        Self {
-            preferred,
-            state: Mutex::new(VersionState {
-                default: preferred,
-                proven: false,
-                build: None,
-                rooms: HashMap::new(),
-            }),
-        }
+        Self { preferred, state: Mutex::new(VersionState { default: preferred, proven: false, build: None }) }
     }
 
     /// Schema version of the next request for a room.
-    pub(super) fn for_room(&self, room: &str) -> ServerVersion {
-        let state = self.state();
-        state.rooms.get(room).copied().unwrap_or(state.default)
+    pub(super) fn for_room(&self, room: &RoomState) -> ServerVersion {
+        room.version().unwrap_or_else(|| self.state().default)
     }
 
     /// Records that the room's server does not support this version; returns whether there is an older one to try.
-    pub(super) fn downgrade(&self, room: &str, version: ServerVersion) -> bool {
+    pub(super) fn downgrade(
+        &self,
+        (room, state): (&RoomAddress, &RoomState),
+        version: ServerVersion,
+    ) -> bool {
         let Some(older) = ServerVersion::ALL.into_iter().rev().find(|other| *other < version) else {
             return false;
         };
         tracing::info!(
-            room,
+            room = room.as_str(),
             refused = version.as_str(),
             next = older.as_str(),
             "the server does not support this EWS schema version; trying an older one"
         );
-        let mut state = self.state();
-        if !state.proven {
-            state.default = state.default.min(older);
-            return true;
+        let mut connection = self.state();
+        match connection.proven {
+            true => state.limit_version(older),
+            false => connection.default = connection.default.min(older),
         }
-        if state.rooms.len() >= ROOMS_KEPT {
-            state.rooms.clear();
-        }
-        state.rooms.entry(room.to_owned()).and_modify(|kept| *kept = older.min(*kept)).or_insert(older);
         true
     }
 
     /// Records the build of a server that answered in this version. After an upgrade its rooms return to the preferred
     /// version.
-    pub(super) fn observe(&self, room: &str, version: ServerVersion, server: Option<&ServerVersionInfo<'_>>) {
+    pub(super) fn observe(
+        &self,
+        room: &RoomState,
+        version: ServerVersion,
+        server: Option<&ServerVersionInfo<'_>>,
+    ) {
         let newest = server.and_then(newest_of).map(|newest| newest.min(self.preferred));
         let mut state = self.state();
         state.build = server.and_then(build_text).or(state.build.take());
@@ -86,7 +77,7 @@ impl NegotiatedVersions {
             return;
         }
         let Some(newer) = newer else { return };
-        if state.rooms.remove(room).is_none() && version == state.default {
+        if !room.forget_version() && version == state.default {
             (state.default, state.proven) = (newer, false);
         }
     }
@@ -126,8 +117,16 @@ mod tests {
     use super::ServerVersion::{Exchange2010Sp2, Exchange2013, Exchange2013Sp1, Exchange2016};
     use super::*;
 
-    const A: &str = "a@example.com";
-    const B: &str = "b@example.com";
+    /// Two rooms of one connection.
+    struct Rooms {
+        address: RoomAddress,
+        a: RoomState,
+        b: RoomState,
+    }
+
+    fn rooms() -> Rooms {
+        Rooms { address: "a@example.com".parse().unwrap(), a: RoomState::new(1), b: RoomState::new(1) }
+    }
 
     fn build(major: u32, minor: u32, build: u32) -> ServerVersionInfo<'static> {
         let (major, minor, major_build) = (Some(major), Some(minor), Some(build));
@@ -153,43 +152,36 @@ mod tests {
 
     #[test]
     fn an_old_site_is_learnt_once_for_all_its_rooms() {
-        let versions = NegotiatedVersions::new(Exchange2013Sp1);
-        assert!(versions.downgrade(A, Exchange2013Sp1) && versions.downgrade(A, Exchange2013));
-        versions.observe(A, Exchange2010Sp2, Some(&build(14, 3, 123)));
-        assert_eq!((versions.for_room(A), versions.for_room(B)), (Exchange2010Sp2, Exchange2010Sp2));
-        assert!(!versions.downgrade(A, Exchange2010Sp2), "there is nothing older to ask in");
+        let (versions, Rooms { address, a, b }) = (NegotiatedVersions::new(Exchange2013Sp1), rooms());
+        assert!(
+            versions.downgrade((&address, &a), Exchange2013Sp1)
+                && versions.downgrade((&address, &a), Exchange2013)
+        );
+        versions.observe(&a, Exchange2010Sp2, Some(&build(14, 3, 123)));
+        assert_eq!((versions.for_room(&a), versions.for_room(&b)), (Exchange2010Sp2, Exchange2010Sp2));
+        assert!(!versions.downgrade((&address, &a), Exchange2010Sp2), "there is nothing older to ask in");
     }
 
     #[test]
     fn one_old_server_of_a_newer_site_is_its_own_rooms_matter() {
-        let versions = NegotiatedVersions::new(Exchange2013Sp1);
-        versions.observe(A, Exchange2013Sp1, Some(&build(15, 2, 2562)));
-        assert!(versions.downgrade(B, Exchange2013Sp1));
-        assert_eq!((versions.for_room(A), versions.for_room(B)), (Exchange2013Sp1, Exchange2013));
-        assert!(versions.downgrade(B, Exchange2013Sp1), "a request that was under way already");
-        assert_eq!(versions.for_room(B), Exchange2013);
+        let (versions, Rooms { address, a, b }) = (NegotiatedVersions::new(Exchange2013Sp1), rooms());
+        versions.observe(&a, Exchange2013Sp1, Some(&build(15, 2, 2562)));
+        assert!(versions.downgrade((&address, &b), Exchange2013Sp1));
+        assert_eq!((versions.for_room(&a), versions.for_room(&b)), (Exchange2013Sp1, Exchange2013));
+        assert!(versions.downgrade((&address, &b), Exchange2013Sp1), "a request that was under way already");
+        assert_eq!(versions.for_room(&b), Exchange2013);
     }
 
     #[test]
     fn what_was_upgraded_or_moved_is_spoken_to_in_the_preferred_version_again() {
-        let versions = NegotiatedVersions::new(Exchange2013Sp1);
-        assert!(versions.downgrade(A, Exchange2013Sp1));
-        versions.observe(A, Exchange2013, Some(&build(15, 0, 516)));
-        versions.observe(A, Exchange2013, Some(&build(15, 2, 2562)));
-        assert_eq!(versions.for_room(B), Exchange2013Sp1, "and never in a newer one");
-        versions.observe(A, Exchange2013Sp1, Some(&build(15, 2, 2562)));
-        assert!(versions.downgrade(B, Exchange2013Sp1));
-        versions.observe(B, Exchange2013, Some(&build(15, 2, 2562)));
-        assert_eq!(versions.for_room(B), Exchange2013Sp1);
-    }
-
-    #[test]
-    fn it_remembers_so_many_rooms_and_no_more() {
-        let versions = NegotiatedVersions::new(Exchange2016);
-        versions.observe(A, Exchange2016, None);
-        for number in 0..=ROOMS_KEPT {
-            versions.downgrade(&number.to_string(), Exchange2016);
-        }
-        assert!(versions.state().rooms.len() <= ROOMS_KEPT);
+        let (versions, Rooms { address, a, b }) = (NegotiatedVersions::new(Exchange2013Sp1), rooms());
+        assert!(versions.downgrade((&address, &a), Exchange2013Sp1));
+        versions.observe(&a, Exchange2013, Some(&build(15, 0, 516)));
+        versions.observe(&a, Exchange2013, Some(&build(15, 2, 2562)));
+        assert_eq!(versions.for_room(&b), Exchange2013Sp1, "and never in a newer one");
+        versions.observe(&a, Exchange2013Sp1, Some(&build(15, 2, 2562)));
+        assert!(versions.downgrade((&address, &b), Exchange2013Sp1));
+        versions.observe(&b, Exchange2013, Some(&build(15, 2, 2562)));
+        assert_eq!(versions.for_room(&b), Exchange2013Sp1);
     }
 }

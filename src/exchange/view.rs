@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::classify::RetryDecision;
-use super::client::RequestError;
 use super::event::event;
+use super::request_error::RequestError;
 use super::response_messages::unexpected_response;
 use crate::calendar::{Event, EventId, EventKind, Person, Window};
 use crate::engine::ErrorKind;

@@ -1,0 +1,61 @@
+//! What one operation carries from attempt to attempt, and what a request needs to be sent. Values only.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::OwnedMutexGuard;
+use tokio::time::Instant;
+
+use super::decide::RetryState;
+use super::request_error::RequestError;
+use super::room_state::RoomState;
+use super::throttle::Permit;
+use crate::ews::op::{Effect, Operation};
+use crate::http::connection_pool::ConnectionPool;
+use crate::http::error::TransportError;
+
+/// Longest wait of a write for a permit or for a busy server. The engine decided it on a calendar that it read a moment
+/// ago; after this time the engine decides again. Autodiscover is not counted: it runs once and can take longer.
+const WRITE_WAIT_MAX: Duration = Duration::from_secs(2);
+/// What one operation carries from attempt to attempt.
+pub(super) struct Progress {
+    /// What is known of the room.
+    pub(super) room: Arc<RoomState>,
+    pub(super) retry: RetryState,
+    /// The result if time ends before the next attempt.
+    pub(super) last_error: RequestError,
+    /// Held from before the first request until the server accepts the account.
+    pub(super) sign_in_lock: Option<OwnedMutexGuard<()>>,
+    pub(super) deadline: Instant,
+    /// A write is not sent after this time.
+    pub(super) send_by: Instant,
+}
+
+/// A request that may be sent now.
+pub(super) struct Admission {
+    /// Key of the room's server.
+    pub(super) server: String,
+    /// The connections to it; or why it could not be found, which counts as an attempt.
+    pub(super) connections: Result<Arc<ConnectionPool>, TransportError>,
+    pub(super) permit: Permit,
+    pub(super) began: Instant,
+}
+
+impl Progress {
+    pub(super) fn new<O: Operation>(op: &O, room: Arc<RoomState>, operation_timeout: Duration) -> Self {
+        let deadline = Instant::now() + operation_timeout;
+        let send_by = match O::EFFECT {
+            Effect::Read => deadline,
+            Effect::Write => deadline.min(Instant::now() + WRITE_WAIT_MAX),
+        };
+        let creates_item = op.creates_item();
+        Self {
+            room,
+            retry: RetryState { attempt: 0, was_rediscovered: false, effect: O::EFFECT, creates_item },
+            last_error: RequestError::Busy(String::from("waiting for a request slot")),
+            sign_in_lock: None,
+            deadline,
+            send_by,
+        }
+    }
+}
