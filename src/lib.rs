@@ -96,6 +96,7 @@ pub mod clock;
 mod concurrency;
 #[cfg(feature = "service")]
 pub mod config;
+pub mod connection_metrics;
 #[cfg(feature = "service")]
 pub mod console;
 #[cfg(feature = "negotiate")]

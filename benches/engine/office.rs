@@ -11,8 +11,8 @@ use adjourn::calendar::{
 };
 use adjourn::clock::ManualClock;
 use adjourn::engine::{
-    AddressLookup, Calendar, CalendarError, CalendarView, Capabilities, Engine, EngineOptions, Occupancy,
-    PersonLookup, WriteOutcome, WriteReport,
+    AddressLookup, CalendarError, CalendarReader, CalendarView, CalendarWriter, Capabilities, Directory,
+    Engine, EngineOptions, Occupancy, PersonLookup, WriteOutcome, WriteReport,
 };
 use adjourn::journal::Journal;
 use adjourn::presence::Sign;
@@ -108,11 +108,7 @@ impl Office {
 }
 
 #[async_trait]
-impl Calendar for Office {
-    fn capabilities(&self) -> Capabilities {
-        Capabilities { can_mute_updates: true, has_change_key_lock: true }
-    }
-
+impl CalendarReader for Office {
     async fn events(&self, room: &RoomAddress, _: Window) -> Result<CalendarView, CalendarError> {
         let events: Vec<Event> = self.ask(|events| events.get(room).cloned().into_iter().collect()).await;
         Ok(events.into())
@@ -144,6 +140,23 @@ impl Calendar for Office {
         Ok(self.ask(|_| false).await)
     }
 
+    async fn occupancy(&self, rooms: &[RoomAddress], _: Window) -> Result<Vec<Occupancy>, CalendarError> {
+        let look = |events: &mut HashMap<RoomAddress, Event>| {
+            rooms
+                .iter()
+                .map(|room| if events.contains_key(room) { Occupancy::MaybeBusy } else { Occupancy::Free })
+                .collect()
+        };
+        Ok(self.ask(look).await)
+    }
+}
+
+#[async_trait]
+impl CalendarWriter for Office {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { can_mute_updates: true, has_change_key_lock: true }
+    }
+
     async fn write(&self, room: &RoomAddress, step: &Step) -> WriteReport {
         let written = self
             .ask(|events| match step {
@@ -160,17 +173,10 @@ impl Calendar for Office {
         let ours = "11111111-2222-3333-4444-555555555555".to_owned();
         WriteReport { outcome: written, requests: vec![RequestIds { theirs: Some(ours.clone()), ours }] }
     }
+}
 
-    async fn occupancy(&self, rooms: &[RoomAddress], _: Window) -> Result<Vec<Occupancy>, CalendarError> {
-        let look = |events: &mut HashMap<RoomAddress, Event>| {
-            rooms
-                .iter()
-                .map(|room| if events.contains_key(room) { Occupancy::MaybeBusy } else { Occupancy::Free })
-                .collect()
-        };
-        Ok(self.ask(look).await)
-    }
-
+#[async_trait]
+impl Directory for Office {
     async fn find_person(&self, _: &RoomAddress, _: &str) -> Result<PersonLookup, CalendarError> {
         Ok(PersonLookup::Found)
     }

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use adjourn::action::{Notify, Step};
 use adjourn::calendar::Window;
-use adjourn::engine::{Calendar as _, WriteOutcome};
+use adjourn::engine::{CalendarReader as _, CalendarWriter as _, WriteOutcome};
 use adjourn::exchange::{Exchange, Secret, Settings};
 use building::{Building, address};
 use comfy_table::{Table, presets};

@@ -102,7 +102,7 @@ impl fmt::Debug for ServiceCollector {
 
 impl Collector for ServiceCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let numbers = self.0.engine.calendar().metrics();
+        let numbers = self.0.connections.metrics();
         for ExchangeMetric { kind, name, help, metric_type, label } in EXCHANGE_METRICS {
             let mut metric = encoder.encode_descriptor(name, help, None, metric_type)?;
             for number in numbers.iter().filter(|number| number.kind == kind) {

@@ -16,7 +16,7 @@ use super::strikes::{SeriesRecord, apply_strikes, is_whole_series};
 use super::{Attendance, EventCase, KeepReason, OnLastStrike, Rule, Rules, Verdict, evaluate};
 use crate::action::{EventSnapshot, Refusal};
 use crate::calendar::{Event, EventId, RoomAddress, Uid, Window};
-use crate::engine::{Calendar, CalendarError, Engine, PersonLookup, Precondition};
+use crate::engine::{CalendarError, Directory, Engine, PersonLookup, Precondition};
 use crate::journal::Query;
 use crate::presence::{PresenceState, SharedPresence, Sign};
 
@@ -284,8 +284,8 @@ impl RoomEvaluator {
         let Some(rule) = &self.rules.organizer_gone else { return Ok(None) };
         let Some(address) = organizer_in(event, rule) else { return Ok(None) };
         let cell = self.directory.lock().await.entry(address.clone()).or_default().clone();
-        let calendar: &Arc<dyn Calendar> = self.engine.calendar();
-        cell.get_or_try_init(|| calendar.find_person(room, &address)).await.map(|found| Some(*found))
+        let directory: &dyn Directory = &**self.engine.calendar();
+        cell.get_or_try_init(|| directory.find_person(room, &address)).await.map(|found| Some(*found))
     }
 }
 

@@ -15,7 +15,8 @@ use crate::action::ResponsibleParty;
 use crate::calendar::RoomAddress;
 use crate::clock::{Clock, WitnessedClock};
 use crate::config::{Config, Overrides};
-use crate::engine::{Calendar, CalendarError, Engine};
+use crate::connection_metrics::ConnectionMetrics;
+use crate::engine::{Calendar, CalendarError, Directory, Engine};
 use crate::journal::{Journal, MemoryJournal, Query};
 use crate::live::Feed;
 use crate::store::{self, SqliteJournal, StoreError, StoreOptions};
@@ -34,6 +35,8 @@ pub(super) struct OpenedEngine {
     pub(super) engine: Arc<Engine>,
     /// The source of calendar changes.
     pub(super) feed: Arc<dyn Feed>,
+    /// The counters of the connections.
+    pub(super) connections: Arc<dyn ConnectionMetrics>,
     /// The machine's clock, checked against other sources of time.
     pub(super) clock: Arc<WitnessedClock>,
     pub(super) config: Config,
@@ -131,7 +134,7 @@ async fn recover(engine: &Arc<Engine>, output: &Output) -> Result<(), CommandErr
 
 /// Builds the engine for a given Exchange connection.
 pub(super) async fn open_with(
-    exchange: Arc<impl Calendar + Feed + 'static>,
+    exchange: Arc<impl Calendar + Feed + ConnectionMetrics + 'static>,
     mut config: Config,
     journal: Arc<dyn Journal>,
     clock: Arc<WitnessedClock>,
@@ -144,7 +147,13 @@ pub(super) async fn open_with(
         config.scope.clone(),
         config.engine.clone(),
     );
-    Ok(OpenedEngine { engine: Arc::new(engine), feed: exchange, clock, config })
+    Ok(OpenedEngine {
+        engine: Arc::new(engine),
+        feed: exchange.clone(),
+        connections: exchange,
+        clock,
+        config,
+    })
 }
 
 pub(super) fn load(connection: &ConnectionArgs) -> Result<Config, CommandError> {
@@ -177,7 +186,7 @@ pub(super) fn configuration_hash(connection: &ConnectionArgs) -> String {
 
 /// Reads the members of each room list, impersonating a configured room: the service account needs no mailbox of its own.
 pub(super) async fn admit_room_lists(
-    exchange: &dyn Calendar,
+    exchange: &dyn Directory,
     config: &mut Config,
 ) -> Result<(), CommandError> {
     if config.room_lists.is_empty() {

@@ -16,7 +16,7 @@ use crate::cleanup::Progress;
 use crate::clock::SystemClock;
 use crate::config::{Config, ExchangeConfig};
 use crate::doctor::{DoctorFinding, DoctorReport, DoctorTarget, FindingId, FindingStatus, examine};
-use crate::engine::{Calendar, CalendarError};
+use crate::engine::{CalendarError, Directory as _};
 use crate::exchange::Exchange;
 
 pub(super) async fn run(

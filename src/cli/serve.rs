@@ -86,12 +86,12 @@ pub(super) async fn serve(
     context: ServeContext,
     output: &Output,
 ) -> Result<Exit, CommandError> {
-    let OpenedEngine { engine, feed, clock, config } = opened;
+    let OpenedEngine { engine, feed, connections: counters, clock, config } = opened;
     let uptimes = store.uptimes().await.map_err(failed)?;
     uptimes.iter().for_each(|up| clock.add_record(up.to));
     let tls = tls(&config.api, listen)?;
-    let service =
-        Service::open(engine, store.clone(), reload::service_options(&config)).await.map_err(failed)?;
+    let options = reload::service_options(&config);
+    let service = Service::open(engine, counters, store.clone(), options).await.map_err(failed)?;
     let keys = Arc::new(KeyRing::open(store).await.map_err(failed)?);
     keys.set_provider(reload::provider(&config.api)?);
     let connections = connections(&config);

@@ -9,8 +9,7 @@ use tokio::task::JoinSet;
 use super::{DoctorFinding, DoctorTarget, FindingId, FindingStatus, Findings};
 use crate::calendar::{Copy, Event, RoomAddress, Window};
 use crate::clock::Clock;
-use crate::engine::ErrorKind;
-use crate::engine::{Calendar as _, CalendarError};
+use crate::engine::{CalendarError, CalendarReader as _, ErrorKind};
 use crate::exchange::{Access, Exchange, RequestError};
 
 /// Rooms to check at once.

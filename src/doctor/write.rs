@@ -12,7 +12,7 @@ use super::{DoctorTarget, FindingId, FindingStatus, Findings};
 use crate::action::{Notify, ResponsibleParty, Step};
 use crate::calendar::{Copy, Event, EventKind, RoomAddress, Uid, Window};
 use crate::clock::Clock;
-use crate::engine::{Calendar as _, CalendarError, ErrorKind, WriteOutcome};
+use crate::engine::{CalendarError, CalendarReader as _, CalendarWriter as _, ErrorKind, WriteOutcome};
 
 /// Far beyond the bookings of people (BookingWindowInDays is 180 by default).
 const AHEAD: TimeDelta = TimeDelta::days(400);

@@ -1,4 +1,6 @@
-//! The [`Calendar`] trait: the operations that the engine needs from a calendar server, whatever its protocol.
+//! The backend traits: the operations that the engine needs from a calendar server, whatever its protocol. [`CalendarReader`]
+//! reads calendars, [`CalendarWriter`] changes them, [`Directory`] looks people and rooms up. A caller takes the trait that it
+//! uses; the engine takes all three as one [`Calendar`].
 //!
 //! Implementations translate and deliver; they decide nothing. They send a write at most once: the engine decides about a
 //! second attempt, after it has read the mailbox.
@@ -11,12 +13,9 @@ use super::view::CalendarView;
 use crate::action::{EventSnapshot, RequestIds, Step};
 use crate::calendar::{Event, EventId, RoomAddress, Series, Window};
 
-/// A server's calendars.
+/// Reads the rooms' calendars. A reader changes nothing.
 #[async_trait]
-pub trait Calendar: Send + Sync {
-    /// The capabilities of this server.
-    fn capabilities(&self) -> Capabilities;
-
+pub trait CalendarReader: Send + Sync {
     /// All events of a room that overlap the window: single events, occurrences and exceptions. Some servers also return items
     /// that only touch it, so callers filter with [`occupancy`](crate::calendar::occupancy).
     /// Items that could not be decoded are returned beside the events.
@@ -62,13 +61,24 @@ pub trait Calendar: Send + Sync {
         since: DateTime<Utc>,
     ) -> Result<bool, CalendarError>;
 
-    /// Sends one step, once.
-    async fn write(&self, room: &RoomAddress, step: &Step) -> WriteReport;
-
     /// Whether each of these rooms has any event in the window, in the same order. May group requests.
     async fn occupancy(&self, rooms: &[RoomAddress], window: Window)
     -> Result<Vec<Occupancy>, CalendarError>;
+}
 
+/// Writes to the rooms' calendars.
+#[async_trait]
+pub trait CalendarWriter: Send + Sync {
+    /// The capabilities of this server.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Sends one step, once.
+    async fn write(&self, room: &RoomAddress, step: &Step) -> WriteReport;
+}
+
+/// Looks up people, mailboxes and room lists in the server's directory.
+#[async_trait]
+pub trait Directory: Send + Sync {
     /// Looks up, in the room's name, whether a person with this SMTP address exists.
     async fn find_person(&self, room: &RoomAddress, address: &str) -> Result<PersonLookup, CalendarError>;
 
@@ -86,11 +96,6 @@ pub trait Calendar: Send + Sync {
         address: &str,
     ) -> Result<AddressLookup, CalendarError>;
 
-    /// Counters of the connection for metrics.
-    fn metrics(&self) -> Vec<Metric> {
-        Vec::new()
-    }
-
     /// The members of a room list, requested in the name of `asking`.
     async fn room_list_members(
         &self,
@@ -98,6 +103,11 @@ pub trait Calendar: Send + Sync {
         asking: &RoomAddress,
     ) -> Result<Vec<RoomAddress>, CalendarError>;
 }
+
+/// All that the engine needs from a server. Every type with the three traits has it.
+pub trait Calendar: CalendarReader + CalendarWriter + Directory {}
+
+impl<T: CalendarReader + CalendarWriter + Directory + ?Sized> Calendar for T {}
 
 /// Result of looking up an id that a caller supplied.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,19 +131,6 @@ pub trait CalendarCache: Send + Sync {
 
     /// One of these events.
     fn event(&self, room: &RoomAddress, id: &EventId) -> Option<Event>;
-}
-
-/// One value for metrics: a counter, or the number of requests that are `waiting` now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Metric {
-    /// The connection, by its name in the configuration.
-    pub connection: String,
-    /// `decoded`, `throttled`, `waiting`, …: the metric's name after `exchange_`.
-    pub kind: &'static str,
-    /// The value of the metric's label.
-    pub label: String,
-    /// The value.
-    pub count: u64,
 }
 
 /// The capabilities of a server. The plan depends on them, so that other protocols can be added.

@@ -1,5 +1,5 @@
 //! The engine plans one action for one event, carries it out, and reads the mailbox when the result is in doubt. It knows
-//! calendars only through the [`Calendar`] trait: no EWS, no HTTP.
+//! calendars only through the [`Calendar`] traits: no EWS, no HTTP.
 //!
 //! ```text
 //! perform(action)
@@ -40,8 +40,8 @@ mod verify;
 mod view;
 
 pub use backend::{
-    AddressLookup, Calendar, CalendarCache, Capabilities, EventLookup, MailboxAddresses, Metric, Occupancy,
-    PersonLookup, WriteOutcome, WriteReport,
+    AddressLookup, Calendar, CalendarCache, CalendarReader, CalendarWriter, Capabilities, Directory,
+    EventLookup, MailboxAddresses, Occupancy, PersonLookup, WriteOutcome, WriteReport,
 };
 pub use context::{Engine, Mode, Precondition};
 pub use error::{CalendarError, ErrorKind};

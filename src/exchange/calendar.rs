@@ -1,4 +1,4 @@
-//! Implements the engine's `Calendar` trait with EWS operations. Translates a step into one operation and its response
+//! Implements the engine's `Calendar` traits for reading and writing with EWS operations. Translates a step into one operation and its response
 //! into an outcome; decides nothing about events.
 
 use std::collections::BTreeMap;
@@ -19,19 +19,20 @@ use super::subscription_groups::SubscriptionGroups;
 use super::view::{VIEW_ENTRIES_MAX, WindowAssembler, read_items};
 use crate::action::{EventSnapshot, Notify, RequestIds, Step};
 use crate::calendar::{ChangeKey, Event, EventId, EventKind, RoomAddress, Series, Uid, Window};
+use crate::connection_metrics::{ConnectionMetrics, Metric};
 use crate::engine::ErrorKind;
 use crate::engine::{
-    AddressLookup, Calendar, CalendarError, CalendarView, Capabilities, EventLookup, Metric, Occupancy,
-    PersonLookup, WriteOutcome, WriteReport,
+    CalendarError, CalendarReader, CalendarView, CalendarWriter, Capabilities, EventLookup, Occupancy,
+    WriteOutcome, WriteReport,
 };
 use crate::ews::codec::SoapBody;
 use crate::ews::op::{
     ConflictResolution, CreateItem, DeleteItem, DeleteType, DistinguishedFolder, Effect, FindItem, FolderId,
-    FreeBusyView, GetFolder, GetItem, GetRecurringMaster, GetRooms, GetUserAvailability, ItemRef, ListItems,
+    FreeBusyView, GetFolder, GetItem, GetRecurringMaster, GetUserAvailability, ItemRef, ListItems,
     MessageDisposition, MoveItem, NewCalendarItem, Property, ResponseObject, SendCancellations, SendUpdates,
     SetItemField, UpdateItem,
 };
-use crate::ews::types::{Item, Mailbox, OtherItem, ResponseMessage};
+use crate::ews::types::{Item, OtherItem, ResponseMessage};
 use crate::http::settings::SettingsError;
 
 /// A series has an occurrence within this time after its first.
@@ -377,11 +378,7 @@ impl Exchange {
 }
 
 #[async_trait]
-impl Calendar for Exchange {
-    fn capabilities(&self) -> Capabilities {
-        Capabilities { can_mute_updates: true, has_change_key_lock: true }
-    }
-
+impl CalendarReader for Exchange {
     async fn events(&self, room: &RoomAddress, window: Window) -> Result<CalendarView, CalendarError> {
         let (mut open, mut all) = (vec![window], WindowAssembler::new(window));
         while let Some(part) = open.pop() {
@@ -484,6 +481,35 @@ impl Calendar for Exchange {
         Ok(found.await?)
     }
 
+    async fn occupancy(
+        &self,
+        rooms: &[RoomAddress],
+        window: Window,
+    ) -> Result<Vec<Occupancy>, CalendarError> {
+        if window.end() - window.start() > AVAILABILITY_SPAN_MAX {
+            return Ok(vec![Occupancy::MaybeBusy; rooms.len()]);
+        }
+        let mut all = Vec::with_capacity(rooms.len());
+        for group in rooms.chunks(AVAILABILITY_ROOMS_MAX) {
+            match self.availability(group, window).await {
+                Ok(answers) => all.extend(answers),
+                // One room without access, or with an unreadable response, must not hide the others: each may be busy.
+                Err(RequestError::Refused(..) | RequestError::InvalidResponse(_)) => {
+                    all.extend(vec![Occupancy::MaybeBusy; group.len()])
+                }
+                Err(failed) => return Err(failed.into()),
+            }
+        }
+        Ok(all)
+    }
+}
+
+#[async_trait]
+impl CalendarWriter for Exchange {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { can_mute_updates: true, has_change_key_lock: true }
+    }
+
     async fn write(&self, room: &RoomAddress, step: &Step) -> WriteReport {
         let mut requests = Vec::new();
         let trail = &mut requests;
@@ -530,49 +556,9 @@ impl Calendar for Exchange {
         };
         WriteReport { outcome: written, requests }
     }
+}
 
-    async fn occupancy(
-        &self,
-        rooms: &[RoomAddress],
-        window: Window,
-    ) -> Result<Vec<Occupancy>, CalendarError> {
-        if window.end() - window.start() > AVAILABILITY_SPAN_MAX {
-            return Ok(vec![Occupancy::MaybeBusy; rooms.len()]);
-        }
-        let mut all = Vec::with_capacity(rooms.len());
-        for group in rooms.chunks(AVAILABILITY_ROOMS_MAX) {
-            match self.availability(group, window).await {
-                Ok(answers) => all.extend(answers),
-                // One room without access, or with an unreadable response, must not hide the others: each may be busy.
-                Err(RequestError::Refused(..) | RequestError::InvalidResponse(_)) => {
-                    all.extend(vec![Occupancy::MaybeBusy; group.len()])
-                }
-                Err(failed) => return Err(failed.into()),
-            }
-        }
-        Ok(all)
-    }
-
-    async fn find_person(&self, room: &RoomAddress, address: &str) -> Result<PersonLookup, CalendarError> {
-        Ok(self.look_up_person(room, address).await?)
-    }
-
-    async fn resolve_organizer(
-        &self,
-        room: &RoomAddress,
-        event: &Event,
-    ) -> Result<Option<String>, CalendarError> {
-        Ok(self.organizer_address(room, event).await?)
-    }
-
-    async fn resolve_address(
-        &self,
-        room: &RoomAddress,
-        address: &str,
-    ) -> Result<AddressLookup, CalendarError> {
-        Ok(self.look_up_address(room, address).await?)
-    }
-
+impl ConnectionMetrics for Exchange {
     fn metrics(&self) -> Vec<Metric> {
         let decoded =
             self.client.decode_stats.counts().into_iter().map(|(path, count)| ("decoded", path, count));
@@ -589,21 +575,6 @@ impl Calendar for Exchange {
         ];
         let number = |(kind, label, count)| Metric { connection: self.name.clone(), kind, label, count };
         decoded.chain(own).map(number).collect()
-    }
-
-    async fn room_list_members(
-        &self,
-        room_list: &str,
-        asking: &RoomAddress,
-    ) -> Result<Vec<RoomAddress>, CalendarError> {
-        let read = |body: &SoapBody<'_>| match body {
-            SoapBody::GetRooms(message) => {
-                let rooms = &require_success(Effect::Read, message)?.payload;
-                Ok(usable_rooms(contents::content(Effect::Read, rooms, "Rooms")?))
-            }
-            _ => Err(wrong_response_type(Effect::Read)),
-        };
-        Ok(self.client.execute(asking, &GetRooms { room_list }, read).await?)
     }
 }
 
@@ -691,21 +662,6 @@ fn occupancy(message: &ResponseMessage<'_, FreeBusyView<'_>>, window: Window) ->
         Ok(_) if tells_events && free && view.events.is_empty() => Occupancy::Free,
         _ => Occupancy::MaybeBusy,
     }
-}
-
-/// The members with an address. A member without one is skipped: no action can reach its room.
-fn usable_rooms(members: &[Mailbox<'_>]) -> Vec<RoomAddress> {
-    let usable = |(index, member): (usize, &Mailbox<'_>)| {
-        let address = member.email_address.as_deref().unwrap_or_default().parse();
-        if address.is_err() {
-            tracing::warn!(
-                member = index + 1,
-                "a member of the room list is skipped: it has no SMTP address"
-            );
-        }
-        address.ok()
-    };
-    members.iter().enumerate().filter_map(usable).collect()
 }
 
 pub(super) fn wrong_response_type(effect: Effect) -> RetryDecision {

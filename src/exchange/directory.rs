@@ -1,20 +1,24 @@
-//! Directory lookups: persons, organizers with X.500 addresses, mailboxes behind an address. Translates requests and
-//! responses; decides nothing.
+//! Implements the engine's `Directory` trait: persons, organizers with X.500 addresses, mailboxes behind an address, room
+//! lists. Translates requests and responses; decides nothing.
 //!
 //! `ResolveNames` searches the address lists that the room sees, and matches the beginnings of values. So a match
 //! counts only if it has exactly the requested address, and no match proves only that the lists show none.
 
+use async_trait::async_trait;
 use chrono::TimeDelta;
 
 use super::calendar::{Exchange, wrong_response_type};
 use super::contents;
 use super::request_error::RequestError;
+use super::response_messages::require_success;
 use crate::calendar::{Event, Person, RoomAddress};
 use crate::clock::{Clock as _, SystemClock};
-use crate::engine::{AddressLookup, MailboxAddresses, PersonLookup};
+use crate::engine::{AddressLookup, CalendarError, Directory, MailboxAddresses, PersonLookup};
 use crate::ews::codec::SoapBody;
-use crate::ews::op::{Effect, FreeBusyView, GetUserAvailability, Resolution, ResolutionSet, ResolveNames};
-use crate::ews::types::ResponseClass;
+use crate::ews::op::{
+    Effect, FreeBusyView, GetRooms, GetUserAvailability, Resolution, ResolutionSet, ResolveNames,
+};
+use crate::ews::types::{Mailbox, ResponseClass};
 
 /// `GetUserAvailability` has no recipient with this address.
 const NO_RECIPIENT: &str = "ErrorMailRecipientNotFound";
@@ -27,6 +31,44 @@ const AVAILABILITY_INTERVAL_MINUTES: u32 = 1440;
 const PROXIES_MAX: usize = 100;
 /// Longest address that is kept (RFC 5321, section 4.5.3.1, and the marks around it).
 pub(super) const ADDRESS_LEN_MAX: usize = 320;
+
+#[async_trait]
+impl Directory for Exchange {
+    async fn find_person(&self, room: &RoomAddress, address: &str) -> Result<PersonLookup, CalendarError> {
+        Ok(self.look_up_person(room, address).await?)
+    }
+
+    async fn resolve_organizer(
+        &self,
+        room: &RoomAddress,
+        event: &Event,
+    ) -> Result<Option<String>, CalendarError> {
+        Ok(self.organizer_address(room, event).await?)
+    }
+
+    async fn resolve_address(
+        &self,
+        room: &RoomAddress,
+        address: &str,
+    ) -> Result<AddressLookup, CalendarError> {
+        Ok(self.look_up_address(room, address).await?)
+    }
+
+    async fn room_list_members(
+        &self,
+        room_list: &str,
+        asking: &RoomAddress,
+    ) -> Result<Vec<RoomAddress>, CalendarError> {
+        let read = |body: &SoapBody<'_>| match body {
+            SoapBody::GetRooms(message) => {
+                let rooms = &require_success(Effect::Read, message)?.payload;
+                Ok(usable_rooms(contents::content(Effect::Read, rooms, "Rooms")?))
+            }
+            _ => Err(wrong_response_type(Effect::Read)),
+        };
+        Ok(self.client.execute(asking, &GetRooms { room_list }, read).await?)
+    }
+}
 
 impl Exchange {
     /// A person is gone only when the address lists show no match and no recipient has the address.
@@ -140,6 +182,21 @@ impl Exchange {
             answered => answered,
         }
     }
+}
+
+/// The members with an address. A member without one is skipped: no action can reach its room.
+fn usable_rooms(members: &[Mailbox<'_>]) -> Vec<RoomAddress> {
+    let usable = |(index, member): (usize, &Mailbox<'_>)| {
+        let address = member.email_address.as_deref().unwrap_or_default().parse();
+        if address.is_err() {
+            tracing::warn!(
+                member = index + 1,
+                "a member of the room list is skipped: it has no SMTP address"
+            );
+        }
+        address.ok()
+    };
+    members.iter().enumerate().filter_map(usable).collect()
 }
 
 /// The one match with exactly this address. Several matches with one primary address are the same mailbox.

@@ -10,9 +10,10 @@ use super::calendar::Exchange;
 use crate::action::{EventSnapshot, ResponsibleParty, Step};
 use crate::calendar::{Event, EventId, RoomAddress, RoomPattern, Series, Window};
 use crate::clock::WitnessedClock;
+use crate::connection_metrics::{ConnectionMetrics, Metric};
 use crate::engine::{
-    AddressLookup, Calendar, CalendarError, CalendarView, Capabilities, ErrorKind, EventLookup, Metric,
-    Occupancy, PersonLookup, WriteOutcome, WriteReport,
+    AddressLookup, CalendarError, CalendarReader, CalendarView, CalendarWriter, Capabilities, Directory,
+    ErrorKind, EventLookup, Occupancy, PersonLookup, WriteOutcome, WriteReport,
 };
 
 /// All configured Exchange connections.
@@ -59,12 +60,7 @@ impl ConnectionRouter {
 }
 
 #[async_trait]
-impl Calendar for ConnectionRouter {
-    fn capabilities(&self) -> Capabilities {
-        // All of them speak EWS.
-        Capabilities { can_mute_updates: true, has_change_key_lock: true }
-    }
-
+impl CalendarReader for ConnectionRouter {
     async fn events(&self, room: &RoomAddress, window: Window) -> Result<CalendarView, CalendarError> {
         self.route(room)?.events(room, window).await
     }
@@ -111,13 +107,6 @@ impl Calendar for ConnectionRouter {
         self.route(room)?.has_sent_message(room, step, about, since).await
     }
 
-    async fn write(&self, room: &RoomAddress, step: &Step) -> WriteReport {
-        match self.route(room) {
-            Ok(exchange) => exchange.write(room, step).await,
-            Err(trouble) => WriteReport { outcome: WriteOutcome::NotApplied(trouble), requests: Vec::new() },
-        }
-    }
-
     /// Sends one request to each connection for all of its rooms. Rooms of a connection that fails may be busy.
     async fn occupancy(
         &self,
@@ -150,7 +139,25 @@ impl Calendar for ConnectionRouter {
             _ => Ok(all),
         }
     }
+}
 
+#[async_trait]
+impl CalendarWriter for ConnectionRouter {
+    fn capabilities(&self) -> Capabilities {
+        // All of them speak EWS.
+        Capabilities { can_mute_updates: true, has_change_key_lock: true }
+    }
+
+    async fn write(&self, room: &RoomAddress, step: &Step) -> WriteReport {
+        match self.route(room) {
+            Ok(exchange) => exchange.write(room, step).await,
+            Err(trouble) => WriteReport { outcome: WriteOutcome::NotApplied(trouble), requests: Vec::new() },
+        }
+    }
+}
+
+#[async_trait]
+impl Directory for ConnectionRouter {
     async fn find_person(&self, room: &RoomAddress, address: &str) -> Result<PersonLookup, CalendarError> {
         self.route(room)?.find_person(room, address).await
     }
@@ -171,15 +178,17 @@ impl Calendar for ConnectionRouter {
         self.route(room)?.resolve_address(room, address).await
     }
 
-    fn metrics(&self) -> Vec<Metric> {
-        self.all().flat_map(Calendar::metrics).collect()
-    }
-
     async fn room_list_members(
         &self,
         room_list: &str,
         asking: &RoomAddress,
     ) -> Result<Vec<RoomAddress>, CalendarError> {
         self.route(asking)?.room_list_members(room_list, asking).await
+    }
+}
+
+impl ConnectionMetrics for ConnectionRouter {
+    fn metrics(&self) -> Vec<Metric> {
+        self.all().flat_map(ConnectionMetrics::metrics).collect()
     }
 }

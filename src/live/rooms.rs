@@ -21,7 +21,7 @@ use super::history::EventHistory;
 use super::timers::RoomTimers;
 use crate::calendar::{Event, EventId, RoomAddress, Window, occupancy};
 use crate::clock::Clock;
-use crate::engine::{Calendar, CalendarCache, CalendarError};
+use crate::engine::{CalendarCache, CalendarError, CalendarReader};
 use crate::keyed_mutex::KeyedMutex;
 
 /// How far ahead a room's calendar is read.
@@ -158,7 +158,7 @@ impl TrackedRoom {
 
 /// The cached calendars of the rooms in scope.
 pub struct RoomCache {
-    calendar: Arc<dyn Calendar>,
+    calendar: Arc<dyn CalendarReader>,
     clock: Arc<dyn Clock>,
     rooms: RwLock<HashMap<RoomAddress, TrackedRoom>>,
     /// One read at a time per room.
@@ -205,7 +205,7 @@ pub type ExtraDeadlines = Box<dyn Fn(&RoomAddress, &Event) -> Vec<DateTime<Utc>>
 
 impl RoomCache {
     /// An empty cache.
-    pub fn new(calendar: Arc<dyn Calendar>, clock: Arc<dyn Clock>, silence: TimeDelta) -> Self {
+    pub fn new(calendar: Arc<dyn CalendarReader>, clock: Arc<dyn Clock>, silence: TimeDelta) -> Self {
         Self {
             calendar,
             clock,

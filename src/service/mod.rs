@@ -70,6 +70,7 @@ pub use webhook::{Outbox, WebhookCounts, WebhookError, WebhookSender};
 use crate::action::{ActionId, Refusal};
 use crate::calendar::{Event, RoomAddress, occupancy};
 use crate::cleanup::{Attendance as _, DecisionKind, Rules};
+use crate::connection_metrics::ConnectionMetrics;
 use crate::engine::{CalendarError, Engine};
 use crate::live::{CachedCalendar, Live, RoomCache, SILENCE_MAX};
 use crate::presence::{CrowdLog, EvidenceLimit, SharedPresence, Sign};
@@ -125,6 +126,8 @@ impl DecisionCounts {
 pub struct Service {
     /// Performs actions.
     pub engine: Arc<Engine>,
+    /// The counters of the connections to calendar servers.
+    pub connections: Arc<dyn ConnectionMetrics>,
     /// The cached calendars.
     pub rooms: Arc<RoomCache>,
     /// Actions in progress.
@@ -166,6 +169,7 @@ impl Service {
     /// When the store cannot be read.
     pub async fn open(
         engine: Arc<Engine>,
+        connections: Arc<dyn ConnectionMetrics>,
         store: ServiceStore,
         options: ServiceOptions,
     ) -> Result<Arc<Self>, StoreError> {
@@ -197,6 +201,7 @@ impl Service {
             started_at: now,
             connected_rooms: presence::ConnectedRooms::default(),
             engine,
+            connections,
             notices,
             store,
             options: ArcSwap::from_pointee(options),

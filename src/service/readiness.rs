@@ -261,7 +261,7 @@ impl Service {
 
     /// The number of decoded responses of Exchange. A rejection counts as well: the server responds.
     fn exchange_answers(&self) -> u64 {
-        let numbers = self.engine.calendar().metrics();
+        let numbers = self.connections.metrics();
         numbers.iter().filter(|number| number.kind == "decoded").map(|number| number.count).sum()
     }
 }

@@ -136,8 +136,9 @@ impl ApiFixture {
         let clock = MovableClock::default();
         let options = SimulatorOptions::default();
         let settings = Settings::new(sim.url(), options.username, Secret::new(options.password));
+        let exchange = Arc::new(Exchange::new(&settings).unwrap());
         let engine = Engine::new(
-            Arc::new(Exchange::new(&settings).unwrap()),
+            exchange.clone(),
             Arc::new(MemoryJournal::default()),
             Arc::new(clock.clone()),
             Scope::new([BUSY, FREE, OTHER].map(|room| room.parse().unwrap()), []),
@@ -156,7 +157,7 @@ impl ApiFixture {
             schedules: vec![service::Schedule::new("hourly", "0 * * * *", "UTC").unwrap()],
         };
         record_coverage(&desk, now()).await;
-        let service = Service::open(Arc::new(engine), desk.clone(), options).await.unwrap();
+        let service = Service::open(Arc::new(engine), exchange, desk.clone(), options).await.unwrap();
         let keys = Arc::new(KeyRing::open(desk.clone()).await.unwrap());
         let shown = api::ApiOptions { deadline: Duration::from_secs(10), subjects: false };
         let router = api::router(Api::new(service.clone(), keys.clone(), shown));

@@ -89,8 +89,9 @@ async fn names_that_are_due_are_erased_unless_the_clock_is_in_doubt() {
     // It sends no requests.
     let settings =
         Settings::new("https://127.0.0.1:9/EWS/Exchange.asmx", "adjourn", Secret::new("x".to_owned()));
+    let exchange = Arc::new(Exchange::new(&settings).unwrap());
     let engine = Engine::new(
-        Arc::new(Exchange::new(&settings).unwrap()),
+        exchange.clone(),
         Arc::new(journal),
         clock.clone(),
         Scope::new([BUSY.parse().unwrap()], []),
@@ -104,7 +105,8 @@ async fn names_that_are_due_are_erased_unless_the_clock_is_in_doubt() {
         max_concurrent_rooms: 4,
         schedules: Vec::new(),
     };
-    let service = Service::open(Arc::new(engine), ServiceStore::in_memory().unwrap(), options).await.unwrap();
+    let service =
+        Service::open(Arc::new(engine), exchange, ServiceStore::in_memory().unwrap(), options).await.unwrap();
     let name = async |id| {
         let life = service.engine.journal().action_record(id).await.unwrap().unwrap();
         life.action.actor.name().to_owned()

@@ -118,7 +118,10 @@ async fn a_full_disk_is_not_ready_although_the_journal_can_be_read() {
         engine::EngineOptions::default(),
     );
     let options = (*lobby.service.options()).clone();
-    let service = Service::open(Arc::new(engine), ServiceStore::in_memory().unwrap(), options).await.unwrap();
+    let connections = lobby.service.connections.clone();
+    let service = Service::open(Arc::new(engine), connections, ServiceStore::in_memory().unwrap(), options)
+        .await
+        .unwrap();
     assert!(service.engine.journal().entries(1, 1).await.is_ok(), "what /readyz looked at before");
     let found = service.readiness().await;
     assert!(!found.is_ready());

@@ -14,6 +14,7 @@ const FLOORS: &[&[&str]] = &[
         "clock",
         "client_prefix",
         "concurrency",
+        "connection_metrics",
         "ews",
         "setup",
         "shares",

@@ -104,7 +104,8 @@ impl House {
             schedules: vec![Schedule::new("hourly", "0 * * * *", "UTC").unwrap()],
         };
         let desk = ServiceStore::in_memory().unwrap();
-        let service = Service::open(engine.clone(), desk.clone(), options).await.unwrap();
+        let service =
+            Service::open(engine.clone(), Arc::new(calendar.clone()), desk.clone(), options).await.unwrap();
         let releases = ReleaseState::default();
         let mut house = Self { calendar, journal, clock, desk, engine, service, releases };
         house.look().await;

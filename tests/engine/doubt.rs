@@ -5,8 +5,7 @@ use adjourn::action::{
     Action, ActionId, ActionKind, Actor, DeleteMode, Notify, Outcome, Refusal, Target, TimeRange,
 };
 use adjourn::calendar::{Event, EventId};
-use adjourn::engine::{Calendar, Plan};
-use adjourn::engine::{EngineOptions, Mode, plan};
+use adjourn::engine::{CalendarWriter as _, EngineOptions, Mode, Plan, plan};
 use adjourn::journal::{ActionEntry, Fact, Journal};
 
 use crate::fake::{NextWrite, TestEngine, at, meeting, room, test_engine, test_engine_with};

@@ -8,9 +8,10 @@ use adjourn::calendar::{
     ChangeKey, Copy, Event, EventId, EventKind, FreeBusy, Person, RoomAddress, Scope, Series, Uid, Window,
 };
 use adjourn::clock::ManualClock;
+use adjourn::connection_metrics::{ConnectionMetrics, Metric};
 use adjourn::engine::{
-    AddressLookup, Calendar, CalendarError, CalendarView, Capabilities, Engine, EngineOptions, ErrorKind,
-    MailboxAddresses, Occupancy, PersonLookup, WriteOutcome, WriteReport,
+    AddressLookup, CalendarError, CalendarReader, CalendarView, CalendarWriter, Capabilities, Directory,
+    Engine, EngineOptions, ErrorKind, MailboxAddresses, Occupancy, PersonLookup, WriteOutcome, WriteReport,
 };
 use adjourn::journal::MemoryJournal;
 use async_trait::async_trait;
@@ -200,11 +201,7 @@ impl State {
 }
 
 #[async_trait]
-impl Calendar for FakeCalendar {
-    fn capabilities(&self) -> Capabilities {
-        Capabilities { can_mute_updates: true, has_change_key_lock: true }
-    }
-
+impl CalendarReader for FakeCalendar {
     async fn events(&self, room: &RoomAddress, window: Window) -> Result<CalendarView, CalendarError> {
         let mut state = self.0.lock().unwrap();
         state.reads += 1;
@@ -271,6 +268,25 @@ impl Calendar for FakeCalendar {
         }
         let mail = (room.clone(), std::mem::discriminant(step), about.uid.clone(), about.start);
         Ok(state.sent.contains(&mail))
+    }
+
+    async fn occupancy(
+        &self,
+        rooms: &[RoomAddress],
+        window: Window,
+    ) -> Result<Vec<Occupancy>, CalendarError> {
+        let state = self.0.lock().unwrap();
+        let any = |room: &RoomAddress| {
+            state.events.iter().any(|((of, _), event)| of == room && event.overlaps(&window))
+        };
+        Ok(rooms.iter().map(|room| if any(room) { Occupancy::MaybeBusy } else { Occupancy::Free }).collect())
+    }
+}
+
+#[async_trait]
+impl CalendarWriter for FakeCalendar {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { can_mute_updates: true, has_change_key_lock: true }
     }
 
     async fn write(&self, room: &RoomAddress, step: &Step) -> WriteReport {
@@ -349,19 +365,10 @@ impl Calendar for FakeCalendar {
         let ours = format!("request-{}", state.writes.len());
         WriteReport { outcome: written, requests: vec![RequestIds { ours, theirs: None }] }
     }
+}
 
-    async fn occupancy(
-        &self,
-        rooms: &[RoomAddress],
-        window: Window,
-    ) -> Result<Vec<Occupancy>, CalendarError> {
-        let state = self.0.lock().unwrap();
-        let any = |room: &RoomAddress| {
-            state.events.iter().any(|((of, _), event)| of == room && event.overlaps(&window))
-        };
-        Ok(rooms.iter().map(|room| if any(room) { Occupancy::MaybeBusy } else { Occupancy::Free }).collect())
-    }
-
+#[async_trait]
+impl Directory for FakeCalendar {
     async fn find_person(&self, _: &RoomAddress, address: &str) -> Result<PersonLookup, CalendarError> {
         let mut state = self.0.lock().unwrap();
         state.person_questions += 1;
@@ -391,6 +398,13 @@ impl Calendar for FakeCalendar {
 
     async fn room_list_members(&self, _: &str, _: &RoomAddress) -> Result<Vec<RoomAddress>, CalendarError> {
         Ok(Vec::new())
+    }
+}
+
+/// It has no connections.
+impl ConnectionMetrics for FakeCalendar {
+    fn metrics(&self) -> Vec<Metric> {
+        Vec::new()
     }
 }
 

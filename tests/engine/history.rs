@@ -17,8 +17,8 @@ use adjourn::action::{
 use adjourn::calendar::{Copy, Event, EventId, EventKind, RoomAddress, Scope, Series, Window};
 use adjourn::clock::Clock;
 use adjourn::engine::{
-    AddressLookup, Calendar, CalendarError, CalendarView, Capabilities, Engine, EngineOptions, Mode,
-    Occupancy, PersonLookup, WriteReport,
+    AddressLookup, CalendarError, CalendarReader, CalendarView, CalendarWriter, Capabilities, Directory,
+    Engine, EngineOptions, Mode, Occupancy, PersonLookup, WriteReport,
 };
 use adjourn::journal::{ActionRecord, Chain, Fact, Intent, Journal, JournalEntry, MemoryJournal};
 use async_trait::async_trait;
@@ -118,11 +118,7 @@ impl Way {
 }
 
 #[async_trait]
-impl Calendar for Way {
-    fn capabilities(&self) -> Capabilities {
-        self.calendar.capabilities()
-    }
-
+impl CalendarReader for Way {
     async fn events(&self, room: &RoomAddress, window: Window) -> Result<CalendarView, CalendarError> {
         self.read(self.calendar.events(room, window)).await
     }
@@ -161,6 +157,21 @@ impl Calendar for Way {
         self.read(self.calendar.has_sent_message(room, step, about, since)).await
     }
 
+    async fn occupancy(
+        &self,
+        rooms: &[RoomAddress],
+        window: Window,
+    ) -> Result<Vec<Occupancy>, CalendarError> {
+        self.calendar.occupancy(rooms, window).await
+    }
+}
+
+#[async_trait]
+impl CalendarWriter for Way {
+    fn capabilities(&self) -> Capabilities {
+        self.calendar.capabilities()
+    }
+
     async fn write(&self, room: &RoomAddress, step: &Step) -> WriteReport {
         self.delay().await;
         let fate = if self.is_calm() { 99 } else { roll(&self.dice, |dice| dice.below(100)) };
@@ -182,15 +193,10 @@ impl Calendar for Way {
         self.delay().await;
         reply
     }
+}
 
-    async fn occupancy(
-        &self,
-        rooms: &[RoomAddress],
-        window: Window,
-    ) -> Result<Vec<Occupancy>, CalendarError> {
-        self.calendar.occupancy(rooms, window).await
-    }
-
+#[async_trait]
+impl Directory for Way {
     async fn find_person(&self, room: &RoomAddress, address: &str) -> Result<PersonLookup, CalendarError> {
         self.calendar.find_person(room, address).await
     }

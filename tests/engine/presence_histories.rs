@@ -206,7 +206,13 @@ impl Stage {
             Scope::new((0..ROOMS).map(address), []),
             EngineOptions::default(),
         );
-        let opened = Service::open(Arc::new(engine), self.desk.clone(), story.options(minute)).await;
+        let opened = Service::open(
+            Arc::new(engine),
+            Arc::new(self.calendar.clone()),
+            self.desk.clone(),
+            story.options(minute),
+        )
+        .await;
         self.service = Some((opened.unwrap(), ReleaseState::default()));
     }
 

@@ -3,7 +3,10 @@
 
 use adjourn::action::{EventSnapshot, Step};
 use adjourn::calendar::{ChangeKey, EventId, RoomAddress, Uid};
-use adjourn::engine::{AddressLookup, Calendar as _, CalendarView, Occupancy, WriteOutcome};
+use adjourn::engine::{
+    AddressLookup, CalendarReader as _, CalendarView, CalendarWriter as _, Directory as _, Occupancy,
+    WriteOutcome,
+};
 use adjourn::exchange::Exchange;
 use adjourn::live::Feed as _;
 use chrono::TimeDelta;

@@ -2,7 +2,9 @@
 
 use adjourn::action::{EventSnapshot, Notify, Step};
 use adjourn::calendar::{ChangeKey, EventId, RoomAddress, Uid};
-use adjourn::engine::{Calendar as _, Occupancy, PersonLookup, WriteOutcome};
+use adjourn::engine::{
+    CalendarReader as _, CalendarWriter as _, Directory as _, Occupancy, PersonLookup, WriteOutcome,
+};
 use adjourn::live::{Feed as _, SyncState};
 use chrono::TimeDelta;
 

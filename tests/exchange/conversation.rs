@@ -6,7 +6,8 @@ use std::time::Duration;
 use adjourn::action::{Notify, Step};
 use adjourn::calendar::{ChangeKey, EventId, RoomAddress, Window};
 use adjourn::engine::{
-    AddressLookup, Calendar as _, MailboxAddresses, Occupancy, PersonLookup, WriteOutcome,
+    AddressLookup, CalendarReader as _, CalendarWriter as _, Directory as _, MailboxAddresses, Occupancy,
+    PersonLookup, WriteOutcome,
 };
 use adjourn::exchange::{Exchange, ExchangeLocation, Secret, Settings};
 use chrono::{DateTime, TimeDelta, Utc};

@@ -5,8 +5,7 @@ use std::io::Write as _;
 use adjourn::action::Step;
 use adjourn::autodiscover::Policy;
 use adjourn::calendar::{RoomAddress, Uid, Window};
-use adjourn::engine::ErrorKind;
-use adjourn::engine::{Calendar as _, Occupancy, WriteOutcome};
+use adjourn::engine::{CalendarReader as _, CalendarWriter as _, ErrorKind, Occupancy, WriteOutcome};
 use adjourn::exchange::{ConnectionRouter, Exchange, ExchangeLocation, RequestError};
 use adjourn::sim::{
     AutodiscoverResponse, FaultRule, InjectedFault, MeetingSpec, RoomSpec, Simulator, SimulatorOptions, World,

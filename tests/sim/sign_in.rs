@@ -365,7 +365,7 @@ async fn a_client_certificate_lets_in_who_has_one() {
 async fn a_write_is_sent_whole_on_the_last_leg_only() {
     use adjourn::action::Step;
     use adjourn::calendar::Uid;
-    use adjourn::engine::{Calendar as _, WriteOutcome};
+    use adjourn::engine::{CalendarWriter as _, WriteOutcome};
     let site = SignInFixture::windows(ExtendedProtection::Require, false).await;
     let exchange = site.exchange(windows(WindowsScheme::Negotiate, ChannelBinding::Require));
     let start = crate::office::now() + chrono::TimeDelta::days(3);
@@ -386,7 +386,7 @@ async fn a_write_is_sent_whole_on_the_last_leg_only() {
 
 #[tokio::test]
 async fn a_connection_that_breaks_before_the_last_leg_has_sent_nothing() {
-    use adjourn::engine::{Calendar as _, WriteOutcome};
+    use adjourn::engine::{CalendarWriter as _, WriteOutcome};
     let site = SignInFixture::windows(ExtendedProtection::Require, false).await;
     let url = site.sim.url();
     let exchange = site.exchange(windows(WindowsScheme::Ntlm, ChannelBinding::Require));
