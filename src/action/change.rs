@@ -147,6 +147,8 @@ pub enum IrreversibleReason {
     CancellationWasSent,
     /// A whole series was removed; other events may be at its times by now.
     SeriesWent,
+    /// The room's server cannot move a removed event back. Exchange can.
+    ServerCannotRestore,
     /// The action is an undo itself: to revert it, request the first action again.
     IsAnUndo,
 }

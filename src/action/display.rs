@@ -139,6 +139,7 @@ impl fmt::Display for IrreversibleReason {
             Self::DeclineWasSent => "the decline was sent",
             Self::CancellationWasSent => "the cancellation was sent",
             Self::SeriesWent => "a whole series was removed, and other events may be at its times by now",
+            Self::ServerCannotRestore => "the room's server cannot move a removed event back",
             Self::IsAnUndo => "the action is itself an undo; request the first action again",
         })
     }
@@ -190,6 +191,10 @@ impl fmt::Display for Refusal {
             }
             Self::UnknownCopy => f.write_str(
                 "Exchange did not return whether the room organizes or attends the event, so it was left alone.",
+            ),
+            Self::ServerAlwaysNotifies => f.write_str(
+                "The room's server sends messages whenever such an event is removed, so it cannot be removed silently. Delete it \
+                 with a message instead.",
             ),
             Self::WholeSeries => f.write_str(
                 "The request and the event do not agree: one means a whole series, the other a single date. Name one of its dates; \

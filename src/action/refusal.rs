@@ -67,6 +67,8 @@ pub enum Refusal {
     Declined,
     /// The server did not return whose copy the event is.
     UnknownCopy,
+    /// The room's server cannot remove the event without messages to people. Exchange can.
+    ServerAlwaysNotifies,
     /// The request names a whole series where it needs one of its dates, or the other way round.
     WholeSeries,
     /// The room's calendar has no event with this id, and neither journal nor cache remember one.
@@ -168,6 +170,7 @@ impl Refusal {
             | Self::AllDay
             | Self::Cancelled
             | Self::UnknownCopy
+            | Self::ServerAlwaysNotifies
             | Self::WholeSeries
             | Self::EventNotFound
             | Self::InvalidEventId { .. }
@@ -193,6 +196,7 @@ impl Refusal {
             | Self::AllDay
             | Self::Cancelled
             | Self::Declined
+            | Self::ServerAlwaysNotifies
             | Self::WholeSeries
             | Self::KeyReused { .. }
             | Self::NoSuchAction { .. }
@@ -232,6 +236,7 @@ impl Refusal {
             | Self::Cancelled
             | Self::Declined
             | Self::UnknownCopy
+            | Self::ServerAlwaysNotifies
             | Self::WholeSeries
             | Self::EventNotFound
             | Self::InvalidEventId { .. }

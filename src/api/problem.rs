@@ -429,6 +429,7 @@ fn refusal_kind(refusal: &Refusal) -> &'static str {
         Refusal::Cancelled => "cancelled",
         Refusal::Declined => "declined",
         Refusal::UnknownCopy => "unknown-copy",
+        Refusal::ServerAlwaysNotifies => "server-always-notifies",
         Refusal::WholeSeries => "whole-series",
         Refusal::EventNotFound => "event-not-found",
         Refusal::InvalidEventId { .. } => "invalid-event-id",
