@@ -11,9 +11,10 @@ use adjourn::calendar::{
 };
 use adjourn::clock::ManualClock;
 use adjourn::engine::{
-    AddressLookup, CalendarError, CalendarReader, CalendarView, CalendarWriter, Capabilities, Directory,
-    Engine, EngineOptions, Occupancy, PersonLookup, WriteOutcome, WriteReport,
+    AddressLookup, CalendarError, CalendarReader, CalendarView, CalendarWriter, Capabilities, DeletedLookup,
+    Directory, Engine, EngineOptions, Occupancy, PersonLookup, TraceLookup, WriteOutcome, WriteReport,
 };
+use adjourn::exchange::Exchange;
 use adjourn::journal::Journal;
 use adjourn::presence::Sign;
 use async_trait::async_trait;
@@ -126,18 +127,18 @@ impl CalendarReader for Office {
         Ok(None)
     }
 
-    async fn find_deleted(&self, _: &RoomAddress, _: &EventSnapshot) -> Result<Option<Event>, CalendarError> {
-        Ok(self.ask(|_| None).await)
+    async fn find_deleted(&self, _: &RoomAddress, _: &EventSnapshot) -> Result<DeletedLookup, CalendarError> {
+        Ok(self.ask(|_| DeletedLookup::NotFound).await)
     }
 
-    async fn has_sent_message(
+    async fn find_sent_message(
         &self,
         _: &RoomAddress,
         _: &Step,
         _: &Event,
         _: DateTime<Utc>,
-    ) -> Result<bool, CalendarError> {
-        Ok(self.ask(|_| false).await)
+    ) -> Result<TraceLookup, CalendarError> {
+        Ok(self.ask(|_| TraceLookup::NotFound).await)
     }
 
     async fn occupancy(&self, rooms: &[RoomAddress], _: Window) -> Result<Vec<Occupancy>, CalendarError> {
@@ -153,8 +154,8 @@ impl CalendarReader for Office {
 
 #[async_trait]
 impl CalendarWriter for Office {
-    fn capabilities(&self) -> Capabilities {
-        Capabilities { can_mute_updates: true, has_change_key_lock: true }
+    fn capabilities(&self, _: &RoomAddress) -> Capabilities {
+        Exchange::CAPABILITIES
     }
 
     async fn write(&self, room: &RoomAddress, step: &Step) -> WriteReport {

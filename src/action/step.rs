@@ -86,18 +86,9 @@ impl Step {
         matches!(self, Self::Decline { .. } | Self::Cancel { .. })
     }
 
-    /// Whether Exchange sends mail when it carries out the step.
+    /// Whether the server sends mail when it carries out the step.
     pub fn sends_mail(&self) -> bool {
         self.sends_meeting_message() || matches!(self, Self::SetEnd { notify: Notify::Attendees, .. })
-    }
-
-    /// Whether Exchange itself compares the `ChangeKey` and refuses a stale one, however late the request arrives. `MoveItem` and
-    /// `DeleteItem` document no conflict, and a new item has no version yet.
-    pub fn is_guarded(&self) -> bool {
-        match self {
-            Self::SetEnd { .. } | Self::Decline { .. } | Self::Cancel { .. } => true,
-            Self::Remove { .. } | Self::MoveBack { .. } | Self::Book { .. } => false,
-        }
     }
 
     /// The event and its version; `None` for a booking, which has none before it is created.

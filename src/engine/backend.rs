@@ -8,6 +8,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
+use super::capabilities::Capabilities;
 use super::error::CalendarError;
 use super::view::CalendarView;
 use crate::action::{EventSnapshot, RequestIds, Step};
@@ -45,21 +46,21 @@ pub trait CalendarReader: Send + Sync {
         series: &EventId,
     ) -> Result<Option<Series>, CalendarError>;
 
-    /// The event in the room's Deleted Items, under its id there; `None` when it is not in that folder.
+    /// The event in the room's Deleted Items, under its id there.
     async fn find_deleted(
         &self,
         room: &RoomAddress,
         seen: &EventSnapshot,
-    ) -> Result<Option<Event>, CalendarError>;
+    ) -> Result<DeletedLookup, CalendarError>;
 
     /// Whether the room's Sent Items contain the message that this step sends about this event, sent at `since` or later.
-    async fn has_sent_message(
+    async fn find_sent_message(
         &self,
         room: &RoomAddress,
         step: &Step,
         about: &Event,
         since: DateTime<Utc>,
-    ) -> Result<bool, CalendarError>;
+    ) -> Result<TraceLookup, CalendarError>;
 
     /// Whether each of these rooms has any event in the window, in the same order. May group requests.
     async fn occupancy(&self, rooms: &[RoomAddress], window: Window)
@@ -69,10 +70,11 @@ pub trait CalendarReader: Send + Sync {
 /// Writes to the rooms' calendars.
 #[async_trait]
 pub trait CalendarWriter: Send + Sync {
-    /// The capabilities of this server.
-    fn capabilities(&self) -> Capabilities;
+    /// What the server of this room can do; [`Capabilities::NONE`] for a room without a server.
+    fn capabilities(&self, room: &RoomAddress) -> Capabilities;
 
-    /// Sends one step, once.
+    /// Sends one step, once. Before a step that the server does not guard ([`Capabilities::guards`]), it reads the event and
+    /// sends nothing if the version is another one.
     async fn write(&self, room: &RoomAddress, step: &Step) -> WriteReport;
 }
 
@@ -123,6 +125,38 @@ pub enum EventLookup {
     },
 }
 
+/// Result of searching Deleted Items for an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DeletedLookup {
+    /// The event, under its id in that folder.
+    Found(Box<Event>),
+    /// The folder does not contain it.
+    NotFound,
+    /// The account cannot search the folder.
+    Unknown,
+}
+
+/// Result of searching a folder for what a step leaves there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TraceLookup {
+    /// The folder contains it.
+    Found,
+    /// The folder does not contain it.
+    NotFound,
+    /// The account cannot search the folder, so it proves neither.
+    Unknown,
+}
+
+impl From<&DeletedLookup> for TraceLookup {
+    fn from(found: &DeletedLookup) -> Self {
+        match found {
+            DeletedLookup::Found(_) => Self::Found,
+            DeletedLookup::NotFound => Self::NotFound,
+            DeletedLookup::Unknown => Self::Unknown,
+        }
+    }
+}
+
 /// Cached calendars, kept current by change notifications. They may be a moment old, so the engine uses them only where the
 /// event's `ChangeKey` guards the write.
 pub trait CalendarCache: Send + Sync {
@@ -131,15 +165,6 @@ pub trait CalendarCache: Send + Sync {
 
     /// One of these events.
     fn event(&self, room: &RoomAddress, id: &EventId) -> Option<Event>;
-}
-
-/// The capabilities of a server. The plan depends on them, so that other protocols can be added.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Capabilities {
-    /// The server can update an organizer copy without sending updates to the attendees.
-    pub can_mute_updates: bool,
-    /// The server refuses a write with a stale version.
-    pub has_change_key_lock: bool,
 }
 
 /// The result of a write, and the ids of its requests.

@@ -85,10 +85,13 @@ impl Engine {
         let _ = self.cache.set(known);
     }
 
-    /// The cache, if an action of this kind may be planned from it: only an early end, on a server that checks the `ChangeKey`.
-    pub(super) fn cache_for(&self, kind: ActionKind) -> Option<&dyn CalendarCache> {
-        let guarded = matches!(kind, ActionKind::End(_)) && self.calendar.capabilities().has_change_key_lock;
-        self.cache.get().filter(|_| guarded).map(|known| &**known)
+    /// The cache, if an action of this kind may be planned from it in this room: only an early end, on a server that compares the
+    /// `ChangeKey` of such a step and reports the changes that keep the cache current.
+    pub(super) fn cache_for(&self, room: &RoomAddress, kind: ActionKind) -> Option<&dyn CalendarCache> {
+        let server = self.calendar.capabilities(room);
+        let may_be_stale = server.guarded.set_end && server.reports_changes;
+        let is_usable = matches!(kind, ActionKind::End(_)) && may_be_stale;
+        self.cache.get().filter(|_| is_usable).map(|known| &**known)
     }
 
     /// The journal.

@@ -13,7 +13,7 @@ use super::reconcile::Observation;
 use super::select::Selected;
 use super::undo::{UndoTarget, plan_undo};
 use super::{CalendarError, messages};
-use super::{CalendarView, WriteOutcome};
+use super::{CalendarView, TraceLookup, WriteOutcome};
 use crate::action::{
     Action, ActionKind, Change, Done, NoChangeReason, Outcome, Refusal, RequestIds, Reversibility, Target,
     TimeRange,
@@ -232,7 +232,7 @@ impl<'a> Execution<'a> {
         let again = from.same_plan(&event, self.action.kind).filter(|_| self.in_doubt);
         let planned = match (again, undo) {
             (Some(plan), _) => Ok(Ok(plan.clone())),
-            (None, Some(undo)) => Ok(plan_undo(undo, &event)),
+            (None, Some(undo)) => Ok(plan_undo(undo, &event, self.capabilities())),
             (None, None) => self.plan(&event).await,
         };
         let plan = match planned {
@@ -260,18 +260,19 @@ impl<'a> Execution<'a> {
 
     /// Plans the step for the event; an extension is planned with the events after it.
     async fn plan(&self, event: &Event) -> Result<Result<Plan, PlanError>, CalendarError> {
-        let (now, calendar) = (self.engine.clock().now(), self.engine.calendar());
+        let (now, server) = (self.engine.clock().now(), self.capabilities());
         match self.action.kind {
             ActionKind::Book { .. } => Ok(plan_booking(event)),
             ActionKind::Extend { minutes } => {
                 let Some(time) = extension_window(event, minutes) else {
                     return Err(CalendarError::configuration("an extension takes at least a minute"));
                 };
-                let around = calendar.events(&self.action.room, time).await?.with_stand_ins()?;
-                Ok(plan_extend(self.action, event, (time, &around), now, calendar.capabilities()))
+                let around =
+                    self.engine.calendar().events(&self.action.room, time).await?.with_stand_ins()?;
+                Ok(plan_extend(self.action, event, (time, &around), now, server))
             }
             ActionKind::End(_) | ActionKind::Delete(_) | ActionKind::Undo { .. } => {
-                Ok(plan(self.action, event, now, calendar.capabilities()))
+                Ok(plan(self.action, event, now, server))
             }
         }
     }
@@ -305,7 +306,8 @@ impl<'a> Execution<'a> {
             WriteOutcome::Done => DecisionResult::Finished(Outcome::Done(attempt.plan.done)),
             // If the message was sent, a proxy delivered the request twice.
             WriteOutcome::Gone
-                if step.sends_meeting_message() && self.left_trace(before, step).await.unwrap_or(false) =>
+                if step.sends_meeting_message()
+                    && matches!(self.find_trace(before, step).await, Ok(TraceLookup::Found)) =>
             {
                 DecisionResult::Finished(Outcome::Done(done.clone()))
             }
@@ -360,8 +362,8 @@ impl<'a> Execution<'a> {
         })
     }
 
-    /// What the mailbox shows. If it shows no change and a second send would not be harmless, reads it again after the delivery
-    /// window of the first.
+    /// What the mailbox shows. If the step will be sent again and a second send would not be harmless, reads it again after the
+    /// delivery window of the first.
     async fn verify_twice(
         &self,
         written: &WriteOutcome,
@@ -370,13 +372,20 @@ impl<'a> Execution<'a> {
         let Attempt { before, plan: Plan { step, .. } } = attempt;
         let found = self.verify(before, step).await?;
         let is_last_send = self.counts.sends >= self.engine.options().sends_max;
-        let again_at_once = matches!(written, WriteOutcome::Conflict)
-            || matches!(written, WriteOutcome::InDoubt(_))
-                && !is_last_send
-                && !step.sends_meeting_message()
-                && step.item().is_some();
+        let server = self.capabilities();
+        let is_dangerous_late = server.may_change_newer_version(step);
+        let again_at_once = match written {
+            WriteOutcome::Conflict => !is_dangerous_late,
+            WriteOutcome::InDoubt(_) => !is_last_send && server.may_send_again_at_once(step),
+            _ => false,
+        };
+        let waits = match found {
+            Observation::Unchanged => !again_at_once,
+            Observation::Modified => is_dangerous_late,
+            _ => false,
+        };
         match &self.in_flight {
-            Some(InFlight { at, .. }) if found == Observation::Unchanged && !again_at_once => {
+            Some(InFlight { at, .. }) if waits => {
                 self.wait_delivery_window(*at).await;
                 self.verify(before, step).await
             }
@@ -407,8 +416,8 @@ impl<'a> Execution<'a> {
         let is_last_send = self.counts.sends >= self.engine.options().sends_max;
         match (found, written) {
             (Observation::Modified, _) => {
-                if step.is_guarded() {
-                    // It carries a stale version, so Exchange will refuse it.
+                if self.capabilities().guards(step) {
+                    // It carries a stale version, so the server will refuse it.
                     self.in_flight = None;
                 }
                 Ok(self.conflict(attempt))
@@ -427,7 +436,7 @@ impl<'a> Execution<'a> {
             (Observation::Unchanged, WriteOutcome::Gone) => {
                 Ok(DecisionResult::Finished(refused(messages::not_writable().into())))
             }
-            _ => Ok(DecisionResult::Finished(messages::indeterminate(before, step))),
+            _ => Ok(DecisionResult::Finished(self.indeterminate(before, step))),
         }
     }
 

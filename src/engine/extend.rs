@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::Capabilities;
+use super::capabilities::Capabilities;
 use super::plan::{Plan, PlanError, check_series, done, set_end};
 use super::select::times;
 use super::undo::conflict_with;
@@ -79,6 +79,15 @@ pub(super) fn booking(
     })
 }
 
+/// The booking that is sent again after a doubtful request, where `draft` is the booking by the room's calendar as it is now. A
+/// server that creates no second event returns the first one, with the times of the first request.
+pub(super) fn repeated_booking(draft: Event, first: &Event, server: Capabilities) -> Event {
+    match server.has_idempotent_booking {
+        true => Event { start: first.start, end: first.end, ..draft },
+        false => draft,
+    }
+}
+
 /// Plans the creation of that event.
 pub(super) fn plan_booking(event: &Event) -> Result<Plan, PlanError> {
     let uid = event.uid.clone().ok_or(Refusal::UnknownCopy)?;
@@ -88,4 +97,21 @@ pub(super) fn plan_booking(event: &Event) -> Result<Plan, PlanError> {
         step,
         done: done(event, Copy::Plain, Change::Booked, Notified::Nobody, Reversibility::Reversible),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::capabilities::tests::ALL;
+    use super::*;
+
+    #[test]
+    fn a_booking_is_repeated_as_it_was_only_where_the_server_returns_the_first_one() {
+        let at = |minutes| DateTime::<Utc>::UNIX_EPOCH + TimeDelta::minutes(minutes);
+        let first = Event::sample("", at(0), at(30));
+        let draft = Event { subject: Some("Booked".to_owned()), ..Event::sample("", at(1), at(31)) };
+        let repeated = |server| repeated_booking(draft.clone(), &first, server);
+        let expected = Event { start: at(0), end: at(30), ..draft.clone() };
+        assert_eq!(repeated(ALL), expected);
+        assert_eq!(repeated(Capabilities::NONE), draft);
+    }
 }

@@ -2,13 +2,13 @@
 //! never writes to a calendar or the journal.
 
 use super::execution::{Attempt, Execution, LocateFrom, refused};
-use super::extend::booking;
+use super::extend::{booking, repeated_booking};
 use super::messages;
 use super::plan::{Plan, plan};
 use super::reconcile::Observation;
 use super::select::{Selected, current, named, times};
 use super::undo::{UndoTarget, conflict, time_needed, undo_target};
-use super::{CalendarError, EventLookup};
+use super::{CalendarError, DeletedLookup, EventLookup};
 use crate::action::{ActionId, ActionKind, NoChangeReason, Outcome, Refusal, Target, TimeRange};
 use crate::calendar::occupancy::booking_read_window;
 use crate::calendar::{Event, EventId, Window};
@@ -50,11 +50,17 @@ impl Execution<'_> {
             return Err(outcome);
         }
         if found == Observation::Indeterminate && self.in_doubt {
-            return Err(messages::indeterminate(before, step));
+            return Err(self.indeterminate(before, step));
         }
         if let (ActionKind::Book { minutes }, None) = (self.action.kind, &after) {
             // The booking was not made, and the room may be taken by now.
-            return self.select_booking_time(minutes).await.map_err(unreadable);
+            return match self.select_booking_time(minutes).await.map_err(unreadable)? {
+                Selected::Event(draft) if self.in_doubt => {
+                    let booking = repeated_booking(*draft, before, self.capabilities());
+                    Ok(Selected::Event(Box::new(booking)))
+                }
+                selected => Ok(selected),
+            };
         }
         match (select_again(self.action.kind, before, after), undo) {
             (Selected::Event(event), Some(undo)) => {
@@ -78,7 +84,7 @@ impl Execution<'_> {
                 why: NoChangeReason::ByAction { action: undo.action.id },
             }));
         }
-        Ok(undo_target(&record).map(Some).map_err(refused))
+        Ok(undo_target(&record, self.capabilities()).map(Some).map_err(refused))
     }
 
     async fn select(&self) -> Result<Selected, CalendarError> {
@@ -94,7 +100,8 @@ impl Execution<'_> {
                     let on: Vec<_> = on.into_iter().filter(|event| event.is_on(self.requested_at)).collect();
                     current(&on, now, self.action.all_day)
                 };
-                let known = self.engine.cache_for(self.action.kind).and_then(|known| known.events(room));
+                let known =
+                    self.engine.cache_for(room, self.action.kind).and_then(|known| known.events(room));
                 match known.map(meant) {
                     Some(Selected::Event(event)) if self.has_plan(&event) => Ok(Selected::Event(event)),
                     // The cache may be a moment old, so a refusal needs a fresh read.
@@ -102,7 +109,8 @@ impl Execution<'_> {
                 }
             }
             Target::Event { id, seen } => {
-                let known = self.engine.cache_for(self.action.kind).and_then(|known| known.event(room, id));
+                let known =
+                    self.engine.cache_for(room, self.action.kind).and_then(|known| known.event(room, id));
                 match named(known, *seen) {
                     Selected::Event(event) if self.has_plan(&event) => Ok(Selected::Event(event)),
                     _ => self.select_named(id, *seen).await,
@@ -138,8 +146,7 @@ impl Execution<'_> {
 
     /// Whether the action has a plan for this event from the cache.
     fn has_plan(&self, event: &Event) -> bool {
-        let (now, calendar) = (self.engine.clock().now(), self.engine.calendar());
-        plan(self.action, event, now, calendar.capabilities()).is_ok()
+        plan(self.action, event, self.engine.clock().now(), self.capabilities()).is_ok()
     }
 
     /// For a booking: the event to create, if the room is free.
@@ -175,8 +182,9 @@ impl Execution<'_> {
                 }
             },
             UndoTarget::Removed(_) => match calendar.find_deleted(room, &done.event).await? {
-                Some(event) => event,
-                None => return Ok(Selected::Refused(Refusal::LeftDeletedItems)),
+                DeletedLookup::Found(event) => *event,
+                DeletedLookup::NotFound => return Ok(Selected::Refused(Refusal::LeftDeletedItems)),
+                DeletedLookup::Unknown => return Err(messages::deleted_items_unknown()),
             },
         };
         self.if_time_is_free(undo, own).await

@@ -15,6 +15,27 @@ pub(super) fn indeterminate(event: &Event, step: &Step) -> Outcome {
     needs_attention(event, step, &error)
 }
 
+/// The reply was lost and the event is gone, and the account cannot search the folder that would show who removed it.
+pub(super) fn no_trace() -> CalendarError {
+    CalendarError::new(
+        ErrorKind::InDoubt,
+        ResponsibleParty::Administrator,
+        "The reply to the change was lost, and the account cannot read the folder that would show whether Adjourn or someone else \
+         removed the event",
+        "in doubt",
+    )
+}
+
+/// The account cannot search Deleted Items for the event that an undo moves back.
+pub(super) fn deleted_items_unknown() -> CalendarError {
+    CalendarError::new(
+        ErrorKind::Denied,
+        ResponsibleParty::Administrator,
+        "The account cannot search the room's Deleted Items for the event; check the account's rights",
+        "deleted items",
+    )
+}
+
 /// The account may read the item, but not write to it.
 pub(super) fn not_writable() -> CalendarError {
     CalendarError::new(

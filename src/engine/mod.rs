@@ -10,7 +10,7 @@
 //!    ├ read, select     find the event                                (locate.rs; select.rs, pure)
 //!    ├ plan             copy × kind × time → one step, or a refusal   (plan.rs, extend.rs, undo.rs, pure)
 //!    ├ journal Intended
-//!    ├ write            through the Calendar trait, guarded by the ChangeKey
+//!    ├ write            through the Calendar trait, guarded by the ChangeKey where the server compares it (capabilities.rs, pure)
 //!    ├ conflict, busy   → read again, plan again, a few times at most
 //!    ├ in doubt         → read the mailbox before planning again      (verify.rs; reconcile.rs, pure)
 //!    ├ added time?      → check for overlapping events                (overlap_check.rs)
@@ -21,6 +21,7 @@
 //! ```
 
 mod backend;
+mod capabilities;
 mod context;
 mod error;
 mod execution;
@@ -40,9 +41,10 @@ mod verify;
 mod view;
 
 pub use backend::{
-    AddressLookup, Calendar, CalendarCache, CalendarReader, CalendarWriter, Capabilities, Directory,
-    EventLookup, MailboxAddresses, Occupancy, PersonLookup, WriteOutcome, WriteReport,
+    AddressLookup, Calendar, CalendarCache, CalendarReader, CalendarWriter, DeletedLookup, Directory,
+    EventLookup, MailboxAddresses, Occupancy, PersonLookup, TraceLookup, WriteOutcome, WriteReport,
 };
+pub use capabilities::{Capabilities, GuardedSteps, ReadableTraces, SilentRemoval, SilentRemovals};
 pub use context::{Engine, Mode, Precondition};
 pub use error::{CalendarError, ErrorKind};
 pub use locate::unknown_action;

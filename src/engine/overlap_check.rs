@@ -6,6 +6,7 @@
 use chrono::{DateTime, Utc};
 
 use super::WriteOutcome;
+use super::capabilities::{Capabilities, SilentRemoval};
 use super::execution::{Execution, refused};
 use super::messages;
 use super::undo::{conflict, conflict_with};
@@ -96,7 +97,9 @@ impl Execution<'_> {
         duplicate: Event,
         done: &Done,
     ) -> Result<Option<Outcome>, JournalError> {
-        let step = Step::Remove { id: duplicate.id.clone(), change_key: duplicate.change_key.clone() };
+        let Some(step) = removal_step(&duplicate, self.capabilities()) else {
+            return Ok(Some(messages::overlap_remains(&duplicate)));
+        };
         let outcome = self.record_and_send(&duplicate, &step, done.clone()).await?;
         Ok(self.revert_failure(outcome, &duplicate, &step).await)
     }
@@ -121,16 +124,8 @@ impl Execution<'_> {
     }
 
     async fn revert(&mut self, own: Event, done: Done, refusal: Refusal) -> Result<Outcome, JournalError> {
-        let (id, change_key) = (own.id.clone(), own.change_key.clone());
-        let step = match done.change {
-            Change::Extended { from, .. } | Change::EndRestored { from, .. } => {
-                let notify = match done.notified {
-                    Notified::Attendees | Notified::Unknown => Notify::Attendees,
-                    Notified::Nobody | Notified::Organizer => Notify::Nobody,
-                };
-                Step::SetEnd { id, change_key, end: from, notify }
-            }
-            _ => Step::Remove { id, change_key },
+        let Some(step) = revert_step(&own, &done, self.capabilities()) else {
+            return Ok(messages::overlap_remains(&own));
         };
         let outcome = self.record_and_send(&own, &step, done).await?;
         Ok(self.revert_failure(outcome, &own, &step).await.unwrap_or_else(|| refused(refusal)))
@@ -156,6 +151,25 @@ impl Execution<'_> {
         }
         Ok(outcome)
     }
+}
+
+/// The step that reverts our change; `None` where the server would notify people of it, whom nobody wants to notify.
+fn revert_step(own: &Event, done: &Done, server: Capabilities) -> Option<Step> {
+    let (Change::Extended { from, .. } | Change::EndRestored { from, .. }) = done.change else {
+        return removal_step(own, server);
+    };
+    let wanted = match done.notified {
+        Notified::Attendees | Notified::Unknown => Notify::Attendees,
+        Notified::Nobody | Notified::Organizer => Notify::Nobody,
+    };
+    let notify = server.effective_notify(own.copy, wanted);
+    Some(Step::SetEnd { id: own.id.clone(), change_key: own.change_key.clone(), end: from, notify })
+}
+
+/// The step that removes an event of ours; `None` where the server would send messages.
+fn removal_step(own: &Event, server: Capabilities) -> Option<Step> {
+    let is_silent = server.silent_removal_of(own.copy) != SilentRemoval::Impossible;
+    is_silent.then(|| Step::Remove { id: own.id.clone(), change_key: own.change_key.clone() })
 }
 
 /// How often a revert is sent to a busy server.
@@ -227,4 +241,48 @@ fn changed_before_revert() -> CalendarError {
         "Two events overlap, and Adjourn's own was changed by someone else before it could be reverted",
         "collides",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::super::capabilities::SilentRemovals;
+    use super::super::capabilities::tests::ALL;
+    use super::*;
+    use crate::action::{EventSnapshot, Reversibility};
+    use crate::calendar::Copy;
+
+    fn done(own: &Event, change: Change) -> Done {
+        Done {
+            event: EventSnapshot::from(own),
+            copy: Copy::Plain,
+            change,
+            notified: Notified::Nobody,
+            reversibility: Reversibility::Reversible,
+            dry_run: false,
+        }
+    }
+
+    #[test]
+    fn our_event_stays_where_its_removal_would_send_messages() {
+        let start = DateTime::<Utc>::UNIX_EPOCH;
+        let own = |copy| Event { copy, ..Event::sample("A", start, start + TimeDelta::hours(1)) };
+        let noisy = SilentRemovals { organizer: SilentRemoval::Impossible, ..ALL.silent_removal };
+        let noisy = Capabilities { silent_removal: noisy, ..ALL };
+        for (copy, server, is_removed) in [
+            (Some(Copy::Plain), noisy, true),
+            (Some(Copy::Organizer), noisy, false),
+            (None, noisy, false),
+            (None, ALL, true),
+        ] {
+            let own = own(copy);
+            let step = revert_step(&own, &done(&own, Change::Booked), server);
+            assert_eq!(step.is_some(), is_removed, "{copy:?}");
+        }
+        let (own, to) = (own(Some(Copy::Organizer)), start + TimeDelta::hours(1));
+        let change = Change::Extended { from: start + TimeDelta::minutes(30), to };
+        let step = revert_step(&own, &done(&own, change), Capabilities { can_mute_updates: false, ..noisy });
+        assert!(matches!(step, Some(Step::SetEnd { notify: Notify::Attendees, .. })), "{step:?}");
+    }
 }

@@ -6,13 +6,16 @@
 //! | organizer | `SetEnd`, attendees notified unless silent | `Cancel`, attendees notified | `Remove` |
 //! | plain | `SetEnd` | `Remove` | `Remove` |
 //!
+//! The capabilities of the room's server limit it: where updates cannot be muted the attendees are notified, and where a removal
+//! cannot be silent it is refused.
+//!
 //! Why an attendee copy is declined rather than deleted: a decline is the only documented way to free the room *and* notify
 //! the organizer (MS-OXWSMTGS, `DeclineItem`). After a silent removal the organizer still expects the room, and calendar
 //! repair may restore the meeting.
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 
-use super::Capabilities;
+use super::capabilities::{Capabilities, SilentRemoval};
 use super::select::times;
 use crate::action::{
     Action, ActionKind, AllDay, Change, DeleteMode, Done, EventSnapshot, IrreversibleReason, NoChangeReason,
@@ -61,7 +64,7 @@ pub fn plan(
         }
         ActionKind::Delete(how) => {
             check_delete(action, event, how, now)?;
-            Ok(plan_delete(event, copy, how, action.reason.as_deref()))
+            plan_delete(event, copy, how, action.reason.as_deref(), server)
         }
         // `extend.rs` plans these with the events around them, and `undo.rs` from the journal.
         ActionKind::Extend { .. } | ActionKind::Book { .. } | ActionKind::Undo { .. } => {
@@ -152,8 +155,7 @@ pub(super) fn set_end(
     server: Capabilities,
 ) -> (Step, Notified) {
     let notify = match copy {
-        Copy::Organizer if !server.can_mute_updates => Notify::Attendees,
-        Copy::Organizer => notify,
+        Copy::Organizer => server.effective_notify(Some(copy), notify),
         // An attendee copy or a plain event has no attendees to update; requesting an update could turn a plain event
         // into a meeting.
         Copy::Attendee | Copy::Plain => Notify::Nobody,
@@ -172,7 +174,13 @@ fn early_end(event: &Event, now: DateTime<Utc>) -> DateTime<Utc> {
     if minute > event.start { minute } else { event.start + TimeDelta::minutes(1) }
 }
 
-fn plan_delete(event: &Event, copy: Copy, how: DeleteMode, reason: Option<&str>) -> Plan {
+fn plan_delete(
+    event: &Event,
+    copy: Copy,
+    how: DeleteMode,
+    reason: Option<&str>,
+    server: Capabilities,
+) -> Result<Plan, PlanError> {
     let (id, change_key) = (event.id.clone(), event.change_key.clone());
     let text = reason.map(str::to_owned);
     let (step, change, notified, reversibility) = match (copy, how) {
@@ -187,15 +195,28 @@ fn plan_delete(event: &Event, copy: Copy, how: DeleteMode, reason: Option<&str>)
         (Copy::Plain, _) | (_, DeleteMode::Silent) => (
             Step::Remove { id, change_key },
             Change::Removed,
-            Notified::Nobody,
-            removal_reversibility(event.kind),
+            removal_notifies(Some(copy), server)?,
+            removal_reversibility(event.kind, server),
         ),
     };
-    Plan { step, done: done(event, copy, change, notified, reversibility) }
+    Ok(Plan { step, done: done(event, copy, change, notified, reversibility) })
 }
 
-fn removal_reversibility(kind: EventKind) -> Reversibility {
+/// Who is notified of a silent removal; refused where the server cannot do one. A server that shows the room as declined sends no
+/// message, and nobody knows whether the organizer notices it.
+pub(super) fn removal_notifies(copy: Option<Copy>, server: Capabilities) -> Result<Notified, Refusal> {
+    match server.silent_removal_of(copy) {
+        SilentRemoval::Unnoticed => Ok(Notified::Nobody),
+        SilentRemoval::ShownAsDeclined => Ok(Notified::Unknown),
+        SilentRemoval::Impossible => Err(Refusal::ServerAlwaysNotifies),
+    }
+}
+
+fn removal_reversibility(kind: EventKind, server: Capabilities) -> Reversibility {
     match kind {
+        EventKind::Single if !server.can_restore() => {
+            Reversibility::Irreversible { because: IrreversibleReason::ServerCannotRestore }
+        }
         EventKind::Single => Reversibility::Reversible,
         EventKind::Series => Reversibility::Irreversible { because: IrreversibleReason::SeriesWent },
         EventKind::Occurrence | EventKind::Exception => {
@@ -212,4 +233,43 @@ pub(super) fn done(
     reversibility: Reversibility,
 ) -> Done {
     Done { event: EventSnapshot::from(event), copy, change, notified, reversibility, dry_run: false }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::capabilities::tests::ALL;
+    use super::super::capabilities::{ReadableTraces, SilentRemovals};
+    use super::*;
+
+    fn silently(event: &Event, server: Capabilities) -> Result<Plan, PlanError> {
+        plan_delete(event, Copy::Attendee, DeleteMode::Silent, None, server)
+    }
+
+    fn of(attendee: SilentRemoval) -> Capabilities {
+        Capabilities { silent_removal: SilentRemovals { attendee, ..ALL.silent_removal }, ..ALL }
+    }
+
+    #[test]
+    fn a_silent_removal_claims_no_more_than_the_server_can() {
+        let start = DateTime::<Utc>::UNIX_EPOCH;
+        let event = Event::sample("A", start, start + TimeDelta::hours(1));
+        let notified = |removal| silently(&event, of(removal)).map(|plan| plan.done.notified);
+        assert_eq!(notified(SilentRemoval::Unnoticed), Ok(Notified::Nobody));
+        assert_eq!(notified(SilentRemoval::ShownAsDeclined), Ok(Notified::Unknown));
+        let refused = Err(PlanError::Refused(Refusal::ServerAlwaysNotifies));
+        assert_eq!(notified(SilentRemoval::Impossible), refused);
+    }
+
+    #[test]
+    fn a_removal_is_reversible_only_where_the_event_can_be_found_and_moved_back() {
+        let start = DateTime::<Utc>::UNIX_EPOCH;
+        let event = Event::sample("A", start, start + TimeDelta::hours(1));
+        let reversibility = |server| silently(&event, server).map(|plan| plan.done.reversibility);
+        assert_eq!(reversibility(ALL), Ok(Reversibility::Reversible));
+        let because = IrreversibleReason::ServerCannotRestore;
+        let traces = ReadableTraces { deleted_items: false, ..ALL.traces };
+        for server in [Capabilities { can_move_back: false, ..ALL }, Capabilities { traces, ..ALL }] {
+            assert_eq!(reversibility(server), Ok(Reversibility::Irreversible { because }));
+        }
+    }
 }

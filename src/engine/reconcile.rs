@@ -2,6 +2,7 @@
 //!
 //! The `ChangeKey` decides: an item that still has the key that guarded the write was not written to.
 
+use super::backend::TraceLookup;
 use super::select::times;
 use crate::action::{ActionId, Done, NoChangeReason, Notified, Outcome, Step};
 use crate::calendar::Event;
@@ -21,7 +22,7 @@ pub(super) enum Observation {
     Modified,
     /// The item is gone, so it no longer matters whether the write was applied.
     Gone,
-    /// The mailbox no longer shows it: someone else changed the item since.
+    /// The mailbox does not show it: someone else changed the item since, or the account cannot search the folder of the trace.
     Indeterminate,
 }
 
@@ -42,9 +43,14 @@ impl Observation {
 }
 
 /// Compares the item after a doubtful write with the item before it. An item with another id was found by its UID: it was
-/// moved, or created again by an update or by calendar repair, from any of its versions. `left`: Sent Items or Deleted Items
-/// contain the item that our step leaves there.
-pub(super) fn reconcile(step: &Step, before: &Event, after: Option<&Event>, left: bool) -> Observation {
+/// moved, or created again by an update or by calendar repair, from any of its versions. `trace`: whether Sent Items or Deleted
+/// Items contain the item that our step leaves there.
+pub(super) fn reconcile(
+    step: &Step,
+    before: &Event,
+    after: Option<&Event>,
+    trace: TraceLookup,
+) -> Observation {
     match step {
         Step::SetEnd { end, .. } => match after {
             None => Observation::Gone,
@@ -64,15 +70,18 @@ pub(super) fn reconcile(step: &Step, before: &Event, after: Option<&Event>, left
         Step::Decline { .. } | Step::Cancel { .. }
             if after.is_some_and(|after| is_marked(step, before, after)) =>
         {
-            applied(left)
+            applied(trace == TraceLookup::Found)
         }
         Step::Decline { .. } | Step::Cancel { .. } | Step::Remove { .. } => match after {
             Some(after) if after.id == before.id && after.change_key == before.change_key => {
                 Observation::Unchanged
             }
             Some(after) if after.id == before.id => Observation::Modified,
-            _ if left => Observation::Applied,
-            None if matches!(step, Step::Remove { .. }) => Observation::Gone,
+            _ if trace == TraceLookup::Found => Observation::Applied,
+            // Where Deleted Items cannot be searched, our step and a removal by someone else look the same.
+            None if matches!(step, Step::Remove { .. }) && trace == TraceLookup::NotFound => {
+                Observation::Gone
+            }
             _ => Observation::Indeterminate,
         },
         // A moved item has another id, and is found on the calendar by its UID.
@@ -101,4 +110,44 @@ pub(super) fn is_marked(step: &Step, before: &Event, after: &Event) -> bool {
 /// Whether the event is one date of a series: UID and place in the series identify it, whatever its id.
 fn is_date(event: &Event) -> bool {
     event.original_start.is_some() && event.kind.is_date_of_series()
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, TimeDelta, Utc};
+
+    use super::*;
+
+    fn meeting() -> Event {
+        let start = DateTime::<Utc>::UNIX_EPOCH;
+        Event::sample("A", start, start + TimeDelta::hours(1))
+    }
+
+    #[test]
+    fn an_event_that_is_gone_is_nobodys_deed_where_no_folder_can_be_searched() {
+        let before = meeting();
+        let (id, change_key) = (before.id.clone(), before.change_key.clone());
+        let remove = Step::Remove { id: id.clone(), change_key: change_key.clone() };
+        let decline = Step::Decline { id, change_key, text: None };
+        for (step, trace, expected) in [
+            (&remove, TraceLookup::Found, Observation::Applied),
+            (&remove, TraceLookup::NotFound, Observation::Gone),
+            (&remove, TraceLookup::Unknown, Observation::Indeterminate),
+            (&decline, TraceLookup::Found, Observation::Applied),
+            (&decline, TraceLookup::NotFound, Observation::Indeterminate),
+            (&decline, TraceLookup::Unknown, Observation::Indeterminate),
+        ] {
+            assert_eq!(reconcile(step, &before, None, trace), expected, "{step:?} {trace:?}");
+        }
+    }
+
+    #[test]
+    fn a_mark_without_a_readable_message_does_not_prove_the_notification() {
+        let before = meeting();
+        let marked = Event { is_declined: true, ..meeting() };
+        let step = Step::Decline { id: before.id.clone(), change_key: before.change_key.clone(), text: None };
+        let observed = |trace| reconcile(&step, &before, Some(&marked), trace);
+        assert_eq!(observed(TraceLookup::Found), Observation::Applied);
+        assert_eq!(observed(TraceLookup::Unknown), Observation::AppliedMaybeNotified);
+    }
 }

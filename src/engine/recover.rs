@@ -125,7 +125,7 @@ impl Engine {
                         Outcome::AlreadyDone { why: NoChangeReason::ByAction { action } }
                     }
                     (Some(outcome), _) => outcome,
-                    (None, _) => messages::indeterminate(before, step),
+                    (None, _) => execution.indeterminate(before, step),
                 }
             }
         };
@@ -178,6 +178,10 @@ impl Engine {
                 Ok(over) => over,
                 Err(error) => (messages::needs_attention(before, step, &error), Vec::new()),
             });
+        }
+        let server = execution.capabilities();
+        if goes_on && server.may_change_newer_version(step) {
+            execution.wait_delivery_window(record.last_at).await;
         }
         let outcome = match execution.verified_outcome(before, step, done).await {
             None if goes_on => return execution.finish_from(Some(intent)).await,

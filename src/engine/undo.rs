@@ -5,12 +5,14 @@
 //! | ended early, extended | sets the earlier end again; notifies the same people |
 //! | booked | removes the booking |
 //! | removed, single event | moves it back from Deleted Items; nobody is notified, as before |
+//! | removed, on a server that cannot move it back | not possible |
 //! | removed, occurrence | not possible: the removal was an edit of the series and left no item |
 //! | declined, cancelled | not possible: the message was sent, and accepting again takes a new invitation |
 //!
 //! An event that was changed since is left alone, and so is one whose old time is taken by now.
 
-use super::plan::{Plan, PlanError};
+use super::capabilities::Capabilities;
+use super::plan::{Plan, PlanError, removal_notifies};
 use super::select::times;
 use crate::action::{
     Change, Done, EventSnapshot, IrreversibleReason, NoChangeReason, Notified, Notify, Refusal,
@@ -32,7 +34,7 @@ pub(super) enum UndoTarget {
 }
 
 /// What the undo of this action has to revert.
-pub(super) fn undo_target(record: &ActionRecord) -> Result<UndoTarget, Refusal> {
+pub(super) fn undo_target(record: &ActionRecord, server: Capabilities) -> Result<UndoTarget, Refusal> {
     let done = record.done().ok_or(Refusal::NothingToUndo)?;
     match (done.reversibility, done.change) {
         (Reversibility::Irreversible { because }, _) => Err(Refusal::NotUndoable { because }),
@@ -40,6 +42,10 @@ pub(super) fn undo_target(record: &ActionRecord) -> Result<UndoTarget, Refusal> 
             Ok(UndoTarget::End(done.clone()))
         }
         (Reversibility::Reversible, Change::Booked) => Ok(UndoTarget::Booked(done.clone())),
+        // The room may have another server than at the time of the action.
+        (Reversibility::Reversible, Change::Removed) if !server.can_restore() => {
+            Err(Refusal::NotUndoable { because: IrreversibleReason::ServerCannotRestore })
+        }
         (Reversibility::Reversible, Change::Removed) => Ok(UndoTarget::Removed(done.clone())),
         (Reversibility::Reversible, Change::Declined | Change::Cancelled) => {
             Err(Refusal::NotUndoable { because: IrreversibleReason::DeclineWasSent })
@@ -70,18 +76,18 @@ pub(super) fn conflict_with(by: Vec<&Event>) -> Refusal {
 }
 
 /// Plans the undo for the event as it is now (on the calendar, or in Deleted Items).
-pub(super) fn plan_undo(target: &UndoTarget, event: &Event) -> Result<Plan, PlanError> {
+pub(super) fn plan_undo(target: &UndoTarget, event: &Event, server: Capabilities) -> Result<Plan, PlanError> {
     if event.kind == EventKind::Series {
         return Err(Refusal::WholeSeries.into());
     }
     match target {
-        UndoTarget::End(done) => plan_end_undo(done, event),
+        UndoTarget::End(done) => plan_end_undo(done, event, server),
         UndoTarget::Removed(done) => Ok(plan_removal_undo(done, event)),
-        UndoTarget::Booked(done) => plan_booking_undo(done, event),
+        UndoTarget::Booked(done) => plan_booking_undo(done, event, server),
     }
 }
 
-fn plan_end_undo(done: &Done, event: &Event) -> Result<Plan, PlanError> {
+fn plan_end_undo(done: &Done, event: &Event, server: Capabilities) -> Result<Plan, PlanError> {
     let (Change::Ended { from, to } | Change::Extended { from, to }) = done.change else {
         return Err(Refusal::NothingToUndo.into());
     };
@@ -92,13 +98,15 @@ fn plan_end_undo(done: &Done, event: &Event) -> Result<Plan, PlanError> {
     if times(event) != seen {
         return Err(Refusal::NotAsSeen { seen, is: times(event) }.into());
     }
-    let notify = match done.notified {
+    let wanted = match done.notified {
         Notified::Attendees | Notified::Unknown => Notify::Attendees,
         Notified::Nobody | Notified::Organizer => Notify::Nobody,
     };
+    let notify = server.effective_notify(Some(done.copy), wanted);
+    let notified = if notify == wanted { done.notified } else { Notified::Attendees };
     let step = Step::SetEnd { id: event.id.clone(), change_key: event.change_key.clone(), end: from, notify };
     let change = Change::EndRestored { from: to, to: from };
-    Ok(Plan { step, done: undone(done, event, change, done.notified) })
+    Ok(Plan { step, done: undone(done, event, change, notified) })
 }
 
 fn plan_removal_undo(done: &Done, deleted: &Event) -> Plan {
@@ -106,13 +114,14 @@ fn plan_removal_undo(done: &Done, deleted: &Event) -> Plan {
     Plan { step, done: undone(done, deleted, Change::MovedBack, Notified::Nobody) }
 }
 
-fn plan_booking_undo(done: &Done, event: &Event) -> Result<Plan, PlanError> {
+fn plan_booking_undo(done: &Done, event: &Event, server: Capabilities) -> Result<Plan, PlanError> {
     let seen = TimeRange { start: done.event.start, end: done.event.end };
     if times(event) != seen {
         return Err(Refusal::NotAsSeen { seen, is: times(event) }.into());
     }
     let step = Step::Remove { id: event.id.clone(), change_key: event.change_key.clone() };
-    Ok(Plan { step, done: undone(done, event, Change::Removed, Notified::Nobody) })
+    let notified = removal_notifies(event.copy, server)?;
+    Ok(Plan { step, done: undone(done, event, Change::Removed, notified) })
 }
 
 fn undone(done: &Done, event: &Event, change: Change, notified: Notified) -> Done {
@@ -124,5 +133,55 @@ fn undone(done: &Done, event: &Event, change: Change, notified: Notified) -> Don
         notified,
         reversibility,
         dry_run: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, TimeDelta, Utc};
+
+    use super::super::capabilities::tests::ALL;
+    use super::super::capabilities::{SilentRemoval, SilentRemovals};
+    use super::*;
+    use crate::calendar::Copy;
+
+    fn at(minutes: i64) -> DateTime<Utc> {
+        DateTime::<Utc>::UNIX_EPOCH + TimeDelta::minutes(minutes)
+    }
+
+    /// Of a meeting that the room organizes.
+    fn done(event: &Event, change: Change) -> Done {
+        Done {
+            event: EventSnapshot::from(event),
+            copy: Copy::Organizer,
+            change,
+            notified: Notified::Nobody,
+            reversibility: Reversibility::Reversible,
+            dry_run: false,
+        }
+    }
+
+    #[test]
+    fn an_end_is_restored_with_updates_where_they_cannot_be_muted() {
+        let event = Event { copy: Some(Copy::Organizer), ..Event::sample("A", at(0), at(30)) };
+        let target = UndoTarget::End(done(&event, Change::Ended { from: at(60), to: at(30) }));
+        for (can_mute_updates, notify, notified) in
+            [(true, Notify::Nobody, Notified::Nobody), (false, Notify::Attendees, Notified::Attendees)]
+        {
+            let plan = plan_undo(&target, &event, Capabilities { can_mute_updates, ..ALL }).unwrap();
+            assert!(matches!(plan.step, Step::SetEnd { notify: sent, .. } if sent == notify));
+            assert_eq!(plan.done.notified, notified);
+        }
+    }
+
+    /// Someone invited people to the booking since.
+    #[test]
+    fn a_booking_is_not_removed_where_its_removal_would_send_messages() {
+        let event = Event { copy: Some(Copy::Organizer), ..Event::sample("A", at(0), at(30)) };
+        let target = UndoTarget::Booked(done(&event, Change::Booked));
+        assert!(plan_undo(&target, &event, ALL).is_ok());
+        let silent_removal = SilentRemovals { organizer: SilentRemoval::Impossible, ..ALL.silent_removal };
+        let refused = plan_undo(&target, &event, Capabilities { silent_removal, ..ALL }).unwrap_err();
+        assert_eq!(refused, PlanError::Refused(Refusal::ServerAlwaysNotifies));
     }
 }

@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 
 use super::execution::{Execution, RECENT_ACTIONS_MAX};
 use super::reconcile::{Observation, is_marked, reconcile};
-use super::{CalendarError, messages};
+use super::{CalendarError, Capabilities, TraceLookup, messages};
 use crate::action::{ActionId, Done, EventSnapshot, Outcome, Step};
 use crate::calendar::{Event, EventId, EventKind, Window};
 use crate::journal::{ActionRecord, JournalError, Query};
@@ -25,7 +25,7 @@ impl Execution<'_> {
     /// someone else wrote since. Where the mailbox cannot be read, the action stays in doubt.
     pub(super) async fn verified_outcome(&self, before: &Event, step: &Step, done: &Done) -> Option<Outcome> {
         match self.verify(before, step).await {
-            Ok(Observation::Indeterminate) => Some(messages::indeterminate(before, step)),
+            Ok(Observation::Indeterminate) => Some(self.indeterminate(before, step)),
             Ok(found) => found.outcome(done),
             Err(unreadable) => Some(messages::needs_attention(before, step, &unreadable)),
         }
@@ -56,6 +56,19 @@ impl Execution<'_> {
         }
     }
 
+    /// What the server of the action's room can do.
+    pub(super) fn capabilities(&self) -> Capabilities {
+        self.engine.calendar().capabilities(&self.action.room)
+    }
+
+    /// The outcome where the mailbox does not show whether the step was applied.
+    pub(super) fn indeterminate(&self, before: &Event, step: &Step) -> Outcome {
+        match step.removes_event() && !self.capabilities().can_trace(step) {
+            true => messages::needs_attention(before, step, &messages::no_trace()),
+            false => messages::indeterminate(before, step),
+        }
+    }
+
     /// Compares `after` with `before` for a step. Searches Sent Items and Deleted Items only where one of our sends may have left
     /// an item there.
     pub(super) async fn observe(
@@ -68,8 +81,8 @@ impl Execution<'_> {
         // A message in Sent Items proves that our step was applied; an item in Deleted Items does so only if a send of ours is in
         // doubt.
         let ours = (self.in_doubt && step.removes_event() || step.sends_meeting_message()) && !stands;
-        let left = ours && self.left_trace(before, step).await?;
-        match reconcile(step, before, after, left) {
+        let trace = if ours { self.find_trace(before, step).await? } else { TraceLookup::NotFound };
+        match reconcile(step, before, after, trace) {
             landed @ (Observation::Applied | Observation::AppliedMaybeNotified) => {
                 Ok(self.other_claimant(before, step).await?.map_or(landed, Observation::AppliedBy))
             }
@@ -137,12 +150,12 @@ impl Execution<'_> {
     }
 
     /// Whether an event that is gone from the calendar left the item that the step leaves: the message in Sent Items, or, for a
-    /// silent removal, the item in Deleted Items. Three cases leave no proof: an occurrence that was removed silently leaves no
+    /// silent removal, the item in Deleted Items. Three cases count as not found: an occurrence that was removed silently leaves no
     /// item, an event without a UID cannot be recognized, and an event that was removed before and restored may have left its
     /// item then.
-    pub(super) async fn left_trace(&self, before: &Event, step: &Step) -> Result<bool, CalendarError> {
+    pub(super) async fn find_trace(&self, before: &Event, step: &Step) -> Result<TraceLookup, CalendarError> {
         if before.identity().is_none() {
-            return Ok(false);
+            return Ok(TraceLookup::NotFound);
         }
         let earlier = |record: &ActionRecord| {
             let taken_away = record.intent.as_ref().is_some_and(|intent| intent.step.removes_event());
@@ -150,17 +163,18 @@ impl Execution<'_> {
             record.action.id != self.action.id && taken_away && perhaps
         };
         if self.records_of(before).await?.iter().any(earlier) {
-            return Ok(false);
+            return Ok(TraceLookup::NotFound);
         }
         let (room, calendar) = (&self.action.room, self.engine.calendar());
         match step {
+            _ if !self.capabilities().can_trace(step) => Ok(TraceLookup::Unknown),
             Step::Decline { .. } | Step::Cancel { .. } => {
-                calendar.has_sent_message(room, step, before, self.requested_at).await
+                calendar.find_sent_message(room, step, before, self.requested_at).await
             }
             _ if matches!(before.kind, EventKind::Single | EventKind::Series) => {
-                Ok(calendar.find_deleted(room, &EventSnapshot::from(before)).await?.is_some())
+                Ok((&calendar.find_deleted(room, &EventSnapshot::from(before)).await?).into())
             }
-            _ => Ok(false),
+            _ => Ok(TraceLookup::NotFound),
         }
     }
 }

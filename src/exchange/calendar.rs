@@ -22,8 +22,8 @@ use crate::calendar::{ChangeKey, Event, EventId, EventKind, RoomAddress, Series,
 use crate::connection_metrics::{ConnectionMetrics, Metric};
 use crate::engine::ErrorKind;
 use crate::engine::{
-    CalendarError, CalendarReader, CalendarView, CalendarWriter, Capabilities, EventLookup, Occupancy,
-    WriteOutcome, WriteReport,
+    CalendarError, CalendarReader, CalendarView, CalendarWriter, Capabilities, DeletedLookup, EventLookup,
+    Occupancy, TraceLookup, WriteOutcome, WriteReport,
 };
 use crate::ews::codec::SoapBody;
 use crate::ews::op::{
@@ -446,7 +446,7 @@ impl CalendarReader for Exchange {
         &self,
         room: &RoomAddress,
         seen: &EventSnapshot,
-    ) -> Result<Option<Event>, CalendarError> {
+    ) -> Result<DeletedLookup, CalendarError> {
         let (mut offset, mut found) = (0, None);
         while found.is_none() && offset < DELETED_SEARCHED_MAX {
             let (events, next) = self.deleted_page(room, offset).await?;
@@ -454,16 +454,16 @@ impl CalendarReader for Exchange {
             let Some(next) = next.filter(|next| *next > offset) else { break };
             offset = next;
         }
-        Ok(found)
+        Ok(found.map_or(DeletedLookup::NotFound, |event| DeletedLookup::Found(Box::new(event))))
     }
 
-    async fn has_sent_message(
+    async fn find_sent_message(
         &self,
         room: &RoomAddress,
         step: &Step,
         about: &Event,
         since: DateTime<Utc>,
-    ) -> Result<bool, CalendarError> {
+    ) -> Result<TraceLookup, CalendarError> {
         let list = ListItems {
             folder: self.folder(DistinguishedFolder::SentItems, room),
             offset: 0,
@@ -478,7 +478,10 @@ impl CalendarReader for Exchange {
                 .iter()
                 .any(|item| matches!(item, Item::Other(item) if is_message_of(item, step, about, since))))
         });
-        Ok(found.await?)
+        Ok(match found.await? {
+            true => TraceLookup::Found,
+            false => TraceLookup::NotFound,
+        })
     }
 
     async fn occupancy(
@@ -506,8 +509,8 @@ impl CalendarReader for Exchange {
 
 #[async_trait]
 impl CalendarWriter for Exchange {
-    fn capabilities(&self) -> Capabilities {
-        Capabilities { can_mute_updates: true, has_change_key_lock: true }
+    fn capabilities(&self, _: &RoomAddress) -> Capabilities {
+        Self::CAPABILITIES
     }
 
     async fn write(&self, room: &RoomAddress, step: &Step) -> WriteReport {

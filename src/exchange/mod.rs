@@ -18,6 +18,7 @@
 mod admission;
 mod affinity;
 mod calendar;
+mod capabilities;
 mod classify;
 mod client;
 mod contents;

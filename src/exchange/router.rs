@@ -12,8 +12,8 @@ use crate::calendar::{Event, EventId, RoomAddress, RoomPattern, Series, Window};
 use crate::clock::WitnessedClock;
 use crate::connection_metrics::{ConnectionMetrics, Metric};
 use crate::engine::{
-    AddressLookup, CalendarError, CalendarReader, CalendarView, CalendarWriter, Capabilities, Directory,
-    ErrorKind, EventLookup, Occupancy, PersonLookup, WriteOutcome, WriteReport,
+    AddressLookup, CalendarError, CalendarReader, CalendarView, CalendarWriter, Capabilities, DeletedLookup,
+    Directory, ErrorKind, EventLookup, Occupancy, PersonLookup, TraceLookup, WriteOutcome, WriteReport,
 };
 
 /// All configured Exchange connections.
@@ -93,18 +93,18 @@ impl CalendarReader for ConnectionRouter {
         &self,
         room: &RoomAddress,
         seen: &EventSnapshot,
-    ) -> Result<Option<Event>, CalendarError> {
+    ) -> Result<DeletedLookup, CalendarError> {
         self.route(room)?.find_deleted(room, seen).await
     }
 
-    async fn has_sent_message(
+    async fn find_sent_message(
         &self,
         room: &RoomAddress,
         step: &Step,
         about: &Event,
         since: DateTime<Utc>,
-    ) -> Result<bool, CalendarError> {
-        self.route(room)?.has_sent_message(room, step, about, since).await
+    ) -> Result<TraceLookup, CalendarError> {
+        self.route(room)?.find_sent_message(room, step, about, since).await
     }
 
     /// Sends one request to each connection for all of its rooms. Rooms of a connection that fails may be busy.
@@ -143,9 +143,9 @@ impl CalendarReader for ConnectionRouter {
 
 #[async_trait]
 impl CalendarWriter for ConnectionRouter {
-    fn capabilities(&self) -> Capabilities {
-        // All of them speak EWS.
-        Capabilities { can_mute_updates: true, has_change_key_lock: true }
+    /// The capabilities of the room's own connection.
+    fn capabilities(&self, room: &RoomAddress) -> Capabilities {
+        self.route(room).map_or(Capabilities::NONE, |exchange| exchange.capabilities(room))
     }
 
     async fn write(&self, room: &RoomAddress, step: &Step) -> WriteReport {
@@ -190,5 +190,23 @@ impl Directory for ConnectionRouter {
 impl ConnectionMetrics for ConnectionRouter {
     fn metrics(&self) -> Vec<Metric> {
         self.all().flat_map(ConnectionMetrics::metrics).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::settings::Settings;
+    use super::*;
+    use crate::secret::Secret;
+
+    #[test]
+    fn capabilities_are_those_of_the_rooms_connection_and_none_without_one() {
+        let password = Secret::new(String::new());
+        let settings = Settings::new("https://mail.example.com/EWS/Exchange.asmx", "adjourn", password);
+        let mut router = ConnectionRouter::default();
+        router.add(vec!["*@here.example".parse().unwrap()], Exchange::new(&settings).unwrap());
+        let of = |room: &str| router.capabilities(&room.parse().unwrap());
+        assert_eq!(of("r1@here.example"), Exchange::CAPABILITIES);
+        assert_eq!(of("r1@elsewhere.example"), Capabilities::NONE);
     }
 }

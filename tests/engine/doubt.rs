@@ -31,7 +31,8 @@ fn with_meeting(stage: TestEngine) -> TestEngine {
 
 /// A process was killed when it had sent this and had no answer.
 async fn killed_while_sending(stage: &TestEngine, action: &Action, before: &Event) {
-    let Plan { step, done } = plan(action, before, at(9, 30), stage.calendar.capabilities()).unwrap();
+    let Plan { step, done } =
+        plan(action, before, at(9, 30), stage.calendar.capabilities(&action.room)).unwrap();
     let (before, done) = (Box::new(before.clone()), Box::new(done));
     for fact in [
         Fact::Accepted { action: Box::new(action.clone()) },

@@ -10,9 +10,11 @@ use adjourn::calendar::{
 use adjourn::clock::ManualClock;
 use adjourn::connection_metrics::{ConnectionMetrics, Metric};
 use adjourn::engine::{
-    AddressLookup, CalendarError, CalendarReader, CalendarView, CalendarWriter, Capabilities, Directory,
-    Engine, EngineOptions, ErrorKind, MailboxAddresses, Occupancy, PersonLookup, WriteOutcome, WriteReport,
+    AddressLookup, CalendarError, CalendarReader, CalendarView, CalendarWriter, Capabilities, DeletedLookup,
+    Directory, Engine, EngineOptions, ErrorKind, MailboxAddresses, Occupancy, PersonLookup, TraceLookup,
+    WriteOutcome, WriteReport,
 };
+use adjourn::exchange::Exchange;
 use adjourn::journal::MemoryJournal;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -77,6 +79,8 @@ pub struct State {
     pub keeps_declined: bool,
     /// Requests that have not arrived yet.
     pub late: Vec<(RoomAddress, Step)>,
+    /// What the server can do; `None`: as Exchange.
+    pub server: Option<Capabilities>,
     version: u32,
 }
 
@@ -117,6 +121,10 @@ impl State {
         }
     }
 
+    fn capabilities(&self) -> Capabilities {
+        self.server.unwrap_or(Exchange::CAPABILITIES)
+    }
+
     /// Delivers the requests in flight.
     pub fn land_late(&mut self) {
         for (room, step) in std::mem::take(&mut self.late) {
@@ -133,12 +141,12 @@ impl State {
         place.insert((room.clone(), event.id.clone()), event);
     }
 
-    /// As the adapter does: items that Exchange does not guard are read and compared just before the write.
+    /// As the adapter does: items that the server does not guard are read and compared just before the write.
     pub fn carry_out(&mut self, room: &RoomAddress, step: &Step) -> WriteOutcome {
         let Some((id, change_key)) = step.item() else { return self.arrive(room, step) };
         let key = (room.clone(), id.clone());
         let event = self.place(step).get(&key);
-        if event.is_some_and(|event| event.change_key != *change_key) && !step.is_guarded() {
+        if event.is_some_and(|event| event.change_key != *change_key) && !self.capabilities().guards(step) {
             return WriteOutcome::Conflict;
         }
         self.arrive(room, step)
@@ -167,7 +175,7 @@ impl State {
         let Some((id, change_key)) = step.item() else { return WriteOutcome::Gone };
         let key = (room.clone(), id.clone());
         let Some(event) = self.place(step).get(&key).cloned() else { return WriteOutcome::Gone };
-        if event.change_key != *change_key && step.is_guarded() {
+        if event.change_key != *change_key && self.capabilities().guards(step) {
             return WriteOutcome::Conflict;
         }
         self.effects.push((room.clone(), step.clone()));
@@ -244,30 +252,37 @@ impl CalendarReader for FakeCalendar {
         &self,
         room: &RoomAddress,
         seen: &EventSnapshot,
-    ) -> Result<Option<Event>, CalendarError> {
+    ) -> Result<DeletedLookup, CalendarError> {
         let state = self.0.lock().unwrap();
         if state.blind {
             return Err(network_error());
         }
+        if !state.capabilities().traces.deleted_items {
+            return Ok(DeletedLookup::Unknown);
+        }
         let is_it =
             |event: &&Event| event.uid == seen.uid && event.start == seen.start && event.end == seen.end;
         let here = state.deleted.iter().filter(|((of, _), _)| of == room).map(|(_, event)| event);
-        Ok(here.rev().find(is_it).cloned())
+        let found = here.rev().find(is_it).cloned().map(Box::new);
+        Ok(found.map_or(DeletedLookup::NotFound, DeletedLookup::Found))
     }
 
-    async fn has_sent_message(
+    async fn find_sent_message(
         &self,
         room: &RoomAddress,
         step: &Step,
         about: &Event,
         _: DateTime<Utc>,
-    ) -> Result<bool, CalendarError> {
+    ) -> Result<TraceLookup, CalendarError> {
         let state = self.0.lock().unwrap();
         if state.blind {
             return Err(network_error());
         }
+        if !state.capabilities().traces.sent_items {
+            return Ok(TraceLookup::Unknown);
+        }
         let mail = (room.clone(), std::mem::discriminant(step), about.uid.clone(), about.start);
-        Ok(state.sent.contains(&mail))
+        Ok(if state.sent.contains(&mail) { TraceLookup::Found } else { TraceLookup::NotFound })
     }
 
     async fn occupancy(
@@ -285,8 +300,8 @@ impl CalendarReader for FakeCalendar {
 
 #[async_trait]
 impl CalendarWriter for FakeCalendar {
-    fn capabilities(&self) -> Capabilities {
-        Capabilities { can_mute_updates: true, has_change_key_lock: true }
+    fn capabilities(&self, _: &RoomAddress) -> Capabilities {
+        self.0.lock().unwrap().capabilities()
     }
 
     async fn write(&self, room: &RoomAddress, step: &Step) -> WriteReport {

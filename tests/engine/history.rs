@@ -17,8 +17,8 @@ use adjourn::action::{
 use adjourn::calendar::{Copy, Event, EventId, EventKind, RoomAddress, Scope, Series, Window};
 use adjourn::clock::Clock;
 use adjourn::engine::{
-    AddressLookup, CalendarError, CalendarReader, CalendarView, CalendarWriter, Capabilities, Directory,
-    Engine, EngineOptions, Mode, Occupancy, PersonLookup, WriteReport,
+    AddressLookup, CalendarError, CalendarReader, CalendarView, CalendarWriter, Capabilities, DeletedLookup,
+    Directory, Engine, EngineOptions, Mode, Occupancy, PersonLookup, TraceLookup, WriteReport,
 };
 use adjourn::journal::{ActionRecord, Chain, Fact, Intent, Journal, JournalEntry, MemoryJournal};
 use async_trait::async_trait;
@@ -143,18 +143,18 @@ impl CalendarReader for Way {
         &self,
         room: &RoomAddress,
         seen: &EventSnapshot,
-    ) -> Result<Option<Event>, CalendarError> {
+    ) -> Result<DeletedLookup, CalendarError> {
         self.read(self.calendar.find_deleted(room, seen)).await
     }
 
-    async fn has_sent_message(
+    async fn find_sent_message(
         &self,
         room: &RoomAddress,
         step: &Step,
         about: &Event,
         since: DateTime<Utc>,
-    ) -> Result<bool, CalendarError> {
-        self.read(self.calendar.has_sent_message(room, step, about, since)).await
+    ) -> Result<TraceLookup, CalendarError> {
+        self.read(self.calendar.find_sent_message(room, step, about, since)).await
     }
 
     async fn occupancy(
@@ -168,8 +168,8 @@ impl CalendarReader for Way {
 
 #[async_trait]
 impl CalendarWriter for Way {
-    fn capabilities(&self) -> Capabilities {
-        self.calendar.capabilities()
+    fn capabilities(&self, room: &RoomAddress) -> Capabilities {
+        self.calendar.capabilities(room)
     }
 
     async fn write(&self, room: &RoomAddress, step: &Step) -> WriteReport {

@@ -10,7 +10,8 @@ use adjourn::action::{
 };
 use adjourn::calendar::RoomAddress;
 use adjourn::clock::Clock as _;
-use adjourn::engine::{CalendarError, Mode};
+use adjourn::engine::{CalendarError, Capabilities, GuardedSteps, Mode};
+use adjourn::exchange::Exchange;
 use adjourn::live::{
     CachedCalendar, ChangeBatch, ChangeStream, Feed, Live, LiveOptions, RoomCache, SILENCE_MAX,
     SubscriptionGroup, SyncResult, SyncState, TrackingMode,
@@ -250,6 +251,22 @@ async fn silence_is_not_believed_for_ever() {
     assert!(following.current("r1").is_none());
     following.rooms.get(&room("r1"), TimeDelta::seconds(15)).await.unwrap();
     assert_eq!(following.reads(), 3);
+}
+
+/// Without the version's guard a stale cache would end another event; without reports of changes no cache is known to be current.
+#[tokio::test(start_paused = true)]
+async fn an_end_reads_first_where_the_server_guards_no_end_or_reports_no_changes() {
+    let guarded = GuardedSteps { set_end: false, ..Exchange::CAPABILITIES.guarded };
+    for server in [
+        Capabilities { guarded, ..Exchange::CAPABILITIES },
+        Capabilities { reports_changes: false, ..Exchange::CAPABILITIES },
+    ] {
+        let following = Following::begin(|_| (), quick()).await;
+        following.stage.calendar.0.lock().unwrap().server = Some(server);
+        let reads = following.reads();
+        assert!(matches!(following.end().await, Outcome::Done(_)));
+        assert_eq!(following.reads(), reads + 1, "{server:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -20,4 +20,5 @@ mod outage;
 mod perform;
 mod presence_histories;
 mod restarts;
+mod servers;
 mod sweep;

@@ -1,0 +1,174 @@
+//! Rooms of servers that can do less, or guarantee less, than Exchange. The engine refuses, waits or asks a person; it never claims
+//! what it cannot know.
+
+use std::time::Duration;
+
+use adjourn::action::{
+    Action, ActionId, ActionKind, Actor, Change, DeleteMode, IrreversibleReason, Notified, Notify, Outcome,
+    Refusal, ResponsibleParty, Reversibility, Step, Target,
+};
+use adjourn::calendar::{Copy, Event, EventId};
+use adjourn::engine::{Capabilities, GuardedSteps, Mode, ReadableTraces, SilentRemoval, SilentRemovals};
+use adjourn::exchange::Exchange;
+
+use crate::fake::{NextWrite, TestEngine, meeting, room, test_engine};
+
+const TELL: ActionKind = ActionKind::Delete(DeleteMode::Notify);
+const SILENT: ActionKind = ActionKind::Delete(DeleteMode::Silent);
+const NO_TRACES: Capabilities = Capabilities {
+    traces: ReadableTraces { sent_items: false, deleted_items: false },
+    ..Exchange::CAPABILITIES
+};
+const NO_GUARDS: Capabilities = Capabilities {
+    guarded: GuardedSteps { set_end: false, decline: false, cancel: false, remove: false, move_back: false },
+    ..Exchange::CAPABILITIES
+};
+
+/// A meeting in a room of such a server.
+fn on(server: Capabilities, copy: Copy) -> TestEngine {
+    let stage = test_engine();
+    stage.calendar.add(&room("r1"), Event { copy: Some(copy), ..meeting("a") });
+    stage.calendar.0.lock().unwrap().server = Some(server);
+    stage
+}
+
+fn request(kind: ActionKind) -> Action {
+    let target = Target::Event { id: EventId::new("a"), seen: None };
+    Action { target, ..Action::new(ActionId::random(), room("r1"), kind, Actor::program("door")) }
+}
+
+async fn perform(stage: &TestEngine, kind: ActionKind) -> Outcome {
+    stage.engine.perform(request(kind), Mode::Perform).await.unwrap().outcome
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_reply_needs_a_person_where_no_folder_shows_what_became_of_the_event() {
+    for kind in [TELL, SILENT] {
+        let stage = on(NO_TRACES, Copy::Attendee);
+        stage.calendar.next(NextWrite::LostAfter);
+        let outcome = perform(&stage, kind).await;
+        let Outcome::NeedsAttention { advice, recheck, .. } = &outcome else { panic!("{outcome:?}") };
+        assert!(advice.contains("cannot read the folder"), "{advice}");
+        assert!(!recheck, "the account's rights do not change by waiting");
+        assert_eq!(stage.calendar.writes(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_that_arrives_needs_no_folder() {
+    for (kind, change) in [(TELL, Change::Declined), (SILENT, Change::Removed)] {
+        let outcome = perform(&on(NO_TRACES, Copy::Attendee), kind).await;
+        let Outcome::Done(done) = &outcome else { panic!("{outcome:?}") };
+        assert_eq!(done.change, change);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_was_lost_on_its_way_is_still_sent_again() {
+    for kind in [TELL, SILENT] {
+        let stage = on(NO_TRACES, Copy::Attendee);
+        stage.calendar.next(NextWrite::LostBefore);
+        assert!(matches!(perform(&stage, kind).await, Outcome::Done(_)), "{kind:?}");
+        assert_eq!(stage.calendar.effects(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_removal_that_cannot_be_moved_back_is_irreversible() {
+    let no_way_back = Capabilities { can_move_back: false, ..Exchange::CAPABILITIES };
+    for server in [no_way_back, NO_TRACES] {
+        let stage = on(server, Copy::Attendee);
+        let removal = request(SILENT);
+        let of = removal.id;
+        let outcome = stage.engine.perform(removal, Mode::Perform).await.unwrap().outcome;
+        let Outcome::Done(done) = &outcome else { panic!("{outcome:?}") };
+        let because = IrreversibleReason::ServerCannotRestore;
+        assert_eq!(done.reversibility, Reversibility::Irreversible { because });
+        let undo = perform(&stage, ActionKind::Undo { of }).await;
+        assert_eq!(undo, Outcome::Refused { refusal: Refusal::NotUndoable { because } });
+        assert_eq!(stage.calendar.writes(), 1);
+    }
+}
+
+/// The room moved to another server since.
+#[tokio::test(start_paused = true)]
+async fn a_removal_of_an_earlier_server_is_not_undone_on_one_that_cannot() {
+    let stage = on(Exchange::CAPABILITIES, Copy::Attendee);
+    let removal = request(SILENT);
+    let of = removal.id;
+    assert!(matches!(stage.engine.perform(removal, Mode::Perform).await.unwrap().outcome, Outcome::Done(_)));
+    stage.calendar.0.lock().unwrap().server = Some(NO_TRACES);
+    let because = IrreversibleReason::ServerCannotRestore;
+    let undo = perform(&stage, ActionKind::Undo { of }).await;
+    assert_eq!(undo, Outcome::Refused { refusal: Refusal::NotUndoable { because } });
+    assert_eq!(stage.calendar.writes(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_removal_that_cannot_be_silent_is_refused_and_never_becomes_a_cancellation() {
+    let silent_removal = SilentRemovals {
+        attendee: SilentRemoval::ShownAsDeclined,
+        organizer: SilentRemoval::Impossible,
+        plain: SilentRemoval::Unnoticed,
+    };
+    let server = Capabilities { silent_removal, ..Exchange::CAPABILITIES };
+    let stage = on(server, Copy::Organizer);
+    let outcome = perform(&stage, SILENT).await;
+    let Outcome::Refused { refusal } = &outcome else { panic!("{outcome:?}") };
+    assert_eq!(*refusal, Refusal::ServerAlwaysNotifies);
+    assert!(refusal.is_final());
+    assert_eq!(refusal.responsible(), ResponsibleParty::Caller);
+    assert_eq!(stage.calendar.writes(), 0);
+    for (copy, who) in [(Copy::Attendee, Notified::Unknown), (Copy::Plain, Notified::Nobody)] {
+        let outcome = perform(&on(server, copy), SILENT).await;
+        let Outcome::Done(done) = &outcome else { panic!("{outcome:?}") };
+        assert_eq!(done.notified, who, "{copy:?}");
+    }
+}
+
+/// The first decline is still on its way when someone changes the event. An unguarded server carries it out although its version
+/// is stale, so a second one would be a second message.
+#[tokio::test(start_paused = true)]
+async fn an_unguarded_decline_is_not_sent_again_before_the_first_can_no_longer_arrive() {
+    let stage = on(NO_GUARDS, Copy::Attendee);
+    stage.calendar.next(NextWrite::Late);
+    let calendar = stage.calendar.clone();
+    let people = async move {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let key = (room("r1"), EventId::new("a"));
+        calendar.0.lock().unwrap().touch(&key, |event| event.subject = None);
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        calendar.0.lock().unwrap().land_late();
+    };
+    let (outcome, ()) = tokio::join!(perform(&stage, TELL), people);
+    assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");
+    assert_eq!((stage.calendar.writes(), stage.calendar.effects()), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idempotent_booking_is_sent_again_at_once_with_the_same_times() {
+    let server = Capabilities { has_idempotent_booking: true, ..Exchange::CAPABILITIES };
+    for (server, waited) in [(server, false), (Exchange::CAPABILITIES, true)] {
+        let stage = test_engine();
+        stage.calendar.0.lock().unwrap().server = Some(server);
+        stage.calendar.next(NextWrite::LostBefore);
+        let began = tokio::time::Instant::now();
+        let outcome = perform(&stage, ActionKind::Book { minutes: 30 }).await;
+        assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");
+        assert_eq!(began.elapsed() >= Duration::from_secs(10), waited);
+        let state = stage.calendar.0.lock().unwrap();
+        let [first, second] = state.writes.as_slice() else { panic!("{:?}", state.writes) };
+        assert_eq!(first, second);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_of_an_organizer_copy_notifies_where_updates_cannot_be_muted() {
+    let server = Capabilities { can_mute_updates: false, ..Exchange::CAPABILITIES };
+    for (copy, who) in [(Copy::Organizer, Notify::Attendees), (Copy::Attendee, Notify::Nobody)] {
+        let stage = on(server, copy);
+        assert!(matches!(perform(&stage, ActionKind::End(Notify::Nobody)).await, Outcome::Done(_)));
+        let state = stage.calendar.0.lock().unwrap();
+        assert!(matches!(state.writes[..], [Step::SetEnd { notify, .. }] if notify == who), "{copy:?}");
+    }
+}
