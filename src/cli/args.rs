@@ -144,10 +144,8 @@ pub enum Command {
     /// Demonstrate everything on a simulated Exchange, without any setup
     #[command(after_help = "Example:\n  adjourn demo\n  adjourn demo --json\n  adjourn demo --serve")]
     Demo(DemoArgs),
-    /// Encode EWS requests and decode captured EWS responses
-    #[command(
-        after_help = "Example:\n  adjourn wire decode response.xml\n  adjourn wire encode update-item > request.xml"
-    )]
+    /// Decode captured EWS responses
+    #[command(after_help = "Example:\n  adjourn wire decode response.xml")]
     Wire(WireArgs),
 }
 
@@ -599,21 +597,6 @@ pub enum WireCommand {
         /// The decoder to use
         #[arg(long, value_enum, default_value_t = WirePath::Both)]
         path: WirePath,
-    },
-    /// Print an example request, or write all of them to a directory
-    #[command(
-        after_help = "Example:\n  adjourn wire encode --list\n  adjourn wire encode find-item\n  adjourn wire encode --all requests/"
-    )]
-    Encode {
-        /// Name of the example
-        #[arg(value_name = "NAME", required_unless_present_any = ["list", "all"])]
-        name: Option<String>,
-        /// List the names
-        #[arg(long)]
-        list: bool,
-        /// Write all examples into this directory
-        #[arg(long, value_name = "DIR")]
-        all: Option<PathBuf>,
     },
 }
 

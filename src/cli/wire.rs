@@ -1,7 +1,7 @@
-//! `adjourn wire`: prints example EWS requests, and decodes captured EWS responses. For support and tests.
+//! `adjourn wire`: decodes captured EWS responses. For support and tests. Never sends anything.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -9,17 +9,11 @@ use serde::Serialize;
 use super::args::{WireArgs, WireCommand, WirePath};
 use super::exit::{CommandError, Exit};
 use super::output::Output;
-use super::suggest::did_you_mean;
 use crate::ews::codec::{DecodeLimits, Decoded, decode, decode_with_reader, decode_with_scanner};
-use crate::ews::op::examples::examples;
-use crate::suggestion::closest;
 
 pub(super) fn run(args: WireArgs, output: &Output) -> Result<Exit, CommandError> {
     match args.command {
         WireCommand::Decode { files, path } => decode_files(&files, path, output),
-        WireCommand::Encode { list: true, .. } => list_examples(output),
-        WireCommand::Encode { all: Some(dir), .. } => write_examples(&dir, output),
-        WireCommand::Encode { name, .. } => print_example(&name.unwrap_or_default()),
     }
 }
 
@@ -94,39 +88,4 @@ fn read(file: &Path) -> Result<Vec<u8>, CommandError> {
             .map_err(unreadable)?;
     }
     Ok(body)
-}
-
-fn list_examples(output: &Output) -> Result<Exit, CommandError> {
-    let names: Vec<String> = examples().into_iter().map(|(name, _)| name).collect();
-    output.data(&names, || names.join("\n"))?;
-    Ok(Exit::Done)
-}
-
-fn print_example(name: &str) -> Result<Exit, CommandError> {
-    let examples = examples();
-    let Some((_, request)) = examples.iter().find(|(known, _)| known == name) else {
-        let meant = did_you_mean(closest(name, examples.iter().map(|(known, _)| known.as_str())));
-        let message =
-            format!("no example is named `{name}`: list them with adjourn wire encode --list{meant}");
-        return Err(CommandError::new(Exit::Usage, message));
-    };
-    match io::stdout().lock().write_all(request) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(CommandError::new(Exit::Usage, "cannot write to standard output").caused_by(error))
-        }
-        _ => Ok(Exit::Done),
-    }
-}
-
-fn write_examples(dir: &Path, output: &Output) -> Result<Exit, CommandError> {
-    let unwritable = |error: io::Error| {
-        CommandError::new(Exit::Usage, format!("cannot write to {}", dir.display())).caused_by(error)
-    };
-    std::fs::create_dir_all(dir).map_err(unwritable)?;
-    let examples = examples();
-    for (name, request) in &examples {
-        std::fs::write(dir.join(format!("{name}.xml")), request).map_err(unwritable)?;
-    }
-    output.note(&format!("wrote {} requests", examples.len()));
-    Ok(Exit::Done)
 }

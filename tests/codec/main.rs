@@ -10,5 +10,6 @@ mod contents;
 mod corpus;
 mod cuts;
 mod encode;
+mod examples;
 mod rules;
 mod support;

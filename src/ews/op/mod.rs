@@ -5,7 +5,6 @@
 
 mod create_item;
 mod delete_item;
-pub mod examples;
 mod find_item;
 mod get_folder;
 mod get_item;

@@ -1,10 +1,10 @@
-//! Example requests of every kind with every option, for the schema check of CI, the tests and `adjourn wire encode --all`. Never sends
-//! anything; all names and ids are invented.
+//! Example requests of every kind with every option, for the tests and for CI's check against Microsoft's schemas. Never sends anything;
+//! all names and ids are invented.
 
+use adjourn::ews::encode_into;
+use adjourn::ews::op::*;
+use adjourn::ews::soap::{Impersonate, RequestHeaders, ServerVersion};
 use chrono::{DateTime, TimeDelta, Utc};
-
-use super::*;
-use crate::ews::soap::Impersonate;
 
 /// Text with markup, entities, the end of a CDATA section, quotes, all line ends, characters that XML forbids, and non-ASCII characters.
 pub const HOSTILE_TEXT: &str = "</t:Body>&amp;<!--]]>\"'\r\n\t\0\u{1}\u{B}\u{1F}\u{7F}\u{85}\u{FFFE}\u{FFFF}\u{FFFD}\u{FF5E}\
