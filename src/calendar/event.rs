@@ -174,32 +174,20 @@ impl Copy {
     /// change the wrong copy.
     pub fn from_clues(clues: CopyClues) -> Option<Self> {
         let by_state = clues.appointment_state.map(|state| state & STATE_MEETING != 0);
-        let is_meeting = agree(clues.is_meeting, by_state)?;
-        if !is_meeting {
+        if !agreed([clues.is_meeting, by_state])? {
             return Some(Self::Plain);
         }
         let by_state = clues.appointment_state.map(|state| state & STATE_RECEIVED == 0);
-        let is_organizer = agree(agree_or(clues.is_organizer, clues.responded_as_organizer)?, by_state)?;
+        let is_organizer = agreed([clues.is_organizer, clues.responded_as_organizer, by_state])?;
         Some(if is_organizer { Self::Organizer } else { Self::Attendee })
     }
 }
 
-/// The common value of both, or of the one that is set; `None` when neither is set or they contradict each other.
-fn agree(a: Option<bool>, b: Option<bool>) -> Option<bool> {
-    match (a, b) {
-        (Some(a), Some(b)) if a != b => None,
-        (Some(known), _) | (None, Some(known)) => Some(known),
-        (None, None) => None,
-    }
-}
-
-/// Like [`agree`], but two absent values are `Some(None)`, and only a contradiction is `None`.
-#[expect(clippy::option_option, reason = "outer: contradiction; inner: both absent")]
-fn agree_or(a: Option<bool>, b: Option<bool>) -> Option<Option<bool>> {
-    match (a, b) {
-        (None, None) => Some(None),
-        _ => agree(a, b).map(Some),
-    }
+/// The common value of the clues that are set; `None` when none is set or two contradict each other.
+fn agreed<const N: usize>(clues: [Option<bool>; N]) -> Option<bool> {
+    let mut set = clues.into_iter().flatten();
+    let first = set.next()?;
+    set.all(|other| other == first).then_some(first)
 }
 
 impl Event {
