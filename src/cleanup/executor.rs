@@ -5,7 +5,6 @@
 use std::collections::HashSet;
 
 use serde::Serialize;
-use tokio::sync::Mutex;
 
 use super::evaluate::is_zero;
 use super::plan::EvaluatedEvent;
@@ -47,9 +46,6 @@ pub struct UnfinishedAction {
     /// The action's id, which the journal may not contain.
     pub action: ActionId,
 }
-
-/// Held while a series is removed, so that the daily limit counts each one before the next.
-static SERIES: Mutex<()> = Mutex::const_new(());
 
 /// An action that a plan lists.
 #[derive(Clone)]
@@ -139,7 +135,7 @@ impl Executor<'_> {
 
     async fn remove_series(&mut self) -> Result<(), JournalError> {
         // One series at a time, so that each counts the ones before it.
-        let _turn = SERIES.lock().await;
+        let _lock = self.engine.lock_series_removal().await;
         let Some(series) = self.find_series().await else { return self.release_date().await };
         let date = Some(self.planned.event.id.clone());
         let mut guard =

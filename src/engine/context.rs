@@ -23,7 +23,7 @@ pub struct Engine {
     clock: Arc<dyn Clock>,
     scope: ArcSwap<Scope>,
     options: EngineOptions,
-    /// One for each room and each idempotency key.
+    /// One for each room and each idempotency key, and one for the removal of series.
     locks: KeyedMutex,
     cache: OnceLock<Arc<dyn CalendarCache>>,
 }
@@ -140,6 +140,12 @@ impl Engine {
     /// Locks an idempotency key: requests under one key run one after another.
     pub(super) async fn lock_key(&self, key: &IdempotencyKey) -> OwnedMutexGuard<()> {
         self.locks.lock(&format!("key {key}")).await
+    }
+
+    /// Locks the removal of whole series in all rooms: sweeps remove one after another, so that the daily limit, which is counted in the
+    /// journal, counts each series before the next.
+    pub(crate) async fn lock_series_removal(&self) -> OwnedMutexGuard<()> {
+        self.locks.lock("removal of a series").await
     }
 
     /// The event with this id in the cache.
