@@ -1,4 +1,4 @@
-//! Benchmarks encoding: the two impersonated write requests, into a warm buffer.
+//! Benchmarks encoding: the three impersonated write requests, into a warm buffer.
 //!
 //! The peers write the same bytes (compared with Adjourn's before timing), except the crate `ews`, which supports neither impersonation
 //! nor calendar fields: it writes the deletion that it can, and is shown with its own size.
@@ -6,8 +6,8 @@
 use std::hint::black_box;
 
 use adjourn::ews::op::{
-    ConflictResolution, DeleteItem, DeleteType, ItemRef, Operation, SendCancellations, SendUpdates,
-    SetItemField, UpdateItem, encode_into,
+    CreateItem, DeleteItem, DeleteType, ItemRef, Operation, ResponseObject, SendUpdates, UpdateItem,
+    encode_into,
 };
 use adjourn::ews::soap::{Impersonate, RequestHeaders, ServerVersion};
 use chrono::{DateTime, Utc};
@@ -18,13 +18,13 @@ use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
 use crate::board::Board;
 use crate::timed;
 
-/// The values of a request; the subject needs escaping.
+/// The values of a request; the text needs escaping.
 struct Case {
     mailbox: String,
     id: String,
     change_key: String,
     end: DateTime<Utc>,
-    subject: &'static str,
+    text: &'static str,
 }
 
 impl Case {
@@ -34,7 +34,7 @@ impl Case {
             id: "AAMkAGI1".repeat(19),
             change_key: "DwAAABYAAADk7BZ1T7YQTIpJ3nEe3b2sAAAAAB1y".to_owned(),
             end: DateTime::from_timestamp(1_795_600_800, 0).expect("a time"),
-            subject: "R&D sync <ended early>",
+            text: "R&D sync <ended early>",
         }
     }
 
@@ -52,19 +52,12 @@ impl Case {
 
 pub(crate) fn requests(criterion: &mut Criterion, board: &Board) {
     let case = Case::new();
-    let changes = [SetItemField::End(case.end), SetItemField::Subject(case.subject)];
-    let update = UpdateItem {
-        item: case.item(),
-        changes: &changes,
-        conflict_resolution: ConflictResolution::NeverOverwrite,
-        send: SendUpdates::ToNone,
-    };
+    let update = UpdateItem { item: case.item(), end: case.end, send: SendUpdates::ToNone };
     one_request(criterion, board, "UpdateItem request", &case, &update, &update_body(&case));
-    let delete = DeleteItem {
-        items: &[case.item()],
-        delete_type: DeleteType::MoveToDeletedItems,
-        send: SendCancellations::ToNone,
-    };
+    let decline = ResponseObject { item: case.item(), text: Some(case.text), saved_in: None };
+    let decline = CreateItem::Decline(decline);
+    one_request(criterion, board, "CreateItem request", &case, &decline, &decline_body(&case));
+    let delete = DeleteItem { items: &[case.item()], delete_type: DeleteType::MoveToDeletedItems };
     one_request(criterion, board, "DeleteItem request", &case, &delete, &delete_body(&case));
     crate_ews(criterion, board, &case);
 }
@@ -138,39 +131,50 @@ fn envelope<'a>(case: &'a Case, body: &'a [Piece<'a>]) -> Vec<Piece<'a>> {
     pieces
 }
 
-fn item_id(case: &Case) -> Piece<'_> {
-    Empty("t:ItemId", vec![("Id", &case.id), ("ChangeKey", &case.change_key)])
+fn item_id<'a>(name: &'static str, case: &'a Case) -> Piece<'a> {
+    Empty(name, vec![("Id", &case.id), ("ChangeKey", &case.change_key)])
 }
 
 fn update_body(case: &Case) -> Vec<Piece<'_>> {
-    let field = |uri, element, value: std::borrow::Cow<'static, str>| {
-        [
-            Start("t:SetItemField", vec![]),
-            Empty("t:FieldURI", vec![("FieldURI", uri)]),
-            Start("t:CalendarItem", vec![]),
-            Start(element, vec![]),
-            Text(value),
-            End(element),
-            End("t:CalendarItem"),
-            End("t:SetItemField"),
-        ]
-    };
     let attributes = vec![
         ("ConflictResolution", "NeverOverwrite"),
         ("MessageDisposition", "SaveOnly"),
         ("SendMeetingInvitationsOrCancellations", "SendToNone"),
     ];
-    let mut pieces = vec![
+    vec![
         Start("m:UpdateItem", attributes),
         Start("m:ItemChanges", vec![]),
         Start("t:ItemChange", vec![]),
-        item_id(case),
+        item_id("t:ItemId", case),
         Start("t:Updates", vec![]),
-    ];
-    pieces.extend(field("calendar:End", "t:End", case.end.format("%Y-%m-%dT%H:%M:%SZ").to_string().into()));
-    pieces.extend(field("item:Subject", "t:Subject", case.subject.into()));
-    pieces.extend([End("t:Updates"), End("t:ItemChange"), End("m:ItemChanges"), End("m:UpdateItem")]);
-    pieces
+        Start("t:SetItemField", vec![]),
+        Empty("t:FieldURI", vec![("FieldURI", "calendar:End")]),
+        Start("t:CalendarItem", vec![]),
+        Start("t:End", vec![]),
+        Text(case.end.format("%Y-%m-%dT%H:%M:%SZ").to_string().into()),
+        End("t:End"),
+        End("t:CalendarItem"),
+        End("t:SetItemField"),
+        End("t:Updates"),
+        End("t:ItemChange"),
+        End("m:ItemChanges"),
+        End("m:UpdateItem"),
+    ]
+}
+
+fn decline_body(case: &Case) -> Vec<Piece<'_>> {
+    vec![
+        Start("m:CreateItem", vec![("MessageDisposition", "SendAndSaveCopy")]),
+        Start("m:Items", vec![]),
+        Start("t:DeclineItem", vec![]),
+        Start("t:Body", vec![("BodyType", "Text")]),
+        Text(case.text.into()),
+        End("t:Body"),
+        item_id("t:ReferenceItemId", case),
+        End("t:DeclineItem"),
+        End("m:Items"),
+        End("m:CreateItem"),
+    ]
 }
 
 fn delete_body(case: &Case) -> Vec<Piece<'_>> {
@@ -178,7 +182,7 @@ fn delete_body(case: &Case) -> Vec<Piece<'_>> {
     vec![
         Start("m:DeleteItem", attributes),
         Start("m:ItemIds", vec![]),
-        item_id(case),
+        item_id("t:ItemId", case),
         End("m:ItemIds"),
         End("m:DeleteItem"),
     ]

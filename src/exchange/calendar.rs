@@ -27,10 +27,9 @@ use crate::engine::{
 };
 use crate::ews::codec::SoapBody;
 use crate::ews::op::{
-    ConflictResolution, CreateItem, DeleteItem, DeleteType, DistinguishedFolder, Effect, FindItem, FolderId,
-    FreeBusyView, GetFolder, GetItem, GetRecurringMaster, GetUserAvailability, ItemRef, ListItems,
-    MessageDisposition, MoveItem, NewCalendarItem, Property, ResponseObject, SendCancellations, SendUpdates,
-    SetItemField, UpdateItem,
+    CreateItem, DeleteItem, DeleteType, DistinguishedFolder, Effect, FindItem, FolderId, FreeBusyView,
+    GetFolder, GetItem, GetRecurringMaster, GetUserAvailability, ItemRef, ListItems, MoveItem,
+    NewCalendarItem, Property, ResponseObject, SendUpdates, UpdateItem,
 };
 use crate::ews::types::{Item, OtherItem, ResponseMessage};
 use crate::http::settings::SettingsError;
@@ -145,7 +144,6 @@ impl Exchange {
         ResponseObject {
             item,
             text: text.as_deref(),
-            disposition: MessageDisposition::SendAndSaveCopy,
             // With delegate access the copy belongs in the room's Sent Items, not in the delegate's own.
             saved_in: match self.client.access() {
                 Access::Impersonation => None,
@@ -285,8 +283,7 @@ impl Exchange {
         let Step::SetEnd { end, notify, .. } = step else { return Ok(()) };
         let update = UpdateItem {
             item,
-            changes: &[SetItemField::End(*end)],
-            conflict_resolution: ConflictResolution::NeverOverwrite,
+            end: *end,
             send: match notify {
                 Notify::Attendees => SendUpdates::ToAllAndSaveCopy,
                 Notify::Nobody => SendUpdates::ToNone,
@@ -344,7 +341,6 @@ impl Exchange {
         let delete = DeleteItem {
             items: &[item],
             delete_type: if is_delegate { DeleteType::SoftDelete } else { DeleteType::MoveToDeletedItems },
-            send: SendCancellations::ToNone,
         };
         let read = |body: &SoapBody<'_>| match body {
             SoapBody::DeleteItem(messages) => single_message(Effect::Write, messages).map(drop),
@@ -521,11 +517,9 @@ impl CalendarWriter for Exchange {
             Step::Book { uid, start, end, subject } => {
                 let new = NewCalendarItem {
                     subject,
-                    uid: Some(uid.as_str()),
-                    body: None,
+                    uid: uid.as_str(),
                     start: *start,
                     end: *end,
-                    location: None,
                     calendar: self.folder(DistinguishedFolder::Calendar, room),
                 };
                 self.respond(room, CreateItem::CalendarItem(new), trail).await

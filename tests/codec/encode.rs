@@ -3,10 +3,7 @@
 use std::path::PathBuf;
 
 use adjourn::ews::encode_into;
-use adjourn::ews::op::{
-    ConflictResolution, CreateItem, ItemRef, MessageDisposition, ResponseObject, SendUpdates, SetItemField,
-    UpdateItem,
-};
+use adjourn::ews::op::{CreateItem, ItemRef, ResponseObject, SendUpdates, UpdateItem};
 use adjourn::ews::soap::{Impersonate, RequestHeaders, ServerVersion};
 use chrono::DateTime;
 use proptest::prelude::*;
@@ -44,6 +41,21 @@ fn exactly_one_name_is_impersonated() {
         assert!(sids.len() <= 1, "{stem}");
         assert!(sids.iter().all(|sid| sid.children().filter(Node::is_element).count() == 1), "{stem}");
     }
+}
+
+#[test]
+fn no_request_overwrites_a_change_or_deletes_for_good() {
+    let values = |name: &'static str| {
+        let mut values = std::collections::BTreeSet::new();
+        for (_, bytes) in examples() {
+            let document = Document::parse(std::str::from_utf8(&bytes).unwrap()).unwrap();
+            values.extend(document.descendants().filter_map(|node| node.attribute(name)).map(str::to_owned));
+        }
+        values.into_iter().collect::<Vec<_>>()
+    };
+    assert_eq!(values("ConflictResolution"), ["NeverOverwrite"]);
+    assert_eq!(values("DeleteType"), ["MoveToDeletedItems", "SoftDelete"]);
+    assert_eq!(values("SendMeetingCancellations"), ["SendToNone"]);
 }
 
 #[test]
@@ -92,8 +104,7 @@ fn hostile_text_survives_as_text() {
 fn an_early_end_says_its_end_and_nothing_else() {
     let update = UpdateItem {
         item: ItemRef { id: "A", change_key: Some("C") },
-        changes: &[SetItemField::End(DateTime::UNIX_EPOCH)],
-        conflict_resolution: ConflictResolution::NeverOverwrite,
+        end: DateTime::UNIX_EPOCH,
         send: SendUpdates::ToNone,
     };
     let mut bytes = Vec::new();
@@ -112,7 +123,6 @@ fn decline<'a>(id: &'a str, text: &'a str) -> CreateItem<'a> {
         saved_in: None,
         item: ItemRef { id, change_key: None },
         text: Some(text),
-        disposition: MessageDisposition::SendAndSaveCopy,
     })
 }
 
@@ -145,15 +155,14 @@ fn allowed(text: &str) -> String {
 #[test]
 fn a_warm_buffer_needs_no_allocation() {
     let end = DateTime::from_timestamp(1_795_600_800, 0).unwrap();
-    let changes = [SetItemField::End(end), SetItemField::Subject("R&D sync \u{1} <ended early>")];
-    let update = UpdateItem {
-        item: ItemRef { id: "AAMk", change_key: Some("DwAA") },
-        changes: &changes,
-        conflict_resolution: ConflictResolution::NeverOverwrite,
-        send: SendUpdates::ToNone,
-    };
+    let item = ItemRef { id: "AAMk", change_key: Some("DwAA") };
+    let update = UpdateItem { item, end, send: SendUpdates::ToNone };
+    let decline = decline("AAMk", "R&D sync \u{1} <ended early>");
     let mut buffer = Vec::new();
-    let mut write = || encode_into(&update, &headers("room@rooms.example"), &mut buffer);
+    let mut write = || {
+        encode_into(&update, &headers("room@rooms.example"), &mut buffer);
+        encode_into(&decline, &headers("room@rooms.example"), &mut buffer);
+    };
     assert!(allocation_counter::measure(&mut write).count_total > 0, "the counter counts");
     assert_eq!(allocation_counter::measure(&mut write).count_total, 0);
 }

@@ -1,4 +1,4 @@
-//! `CreateItem`: creates a calendar item, or sends a response object (accept, decline, cancel) about one. Never creates a meeting with
+//! `CreateItem`: creates a calendar item, or sends a response object (decline, cancel) about one. Never creates a meeting with
 //! attendees.
 
 use chrono::{DateTime, Utc};
@@ -14,8 +14,6 @@ pub enum CreateItem<'a> {
     Decline(ResponseObject<'a>),
     /// `t:CancelCalendarItem`, for organizer copies only: Exchange notifies the attendees and moves the copy to Deleted Items.
     Cancel(ResponseObject<'a>),
-    /// `t:AcceptItem`, for attendee copies only.
-    Accept(ResponseObject<'a>),
     /// A plain `t:CalendarItem` in the impersonated mailbox's calendar.
     CalendarItem(NewCalendarItem<'a>),
 }
@@ -27,19 +25,8 @@ pub struct ResponseObject<'a> {
     pub item: ItemRef<'a>,
     /// Plain text for the other side (`Body`, or `NewBodyContent` of a cancellation).
     pub text: Option<&'a str>,
-    /// `MessageDisposition`.
-    pub disposition: MessageDisposition,
     /// Folder of the saved copy (`SavedItemFolderId`); `None` for the Sent Items of the impersonated mailbox.
     pub saved_in: Option<FolderId<'a>>,
-}
-
-/// `MessageDisposition`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the variants have the names of the schema's values")]
-pub enum MessageDisposition {
-    SaveOnly,
-    SendOnly,
-    SendAndSaveCopy,
 }
 
 /// A plain event without attendees (`SendMeetingInvitations="SendToNone"`).
@@ -47,36 +34,18 @@ pub enum MessageDisposition {
 pub struct NewCalendarItem<'a> {
     /// Subject.
     pub subject: &'a str,
-    /// Plain-text body.
-    pub body: Option<&'a str>,
-    /// `UID`, which a client may choose for a new item; without one the server generates it.
-    pub uid: Option<&'a str>,
+    /// `UID`, which a client may choose for a new item.
+    pub uid: &'a str,
     /// Start.
     pub start: DateTime<Utc>,
     /// End, after `start`.
     pub end: DateTime<Utc>,
-    /// Location.
-    pub location: Option<&'a str>,
     /// The calendar that receives the item.
     pub calendar: FolderId<'a>,
 }
 
 /// The response: the created item (for a response object often none, or the copy that moved).
 pub type CreateItemAnswer<'a> = Vec<ResponseMessage<'a, Option<Vec<Item<'a>>>>>;
-
-impl MessageDisposition {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::SaveOnly, Self::SendOnly, Self::SendAndSaveCopy];
-
-    /// Its spelling on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::SaveOnly => "SaveOnly",
-            Self::SendOnly => "SendOnly",
-            Self::SendAndSaveCopy => "SendAndSaveCopy",
-        }
-    }
-}
 
 impl Operation for CreateItem<'_> {
     const NAME: &'static str = "CreateItem";
@@ -88,8 +57,7 @@ impl Operation for CreateItem<'_> {
 
     fn write_body(&self, out: &mut XmlWriter<'_>) {
         match self {
-            Self::Decline(response) => response.write_answer("t:DeclineItem", out),
-            Self::Accept(response) => response.write_answer("t:AcceptItem", out),
+            Self::Decline(response) => response.write_decline(out),
             Self::Cancel(response) => response.write_cancellation(out),
             Self::CalendarItem(item) => item.write(out),
         }
@@ -97,16 +65,16 @@ impl Operation for CreateItem<'_> {
 }
 
 impl ResponseObject<'_> {
-    /// Accept or decline: the text is the `Body` and precedes the item (a schema sequence).
-    fn write_answer(&self, name: &'static str, out: &mut XmlWriter<'_>) {
-        self.open(name, out);
+    /// The text is the `Body` and precedes the item (a schema sequence).
+    fn write_decline(&self, out: &mut XmlWriter<'_>) {
+        self.open("t:DeclineItem", out);
         if let Some(text) = self.text {
             out.raw(r#"<t:Body BodyType="Text">"#);
             out.text(text);
             out.raw("</t:Body>");
         }
         self.item.write("t:ReferenceItemId", out);
-        close(name, out);
+        close("t:DeclineItem", out);
     }
 
     /// A cancellation: Exchange ignores `Body` (CancelCalendarItem page), so the text is the `NewBodyContent`, after the item.
@@ -121,11 +89,10 @@ impl ResponseObject<'_> {
         close("t:CancelCalendarItem", out);
     }
 
-    /// `MessageDisposition` is required of every response object (MS-OXWSMTGS R1342).
+    /// `MessageDisposition` is required of every response object (MS-OXWSMTGS R1342). The saved copy proves later that the mail was
+    /// sent.
     fn open(&self, name: &'static str, out: &mut XmlWriter<'_>) {
-        out.raw(r#"<m:CreateItem MessageDisposition=""#);
-        out.raw(self.disposition.as_str());
-        out.raw("\">");
+        out.raw(r#"<m:CreateItem MessageDisposition="SendAndSaveCopy">"#);
         if let Some(folder) = self.saved_in {
             saved_in(folder, out);
         }
@@ -155,23 +122,13 @@ impl NewCalendarItem<'_> {
         saved_in(self.calendar, out);
         out.raw("<m:Items><t:CalendarItem>");
         out.element("t:Subject", self.subject);
-        if let Some(body) = self.body {
-            out.raw(r#"<t:Body BodyType="Text">"#);
-            out.text(body);
-            out.raw("</t:Body>");
-        }
         out.raw("<t:ReminderIsSet>false</t:ReminderIsSet>");
-        if let Some(uid) = self.uid {
-            out.element("t:UID", uid);
-        }
+        out.element("t:UID", self.uid);
         out.raw("<t:Start>");
         out.date_time(self.start);
         out.raw("</t:Start><t:End>");
         out.date_time(self.end);
         out.raw("</t:End><t:LegacyFreeBusyStatus>Busy</t:LegacyFreeBusyStatus>");
-        if let Some(location) = self.location {
-            out.element("t:Location", location);
-        }
         close("t:CalendarItem", out);
     }
 }

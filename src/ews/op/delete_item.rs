@@ -1,4 +1,5 @@
-//! `DeleteItem`: removes items. Never pass a series master: that deletes the whole series.
+//! `DeleteItem`: removes items without mail. Never beyond an administrator's reach (`HardDelete`). Never pass a series master: that
+//! deletes the whole series.
 
 use super::{Effect, ItemRef, Operation, write_items};
 use crate::ews::codec::xml_writer::XmlWriter;
@@ -10,16 +11,6 @@ use crate::ews::types::ResponseMessage;
 pub enum DeleteType {
     MoveToDeletedItems,
     SoftDelete,
-    HardDelete,
-}
-
-/// `SendMeetingCancellations`: required for calendar items.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the variants have the names of the schema's values")]
-pub enum SendCancellations {
-    ToNone,
-    OnlyToAll,
-    ToAllAndSaveCopy,
 }
 
 /// `DeleteItem`.
@@ -29,8 +20,6 @@ pub struct DeleteItem<'a> {
     pub items: &'a [ItemRef<'a>],
     /// Where the items go.
     pub delete_type: DeleteType,
-    /// The recipients of Exchange's mail (defined for the organizer's copy only).
-    pub send: SendCancellations,
 }
 
 /// The response: one message per id, in request order.
@@ -38,28 +27,13 @@ pub type DeleteItemAnswer<'a> = Vec<ResponseMessage<'a, ()>>;
 
 impl DeleteType {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::MoveToDeletedItems, Self::SoftDelete, Self::HardDelete];
+    pub const ALL: [Self; 2] = [Self::MoveToDeletedItems, Self::SoftDelete];
 
     /// Its spelling on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::MoveToDeletedItems => "MoveToDeletedItems",
             Self::SoftDelete => "SoftDelete",
-            Self::HardDelete => "HardDelete",
-        }
-    }
-}
-
-impl SendCancellations {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::ToNone, Self::OnlyToAll, Self::ToAllAndSaveCopy];
-
-    /// Its spelling on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::ToNone => "SendToNone",
-            Self::OnlyToAll => "SendOnlyToAll",
-            Self::ToAllAndSaveCopy => "SendToAllAndSaveCopy",
         }
     }
 }
@@ -68,14 +42,13 @@ impl Operation for DeleteItem<'_> {
     const NAME: &'static str = "DeleteItem";
     const EFFECT: Effect = Effect::Write;
 
-    /// Omits `AffectedTaskOccurrences`, so that Exchange refuses a task; omits `SuppressReadReceipts`, which Exchange 2013 SP1
-    /// introduced (MS-OXWSCORE R2310, R2311) and which does not concern calendar items.
+    /// `SendMeetingCancellations` is required for calendar items. Omits `AffectedTaskOccurrences`, so that Exchange refuses a task;
+    /// omits `SuppressReadReceipts`, which Exchange 2013 SP1 introduced (MS-OXWSCORE R2310, R2311) and which does not concern
+    /// calendar items.
     fn write_body(&self, out: &mut XmlWriter<'_>) {
         out.raw(r#"<m:DeleteItem DeleteType=""#);
         out.raw(self.delete_type.as_str());
-        out.raw(r#"" SendMeetingCancellations=""#);
-        out.raw(self.send.as_str());
-        out.raw(r#"">"#);
+        out.raw(r#"" SendMeetingCancellations="SendToNone">"#);
         write_items(self.items, out);
         out.raw("</m:DeleteItem>");
     }

@@ -90,8 +90,6 @@ pub enum FolderId<'a> {
     Own(DistinguishedFolder),
     /// A folder of the mailbox with this address; the account needs delegate access to it.
     InMailbox(DistinguishedFolder, &'a str),
-    /// An opaque id.
-    Id(&'a str),
 }
 
 /// An item in a request: borrowed id and ChangeKey.
@@ -160,11 +158,6 @@ impl FolderId<'_> {
                 out.raw("><t:Mailbox>");
                 out.element("t:EmailAddress", mailbox);
                 out.raw("</t:Mailbox></t:DistinguishedFolderId>");
-            }
-            Self::Id(id) => {
-                out.raw("<t:FolderId");
-                out.attribute("Id", id);
-                out.raw("/>");
             }
         }
     }

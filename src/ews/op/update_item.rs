@@ -1,5 +1,4 @@
-//! `UpdateItem`: sets single properties of one item: `calendar:End`, `calendar:Start`, `item:Subject`, `item:Body`. Never sets a time
-//! zone.
+//! `UpdateItem`: sets the end of one item, `calendar:End`. Never sets another property, and never overwrites a concurrent change.
 
 use chrono::{DateTime, Utc};
 
@@ -7,49 +6,21 @@ use super::{Effect, ItemRef, Operation};
 use crate::ews::codec::xml_writer::XmlWriter;
 use crate::ews::types::{Item, ResponseMessage};
 
-/// `ConflictResolution`. Only `NeverOverwrite` detects a concurrent change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the variants have the names of the schema's values")]
-pub enum ConflictResolution {
-    NeverOverwrite,
-    AutoResolve,
-    AlwaysOverwrite,
-}
-
 /// `SendMeetingInvitationsOrCancellations`: required for calendar items.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the variants have the names of the schema's values")]
 pub enum SendUpdates {
     ToNone,
-    OnlyToAll,
-    OnlyToChanged,
     ToAllAndSaveCopy,
-    ToChangedAndSaveCopy,
 }
 
-/// One `t:SetItemField`, which sets exactly one property. There is deliberately no time-zone property: Exchange refuses one on an
-/// attendee copy with `ErrorInvalidPropertySet`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SetItemField<'a> {
-    /// `calendar:End`, written as UTC `Z`.
-    End(DateTime<Utc>),
-    /// `calendar:Start`, written as UTC `Z`.
-    Start(DateTime<Utc>),
-    /// `item:Subject`.
-    Subject(&'a str),
-    /// `item:Body`, as plain text.
-    Body(&'a str),
-}
-
-/// `UpdateItem` of one item.
+/// `UpdateItem` of the end of one item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UpdateItem<'a> {
     /// The item, with the ChangeKey that Exchange compares.
     pub item: ItemRef<'a>,
-    /// The changes, in the order in which the server applies them.
-    pub changes: &'a [SetItemField<'a>],
-    /// What Exchange does after a concurrent change.
-    pub conflict_resolution: ConflictResolution,
+    /// The new end.
+    pub end: DateTime<Utc>,
     /// The recipients of Exchange's mail.
     pub send: SendUpdates,
 }
@@ -66,38 +37,15 @@ pub struct UpdateItemPayload<'a> {
 /// The response: one message per change.
 pub type UpdateItemAnswer<'a> = Vec<ResponseMessage<'a, UpdateItemPayload<'a>>>;
 
-impl ConflictResolution {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::NeverOverwrite, Self::AutoResolve, Self::AlwaysOverwrite];
-
-    /// Its spelling on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::NeverOverwrite => "NeverOverwrite",
-            Self::AutoResolve => "AutoResolve",
-            Self::AlwaysOverwrite => "AlwaysOverwrite",
-        }
-    }
-}
-
 impl SendUpdates {
     /// All of them.
-    pub const ALL: [Self; 5] = [
-        Self::ToNone,
-        Self::OnlyToAll,
-        Self::OnlyToChanged,
-        Self::ToAllAndSaveCopy,
-        Self::ToChangedAndSaveCopy,
-    ];
+    pub const ALL: [Self; 2] = [Self::ToNone, Self::ToAllAndSaveCopy];
 
     /// Its spelling on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::ToNone => "SendToNone",
-            Self::OnlyToAll => "SendOnlyToAll",
-            Self::OnlyToChanged => "SendOnlyToChanged",
             Self::ToAllAndSaveCopy => "SendToAllAndSaveCopy",
-            Self::ToChangedAndSaveCopy => "SendToChangedAndSaveCopy",
         }
     }
 }
@@ -106,46 +54,27 @@ impl Operation for UpdateItem<'_> {
     const NAME: &'static str = "UpdateItem";
     const EFFECT: Effect = Effect::Write;
 
-    /// Sets `MessageDisposition`, which only messages need, so that a message id passed by mistake is never sent. Omits
-    /// `SuppressReadReceipts`: Exchange 2013 SP1 and later (MS-OXWSCORE R2314, R2315).
+    /// `NeverOverwrite` is the only `ConflictResolution` that detects a concurrent change. Sets `MessageDisposition`, which only
+    /// messages need, so that a message id passed by mistake is never sent. Omits `SuppressReadReceipts`: Exchange 2013 SP1 and
+    /// later (MS-OXWSCORE R2314, R2315). Sets no time zone: Exchange refuses one on an attendee copy with
+    /// `ErrorInvalidPropertySet`. The item in the update has no other property: Exchange refuses others with
+    /// `ErrorUpdatePropertyMismatch`.
     fn write_body(&self, out: &mut XmlWriter<'_>) {
-        out.raw(r#"<m:UpdateItem ConflictResolution=""#);
-        out.raw(self.conflict_resolution.as_str());
-        out.raw(r#"" MessageDisposition="SaveOnly" SendMeetingInvitationsOrCancellations=""#);
+        out.raw(concat!(
+            r#"<m:UpdateItem ConflictResolution="NeverOverwrite" MessageDisposition="SaveOnly""#,
+            r#" SendMeetingInvitationsOrCancellations=""#,
+        ));
         out.raw(self.send.as_str());
         out.raw(r#""><m:ItemChanges><t:ItemChange>"#);
         self.item.write("t:ItemId", out);
-        out.raw("<t:Updates>");
-        for change in self.changes {
-            change.write(out);
-        }
-        out.raw("</t:Updates></t:ItemChange></m:ItemChanges></m:UpdateItem>");
-    }
-}
-
-/// Writes a property's path and value: the path, and an item with that property alone (Exchange refuses other content with
-/// `ErrorUpdatePropertyMismatch`).
-macro_rules! set_item_field {
-    ($out:ident, $uri:literal, $open:literal, $close:literal, $value:expr) => {{
-        $out.raw(concat!(r#"<t:SetItemField><t:FieldURI FieldURI=""#, $uri, r#""/><t:CalendarItem>"#, $open));
-        $value;
-        $out.raw(concat!($close, "</t:CalendarItem></t:SetItemField>"));
-    }};
-}
-
-impl SetItemField<'_> {
-    fn write(&self, out: &mut XmlWriter<'_>) {
-        match *self {
-            Self::End(at) => set_item_field!(out, "calendar:End", "<t:End>", "</t:End>", out.date_time(at)),
-            Self::Start(at) => {
-                set_item_field!(out, "calendar:Start", "<t:Start>", "</t:Start>", out.date_time(at))
-            }
-            Self::Subject(text) => {
-                set_item_field!(out, "item:Subject", "<t:Subject>", "</t:Subject>", out.text(text))
-            }
-            Self::Body(text) => {
-                set_item_field!(out, "item:Body", r#"<t:Body BodyType="Text">"#, "</t:Body>", out.text(text))
-            }
-        }
+        out.raw(concat!(
+            r#"<t:Updates><t:SetItemField><t:FieldURI FieldURI="calendar:End"/>"#,
+            "<t:CalendarItem><t:End>",
+        ));
+        out.date_time(self.end);
+        out.raw(concat!(
+            "</t:End></t:CalendarItem></t:SetItemField></t:Updates>",
+            "</t:ItemChange></m:ItemChanges></m:UpdateItem>",
+        ));
     }
 }

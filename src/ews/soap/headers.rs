@@ -7,14 +7,12 @@
 use super::version::ServerVersion;
 use crate::ews::codec::xml_writer::XmlWriter;
 
-/// `t:ExchangeImpersonation`: the mailbox that the request acts for. Exactly one of four ways to name it (`t:ConnectingSIDType` is a
+/// `t:ExchangeImpersonation`: the mailbox that the request acts for. Exactly one way to name it (`t:ConnectingSIDType` is a
 /// choice). Naming it by address costs the server one more directory look-up (ConnectingSID page).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Impersonate<'a> {
     /// `t:PrincipalName`: the user principal name.
     PrincipalName(&'a str),
-    /// `t:SID`, in SDDL form.
-    Sid(&'a str),
     /// `t:PrimarySmtpAddress`: an alias is refused with `ErrorNonPrimarySmtpAddress`.
     PrimarySmtpAddress(&'a str),
     /// `t:SmtpAddress`: primary or alias. Exchange 2010 and later.
@@ -69,7 +67,6 @@ impl Impersonate<'_> {
         out.raw("<t:ExchangeImpersonation><t:ConnectingSID>");
         match self {
             Self::PrincipalName(name) => out.element("t:PrincipalName", name),
-            Self::Sid(sid) => out.element("t:SID", sid),
             Self::PrimarySmtpAddress(address) => out.element("t:PrimarySmtpAddress", address),
             Self::SmtpAddress(address) => out.element("t:SmtpAddress", address),
         }
