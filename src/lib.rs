@@ -116,6 +116,7 @@ pub mod login;
 mod permissions;
 pub mod presence;
 pub mod printable;
+pub mod progress;
 mod secret;
 #[cfg(feature = "service")]
 pub mod service;

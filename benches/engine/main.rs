@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use adjourn::action::{Action, ActionId, ActionKind, Actor, Notify, Outcome};
 use adjourn::calendar::{RoomAddress, Window};
-use adjourn::cleanup::{NoCheckIn, Progress, Rules, Sweep, SweepLimits};
+use adjourn::cleanup::{NoCheckIn, Rules, Sweep, SweepLimits};
 use adjourn::engine::{Engine, Mode};
 use adjourn::journal::{Journal, MemoryJournal};
 use adjourn::presence::{Coverage, PresenceState, SignLog};
@@ -39,13 +39,6 @@ const IN_FLIGHT: usize = 64;
 const ROOMS_AT_ONCE: usize = 128;
 /// How much longer than the round trips a sweep may take.
 const SWEEP_GOAL: f64 = 1.15;
-
-struct Quiet;
-
-impl Progress for Quiet {
-    fn begin(&self, _: &str, _: usize) {}
-    fn step(&self) {}
-}
 
 fn main() {
     let smoke = std::env::args().any(|argument| argument == "--test");
@@ -135,8 +128,8 @@ fn sweep(runtime: &Runtime, rooms: usize) -> f64 {
     let window = Window::new(now(), now() + TimeDelta::hours(1)).expect("a window");
     let (took, acted) = runtime.block_on(async {
         let begun = Instant::now();
-        let plan = sweep.plan(&all, window, &Quiet).await;
-        let applied = sweep.apply(&plan, Mode::Perform, &Quiet).await.expect("a sweep").applied;
+        let plan = sweep.plan(&all, window).await;
+        let applied = sweep.apply(&plan, Mode::Perform).await.expect("a sweep").applied;
         (begun.elapsed(), applied.len())
     });
     assert_eq!(acted, rooms / BUSY_EACH / ATTENDED_EACH, "one in so many was abandoned");

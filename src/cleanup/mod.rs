@@ -34,4 +34,4 @@ pub use rules::{
 };
 pub use shard::{InvalidShard, Shard};
 pub use strikes::{Attendance, NoAttendance, ReadOnlyAttendance};
-pub use sweep::{Progress, Sweep, SweepError, SweepResult};
+pub use sweep::{Sweep, SweepError, SweepResult};

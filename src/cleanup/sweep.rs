@@ -15,6 +15,7 @@ use crate::calendar::{Event, RoomAddress, Window};
 use crate::engine::{Engine, Mode, Occupancy};
 use crate::journal::JournalError;
 use crate::presence::{CrowdLog, SharedPresence};
+use crate::progress::{PhaseProgress, ProgressListener};
 
 /// A sweep over rooms: the rules, the evidence, and the engine that performs the actions.
 pub struct Sweep {
@@ -26,14 +27,7 @@ pub struct Sweep {
     attendance: Arc<dyn Attendance>,
     sightings: Option<Arc<dyn Sightings>>,
     crowds: Arc<Mutex<CrowdLog>>,
-}
-
-/// Receives the progress of a sweep.
-pub trait Progress: Send + Sync {
-    /// A phase with this many steps begins.
-    fn begin(&self, what: &str, total: usize);
-    /// One step is done.
-    fn step(&self);
+    progress: Option<Box<ProgressListener>>,
 }
 
 /// The result of applying a plan.
@@ -83,6 +77,7 @@ impl Sweep {
             attendance: Arc::new(NoAttendance),
             sightings: None,
             crowds: Arc::default(),
+            progress: None,
         }
     }
 
@@ -104,10 +99,16 @@ impl Sweep {
         Self { crowds, ..self }
     }
 
+    /// Reports the progress of planning and applying to this listener.
+    #[must_use]
+    pub fn with_progress(self, listener: Box<ProgressListener>) -> Self {
+        Self { progress: Some(listener), ..self }
+    }
+
     /// Reads every room and evaluates its events. Changes nothing.
-    pub async fn plan(&self, rooms: &[RoomAddress], window: Window, progress: &dyn Progress) -> SweepPlan {
+    pub async fn plan(&self, rooms: &[RoomAddress], window: Window) -> SweepPlan {
         let made_at = self.engine.clock().now();
-        progress.begin("reading rooms", rooms.len());
+        let mut progress = PhaseProgress::begin(self.progress.as_deref(), "reading rooms", rooms.len());
         let occupancies = self.query_occupancy(rooms, window).await;
         let mut plans: Vec<Option<RoomPlan>> = rooms.iter().map(|_| None).collect();
         let mut tasks = JoinSet::new();
@@ -172,12 +173,7 @@ impl Sweep {
 
     /// Applies the plan, unless it exceeds a limit. Each event is read and evaluated again right before its action. When the
     /// journal fails, no further action is started, and those in progress run to their end.
-    pub async fn apply(
-        &self,
-        plan: &SweepPlan,
-        mode: Mode,
-        progress: &dyn Progress,
-    ) -> Result<SweepResult, SweepError> {
+    pub async fn apply(&self, plan: &SweepPlan, mode: Mode) -> Result<SweepResult, SweepError> {
         if plan.version != SweepPlan::VERSION {
             return Err(SweepError::UnknownFormat(plan.version));
         }
@@ -190,7 +186,7 @@ impl Sweep {
             .into_iter()
             .filter_map(|(room, evaluated)| PlannedAction::from_verdict(room, evaluated))
             .collect();
-        progress.begin("releasing events", planned.len());
+        let mut progress = PhaseProgress::begin(self.progress.as_deref(), "releasing events", planned.len());
         let permits = Arc::new(Semaphore::new(self.max_concurrent_rooms));
         let journal_error = Arc::new(OnceLock::new());
         let mut tasks = JoinSet::new();

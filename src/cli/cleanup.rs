@@ -12,12 +12,12 @@ use super::evidence::Evidence;
 use super::exit::{CommandError, Exit};
 use super::explain;
 use super::output::{Output, table};
-use super::progress::{ProgressBarLine, ProgressLines};
+use super::progress::progress_listener;
 use crate::action::{Outcome, Refusal};
 use crate::calendar::{RoomAddress, Window};
 use crate::cleanup::{
-    AppliedAction, Attendance, NoAttendance, Progress, ReadOnlyAttendance, SignsRead, Sweep, SweepError,
-    SweepPlan, SweepResult, UnfinishedAction, Verdict,
+    AppliedAction, Attendance, NoAttendance, ReadOnlyAttendance, SignsRead, Sweep, SweepError, SweepPlan,
+    SweepResult, UnfinishedAction, Verdict,
 };
 use crate::engine::Mode;
 use crate::presence::SignLog;
@@ -56,16 +56,11 @@ pub(super) async fn run(
         books,
         opened.config.max_concurrent_rooms,
     );
-    let sweep = sweep.with_attendance(attendance(connection, acts)?);
-    let progress: Box<dyn Progress> = if output.is_watched() {
-        Box::new(ProgressBarLine::new())
-    } else {
-        Box::new(ProgressLines::default())
-    };
+    let sweep = sweep.with_attendance(attendance(connection, acts)?).with_progress(progress_listener(output));
     let plan = match old {
         Some(plan) => plan,
         None => {
-            let mut plan = sweep.plan(&rooms, window(&args, &opened)?, &*progress).await;
+            let mut plan = sweep.plan(&rooms, window(&args, &opened)?).await;
             evidence.add_to(&mut plan)?;
             plan
         }
@@ -78,7 +73,7 @@ pub(super) async fn run(
         return Ok(exit_of_plan(&plan).or_partial(left_out));
     }
     let mode = if args.dry_run { Mode::DryRun } else { Mode::Perform };
-    match sweep.apply(&plan, mode, &*progress).await {
+    match sweep.apply(&plan, mode).await {
         Ok(swept) => print_report(&plan, &swept, output).map(|exit| exit.or_partial(left_out)),
         Err(error) => Err(CommandError::from_error(exit_of(&error), error)),
     }

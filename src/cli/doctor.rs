@@ -9,15 +9,15 @@ use super::connections::{self, connection_settings, servers};
 use super::exit::{CommandError, Exit};
 use super::exposure;
 use super::output::Output;
-use super::progress::{ProgressBarLine, ProgressLines};
+use super::progress::progress_listener;
 use crate::api::Doctor;
 use crate::calendar::RoomAddress;
-use crate::cleanup::Progress;
 use crate::clock::SystemClock;
 use crate::config::{Config, ExchangeConfig};
 use crate::doctor::{DoctorFinding, DoctorReport, DoctorTarget, FindingId, FindingStatus, examine};
 use crate::engine::{CalendarError, Directory as _};
 use crate::exchange::Exchange;
+use crate::progress::ProgressListener;
 
 pub(super) async fn run(
     args: DoctorArgs,
@@ -33,12 +33,7 @@ pub(super) async fn run(
     if servers(&config).next().is_none() {
         return Err(connections::no_exchange());
     }
-    let progress: Box<dyn Progress> = if output.is_watched() {
-        Box::new(ProgressBarLine::new())
-    } else {
-        Box::new(ProgressLines::default())
-    };
-    let report = report(&config, write_in.as_ref(), &*progress).await;
+    let report = report(&config, write_in.as_ref(), Some(&*progress_listener(output))).await;
     output.data(&report, || report.to_string())?;
     Ok(match report.status {
         FindingStatus::Fail => Exit::Forbidden,
@@ -47,7 +42,11 @@ pub(super) async fn run(
 }
 
 /// Checks every Exchange of the configuration.
-async fn report(config: &Config, write_in: Option<&RoomAddress>, progress: &dyn Progress) -> DoctorReport {
+async fn report(
+    config: &Config,
+    write_in: Option<&RoomAddress>,
+    progress: Option<&ProgressListener>,
+) -> DoctorReport {
     let mut findings = rooms_without_connection(config, write_in);
     findings.extend(exposure::findings(config));
     for (name, server) in servers(config) {
@@ -55,8 +54,7 @@ async fn report(config: &Config, write_in: Option<&RoomAddress>, progress: &dyn 
             Err(finding) => findings.push(finding),
             Ok((patient, lists)) => {
                 findings.extend(lists);
-                progress.begin(&format!("{name}: rooms"), patient.rooms.len());
-                findings.extend(examine(&patient, &SystemClock, &|| progress.step()).await);
+                findings.extend(examine(&patient, &SystemClock, progress).await);
             }
         }
     }
@@ -70,18 +68,10 @@ pub(super) struct ConfigDoctor(pub(super) ConnectionArgs);
 impl Doctor for ConfigDoctor {
     async fn examine(&self) -> DoctorReport {
         match connect::load(&self.0) {
-            Ok(config) => report(&config, None, &NoProgress).await,
+            Ok(config) => report(&config, None, None).await,
             Err(failure) => DoctorReport::new(vec![misconfigured(None, &failure)]),
         }
     }
-}
-
-/// Shows no progress.
-struct NoProgress;
-
-impl Progress for NoProgress {
-    fn begin(&self, _: &str, _: usize) {}
-    fn step(&self) {}
 }
 
 /// Prepares the checks of one connection, or returns the error in its configuration.

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use crate::calendar::RoomAddress;
 use crate::clock::Clock;
 use crate::exchange::{Exchange, Settings};
+use crate::progress::ProgressListener;
 
 pub use finding_id::{FINDINGS, FindingId};
 pub use report::{DoctorFinding, DoctorReport, FindingStatus};
@@ -35,11 +36,11 @@ pub struct DoctorTarget {
     pub spares_private: bool,
 }
 
-/// Checks one Exchange. Calls `progress` after each room.
+/// Checks one Exchange. Reports to `progress` after each room.
 pub async fn examine(
     target: &DoctorTarget,
     clock: &dyn Clock,
-    progress: &(dyn Fn() + Sync),
+    progress: Option<&ProgressListener>,
 ) -> Vec<DoctorFinding> {
     let mut findings = Findings { connection: target.settings.name.clone(), all: Vec::new() };
     if connectivity::check_connectivity(target, clock, &mut findings).await

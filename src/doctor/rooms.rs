@@ -11,6 +11,7 @@ use crate::calendar::{Copy, Event, RoomAddress, Window};
 use crate::clock::Clock;
 use crate::engine::{CalendarError, CalendarReader as _, ErrorKind};
 use crate::exchange::{Access, Exchange, RequestError};
+use crate::progress::{PhaseProgress, ProgressListener};
 
 /// Rooms to check at once.
 const MAX_CONCURRENT_ROOMS: usize = 8;
@@ -20,10 +21,12 @@ const ROOMS_READ: usize = 5;
 /// Whether the account may act in at least one room, or read it.
 pub(super) async fn check_room_access(
     target: &DoctorTarget,
-    progress: &(dyn Fn() + Sync),
+    progress: Option<&ProgressListener>,
     findings: &mut Findings,
 ) -> bool {
     let access = target.settings.access;
+    let phase = format!("{}: rooms", target.settings.name);
+    let progress = PhaseProgress::begin(progress, &phase, target.rooms.len());
     let answers = probe_rooms(&target.exchange, access, &target.rooms, progress).await;
     let reached = answers.iter().filter(|(_, answer)| matches!(answer, Ok(RoomAccess::Write))).count();
     let readable = answers.iter().filter(|(_, answer)| answer.is_ok()).count();
@@ -229,7 +232,7 @@ async fn probe_rooms(
     exchange: &Arc<Exchange>,
     access: Access,
     rooms: &[RoomAddress],
-    progress: &(dyn Fn() + Sync),
+    mut progress: PhaseProgress<'_>,
 ) -> Vec<(RoomAddress, Result<RoomAccess, RequestError>)> {
     let mut waiting = rooms.iter().cloned().enumerate();
     let mut looking = JoinSet::new();
@@ -250,7 +253,7 @@ async fn probe_rooms(
             // A panic is a defect of Adjourn; the missing room shows it.
             Some(Err(_)) => {}
         }
-        progress();
+        progress.step();
     }
     all.sort_by_key(|(place, ..)| *place);
     all.into_iter().map(|(_, room, answer)| (room, answer)).collect()

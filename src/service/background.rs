@@ -8,7 +8,6 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
 
 use super::clock::ReportedDoubt;
-use super::sweeps::IgnoreProgress;
 use super::{Notice, ReleaseState, Schedule, Service};
 use crate::calendar::{RoomAddress, Window};
 use crate::cleanup::{CleanupMode, Sweep, SweepPlan, SweepResult, Verdict};
@@ -131,7 +130,7 @@ impl Service {
         let options = self.options();
         let Some(window) = Window::clamped(now, now + options.horizon) else { return };
         let sweep = self.sweep(options.rules.clone());
-        let plan = sweep.plan(&rooms, window, &IgnoreProgress).await;
+        let plan = sweep.plan(&rooms, window).await;
         let plan = self.announce_observe_only(plan);
         tracing::info!(
             schedule = schedule.name,
@@ -172,7 +171,7 @@ impl Service {
 
     /// Applies the plan; returns its state by the names of [`SweepPhase`](super::SweepPhase), and the number of actions.
     async fn apply_scheduled(&self, sweep: &Sweep, plan: &SweepPlan) -> (&'static str, usize) {
-        match self.apply_and_publish(sweep, plan, &IgnoreProgress).await {
+        match self.apply_and_publish(sweep, plan).await {
             Ok(SweepResult {
                 journal_error: Some(error),
                 unfinished: open,

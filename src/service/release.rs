@@ -11,7 +11,6 @@ use tokio::sync::Semaphore;
 use tokio::task::{JoinError, JoinSet};
 
 use super::notices::StopReason;
-use super::sweeps::IgnoreProgress;
 use super::{Notice, Service};
 use crate::action::{EventSnapshot, Outcome};
 use crate::calendar::{Event, RoomAddress, Window};
@@ -330,7 +329,7 @@ impl Service {
     }
 
     async fn apply_release(&self, sweep: &Sweep, plan: &SweepPlan) -> Vec<AppliedAction> {
-        match self.apply_and_publish(sweep, plan, &IgnoreProgress).await {
+        match self.apply_and_publish(sweep, plan).await {
             Ok(SweepResult {
                 journal_error: Some(error),
                 unfinished: open,

@@ -12,10 +12,9 @@ use uuid::Uuid;
 use super::{Notice, Service, SweepId};
 use crate::action::Outcome;
 use crate::calendar::{RoomAddress, Window};
-use crate::cleanup::{
-    AppliedAction, PlanStop, Progress, Rule, Rules, Sweep, SweepError, SweepPlan, SweepResult,
-};
+use crate::cleanup::{AppliedAction, PlanStop, Rule, Rules, Sweep, SweepError, SweepPlan, SweepResult};
 use crate::engine::Mode;
+use crate::progress::ProgressListener;
 use crate::shares::{ShareExhausted, ShareLimits, SharePool};
 
 /// Sweeps kept in memory; the oldest finished one is dropped first.
@@ -129,28 +128,20 @@ impl Default for Sweeps {
     }
 }
 
-/// Ignores progress.
-pub(super) struct IgnoreProgress;
-
-impl Progress for IgnoreProgress {
-    fn begin(&self, _: &str, _: usize) {}
-    fn step(&self) {}
-}
-
+/// The progress of a sweep's present phase.
 #[derive(Default)]
 struct ProgressCounter {
     done: AtomicUsize,
     total: AtomicUsize,
 }
 
-impl Progress for ProgressCounter {
-    fn begin(&self, _: &str, total: usize) {
-        self.done.store(0, Ordering::Relaxed);
-        self.total.store(total, Ordering::Relaxed);
-    }
-
-    fn step(&self) {
-        self.done.fetch_add(1, Ordering::Relaxed);
+impl ProgressCounter {
+    /// A listener that stores each progress here.
+    fn listener(self: Arc<Self>) -> Box<ProgressListener> {
+        Box::new(move |progress| {
+            self.done.store(progress.done, Ordering::Relaxed);
+            self.total.store(progress.total, Ordering::Relaxed);
+        })
     }
 }
 
@@ -249,10 +240,10 @@ impl Service {
         self.sweeps.tasks.spawn(async move {
             let _share = share;
             let options = service.options();
-            let sweep = service.sweep(options.rules.clone());
+            let sweep = service.sweep(options.rules.clone()).with_progress(counter.listener());
             let now = service.now();
             let phase = match Window::clamped(now, now + options.horizon) {
-                Some(window) => SweepPhase::Planned(Arc::new(sweep.plan(&rooms, window, &*counter).await)),
+                Some(window) => SweepPhase::Planned(Arc::new(sweep.plan(&rooms, window).await)),
                 None => {
                     SweepPhase::Failed("the time window of the sweep is empty".to_owned(), Arc::default())
                 }
@@ -277,7 +268,7 @@ impl Service {
         let service = self.clone();
         self.sweeps.tasks.spawn(async move {
             let _share = share;
-            let phase = service.apply_plan(plan, &*counter).await;
+            let phase = service.apply_plan(plan, counter).await;
             service.transition_sweep(id, |phase| matches!(phase, SweepPhase::Applying(_)), phase);
         });
         Ok(())
@@ -298,9 +289,9 @@ impl Service {
         Some(counter)
     }
 
-    async fn apply_plan(&self, plan: Arc<SweepPlan>, progress: &dyn Progress) -> SweepPhase {
-        let sweep = self.sweep(self.options().rules.clone());
-        match self.apply_and_publish(&sweep, &plan, progress).await {
+    async fn apply_plan(&self, plan: Arc<SweepPlan>, counter: Arc<ProgressCounter>) -> SweepPhase {
+        let sweep = self.sweep(self.options().rules.clone()).with_progress(counter.listener());
+        match self.apply_and_publish(&sweep, &plan).await {
             Ok(SweepResult { journal_error: Some(error), applied, .. }) => {
                 SweepPhase::Failed(error.to_string(), Arc::new(applied))
             }
@@ -317,9 +308,8 @@ impl Service {
         &self,
         sweep: &Sweep,
         plan: &SweepPlan,
-        progress: &dyn Progress,
     ) -> Result<SweepResult, SweepError> {
-        let outcome = sweep.apply(plan, Mode::Perform, progress).await;
+        let outcome = sweep.apply(plan, Mode::Perform).await;
         plan.actions().for_each(|(room, _)| self.rooms.invalidate(room));
         for one in outcome.iter().flat_map(|swept| &swept.applied) {
             self.publish_series_missed(one);

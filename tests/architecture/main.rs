@@ -23,6 +23,7 @@ const FLOORS: &[&[&str]] = &[
         "limits",
         "permissions",
         "printable",
+        "progress",
         "secret",
         "text_file",
     ],

@@ -6,8 +6,7 @@ use adjourn::action::{Action, ActionId, ActionKind, Actor, AllDay, Outcome, Refu
 use adjourn::calendar::{Event, EventId, RoomAddress, Window};
 use adjourn::cleanup::{
     CancelledLeftover, CleanupMode, EventCase, KeepReason, NoCheckIn, OnReappearance, OrganizerGone,
-    Progress, ReleaseMethod, RoomGroup, Rule, Rules, Sweep, SweepError, SweepLimits, SweepPlan, Verdict,
-    evaluate,
+    ReleaseMethod, RoomGroup, Rule, Rules, Sweep, SweepError, SweepLimits, SweepPlan, Verdict, evaluate,
 };
 use adjourn::engine::{Mode, PersonLookup};
 use adjourn::presence::{Coverage, Crowd, PresenceState, Sign, SignLog, UnknownReason};
@@ -15,12 +14,6 @@ use chrono::TimeDelta;
 
 use crate::fake::{TestEngine, at, meeting, room, test_engine};
 use crate::restarts::Stopping;
-
-struct Quiet;
-impl Progress for Quiet {
-    fn begin(&self, _: &str, _: usize) {}
-    fn step(&self) {}
-}
 
 fn all_rules() -> Rules {
     Rules {
@@ -104,7 +97,7 @@ fn some_organizers_need_not_check_in() {
 }
 
 async fn plan(stage: &TestEngine, rooms: &[RoomAddress]) -> SweepPlan {
-    sweep(stage, watched([])).plan(rooms, window(), &Quiet).await
+    sweep(stage, watched([])).plan(rooms, window()).await
 }
 
 fn verdict(change: impl FnOnce(&mut Event), rules: &Rules) -> Verdict {
@@ -168,7 +161,7 @@ async fn nobody_came_so_the_meeting_is_declined() {
     let plan = plan(&stage, &[room("r1"), room("r2")]).await;
     assert_eq!((plan.events(), plan.actions().count(), plan.rooms.len()), (1, 1, 2));
     assert_eq!(stage.calendar.writes(), 0);
-    let applied = sweep(&stage, watched([])).apply(&plan, Mode::Perform, &Quiet).await.unwrap().applied;
+    let applied = sweep(&stage, watched([])).apply(&plan, Mode::Perform).await.unwrap().applied;
     assert!(matches!(applied[0].outcome, Outcome::Done(_)));
     assert_eq!(stage.calendar.get(&room("r1"), "a"), None);
 }
@@ -188,7 +181,7 @@ async fn who_checks_in_between_plan_and_apply_keeps_the_room() {
     stage.calendar.add(&room("r1"), meeting("a"));
     let plan = plan(&stage, &[room("r1")]).await;
     let applied = sweep(&stage, watched([sign(room("r1"), 29, "panel")]))
-        .apply(&plan, Mode::Perform, &Quiet)
+        .apply(&plan, Mode::Perform)
         .await
         .unwrap()
         .applied;
@@ -217,7 +210,7 @@ async fn the_share_is_taken_over_the_meetings_of_the_same_stretch_attended_ones_
     rooms.iter().for_each(|room| stage.calendar.add(room, meeting("a")));
     for (came, acted) in [(38, 22), (29, 0)] {
         let signs = rooms[..came].iter().map(|room| sign(room.clone(), 1, "panel"));
-        let plan = sweep(&stage, watched(signs)).plan(&rooms, window(), &Quiet).await;
+        let plan = sweep(&stage, watched(signs)).plan(&rooms, window()).await;
         assert_eq!(plan.actions().count(), acted, "{came} of 60 came");
     }
 }
@@ -228,9 +221,9 @@ async fn a_sweep_that_would_touch_too_much_touches_nothing() {
     (0..30).for_each(|n| stage.calendar.add(&room("r1"), meeting(&n.to_string())));
     let limits = |actions_max| SweepLimits { actions_max, max_fraction: 1.0, ..SweepLimits::default() };
     let sweep = |limits| Sweep::new(stage.engine.clone(), Rules { limits, ..all_rules() }, watched([]), 4);
-    let plan = sweep(limits(100)).plan(&[room("r1")], window(), &Quiet).await;
+    let plan = sweep(limits(100)).plan(&[room("r1")], window()).await;
     assert_eq!((plan.stop, plan.actions().count()), (None, 30));
-    let outcome = sweep(limits(3)).apply(&plan, Mode::Perform, &Quiet).await;
+    let outcome = sweep(limits(3)).apply(&plan, Mode::Perform).await;
     assert!(matches!(outcome, Err(SweepError::OverLimit(_))), "{outcome:?}");
     assert_eq!(stage.calendar.writes(), 0);
 }
@@ -247,9 +240,9 @@ async fn rooms_in_observe_mode_are_left_out_where_the_configuration_says_so() {
     };
     let rules = Rules { room_groups: vec![quiet], ..all_rules() };
     let sweep = Sweep::new(stage.engine.clone(), rules, watched([]), 4);
-    let plan = sweep.plan(&[room("r1"), room("r2")], window(), &Quiet).await;
+    let plan = sweep.plan(&[room("r1"), room("r2")], window()).await;
     assert_eq!(plan.actions().count(), 2, "judged alike");
-    let swept = sweep.apply(&plan, Mode::Perform, &Quiet).await.unwrap();
+    let swept = sweep.apply(&plan, Mode::Perform).await.unwrap();
     assert_eq!((swept.applied.len(), swept.observe_only), (1, 1));
     assert!(stage.calendar.get(&room("r2"), "a").is_some());
 }
@@ -265,7 +258,7 @@ async fn an_x500_organizer_is_resolved_before_an_exception_is_judged() {
     rules.exceptions.organizers.insert("ada@people.example".to_owned());
     let verdict = async || {
         let sweep = Sweep::new(stage.engine.clone(), rules.clone(), watched([]), 4);
-        let plan = sweep.plan(&[room("r1")], window(), &Quiet).await;
+        let plan = sweep.plan(&[room("r1")], window()).await;
         plan.rooms[0].events[0].verdict.clone()
     };
     let Verdict::Keep { why: KeepReason::Unknown { doubt: UnknownReason::MissingField { .. } } } =
@@ -328,8 +321,8 @@ fn bring_back(stage: &TestEngine, id: &str) {
 async fn sweep_once(stage: &TestEngine, came_back: OnReappearance) -> (SweepPlan, usize) {
     let rules = Rules { on_reappearance: came_back, ..all_rules() };
     let sweep = Sweep::new(stage.engine.clone(), rules, watched([]), 4);
-    let plan = sweep.plan(&[room("r1")], window(), &Quiet).await;
-    let applied = sweep.apply(&plan, Mode::Perform, &Quiet).await.unwrap().applied;
+    let plan = sweep.plan(&[room("r1")], window()).await;
+    let applied = sweep.apply(&plan, Mode::Perform).await.unwrap().applied;
     (plan, applied.len())
 }
 
@@ -383,8 +376,8 @@ async fn what_was_put_back_is_wanted() {
         ..all_rules()
     };
     let sweep = Sweep::new(stage.engine.clone(), rules, watched([]), 4);
-    let plan = sweep.plan(&[room("r1")], window(), &Quiet).await;
-    let applied = sweep.apply(&plan, Mode::Perform, &Quiet).await.unwrap().applied;
+    let plan = sweep.plan(&[room("r1")], window()).await;
+    let applied = sweep.apply(&plan, Mode::Perform).await.unwrap().applied;
     let mut undo = Action::new(
         ActionId::random(),
         room("r1"),
@@ -393,7 +386,7 @@ async fn what_was_put_back_is_wanted() {
     );
     undo.all_day = AllDay::Include;
     assert!(matches!(stage.engine.perform(undo, Mode::Perform).await.unwrap().outcome, Outcome::Done(_)));
-    let plan = sweep.plan(&[room("r1")], window(), &Quiet).await;
+    let plan = sweep.plan(&[room("r1")], window()).await;
     let Some(KeepReason::CheckedIn { source, .. }) = kept_in(&plan) else { panic!("{plan:?}") };
     assert_eq!(source, "undo by ada");
 }
@@ -404,11 +397,11 @@ async fn an_old_plan_does_not_act_on_what_came_back_since() {
     let stage = test_engine();
     bring_back(&stage, "a");
     let sweep = sweep(&stage, watched([]));
-    let old = sweep.plan(&[room("r1")], window(), &Quiet).await;
-    let first = sweep.apply(&old, Mode::Perform, &Quiet).await.unwrap();
+    let old = sweep.plan(&[room("r1")], window()).await;
+    let first = sweep.apply(&old, Mode::Perform).await.unwrap();
     assert!(matches!(first.applied[0].outcome, Outcome::Done(_)));
     bring_back(&stage, "a");
-    let second = sweep.apply(&old, Mode::Perform, &Quiet).await.unwrap();
+    let second = sweep.apply(&old, Mode::Perform).await.unwrap();
     let Outcome::Refused { refusal: Refusal::NoLongerApplies { why } } = &second.applied[0].outcome else {
         panic!("{second:?}")
     };
@@ -434,8 +427,8 @@ async fn a_journal_that_fails_stops_the_sweep_and_what_was_done_is_told() {
         adjourn::engine::EngineOptions::default(),
     ));
     let sweep = Sweep::new(engine, rules, watched([]), 1);
-    let plan = sweep.plan(&rooms, window(), &Quiet).await;
-    let swept = sweep.apply(&plan, Mode::Perform, &Quiet).await.unwrap();
+    let plan = sweep.plan(&rooms, window()).await;
+    let swept = sweep.apply(&plan, Mode::Perform).await.unwrap();
     assert!(swept.journal_error.is_some());
     assert_eq!((swept.applied.len(), swept.unfinished.len(), swept.not_started), (4, 1, 15));
     assert_eq!(swept.unfinished[0].room, room("r4"));

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use adjourn::action::{Change, IrreversibleReason, Outcome, Reversibility};
 use adjourn::calendar::{EventKind, Window};
 use adjourn::cleanup::{
-    AppliedAction, Attendance, NoCheckIn, OnLastStrike, OnReappearance, Progress, ReleaseMethod, Rule, Rules,
-    Sweep, SweepLimits, SweepPlan, Verdict,
+    AppliedAction, Attendance, NoCheckIn, OnLastStrike, OnReappearance, ReleaseMethod, Rule, Rules, Sweep,
+    SweepLimits, SweepPlan, Verdict,
 };
 use adjourn::clock::{Clock as _, ManualClock};
 use adjourn::engine::Mode;
@@ -19,13 +19,6 @@ use adjourn::store::ServiceStore;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::office::{Office, ROOM, ada, room, settings, world};
-
-struct NoOutput;
-
-impl Progress for NoOutput {
-    fn begin(&self, _: &str, _: usize) {}
-    fn step(&self) {}
-}
 
 /// A room with a daily meeting from nine to ten; those of days 6 and 8 are moved to eleven.
 struct SeriesFixture {
@@ -118,13 +111,13 @@ impl SeriesFixture {
             signs.push(Sign::new(room(), day(number) + TimeDelta::minutes(1), "panel"));
         }
         let sweep = self.sweep(signs);
-        let plan = sweep.plan(&[room()], window, &NoOutput).await;
+        let plan = sweep.plan(&[room()], window).await;
         (sweep, plan)
     }
 
     async fn run_day(&self, number: i64, came: bool) -> Vec<AppliedAction> {
         let (sweep, plan) = self.plan(number, came).await;
-        sweep.apply(&plan, Mode::Perform, &NoOutput).await.unwrap().applied
+        sweep.apply(&plan, Mode::Perform).await.unwrap().applied
     }
 
     fn is_there(&self) -> bool {
@@ -160,9 +153,9 @@ async fn at_the_third_strike_the_changed_dates_go_first_and_then_the_series() {
         panic!("{judged:?}")
     };
     assert!(why.contains("for the 3rd time in a row") && why.contains("whole series"), "{why}");
-    let rehearsed = sweep.apply(&plan, Mode::DryRun, &NoOutput).await.unwrap().applied;
+    let rehearsed = sweep.apply(&plan, Mode::DryRun).await.unwrap().applied;
     assert_eq!((rehearsed.len(), diary.declines().len()), (3, 2));
-    let applied = sweep.apply(&plan, Mode::Perform, &NoOutput).await.unwrap().applied;
+    let applied = sweep.apply(&plan, Mode::Perform).await.unwrap().applied;
     let kinds: Vec<_> = applied.iter().map(done).collect();
     let (exception, series) =
         ((Change::Declined, EventKind::Exception), (Change::Declined, EventKind::Series));
@@ -259,7 +252,7 @@ async fn who_comes_at_the_last_moment_keeps_the_series() {
     let (_, plan) = diary.plan(0, false).await;
     let mut signs = SignLog::default();
     signs.push(Sign::new(room(), day(0) + TimeDelta::minutes(14), "panel"));
-    let applied = diary.sweep(signs).apply(&plan, Mode::Perform, &NoOutput).await.unwrap().applied;
+    let applied = diary.sweep(signs).apply(&plan, Mode::Perform).await.unwrap().applied;
     assert!(
         matches!(applied.as_slice(), [AppliedAction { outcome: Outcome::Refused { .. }, .. }]),
         "{applied:?}"
@@ -345,7 +338,7 @@ async fn a_series_that_cannot_go_loses_the_date_and_is_not_begun_with() {
         .sim
         .inject_fault(FaultRule::new(InjectedFault::ItemError("ErrorAccessDenied")).on("GetItem").times(2));
     let (sweep, plan) = diary.plan(0, false).await;
-    let applied = sweep.apply(&plan, Mode::Perform, &NoOutput).await.unwrap().applied;
+    let applied = sweep.apply(&plan, Mode::Perform).await.unwrap().applied;
     assert!(applied.iter().all(|one| one.rule == Rule::NoCheckIn), "{applied:?}");
     assert!(diary.is_there() && !diary.declines().contains(&None));
 }
@@ -423,7 +416,7 @@ async fn an_older_plan_takes_off_no_more_than_may_go() {
     let (_, plan) = diary.plan(0, false).await;
     diary.series_max = 0;
     let sweep = diary.sweep(SignLog::default());
-    let applied = sweep.apply(&plan, Mode::Perform, &NoOutput).await.unwrap().applied;
+    let applied = sweep.apply(&plan, Mode::Perform).await.unwrap().applied;
     let [one] = applied.as_slice() else { panic!("{applied:?}") };
     assert_eq!((one.rule, done(one).1), (Rule::NoCheckIn, EventKind::Occurrence));
     assert!(diary.is_there());
@@ -434,7 +427,7 @@ async fn a_plan_whose_rule_is_off_now_says_so_and_does_nothing() {
     let diary = SeriesFixture::open(1, OnLastStrike::Delete).await;
     let (_, plan) = diary.plan(0, false).await;
     let off = Sweep::new(diary.office.engine.clone(), Rules::default(), PresenceState::default(), 1);
-    let applied = off.apply(&plan, Mode::Perform, &NoOutput).await.unwrap().applied;
+    let applied = off.apply(&plan, Mode::Perform).await.unwrap().applied;
     assert!(
         matches!(applied.as_slice(), [AppliedAction { outcome: Outcome::Refused { .. }, .. }]),
         "{applied:?}"

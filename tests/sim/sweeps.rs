@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use adjourn::action::{Change, Outcome, Refusal};
 use adjourn::calendar::{RoomAddress, Window};
-use adjourn::cleanup::{AppliedAction, CancelledLeftover, NoCheckIn, Progress, Rules, Sweep, SweepLimits};
+use adjourn::cleanup::{AppliedAction, CancelledLeftover, NoCheckIn, Rules, Sweep, SweepLimits};
 use adjourn::clock::ManualClock;
 use adjourn::engine::Mode;
 use adjourn::presence::{Coverage, PresenceState, SignLog};
@@ -19,13 +19,6 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::office::{Office, settings};
 
 const ROOMS: usize = 1_000;
-
-struct NoOutput;
-
-impl Progress for NoOutput {
-    fn begin(&self, _: &str, _: usize) {}
-    fn step(&self) {}
-}
 
 fn rules() -> Rules {
     Rules {
@@ -75,12 +68,12 @@ async fn a_throttled_sweep_of_a_thousand_rooms_loses_and_repeats_nothing() {
     let books = PresenceState::covering(SignLog::default(), Coverage::always());
     let sweep = Sweep::new(office.engine.clone(), rules(), books, 64);
     let window = Window::new(now, now + TimeDelta::hours(12)).unwrap();
-    let plan = sweep.plan(&rooms, window, &NoOutput).await;
+    let plan = sweep.plan(&rooms, window).await;
     let troubles: Vec<_> = plan.rooms.iter().filter_map(|room| room.trouble.as_ref()).collect();
     assert!(troubles.is_empty(), "every room was seen: {troubles:?}");
     let planned = plan.actions().count();
     assert!(planned > 100, "{planned}");
-    let applied = sweep.apply(&plan, Mode::Perform, &NoOutput).await.unwrap().applied;
+    let applied = sweep.apply(&plan, Mode::Perform).await.unwrap().applied;
     assert_eq!(applied.len(), planned, "every planned action has an outcome");
     check(&office, &applied);
     println!("{planned} actions in {ROOMS} rooms, {} requests", office.sim.requests().len());

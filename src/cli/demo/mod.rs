@@ -23,7 +23,7 @@ use crate::cli::args::DemoArgs;
 use crate::cli::connect::{self, OpenedEngine};
 use crate::cli::exit::{CommandError, Exit};
 use crate::cli::output::Output;
-use crate::cli::progress::ProgressLines;
+use crate::cli::progress::print_tenths;
 use crate::cli::serve::{BackgroundTask, ServeContext};
 use crate::cli::sim::rooms;
 use crate::clock::{Clock, SystemClock};
@@ -143,7 +143,7 @@ impl Doctor for DemoDoctor {
             write_test_room: None,
             spares_private: false,
         };
-        DoctorReport::new(examine(&patient, &SystemClock, &|| {}).await)
+        DoctorReport::new(examine(&patient, &SystemClock, None).await)
     }
 }
 
@@ -220,11 +220,12 @@ async fn clean_up(opened: &OpenedEngine) -> Result<(SweepPlan, Vec<AppliedAction
         opened.config.rules.clone(),
         books,
         opened.config.max_concurrent_rooms,
-    );
+    )
+    .with_progress(Box::new(print_tenths));
     let rooms: Vec<_> = opened.engine.scope().rooms().cloned().collect();
-    let plan = sweep.plan(&rooms, window, &ProgressLines::default()).await;
+    let plan = sweep.plan(&rooms, window).await;
     let swept = sweep
-        .apply(&plan, Mode::Perform, &ProgressLines::default())
+        .apply(&plan, Mode::Perform)
         .await
         .map_err(|error| CommandError::from_error(Exit::Stopped, error))?;
     match swept.journal_error {
