@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::code::ResponseCode;
+use super::fields::calendar_item_fields;
 
 /// Text of a response: borrowed from the body unless an escape required a copy.
 pub type Text<'a> = Cow<'a, str>;
@@ -107,71 +108,67 @@ pub struct Occurrence<'a> {
     pub original_start: Option<DateTime<Utc>>,
 }
 
-/// One calendar item. Every property is optional, because servers omit properties that they do not have.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[expect(missing_docs, reason = "the fields have the names of the schema's elements")]
-pub struct CalendarItem<'a> {
-    pub item_id: Option<ItemId<'a>>,
-    pub subject: Option<Text<'a>>,
-    pub sensitivity: Option<Sensitivity<'a>>,
-    pub categories: Vec<Text<'a>>,
-    pub date_time_created: Option<DateTime<Utc>>,
-    pub last_modified_time: Option<DateTime<Utc>>,
-    pub uid: Option<Text<'a>>,
-    /// The occurrence's original date in its series (`t:RecurrenceId`); only on occurrences and exceptions.
-    pub recurrence_id: Option<DateTime<Utc>>,
-    pub start: Option<DateTime<Utc>>,
-    pub end: Option<DateTime<Utc>>,
-    pub original_start: Option<DateTime<Utc>>,
-    pub is_all_day_event: Option<bool>,
-    pub legacy_free_busy_status: Option<FreeBusyStatus<'a>>,
-    pub location: Option<Text<'a>>,
-    pub is_meeting: Option<bool>,
-    pub is_cancelled: Option<bool>,
-    pub is_recurring: Option<bool>,
-    pub calendar_item_type: Option<CalendarItemType<'a>>,
-    pub my_response_type: Option<ResponseType<'a>>,
-    pub organizer: Option<Mailbox<'a>>,
-    pub required_attendees: Vec<Attendee<'a>>,
-    pub optional_attendees: Vec<Attendee<'a>>,
-    pub resources: Vec<Attendee<'a>>,
-    /// Only on a series master: the occurrences that were changed.
-    pub modified_occurrences: Vec<Occurrence<'a>>,
-    /// Bit 1 meeting, 2 received, 4 cancelled (read-only).
-    pub appointment_state: Option<i32>,
-    pub is_organizer: Option<bool>,
+macro_rules! define_calendar_item {
+    ($($(#[$doc:meta])* $field:ident: $Name:ident $element:literal $kind:ident $(, $($request:ident)+)?;)*) => {
+        /// One calendar item. Every property is optional, because servers omit properties that they do not have.
+        #[derive(Debug, Clone, PartialEq, Serialize)]
+        pub struct CalendarItem<'a> {
+            $(
+                #[doc = concat!("`t:", $element, "`.")]
+                $(#[$doc])*
+                pub $field: property_type!($kind),
+            )*
+        }
+
+        impl CalendarItem<'_> {
+            /// An item without properties. A constant, so that adding an item to a page is one copy.
+            pub const EMPTY: Self = Self { $($field: Omittable::OMITTED,)* };
+        }
+    };
 }
 
-impl CalendarItem<'_> {
-    /// An item without properties. A constant, so that adding an item to a page is one copy.
-    pub const EMPTY: Self = Self {
-        item_id: None,
-        subject: None,
-        sensitivity: None,
-        categories: Vec::new(),
-        date_time_created: None,
-        last_modified_time: None,
-        uid: None,
-        recurrence_id: None,
-        start: None,
-        end: None,
-        original_start: None,
-        is_all_day_event: None,
-        legacy_free_busy_status: None,
-        location: None,
-        is_meeting: None,
-        is_cancelled: None,
-        is_recurring: None,
-        calendar_item_type: None,
-        my_response_type: None,
-        organizer: None,
-        required_attendees: Vec::new(),
-        optional_attendees: Vec::new(),
-        resources: Vec::new(),
-        modified_occurrences: Vec::new(),
-        appointment_state: None,
-        is_organizer: None,
-    };
+/// The type of a property, by the kind of its value in the table of fields.
+macro_rules! property_type {
+    (item_id) => { Option<ItemId<'a>> };
+    (text) => { Option<Text<'a>> };
+    (time) => { Option<DateTime<Utc>> };
+    (boolean) => { Option<bool> };
+    (number) => { Option<i32> };
+    (sensitivity) => { Option<Sensitivity<'a>> };
+    (free_busy_status) => { Option<FreeBusyStatus<'a>> };
+    (calendar_item_type) => { Option<CalendarItemType<'a>> };
+    (response_type) => { Option<ResponseType<'a>> };
+    (organizer) => { Option<Mailbox<'a>> };
+    (strings) => { Vec<Text<'a>> };
+    (attendees) => { Vec<Attendee<'a>> };
+    (occurrences) => { Vec<Occurrence<'a>> };
+}
+
+calendar_item_fields!(define_calendar_item);
+
+/// A property that an item may not have.
+pub(in crate::ews) trait Omittable {
+    /// The value of a property that the item does not have.
+    const OMITTED: Self;
+
+    /// Whether it has that value.
+    fn is_omitted(&self) -> bool;
+}
+
+impl<T> Omittable for Option<T> {
+    const OMITTED: Self = None;
+
+    fn is_omitted(&self) -> bool {
+        self.is_none()
+    }
+}
+
+impl<T> Omittable for Vec<T> {
+    const OMITTED: Self = Vec::new();
+
+    fn is_omitted(&self) -> bool {
+        self.is_empty()
+    }
 }
 
 impl Default for CalendarItem<'_> {

@@ -11,7 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::classify::{RetryDecision, proves_nothing_done};
 use super::client::EwsClient;
 use super::contents;
-use super::event::{PROPERTIES, event, series};
+use super::event::{event, series};
 use super::request_error::RequestError;
 use super::response_messages::{require_success, single_message, unexpected_response};
 use super::settings::{Access, Settings};
@@ -159,7 +159,7 @@ impl Exchange {
             start: window.start(),
             end: window.end(),
             max_entries: VIEW_ENTRIES_MAX,
-            properties: &PROPERTIES,
+            properties: Property::EVENT,
         };
         let found = self.client.execute(room, &find, |body| {
             let SoapBody::FindItem(messages) = body else { return Err(wrong_response_type(Effect::Read)) };
@@ -181,7 +181,7 @@ impl Exchange {
             folder: self.folder(DistinguishedFolder::DeletedItems, room),
             offset,
             max_entries: DELETED_PAGE,
-            properties: &PROPERTIES,
+            properties: Property::EVENT,
         };
         let read = |body: &SoapBody<'_>| {
             let SoapBody::FindItem(messages) = body else { return Err(wrong_response_type(Effect::Read)) };
@@ -228,7 +228,7 @@ impl Exchange {
     /// An item by its id, in any folder.
     pub(super) async fn item(&self, room: &RoomAddress, id: &EventId) -> Result<Option<Event>, RequestError> {
         let get =
-            GetItem { items: &[ItemRef { id: id.as_str(), change_key: None }], properties: &PROPERTIES };
+            GetItem { items: &[ItemRef { id: id.as_str(), change_key: None }], properties: Property::EVENT };
         let got = self.client.execute(room, &get, |body| {
             let SoapBody::GetItem(messages) = body else { return Err(wrong_response_type(Effect::Read)) };
             event(contents::item(messages, id.as_str())?).map_err(missing_property)
@@ -424,7 +424,7 @@ impl CalendarReader for Exchange {
 
     async fn series(&self, room: &RoomAddress, date: &EventId) -> Result<Option<Series>, CalendarError> {
         let occurrence = ItemRef { id: date.as_str(), change_key: None };
-        let get = GetRecurringMaster { occurrence, properties: &series_properties() };
+        let get = GetRecurringMaster { occurrence, properties: Property::SERIES };
         found_series(self.client.execute(room, &get, |body| read_series(body, None)).await)
     }
 
@@ -434,7 +434,7 @@ impl CalendarReader for Exchange {
         series: &EventId,
     ) -> Result<Option<Series>, CalendarError> {
         let items = [ItemRef { id: series.as_str(), change_key: None }];
-        let get = GetItem { items: &items, properties: &series_properties() };
+        let get = GetItem { items: &items, properties: Property::SERIES };
         found_series(self.client.execute(room, &get, |body| read_series(body, Some(series))).await)
     }
 
@@ -464,7 +464,7 @@ impl CalendarReader for Exchange {
             folder: self.folder(DistinguishedFolder::SentItems, room),
             offset: 0,
             max_entries: SENT_SEARCHED,
-            properties: &[Property::ItemClass, Property::DateTimeSent, Property::Uid, Property::Start],
+            properties: Property::MESSAGE,
         };
         let since = since - CLOCKS_APART;
         let found = self.client.execute(room, &list, |body| {
@@ -573,10 +573,6 @@ impl ConnectionMetrics for Exchange {
         let number = |(kind, label, count)| Metric { connection: self.name.clone(), kind, label, count };
         decoded.chain(own).map(number).collect()
     }
-}
-
-fn series_properties() -> Vec<Property> {
-    PROPERTIES.into_iter().chain([Property::ModifiedOccurrences]).collect()
 }
 
 /// The series, if the item is a series master, with this id if one was requested.

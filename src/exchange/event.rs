@@ -3,32 +3,9 @@
 use crate::calendar::{
     ChangeKey, Copy, CopyClues, Event, EventId, EventKind, FreeBusy, ModifiedOccurrence, Person, Series, Uid,
 };
-use crate::ews::op::Property;
 use crate::ews::types::{
     CalendarItem, CalendarItemType, FreeBusyStatus, Mailbox, Occurrence, ResponseType, Sensitivity,
 };
-
-/// The properties that an event needs. FindItem and GetItem return all of them.
-pub(super) const PROPERTIES: [Property; 18] = [
-    Property::Subject,
-    Property::Sensitivity,
-    Property::DateTimeCreated,
-    Property::LastModifiedTime,
-    Property::Uid,
-    Property::RecurrenceId,
-    Property::Start,
-    Property::End,
-    Property::OriginalStart,
-    Property::IsAllDayEvent,
-    Property::LegacyFreeBusyStatus,
-    Property::IsMeeting,
-    Property::IsCancelled,
-    Property::CalendarItemType,
-    Property::MyResponseType,
-    Property::Organizer,
-    Property::AppointmentState,
-    Property::IsOrganizer,
-];
 
 /// Bytes of an id, ChangeKey or UID. Exchange's have some 200; a UID comes from any calendar program.
 pub(super) const ID_BYTES_MAX: usize = 2 << 10;

@@ -114,7 +114,7 @@ fn find_item(all: &mut Examples) {
         start: start(),
         end: end(),
         max_entries: 500,
-        properties: &Property::ALL,
+        properties: Property::EVENT,
     };
     for (name, folder) in folders() {
         all.add(name, &FindItem { folder, ..request.clone() });
@@ -123,11 +123,12 @@ fn find_item(all: &mut Examples) {
         folder: FolderId::Own(DistinguishedFolder::DeletedItems),
         offset: 200,
         max_entries: 100,
-        properties: &Property::ALL,
+        properties: Property::EVENT,
     };
     for (name, folder) in folders() {
         all.add(&format!("list-{name}"), &ListItems { folder, ..list.clone() });
     }
+    all.add("list-messages", &ListItems { properties: Property::MESSAGE, ..list });
     all.add("ids-only", &FindItem { properties: &[], max_entries: 1, ..request.clone() });
     all.add("is-organizer-only", &FindItem { properties: &[Property::IsOrganizer], ..request.clone() });
     let (start, end) = (DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC);
@@ -135,8 +136,9 @@ fn find_item(all: &mut Examples) {
 }
 
 fn get_item(all: &mut Examples) {
-    all.add("one", &GetItem { items: &[ITEM], properties: &Property::ALL });
-    all.add("series", &GetRecurringMaster { occurrence: ITEM, properties: &Property::ALL });
+    all.add("one", &GetItem { items: &[ITEM], properties: Property::EVENT });
+    all.add("master", &GetItem { items: &[ITEM], properties: Property::SERIES });
+    all.add("series", &GetRecurringMaster { occurrence: ITEM, properties: Property::SERIES });
     all.add("series-unversioned", &GetRecurringMaster { occurrence: UNVERSIONED, properties: &[] });
     all.add("several", &GetItem { items: &[ITEM, UNVERSIONED, HOSTILE_ITEM], properties: &[] });
 }

@@ -1,4 +1,4 @@
-//! `GetItem`: reads items by id with the requested properties, including attendees, which `FindItem` never returns.
+//! `GetItem`: reads items by id with the requested properties. Never changes anything.
 
 use super::{Effect, ItemRef, Operation, Property, write_items, write_shape};
 use crate::ews::codec::xml_writer::XmlWriter;

@@ -13,6 +13,7 @@ mod get_rooms;
 mod get_streaming_events;
 mod get_user_availability;
 mod move_item;
+mod property;
 mod resolve_names;
 mod subscribe;
 mod sync_folder_items;
@@ -28,13 +29,14 @@ pub use get_rooms::*;
 pub use get_streaming_events::*;
 pub use get_user_availability::*;
 pub use move_item::*;
+pub use property::Property;
 pub use resolve_names::*;
 pub use subscribe::*;
 pub use sync_folder_items::*;
 pub use update_item::*;
 
 use super::codec::xml_writer::XmlWriter;
-use super::soap::{CLOSE, RequestHeaders, ServerVersion};
+use super::soap::{CLOSE, RequestHeaders};
 
 /// Whether an operation changes data, which decides whether it may be sent a second time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -99,39 +101,6 @@ pub struct ItemRef<'a> {
     pub id: &'a str,
     /// `ChangeKey`, when known.
     pub change_key: Option<&'a str>,
-}
-
-/// A property that a read can request (`t:FieldURI`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(missing_docs, reason = "the variants have the names of the schema's values")]
-pub enum Property {
-    ItemClass,
-    Subject,
-    Sensitivity,
-    Categories,
-    DateTimeSent,
-    DateTimeCreated,
-    LastModifiedTime,
-    Uid,
-    RecurrenceId,
-    Start,
-    End,
-    OriginalStart,
-    IsAllDayEvent,
-    LegacyFreeBusyStatus,
-    Location,
-    IsMeeting,
-    IsCancelled,
-    IsRecurring,
-    CalendarItemType,
-    MyResponseType,
-    Organizer,
-    RequiredAttendees,
-    OptionalAttendees,
-    Resources,
-    ModifiedOccurrences,
-    AppointmentState,
-    IsOrganizer,
 }
 
 impl DistinguishedFolder {
@@ -200,79 +169,4 @@ fn write_shape(properties: &[Property], out: &mut XmlWriter<'_>) {
         out.raw("</t:AdditionalProperties>");
     }
     out.raw("</m:ItemShape>");
-}
-
-impl Property {
-    /// All of them.
-    pub const ALL: [Self; 27] = [
-        Self::ItemClass,
-        Self::Subject,
-        Self::Sensitivity,
-        Self::Categories,
-        Self::DateTimeSent,
-        Self::DateTimeCreated,
-        Self::LastModifiedTime,
-        Self::Uid,
-        Self::RecurrenceId,
-        Self::Start,
-        Self::End,
-        Self::OriginalStart,
-        Self::IsAllDayEvent,
-        Self::LegacyFreeBusyStatus,
-        Self::Location,
-        Self::IsMeeting,
-        Self::IsCancelled,
-        Self::IsRecurring,
-        Self::CalendarItemType,
-        Self::MyResponseType,
-        Self::Organizer,
-        Self::RequiredAttendees,
-        Self::OptionalAttendees,
-        Self::Resources,
-        Self::ModifiedOccurrences,
-        Self::AppointmentState,
-        Self::IsOrganizer,
-    ];
-
-    /// `FieldURI`: the property's name in the schema (`t:UnindexedFieldURIType`).
-    pub fn field_uri(self) -> &'static str {
-        match self {
-            Self::ItemClass => "item:ItemClass",
-            Self::Subject => "item:Subject",
-            Self::Sensitivity => "item:Sensitivity",
-            Self::Categories => "item:Categories",
-            Self::DateTimeSent => "item:DateTimeSent",
-            Self::DateTimeCreated => "item:DateTimeCreated",
-            Self::LastModifiedTime => "item:LastModifiedTime",
-            Self::Uid => "calendar:UID",
-            Self::RecurrenceId => "calendar:RecurrenceId",
-            Self::Start => "calendar:Start",
-            Self::End => "calendar:End",
-            Self::OriginalStart => "calendar:OriginalStart",
-            Self::IsAllDayEvent => "calendar:IsAllDayEvent",
-            Self::LegacyFreeBusyStatus => "calendar:LegacyFreeBusyStatus",
-            Self::Location => "calendar:Location",
-            Self::IsMeeting => "calendar:IsMeeting",
-            Self::IsCancelled => "calendar:IsCancelled",
-            Self::IsRecurring => "calendar:IsRecurring",
-            Self::CalendarItemType => "calendar:CalendarItemType",
-            Self::MyResponseType => "calendar:MyResponseType",
-            Self::Organizer => "calendar:Organizer",
-            Self::RequiredAttendees => "calendar:RequiredAttendees",
-            Self::OptionalAttendees => "calendar:OptionalAttendees",
-            Self::Resources => "calendar:Resources",
-            Self::ModifiedOccurrences => "calendar:ModifiedOccurrences",
-            Self::AppointmentState => "calendar:AppointmentState",
-            Self::IsOrganizer => "calendar:IsOrganizer",
-        }
-    }
-
-    /// The oldest supported version that has the property; older requests omit it. Only `IsOrganizer` is newer than the oldest
-    /// version: Exchange 2013 (MS-OXWSMTGS R80047, R80048).
-    pub fn since(self) -> ServerVersion {
-        match self {
-            Self::IsOrganizer => ServerVersion::Exchange2013,
-            _ => ServerVersion::Exchange2010Sp2,
-        }
-    }
 }

@@ -26,6 +26,7 @@ mod mailboxes;
 mod message;
 mod namespace;
 mod payload;
+mod property;
 #[cfg(test)]
 mod tests;
 mod value;

@@ -8,15 +8,18 @@
 //!
 //! Never returns an error, never allocates more than the values need, never reads a byte twice except after a wrong prediction.
 
+mod calendar_item;
 mod cursor;
 mod declarations;
 mod declined;
 mod envelope;
+mod field;
 mod item;
 mod mailboxes;
 mod markup;
 mod message;
 mod opening;
+mod property;
 mod value;
 
 use super::envelope::SoapEnvelope;
