@@ -21,7 +21,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::calendar::{EventId, RoomAddress};
+use crate::calendar::{Event, EventId, RoomAddress};
 use crate::presence::Proof;
 
 pub use change::{Change, Done, EventSnapshot, IrreversibleReason, Notified, Reversibility};
@@ -114,6 +114,12 @@ pub struct TimeRange {
     pub start: DateTime<Utc>,
     /// First instant after.
     pub end: DateTime<Utc>,
+}
+
+impl From<&Event> for TimeRange {
+    fn from(event: &Event) -> Self {
+        Self { start: event.start, end: event.end }
+    }
 }
 
 /// The kind of change that an action makes.

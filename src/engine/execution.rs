@@ -1,535 +1,399 @@
-//! The execution of one action: read, plan, record the intent, write, and verify where the reply leaves doubt.
+//! The execution of one action, as a state machine. It never sends a write a second time without reading the event in between,
+//! and never writes to a calendar before the journal has stored the intent.
 //!
-//! The shell around the pure parts. It never sends a write a second time without reading the event in between, and never
-//! writes to a calendar before the journal has stored the intent.
+//! ```text
+//! Locating ─► Located ─► Planned ─► Written ─┬─────────────────┬─► Decided ─► Closed, LeftOpen
+//!    ▲                                       ├─► Verifying ─┬──┤
+//!    │                                       ├─► InDoubt ───┼──┘
+//!    └────────── read and plan again ◄───────┴──────────────┘
+//!
+//! Locating, Located ─► Decided      refused, nothing to change, dry run: an early exit
+//! ```
+//!
+//! | state | what it knows | next |
+//! | --- | --- | --- |
+//! | Locating | the request, or an earlier attempt | Located; Decided, if an earlier send was applied |
+//! | Located | the event or booking that was read, or why there is none | Planned, after the journal has stored `Intended`; Decided, if refused, if nothing has to be changed, or for a dry run |
+//! | Planned | the attempt: the event before, and the step | Written, after the journal has stored `InDoubt` if the reply was lost |
+//! | Written | the attempt and the reply | Decided, if done or refused; Locating after a conflict or "busy"; Verifying, if the reply proves nothing; InDoubt, if any reply was lost |
+//! | Verifying | the attempt and the reported failure | Decided, by what the mailbox shows; Locating, if the event is still there |
+//! | InDoubt | the attempt and the last reply | Decided, by what the mailbox shows; Locating, if the mailbox shows that nothing was applied |
+//! | Decided | the outcome, before the last look at the mailbox | Closed, after the journal has stored it; LeftOpen, if the mailbox cannot be read |
+//! | Closed, LeftOpen | the outcome; nothing | |
+//!
+//! [`Sends`] outlives the states: a doubt about one send stays until the end.
 
-use chrono::{DateTime, Utc};
-
-use super::context::{Engine, Mode, Precondition};
-use super::extend::{extension_window, plan_booking, plan_extend};
-use super::idempotency::earlier_same_action;
-use super::plan::{Plan, PlanError, plan};
+use super::action_context::ActionContext;
+use super::attempt::{Attempt, Before, LocateFrom};
+use super::context::Mode;
+use super::early_exit::{EarlyExit, refused};
+use super::locate::{find_undo_target, locate};
+use super::overlap_check::check_overlap;
+use super::past_actions::{nothing_to_do, refuse};
+use super::planning::make_plan;
 use super::reconcile::Observation;
 use super::select::Selected;
-use super::undo::{UndoTarget, plan_undo};
-use super::{CalendarError, messages};
-use super::{CalendarView, TraceLookup, WriteOutcome};
-use crate::action::{
-    Action, ActionKind, Change, Done, NoChangeReason, Outcome, Refusal, RequestIds, Reversibility, Target,
-    TimeRange,
-};
-use crate::calendar::{Event, Window};
-use crate::journal::{ActionRecord, ActionStatus, Fact, Intent, JournalError, Query};
+use super::sends::{InFlight, Sends};
+use super::undo::UndoTarget;
+use super::verify::{find_again, find_trace, verified_outcome, verify};
+use super::{CalendarError, TraceLookup, WriteOutcome, messages};
+use crate::action::{Done, NoChangeReason, Outcome, Refusal, Reversibility};
+use crate::journal::{Fact, JournalError};
 
-/// How many of a room's latest changes are searched for the one that a request repeats.
-pub(super) const RECENT_ACTIONS_MAX: usize = 100;
-
-/// An action in progress.
-pub(super) struct Execution<'a> {
-    pub(super) engine: &'a Engine,
-    pub(super) action: &'a Action,
-    mode: Mode,
-    precondition: &'a dyn Precondition,
-    /// The time of the request: no write was sent before it, and the event that the caller means was on then.
-    pub(super) requested_at: DateTime<Utc>,
-    /// A write may have been, or may still be, applied without our seeing the reply. Never cleared: the reply to a later send
-    /// proves nothing about an earlier one.
-    pub(super) in_doubt: bool,
-    /// The write that may still be applied.
-    in_flight: Option<InFlight>,
-    counts: AttemptCounts,
-    /// The last reply was that the server is busy and did nothing.
-    pub(super) throttled: bool,
-    /// Requests sent since the last recorded fact.
-    pub(super) requests: Vec<RequestIds>,
+/// The state of an action in progress.
+pub(super) enum Execution {
+    /// The event has to be read.
+    Locating(LocateFrom),
+    /// The event was read. Nothing was recorded about it.
+    Located(Box<LocatedEvent>),
+    /// The journal has stored the intent. The step was not sent.
+    Planned(Box<Attempt>),
+    /// The step was sent once.
+    Written(Box<Attempt>, Reply),
+    /// The server reported a failure that does not prove what happened. No send is in doubt.
+    Verifying(Box<Attempt>, Failure),
+    /// A send is in doubt: only the mailbox shows which writes were applied.
+    InDoubt(Box<Attempt>, WriteOutcome),
+    /// No further step is sent.
+    Decided(Outcome),
+    /// The journal has stored the outcome. A dry run stores nothing.
+    Closed(Outcome),
+    /// The mailbox could not be read. The action stays open in the journal.
+    LeftOpen,
 }
 
-/// The result of one round of planning and writing.
-enum DecisionResult {
-    Finished(Outcome),
-    /// Nothing was done, or the result is unknown: plan again.
-    Retry(Box<Attempt>),
+/// What was read for an attempt.
+pub(super) struct LocatedEvent {
+    from: LocateFrom,
+    undo: Option<UndoTarget>,
+    selected: Selected,
 }
 
-/// One attempt: the event before it, and its plan.
-#[derive(Clone)]
-pub(super) struct Attempt {
-    pub(super) before: Event,
-    pub(super) plan: Plan,
+/// The reply to one send.
+pub(super) struct Reply {
+    outcome: WriteOutcome,
+    /// Whether a request left the process.
+    was_sent: bool,
 }
 
-/// A write that may still be applied, and when it was sent.
-struct InFlight {
-    attempt: Attempt,
-    at: DateTime<Utc>,
+/// A failure that the server reported, and that has to be verified.
+pub(super) enum Failure {
+    /// The item was not found. The server also says so where the account may read the item but not write to it.
+    NotFound,
+    /// A refusal of a step that sends mail: the server may have changed the calendar before the mail failed.
+    Refused(CalendarError),
+    /// A failure that can follow the change.
+    Unproven(CalendarError),
 }
 
-/// What the search for the event of an action starts from.
-pub(super) enum LocateFrom {
-    /// The request's target.
-    Request,
-    /// An earlier attempt, after a conflict, a doubtful write or a restart: the same event, if its times are unchanged.
-    Attempt(Box<Attempt>),
-}
-
-/// What was read for the first plan: what an undo reverts, and the event; or the outcome that ends the action.
-pub(super) type InitialRead = Result<(Option<UndoTarget>, Result<Selected, Outcome>), Outcome>;
-
-/// Counts that limit the attempts.
-#[derive(Default)]
-struct AttemptCounts {
-    conflicts: u32,
-    sends: u32,
-    waits: u32,
-}
-
-/// How often a write waits for a busy server, each time at least for the server's back-off.
-const WAITS_MAX: u32 = 30;
-
-impl<'a> Execution<'a> {
-    pub(super) fn new(
-        engine: &'a Engine,
-        action: &'a Action,
-        mode: Mode,
-        precondition: &'a dyn Precondition,
-        since: DateTime<Utc>,
-    ) -> Self {
-        Self {
-            engine,
-            action,
-            mode,
-            precondition,
-            requested_at: since,
-            in_doubt: false,
-            in_flight: None,
-            counts: AttemptCounts::default(),
-            throttled: false,
-            requests: Vec::new(),
+impl Execution {
+    /// The first states: refuses a room outside the scope, and reads the event. A read changes nothing, so the action need not be
+    /// recorded yet.
+    pub(super) async fn begin(
+        context: &ActionContext<'_>,
+        sends: &Sends,
+        from: LocateFrom,
+    ) -> Result<Self, JournalError> {
+        let room = context.room();
+        if !context.engine.scope().contains(room) {
+            return Ok(Self::Decided(refused(Refusal::OutOfScope { room: room.clone() })));
         }
+        or_decided(locate_event(context, sends, from).await)
     }
 
-    /// The execution of an action that an earlier process accepted.
-    pub(super) fn resumed(
-        engine: &'a Engine,
-        record: &'a ActionRecord,
-        precondition: &'a dyn Precondition,
-    ) -> Self {
-        let execution = Self::new(engine, &record.action, Mode::Perform, precondition, record.accepted_at);
-        let sent = record
-            .intent
-            .as_ref()
-            .map(|intent| InFlight { attempt: Attempt::from(intent), at: record.last_at });
-        Self { in_doubt: sent.is_some(), in_flight: sent, ..execution }
-    }
-
-    /// Reads what the first plan needs. A read changes nothing, so the action need not be recorded yet.
-    pub(super) async fn read_initial(&self) -> Result<InitialRead, JournalError> {
-        self.read_for(&LocateFrom::Request).await
-    }
-
-    async fn read_for(&self, from: &LocateFrom) -> Result<InitialRead, JournalError> {
-        let room = &self.action.room;
-        if !self.engine.scope().contains(room) {
-            return Ok(Err(refused(Refusal::OutOfScope { room: room.clone() })));
-        }
-        let undo = match self.undo_target().await? {
-            Ok(undo) => undo,
-            Err(outcome) => return Ok(Err(outcome)),
-        };
-        let located = self.locate(from, undo.as_ref()).await;
-        Ok(Ok((undo, located)))
-    }
-
-    /// Carries the action out. Returns the outcome, and the requests sent since the last recorded fact.
-    pub(super) async fn finish(
+    /// Carries the action out. Returns its outcome; `None` if it stays open.
+    pub(super) async fn run(
         mut self,
-        first: InitialRead,
-    ) -> Result<(Outcome, Vec<RequestIds>), JournalError> {
-        let outcome = self.decide_until_finished(LocateFrom::Request, first).await?;
-        self.conclude(outcome).await
-    }
-
-    /// The same for an action of an earlier process, from its last recorded intent, if it had one.
-    pub(super) async fn finish_from(
-        mut self,
-        intent: Option<&Intent>,
-    ) -> Result<(Outcome, Vec<RequestIds>), JournalError> {
-        let from =
-            intent.map_or(LocateFrom::Request, |intent| LocateFrom::Attempt(Box::new(Attempt::from(intent))));
-        let first = self.read_for(&from).await?;
-        let outcome = self.decide_until_finished(from, first).await?;
-        self.conclude(outcome).await
-    }
-
-    /// Reads the mailbox once more where that can change the outcome.
-    pub(super) async fn conclude(
-        mut self,
-        outcome: Outcome,
-    ) -> Result<(Outcome, Vec<RequestIds>), JournalError> {
-        let outcome = self.wait_out_late_delivery(outcome).await;
-        let outcome = self.check_overlap(outcome).await?;
-        Ok((outcome, self.requests))
-    }
-
-    /// Verifies an outcome of "nothing was changed" after the delivery window of the write that is in flight.
-    async fn wait_out_late_delivery(&mut self, outcome: Outcome) -> Outcome {
-        let says_nothing_done = matches!(outcome, Outcome::Refused { .. } | Outcome::AlreadyDone { .. });
-        let Some(InFlight { attempt, at }) = self.in_flight.take().filter(|_| says_nothing_done) else {
-            return outcome;
-        };
-        let Attempt { before, plan: Plan { step, done } } = &attempt;
-        self.wait_delivery_window(at).await;
-        self.verified_outcome(before, step, done).await.unwrap_or(outcome)
-    }
-
-    /// Waits until a request sent at that time has been applied, or can no longer be.
-    pub(super) async fn wait_delivery_window(&self, sent: DateTime<Utc>) {
-        let lands_within = self.engine.options().delivery_window;
-        // A clock that was set back since must not prolong the wait.
-        let left = (sent + lands_within - self.engine.clock().now()).min(lands_within);
-        tokio::time::sleep(left.to_std().unwrap_or_default()).await;
-    }
-
-    async fn decide_until_finished(
-        &mut self,
-        mut from: LocateFrom,
-        first: InitialRead,
-    ) -> Result<Outcome, JournalError> {
-        let (undo, mut located) = match first {
-            Ok(first) => first,
-            Err(outcome) => return Ok(outcome),
-        };
+        context: &ActionContext<'_>,
+        mut sends: Sends,
+    ) -> Result<Option<Outcome>, JournalError> {
         loop {
-            let event = match located {
-                Ok(Selected::Event(event)) => *event,
-                Ok(Selected::NoChange(why)) => return self.nothing_to_do(why, None).await,
-                Ok(Selected::Refused(refusal)) => return self.refuse(refusal, None).await,
-                Err(outcome) => return Ok(outcome),
+            let next = match self {
+                Self::Locating(from) => locate_again(context, &sends, from).await,
+                Self::Located(located) => plan_and_record(context, &sends, *located).await,
+                Self::Planned(attempt) => send(context, &mut sends, attempt).await,
+                Self::Written(attempt, reply) => Ok(judge_reply(&mut sends, attempt, reply)),
+                Self::Verifying(attempt, failure) => {
+                    Ok(verify_failure(context, &mut sends, attempt, failure).await)
+                }
+                Self::InDoubt(attempt, reply) => Ok(settle_doubt(context, &mut sends, attempt, reply).await),
+                Self::Decided(outcome) => close(context, &mut sends, outcome).await,
+                Self::Closed(outcome) => return Ok(Some(outcome)),
+                Self::LeftOpen => return Ok(None),
             };
-            if let Err(refusal) = self.precondition.check(&event, self.engine.clock().now()).await {
-                return Ok(refused(refusal));
-            }
-            match self.decide(&from, undo.as_ref(), event).await? {
-                DecisionResult::Finished(outcome) => return Ok(outcome),
-                DecisionResult::Retry(attempt) => from = LocateFrom::Attempt(attempt),
-            }
-            if self.counts.conflicts >= self.engine.options().decisions_max {
-                // The last conflict may have been with our own write.
-                let last = self.locate(&from, None).await;
-                return Ok(last.err().unwrap_or(refused(Refusal::KeepsChanging)));
-            }
-            located = self.locate(&from, undo.as_ref()).await;
-        }
-    }
-
-    async fn decide(
-        &mut self,
-        from: &LocateFrom,
-        undo: Option<&UndoTarget>,
-        event: Event,
-    ) -> Result<DecisionResult, JournalError> {
-        let engine = self.engine;
-        let again = from.same_plan(&event, self.action.kind).filter(|_| self.in_doubt);
-        let planned = match (again, undo) {
-            (Some(plan), _) => Ok(Ok(plan.clone())),
-            (None, Some(undo)) => Ok(plan_undo(undo, &event, self.capabilities())),
-            (None, None) => self.plan(&event).await,
-        };
-        let plan = match planned {
-            Ok(Ok(plan)) => plan,
-            Ok(Err(PlanError::NoChange(why))) => {
-                return Ok(DecisionResult::Finished(self.nothing_to_do(why, Some(&event)).await?));
-            }
-            Ok(Err(PlanError::Refused(refusal))) => {
-                return Ok(DecisionResult::Finished(self.refuse(refusal, Some(&event)).await?));
-            }
-            Err(error) => return Ok(DecisionResult::Finished(refused(error.into()))),
-        };
-        let may_be_final = undo.is_some() || plan.done.reversibility == Reversibility::Reversible;
-        if engine.options().forbid_irreversible && !may_be_final {
-            return Ok(DecisionResult::Finished(refused(Refusal::IrreversibleForbidden)));
-        }
-        if self.mode == Mode::DryRun {
-            return Ok(DecisionResult::Finished(Outcome::Done(Done { dry_run: true, ..plan.done })));
-        }
-        let (step, done) = (plan.step.clone(), Box::new(plan.done.clone()));
-        let before = Box::new(engine.as_journalled(event.clone()));
-        engine.record(self.action.id, Fact::Intended { step, before, done }).await?;
-        self.write(event, plan).await
-    }
-
-    /// Plans the step for the event; an extension is planned with the events after it.
-    async fn plan(&self, event: &Event) -> Result<Result<Plan, PlanError>, CalendarError> {
-        let (now, server) = (self.engine.clock().now(), self.capabilities());
-        match self.action.kind {
-            ActionKind::Book { .. } => Ok(plan_booking(event)),
-            ActionKind::Extend { minutes } => {
-                let Some(time) = extension_window(event, minutes) else {
-                    return Err(CalendarError::configuration("an extension takes at least a minute"));
-                };
-                let around =
-                    self.engine.calendar().events(&self.action.room, time).await?.with_stand_ins()?;
-                Ok(plan_extend(self.action, event, (time, &around), now, server))
-            }
-            ActionKind::End(_) | ActionKind::Delete(_) | ActionKind::Undo { .. } => {
-                Ok(plan(self.action, event, now, server))
-            }
-        }
-    }
-
-    /// Sends the step once.
-    async fn write(&mut self, event: Event, plan: Plan) -> Result<DecisionResult, JournalError> {
-        let reply = self.engine.calendar().write(&self.action.room, &plan.step).await;
-        let was_sent = !reply.requests.is_empty();
-        self.requests.extend(reply.requests);
-        self.throttled = matches!(reply.outcome, WriteOutcome::Throttled(_));
-        let attempt = Attempt { before: event, plan };
-        if let WriteOutcome::InDoubt(why) = &reply.outcome {
-            self.record_doubt(why, &attempt).await?;
-        }
-        if !self.in_doubt || matches!(reply.outcome, WriteOutcome::Done | WriteOutcome::Throttled(_)) {
-            return Ok(match reply.outcome {
-                WriteOutcome::NotApplied(error) if was_sent && attempt.plan.step.sends_mail() => {
-                    self.verify_refusal(error, attempt, true).await
-                }
-                WriteOutcome::Unproven(error) => self.verify_refusal(error, attempt, false).await,
-                written => self.handle_reply(written, attempt).await,
-            });
-        }
-        self.handle_reply_in_doubt(reply.outcome, attempt).await
-    }
-
-    /// Handles a reply when no earlier send is in doubt.
-    async fn handle_reply(&mut self, written: WriteOutcome, attempt: Attempt) -> DecisionResult {
-        let Attempt { before, plan: Plan { step, done } } = &attempt;
-        match written {
-            WriteOutcome::Done => DecisionResult::Finished(Outcome::Done(attempt.plan.done)),
-            // If the message was sent, a proxy delivered the request twice.
-            WriteOutcome::Gone
-                if step.sends_meeting_message()
-                    && matches!(self.find_trace(before, step).await, Ok(TraceLookup::Found)) =>
-            {
-                DecisionResult::Finished(Outcome::Done(done.clone()))
-            }
-            WriteOutcome::Gone => self.not_found(attempt).await,
-            WriteOutcome::Conflict => self.conflict(attempt),
-            WriteOutcome::Throttled(error) if self.counts.waits >= WAITS_MAX => {
-                DecisionResult::Finished(refused(error.into()))
-            }
-            // After the server's back-off the event may have changed: plan again.
-            WriteOutcome::Throttled(_) => {
-                self.counts.waits += 1;
-                DecisionResult::Retry(Box::new(attempt))
-            }
-            WriteOutcome::NotApplied(error) => DecisionResult::Finished(refused(error.into())),
-            WriteOutcome::Unproven(error) | WriteOutcome::InDoubt(error) => {
-                DecisionResult::Finished(messages::needs_attention(before, step, &error))
-            }
-        }
-    }
-
-    /// Handles "not found", which the server also returns where the account may read the item but not write to it.
-    async fn not_found(&mut self, attempt: Attempt) -> DecisionResult {
-        let Attempt { before, plan: Plan { step, .. } } = &attempt;
-        match self.find_again(before).await {
-            Err(unreadable) => DecisionResult::Finished(messages::needs_attention(before, step, &unreadable)),
-            Ok(None) if step.removes_event() => {
-                DecisionResult::Finished(Outcome::AlreadyDone { why: NoChangeReason::Gone })
-            }
-            Ok(Some(event)) if event.id == before.id && event.change_key == before.change_key => {
-                DecisionResult::Finished(refused(messages::not_writable().into()))
-            }
-            Ok(_) => self.conflict(attempt),
-        }
-    }
-
-    /// Verifies a reported failure: the server may have changed the calendar before it failed to send the mail. Where the calendar
-    /// cannot be read, only a code that `proves` it means that nothing was done.
-    async fn verify_refusal(
-        &mut self,
-        error: CalendarError,
-        attempt: Attempt,
-        proves: bool,
-    ) -> DecisionResult {
-        self.in_doubt |= !proves;
-        let Attempt { before, plan: Plan { step, done } } = &attempt;
-        DecisionResult::Finished(match self.verify(before, step).await {
-            Ok(Observation::Indeterminate) => messages::needs_attention(before, step, &error),
-            // A message in Sent Items proves the notification; an update of times leaves no such proof (`reconcile`).
-            Ok(found) => found.outcome(done).unwrap_or_else(|| refused(error.into())),
-            Err(_) if proves => refused(error.into()),
-            Err(unreadable) => messages::needs_attention(before, step, &unreadable),
-        })
-    }
-
-    /// What the mailbox shows. If the step will be sent again and a second send would not be harmless, reads it again after the
-    /// delivery window of the first.
-    async fn verify_twice(
-        &self,
-        written: &WriteOutcome,
-        attempt: &Attempt,
-    ) -> Result<Observation, CalendarError> {
-        let Attempt { before, plan: Plan { step, .. } } = attempt;
-        let found = self.verify(before, step).await?;
-        let is_last_send = self.counts.sends >= self.engine.options().sends_max;
-        let server = self.capabilities();
-        let is_dangerous_late = server.may_change_newer_version(step);
-        let again_at_once = match written {
-            WriteOutcome::Conflict => !is_dangerous_late,
-            WriteOutcome::InDoubt(_) => !is_last_send && server.may_send_again_at_once(step),
-            _ => false,
-        };
-        let waits = match found {
-            Observation::Unchanged => !again_at_once,
-            Observation::Modified => is_dangerous_late,
-            _ => false,
-        };
-        match &self.in_flight {
-            Some(InFlight { at, .. }) if waits => {
-                self.wait_delivery_window(*at).await;
-                self.verify(before, step).await
-            }
-            _ => Ok(found),
-        }
-    }
-
-    /// Handles a reply while an earlier send is in doubt: only the mailbox shows which writes were applied.
-    async fn handle_reply_in_doubt(
-        &mut self,
-        written: WriteOutcome,
-        attempt: Attempt,
-    ) -> Result<DecisionResult, JournalError> {
-        let found = match self.verify_twice(&written, &attempt).await {
-            Ok(found) => found,
-            Err(unreadable) => {
-                return Ok(DecisionResult::Finished(messages::needs_attention(
-                    &attempt.before,
-                    &attempt.plan.step,
-                    &unreadable,
-                )));
-            }
-        };
-        let Attempt { before, plan: Plan { step, done } } = &attempt;
-        if let Some(outcome) = found.outcome(done) {
-            return Ok(DecisionResult::Finished(outcome));
-        }
-        let is_last_send = self.counts.sends >= self.engine.options().sends_max;
-        match (found, written) {
-            (Observation::Modified, _) => {
-                if self.capabilities().guards(step) {
-                    // It carries a stale version, so the server will refuse it.
-                    self.in_flight = None;
-                }
-                Ok(self.conflict(attempt))
-            }
-            (Observation::Unchanged, WriteOutcome::Conflict) => Ok(self.conflict(attempt)),
-            (Observation::Unchanged, WriteOutcome::InDoubt(_)) if !is_last_send => {
-                Ok(DecisionResult::Retry(Box::new(attempt)))
-            }
-            // No send can be applied any more.
-            (Observation::Unchanged, WriteOutcome::InDoubt(why)) => {
-                Ok(DecisionResult::Finished(refused(messages::reply_lost(why).into())))
-            }
-            (Observation::Unchanged, WriteOutcome::NotApplied(why) | WriteOutcome::Unproven(why)) => {
-                Ok(DecisionResult::Finished(refused(why.into())))
-            }
-            (Observation::Unchanged, WriteOutcome::Gone) => {
-                Ok(DecisionResult::Finished(refused(messages::not_writable().into())))
-            }
-            _ => Ok(DecisionResult::Finished(self.indeterminate(before, step))),
-        }
-    }
-
-    fn conflict(&mut self, attempt: Attempt) -> DecisionResult {
-        self.counts.conflicts += 1;
-        DecisionResult::Retry(Box::new(attempt))
-    }
-
-    async fn record_doubt(&mut self, why: &CalendarError, attempt: &Attempt) -> Result<(), JournalError> {
-        self.in_doubt = true;
-        self.counts.sends += 1;
-        self.in_flight = Some(InFlight { attempt: attempt.clone(), at: self.engine.clock().now() });
-        let requests = std::mem::take(&mut self.requests);
-        self.engine.record(self.action.id, Fact::InDoubt { why: why.to_string(), requests }).await
-    }
-
-    /// The outcome "nothing to change", or the earlier action that already made this change.
-    async fn nothing_to_do(
-        &self,
-        why: NoChangeReason,
-        read: Option<&Event>,
-    ) -> Result<Outcome, JournalError> {
-        if matches!(self.action.kind, ActionKind::Extend { .. }) {
-            return self.refuse(Refusal::NoCurrentEvent, read).await;
-        }
-        let by = self.earlier_action(read, None).await?;
-        Ok(Outcome::AlreadyDone { why: by.unwrap_or(why) })
-    }
-
-    /// The refusal, or the earlier action that already made this change.
-    async fn refuse(&self, refusal: Refusal, read: Option<&Event>) -> Result<Outcome, JournalError> {
-        let by = match refusal {
-            Refusal::NoCurrentEvent | Refusal::Over { .. } => self.earlier_action(read, None).await?,
-            Refusal::NotAsSeen { is, .. } => self.earlier_action(read, Some(is)).await?,
-            _ => None,
-        };
-        Ok(by.map_or_else(|| refused(refusal), |why| Outcome::AlreadyDone { why }))
-    }
-
-    /// The earlier action that made the same change to the same event (the one that was `read`), if the event's times (`is`, if
-    /// known) are still as that action left them.
-    async fn earlier_action(
-        &self,
-        read: Option<&Event>,
-        is: Option<TimeRange>,
-    ) -> Result<Option<NoChangeReason>, JournalError> {
-        let changes = self.recent_changes().await?;
-        let by = earlier_same_action(self.action, &changes, read, is, self.engine.clock().now());
-        let Some(record) = by else { return Ok(None) };
-        // If no event is on and the request names none, it means the last event that was on.
-        if read.is_none() && self.action.target == Target::Current && self.was_followed(record).await {
-            return Ok(None);
-        }
-        Ok(Some(NoChangeReason::ByAction { action: record.action.id }))
-    }
-
-    /// Whether another event was on since this action ended its own, or the calendar cannot be read.
-    async fn was_followed(&self, record: &ActionRecord) -> bool {
-        let Some(Done { event, change: Change::Ended { to, .. }, .. }) = record.done() else { return false };
-        let Some(since) = Window::clamped(*to, self.engine.clock().now()) else { return false };
-        let view = self.engine.calendar().events(&self.action.room, since).await;
-        let Ok(events) = view.and_then(CalendarView::with_stand_ins) else { return true };
-        events.iter().any(|other| !other.id.is_same(&event.id) && other.occupies_room())
-    }
-
-    /// The room's latest changes, newest first.
-    pub(super) async fn recent_changes(&self) -> Result<Vec<ActionRecord>, JournalError> {
-        let query = Query { limit: Some(RECENT_ACTIONS_MAX), ..Query::room(&self.action.room) };
-        self.engine.journal().find(&query.with_status(ActionStatus::Done)).await
-    }
-}
-
-impl From<&Intent> for Attempt {
-    fn from(intent: &Intent) -> Self {
-        let plan = Plan { step: intent.step.clone(), done: intent.done.clone() };
-        Self { before: intent.before.clone(), plan }
-    }
-}
-
-impl LocateFrom {
-    /// The plan of the earlier attempt, if it is about this very version: the same step is sent again, and the first one applied
-    /// makes the other a conflict. Extensions and bookings depend on other events too, and are planned anew.
-    fn same_plan(&self, event: &Event, kind: ActionKind) -> Option<&Plan> {
-        match self {
-            Self::Attempt(attempt) if attempt.before.change_key == event.change_key => {
-                (!matches!(kind, ActionKind::Extend { .. } | ActionKind::Book { .. }))
-                    .then_some(&attempt.plan)
-            }
-            _ => None,
+            self = or_decided(next)?;
         }
     }
 }
 
-pub(super) fn refused(refusal: Refusal) -> Outcome {
-    Outcome::Refused { refusal }
+/// The next state, where an early exit leads to [`Execution::Decided`].
+fn or_decided(next: Result<Execution, EarlyExit>) -> Result<Execution, JournalError> {
+    match next {
+        Ok(next) => Ok(next),
+        Err(EarlyExit::Decided(outcome)) => Ok(Execution::Decided(outcome)),
+        Err(EarlyExit::Journal(error)) => Err(error),
+    }
+}
+
+/// Locating → Located, unless the event was changed at each of the allowed attempts.
+async fn locate_again(
+    context: &ActionContext<'_>,
+    sends: &Sends,
+    from: LocateFrom,
+) -> Result<Execution, EarlyExit> {
+    if sends.conflicts >= context.options().decisions_max {
+        // The last conflict may have been with our own write.
+        locate(context, &from, None, sends).await?;
+        return Err(Refusal::KeepsChanging.into());
+    }
+    locate_event(context, sends, from).await
+}
+
+/// Locating → Located.
+async fn locate_event(
+    context: &ActionContext<'_>,
+    sends: &Sends,
+    from: LocateFrom,
+) -> Result<Execution, EarlyExit> {
+    let undo = match &from {
+        LocateFrom::Attempt(attempt) if attempt.undo.is_some() => attempt.undo.clone(),
+        LocateFrom::Request | LocateFrom::Attempt(_) => find_undo_target(context).await?,
+    };
+    let selected = locate(context, &from, undo.as_ref(), sends).await?;
+    Ok(Execution::Located(Box::new(LocatedEvent { from, undo, selected })))
+}
+
+/// Located → Planned.
+async fn plan_and_record(
+    context: &ActionContext<'_>,
+    sends: &Sends,
+    LocatedEvent { from, undo, selected }: LocatedEvent,
+) -> Result<Execution, EarlyExit> {
+    let before = match selected {
+        Selected::Event(event) => Before::Event(event),
+        Selected::Draft(draft) => Before::Draft(draft),
+        Selected::NoChange(why) => return Err(nothing_to_do(context, why, None).await?.into()),
+        Selected::Refused(refusal) => return Err(refuse(context, refusal, None).await?.into()),
+    };
+    context.precondition.check(&before.stored(), context.now()).await?;
+    let again = from.plan_for_same_version(&before, context.kind()).filter(|_| sends.doubt.exists());
+    let plan = match again {
+        Some(plan) => plan.clone(),
+        None => make_plan(context, undo.as_ref(), &before).await?,
+    };
+    let may_be_final = undo.is_some() || plan.done.reversibility == Reversibility::Reversible;
+    if context.options().forbid_irreversible && !may_be_final {
+        return Err(Refusal::IrreversibleForbidden.into());
+    }
+    if context.mode == Mode::DryRun {
+        return Err(Outcome::Done(Done { dry_run: true, ..plan.done }).into());
+    }
+    let attempt = Attempt { before, plan, undo };
+    context.record_attempt(&attempt).await?;
+    Ok(Execution::Planned(Box::new(attempt)))
+}
+
+/// Planned → Written: sends the step once.
+async fn send(
+    context: &ActionContext<'_>,
+    sends: &mut Sends,
+    attempt: Box<Attempt>,
+) -> Result<Execution, EarlyExit> {
+    let report = context.calendar().write(context.room(), &attempt.plan.step).await;
+    let reply = Reply { was_sent: !report.requests.is_empty(), outcome: report.outcome };
+    sends.add(&reply.outcome, report.requests);
+    if let WriteOutcome::InDoubt(why) = &reply.outcome {
+        let requests = sends.add_lost(InFlight { attempt: (*attempt).clone(), at: context.now() });
+        context.record(Fact::InDoubt { why: why.to_string(), requests }).await?;
+    }
+    Ok(Execution::Written(attempt, reply))
+}
+
+/// Written → Decided, Locating, Verifying or InDoubt. While a send is in doubt, only two replies count: "done", and "busy", which
+/// promises that nothing was done by this one.
+fn judge_reply(sends: &mut Sends, attempt: Box<Attempt>, Reply { outcome, was_sent }: Reply) -> Execution {
+    match outcome {
+        WriteOutcome::Done => Execution::Decided(Outcome::Done(attempt.plan.done)),
+        // After the server's back-off the event may have changed: plan again.
+        WriteOutcome::Throttled(_) if sends.may_wait() => retry(attempt),
+        WriteOutcome::Throttled(error) => Execution::Decided(refused(error.into())),
+        reply @ WriteOutcome::InDoubt(_) => Execution::InDoubt(attempt, reply),
+        reply if sends.doubt.exists() => Execution::InDoubt(attempt, reply),
+        WriteOutcome::Conflict => conflict(sends, attempt),
+        WriteOutcome::Gone => Execution::Verifying(attempt, Failure::NotFound),
+        WriteOutcome::Unproven(error) => Execution::Verifying(attempt, Failure::Unproven(error)),
+        WriteOutcome::NotApplied(error) if was_sent && attempt.plan.step.sends_mail() => {
+            Execution::Verifying(attempt, Failure::Refused(error))
+        }
+        WriteOutcome::NotApplied(error) => Execution::Decided(refused(error.into())),
+    }
+}
+
+/// The event is read and planned again.
+fn retry(attempt: Box<Attempt>) -> Execution {
+    Execution::Locating(LocateFrom::Attempt(attempt))
+}
+
+/// The same after another writer's change; the number of conflicts is limited.
+fn conflict(sends: &mut Sends, attempt: Box<Attempt>) -> Execution {
+    sends.conflicts += 1;
+    retry(attempt)
+}
+
+/// Verifying → Decided or Locating.
+async fn verify_failure(
+    context: &ActionContext<'_>,
+    sends: &mut Sends,
+    attempt: Box<Attempt>,
+    failure: Failure,
+) -> Execution {
+    match failure {
+        Failure::NotFound => verify_not_found(context, sends, attempt).await,
+        Failure::Unproven(error) => {
+            sends.doubt.raise();
+            Execution::Decided(match verify(context, &attempt, &sends.doubt).await {
+                Ok(found) => outcome_of_failure(found, error, &attempt),
+                Err(unreadable) => attempt.needs_attention(&unreadable),
+            })
+        }
+        // Where the calendar cannot be read, this code means that nothing was done.
+        Failure::Refused(error) => Execution::Decided(match verify(context, &attempt, &sends.doubt).await {
+            Ok(found) => outcome_of_failure(found, error, &attempt),
+            Err(_) => refused(error.into()),
+        }),
+    }
+}
+
+/// The outcome of a reported failure, by what the mailbox shows. A message in Sent Items proves the notification; an update of
+/// times leaves no such proof.
+fn outcome_of_failure(found: Observation, error: CalendarError, attempt: &Attempt) -> Outcome {
+    match found {
+        Observation::Indeterminate => attempt.needs_attention(&error),
+        found => found.outcome(&attempt.plan.done).unwrap_or_else(|| refused(error.into())),
+    }
+}
+
+async fn verify_not_found(
+    context: &ActionContext<'_>,
+    sends: &mut Sends,
+    attempt: Box<Attempt>,
+) -> Execution {
+    // If the message was sent, a proxy delivered the request twice.
+    if is_message_sent(context, &attempt).await {
+        return Execution::Decided(Outcome::Done(attempt.plan.done));
+    }
+    match find_again(context, &attempt.before).await {
+        Err(unreadable) => Execution::Decided(attempt.needs_attention(&unreadable)),
+        Ok(None) if attempt.plan.step.removes_event() => {
+            Execution::Decided(Outcome::AlreadyDone { why: NoChangeReason::Gone })
+        }
+        Ok(Some(event)) if attempt.before.is_unchanged(&event) => {
+            Execution::Decided(refused(messages::not_writable().into()))
+        }
+        Ok(_) => conflict(sends, attempt),
+    }
+}
+
+async fn is_message_sent(context: &ActionContext<'_>, Attempt { before, plan, .. }: &Attempt) -> bool {
+    match before {
+        Before::Event(event) if plan.step.sends_meeting_message() => {
+            matches!(find_trace(context, event, &plan.step).await, Ok(TraceLookup::Found))
+        }
+        Before::Event(_) | Before::Draft(_) => false,
+    }
+}
+
+/// InDoubt → Decided or Locating.
+async fn settle_doubt(
+    context: &ActionContext<'_>,
+    sends: &mut Sends,
+    attempt: Box<Attempt>,
+    reply: WriteOutcome,
+) -> Execution {
+    let is_last_send = sends.lost >= context.options().sends_max;
+    let found = match verify_twice(context, sends, &attempt, &reply).await {
+        Ok(found) => found,
+        Err(unreadable) => return Execution::Decided(attempt.needs_attention(&unreadable)),
+    };
+    if let Some(outcome) = found.outcome(&attempt.plan.done) {
+        return Execution::Decided(outcome);
+    }
+    match (found, reply) {
+        (Observation::Modified, _) => {
+            if context.capabilities().guards(&attempt.plan.step) {
+                sends.doubt.end_flight();
+            }
+            conflict(sends, attempt)
+        }
+        (Observation::Unchanged, WriteOutcome::Conflict) => conflict(sends, attempt),
+        (Observation::Unchanged, WriteOutcome::InDoubt(_)) if !is_last_send => retry(attempt),
+        // No send can be applied any more.
+        (Observation::Unchanged, WriteOutcome::InDoubt(why)) => {
+            Execution::Decided(refused(messages::reply_lost(why).into()))
+        }
+        (Observation::Unchanged, WriteOutcome::NotApplied(why) | WriteOutcome::Unproven(why)) => {
+            Execution::Decided(refused(why.into()))
+        }
+        (Observation::Unchanged, WriteOutcome::Gone) => {
+            Execution::Decided(refused(messages::not_writable().into()))
+        }
+        _ => Execution::Decided(attempt.indeterminate(context.capabilities())),
+    }
+}
+
+/// What the mailbox shows. If the step will be sent again and a second send would not be harmless, reads it again after the
+/// delivery window of the first.
+async fn verify_twice(
+    context: &ActionContext<'_>,
+    sends: &Sends,
+    attempt: &Attempt,
+    reply: &WriteOutcome,
+) -> Result<Observation, CalendarError> {
+    let found = verify(context, attempt, &sends.doubt).await?;
+    let (step, server) = (&attempt.plan.step, context.capabilities());
+    let is_last_send = sends.lost >= context.options().sends_max;
+    let is_dangerous_late = server.may_change_newer_version(step);
+    let again_at_once = match reply {
+        WriteOutcome::Conflict => !is_dangerous_late,
+        WriteOutcome::InDoubt(_) => !is_last_send && server.may_send_again_at_once(step),
+        _ => false,
+    };
+    let waits = match found {
+        Observation::Unchanged => !again_at_once,
+        Observation::Modified => is_dangerous_late,
+        _ => false,
+    };
+    match sends.doubt.in_flight() {
+        Some(InFlight { at, .. }) if waits => {
+            context.wait_delivery_window(*at).await;
+            verify(context, attempt, &sends.doubt).await
+        }
+        _ => Ok(found),
+    }
+}
+
+/// Decided → Closed or LeftOpen: reads the mailbox once more where that can change the outcome, and stores the outcome.
+async fn close(
+    context: &ActionContext<'_>,
+    sends: &mut Sends,
+    outcome: Outcome,
+) -> Result<Execution, EarlyExit> {
+    let outcome = wait_out_late_delivery(context, sends, outcome).await;
+    let outcome = check_overlap(context, outcome, &mut sends.requests).await?;
+    if context.mode == Mode::DryRun {
+        return Ok(Execution::Closed(outcome));
+    }
+    let requests = std::mem::take(&mut sends.requests);
+    let closed = context.close_if_known(outcome, requests).await?;
+    Ok(closed.map_or(Execution::LeftOpen, Execution::Closed))
+}
+
+/// Verifies an outcome of "nothing was changed" after the delivery window of the write that is in flight.
+async fn wait_out_late_delivery(context: &ActionContext<'_>, sends: &Sends, outcome: Outcome) -> Outcome {
+    let says_nothing_done = matches!(outcome, Outcome::Refused { .. } | Outcome::AlreadyDone { .. });
+    let Some(InFlight { attempt, at }) = sends.doubt.in_flight().filter(|_| says_nothing_done) else {
+        return outcome;
+    };
+    context.wait_delivery_window(*at).await;
+    verified_outcome(context, attempt, &sends.doubt).await.unwrap_or(outcome)
 }

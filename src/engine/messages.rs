@@ -2,10 +2,9 @@
 
 use super::{CalendarError, ErrorKind};
 use crate::action::{Done, EventSnapshot, Outcome, ResponsibleParty, Step, sentence};
-use crate::calendar::Event;
 
 /// The reply was lost, and someone else changed the event since.
-pub(super) fn indeterminate(event: &Event, step: &Step) -> Outcome {
+pub(super) fn indeterminate(event: &EventSnapshot, step: &Step) -> Outcome {
     let error = CalendarError::new(
         ErrorKind::InDoubt,
         ResponsibleParty::Nobody,
@@ -55,7 +54,7 @@ pub(super) fn reply_lost(error: CalendarError) -> CalendarError {
 }
 
 /// The result is unknown: a person has to check the calendar.
-pub(super) fn needs_attention(event: &Event, step: &Step, error: &CalendarError) -> Outcome {
+pub(super) fn needs_attention(event: &EventSnapshot, step: &Step, error: &CalendarError) -> Outcome {
     let check = match step {
         Step::SetEnd { end, .. } => format!("Check whether the event ends at {}", end.format("%F %H:%MZ")),
         Step::Decline { .. } => {
@@ -70,15 +69,15 @@ pub(super) fn needs_attention(event: &Event, step: &Step, error: &CalendarError)
     };
     let start = event.start.format("%F %H:%MZ");
     let advice = format!("{check}; it started at {start}. {}", sentence(&error.to_string()));
-    Outcome::NeedsAttention { event: EventSnapshot::from(event), advice, recheck: error.is_transient() }
+    Outcome::NeedsAttention { event: event.clone(), advice, recheck: error.is_transient() }
 }
 
 /// The event that should have been reverted is still there beside the event that it overlaps.
-pub(super) fn overlap_remains(event: &Event) -> Outcome {
+pub(super) fn overlap_remains(event: &EventSnapshot) -> Outcome {
     let start = event.start.format("%F %H:%MZ");
     let advice =
         format!("Two events overlap: look at the room's calendar at {start}, and remove one of them.");
-    Outcome::NeedsAttention { event: EventSnapshot::from(event), advice, recheck: false }
+    Outcome::NeedsAttention { event: event.clone(), advice, recheck: false }
 }
 
 /// The change was made, but the calendar could not be read for an overlap.

@@ -7,22 +7,36 @@
 //!    ├ idempotency key  answered before under this key?               (idempotency.rs, pure)
 //!    ├ journal Accepted
 //!    ├ scope            rooms outside it are refused before any read
-//!    ├ read, select     find the event                                (locate.rs; select.rs, pure)
-//!    ├ plan             copy × kind × time → one step, or a refusal   (plan.rs, extend.rs, undo.rs, pure)
+//!    │                                                                (the states and their table: execution.rs)
+//!    ├ Locating         find the event                                (locate.rs; select.rs, pure)
+//!    ├ Located          copy × kind × time → one step, or a refusal   (planning.rs; plan.rs, extend.rs, booking.rs, undo.rs, pure)
 //!    ├ journal Intended
-//!    ├ write            through the Calendar trait, guarded by the ChangeKey where the server compares it (capabilities.rs, pure)
-//!    ├ conflict, busy   → read again, plan again, a few times at most
-//!    ├ in doubt         → read the mailbox before planning again      (verify.rs; reconcile.rs, pure)
-//!    ├ added time?      → check for overlapping events                (overlap_check.rs)
+//!    ├ Planned          write through the Calendar trait, guarded by the ChangeKey where the server compares it (capabilities.rs, pure)
+//!    ├ Written          conflict, busy → Locating, a few times at most
+//!    ├ Verifying        the reply proves nothing → read the mailbox   (verify.rs; reconcile.rs, pure)
+//!    ├ InDoubt          a reply was lost → read the mailbox before planning again
+//!    ├ Decided          added time? → check for overlapping events    (overlap_check.rs)
 //!    └ journal Closed, then the answer
 //!
 //! recover()             settles the actions that a crash or an outage left open, by reading the mailbox   (recover.rs)
 //! recover_idle_rooms()  the same while the service runs, in rooms without an action in progress
 //! ```
+//!
+//! | for one action | file |
+//! | --- | --- |
+//! | what never changes | `action_context.rs` |
+//! | one attempt: the event before, and the plan | `attempt.rs` |
+//! | the doubt, the request in flight, the counts | `sends.rs` |
+//! | the journal's memory of the room | `past_actions.rs` |
+//! | the outcome that ends it early | `early_exit.rs` |
 
+mod action_context;
+mod attempt;
 mod backend;
+mod booking;
 mod capabilities;
 mod context;
+mod early_exit;
 mod error;
 mod execution;
 mod extend;
@@ -31,11 +45,14 @@ mod locate;
 mod messages;
 mod options;
 mod overlap_check;
+mod past_actions;
 mod perform;
 mod plan;
+mod planning;
 mod reconcile;
 mod recover;
 mod select;
+mod sends;
 mod undo;
 mod verify;
 mod view;
@@ -50,6 +67,6 @@ pub use error::{CalendarError, ErrorKind};
 pub use locate::unknown_action;
 pub use options::EngineOptions;
 
-pub use plan::{Plan, PlanError, plan};
+pub use plan::{EndOrDelete, Plan, PlanError, plan};
 pub use recover::Recovered;
 pub use view::{CalendarView, UnreadableItem};

@@ -5,151 +5,174 @@
 
 use chrono::{DateTime, Utc};
 
-use super::WriteOutcome;
+use super::action_context::ActionContext;
+use super::attempt::Before;
 use super::capabilities::{Capabilities, SilentRemoval};
-use super::execution::{Execution, refused};
-use super::messages;
+use super::early_exit::refused;
 use super::undo::{conflict, conflict_with};
-use super::{CalendarError, ErrorKind};
+use super::verify::find_again;
+use super::{CalendarError, ErrorKind, WriteOutcome, messages};
 use crate::action::{
-    ActionKind, Change, Done, Notified, Notify, Outcome, Refusal, RequestIds, ResponsibleParty, Step,
+    ActionKind, Change, Done, EventSnapshot, Notified, Notify, Outcome, Refusal, RequestIds,
+    ResponsibleParty, Step,
 };
 use crate::calendar::occupancy::conflicts;
 use crate::calendar::{Event, Window};
-use crate::journal::{Fact, Intent, JournalError};
+use crate::journal::{Intent, JournalError};
 
-impl Execution<'_> {
-    /// The outcome after the overlap check.
-    pub(super) async fn check_overlap(&mut self, outcome: Outcome) -> Result<Outcome, JournalError> {
-        match outcome {
-            Outcome::Done(done) if !done.dry_run => match time_added(&done) {
-                None => Ok(Outcome::Done(done)),
-                Some(window) => match self.busy_events_in(window).await {
-                    Ok(events) => self.resolve_overlap(done, (window, &events), false).await,
-                    Err(error) => Ok(messages::overlap_unchecked(&done, &error)),
-                },
-            },
-            other => Ok(other),
+/// Whether a revert of the change may have been sent before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Revert {
+    NotSent,
+    /// An earlier process recorded the intent.
+    MaybeSent,
+}
+
+/// The outcome after the overlap check. Adds the requests that it sends to `requests`.
+pub(super) async fn check_overlap(
+    context: &ActionContext<'_>,
+    outcome: Outcome,
+    requests: &mut Vec<RequestIds>,
+) -> Result<Outcome, JournalError> {
+    let (done, window) = match outcome {
+        Outcome::Done(done) if !done.dry_run => match time_added(&done) {
+            Some(window) => (done, window),
+            None => return Ok(Outcome::Done(done)),
+        },
+        other => return Ok(other),
+    };
+    match context.events(window).await {
+        Ok(events) => resolve_overlap(context, done, (window, &events), Revert::NotSent, requests).await,
+        Err(error) => Ok(messages::overlap_unchecked(&done, &error)),
+    }
+}
+
+/// Continues a revert that the journal recorded before the process ended. Its request may still be in flight. Returns the
+/// outcome and the requests sent for it.
+pub(super) async fn resume_revert(
+    context: &ActionContext<'_>,
+    intent: &Intent,
+    since: DateTime<Utc>,
+) -> Result<(Outcome, Vec<RequestIds>), JournalError> {
+    context.wait_delivery_window(since).await;
+    let (done, mut requests) = (intent.done.clone(), Vec::new());
+    let Some(window) = time_added(&done) else { return Ok((Outcome::Done(done), requests)) };
+    let outcome = match context.events(window).await {
+        Err(error) => messages::needs_attention(&Before::from(intent).snapshot(), &intent.step, &error),
+        Ok(events) => {
+            resolve_overlap(context, done, (window, &events), Revert::MaybeSent, &mut requests).await?
+        }
+    };
+    Ok((outcome, requests))
+}
+
+async fn resolve_overlap(
+    context: &ActionContext<'_>,
+    done: Done,
+    (window, events): (Window, &[Event]),
+    earlier: Revert,
+    requests: &mut Vec<RequestIds>,
+) -> Result<Outcome, JournalError> {
+    let Some(own) = events.iter().find(|event| is_own(event, &done)) else {
+        // The event is gone. Without a revert, someone else changed it after our write, which was done.
+        return Ok(match earlier {
+            Revert::NotSent => Outcome::Done(done),
+            Revert::MaybeSent => refused(conflict_with(conflicts(events, None, &window))),
+        });
+    };
+    let (duplicates, others): (Vec<_>, Vec<_>) =
+        events.iter().cloned().partition(|event| event.id != own.id && is_duplicate(event, &done));
+    for duplicate in duplicates {
+        if let Some(outcome) = remove_duplicate(context, &duplicate, &done, requests).await? {
+            return Ok(outcome);
         }
     }
-
-    /// Continues a revert that the journal recorded before the process ended. Its request may still be in flight. Returns the
-    /// error if Exchange cannot be read.
-    pub(super) async fn resume_revert(
-        mut self,
-        intent: &Intent,
-        since: DateTime<Utc>,
-    ) -> Result<Result<(Outcome, Vec<RequestIds>), CalendarError>, JournalError> {
-        self.wait_delivery_window(since).await;
-        let done = intent.done.clone();
-        let Some(window) = time_added(&done) else { return Ok(Ok((Outcome::Done(done), self.requests))) };
-        match self.busy_events_in(window).await {
-            Err(error) => Ok(Err(error)),
-            Ok(events) => {
-                let outcome = self.resolve_overlap(done, (window, &events), true).await?;
-                Ok(Ok((outcome, self.requests)))
-            }
+    let Some(refusal) = conflict(&others, own, &window) else { return Ok(Outcome::Done(with_id(done, own))) };
+    match (end_state(own, &done), earlier) {
+        (EndState::AsWritten, _) => revert(context, own, done, refusal, requests).await,
+        (EndState::Reverted, Revert::MaybeSent) => Ok(refused(refusal)),
+        // Someone else changed the event since; their change is not overwritten.
+        (EndState::Reverted | EndState::Modified, _) => {
+            Ok(messages::overlap_remains(&EventSnapshot::from(own)))
         }
     }
+}
 
-    async fn resolve_overlap(
-        &mut self,
-        done: Done,
-        (window, events): (Window, &[Event]),
-        is_revert: bool,
-    ) -> Result<Outcome, JournalError> {
-        let Some(own) = events.iter().find(|event| is_own(event, &done)) else {
-            // The event is gone. Without a revert, someone else changed it after our write, which was done.
-            let reverted = || refused(conflict_with(conflicts(events, None, &window)));
-            return Ok(if is_revert { reverted() } else { Outcome::Done(done) });
-        };
-        let (duplicates, others): (Vec<_>, Vec<_>) =
-            events.iter().cloned().partition(|event| event.id != own.id && is_duplicate(event, &done));
-        for duplicate in duplicates {
-            if let Some(outcome) = self.remove_duplicate(duplicate, &done).await? {
-                return Ok(outcome);
-            }
+/// Removes the duplicate of a booking; `None` when only the first item is left.
+async fn remove_duplicate(
+    context: &ActionContext<'_>,
+    duplicate: &Event,
+    done: &Done,
+    requests: &mut Vec<RequestIds>,
+) -> Result<Option<Outcome>, JournalError> {
+    let Some(step) = removal_step(duplicate, context.capabilities()) else {
+        return Ok(Some(messages::overlap_remains(&EventSnapshot::from(duplicate))));
+    };
+    let outcome = record_and_send(context, duplicate, &step, done.clone(), requests).await?;
+    Ok(revert_failure(context, outcome, duplicate, &step).await)
+}
+
+async fn revert(
+    context: &ActionContext<'_>,
+    own: &Event,
+    done: Done,
+    refusal: Refusal,
+    requests: &mut Vec<RequestIds>,
+) -> Result<Outcome, JournalError> {
+    let Some(step) = revert_step(own, &done, context.capabilities()) else {
+        return Ok(messages::overlap_remains(&EventSnapshot::from(own)));
+    };
+    let outcome = record_and_send(context, own, &step, done, requests).await?;
+    Ok(revert_failure(context, outcome, own, &step).await.unwrap_or_else(|| refused(refusal)))
+}
+
+/// Sends the step of a revert, after the journal has stored its intent.
+async fn record_and_send(
+    context: &ActionContext<'_>,
+    own: &Event,
+    step: &Step,
+    done: Done,
+    requests: &mut Vec<RequestIds>,
+) -> Result<WriteOutcome, JournalError> {
+    context.record_intent(step.clone(), own.clone(), done).await?;
+    let mut reply = context.calendar().write(context.room(), step).await;
+    requests.append(&mut reply.requests);
+    for _ in 0..REVERT_SENDS_MAX {
+        if !matches!(reply.outcome, WriteOutcome::Throttled(_)) {
+            break;
         }
-        match conflict(&others, own, &window) {
-            None => Ok(Outcome::Done(with_id(done, own))),
-            Some(refusal) => match (end_state(own, &done), is_revert) {
-                (EndState::AsWritten, _) => self.revert(own.clone(), done, refusal).await,
-                (EndState::Reverted, true) => Ok(refused(refusal)),
-                // Someone else changed the event since; their change is not overwritten.
-                (EndState::Reverted | EndState::Modified, _) => Ok(messages::overlap_remains(own)),
-            },
-        }
+        // The same version: a late delivery overwrites no other change.
+        tokio::time::sleep(context.options().settle_delay).await;
+        reply = context.calendar().write(context.room(), step).await;
+        requests.append(&mut reply.requests);
     }
+    Ok(reply.outcome)
+}
 
-    async fn busy_events_in(&self, window: Window) -> Result<Vec<Event>, CalendarError> {
-        self.engine.calendar().events(&self.action.room, window).await?.with_stand_ins()
-    }
-
-    async fn send(&mut self, step: &Step) -> WriteOutcome {
-        let reply = self.engine.calendar().write(&self.action.room, step).await;
-        self.requests.extend(reply.requests);
-        reply.outcome
-    }
-
-    /// Removes the duplicate of a booking; `None` when only the first item is left.
-    async fn remove_duplicate(
-        &mut self,
-        duplicate: Event,
-        done: &Done,
-    ) -> Result<Option<Outcome>, JournalError> {
-        let Some(step) = removal_step(&duplicate, self.capabilities()) else {
-            return Ok(Some(messages::overlap_remains(&duplicate)));
-        };
-        let outcome = self.record_and_send(&duplicate, &step, done.clone()).await?;
-        Ok(self.revert_failure(outcome, &duplicate, &step).await)
-    }
-
-    /// The outcome of a failed revert; `None` when the revert succeeded.
-    async fn revert_failure(&mut self, outcome: WriteOutcome, own: &Event, step: &Step) -> Option<Outcome> {
-        match outcome {
-            WriteOutcome::Done => None,
-            WriteOutcome::Gone => match self.find_again(own).await {
-                Ok(Some(event)) if event.id == own.id && event.change_key == own.change_key => {
-                    Some(messages::needs_attention(own, step, &messages::not_writable()))
-                }
+/// The outcome of a failed revert; `None` when the revert succeeded.
+async fn revert_failure(
+    context: &ActionContext<'_>,
+    outcome: WriteOutcome,
+    own: &Event,
+    step: &Step,
+) -> Option<Outcome> {
+    let failed =
+        |error: &CalendarError| Some(messages::needs_attention(&EventSnapshot::from(own), step, error));
+    match outcome {
+        WriteOutcome::Done => None,
+        WriteOutcome::Gone => {
+            let before = Before::Event(Box::new(own.clone()));
+            match find_again(context, &before).await {
+                Ok(Some(event)) if before.is_unchanged(&event) => failed(&messages::not_writable()),
                 Ok(_) => None,
-                Err(unreadable) => Some(messages::needs_attention(own, step, &unreadable)),
-            },
-            WriteOutcome::Conflict => Some(messages::needs_attention(own, step, &changed_before_revert())),
-            WriteOutcome::Throttled(error)
-            | WriteOutcome::NotApplied(error)
-            | WriteOutcome::Unproven(error)
-            | WriteOutcome::InDoubt(error) => Some(messages::needs_attention(own, step, &error)),
-        }
-    }
-
-    async fn revert(&mut self, own: Event, done: Done, refusal: Refusal) -> Result<Outcome, JournalError> {
-        let Some(step) = revert_step(&own, &done, self.capabilities()) else {
-            return Ok(messages::overlap_remains(&own));
-        };
-        let outcome = self.record_and_send(&own, &step, done).await?;
-        Ok(self.revert_failure(outcome, &own, &step).await.unwrap_or_else(|| refused(refusal)))
-    }
-
-    async fn record_and_send(
-        &mut self,
-        own: &Event,
-        step: &Step,
-        done: Done,
-    ) -> Result<WriteOutcome, JournalError> {
-        let before = Box::new(self.engine.as_journalled(own.clone()));
-        let intended = Fact::Intended { step: step.clone(), before, done: Box::new(done) };
-        self.engine.record(self.action.id, intended).await?;
-        let mut outcome = self.send(step).await;
-        for _ in 0..REVERT_SENDS_MAX {
-            if !matches!(outcome, WriteOutcome::Throttled(_)) {
-                break;
+                Err(unreadable) => failed(&unreadable),
             }
-            // The same version: a late delivery overwrites no other change.
-            tokio::time::sleep(self.engine.options().settle_delay).await;
-            outcome = self.send(step).await;
         }
-        Ok(outcome)
+        WriteOutcome::Conflict => failed(&changed_before_revert()),
+        WriteOutcome::Throttled(error)
+        | WriteOutcome::NotApplied(error)
+        | WriteOutcome::Unproven(error)
+        | WriteOutcome::InDoubt(error) => failed(&error),
     }
 }
 
@@ -250,7 +273,7 @@ mod tests {
     use super::super::capabilities::SilentRemovals;
     use super::super::capabilities::tests::ALL;
     use super::*;
-    use crate::action::{EventSnapshot, Reversibility};
+    use crate::action::Reversibility;
     use crate::calendar::Copy;
 
     fn done(own: &Event, change: Change) -> Done {

@@ -2,9 +2,13 @@
 
 use chrono::TimeDelta;
 
+use super::action_context::ActionContext;
+use super::attempt::LocateFrom;
 use super::context::{Engine, Mode, NoPrecondition, Precondition};
-use super::execution::{Execution, refused};
+use super::early_exit::refused;
+use super::execution::Execution;
 use super::idempotency::{PriorRequest, prior_request};
+use super::sends::Sends;
 use crate::action::{Action, ActionId, Answer, Refusal};
 use crate::journal::{ActionStatus, Fact, JournalError, Query};
 
@@ -24,11 +28,10 @@ impl Engine {
         precondition: &dyn Precondition,
     ) -> Result<Answer, JournalError> {
         let (id, requested_at) = (action.id, self.clock().now());
+        let context = ActionContext { engine: self, action: &action, mode, precondition, requested_at };
         if mode == Mode::DryRun {
-            let execution = Execution::new(self, &action, mode, precondition, requested_at);
-            let first = execution.read_initial().await?;
-            let (outcome, _) = execution.finish(first).await?;
-            return Ok(Answer { action: id, outcome, repeated: false });
+            let first = begin(&context).await?;
+            return finish(&context, first).await;
         }
         let _key_lock = match &action.key {
             Some(key) => Some(self.lock_key(key).await),
@@ -43,15 +46,11 @@ impl Engine {
             let outcome = refused(Refusal::StillInDoubt { action: earlier });
             return Ok(Answer { action: id, outcome, repeated: false });
         }
-        let accepted = self.record(id, Fact::Accepted { action: Box::new(action.clone()) });
-        let execution = Execution::new(self, &action, mode, precondition, requested_at);
+        let accepted = context.record(Fact::Accepted { action: Box::new(action.clone()) });
         // Record and read at the same time. Nothing is planned before both have completed.
-        let (accepted, first) = tokio::join!(accepted, execution.read_initial());
+        let (accepted, first) = tokio::join!(accepted, begin(&context));
         accepted?;
-        let (outcome, requests) = execution.finish(first?).await?;
-        let closed = self.close_if_known(id, requested_at, outcome, requests).await?;
-        let outcome = closed.unwrap_or_else(|| refused(Refusal::StillInDoubt { action: id }));
-        Ok(Answer { action: id, outcome, repeated: false })
+        finish(&context, first?).await
     }
 
     /// Settles the actions that a crash left open in this room, so that no new change can be mistaken for theirs. Returns the
@@ -87,4 +86,17 @@ impl Engine {
     fn effective_key_ttl(&self) -> TimeDelta {
         if self.clock().doubt().is_some() { TimeDelta::MAX } else { self.key_ttl() }
     }
+}
+
+/// The first states of a new action.
+async fn begin(context: &ActionContext<'_>) -> Result<Execution, JournalError> {
+    Execution::begin(context, &Sends::default(), LocateFrom::Request).await
+}
+
+/// The answer of a new action. An action that stays open is in doubt.
+async fn finish(context: &ActionContext<'_>, first: Execution) -> Result<Answer, JournalError> {
+    let action = context.action.id;
+    let outcome = first.run(context, Sends::default()).await?;
+    let outcome = outcome.unwrap_or_else(|| refused(Refusal::StillInDoubt { action }));
+    Ok(Answer { action, outcome, repeated: false })
 }

@@ -16,10 +16,9 @@
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 
 use super::capabilities::{Capabilities, SilentRemoval};
-use super::select::times;
 use crate::action::{
     Action, ActionKind, AllDay, Change, DeleteMode, Done, EventSnapshot, IrreversibleReason, NoChangeReason,
-    Notified, Notify, Refusal, Reversibility, Step, Target,
+    Notified, Notify, Refusal, Reversibility, Step, Target, TimeRange,
 };
 use crate::calendar::occupancy::{EndFixedReason, may_move_end};
 use crate::calendar::{Copy, Event, EventKind};
@@ -48,77 +47,113 @@ impl From<Refusal> for PlanError {
     }
 }
 
-/// Plans `action` on `event` at `now`.
+/// A request to end or to delete an event: the kinds of action whose plan depends on that event alone. `extend.rs` plans with the
+/// events around it, `booking.rs` without an event, and `undo.rs` from the journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndOrDelete<'a> {
+    /// End the event now.
+    End {
+        /// Who receives an update.
+        notify: Notify,
+        /// Whether an all-day event may be ended.
+        all_day: AllDay,
+    },
+    /// Remove the event from the calendar.
+    Delete {
+        /// With a message or without.
+        mode: DeleteMode,
+        /// Whether an all-day event may be removed.
+        all_day: AllDay,
+        /// The text of the message.
+        reason: Option<&'a str>,
+        /// Whether the request names a whole series.
+        is_series: bool,
+    },
+}
+
+impl<'a> EndOrDelete<'a> {
+    /// The request of an action; `None` for other kinds.
+    pub fn of(action: &'a Action) -> Option<Self> {
+        let (all_day, reason) = (action.all_day, action.reason.as_deref());
+        match action.kind {
+            ActionKind::End(notify) => Some(Self::End { notify, all_day }),
+            ActionKind::Delete(mode) => {
+                let is_series = matches!(action.target, Target::Series { .. });
+                Some(Self::Delete { mode, all_day, reason, is_series })
+            }
+            ActionKind::Extend { .. } | ActionKind::Book { .. } | ActionKind::Undo { .. } => None,
+        }
+    }
+}
+
+/// Plans the request on `event` at `now`.
+///
+/// # Errors
+/// When nothing has to be changed, or the request is refused.
 pub fn plan(
-    action: &Action,
+    request: EndOrDelete<'_>,
     event: &Event,
     now: DateTime<Utc>,
     server: Capabilities,
 ) -> Result<Plan, PlanError> {
     let copy = event.copy.ok_or(Refusal::UnknownCopy)?;
-    check_series(action, event)?;
-    match action.kind {
-        ActionKind::End(notify) => {
-            check_end(action, event, now)?;
+    match request {
+        EndOrDelete::End { notify, all_day } => {
+            check_no_series(event)?;
+            check_end(event, all_day, now)?;
             plan_end(event, copy, notify, now, server)
         }
-        ActionKind::Delete(how) => {
-            check_delete(action, event, how, now)?;
-            plan_delete(event, copy, how, action.reason.as_deref(), server)
-        }
-        // `extend.rs` plans these with the events around them, and `undo.rs` from the journal.
-        ActionKind::Extend { .. } | ActionKind::Book { .. } | ActionKind::Undo { .. } => {
-            Err(Refusal::NothingToUndo.into())
+        EndOrDelete::Delete { mode, all_day, reason, is_series } => {
+            if is_series != (event.kind == EventKind::Series) {
+                return Err(Refusal::WholeSeries.into());
+            }
+            check_delete(event, mode, all_day, now)?;
+            plan_delete(event, copy, mode, reason, server)
         }
     }
 }
 
 /// Only a deletion whose target is a series may change a series: an early end of a series would shorten all its dates, past ones
 /// included.
-pub(super) fn check_series(action: &Action, event: &Event) -> Result<(), PlanError> {
-    let meant = matches!((&action.target, action.kind), (Target::Series { .. }, ActionKind::Delete(_)));
-    if meant == (event.kind == EventKind::Series) { Ok(()) } else { Err(Refusal::WholeSeries.into()) }
+pub(super) fn check_no_series(event: &Event) -> Result<(), Refusal> {
+    if event.kind == EventKind::Series { Err(Refusal::WholeSeries) } else { Ok(()) }
 }
 
-fn check_end(action: &Action, event: &Event, now: DateTime<Utc>) -> Result<(), PlanError> {
-    may_move_end(event, now, action.all_day == AllDay::Include).map_err(|fixed| match fixed {
+fn check_end(event: &Event, all_day: AllDay, now: DateTime<Utc>) -> Result<(), PlanError> {
+    may_move_end(event, now, all_day == AllDay::Include).map_err(|fixed| match fixed {
         EndFixedReason::UnknownCopy => Refusal::UnknownCopy.into(),
         EndFixedReason::Over => PlanError::NoChange(NoChangeReason::Over),
         EndFixedReason::Cancelled => Refusal::Cancelled.into(),
         EndFixedReason::Declined => PlanError::NoChange(NoChangeReason::Declined),
-        EndFixedReason::NotStarted => Refusal::NotStarted { times: times(event) }.into(),
+        EndFixedReason::NotStarted => Refusal::NotStarted { times: TimeRange::from(event) }.into(),
         EndFixedReason::AllDay => Refusal::AllDay.into(),
     })
 }
 
 fn check_delete(
-    action: &Action,
     event: &Event,
-    how: DeleteMode,
+    mode: DeleteMode,
+    all_day: AllDay,
     now: DateTime<Utc>,
 ) -> Result<(), PlanError> {
     // A series master has the times of its first date, so its end does not show whether dates lie ahead.
     let is_over = event.end <= now && event.kind != EventKind::Series;
     // A second decline would send a second message to the organizer.
     let is_declined = event.is_declined && event.copy == Some(Copy::Attendee);
-    if is_declined && !event.is_cancelled && how == DeleteMode::Notify {
+    if is_declined && !event.is_cancelled && mode == DeleteMode::Notify {
         return Err(PlanError::NoChange(NoChangeReason::Declined));
     }
     // A cancelled or declined leftover may be removed even after its end: the meeting did not take place.
     if is_over && !event.is_cancelled && !is_declined {
-        return Err(Refusal::Over { times: times(event) }.into());
+        return Err(Refusal::Over { times: TimeRange::from(event) }.into());
     }
     // Exchange refuses to decline a cancelled meeting (`ErrorCalendarIsCancelledForDecline`).
-    if event.is_cancelled && how == DeleteMode::Notify && event.copy != Some(Copy::Plain) {
+    if event.is_cancelled && mode == DeleteMode::Notify && event.copy != Some(Copy::Plain) {
         return Err(Refusal::Cancelled.into());
     }
-    check_all_day(action, event)
-}
-
-fn check_all_day(action: &Action, event: &Event) -> Result<(), PlanError> {
-    match action.all_day {
+    match all_day {
         AllDay::Spare if event.is_all_day => Err(Refusal::AllDay.into()),
-        _ => Ok(()),
+        AllDay::Spare | AllDay::Include => Ok(()),
     }
 }
 
@@ -133,27 +168,24 @@ fn plan_end(
     if event.end <= end {
         return Err(PlanError::NoChange(NoChangeReason::Over));
     }
-    let (step, notified) = set_end(event, copy, end, notify, server);
-    Ok(Plan {
-        step,
-        done: done(
-            event,
-            copy,
-            Change::Ended { from: event.end, to: end },
-            notified,
-            Reversibility::Reversible,
-        ),
-    })
+    Ok(set_end(event, copy, EndMove::Earlier(end), notify, server))
 }
 
-/// The step that moves the end, and who is notified.
+/// A new end, before or after the present one.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum EndMove {
+    Earlier(DateTime<Utc>),
+    Later(DateTime<Utc>),
+}
+
+/// Plans a new end: the step and the change to report have the same two instants.
 pub(super) fn set_end(
     event: &Event,
     copy: Copy,
-    end: DateTime<Utc>,
+    new_end: EndMove,
     notify: Notify,
     server: Capabilities,
-) -> (Step, Notified) {
+) -> Plan {
     let notify = match copy {
         Copy::Organizer => server.effective_notify(Some(copy), notify),
         // An attendee copy or a plain event has no attendees to update; requesting an update could turn a plain event
@@ -164,7 +196,13 @@ pub(super) fn set_end(
         Notify::Attendees => Notified::Attendees,
         Notify::Nobody => Notified::Nobody,
     };
-    (Step::SetEnd { id: event.id.clone(), change_key: event.change_key.clone(), end, notify }, notified)
+    let from = event.end;
+    let (end, change) = match new_end {
+        EndMove::Earlier(to) => (to, Change::Ended { from, to }),
+        EndMove::Later(to) => (to, Change::Extended { from, to }),
+    };
+    let step = Step::SetEnd { id: event.id.clone(), change_key: event.change_key.clone(), end, notify };
+    Plan { step, done: done(event, copy, change, notified, Reversibility::Reversible) }
 }
 
 /// The new end of an event: the beginning of this minute, since calendars show whole minutes, but never the start itself, since
@@ -177,13 +215,13 @@ fn early_end(event: &Event, now: DateTime<Utc>) -> DateTime<Utc> {
 fn plan_delete(
     event: &Event,
     copy: Copy,
-    how: DeleteMode,
+    mode: DeleteMode,
     reason: Option<&str>,
     server: Capabilities,
 ) -> Result<Plan, PlanError> {
     let (id, change_key) = (event.id.clone(), event.change_key.clone());
     let text = reason.map(str::to_owned);
-    let (step, change, notified, reversibility) = match (copy, how) {
+    let (step, change, notified, reversibility) = match (copy, mode) {
         (Copy::Attendee, DeleteMode::Notify) => {
             let no = Reversibility::Irreversible { because: IrreversibleReason::DeclineWasSent };
             (Step::Decline { id, change_key, text }, Change::Declined, Notified::Organizer, no)
@@ -225,13 +263,7 @@ fn removal_reversibility(kind: EventKind, server: Capabilities) -> Reversibility
     }
 }
 
-pub(super) fn done(
-    event: &Event,
-    copy: Copy,
-    change: Change,
-    notified: Notified,
-    reversibility: Reversibility,
-) -> Done {
+fn done(event: &Event, copy: Copy, change: Change, notified: Notified, reversibility: Reversibility) -> Done {
     Done { event: EventSnapshot::from(event), copy, change, notified, reversibility, dry_run: false }
 }
 

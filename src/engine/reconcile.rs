@@ -2,9 +2,9 @@
 //!
 //! The `ChangeKey` decides: an item that still has the key that guarded the write was not written to.
 
+use super::attempt::Before;
 use super::backend::TraceLookup;
-use super::select::times;
-use crate::action::{ActionId, Done, NoChangeReason, Notified, Outcome, Step};
+use crate::action::{ActionId, Done, NoChangeReason, Notified, Outcome, Step, TimeRange};
 use crate::calendar::Event;
 
 /// What the mailbox shows about a write.
@@ -42,15 +42,24 @@ impl Observation {
     }
 }
 
-/// Compares the item after a doubtful write with the item before it. An item with another id was found by its UID: it was
-/// moved, or created again by an update or by calendar repair, from any of its versions. `trace`: whether Sent Items or Deleted
-/// Items contain the item that our step leaves there.
+/// Compares the item after a doubtful write with what was there before. `trace`: whether Sent Items or Deleted Items contain the
+/// item that our step leaves there.
 pub(super) fn reconcile(
     step: &Step,
-    before: &Event,
+    before: &Before,
     after: Option<&Event>,
     trace: TraceLookup,
 ) -> Observation {
+    match before {
+        Before::Event(before) => reconcile_event(step, before, after, trace),
+        // Found by its UID. A booking is never sent twice: Exchange would create a second item.
+        Before::Draft(_) => after.map_or(Observation::Unchanged, |_| Observation::Applied),
+    }
+}
+
+/// Compares the item after a doubtful write with the item before it. An item with another id was found by its UID: it was
+/// moved, or created again by an update or by calendar repair, from any of its versions.
+fn reconcile_event(step: &Step, before: &Event, after: Option<&Event>, trace: TraceLookup) -> Observation {
     match step {
         Step::SetEnd { end, .. } => match after {
             None => Observation::Gone,
@@ -60,11 +69,11 @@ pub(super) fn reconcile(
             Some(after) if after.end == *end && after.start == before.start => applied(!step.sends_mail()),
             Some(after) if after.id != before.id => Observation::Indeterminate,
             Some(after) if after.change_key == before.change_key => Observation::Unchanged,
-            Some(after) if times(after) == times(before) => Observation::Modified,
+            Some(after) if TimeRange::from(after) == TimeRange::from(before) => Observation::Modified,
             Some(_) => Observation::Indeterminate,
         },
-        // Found by its UID. A booking is never sent twice: Exchange would create a second item.
-        Step::Book { .. } => after.map_or(Observation::Unchanged, |_| Observation::Applied),
+        // A booking has a draft before it, and no event.
+        Step::Book { .. } => Observation::Indeterminate,
         // The operation that sends the message also moves the item away; a calendar that keeps declined or cancelled items marks
         // it instead.
         Step::Decline { .. } | Step::Cancel { .. }
@@ -137,7 +146,7 @@ mod tests {
             (&decline, TraceLookup::NotFound, Observation::Indeterminate),
             (&decline, TraceLookup::Unknown, Observation::Indeterminate),
         ] {
-            assert_eq!(reconcile(step, &before, None, trace), expected, "{step:?} {trace:?}");
+            assert_eq!(reconcile_event(step, &before, None, trace), expected, "{step:?} {trace:?}");
         }
     }
 
@@ -146,7 +155,7 @@ mod tests {
         let before = meeting();
         let marked = Event { is_declined: true, ..meeting() };
         let step = Step::Decline { id: before.id.clone(), change_key: before.change_key.clone(), text: None };
-        let observed = |trace| reconcile(&step, &before, Some(&marked), trace);
+        let observed = |trace| reconcile_event(&step, &before, Some(&marked), trace);
         assert_eq!(observed(TraceLookup::Found), Observation::Applied);
         assert_eq!(observed(TraceLookup::Unknown), Observation::AppliedMaybeNotified);
     }

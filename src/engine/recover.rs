@@ -7,13 +7,20 @@ use chrono::TimeDelta;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use super::action_context::ActionContext;
+use super::attempt::{Attempt, LocateFrom};
+use super::capabilities::Capabilities;
 use super::context::{Engine, NoPrecondition};
-use super::execution::{Execution, refused};
+use super::early_exit::refused;
+use super::execution::Execution;
 use super::messages;
-use super::overlap_check::{is_revert, with_id};
+use super::overlap_check::{is_revert, resume_revert, with_id};
+use super::past_actions::done_by_other_since;
 use super::reconcile::Observation;
-use crate::action::{ActionKind, Actor, NoChangeReason, Outcome, Refusal, RequestIds};
-use crate::journal::{ActionRecord, ActionStatus, Fact, Intent, JournalError, Query};
+use super::sends::Sends;
+use super::verify::{find_again, verified_outcome, verify};
+use crate::action::{ActionKind, Actor, Change, NoChangeReason, Outcome, Refusal};
+use crate::journal::{ActionRecord, ActionStatus, Fact, JournalError, Query};
 
 /// Rooms that are recovered at the same time.
 const CONCURRENT_ROOMS_MAX: usize = 16;
@@ -102,43 +109,27 @@ impl Engine {
     /// Reads the mailbox for an action that was closed in doubt, and records the outcome once the mailbox shows it. Never writes
     /// to the calendar. The caller holds the room lock.
     async fn recheck(&self, record: &ActionRecord) -> Result<(), JournalError> {
-        let Some(Intent { before, step, done }) = &record.intent else { return Ok(()) };
-        let takes_back = record.intent.as_ref().is_some_and(|intent| is_revert(record.action.kind, intent));
-        let execution = Execution::resumed(self, record, &NoPrecondition);
-        execution.wait_delivery_window(record.last_at).await;
-        let outcome = match execution.verify(before, step).await {
-            Err(_) => return Ok(()),
-            // The change was reverted.
-            Ok(Observation::Applied | Observation::AppliedMaybeNotified | Observation::Gone)
-                if takes_back =>
-            {
-                refused(Refusal::Collides { events: Vec::new() })
-            }
-            Ok(Observation::Unchanged | Observation::Modified) if takes_back => {
-                messages::overlap_remains(before)
-            }
-            Ok(Observation::Unchanged | Observation::Modified) => refused(Refusal::Interrupted),
-            Ok(found) => {
-                match (found.outcome(done), execution.done_by_other_since(record, before, step).await?) {
-                    // Another action made the same change since, and was reported as done.
-                    (Some(Outcome::Done(_)), Some(action)) => {
-                        Outcome::AlreadyDone { why: NoChangeReason::ByAction { action } }
-                    }
-                    (Some(outcome), _) => outcome,
-                    (None, _) => execution.indeterminate(before, step),
-                }
-            }
+        let Some(intent) = &record.intent else { return Ok(()) };
+        let context = ActionContext::of_record(self, record, &NoPrecondition);
+        context.wait_delivery_window(record.last_at).await;
+        let attempt = Attempt::from(intent);
+        let doubt = Sends::of_earlier_process(record).doubt;
+        let Ok(found) = verify(&context, &attempt, &doubt).await else { return Ok(()) };
+        let outcome = match is_revert(record.action.kind, intent) {
+            true => reverted_outcome(found, &attempt, context.capabilities()),
+            false => rechecked_outcome(&context, found, &attempt).await?,
         };
         let outcome = match outcome {
-            Outcome::Done(done) if done.event.id.as_str().is_empty() => {
-                match execution.find_again(before).await {
+            // The intent of a booking was recorded before the server assigned an id.
+            Outcome::Done(done) if done.change == Change::Booked => {
+                match find_again(&context, &attempt.before).await {
                     Ok(Some(made)) => Outcome::Done(with_id(done, &made)),
                     _ => return Ok(()),
                 }
             }
             outcome => outcome,
         };
-        self.record(record.action.id, Fact::Settled { outcome: Box::new(outcome) }).await
+        context.record(Fact::Settled { outcome: Box::new(outcome) }).await
     }
 
     /// Settles one open action and closes it; `None` when its mailbox cannot be read now. The caller holds the room lock.
@@ -146,48 +137,85 @@ impl Engine {
         if !record.is_open() {
             return Ok(record.outcome);
         }
-        let execution = Execution::resumed(self, &record, &NoPrecondition);
+        let context = ActionContext::of_record(self, &record, &NoPrecondition);
+        let sends = Sends::of_earlier_process(&record);
+        let goes_on = self.goes_on(&record);
+        let first = match &record.intent {
+            None if goes_on => Execution::begin(&context, &sends, LocateFrom::Request).await?,
+            None => Execution::Decided(refused(Refusal::Interrupted)),
+            Some(intent) if is_revert(record.action.kind, intent) => {
+                let (outcome, requests) = resume_revert(&context, intent, record.last_at).await?;
+                return context.close_if_known(outcome, requests).await;
+            }
+            Some(intent) => {
+                let attempt = Attempt::from(intent);
+                if goes_on && context.capabilities().may_change_newer_version(&attempt.plan.step) {
+                    context.wait_delivery_window(record.last_at).await;
+                }
+                resume_attempt(&context, &sends, attempt, goes_on).await?
+            }
+        };
+        first.run(&context, sends).await
+    }
+
+    /// Whether an interrupted action is still carried out where nothing was done.
+    fn goes_on(&self, record: &ActionRecord) -> bool {
         // Timestamps in the future (the clock was set back) have no usable age.
         let age = self.clock().now() - record.accepted_at;
         let is_certain = self.clock().doubt().is_none();
         let is_young = is_certain && -CLOCK_SLACK <= age && age <= self.options().resume_within;
-        // A sweep's precondition ended with its process, so its actions are not started again.
         // A booking that may have been sent is never sent again.
         let booking = matches!(record.action.kind, ActionKind::Book { .. }) && record.intent.is_some();
-        let goes_on = is_young && !booking && !matches!(record.action.actor, Actor::Sweep { .. });
-        let over = match &record.intent {
-            None if goes_on => execution.finish_from(None).await?,
-            None => (refused(Refusal::Interrupted), Vec::new()),
-            Some(intent) => self.resume_intent(execution, &record, intent, goes_on).await?,
-        };
-        let (outcome, requests) = over;
-        self.close_if_known(record.action.id, record.accepted_at, outcome, requests).await
+        // A sweep's precondition ended with its process, so its actions are not started again.
+        is_young && !booking && !matches!(record.action.actor, Actor::Sweep { .. })
     }
+}
 
-    /// Settles an action whose last recorded fact is an intent: its step may have been sent.
-    async fn resume_intent(
-        &self,
-        execution: Execution<'_>,
-        record: &ActionRecord,
-        intent: &Intent,
-        goes_on: bool,
-    ) -> Result<(Outcome, Vec<RequestIds>), JournalError> {
-        let Intent { before, step, done } = intent;
-        if is_revert(record.action.kind, intent) {
-            return Ok(match execution.resume_revert(intent, record.last_at).await? {
-                Ok(over) => over,
-                Err(error) => (messages::needs_attention(before, step, &error), Vec::new()),
-            });
-        }
-        let server = execution.capabilities();
-        if goes_on && server.may_change_newer_version(step) {
-            execution.wait_delivery_window(record.last_at).await;
-        }
-        let outcome = match execution.verified_outcome(before, step, done).await {
-            None if goes_on => return execution.finish_from(Some(intent)).await,
-            None => refused(Refusal::Interrupted),
-            Some(outcome) => outcome,
-        };
-        execution.conclude(outcome).await
+/// The state of an action whose last recorded fact is an intent: its step may have been sent.
+async fn resume_attempt(
+    context: &ActionContext<'_>,
+    sends: &Sends,
+    attempt: Attempt,
+    goes_on: bool,
+) -> Result<Execution, JournalError> {
+    match verified_outcome(context, &attempt, &sends.doubt).await {
+        Some(outcome) => Ok(Execution::Decided(outcome)),
+        None if goes_on => Execution::begin(context, sends, LocateFrom::Attempt(Box::new(attempt))).await,
+        None => Ok(Execution::Decided(refused(Refusal::Interrupted))),
     }
+}
+
+/// The outcome of an action whose last step reverted its own change.
+fn reverted_outcome(found: Observation, attempt: &Attempt, server: Capabilities) -> Outcome {
+    match found {
+        Observation::Applied | Observation::AppliedMaybeNotified | Observation::Gone => {
+            refused(Refusal::Collides { events: Vec::new() })
+        }
+        Observation::Unchanged | Observation::Modified => {
+            messages::overlap_remains(&attempt.before.snapshot())
+        }
+        Observation::AppliedBy(_) | Observation::Indeterminate => {
+            found.outcome(&attempt.plan.done).unwrap_or_else(|| attempt.indeterminate(server))
+        }
+    }
+}
+
+/// The outcome of an action that was closed in doubt, by what the mailbox shows now.
+async fn rechecked_outcome(
+    context: &ActionContext<'_>,
+    found: Observation,
+    attempt: &Attempt,
+) -> Result<Outcome, JournalError> {
+    if matches!(found, Observation::Unchanged | Observation::Modified) {
+        return Ok(refused(Refusal::Interrupted));
+    }
+    let by_other = done_by_other_since(context, attempt).await?;
+    Ok(match (found.outcome(&attempt.plan.done), by_other) {
+        // Another action made the same change since, and was reported as done.
+        (Some(Outcome::Done(_)), Some(action)) => {
+            Outcome::AlreadyDone { why: NoChangeReason::ByAction { action } }
+        }
+        (Some(outcome), _) => outcome,
+        (None, _) => attempt.indeterminate(context.capabilities()),
+    })
 }

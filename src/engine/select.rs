@@ -2,14 +2,16 @@
 
 use chrono::{DateTime, Utc};
 
+use super::booking::BookingDraft;
 use crate::action::{AllDay, CANDIDATES_MAX, EventSnapshot, NoChangeReason, Refusal, TimeRange};
 use crate::calendar::Event;
 use crate::calendar::occupancy::{CurrentEvent, current_event};
 
-/// The selected event, or why there is none.
+/// The selected event or booking, or why there is none.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Selected {
     Event(Box<Event>),
+    Draft(BookingDraft),
     NoChange(NoChangeReason),
     Refused(Refusal),
 }
@@ -30,14 +32,9 @@ pub(super) fn current(events: &[Event], now: DateTime<Utc>, all_day: AllDay) -> 
 /// The named event, if it still exists and has the times that the caller saw.
 pub(super) fn named(event: Option<Event>, seen: Option<TimeRange>) -> Selected {
     let Some(event) = event else { return Selected::NoChange(NoChangeReason::Gone) };
-    let is = times(&event);
+    let is = TimeRange::from(&event);
     match seen {
         Some(seen) if seen != is => Selected::Refused(Refusal::NotAsSeen { seen, is }),
         _ => Selected::Event(Box::new(event)),
     }
-}
-
-/// Start and end of an event.
-pub(super) fn times(event: &Event) -> TimeRange {
-    TimeRange { start: event.start, end: event.end }
 }

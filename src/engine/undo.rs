@@ -11,26 +11,42 @@
 //!
 //! An event that was changed since is left alone, and so is one whose old time is taken by now.
 
+use chrono::{DateTime, Utc};
+
 use super::capabilities::Capabilities;
-use super::plan::{Plan, PlanError, removal_notifies};
-use super::select::times;
+use super::plan::{Plan, PlanError, check_no_series, removal_notifies};
 use crate::action::{
     Change, Done, EventSnapshot, IrreversibleReason, NoChangeReason, Notified, Notify, Refusal,
     Reversibility, Step, TimeRange,
 };
 use crate::calendar::occupancy::conflicts;
-use crate::calendar::{Event, EventKind, Window};
+use crate::calendar::{Event, Window};
 use crate::journal::ActionRecord;
 
 /// What an undo has to revert.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum UndoTarget {
     /// The end of an event that is still on the calendar.
-    End(Done),
+    End {
+        done: Done,
+        /// The end before that change.
+        from: DateTime<Utc>,
+        /// The end that it set.
+        to: DateTime<Utc>,
+    },
     /// The removal of an event, which is in Deleted Items.
     Removed(Done),
     /// A booking.
     Booked(Done),
+}
+
+impl UndoTarget {
+    /// The change to revert.
+    pub(super) fn done(&self) -> &Done {
+        match self {
+            Self::End { done, .. } | Self::Removed(done) | Self::Booked(done) => done,
+        }
+    }
 }
 
 /// What the undo of this action has to revert.
@@ -38,8 +54,8 @@ pub(super) fn undo_target(record: &ActionRecord, server: Capabilities) -> Result
     let done = record.done().ok_or(Refusal::NothingToUndo)?;
     match (done.reversibility, done.change) {
         (Reversibility::Irreversible { because }, _) => Err(Refusal::NotUndoable { because }),
-        (Reversibility::Reversible, Change::Ended { .. } | Change::Extended { .. }) => {
-            Ok(UndoTarget::End(done.clone()))
+        (Reversibility::Reversible, Change::Ended { from, to } | Change::Extended { from, to }) => {
+            Ok(UndoTarget::End { done: done.clone(), from, to })
         }
         (Reversibility::Reversible, Change::Booked) => Ok(UndoTarget::Booked(done.clone())),
         // The room may have another server than at the time of the action.
@@ -59,8 +75,9 @@ pub(super) fn undo_target(record: &ActionRecord, server: Capabilities) -> Result
 /// The time that the undo needs in addition, and that must be free.
 pub(super) fn time_needed(target: &UndoTarget) -> Option<Window> {
     match target {
-        UndoTarget::End(Done { change: Change::Ended { from, to }, .. }) => Window::clamped(*to, *from),
-        UndoTarget::End(_) | UndoTarget::Booked(_) => None,
+        // Empty for an extension: its end moves back.
+        UndoTarget::End { from, to, .. } => Window::clamped(*to, *from),
+        UndoTarget::Booked(_) => None,
         UndoTarget::Removed(done) => Window::clamped(done.event.start, done.event.end),
     }
 }
@@ -77,26 +94,26 @@ pub(super) fn conflict_with(by: Vec<&Event>) -> Refusal {
 
 /// Plans the undo for the event as it is now (on the calendar, or in Deleted Items).
 pub(super) fn plan_undo(target: &UndoTarget, event: &Event, server: Capabilities) -> Result<Plan, PlanError> {
-    if event.kind == EventKind::Series {
-        return Err(Refusal::WholeSeries.into());
-    }
+    check_no_series(event)?;
     match target {
-        UndoTarget::End(done) => plan_end_undo(done, event, server),
+        UndoTarget::End { done, from, to } => plan_end_undo(done, (*from, *to), event, server),
         UndoTarget::Removed(done) => Ok(plan_removal_undo(done, event)),
         UndoTarget::Booked(done) => plan_booking_undo(done, event, server),
     }
 }
 
-fn plan_end_undo(done: &Done, event: &Event, server: Capabilities) -> Result<Plan, PlanError> {
-    let (Change::Ended { from, to } | Change::Extended { from, to }) = done.change else {
-        return Err(Refusal::NothingToUndo.into());
-    };
+fn plan_end_undo(
+    done: &Done,
+    (from, to): (DateTime<Utc>, DateTime<Utc>),
+    event: &Event,
+    server: Capabilities,
+) -> Result<Plan, PlanError> {
     let seen = TimeRange { start: done.event.start, end: to };
-    if times(event) == (TimeRange { start: seen.start, end: from }) {
+    if TimeRange::from(event) == (TimeRange { start: seen.start, end: from }) {
         return Err(PlanError::NoChange(NoChangeReason::Restored));
     }
-    if times(event) != seen {
-        return Err(Refusal::NotAsSeen { seen, is: times(event) }.into());
+    if TimeRange::from(event) != seen {
+        return Err(Refusal::NotAsSeen { seen, is: TimeRange::from(event) }.into());
     }
     let wanted = match done.notified {
         Notified::Attendees | Notified::Unknown => Notify::Attendees,
@@ -116,8 +133,8 @@ fn plan_removal_undo(done: &Done, deleted: &Event) -> Plan {
 
 fn plan_booking_undo(done: &Done, event: &Event, server: Capabilities) -> Result<Plan, PlanError> {
     let seen = TimeRange { start: done.event.start, end: done.event.end };
-    if times(event) != seen {
-        return Err(Refusal::NotAsSeen { seen, is: times(event) }.into());
+    if TimeRange::from(event) != seen {
+        return Err(Refusal::NotAsSeen { seen, is: TimeRange::from(event) }.into());
     }
     let step = Step::Remove { id: event.id.clone(), change_key: event.change_key.clone() };
     let notified = removal_notifies(event.copy, server)?;
@@ -164,7 +181,8 @@ mod tests {
     #[test]
     fn an_end_is_restored_with_updates_where_they_cannot_be_muted() {
         let event = Event { copy: Some(Copy::Organizer), ..Event::sample("A", at(0), at(30)) };
-        let target = UndoTarget::End(done(&event, Change::Ended { from: at(60), to: at(30) }));
+        let (from, to) = (at(60), at(30));
+        let target = UndoTarget::End { done: done(&event, Change::Ended { from, to }), from, to };
         for (can_mute_updates, notify, notified) in
             [(true, Notify::Nobody, Notified::Nobody), (false, Notify::Attendees, Notified::Attendees)]
         {

@@ -5,7 +5,7 @@ use adjourn::action::{
     Action, ActionId, ActionKind, Actor, DeleteMode, Notify, Outcome, Refusal, Target, TimeRange,
 };
 use adjourn::calendar::{Event, EventId};
-use adjourn::engine::{CalendarWriter as _, EngineOptions, Mode, Plan, plan};
+use adjourn::engine::{CalendarWriter as _, EndOrDelete, EngineOptions, Mode, Plan, plan};
 use adjourn::journal::{ActionEntry, Fact, Journal};
 
 use crate::fake::{NextWrite, TestEngine, at, meeting, room, test_engine, test_engine_with};
@@ -31,8 +31,9 @@ fn with_meeting(stage: TestEngine) -> TestEngine {
 
 /// A process was killed when it had sent this and had no answer.
 async fn killed_while_sending(stage: &TestEngine, action: &Action, before: &Event) {
-    let Plan { step, done } =
-        plan(action, before, at(9, 30), stage.calendar.capabilities(&action.room)).unwrap();
+    let request = EndOrDelete::of(action).unwrap();
+    let server = stage.calendar.capabilities(&action.room);
+    let Plan { step, done } = plan(request, before, at(9, 30), server).unwrap();
     let (before, done) = (Box::new(before.clone()), Box::new(done));
     for fact in [
         Fact::Accepted { action: Box::new(action.clone()) },
