@@ -33,6 +33,9 @@ pub(super) async fn run(
     let acts = args.apply && !args.dry_run;
     let journalled = if acts { JournalAccess::ReadWrite } else { JournalAccess::ReadOnly };
     let opened = connect::open(connection, journalled, output).await?;
+    if acts {
+        connect::recover(&opened.engine, output).await?;
+    }
     explain::print_warnings(&opened.config, output);
     require_evidence(&args, &opened)?;
     let mut left_out = 0;

@@ -1,5 +1,5 @@
-//! Builds an engine from arguments and configuration: opens the journal, prepares the connections, and recovers interrupted
-//! actions.
+//! Builds an engine from arguments and configuration: opens the journal and prepares the connections. Reports interrupted actions
+//! that it recovers.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,8 +16,8 @@ use crate::calendar::RoomAddress;
 use crate::clock::{Clock, WitnessedClock};
 use crate::config::{Config, Overrides};
 use crate::connection_metrics::ConnectionMetrics;
-use crate::engine::{Calendar, CalendarError, Directory, Engine};
-use crate::journal::{Journal, MemoryJournal, Query};
+use crate::engine::{Calendar, CalendarError, Directory, Engine, Recovered};
+use crate::journal::{Journal, JournalError, MemoryJournal, Query};
 use crate::live::Feed;
 use crate::store::{self, SqliteJournal, StoreError, StoreOptions};
 
@@ -45,8 +45,8 @@ pub(super) struct OpenedEngine {
 /// The configuration file that is read by default.
 const DEFAULT_FILE: &str = "adjourn.toml";
 
-/// Reads the configuration, prepares the connections, and reads the members of the configured room lists. With write access it
-/// first recovers actions that a crash or restart interrupted.
+/// Reads the configuration, prepares the connections, and reads the members of the configured room lists. A command that writes
+/// recovers interrupted actions next, with [`recover`] or [`recover_room`].
 pub(super) async fn open(
     connection: &ConnectionArgs,
     journalled: JournalAccess,
@@ -66,9 +66,6 @@ pub(super) async fn open(
     add_newest_record(&clock, &*journal).await?;
     let opened = open_with(Arc::new(exchange), config, journal, clock).await?;
     opened.config.warnings.iter().skip(known).for_each(|warning| output.warn(warning));
-    if journalled == JournalAccess::ReadWrite {
-        recover(&opened.engine, output).await?;
-    }
     Ok(opened)
 }
 
@@ -112,9 +109,22 @@ fn open_journal_read_only(directory: &Path) -> Result<Arc<dyn Journal>, CommandE
     }
 }
 
-/// Recovers interrupted actions, and reports their outcomes on stderr; stdout is for the command's own result.
-async fn recover(engine: &Arc<Engine>, output: &Output) -> Result<(), CommandError> {
-    let recovered = engine.recover().await;
+/// Recovers interrupted actions in all rooms.
+pub(super) async fn recover(engine: &Arc<Engine>, output: &Output) -> Result<(), CommandError> {
+    report_recovered(engine.recover().await, output)
+}
+
+/// Recovers interrupted actions in one room: a command about one room waits for no other mailbox.
+pub(super) async fn recover_room(
+    engine: &Arc<Engine>,
+    room: &RoomAddress,
+    output: &Output,
+) -> Result<(), CommandError> {
+    report_recovered(engine.recover_room(room).await, output)
+}
+
+/// Reports the outcomes of recovered actions on stderr; stdout is for the command's own result.
+fn report_recovered(recovered: Result<Recovered, JournalError>, output: &Output) -> Result<(), CommandError> {
     let recovered = recovered.map_err(|error| CommandError::from_error(Exit::of_journal(&error), error))?;
     for life in recovered.closed {
         let ended = life.outcome.as_ref().map(ToString::to_string).unwrap_or_default();

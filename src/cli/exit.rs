@@ -146,5 +146,5 @@ Exit codes:
   6  a sweep was partly successful: some rooms or events failed
   7  a sweep exceeded its limits and changed nothing
   8  the journal is unavailable (disk, permissions, another process); nothing was started that it does not record.
-     Once it is available, the next command that acts recovers the actions in progress
+     Once it is available, the next command that acts in a room recovers the action in progress there
   9  the journal was cut, modified or damaged";

@@ -73,6 +73,9 @@ async fn perform(
     let action = build_action(args, ask)?;
     let journalled = if rehearsal { JournalAccess::ReadOnly } else { JournalAccess::ReadWrite };
     let engine = connect::open(connection, journalled, output).await?.engine;
+    if mode == Mode::Perform {
+        connect::recover_room(&engine, &action.room, output).await?;
+    }
     let answer = engine
         .perform(action.clone(), mode)
         .await

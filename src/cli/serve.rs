@@ -48,6 +48,7 @@ pub(super) async fn run(
     let exported = init_logging(args.log)?;
     let store = ServiceStore::open(&connect::state_directory(connection)?).map_err(failed)?;
     let opened = connect::open(connection, JournalAccess::ReadWrite, output).await?;
+    connect::recover(&opened.engine, output).await?;
     opened.config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let listen = args.listen.unwrap_or(opened.config.api.listen);
     let context = ServeContext {

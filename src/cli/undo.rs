@@ -34,6 +34,9 @@ pub(super) async fn run(
     action.key = args.request.idempotency_key;
     let room = action.room.clone();
     let mode = if args.request.dry_run { Mode::DryRun } else { Mode::Perform };
+    if mode == Mode::Perform {
+        connect::recover_room(&opened.engine, &room, output).await?;
+    }
     let answer = opened.engine.perform(action, mode).await;
     print_answer(&room, &answer.map_err(|error| CommandError::from_error(Exit::Journal, error))?, output)
 }

@@ -19,6 +19,7 @@
 //!    └ journal Closed, then the answer
 //!
 //! recover()             settles the actions that a crash or an outage left open, by reading the mailbox   (recover.rs)
+//! recover_room()        the same in one room
 //! recover_idle_rooms()  the same while the service runs, in rooms without an action in progress
 //! ```
 //!

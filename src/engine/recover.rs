@@ -20,6 +20,7 @@ use super::reconcile::Observation;
 use super::sends::Sends;
 use super::verify::{find_again, verified_outcome, verify};
 use crate::action::{ActionKind, Actor, Change, NoChangeReason, Outcome, Refusal};
+use crate::calendar::RoomAddress;
 use crate::journal::{ActionRecord, ActionStatus, Fact, JournalError, Query};
 
 /// Rooms that are recovered at the same time.
@@ -53,18 +54,27 @@ impl Engine {
     /// Settles every open action, as far as Exchange can be read. To be called once before the first action; calling it again is
     /// harmless.
     pub async fn recover(self: &Arc<Self>) -> Result<Recovered, JournalError> {
-        self.resume_all(BusyRoomPolicy::Wait).await
+        self.resume_all(Query::default(), BusyRoomPolicy::Wait).await
+    }
+
+    /// The same in one room.
+    pub async fn recover_room(self: &Arc<Self>, room: &RoomAddress) -> Result<Recovered, JournalError> {
+        self.resume_all(Query::room(room), BusyRoomPolicy::Wait).await
     }
 
     /// The same while actions are performed: skips rooms in which one is in progress.
     pub async fn recover_idle_rooms(self: &Arc<Self>) -> Result<Recovered, JournalError> {
-        self.resume_all(BusyRoomPolicy::Skip).await
+        self.resume_all(Query::default(), BusyRoomPolicy::Skip).await
     }
 
-    async fn resume_all(self: &Arc<Self>, policy: BusyRoomPolicy) -> Result<Recovered, JournalError> {
-        let open = self.journal().find(&Query::default().with_status(ActionStatus::Open)).await?;
+    async fn resume_all(
+        self: &Arc<Self>,
+        among: Query,
+        policy: BusyRoomPolicy,
+    ) -> Result<Recovered, JournalError> {
+        let open = self.journal().find(&among.clone().with_status(ActionStatus::Open)).await?;
         let since = Some(self.clock().now() - RECHECKED_WITHIN);
-        let unknown = Query { since, ..Query::default() }.with_status(ActionStatus::NeedsAttention);
+        let unknown = Query { since, ..among }.with_status(ActionStatus::NeedsAttention);
         let mut unknown = self.journal().find(&unknown).await?;
         unknown.retain(ActionRecord::needs_recheck);
         let permits = Arc::new(Semaphore::new(CONCURRENT_ROOMS_MAX));

@@ -1,9 +1,12 @@
 //! Idempotency, undo and audit from the command line.
 
+use adjourn::action::{Action, ActionId, ActionKind, Actor, Notify};
+use adjourn::journal::{ActionEntry, Fact, Journal as _};
 use adjourn::sim::{FaultRule, InjectedFault};
+use adjourn::store::{SqliteJournal, StoreOptions};
 use serde_json::Value;
 
-use crate::office::{CommandOutput, Office, room};
+use crate::office::{CommandOutput, Office, now, room};
 
 fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value[key].as_str().unwrap_or_else(|| panic!("{key} in {value}"))
@@ -200,4 +203,31 @@ async fn a_mistyped_room_event_right_or_key_is_answered_with_the_known_one() {
     let id = text(&key, "id");
     let said = office.run(&["key", "revoke", &format!("{id}0")]).await;
     assert!(said.code == 1 && said.err.contains(&format!("did you mean {id}?")), "{}", said.err);
+}
+
+/// An action that a process accepted before it was killed.
+async fn open_action(journal: &SqliteJournal, number: usize) {
+    let actor = Actor::User { name: "ada".to_owned() };
+    let room = room(number).parse().unwrap();
+    let action = Action::new(ActionId::random(), room, ActionKind::End(Notify::Attendees), actor);
+    let (id, fact) = (action.id, Fact::Accepted { action: Box::new(action) });
+    journal.record(ActionEntry { action: id, at: now(), fact }).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_about_one_room_recovers_that_room_alone() {
+    let office = Office::open(3).await;
+    let journal = SqliteJournal::open(&office.state(), StoreOptions::default()).unwrap();
+    for number in 0..2 {
+        open_action(&journal, number).await;
+    }
+    drop(journal);
+    let ended = office.run(&["--json", "end", &room(0)]).await;
+    assert_eq!(ended.code, 0, "{}", ended.err);
+    assert_eq!(ended.err.matches("recovered interrupted action").count(), 1, "{}", ended.err);
+    let elsewhere = office.run(&["--json", "end", &room(2)]).await;
+    assert_eq!(elsewhere.code, 0, "{}", elsewhere.err);
+    assert!(!elsewhere.err.contains("recovered"), "{}", elsewhere.err);
+    let open = office.run(&["audit", "--json", "--outcome", "open"]).await.lines();
+    assert_eq!((open.len(), text(&open[0], "room")), (1, room(1).as_str()));
 }

@@ -6,7 +6,7 @@ use adjourn::action::{
 };
 use adjourn::calendar::{Copy, EventId, EventKind};
 use adjourn::engine::{EngineOptions, Mode};
-use adjourn::journal::{ActionEntry, Fact, Journal};
+use adjourn::journal::{ActionEntry, ActionStatus, Fact, Journal, Query};
 
 use crate::fake::{NextWrite, TestEngine, at, meeting, room, test_engine, test_engine_with};
 
@@ -424,4 +424,18 @@ async fn a_wish_that_waited_does_not_end_the_meeting_that_began_meanwhile() {
     let recovered = stage.engine.recover().await.unwrap();
     assert_eq!(recovered.closed[0].outcome, Some(Outcome::Refused { refusal: Refusal::NoCurrentEvent }));
     assert_eq!(stage.calendar.effects(), 0);
+}
+
+#[tokio::test]
+async fn a_recovery_of_one_room_leaves_the_other_rooms_alone() {
+    let stage = test_engine();
+    let open = |name| Action { room: room(name), ..end() };
+    for action in [open("r1"), open("r2")] {
+        let fact = Fact::Accepted { action: Box::new(action.clone()) };
+        stage.journal.record(ActionEntry { action: action.id, at: at(9, 30), fact }).await.unwrap();
+    }
+    let recovered = stage.engine.recover_room(&room("r1")).await.unwrap();
+    assert_eq!((recovered.closed.len(), recovered.still_open.len()), (1, 0));
+    let left = stage.journal.find(&Query::default().with_status(ActionStatus::Open)).await.unwrap();
+    assert_eq!(left.iter().map(|record| record.action.room.clone()).collect::<Vec<_>>(), [room("r2")]);
 }

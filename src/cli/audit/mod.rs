@@ -83,7 +83,7 @@ impl From<&ActionRecord> for ActionLine {
             message: record.outcome.as_ref().map_or_else(
                 || {
                     format!(
-                        "Not finished: {}. The next command that acts checks the calendar.",
+                        "Not finished: {}. The next command that acts in the room checks the calendar.",
                         record.stage.as_str()
                     )
                 },
