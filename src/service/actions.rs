@@ -117,7 +117,7 @@ impl ActionRunner {
                 if matches!(answer.outcome, Outcome::Done(_)) && action.kind.implies_presence() {
                     record_door_sign(&engine, &store, &presence, &action, engine.clock().now()).await;
                 }
-                let (action, outcome) = (answer.action, Box::new(answer.outcome.clone()));
+                let (action, outcome) = (answer.action, Arc::new(answer.outcome.clone()));
                 notices.publish(Notice::ActionFinished { room, action, actor: Some(actor), outcome });
             }
             // The caller may have stopped waiting; it can still ask by the action's id.

@@ -61,7 +61,7 @@ impl Service {
             room: action.room,
             action: action.id,
             actor,
-            outcome: Box::new(outcome),
+            outcome: Arc::new(outcome),
         });
     }
 }

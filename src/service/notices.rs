@@ -38,8 +38,8 @@ pub enum Notice {
         action: ActionId,
         /// The caller; `None` for a sweep's action.
         actor: Option<Actor>,
-        /// The outcome.
-        outcome: Box<Outcome>,
+        /// The outcome, which all subscribers share.
+        outcome: Arc<Outcome>,
     },
     /// A check-in was stored.
     CheckedIn {
@@ -166,7 +166,7 @@ impl Notice {
         let texts = match self {
             Self::CheckedIn { source, .. } => source.len(),
             Self::ReleaseStopped { why, .. } | Self::WouldRelease { why, .. } => why.len(),
-            Self::ActionFinished { outcome, .. } => json_bytes(outcome),
+            Self::ActionFinished { outcome, .. } => json_bytes(&**outcome),
             Self::SeriesMissed { event, .. } => json_bytes(event),
             Self::SweepChanged { by, .. } => by.len(),
             Self::JournalHead { hash, .. } => hash.len(),

@@ -313,7 +313,7 @@ impl Service {
         plan.actions().for_each(|(room, _)| self.rooms.invalidate(room));
         for one in outcome.iter().flat_map(|swept| &swept.applied) {
             self.publish_series_missed(one);
-            let (room, outcome) = (one.room.clone(), Box::new(one.outcome.clone()));
+            let (room, outcome) = (one.room.clone(), Arc::new(one.outcome.clone()));
             self.notices.publish(Notice::ActionFinished { room, action: one.action, actor: None, outcome });
         }
         outcome
