@@ -20,7 +20,7 @@ use super::{
 use crate::calendar::{Copy, EventKind};
 
 /// Whether a message may contain the id of another action.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Naming {
     /// The reader may know of every action in the room.
     Named,

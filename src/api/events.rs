@@ -1,33 +1,21 @@
-//! Server-sent events (`GET /v1/events`): changes in the rooms that a key can see. Never sends an event about a room that the key
-//! cannot see.
+//! Server-sent events (`GET /v1/events`): changes in the rooms that a key can see. Decides which notices a listener receives, and how
+//! much of each. Never sends an event about a room that the key cannot see.
 
-use std::convert::Infallible;
-use std::time::Duration;
-
+use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
-use axum::response::IntoResponse;
-use axum::response::sse::{Event, KeepAlive, Sse};
-use serde_json::{Value, json};
+use axum::http::HeaderMap;
+use axum::response::Response;
 use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::BroadcastStream;
 use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
 
 use super::caller::Caller;
 use super::problem::{BackendErrors, Problem};
+use super::rendered_events::Disclosure;
+use super::sse;
 use super::state::Api;
-use super::view::RoomView;
 use crate::access::Right;
 use crate::service::{Notice, ResumedSubscription, SequencedNotice};
-
-/// Interval of keep-alive comments, so that both sides detect a dead connection.
-const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
-
-/// Headers that stop a reverse proxy from buffering the stream (nginx, `proxy_buffering`).
-const UNBUFFERED_HEADERS: [(HeaderName, HeaderValue); 2] = [
-    (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")),
-    (header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-store")),
-];
 
 /// Stream events of the rooms that this key can see.
 ///
@@ -47,7 +35,7 @@ pub(super) async fn stream(
     State(api): State<Api>,
     caller: Caller,
     headers: HeaderMap,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<Response, Problem> {
     caller.require(Right::Read)?;
     let last = headers.get("last-event-id").map(|last| last.to_str().unwrap_or_default());
     let ResumedSubscription { missed, receiver, last_number: last } = match last {
@@ -65,8 +53,8 @@ pub(super) async fn stream(
     // Sends the id from which to resume before any event.
     let here = api.service.notices.event_id(last);
     let first = match &missed {
-        None => Some(gap_event().id(here)),
-        Some(missed) if missed.is_empty() => Some(Event::default().id(here)),
+        None => Some(sse::event(&[GAP[0], GAP[1], ("id", &here)])),
+        Some(missed) if missed.is_empty() => Some(sse::event(&[("id", &here)])),
         Some(_) => None,
     };
     let meanwhile = tokio_stream::iter(missed.unwrap_or_default()).map(Ok);
@@ -79,11 +67,19 @@ pub(super) async fn stream(
         notice
     });
     let events = notices.filter_map(move |noted| match noted {
-        Ok(noted) => may_receive(&api, &caller, &noted.notice).then(|| sse_event(&api, &caller, &noted)),
-        Err(BroadcastStreamRecvError::Lagged(_)) => Some(gap_event()),
+        Ok(noted) => event_for(&api, &caller, &noted),
+        Err(BroadcastStreamRecvError::Lagged(_)) => Some(sse::event(&GAP)),
     });
-    let events = tokio_stream::iter(first).chain(events).map(Ok::<_, Infallible>);
-    Ok((UNBUFFERED_HEADERS, Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE_INTERVAL))))
+    Ok(sse::response(tokio_stream::iter(first).chain(events)))
+}
+
+/// An empty object: how many events were lost, and in which rooms, is not for every key.
+const GAP: [(&str, &str); 2] = [("event", "gap"), ("data", "{}")];
+
+fn event_for(api: &Api, caller: &Caller, noted: &SequencedNotice) -> Option<Bytes> {
+    let notice = &noted.notice;
+    may_receive(api, caller, notice)
+        .then(|| api.rendered_events.get(&api.service, noted, disclosure(api, caller, notice)))
 }
 
 fn may_receive(api: &Api, caller: &Caller, notice: &Notice) -> bool {
@@ -95,34 +91,12 @@ fn may_receive(api: &Api, caller: &Caller, notice: &Notice) -> bool {
     may && notice.rooms().iter().all(|room| caller.can_see(room))
 }
 
-fn gap_event() -> Event {
-    // An empty object: how many events were lost, and in which rooms, is not for every key.
-    Event::default().event("gap").data("{}")
-}
-
-fn sse_event(api: &Api, caller: &Caller, noted: &SequencedNotice) -> Event {
-    let mut data: Value = match &noted.notice {
-        Notice::RoomChanged { room } => {
-            let known = api
-                .service
-                .last_known_status(room)
-                .map(|status| RoomView::of(&status, api.options().subjects));
-            known.and_then(|view| serde_json::to_value(view).ok()).unwrap_or_else(|| json!({ "id": room }))
+fn disclosure(api: &Api, caller: &Caller, notice: &Notice) -> Disclosure {
+    match notice {
+        Notice::RoomChanged { .. } if api.options().subjects => Disclosure::Subjects,
+        Notice::ActionFinished { room, actor, .. } if caller.may_read_actions(room, actor.as_ref()) => {
+            Disclosure::Action(caller.naming())
         }
-        notice => notice.to_json(),
-    };
-    if matches!(noted.notice, Notice::SeriesMissed { .. }) {
-        // The organizer is left out: it is not known here whether the event is private.
-        data["organizer"] = Value::Null;
+        _ => Disclosure::Common,
     }
-    if let Notice::ActionFinished { room, actor, .. } = &noted.notice
-        && !caller.may_read_actions(room, actor.as_ref())
-    {
-        // The same members without values: the key may not read the action.
-        data = json!({ "room": room, "action_id": null, "message": null });
-    } else if let Notice::ActionFinished { outcome, .. } = &noted.notice {
-        data["message"] = outcome.message(caller.naming()).into();
-    }
-    let id = api.service.notices.event_id(noted.number);
-    Event::default().id(id).event(noted.notice.kind()).data(data.to_string())
 }

@@ -9,6 +9,7 @@ use super::connections::{ConnectionLimits, Connections};
 use super::doctor_runs::{Doctor, DoctorRuns};
 use super::key_ring::KeyRing;
 use super::metrics::Metrics;
+use super::rendered_events::RenderedEvents;
 use super::request_shares::RequestShares;
 use crate::service::Service;
 
@@ -29,6 +30,7 @@ pub struct Api {
     pub(crate) metrics: Arc<Metrics>,
     pub(super) doctor_runs: DoctorRuns,
     pub(super) shares: Arc<RequestShares>,
+    pub(super) rendered_events: Arc<RenderedEvents>,
     options: Arc<ArcSwap<ApiOptions>>,
 }
 
@@ -43,6 +45,7 @@ impl Api {
             metrics,
             doctor_runs: DoctorRuns::default(),
             shares,
+            rendered_events: Arc::default(),
             options: Arc::new(ArcSwap::from_pointee(options)),
         }
     }

@@ -5,6 +5,7 @@ mod console;
 mod contract;
 mod disclosure;
 mod display;
+mod events;
 mod evidence;
 mod fixture;
 mod headers;

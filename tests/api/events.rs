@@ -1,0 +1,174 @@
+//! The event stream with several listeners: each receives what its key and the options allow, also when others receive more.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use adjourn::access::Right;
+use adjourn::api::{self, Api, ApiOptions, ListenerLimits};
+use adjourn::calendar::RoomAddress;
+use adjourn::service::Notice;
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::fixture::{ApiFixture, BUSY};
+
+/// The subject in the room's copy: a room mailbox replaces it with the organizer's name.
+const SUBJECT: &str = "Ada Albers";
+
+/// A listener's connection, and what it received.
+struct Listener {
+    stream: TcpStream,
+    heard: String,
+}
+
+impl Listener {
+    async fn open(at: SocketAddr, token: &str, last: Option<&str>) -> Self {
+        let resume = last.map_or_else(String::new, |last| format!("Last-Event-ID: {last}\r\n"));
+        let ask =
+            format!("GET /v1/events HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\n{resume}\r\n");
+        let mut stream = TcpStream::connect(at).await.unwrap();
+        stream.write_all(ask.as_bytes()).await.unwrap();
+        let mut listener = Self { stream, heard: String::new() };
+        listener.read_until("id: ").await;
+        listener
+    }
+
+    async fn read_until(&mut self, text: &str) {
+        let mut buffer = [0; 4096];
+        while !self.heard.contains(text) || !self.heard.ends_with("\n\n\r\n") {
+            let read = tokio::time::timeout(Duration::from_secs(20), self.stream.read(&mut buffer));
+            let len = read.await.unwrap_or_else(|_| panic!("no {text}: {}", self.heard)).unwrap();
+            assert!(len > 0, "ended before {text}: {}", self.heard);
+            self.heard += std::str::from_utf8(&buffer[..len]).unwrap();
+        }
+    }
+
+    /// The last event of this kind, waiting for the first: its id and data.
+    async fn event(&mut self, kind: &str) -> (String, Value) {
+        self.read_until(&format!("event: {kind}\n")).await;
+        let event = self.heard.rsplit("\r\n").find(|event| event.contains(&format!("event: {kind}\n")));
+        let field = |name: &str| event.unwrap().lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        (field("id: ").to_owned(), serde_json::from_str(field("data: ")).unwrap())
+    }
+
+    /// The last id that was received.
+    fn last_id(&self) -> String {
+        self.heard.rsplit("id: ").next().unwrap().lines().next().unwrap().to_owned()
+    }
+}
+
+async fn serve(lobby: &ApiFixture, subjects: bool) -> (Api, SocketAddr) {
+    let api = Api::new(lobby.service.clone(), lobby.keys.clone(), options(subjects));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = listener.local_addr().unwrap();
+    let router = api::router(api.clone());
+    tokio::spawn(api::serve(listener, None, router, ListenerLimits::default(), lobby.stop.clone()));
+    (api, at)
+}
+
+fn options(subjects: bool) -> ApiOptions {
+    ApiOptions { deadline: Duration::from_secs(10), subjects }
+}
+
+/// Publishes a change in the busy room, whose calendar was read.
+async fn change(lobby: &ApiFixture) {
+    assert_eq!(lobby.get(&format!("/v1/rooms/{BUSY}")).await.status, 200);
+    let room: RoomAddress = BUSY.parse().unwrap();
+    lobby.service.notices.publish(Notice::RoomChanged { room });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn subjects_that_one_listener_received_reach_no_listener_after_they_are_hidden() {
+    let lobby = ApiFixture::open().await;
+    let (api, at) = serve(&lobby, true).await;
+    let mut first = Listener::open(at, &lobby.token, None).await;
+    let begin = first.last_id();
+    change(&lobby).await;
+    let (id, shown) = first.event("room").await;
+    assert_eq!(shown["current"]["subject"], SUBJECT);
+    // The same event for others, within the moment in which it is rendered once for all.
+    for (subjects, expected) in [(false, Value::Null), (true, SUBJECT.into()), (false, Value::Null)] {
+        api.set_options(options(subjects));
+        let mut later = Listener::open(at, &lobby.token, Some(&begin)).await;
+        let (same, shown) = later.event("room").await;
+        assert_eq!((&same, &shown["id"], &shown["current"]["subject"]), (&id, &BUSY.into(), &expected));
+        assert_eq!(later.heard.contains("Ada"), subjects, "{}", later.heard);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listener_without_subjects_never_receives_one_beside_a_listener_with_them() {
+    let lobby = ApiFixture::open().await;
+    let (_api, at) = serve(&lobby, true).await;
+    let mut with = Vec::new();
+    let mut without = Vec::new();
+    for _ in 0..10 {
+        with.push(Listener::open(at, &lobby.token, None).await);
+        without.push(Listener::open(lobby.at, &lobby.token, None).await);
+    }
+    for _ in 0..20 {
+        change(&lobby).await;
+    }
+    let last = lobby.service.notices.event_id(20);
+    for listener in with.iter_mut().chain(&mut without) {
+        listener.read_until(&format!("id: {last}\nevent: room\n")).await;
+        assert_eq!(listener.heard.matches("event: room\n").count(), 20, "{}", listener.heard);
+    }
+    for listener in &with {
+        assert_eq!(listener.heard.matches("\"subject\":").count(), 40, "as current and in the list");
+    }
+    for listener in &without {
+        assert!(!listener.heard.contains("Ada"), "{}", listener.heard);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_action_is_shown_to_each_listener_as_far_as_its_key_may_read_it() {
+    let lobby = ApiFixture::open().await;
+    let owner = lobby.key("owner", "*", &[Right::Read, Right::End], 6_000).await;
+    let stranger = lobby.key("stranger", "*", &[Right::Read, Right::End, Right::Cleanup], 6_000).await;
+    let elsewhere = lobby.key("elsewhere", "*@elsewhere.example", &Right::ALL, 6_000).await;
+    let mut listeners = Vec::new();
+    for token in [&lobby.token, &stranger, &owner, &stranger, &lobby.token] {
+        listeners.push(Listener::open(lobby.at, token, None).await);
+    }
+    let mut other = Listener::open(lobby.at, &elsewhere, None).await;
+    let begin = other.last_id();
+    let ended = lobby.send_as(&owner, "POST", &format!("/v1/rooms/{BUSY}/end"), &[], "").await.json();
+    let mut ids = Vec::new();
+    let mut seen = Vec::new();
+    for listener in &mut listeners {
+        let (id, data) = listener.event("action").await;
+        assert_eq!(data["room"], BUSY);
+        ids.push(id);
+        seen.push((data["action_id"].clone(), data["message"].clone()));
+    }
+    let (shown, hidden) = ((ended["id"].clone(), ended["message"].clone()), (Value::Null, Value::Null));
+    assert_eq!(seen, [shown.clone(), hidden.clone(), shown.clone(), hidden.clone(), shown]);
+    ids.dedup();
+    assert_eq!(ids.len(), 1, "one event with one id");
+    // A listener that resumes receives what it may read too, and no rendering that another received.
+    let (_, data) = Listener::open(lobby.at, &stranger, Some(&begin)).await.event("action").await;
+    assert_eq!((data["action_id"].clone(), data["message"].clone()), hidden);
+    lobby.stop.cancel();
+    lobby.service.notices.close();
+    other.stream.read_to_string(&mut other.heard).await.unwrap();
+    assert!(!other.heard.contains(BUSY) && !other.heard.contains("event: action"), "{}", other.heard);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_listeners_of_one_key_receive_the_same_bytes() {
+    let lobby = ApiFixture::open().await;
+    let mut listeners = Vec::new();
+    for _ in 0..20 {
+        listeners.push(Listener::open(lobby.at, &lobby.token, None).await);
+    }
+    change(&lobby).await;
+    let mut events = Vec::new();
+    for listener in &mut listeners {
+        events.push(listener.event("room").await);
+    }
+    events.dedup();
+    assert_eq!(events.len(), 1);
+}
