@@ -8,10 +8,12 @@
 use http::Uri;
 
 use super::candidates::SOAP_PATH;
+use super::malformed_response::MalformedResponse;
 use super::report::excerpt;
 use super::soap;
 use super::{BODY_BYTES_MAX, DiscoveryRequest, DiscoveryResponse, ParsedResponse, xml};
 use crate::calendar::RoomAddress;
+use crate::http::net::error_chain;
 
 /// Addresses of one request: Exchange's default limit in web.config (`MaxUsersPerGetUserSettingsRequest`).
 pub const ADDRESSES_MAX: usize = 90;
@@ -65,8 +67,8 @@ fn groups(body: &[u8], count: usize) -> Result<Vec<Option<String>>, GroupingErro
     if body.len() > BODY_BYTES_MAX {
         return Err(GroupingError::Permanent("its response is too long".to_owned()));
     }
-    let envelope = xml::read(body).map_err(GroupingError::Permanent)?;
-    let users = match soap::users(&envelope).map_err(GroupingError::Permanent)? {
+    let envelope = xml::read(body).map_err(|error| malformed(&error.into()))?;
+    let users = match soap::users(&envelope).map_err(|error| malformed(&error))? {
         Ok(users) => users,
         Err(ParsedResponse::Busy(error)) => return Err(GroupingError::Transient(error)),
         Err(error) => return Err(GroupingError::Permanent(excerpt(&format!("{error:?}")))),
@@ -82,6 +84,10 @@ fn groups(body: &[u8], count: usize) -> Result<Vec<Option<String>>, GroupingErro
         None => soap::setting(user, SETTING).filter(|group| group.len() <= GROUP_LEN_MAX).map(str::to_owned),
     };
     Ok(users.into_iter().map(group).collect())
+}
+
+fn malformed(error: &MalformedResponse) -> GroupingError {
+    GroupingError::Permanent(error_chain(error))
 }
 
 #[cfg(test)]

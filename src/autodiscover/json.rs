@@ -8,6 +8,7 @@
 use serde::Deserialize;
 
 use super::ParsedResponse;
+use super::malformed_response::MalformedResponse;
 use super::report::excerpt;
 use crate::calendar::RoomAddress;
 
@@ -27,10 +28,9 @@ pub(super) fn path(address: &RoomAddress, redirects: usize) -> String {
     format!("/autodiscover/autodiscover.json/v1.0/{address}?Protocol=EWS&RedirectCount={redirects}")
 }
 
-pub(super) fn read(body: &[u8]) -> Result<ParsedResponse, String> {
+pub(super) fn read(body: &[u8]) -> Result<ParsedResponse, MalformedResponse> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    let response: JsonResponse =
-        serde_json::from_slice(body).map_err(|error| format!("not a JSON response: {error}"))?;
+    let response: JsonResponse = serde_json::from_slice(body)?;
     if let Some(code) = response.error_code {
         let text = excerpt(&format!("{code} {}", response.error_message.unwrap_or_default()));
         return Ok(match code.as_str() {
@@ -41,8 +41,8 @@ pub(super) fn read(body: &[u8]) -> Result<ParsedResponse, String> {
     }
     let other = response.protocol.filter(|protocol| !protocol.eq_ignore_ascii_case("EWS"));
     match (other, response.url) {
-        (Some(other), _) => Err(format!("a result for {}, not for EWS", excerpt(&other))),
-        (None, None) => Err("neither a URL nor an error in the response".to_owned()),
+        (Some(other), _) => Err(MalformedResponse::OtherProtocol(excerpt(&other))),
+        (None, None) => Err(MalformedResponse::NoUrl),
         (None, Some(url)) => Ok(ParsedResponse::Settings { urls: vec![url], schemas: Vec::new() }),
     }
 }
@@ -69,14 +69,14 @@ mod tests {
     fn a_url_or_an_error_is_read() {
         let url = r#"{"Protocol":"EWS","Url":"https://mail.example.com/EWS/Exchange.asmx"}"#;
         let urls = vec!["https://mail.example.com/EWS/Exchange.asmx".to_owned()];
-        assert_eq!(read(url.as_bytes()), Ok(ParsedResponse::Settings { urls, schemas: vec![] }));
+        assert_eq!(read(url.as_bytes()).unwrap(), ParsedResponse::Settings { urls, schemas: vec![] });
         let unknown = br#"{"ErrorCode":"UserNotFound","ErrorMessage":"The given user is not found"}"#;
         assert_eq!(
-            read(unknown),
-            Ok(ParsedResponse::UnknownMailbox("UserNotFound The given user is not found".to_owned()))
+            read(unknown).unwrap(),
+            ParsedResponse::UnknownMailbox("UserNotFound The given user is not found".to_owned())
         );
         let other = br#"{"ErrorCode":"ProtocolNotSupported"}"#;
-        assert_eq!(read(other), Ok(ParsedResponse::OtherError("ProtocolNotSupported".to_owned())));
+        assert_eq!(read(other).unwrap(), ParsedResponse::OtherError("ProtocolNotSupported".to_owned()));
     }
 
     #[test]

@@ -29,6 +29,7 @@ mod candidates;
 mod discovery;
 pub mod grouping;
 mod json;
+mod malformed_response;
 mod policy;
 mod pox;
 mod report;

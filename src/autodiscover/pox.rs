@@ -2,6 +2,7 @@
 //! response. The oldest protocol; Exchange 2007 has no other.
 
 use super::ParsedResponse;
+use super::malformed_response::MalformedResponse;
 use super::report::excerpt;
 use super::xml::{self, XmlNode, escaped};
 use crate::calendar::RoomAddress;
@@ -18,17 +19,17 @@ pub(super) fn settings_request(address: &RoomAddress) -> String {
     )
 }
 
-pub(super) fn read(body: &[u8]) -> Result<ParsedResponse, String> {
+pub(super) fn read(body: &[u8]) -> Result<ParsedResponse, MalformedResponse> {
     let root = xml::read(body)?;
     if root.name != "Autodiscover" {
-        return Err("not an Autodiscover response".to_owned());
+        return Err(MalformedResponse::NotPox);
     }
-    let response = root.child("Response").ok_or("no Response element")?;
+    let response = root.child("Response").ok_or(MalformedResponse::NoResponseElement)?;
     // An error may be in a response of another namespace, or right in the root; its name is the same.
     if let Some(error) = response.child("Error").or_else(|| root.child("Error")) {
         return Ok(failed(error));
     }
-    let account = response.child("Account").ok_or("neither an Account nor an Error element")?;
+    let account = response.child("Account").ok_or(MalformedResponse::NoAccount)?;
     // `Action` (POX) names the kind of result; without it, settings are assumed.
     match account.text_of("Action").unwrap_or("settings").to_ascii_lowercase().as_str() {
         "redirectaddr" => Ok(ParsedResponse::RedirectAddress(

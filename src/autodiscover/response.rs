@@ -3,11 +3,13 @@
 
 use super::candidates::{Candidate, Protocol};
 use super::discovery::Discovery;
+use super::malformed_response::MalformedResponse;
 use super::report::{Cause, excerpt, excerpt_url};
 use super::url::{EwsUrl, HttpsUrl};
 use super::{BODY_BYTES_MAX, DiscoveredServer, DiscoveryStep, ParsedResponse};
 use super::{json, pox, soap};
 use crate::calendar::RoomAddress;
+use crate::http::net::error_chain;
 
 /// Longest EWS URL that is kept for each room; Exchange's have a host and `/EWS/Exchange.asmx`.
 const EWS_URL_LEN_MAX: usize = 512;
@@ -67,10 +69,11 @@ impl Discovery {
             Ok(ParsedResponse::Busy(text)) => self.record(candidate, Some(Cause::ServerError), text),
             Ok(ParsedResponse::OtherError(text)) => self.record(candidate, Some(Cause::Malformed), text),
             // A web site returns a page for any URL, which is not an error.
-            Err(why) if !self.policy.trusts(candidate.url.host()) => {
-                self.record(candidate, Some(Cause::NoService), why);
+            Err(error) => {
+                let is_trusted = self.policy.trusts(candidate.url.host());
+                let cause = if is_trusted { Cause::Malformed } else { Cause::NoService };
+                self.record(candidate, Some(cause), error_chain(&error));
             }
-            Err(why) => self.record(candidate, Some(Cause::Malformed), why),
         }
     }
 
@@ -195,11 +198,11 @@ impl Discovery {
     }
 }
 
-fn read(protocol: Protocol, body: &[u8]) -> Result<ParsedResponse, String> {
+fn read(protocol: Protocol, body: &[u8]) -> Result<ParsedResponse, MalformedResponse> {
     match protocol {
         Protocol::Json => json::read(body),
         Protocol::Soap => soap::read(body),
         Protocol::Pox => pox::read(body),
-        Protocol::Probe => Err("only a redirect is a result of this request".to_owned()),
+        Protocol::Probe => Err(MalformedResponse::NotARedirect),
     }
 }

@@ -2,6 +2,7 @@
 //! request and reads the response.
 
 use super::ParsedResponse;
+use super::malformed_response::MalformedResponse;
 use super::report::excerpt;
 use super::xml::{self, XmlNode, escaped};
 use crate::calendar::RoomAddress;
@@ -37,26 +38,26 @@ pub(super) fn action() -> (&'static str, String) {
 
 /// "Handling Autodiscover error messages": an `ErrorCode` under `Response` concerns the request, one under
 /// `UserResponse` the address; the first one other than `NoError` counts.
-pub(super) fn read(body: &[u8]) -> Result<ParsedResponse, String> {
+pub(super) fn read(body: &[u8]) -> Result<ParsedResponse, MalformedResponse> {
     let envelope = xml::read(body)?;
     let users = match users(&envelope)? {
         Ok(users) => users,
         Err(parsed) => return Ok(parsed),
     };
-    let user = users.first().ok_or("no result for the address")?;
+    let user = users.first().ok_or(MalformedResponse::NoResult)?;
     Ok(error(user).unwrap_or_else(|| settings(user)))
 }
 
 /// The `UserResponse` of each address, in the order of the request; or the error of the whole request.
-pub(super) fn users(envelope: &XmlNode) -> Result<Result<Vec<&XmlNode>, ParsedResponse>, String> {
-    let body = envelope.child("Body").ok_or("not a SOAP envelope")?;
+pub(super) fn users(envelope: &XmlNode) -> Result<Result<Vec<&XmlNode>, ParsedResponse>, MalformedResponse> {
+    let body = envelope.child("Body").ok_or(MalformedResponse::NotSoap)?;
     if let Some(fault) = body.child("Fault") {
         return Ok(Err(ParsedResponse::OtherError(excerpt(
             fault.text_of("faultstring").unwrap_or("a SOAP fault"),
         ))));
     }
-    let response =
-        body.at(&["GetUserSettingsResponseMessage", "Response"]).ok_or("not a GetUserSettings response")?;
+    let response = body.at(&["GetUserSettingsResponseMessage", "Response"]);
+    let response = response.ok_or(MalformedResponse::NotUserSettings)?;
     if let Some(parsed) = error(response) {
         return Ok(Err(parsed));
     }
@@ -119,7 +120,7 @@ mod tests {
             format!("<ErrorCode>NoError</ErrorCode><UserSettings>{}</UserSettings>", settings.concat());
         let urls = vec!["https://out.example/?a&b".to_owned(), "https://in.example/".to_owned()];
         let schemas = vec!["Exchange2007".to_owned(), "Exchange2010_SP2".to_owned()];
-        assert_eq!(read(answer(&user).as_bytes()), Ok(ParsedResponse::Settings { urls, schemas }));
+        assert_eq!(read(answer(&user).as_bytes()).unwrap(), ParsedResponse::Settings { urls, schemas });
     }
 
     #[test]

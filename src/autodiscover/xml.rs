@@ -43,14 +43,36 @@ pub(super) fn escaped(text: &str) -> String {
     escape(text).into_owned()
 }
 
+/// Why a body is not a document that is read here.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum XmlError {
+    #[error("not an XML response: not UTF-8")]
+    NotUtf8,
+    /// Not a `source`: this error's text repeats those of its own sources.
+    #[error("not an XML response: {0}")]
+    Syntax(quick_xml::Error),
+    #[error("not an XML response: it has a document type")]
+    DocumentType,
+    #[error("not an XML response: an undefined entity")]
+    UndefinedEntity,
+    #[error("not an XML response: an end tag without a start tag")]
+    UnexpectedEndTag,
+    #[error("not an XML response: it is cut off")]
+    CutOff,
+    #[error("not an XML response: not exactly one element")]
+    NotOneElement,
+    #[error("not an XML response: deeper or longer than any of Autodiscover")]
+    TooLarge,
+}
+
 /// Reads a whole document.
-pub(super) fn read(body: &[u8]) -> Result<XmlNode, String> {
-    let text = std::str::from_utf8(body).map_err(|_| "not an XML response: not UTF-8".to_owned())?;
+pub(super) fn read(body: &[u8]) -> Result<XmlNode, XmlError> {
+    let text = std::str::from_utf8(body).map_err(|_| XmlError::NotUtf8)?;
     let mut events = Reader::from_str(text.trim_start_matches('\u{feff}'));
     let mut open = vec![XmlNode::default()];
     let mut elements = 0;
     loop {
-        let event = events.read_event().map_err(|error| format!("not an XML response: {error}"))?;
+        let event = events.read_event().map_err(XmlError::Syntax)?;
         match event {
             Event::Start(start) => open.push(named(start.local_name().as_ref())),
             Event::Empty(empty) => append(&mut open, named(empty.local_name().as_ref())),
@@ -58,22 +80,22 @@ pub(super) fn read(body: &[u8]) -> Result<XmlNode, String> {
             Event::Text(text) => write(&mut open, &text),
             Event::CData(text) => write(&mut open, &text),
             Event::GeneralRef(reference) => resolve(&mut open, &reference)?,
-            Event::DocType(_) => return Err("not an XML response: it has a document type".to_owned()),
+            Event::DocType(_) => return Err(XmlError::DocumentType),
             Event::Eof => break,
             Event::Decl(_) | Event::PI(_) | Event::Comment(_) => continue,
         }
         elements += 1; // texts count too; the limit is one of effort
         if open.len() > DEPTH_MAX || elements > ELEMENTS_MAX {
-            return Err("not an XML response: deeper or longer than any of Autodiscover".to_owned());
+            return Err(XmlError::TooLarge);
         }
     }
     let (Some(document), true) = (open.pop(), open.is_empty()) else {
-        return Err("not an XML response: it is cut off".to_owned());
+        return Err(XmlError::CutOff);
     };
     let mut roots = document.children.into_iter();
     match (roots.next(), roots.next()) {
         (Some(root), None) => Ok(root),
-        _ => Err("not an XML response: not exactly one element".to_owned()),
+        _ => Err(XmlError::NotOneElement),
     }
 }
 
@@ -88,13 +110,13 @@ fn append(open: &mut [XmlNode], element: XmlNode) {
 }
 
 /// The first entry of `open` is the document, which no end tag closes.
-fn close(open: &mut Vec<XmlNode>) -> Result<(), String> {
+fn close(open: &mut Vec<XmlNode>) -> Result<(), XmlError> {
     match open.pop() {
         Some(element) if !open.is_empty() => {
             append(open, element);
             Ok(())
         }
-        _ => Err("not an XML response: an end tag without a start tag".to_owned()),
+        _ => Err(XmlError::UnexpectedEndTag),
     }
 }
 
@@ -104,13 +126,12 @@ fn write(open: &mut [XmlNode], text: &str) {
     }
 }
 
-fn resolve(open: &mut [XmlNode], reference: &BytesRef<'_>) -> Result<(), String> {
-    let unknown = || "not an XML response: an undefined entity".to_owned();
-    if let Some(character) = reference.resolve_char_ref().map_err(|_| unknown())? {
+fn resolve(open: &mut [XmlNode], reference: &BytesRef<'_>) -> Result<(), XmlError> {
+    if let Some(character) = reference.resolve_char_ref().map_err(|_| XmlError::UndefinedEntity)? {
         write(open, character.encode_utf8(&mut [0; 4]));
         return Ok(());
     }
-    write(open, resolve_predefined_entity(reference).ok_or_else(unknown)?);
+    write(open, resolve_predefined_entity(reference).ok_or(XmlError::UndefinedEntity)?);
     Ok(())
 }
 
