@@ -58,9 +58,10 @@ pub use key_ring::KeyRing;
 pub use limits::limits;
 pub use metrics::Metrics;
 pub use provider::Provider;
+pub use revocation::RevocationError;
 pub use serve::{ListenerLimits, serve};
 pub use state::{Api, ApiOptions};
-pub use tls::{ServerTls, TlsError, TlsFiles};
+pub use tls::{ServerTls, TlsError, TlsFileError, TlsFiles};
 
 use limits::{BODY_BYTES_MAX, LIST_BYTES_MAX};
 

@@ -4,13 +4,14 @@
 //! A list past its `nextUpdate` is still used, with a log line every hour: revoked certificates stay revoked, and a late renewal
 //! does not lock out all displays. A caller still needs a key.
 
+use std::io;
 use std::path::Path;
 use std::time::SystemTime;
 
 use rustls::pki_types::CertificateRevocationListDer;
-use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::pem::{self, PemObject as _};
 use x509_cert::crl::CertificateList;
-use x509_cert::der::Decode as _;
+use x509_cert::der::{self, Decode as _};
 
 use crate::text_file;
 
@@ -25,23 +26,38 @@ pub(super) struct RevocationLists {
     pub(super) next_update: Option<SystemTime>,
 }
 
+/// Why a file of revocation lists cannot be used. The error around it names the file.
+#[derive(Debug, thiserror::Error)]
+pub enum RevocationError {
+    /// The file cannot be read.
+    #[error(transparent)]
+    Read(#[from] io::Error),
+    /// The file is not PEM.
+    #[error(transparent)]
+    Syntax(#[from] pem::Error),
+    /// The file has other sections only.
+    #[error("the file has no revocation list (X509 CRL)")]
+    NoList,
+    /// A list is not a revocation list inside.
+    #[error("a revocation list is damaged")]
+    Damaged(#[source] der::Error),
+}
+
 impl RevocationLists {
     /// Reads all lists of a PEM file. A file without a list is an error.
-    pub(super) fn read(path: &Path) -> Result<Self, String> {
-        let text = text_file::read(path, CRL_BYTES_MAX).map_err(|error| error.to_string())?;
-        let lists: Result<Vec<_>, _> =
-            CertificateRevocationListDer::pem_slice_iter(text.as_bytes()).collect();
-        let lists = lists.map_err(|error| error.to_string())?;
+    pub(super) fn read(path: &Path) -> Result<Self, RevocationError> {
+        let text = text_file::read(path, CRL_BYTES_MAX)?;
+        let lists: Vec<_> =
+            CertificateRevocationListDer::pem_slice_iter(text.as_bytes()).collect::<Result<_, _>>()?;
         if lists.is_empty() {
-            return Err("the file has no revocation list (X509 CRL)".to_owned());
+            return Err(RevocationError::NoList);
         }
         let updates: Result<Vec<_>, _> = lists.iter().map(next_update).collect();
         Ok(Self { next_update: updates?.into_iter().flatten().min(), lists })
     }
 }
 
-fn next_update(list: &CertificateRevocationListDer<'_>) -> Result<Option<SystemTime>, String> {
-    let list = <CertificateList>::from_der(list)
-        .map_err(|error| format!("a revocation list is damaged: {error}"))?;
+fn next_update(list: &CertificateRevocationListDer<'_>) -> Result<Option<SystemTime>, RevocationError> {
+    let list = <CertificateList>::from_der(list).map_err(RevocationError::Damaged)?;
     Ok(list.tbs_cert_list.next_update.map(|time| time.to_system_time()))
 }

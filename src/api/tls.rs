@@ -15,9 +15,10 @@ use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-use super::revocation::RevocationLists;
+use super::revocation::{RevocationError, RevocationLists};
 use crate::clock::{Clock as _, SystemClock};
-use crate::http::tls;
+use crate::http::error::error_chain;
+use crate::http::pem::{self, PemError};
 
 /// Interval of checking the files for changes.
 const RELOAD_INTERVAL: Duration = Duration::from_secs(10);
@@ -42,16 +43,27 @@ pub struct TlsFiles {
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A file cannot be read or parsed.
-    #[error("cannot use {path}: {why}", path = path.display())]
+    #[error("cannot use {path}", path = path.display())]
     File {
         /// The file.
         path: PathBuf,
         /// What is wrong with the file.
-        why: String,
+        source: TlsFileError,
     },
     /// Certificate and key do not match, or rustls refuses them.
     #[error("cannot use certificate and key: {0}")]
     Config(String),
+}
+
+/// What is wrong with a file of the TLS configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsFileError {
+    /// A file of certificates, or of a key.
+    #[error(transparent)]
+    Pem(#[from] PemError),
+    /// The file of revocation lists.
+    #[error(transparent)]
+    RevocationLists(#[from] RevocationError),
 }
 
 /// The TLS configuration in use; it is replaced when its files change.
@@ -97,7 +109,11 @@ impl ServerTls {
                 true
             }
             Err(error) => {
-                tracing::error!(%error, "cannot use a changed file of [api.tls]; the loaded certificate stays in use");
+                let error = error_chain(&error);
+                tracing::error!(
+                    error,
+                    "cannot use a changed file of [api.tls]; the loaded certificate stays in use"
+                );
                 false
             }
         }
@@ -138,7 +154,8 @@ fn is_due(last: &mut Option<Instant>) -> bool {
 impl LoadedTls {
     fn read(files: &TlsFiles, times: Vec<Option<SystemTime>>) -> Result<Self, TlsError> {
         let crl = files.client_crl.as_ref().map(|path| {
-            RevocationLists::read(path).map_err(|why| TlsError::File { path: path.clone(), why })
+            RevocationLists::read(path)
+                .map_err(|source| TlsError::File { path: path.clone(), source: source.into() })
         });
         let crl = crl.transpose()?;
         let crl_next_update = crl.as_ref().and_then(|crl| crl.next_update);
@@ -174,12 +191,13 @@ fn config(files: &TlsFiles, crl: Option<RevocationLists>) -> Result<Arc<ServerCo
             builder.with_client_cert_verifier(verifier)
         }
     };
-    let key = tls::private_key(&files.key).map_err(|why| TlsError::File { path: files.key.clone(), why })?;
+    let key = pem::private_key(&files.key);
+    let key = key.map_err(|source| TlsError::File { path: files.key.clone(), source: source.into() })?;
     let mut config = builder.with_single_cert(certificates(&files.cert)?, key).map_err(bad)?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    tls::certificates(path).map_err(|why| TlsError::File { path: path.to_owned(), why })
+    pem::certificates(path).map_err(|source| TlsError::File { path: path.to_owned(), source: source.into() })
 }

@@ -13,7 +13,7 @@ use super::report::excerpt;
 use super::soap;
 use super::{BODY_BYTES_MAX, DiscoveryRequest, DiscoveryResponse, ParsedResponse, xml};
 use crate::calendar::RoomAddress;
-use crate::http::net::error_chain;
+use crate::http::error::error_chain;
 
 /// Addresses of one request: Exchange's default limit in web.config (`MaxUsersPerGetUserSettingsRequest`).
 pub const ADDRESSES_MAX: usize = 90;

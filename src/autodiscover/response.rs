@@ -9,7 +9,7 @@ use super::url::{EwsUrl, HttpsUrl};
 use super::{BODY_BYTES_MAX, DiscoveredServer, DiscoveryStep, ParsedResponse};
 use super::{json, pox, soap};
 use crate::calendar::RoomAddress;
-use crate::http::net::error_chain;
+use crate::http::error::error_chain;
 
 /// Longest EWS URL that is kept for each room; Exchange's have a host and `/EWS/Exchange.asmx`.
 const EWS_URL_LEN_MAX: usize = 512;

@@ -1,5 +1,7 @@
 //! Builds Exchange connections from the configuration. Reads secrets; connects to nothing yet.
 
+use std::error::Error;
+
 use super::exit::{CommandError, Exit};
 use super::secrets;
 use crate::calendar::RoomAddress;
@@ -166,6 +168,6 @@ fn proxy(proxy: &ProxyConfig) -> Result<exchange::ProxySettings, CommandError> {
     Ok(exchange::ProxySettings { url: proxy.url.clone(), login: login.transpose()? })
 }
 
-fn usable<T>(what: &str, read: Result<T, String>) -> Result<T, CommandError> {
-    read.map_err(|why| CommandError::new(Exit::Usage, format!("cannot use the {what}: {why}")))
+fn usable<T>(what: &str, read: Result<T, impl Error>) -> Result<T, CommandError> {
+    read.map_err(|error| CommandError::new(Exit::Usage, format!("cannot use the {what}")).caused_by(error))
 }

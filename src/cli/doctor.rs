@@ -174,6 +174,6 @@ fn misconfigured(name: Option<&str>, failure: &CommandError) -> DoctorFinding {
         status: FindingStatus::Fail,
         message: failure.message.clone(),
         remedy: Some("fix adjourn.toml, or the file it refers to".to_owned()),
-        code: failure.causes.first().cloned(),
+        code: Some(failure.causes.join(": ")).filter(|causes| !causes.is_empty()),
     }
 }

@@ -17,6 +17,7 @@ use crate::http::answer_budget::AnswerBudget;
 use crate::http::connection_pool::{ConnectionPool, PoolOptions};
 use crate::http::dialer::{ClientIdentity, Dialer};
 use crate::http::error::TransportError;
+use crate::http::error::error_chain;
 use crate::http::settings::SettingsError;
 use crate::http::url::ConnectTarget;
 use crate::login::CredentialProvider;
@@ -118,7 +119,8 @@ impl EndpointResolver {
         }
         let Finder { credentials, dialer, .. } = &*self.finder;
         let new = transport(&self.settings, url, credentials, dialer, &self.answer_budget);
-        let new = new.map_err(|error| ResolveError::Refused(ErrorKind::ServerNotFound, error.to_string()))?;
+        let new =
+            new.map_err(|error| ResolveError::Refused(ErrorKind::ServerNotFound, error_chain(&error)))?;
         transports.insert(url.to_owned(), new.clone());
         Ok(new)
     }

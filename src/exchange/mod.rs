@@ -56,6 +56,7 @@ mod view;
 pub use crate::http::answer_budget::{ANSWER_BYTES_MAX, BUDGET_BYTES, FREE_BYTES, answer_bytes};
 pub use crate::http::delivery::{Delivery, HttpResponse};
 pub use crate::http::error::{TlsFailure, TransportError};
+pub use crate::http::pem::PemError;
 pub use crate::http::settings::{ClientCertificate, ProxySettings, SettingsError};
 pub use crate::login::SignInMethod;
 pub use crate::secret::Secret;

@@ -65,7 +65,7 @@ pub struct ServerCertificate {
 /// # Errors
 /// Why the server does not respond.
 pub async fn probe(settings: &Settings, url: &str) -> Result<ProbeResult, TransportError> {
-    let bad = |error: SettingsError| TransportError::Connect(error.to_string());
+    let bad = |error: SettingsError| TransportError::Connect(error_chain(&error));
     let endpoint = ConnectTarget::parse(url).map_err(bad)?;
     let dialer = Dialer::new(&settings.dialer()).map_err(bad)?;
     let within = settings.first_byte_timeout;

@@ -8,7 +8,7 @@
 //!     dialer.rs        TCP (happy_eyeballs.rs), proxy (tunnel.rs), TLS (tls.rs, pinning.rs)
 //!     answer_budget.rs memory for all responses together
 //!   delivery.rs        the fate of a request: not sent, maybe sent, answered
-//! field/  url.rs  error.rs  settings.rs
+//! field/  url.rs  error.rs  settings.rs  pem.rs
 //! ```
 
 pub(crate) mod answer_budget;
@@ -20,6 +20,7 @@ pub(crate) mod dialer;
 pub(crate) mod error;
 pub(crate) mod field;
 pub(crate) mod happy_eyeballs;
+pub(crate) mod pem;
 pub(crate) mod pinning;
 pub(crate) mod settings;
 pub(crate) mod tls;

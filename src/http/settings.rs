@@ -1,11 +1,11 @@
 //! What a connection needs beside its server's name: trust, client certificate, proxy, time limit; and why it is unusable.
 //! Values only.
 
+use std::error::Error;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use thiserror::Error;
-
+use super::pem::PemError;
 use crate::secret::Secret;
 
 /// How connections are opened.
@@ -42,7 +42,7 @@ pub struct ProxySettings {
 }
 
 /// Why the settings are unusable.
-#[derive(Debug, Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
     /// Not of the form `https://host/path`.
     #[error("`{0}` is not of the form https://host/EWS/Exchange.asmx")]
@@ -51,25 +51,30 @@ pub enum SettingsError {
     #[error("`{0}` would send the password unencrypted over the network; use https")]
     PlainHttp(String),
     /// The CA file cannot be read, or holds no certificate.
-    #[error("failed to read certificates from {path}: {why}")]
+    #[error("failed to read certificates from {path}")]
     CaFile {
         /// Which file.
         path: PathBuf,
         /// What is wrong with it.
-        why: String,
+        source: PemError,
     },
     /// The client certificate or its key cannot be used.
-    #[error("failed to use the client certificate: {0}")]
-    ClientCertificate(String),
-    /// The sign-in cannot work as configured.
-    #[error("failed to prepare the sign-in: {0}")]
-    SignIn(String),
+    #[error("failed to use the client certificate: {path}")]
+    ClientCertificate {
+        /// Which of the two files.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: PemError,
+    },
+    /// The sign-in cannot work as configured. The cause is of any type, since HTTP knows no scheme.
+    #[error("failed to prepare the sign-in")]
+    SignIn(#[source] Box<dyn Error + Send + Sync>),
     /// Not of the form `http://host:port`.
     #[error(
         "`{0}` is not of the form http://proxy:port; set user name and password in their own settings, not in the URL"
     )]
     Proxy(String),
     /// The platform's trust store or the TLS library cannot be loaded.
-    #[error("failed to set up TLS: {0}")]
+    #[error("failed to set up TLS")]
     Tls(#[from] rustls::Error),
 }

@@ -5,13 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rustls::ClientConfig;
-use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls_platform_verifier::Verifier;
 
+use super::pem::{certificates, private_key};
 use super::pinning::PinningVerifier;
 use super::settings::{ClientCertificate, DialerSettings, SettingsError};
-use crate::text_file;
 
 /// TLS configurations with and without our client certificate.
 pub(crate) struct TlsConfigs {
@@ -22,13 +21,12 @@ pub(crate) struct TlsConfigs {
 }
 
 pub(crate) fn tls_configs(settings: &DialerSettings) -> Result<TlsConfigs, SettingsError> {
-    let bad = |path: &Path, why| SettingsError::CaFile { path: path.to_owned(), why };
+    let bad = |path: &Path, source| SettingsError::CaFile { path: path.to_owned(), source };
     let extra = match settings.ca_file.as_deref() {
         None => Vec::new(),
-        Some(path) => certificates(path).map_err(|why| bad(path, why))?,
+        Some(path) => certificates(path).map_err(|source| bad(path, source))?,
     };
-    let us = settings.client_certificate.as_ref().map(client_identity).transpose();
-    let us = us.map_err(SettingsError::ClientCertificate)?;
+    let us = settings.client_certificate.as_ref().map(client_identity).transpose()?;
     let nameless = Arc::new(client_config(extra.clone(), None)?);
     let named = match us {
         None => nameless.clone(),
@@ -37,11 +35,13 @@ pub(crate) fn tls_configs(settings: &DialerSettings) -> Result<TlsConfigs, Setti
     Ok(TlsConfigs { account: named, anonymous: nameless })
 }
 
-fn client_identity(files: &ClientCertificate) -> Result<TlsIdentity, String> {
-    let chain = certificates(&files.certificate);
-    let chain = chain.map_err(|why| format!("{}: {why}", files.certificate.display()))?;
-    let key = private_key(&files.key).map_err(|why| format!("{}: {why}", files.key.display()))?;
-    Ok(TlsIdentity { chain, key })
+fn client_identity(files: &ClientCertificate) -> Result<TlsIdentity, SettingsError> {
+    let bad = |path: &Path, source| SettingsError::ClientCertificate { path: path.to_owned(), source };
+    let ClientCertificate { certificate, key } = files;
+    Ok(TlsIdentity {
+        chain: certificates(certificate).map_err(|source| bad(certificate, source))?,
+        key: private_key(key).map_err(|source| bad(key, source))?,
+    })
 }
 
 /// A client certificate with its key.
@@ -69,28 +69,12 @@ pub(crate) fn client_config(
     }
 }
 
-/// Largest PEM file that is read: a whole platform store has a quarter of a megabyte.
-const PEM_BYTES_MAX: u64 = 4 << 20;
-
-/// All certificates of a PEM file; a file without any is an error.
-pub(crate) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let text = text_file::read(path, PEM_BYTES_MAX).map_err(|error| error.to_string())?;
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text.as_bytes()).collect();
-    let found = found.map_err(|error| error.to_string())?;
-    if found.is_empty() { Err("the file contains no certificate".to_owned()) } else { Ok(found) }
-}
-
-/// The first private key of a PEM file.
-pub(crate) fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, String> {
-    let text = text_file::read(path, PEM_BYTES_MAX).map_err(|error| error.to_string())?;
-    PrivateKeyDer::from_pem_slice(text.as_bytes()).map_err(|error| error.to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::http::error::error_chain;
 
     #[test]
     fn a_ca_file_that_holds_none_is_an_error_that_names_it() {
@@ -102,7 +86,10 @@ mod tests {
             proxy: None,
             connect_timeout: Duration::from_secs(1),
         };
-        let error = tls_configs(&settings).err().unwrap().to_string();
-        assert!(error.contains(&file.path().display().to_string()), "{error}");
+        let error = tls_configs(&settings).err().unwrap();
+        let path = file.path().display().to_string();
+        assert!(error.to_string().contains(&path), "{error}");
+        let why = "the file contains no certificate";
+        assert_eq!(error_chain(&error), format!("failed to read certificates from {path}: {why}"));
     }
 }

@@ -94,7 +94,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::http::tls::certificates;
+    use crate::http::pem::certificates;
 
     #[test]
     fn every_kind_of_certificate_is_bound_by_the_hash_that_openssl_computes() {

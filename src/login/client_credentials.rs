@@ -53,7 +53,7 @@ impl ClientCredentials {
             ClientAuthentication::Secret(secret) => form.append_pair("client_secret", secret.expose()),
             ClientAuthentication::Key(key) => {
                 let assertion = key.assertion(&self.client_id, &self.endpoint, now);
-                let assertion = assertion.map_err(|why| TransportError::sign_in(&why))?;
+                let assertion = assertion.map_err(|error| TransportError::sign_in(&error.to_string()))?;
                 form.append_pair(
                     "client_assertion_type",
                     "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",

@@ -1,8 +1,9 @@
 //! Bearer tokens from outside: from a file that another program refreshes, or from a command that prints one. Never
 //! stores a token.
 
+use std::io;
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -15,10 +16,10 @@ use zeroize::Zeroizing;
 
 use super::bearer::{AccessToken, TokenSource};
 use crate::clock::{Clock as _, SystemClock};
-use crate::http::error::TransportError;
+use crate::http::error::{TransportError, error_chain};
 use crate::json::duration_in_seconds;
 use crate::secret::Secret;
-use crate::text_file;
+use crate::text_file::{self, TextDecodeError};
 
 /// Assumed lifetime of a token that names none: short, since reading it again is cheap.
 const LIFETIME_DEFAULT: Duration = Duration::from_secs(5 * 60);
@@ -45,7 +46,9 @@ impl TokenSource for ExternalToken {
             Self::File(path) => text_file::read(path, FILE_BYTES_MAX).map_err(|error| {
                 TransportError::sign_in(&format!("cannot read the token file {}: {error}", path.display()))
             })?,
-            Self::Command(words) => run_command(words).await.map_err(|why| TransportError::sign_in(&why))?,
+            Self::Command(words) => {
+                run_command(words).await.map_err(|error| TransportError::sign_in(&error_chain(&error)))?
+            }
         };
         let line = text.lines().next().unwrap_or_default().trim();
         if line.is_empty() {
@@ -63,22 +66,35 @@ impl TokenSource for ExternalToken {
     }
 }
 
-async fn run_command(words: &[String]) -> Result<Zeroizing<String>, String> {
-    let (program, arguments) = words.split_first().ok_or("the token command is empty")?;
+/// Why a command printed no token. Contains nothing that it printed.
+#[derive(Debug, thiserror::Error)]
+enum TokenCommandError {
+    #[error("the token command is empty")]
+    Empty,
+    #[error("the token command `{0}` did not finish within {limit} s", limit = COMMAND_TIMEOUT.as_secs())]
+    Timeout(String),
+    #[error("the token command `{0}` cannot be run")]
+    NotRun(String, #[source] io::Error),
+    #[error("the token command `{0}` failed: {1}")]
+    Failed(String, ExitStatus),
+    #[error("the token command `{0}` did not print text")]
+    NotText(String, #[source] TextDecodeError),
+}
+
+async fn run_command(words: &[String]) -> Result<Zeroizing<String>, TokenCommandError> {
+    let (program, arguments) = words.split_first().ok_or(TokenCommandError::Empty)?;
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
     let output = timeout(COMMAND_TIMEOUT, command.output())
         .await
-        .map_err(|_| {
-            format!("the token command `{program}` did not finish within {} s", COMMAND_TIMEOUT.as_secs())
-        })?
-        .map_err(|error| format!("the token command `{program}` cannot be run: {error}"))?;
+        .map_err(|_| TokenCommandError::Timeout(program.clone()))?
+        .map_err(|error| TokenCommandError::NotRun(program.clone(), error))?;
     if !output.status.success() {
-        return Err(format!("the token command `{program}` failed: {}", output.status));
+        return Err(TokenCommandError::Failed(program.clone(), output.status));
     }
     let output = Zeroizing::new(output.stdout);
-    let text = text_file::decode(&output)
-        .map_err(|error| format!("the token command `{program}` did not print text: {error}"))?;
+    let text =
+        text_file::decode(&output).map_err(|error| TokenCommandError::NotText(program.clone(), error))?;
     Ok(Zeroizing::new(text.into_owned()))
 }
 

@@ -1,8 +1,8 @@
 //! Reads a key from a keytab file, as `ktpass` and `ktutil` write it (MIT krb5, "Keytab file format", version 0x502).
 //! Never writes one.
 
-use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::{fmt, io};
 
 use picky_krb::crypto::CipherSuite;
 use zeroize::Zeroizing;
@@ -26,25 +26,61 @@ impl fmt::Debug for KeytabKey {
     }
 }
 
+/// Why a keytab has no key for an account.
+#[derive(Debug, thiserror::Error)]
+#[error("{path}", path = path.display())]
+pub struct KeytabError {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub source: KeytabFault,
+}
+
+/// What is wrong with a keytab.
+#[derive(Debug, thiserror::Error)]
+pub enum KeytabFault {
+    /// The file cannot be read.
+    #[error(transparent)]
+    Read(#[from] io::Error),
+    /// The file is too large for a keytab.
+    #[error("the file is larger than {FILE_BYTES_MAX} bytes")]
+    TooLarge,
+    /// The file begins otherwise.
+    #[error("the file is not a keytab of version 0x502")]
+    NotAKeytab,
+    /// The file was cut.
+    #[error("the file ends in the middle of an entry")]
+    CutOff,
+    /// The file has keys of other accounts, or of other kinds.
+    #[error("the keytab has no AES key of {account}; it has keys of {known}")]
+    NoKey {
+        /// The account.
+        account: String,
+        /// The principals in the file, separated by commas.
+        known: String,
+    },
+}
+
 impl KeytabKey {
     /// The newest AES key of this account in this file. `name@REALM` and `REALM\name` mean one principal. `DOMAIN\name`
     /// with a NetBIOS domain matches any principal of that name, since the domain does not determine the realm.
     ///
     /// # Errors
     /// What is wrong with the file, or which accounts it contains instead.
-    pub fn read(path: &Path, account: &str) -> Result<Self, String> {
-        let bad = |why: String| format!("{}: {why}", path.display());
-        let size = std::fs::metadata(path).map_err(|error| bad(error.to_string()))?.len();
-        if size > FILE_BYTES_MAX {
-            return Err(bad(format!("the file is larger than {FILE_BYTES_MAX} bytes")));
-        }
-        let bytes = Zeroizing::new(std::fs::read(path).map_err(|error| bad(error.to_string()))?);
-        Self::parse(&bytes, account).map_err(bad)
+    pub fn read(path: &Path, account: &str) -> Result<Self, KeytabError> {
+        Self::find(path, account).map_err(|source| KeytabError { path: path.to_owned(), source })
     }
 
-    fn parse(bytes: &[u8], account: &str) -> Result<Self, String> {
-        let rest = bytes.strip_prefix(&[5, 2]).ok_or("the file is not a keytab of version 0x502")?;
-        let entries = entries(rest).ok_or("the file ends in the middle of an entry")?;
+    fn find(path: &Path, account: &str) -> Result<Self, KeytabFault> {
+        if std::fs::metadata(path)?.len() > FILE_BYTES_MAX {
+            return Err(KeytabFault::TooLarge);
+        }
+        Self::parse(&Zeroizing::new(std::fs::read(path)?), account)
+    }
+
+    fn parse(bytes: &[u8], account: &str) -> Result<Self, KeytabFault> {
+        let rest = bytes.strip_prefix(&[5, 2]).ok_or(KeytabFault::NotAKeytab)?;
+        let entries = entries(rest).ok_or(KeytabFault::CutOff)?;
         let mine = entries.iter().filter(|entry| entry.is_of(account));
         let usable = mine.filter(|entry| matches!(entry.kind, AES256 | AES128));
         match usable.max_by_key(|entry| (entry.version, entry.kind)) {
@@ -52,7 +88,7 @@ impl KeytabKey {
             None => {
                 let mut known: Vec<_> = entries.iter().map(|entry| entry.principal.as_str()).collect();
                 known.dedup();
-                Err(format!("the keytab has no AES key of {account}; it has keys of {}", known.join(", ")))
+                Err(KeytabFault::NoKey { account: account.to_owned(), known: known.join(", ") })
             }
         }
     }
@@ -130,6 +166,7 @@ fn take<'a>(rest: &mut &'a [u8], size: usize) -> Option<&'a [u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::error::error_chain;
 
     /// As `ktutil` (MIT krb5) writes it, for `svc-rooms@EXAMPLE.COM`: this key number, kind and key.
     fn keytab(version: u8, kind: u16, key: &[u8]) -> Vec<u8> {
@@ -164,7 +201,7 @@ mod tests {
         assert!(KeytabKey::parse(&file, r"OTHER.COM\svc-rooms").is_err());
         let other = KeytabKey::parse(&file, "svc@EXAMPLE.COM").unwrap_err();
         assert_eq!(
-            other,
+            other.to_string(),
             "the keytab has no AES key of svc@EXAMPLE.COM; it has keys of svc-rooms@EXAMPLE.COM"
         );
     }
@@ -176,5 +213,14 @@ mod tests {
         for end in 0..file.len() {
             assert!(KeytabKey::parse(&file[..end], "svc-rooms@EXAMPLE.COM").is_err(), "{end}");
         }
+    }
+
+    #[test]
+    fn an_error_names_the_file_and_then_what_is_wrong_with_it() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "no keytab").unwrap();
+        let error = KeytabKey::read(file.path(), "svc").unwrap_err();
+        let why = "the file is not a keytab of version 0x502";
+        assert_eq!(error_chain(&error), format!("{}: {why}", file.path().display()));
     }
 }

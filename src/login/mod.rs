@@ -29,7 +29,7 @@ mod windows;
 mod windows_settings;
 
 pub use crate::http::auth::{AuthRejection, AuthRound, AuthSession, ChallengeAction, Credential, NoAuth};
-pub use assertion::ClientKey;
+pub use assertion::{ClientKey, ClientKeyError};
 pub use basic::Basic;
 pub use bearer::{AccessToken, Bearer, TokenSource};
 #[cfg(feature = "negotiate")]
@@ -37,14 +37,14 @@ pub use binding::ChannelBinding;
 pub use client_credentials::{ClientAuthentication, ClientCredentials};
 pub use external_token::ExternalToken;
 #[cfg(feature = "negotiate")]
-pub use keytab::KeytabKey;
+pub use keytab::{KeytabError, KeytabFault, KeytabKey};
 pub use method::SignInMethod;
 use oauth::TokenEndpoint;
 pub(crate) use provider::CredentialProvider;
 #[cfg(feature = "negotiate")]
 use windows::WindowsAccount;
 #[cfg(feature = "negotiate")]
-pub use windows_settings::{Windows, WindowsScheme, WindowsSecret};
+pub use windows_settings::{Windows, WindowsScheme, WindowsSecret, WindowsSettingsError};
 
 /// The parameters of this scheme in one of the challenges.
 fn challenge_of<'a>(challenges: &[&'a str], scheme: &str) -> Option<&'a str> {

@@ -42,7 +42,8 @@ impl CredentialProvider {
             SignInMethod::Basic { username, password } => Self::Basic(Basic::new(username, password)),
             #[cfg(feature = "negotiate")]
             SignInMethod::Windows(windows) => {
-                WindowsAccount::new(windows.clone(), "").map_err(SettingsError::SignIn)?;
+                WindowsAccount::new(windows.clone(), "")
+                    .map_err(|error| SettingsError::SignIn(error.into()))?;
                 Self::Windows(windows.clone(), Mutex::default())
             }
             SignInMethod::OAuth(client) => {
@@ -74,8 +75,10 @@ impl CredentialProvider {
                 if accounts.len() >= HOSTS_MAX {
                     accounts.clear();
                 }
-                let account =
-                    Arc::new(WindowsAccount::new(windows.clone(), &host).map_err(SettingsError::SignIn)?);
+                let account = Arc::new(
+                    WindowsAccount::new(windows.clone(), &host)
+                        .map_err(|error| SettingsError::SignIn(error.into()))?,
+                );
                 accounts.insert(host, account.clone());
                 Box::new(account)
             }

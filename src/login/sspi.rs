@@ -15,7 +15,7 @@ use sspi::{
 };
 
 use super::ap_options;
-use super::windows_settings::{Windows, WindowsScheme, WindowsSecret};
+use super::windows_settings::{Windows, WindowsScheme, WindowsSecret, WindowsSettingsError};
 
 /// Time limit for each of connecting to the KDC, sending the request, and reading the response.
 const KDC_TIMEOUT: Duration = Duration::from_secs(5);
@@ -49,9 +49,9 @@ enum SspiPackage {
 }
 
 impl SspiCredentials {
-    pub(super) fn new(windows: &Windows) -> Result<Self, String> {
+    pub(super) fn new(windows: &Windows) -> Result<Self, WindowsSettingsError> {
         let username = Username::parse(&windows.username)
-            .map_err(|_| format!("`{}` is not of the form DOMAIN\\name or name@domain", windows.username))?;
+            .map_err(|_| WindowsSettingsError::Username(windows.username.clone()))?;
         Ok(Self(match &windows.secret {
             WindowsSecret::Password(password) => {
                 CredentialsBuffers::AuthIdentity(AuthIdentityBuffers::from(AuthIdentity {
@@ -60,7 +60,7 @@ impl SspiCredentials {
                 }))
             }
             WindowsSecret::Key(_) if windows.scheme == WindowsScheme::Ntlm => {
-                return Err("a keytab is for Kerberos; NTLM needs the password".to_owned());
+                return Err(WindowsSettingsError::NtlmWithKeytab);
             }
             WindowsSecret::Key(key) => CredentialsBuffers::Keytab(KeytabIdentity {
                 principal: username,

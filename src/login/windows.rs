@@ -20,7 +20,7 @@ use super::binding::{self, ChannelBinding};
 use super::challenge_of;
 use super::single_flight::{LeaderPermit, SignInAdmission, SignInGate};
 use super::sspi::{SspiContext, SspiCredentials, SspiError};
-use super::windows_settings::{Windows, WindowsScheme};
+use super::windows_settings::{Windows, WindowsScheme, WindowsSettingsError};
 use crate::http::auth::{AuthRejection, AuthRound, AuthSession, ChallengeAction, Credential, scheme_names};
 use crate::http::error::TransportError;
 
@@ -85,7 +85,7 @@ impl BindingState {
 
 impl WindowsAccount {
     /// The account at the server of this host name.
-    pub(super) fn new(windows: Windows, host: &str) -> Result<Self, String> {
+    pub(super) fn new(windows: Windows, host: &str) -> Result<Self, WindowsSettingsError> {
         let identity = SspiCredentials::new(&windows)?;
         let service = format!("HTTP/{host}");
         let (binding_state, gate, unbound_retry) =

@@ -37,6 +37,17 @@ pub struct Windows {
     pub kdc: Option<String>,
 }
 
+/// Why no sign-in is possible with these settings.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WindowsSettingsError {
+    /// The user name has another form.
+    #[error("`{0}` is not of the form DOMAIN\\name or name@domain")]
+    Username(String),
+    /// NTLM proves a password only.
+    #[error("a keytab is for Kerberos; NTLM needs the password")]
+    NtlmWithKeytab,
+}
+
 impl WindowsScheme {
     /// Its name in `WWW-Authenticate` and `Authorization`.
     pub(super) fn name(self) -> &'static str {
