@@ -18,7 +18,9 @@ mod on {
     use opentelemetry::propagation::TextMapPropagator as _;
     use opentelemetry::trace::TracerProvider as _;
     use opentelemetry_http::{HeaderExtractor, HttpClient, HttpError};
-    use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig as _, WithHttpConfig as _};
+    use opentelemetry_otlp::{
+        ExporterBuildError, Protocol, SpanExporter, WithExportConfig as _, WithHttpConfig as _,
+    };
     use opentelemetry_sdk::Resource;
     use opentelemetry_sdk::propagation::TraceContextPropagator;
     use opentelemetry_sdk::trace::SdkTracerProvider;
@@ -28,7 +30,7 @@ mod on {
     use tracing_subscriber::Layer;
     use tracing_subscriber::registry::LookupSpan;
 
-    use crate::http::client::HttpClient;
+    use crate::http::client;
     use crate::http::connection_pool::HttpRequest;
     use crate::http::url::parse_url;
 
@@ -38,19 +40,29 @@ mod on {
     /// Exports spans until [`Self::end`].
     pub(crate) struct Export(SdkTracerProvider);
 
+    /// Why the export cannot start.
+    #[derive(Debug, thiserror::Error)]
+    pub(crate) enum ExportError {
+        /// The platform's trust store or the TLS library cannot be loaded.
+        #[error(transparent)]
+        Tls(#[from] rustls::Error),
+        /// The exporter rejects its environment variables.
+        #[error(transparent)]
+        Exporter(#[from] ExporterBuildError),
+    }
+
     impl Export {
         /// Starts the export, if a collector is configured.
-        pub(crate) fn begin() -> Result<Option<Self>, String> {
+        pub(crate) fn begin() -> Result<Option<Self>, ExportError> {
             if !VARIABLES.iter().any(|name| std::env::var_os(name).is_some()) {
                 return Ok(None);
             }
-            let http = HttpClient::direct().map_err(|error| error.to_string())?;
+            let http = client::HttpClient::direct()?;
             let exporter = SpanExporter::builder()
                 .with_http()
                 .with_http_client(CollectorClient { http, runtime: Handle::current() })
                 .with_protocol(Protocol::HttpBinary)
-                .build()
-                .map_err(|error| error.to_string())?;
+                .build()?;
             let resource = Resource::builder().with_service_name("adjourn").build();
             let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource);
             Ok(Some(Self(provider.build())))
@@ -81,7 +93,7 @@ mod on {
     /// service's runtime sends them.
     #[derive(Clone)]
     struct CollectorClient {
-        http: HttpClient,
+        http: client::HttpClient,
         runtime: Handle,
     }
 
@@ -112,6 +124,8 @@ mod on {
 
 #[cfg(not(feature = "otel"))]
 mod off {
+    use std::convert::Infallible;
+
     use http::HeaderMap;
     use tracing::Span;
     use tracing_subscriber::layer::Identity;
@@ -121,7 +135,7 @@ mod off {
 
     impl Export {
         #[expect(clippy::unnecessary_wraps, reason = "with the feature it can fail")]
-        pub(crate) fn begin() -> Result<Option<Self>, String> {
+        pub(crate) fn begin() -> Result<Option<Self>, Infallible> {
             Ok(None)
         }
 

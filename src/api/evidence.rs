@@ -122,7 +122,7 @@ pub(super) async fn add(
         )));
     }
     for JsonObject(heartbeat) in &heartbeats {
-        validate_source(&heartbeat.source).map_err(Problem::bad_request)?;
+        validate_source(&heartbeat.source).map_err(|error| Problem::bad_request(error.to_string()))?;
         if heartbeat.rooms.as_ref().is_some_and(|rooms| rooms.len() > HEARTBEAT_ROOMS_MAX) {
             return Err(Problem::bad_request(format!(
                 "A heartbeat names too many rooms: at most {HEARTBEAT_ROOMS_MAX} patterns are allowed."
@@ -138,7 +138,7 @@ pub(super) async fn add(
                 places.push((index, sign));
                 kept.push(evidence.reported_by(caller.id().to_string()));
             }
-            Err(message) => rejected.push(unused_sign(index, sign, message)),
+            Err(error) => rejected.push(unused_sign(index, sign, error.to_string())),
         }
     }
     if let (true, Some(first)) = (kept.is_empty(), rejected.first()) {
@@ -172,25 +172,38 @@ impl EvidenceReceipt {
     }
 }
 
-fn validate_source(source: &str) -> Result<(), String> {
+/// Why a sign cannot be stored.
+#[derive(Debug, thiserror::Error)]
+enum InvalidSign {
+    #[error("this key can see no room with that address")]
+    NoSuchRoom,
+    #[error("`source` must have 1 to {SOURCE_MAX} characters")]
+    SourceLength,
+    #[error("`event` is too long: at most {EVENT_REFERENCE_BYTES_MAX} bytes are allowed")]
+    EventTooLong,
+    #[error("`at` is in the future ({0}): check the sensor's clock")]
+    InFuture(DateTime<Utc>),
+}
+
+fn validate_source(source: &str) -> Result<(), InvalidSign> {
     let fits = (1..=SOURCE_MAX).contains(&source.chars().count());
-    if fits { Ok(()) } else { Err(format!("`source` must have 1 to {SOURCE_MAX} characters")) }
+    if fits { Ok(()) } else { Err(InvalidSign::SourceLength) }
 }
 
 fn validate_sign(
     sign: &ReportedSign,
     room: Option<&RoomAddress>,
     now: DateTime<Utc>,
-) -> Result<Evidence, String> {
-    let room = room.ok_or("this key can see no room with that address")?;
+) -> Result<Evidence, InvalidSign> {
+    let room = room.ok_or(InvalidSign::NoSuchRoom)?;
     validate_source(&sign.source)?;
     if sign.event.as_ref().is_some_and(|event| event.len() > EVENT_REFERENCE_BYTES_MAX) {
-        return Err(format!("`event` is too long: at most {EVENT_REFERENCE_BYTES_MAX} bytes are allowed"));
+        return Err(InvalidSign::EventTooLong);
     }
     let at = sign.at.unwrap_or(now);
     // A sign that names its event does not need a correct clock.
     if at > now + CLOCK_AHEAD_MAX && sign.event.is_none() {
-        return Err(format!("`at` is in the future ({at}): check the sensor's clock"));
+        return Err(InvalidSign::InFuture(at));
     }
     Ok(Evidence { event: sign.event.clone(), ..Evidence::new(room.clone(), at, sign.source.clone()) })
 }

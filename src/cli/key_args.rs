@@ -120,23 +120,23 @@ impl Expiry {
     }
 }
 
-impl std::str::FromStr for Expiry {
-    type Err = String;
+/// A text is not an expiry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected a date such as 2027-06-30, a time (RFC 3339), or 1 to {DAYS_MAX} days such as 90d")]
+pub struct ExpiryError;
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        let bad = || {
-            format!(
-                "expected a date such as 2027-06-30, a time (RFC 3339), or 1 to {DAYS_MAX} days such as 90d"
-            )
-        };
+impl std::str::FromStr for Expiry {
+    type Err = ExpiryError;
+
+    fn from_str(text: &str) -> Result<Self, ExpiryError> {
         let days = text.strip_suffix('d').unwrap_or(text);
         if let Ok(days) = days.parse::<i64>() {
-            return if (1..=DAYS_MAX).contains(&days) { Ok(Self::Days(days)) } else { Err(bad()) };
+            return if (1..=DAYS_MAX).contains(&days) { Ok(Self::Days(days)) } else { Err(ExpiryError) };
         }
         if let Ok(date) = text.parse::<NaiveDate>() {
             return Ok(Self::At(date.and_time(NaiveTime::MIN).and_utc()));
         }
-        text.parse().map(Self::At).map_err(|_| bad())
+        text.parse().map(Self::At).map_err(|_| ExpiryError)
     }
 }
 

@@ -300,8 +300,8 @@ fn init_logging(format: LogFormat) -> Result<Option<telemetry::Export>, CommandE
         LogFormat::Text => lines.with_ansi(false).boxed(),
         LogFormat::Json => lines.json().boxed(),
     };
-    let export = telemetry::Export::begin().map_err(|why| {
-        CommandError::new(Exit::Usage, format!("cannot export spans (OTEL_EXPORTER_OTLP_ENDPOINT): {why}"))
+    let export = telemetry::Export::begin().map_err(|error| {
+        CommandError::new(Exit::Usage, "cannot export spans (OTEL_EXPORTER_OTLP_ENDPOINT)").caused_by(error)
     })?;
     let spans = export.as_ref().map(telemetry::Export::layer);
     // A user of the library may have set up logging already.

@@ -46,6 +46,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use aliases::Aliases;
 
 pub use actions::{ACTION_SHARES, ActionRunner, Submission};
+pub use admin_events::AdminEventsError;
 pub use check_ins::{
     CHECK_IN_ANSWERS_MAX, CHECK_IN_ANSWERS_PER_KEY_MAX, CheckInReceipt, CheckInRequest, CheckIns,
 };

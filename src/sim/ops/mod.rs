@@ -60,12 +60,7 @@ pub(crate) fn dispatch(
     fault: Option<&InjectedFault>,
 ) -> Result<OperationResponse, EwsError> {
     match request.tag_name().name() {
-        "GetStreamingEvents" => {
-            let opened = subscribe::get_streaming_events(context, request, fault.cloned())?;
-            Ok(opened.map_or_else(OperationResponse::Complete, |(handle, minutes)| {
-                OperationResponse::Streaming(handle, minutes)
-            }))
-        }
+        "GetStreamingEvents" => subscribe::get_streaming_events(context, request, fault.cloned()),
         _ => dispatch_complete(context, request).map(OperationResponse::Complete),
     }
 }

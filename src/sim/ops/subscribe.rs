@@ -6,13 +6,13 @@ use std::collections::BTreeSet;
 use roxmltree::Node;
 
 use super::ids::folder;
-use super::request_context::RequestContext;
+use super::request_context::{OperationResponse, RequestContext};
 use crate::sim::ews_error::EwsError;
 use crate::sim::faults::InjectedFault;
 use crate::sim::folder::MailboxFolder;
 use crate::sim::ids::{self, DecodedId};
 use crate::sim::notify::{
-    DeliveryMode, EventType, StreamHandle, StreamRequest, SubscriptionFilter, no_live_subscription_response,
+    DeliveryMode, EventType, StreamRequest, SubscriptionFilter, no_live_subscription_response,
     start_after_watermark, watermark,
 };
 use crate::sim::soap_request::{boolean, elements, m, require_m, require_order, require_t, t, t_text, text};
@@ -170,12 +170,12 @@ pub(super) fn get_events(
     Ok(messages("GetEvents", &[outcome], ""))
 }
 
-/// Opens a stream: returns it with its minutes, or a complete response with the reason why not.
+/// Opens a stream, or returns a complete response with the reason why not.
 pub(super) fn get_streaming_events(
     context: &mut RequestContext<'_>,
     request: Node<'_, '_>,
     fault: Option<InjectedFault>,
-) -> Result<Result<(StreamHandle, u32), String>, EwsError> {
+) -> Result<OperationResponse, EwsError> {
     require_order(request, &["SubscriptionIds", "ConnectionTimeout"])?;
     let ids: Vec<String> =
         elements(require_m(request, "SubscriptionIds")?).map(id).collect::<Result<_, _>>()?;
@@ -189,10 +189,12 @@ pub(super) fn get_streaming_events(
     if ids.len() > STREAM_SUBSCRIPTIONS_MAX {
         let why =
             EwsError::new("ErrorInvalidSubscriptionRequest", "SubscriptionIds has more than 200 entries.");
-        return Ok(Err(no_live_subscription_response(&[(why, String::new())])));
+        return Ok(OperationResponse::Complete(no_live_subscription_response(&[(why, String::new())])));
     }
     let stream_request =
         StreamRequest { ids, acting: context.acting, back_end: context.caller.back_end, fault };
-    let opened = context.hub.open(stream_request, context.world, context.caller.now);
-    Ok(opened.map(|handle| (handle, minutes)).map_err(|failures| no_live_subscription_response(&failures)))
+    Ok(match context.hub.open(stream_request, context.world, context.caller.now) {
+        Ok(handle) => OperationResponse::Streaming(handle, minutes),
+        Err(failures) => OperationResponse::Complete(no_live_subscription_response(&failures)),
+    })
 }
