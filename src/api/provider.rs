@@ -19,8 +19,9 @@ use tokio::time::Instant;
 use super::principal::Principal;
 use crate::access::{AcceptedToken, Holder, KeyId, RejectedToken, TrustedIssuer};
 use crate::console::{ConsoleClient, SignInConfig};
-use crate::http::client::HttpClient;
-use crate::http::url::parse_url;
+use crate::http::client::{FetchError, HttpClient};
+use crate::http::error::error_chain;
+use crate::http::url::{InvalidUrl, parse_url};
 
 /// Age at which keys are fetched again.
 const REFETCH_INTERVAL: Duration = Duration::from_secs(3600);
@@ -86,6 +87,22 @@ pub(super) enum TokenError {
     Rejected(RejectedToken),
     /// The issuer's keys could not be fetched yet.
     ProviderUnavailable,
+}
+
+/// Why an issuer's keys or endpoints could not be fetched.
+#[derive(Debug, thiserror::Error)]
+enum ProviderError {
+    /// A URL that no request may go to, of the issuer or in its discovery document.
+    #[error(transparent)]
+    Url(#[from] InvalidUrl),
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    #[error("{0} has no key of a supported kind")]
+    NoKey(Uri),
+    #[error("{url} names another issuer: {issuer}")]
+    OtherIssuer { url: Uri, issuer: String },
+    #[error("the discovery document has no {0}")]
+    NoEndpoint(&'static str),
 }
 
 /// The members that are read from a discovery document (OpenID Connect Discovery 1.0, section 3).
@@ -208,22 +225,23 @@ impl ProviderKeys {
         *fetched = Some(Instant::now());
         match self.fetch_keys().await {
             Ok(present) => self.published.store(Some(Arc::new(present))),
-            Err(why) => {
-                tracing::error!(self.issuer, why, "cannot fetch the signing keys of the OpenID provider")
+            Err(error) => {
+                let why = error_chain(&error);
+                tracing::error!(self.issuer, why, "cannot fetch the signing keys of the OpenID provider");
             }
         }
     }
 
-    async fn fetch_keys(&self) -> Result<PublishedKeys, String> {
+    async fn fetch_keys(&self) -> Result<PublishedKeys, ProviderError> {
         let (at, access_token_issuer) = match &self.jwks_uri {
             Some(uri) => (uri.clone(), None),
             None => self.discover_jwks_uri().await?,
         };
-        let shown: RawKeySet = self.web.get_json(&at).await.map_err(|error| error.to_string())?;
+        let shown: RawKeySet = self.web.get_json(&at).await?;
         let known = shown.keys.into_iter().take(KEYS_MAX).flat_map(serde_json::from_value);
         let keys = JwkSet { keys: known.collect() };
         if keys.keys.is_empty() {
-            return Err(format!("{at} has no key of a supported kind"));
+            return Err(ProviderError::NoKey(at));
         }
         Ok(PublishedKeys { keys, access_token_issuer })
     }
@@ -238,12 +256,13 @@ impl ProviderKeys {
         }
         let found = self.fetch_discovery_document().await.and_then(|described| described.endpoints());
         let doors = found
-            .map_err(|why| {
+            .map_err(|error| {
+                let why = error_chain(&error);
                 tracing::error!(
                     self.issuer,
                     why,
                     "cannot fetch the sign-in endpoints; the console offers API keys only"
-                )
+                );
             })
             .ok();
         *asked = Some((Instant::now(), doors.clone()));
@@ -251,31 +270,32 @@ impl ProviderKeys {
     }
 
     /// Reads the URL of the keys from the discovery document, and the issuer of access tokens where that differs.
-    async fn discover_jwks_uri(&self) -> Result<(Uri, Option<String>), String> {
+    async fn discover_jwks_uri(&self) -> Result<(Uri, Option<String>), ProviderError> {
         let described = self.fetch_discovery_document().await?;
-        let keys_at = parse_url(&described.jwks_uri).map_err(|error| error.to_string())?;
+        let keys_at = parse_url(&described.jwks_uri)?;
         let access_token_issuer =
             described.access_token_issuer.filter(|name| !name.is_empty() && name.len() <= ISSUER_MAX);
         Ok((keys_at, access_token_issuer))
     }
 
-    async fn fetch_discovery_document(&self) -> Result<DiscoveryDocument, String> {
+    async fn fetch_discovery_document(&self) -> Result<DiscoveryDocument, ProviderError> {
         let url = format!("{}/.well-known/openid-configuration", self.issuer.trim_end_matches('/'));
-        let at = parse_url(&url).map_err(|error| error.to_string())?;
-        let described: DiscoveryDocument = self.web.get_json(&at).await.map_err(|error| error.to_string())?;
+        let at = parse_url(&url)?;
+        let described: DiscoveryDocument = self.web.get_json(&at).await?;
         // Section 4.3: the issuer must be identical, else another party's document would be trusted.
         if described.issuer != self.issuer {
-            return Err(format!("{at} names another issuer: {}", described.issuer));
+            return Err(ProviderError::OtherIssuer { url: at, issuer: described.issuer });
         }
         Ok(described)
     }
 }
 
 impl DiscoveryDocument {
-    fn endpoints(self) -> Result<OidcEndpoints, String> {
-        let at = |url: Option<String>, what: &str| {
-            let url = url.ok_or_else(|| format!("the discovery document has no {what}"))?;
-            parse_url(&url).map(|_| url).map_err(|error| error.to_string())
+    fn endpoints(self) -> Result<OidcEndpoints, ProviderError> {
+        let at = |url: Option<String>, what: &'static str| {
+            let url = url.ok_or(ProviderError::NoEndpoint(what))?;
+            parse_url(&url)?;
+            Ok::<_, ProviderError>(url)
         };
         Ok(OidcEndpoints {
             authorization: at(self.authorization_endpoint, "authorization_endpoint")?,

@@ -42,7 +42,7 @@ pub(crate) enum FetchError {
     #[error("{url} returned HTTP {status}")]
     Status { url: Uri, status: u16 },
     /// The response is not the expected JSON.
-    #[error("{url} returned a response in another format: {source}")]
+    #[error("{url} returned a response in another format")]
     Format { url: Uri, source: serde_json::Error },
 }
 
