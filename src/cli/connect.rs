@@ -230,5 +230,6 @@ pub(super) fn parse_address(flag: &str, text: &str) -> Result<RoomAddress, Comma
 
 /// Converts an error of Exchange into the command's error.
 pub(super) fn calendar_failure(trouble: CalendarError) -> CommandError {
-    CommandError::from_error(Exit::of_fault(trouble.responsible), trouble)
+    // Without its source: the sentence ends with the code, which is the text of the transport's error.
+    CommandError::new(Exit::of_fault(trouble.responsible), trouble.to_string())
 }
