@@ -7,16 +7,17 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 
 use super::args::ConnectionArgs;
-use super::connections;
 use super::exit::{CommandError, Exit};
 use super::exposure;
 use super::output::Output;
+use super::secrets::ProcessSecrets;
 use crate::action::ResponsibleParty;
 use crate::calendar::RoomAddress;
 use crate::clock::{Clock, WitnessedClock};
-use crate::config::{Config, Overrides};
+use crate::config::{Config, Overrides, UnreadSettings};
 use crate::connection_metrics::ConnectionMetrics;
 use crate::engine::{Calendar, CalendarError, Directory, Engine, Recovered};
+use crate::exchange::{ConnectionRouter, Settings};
 use crate::journal::{Journal, JournalError, MemoryJournal, Query};
 use crate::live::Feed;
 use crate::store::{self, SqliteJournal, StoreError, StoreOptions};
@@ -53,7 +54,7 @@ pub(super) async fn open(
     output: &Output,
 ) -> Result<OpenedEngine, CommandError> {
     let mut config = load(connection)?;
-    let exchange = connections::router(&config)?;
+    let exchange = router(&config)?;
     let directory = directory(&mut config)?;
     let journal: Arc<dyn Journal> = match journalled {
         JournalAccess::ReadOnly => open_journal_read_only(&directory)?,
@@ -67,6 +68,28 @@ pub(super) async fn open(
     let opened = open_with(Arc::new(exchange), config, journal, clock).await?;
     opened.config.warnings.iter().skip(known).for_each(|warning| output.warn(warning));
     Ok(opened)
+}
+
+/// Routes rooms to every Exchange of the configuration. Reads their secrets; connects to nothing yet.
+fn router(config: &Config) -> Result<ConnectionRouter, CommandError> {
+    config.require_exchange().map_err(|error| CommandError::from_error(Exit::Usage, error))?;
+    let mut router = ConnectionRouter::default();
+    for connection in &config.connections {
+        let settings = read_secrets(&connection.settings)?;
+        let opened = router.open(connection.rooms.clone(), &settings);
+        opened.map_err(|error| CommandError::from_error(Exit::Usage, error))?;
+    }
+    if let Some(server) = &config.server {
+        let opened = router.open_fallback(&read_secrets(server)?);
+        opened.map_err(|error| CommandError::from_error(Exit::Usage, error))?;
+    }
+    Ok(router)
+}
+
+/// Reads the secrets of a connection, so that it can be opened.
+pub(super) fn read_secrets(settings: &UnreadSettings) -> Result<Settings, CommandError> {
+    let read = settings.read_secrets(&ProcessSecrets);
+    read.map_err(|error| CommandError::from_error(Exit::Usage, error))
 }
 
 /// The last entry of the journal reveals a clock that was set back since.

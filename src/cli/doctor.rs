@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::args::{ConnectionArgs, DoctorArgs};
 use super::connect;
-use super::connections::{self, connection_settings, servers};
 use super::exit::{CommandError, Exit};
 use super::exposure;
 use super::output::Output;
@@ -13,7 +12,7 @@ use super::progress::progress_listener;
 use crate::api::Doctor;
 use crate::calendar::RoomAddress;
 use crate::clock::SystemClock;
-use crate::config::{Config, ExchangeConfig};
+use crate::config::{Config, UnreadSettings};
 use crate::doctor::{DoctorFinding, DoctorReport, DoctorTarget, FindingId, FindingStatus, examine};
 use crate::engine::{CalendarError, Directory as _};
 use crate::exchange::Exchange;
@@ -30,9 +29,7 @@ pub(super) async fn run(
     for outsider in &args.out_of_scope {
         config.out_of_scope.push(connect::parse_address("--out-of-scope", outsider)?);
     }
-    if servers(&config).next().is_none() {
-        return Err(connections::no_exchange());
-    }
+    config.require_exchange().map_err(|error| CommandError::from_error(Exit::Usage, error))?;
     let report = report(&config, write_in.as_ref(), Some(&*progress_listener(output))).await;
     output.data(&report, || report.to_string())?;
     Ok(match report.status {
@@ -49,8 +46,8 @@ async fn report(
 ) -> DoctorReport {
     let mut findings = rooms_without_connection(config, write_in);
     findings.extend(exposure::findings(config));
-    for (name, server) in servers(config) {
-        match doctor_target(name, server, config, write_in).await {
+    for unread in config.exchanges() {
+        match doctor_target(unread, config, write_in).await {
             Err(finding) => findings.push(finding),
             Ok((patient, lists)) => {
                 findings.extend(lists);
@@ -76,13 +73,12 @@ impl Doctor for ConfigDoctor {
 
 /// Prepares the checks of one connection, or returns the error in its configuration.
 async fn doctor_target(
-    name: &str,
-    server: &ExchangeConfig,
+    unread: &UnreadSettings,
     config: &Config,
     write_in: Option<&RoomAddress>,
 ) -> Result<(DoctorTarget, Vec<DoctorFinding>), DoctorFinding> {
-    let settings =
-        connection_settings(name, server).map_err(|failure| misconfigured(Some(name), &failure))?;
+    let name = unread.name.as_str();
+    let settings = connect::read_secrets(unread).map_err(|failure| misconfigured(Some(name), &failure))?;
     let exchange = Exchange::new(&settings).map_err(|error| {
         misconfigured(
             Some(name),
@@ -90,7 +86,7 @@ async fn doctor_target(
         )
     })?;
     let exchange = Arc::new(exchange);
-    let lives_here = |room: &RoomAddress| connections::connection_name(config, room) == Some(name);
+    let lives_here = |room: &RoomAddress| config.connection_name(room) == Some(name);
     let mut rooms: Vec<RoomAddress> = config.scope.rooms().filter(|room| lives_here(room)).cloned().collect();
     let mut lists = Vec::new();
     if let Some(asking) = rooms.first().cloned() {
@@ -151,7 +147,7 @@ fn unreadable_list(name: &str, list: &str, trouble: CalendarError) -> DoctorFind
 /// The finding for rooms that no connection covers.
 fn rooms_without_connection(config: &Config, write_in: Option<&RoomAddress>) -> Vec<DoctorFinding> {
     let rooms = config.scope.rooms().chain(&config.out_of_scope).chain(write_in);
-    let nowhere = rooms.filter(|room| connections::connection_name(config, room).is_none());
+    let nowhere = rooms.filter(|room| config.connection_name(room).is_none());
     let finding = |room: &RoomAddress| DoctorFinding {
         connection: None,
         room: Some(room.to_string()),

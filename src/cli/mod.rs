@@ -8,7 +8,6 @@ mod audit;
 mod cleanup;
 mod config_command;
 mod connect;
-mod connections;
 mod core_dumps;
 mod demo;
 mod doctor;

@@ -12,9 +12,9 @@ use tokio_util::sync::CancellationToken;
 use super::args::ConnectionArgs;
 use super::connect;
 use super::exit::{CommandError, Exit};
-use super::{connections, secrets};
+use super::secrets::{self, ProcessSecrets};
 use crate::api::{self, Api, KeyRing, Provider};
-use crate::config::{self, Config, SecretSource};
+use crate::config::{self, Config, SecretResolver as _, SecretSource, UnreadSettings};
 use crate::service::{JournalMaintenance, Service, ServiceOptions, WebhookSender};
 
 /// The signal that reloads the configuration, as the audit records it.
@@ -179,15 +179,15 @@ pub(super) struct FileHashes {
 impl FileHashes {
     pub(super) fn of(config: &Config) -> Self {
         let hash = |path: &Path| Some(<[u8; 32]>::from(Sha256::digest(std::fs::read(path).ok()?)));
-        let servers = || connections::servers(config).map(|(_, server)| server);
-        let secrets = servers().flat_map(|server| server.secrets()).filter_map(|secret| match secret {
-            SecretSource::File(path) => hash(path),
-            SecretSource::Credential(name) => hash(&secrets::credential(name).ok()?),
-            SecretSource::Environment(_) | SecretSource::Command(_) => None,
-        });
+        let secrets =
+            config.exchanges().flat_map(UnreadSettings::secrets).filter_map(|secret| match secret {
+                SecretSource::File(path) => hash(path),
+                SecretSource::Credential(name) => hash(&ProcessSecrets.credential_file(name).ok()?),
+                SecretSource::Environment(_) | SecretSource::Command(_) => None,
+            });
         Self {
             secrets: secrets.collect(),
-            issuers: servers().filter_map(|server| hash(server.ca_file.as_deref()?)).collect(),
+            issuers: config.exchanges().filter_map(|one| hash(one.ca_file.as_deref()?)).collect(),
             webhook: config.webhook.as_ref().and_then(|hook| hash(&hook.secret_file)),
         }
     }
@@ -226,7 +226,8 @@ pub(super) fn provider(config: &config::ApiConfig) -> Result<Option<Arc<Provider
 
 pub(super) fn webhook(config: &Config, service: &Service) -> Result<Option<WebhookSender>, CommandError> {
     let Some(hook) = &config.webhook else { return Ok(None) };
-    let secret = secrets::in_file("secret", &hook.secret_file)?;
+    let secret = secrets::in_file("secret", &hook.secret_file);
+    let secret = secret.map_err(|error| CommandError::from_error(Exit::Usage, error))?;
     let hook = WebhookSender::new(&hook.url, secret, service.engine.clock().clone(), service.outbox.clone());
     hook.map(Some).map_err(|error| CommandError::from_error(Exit::Usage, error))
 }

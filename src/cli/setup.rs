@@ -4,12 +4,11 @@ use uuid::Uuid;
 
 use super::args::{ConnectionArgs, Deployment, ScopeKind, SetupArgs};
 use super::connect;
-use super::connections::{connection_name, servers};
 use super::exit::{CommandError, Exit};
 use super::output::Output;
 use super::suggest::did_you_mean;
 use crate::calendar::RoomAddress;
-use crate::config::{AuthConfig, Config, ExchangeConfig};
+use crate::config::{Config, SignInSource};
 use crate::setup::online::Application;
 use crate::setup::{GrantScope, Script, SetupNames, on_premises, online};
 use crate::suggestion::closest;
@@ -58,31 +57,30 @@ fn for_online(args: SetupArgs, config: &Config) -> Result<Script, CommandError> 
 fn exchange<'c, T>(
     args: &SetupArgs,
     config: &'c Config,
-    who: impl Fn(&ExchangeConfig) -> Option<T>,
+    who: impl Fn(&SignInSource) -> Option<T>,
 ) -> Result<(Option<&'c str>, Option<T>), CommandError> {
-    let named = |(name, server): (&'c str, &'c ExchangeConfig)| who(server).map(|who| (name, who));
+    let names = || config.exchanges().map(|exchange| exchange.name.as_str());
     let Some(wanted) = &args.connection else {
-        let first = servers(config).find_map(named);
-        return Ok(first.map_or((None, None), |(name, who)| (Some(name), Some(who))));
+        let mut known = config.exchanges().filter_map(|one| Some((one.name.as_str(), who(&one.sign_in)?)));
+        return Ok(known.next().map_or((None, None), |(name, who)| (Some(name), Some(who))));
     };
-    let mut all = servers(config);
-    let (name, server) = all.find(|(name, _)| name == wanted).ok_or_else(|| {
-        let meant = did_you_mean(closest(wanted, servers(config).map(|(name, _)| name)));
+    let exchange = config.exchanges().find(|exchange| exchange.name == *wanted).ok_or_else(|| {
+        let meant = did_you_mean(closest(wanted, names()));
         usage(&format!("the configuration has no connection named {wanted}{meant}"))
     })?;
-    Ok((Some(name), who(server)))
+    Ok((Some(exchange.name.as_str()), who(&exchange.sign_in)))
 }
 
-fn windows_account(server: &ExchangeConfig) -> Option<String> {
-    match server.auth {
-        AuthConfig::OAuth { .. } => None,
-        _ => server.account().map(str::to_owned),
+fn windows_account(sign_in: &SignInSource) -> Option<String> {
+    match sign_in {
+        SignInSource::OAuth(_) => None,
+        other => other.account().map(str::to_owned),
     }
 }
 
-fn application_id(server: &ExchangeConfig) -> Option<Uuid> {
-    match &server.auth {
-        AuthConfig::OAuth { client_id, .. } => client_id.parse().ok(),
+fn application_id(sign_in: &SignInSource) -> Option<Uuid> {
+    match sign_in {
+        SignInSource::OAuth(application) => application.client_id.parse().ok(),
         _ => None,
     }
 }
@@ -101,7 +99,7 @@ fn reach(args: &SetupArgs) -> Result<GrantScope, CommandError> {
 
 /// Names for the script: a room and an out-of-scope mailbox of this connection, or of any, where the connection is not known.
 fn names(args: &SetupArgs, at: Option<&str>, config: &Config) -> Result<SetupNames, CommandError> {
-    let lives_there = |address: &&RoomAddress| at.is_none() || connection_name(config, address) == at;
+    let lives_there = |address: &&RoomAddress| at.is_none() || config.connection_name(address) == at;
     let outsider = match (&args.out_of_scope, config.out_of_scope.iter().find(lives_there)) {
         (Some(given), _) => connect::parse_address("--out-of-scope", given)?.to_string(),
         (None, Some(configured)) => configured.to_string(),

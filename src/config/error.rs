@@ -41,6 +41,9 @@ pub enum ConfigError {
         /// The fault, and the allowed values.
         reason: String,
     },
+    /// Neither the file nor a flag names an Exchange.
+    #[error("no Exchange is configured: set server.url in adjourn.toml, or give --url or ADJOURN_URL")]
+    NoExchange,
     /// A required key is missing.
     #[error("{location}: {key} is missing")]
     Missing {

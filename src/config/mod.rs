@@ -6,8 +6,9 @@
 //!                   └─► reference (docs/configuration.md)                           warnings (keys that have no effect) ─┘
 //! ```
 //!
-//! It never connects to anything and never reads a secret: a [`Config`] names the files that hold them. Whether the server exists
-//! and accepts the account is the doctor's business (`crate::doctor`).
+//! Loading never connects to anything and never reads a secret: the connections of a [`Config`] are [`UnreadSettings`], which name
+//! the sources of their secrets. The program that opens a connection reads them (`secrets`). Whether the server exists and accepts
+//! the account is the doctor's business (`crate::doctor`).
 
 mod error;
 mod file;
@@ -15,8 +16,11 @@ mod private_files;
 pub mod reference;
 mod renamed;
 mod rules;
+mod secrets;
 mod server;
 mod service;
+mod sign_in;
+mod url;
 mod warnings;
 
 use std::path::{Path, PathBuf};
@@ -28,7 +32,6 @@ use zeroize::Zeroizing;
 use crate::calendar::{RoomAddress, RoomPattern, Scope};
 use crate::cleanup::Rules;
 use crate::engine;
-pub use crate::exchange::{Access, ImpersonateBy};
 use crate::live;
 use crate::service::Schedule;
 use crate::text_file;
@@ -37,13 +40,12 @@ pub use error::ConfigError;
 use error::SourceText;
 use file::ConfigFile;
 use rules::{check_room_group, check_rules};
-pub use server::{
-    AuthConfig, CertificateFiles, ClientCredentialSource, ConnectionConfig, DEFAULT_NAME, ExchangeConfig,
-    PASSWORD_VARIABLE, ProxyConfig, SecretSource, ServerLocation, WindowsCredentialSource,
-};
+pub use secrets::{SecretError, SecretResolver, SecretSource, VariableError};
+pub use server::{ConnectionConfig, UnreadSettings};
 use server::{check_connections, check_server};
 pub use service::{ApiConfig, OidcConfig, WebhookConfig};
 use service::{check_api, check_live, check_schedules, check_webhook};
+pub use sign_in::{ApplicationSecretSource, PASSWORD_VARIABLE, SignInSource, WindowsSecretSource};
 use warnings::warnings;
 pub use warnings::{NO_RULE, can_match_address, has_rule};
 
@@ -54,7 +56,7 @@ const FILE_BYTES_MAX: u64 = 16 << 20;
 #[derive(Debug, Clone)]
 pub struct Config {
     /// The Exchange of `[server]`; `None` when neither the file nor a flag has its URL.
-    pub server: Option<ExchangeConfig>,
+    pub server: Option<UnreadSettings>,
     /// Further Exchanges (`[[connections]]`), each with its rooms.
     pub connections: Vec<ConnectionConfig>,
     /// Mailboxes that Exchange must refuse to the account; `adjourn doctor` proves it.

@@ -13,8 +13,7 @@ use super::room_patterns_of;
 use crate::access::{Grant, Right, Rights, TrustedIssuer};
 use crate::api::{ConnectionLimits, TlsFiles};
 use crate::console::ConsoleClient;
-use crate::http::url::has_userinfo;
-use crate::http::url::parse_url;
+use crate::http::url::{has_userinfo, parse_url};
 use crate::live;
 use crate::service::{Schedule, ScheduleError};
 

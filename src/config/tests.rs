@@ -1,5 +1,7 @@
 use super::*;
 use crate::cleanup::{OnLastStrike, ReleaseMethod};
+use crate::exchange::{Access, ExchangeLocation, ImpersonateBy};
+use crate::login::{ChannelBinding, Windows, WindowsScheme};
 
 fn parse(text: &str) -> Result<Config, ConfigError> {
     Config::parse(Some(Path::new("adjourn.toml")), text, Overrides::default())
@@ -42,7 +44,7 @@ fn a_full_file_is_understood() {
     .unwrap();
     let server = config.server.unwrap();
     let password = SecretSource::Environment(PASSWORD_VARIABLE.to_owned());
-    assert_eq!(server.auth, AuthConfig::Basic { username: r"EXAMPLE\svc-rooms".to_owned(), password });
+    assert_eq!(server.sign_in, SignInSource::Basic { username: r"EXAMPLE\svc-rooms".to_owned(), password });
     assert_eq!(server.impersonate_by, ImpersonateBy::PrimarySmtpAddress);
     assert!(config.scope.contains(&"ROOM1@example.com".parse().unwrap()));
     assert_eq!(config.rules.no_check_in.unwrap().grace, TimeDelta::minutes(15));
@@ -192,9 +194,11 @@ fn the_examples_of_the_documentation_are_configurations() {
         })
         .collect();
     assert_eq!(connections.len(), 3);
-    assert!(matches!(connections[0].server.as_ref().unwrap().auth, AuthConfig::Negotiate { .. }));
-    assert!(matches!(connections[1].server.as_ref().unwrap().auth, AuthConfig::OAuth { .. }));
-    assert_eq!(connections[2].connections[0].name, "cloud");
+    let sign_in = |one: usize| &connections[one].server.as_ref().unwrap().sign_in;
+    let negotiate = |windows: &Windows<_>| windows.scheme == WindowsScheme::Negotiate;
+    assert!(matches!(sign_in(0), SignInSource::Windows(windows) if negotiate(windows)));
+    assert!(matches!(sign_in(1), SignInSource::OAuth(_)));
+    assert_eq!(connections[2].connections[0].settings.name, "cloud");
     // The other pages are about one configuration.
     let pages = [
         include_str!("../../docs/cleanup.md"),
@@ -235,20 +239,26 @@ fn each_way_of_signing_in_is_understood() {
          channel_binding = \"require\"\naccess = \"delegate\"\n",
     );
     let password = SecretSource::Command(vec!["pass".to_owned(), "x".to_owned()]);
-    let binding = crate::login::ChannelBinding::Require;
-    assert_eq!(ntlm.auth, AuthConfig::Ntlm { username: "u".to_owned(), password, binding });
+    let windows = Windows {
+        scheme: WindowsScheme::Ntlm,
+        username: "u".to_owned(),
+        secret: WindowsSecretSource::Password(password),
+        binding: ChannelBinding::Require,
+        kdc: None,
+    };
+    assert_eq!(ntlm.sign_in, SignInSource::Windows(windows));
     assert_eq!(ntlm.access, Access::Delegate);
     let online = signed_in(
         "[server.oauth]\ntenant = \"contoso.example\"\nclient_id = \"app\"\nsecret = { credential = \"s\" }\ncloud = \"us-government\"\n",
     );
     assert_eq!(
         online.location,
-        ServerLocation::Url("https://outlook.office365.us/EWS/Exchange.asmx".to_owned())
+        ExchangeLocation::Url("https://outlook.office365.us/EWS/Exchange.asmx".to_owned())
     );
-    let AuthConfig::OAuth { endpoint, scope, .. } = &online.auth else { panic!("{:?}", online.auth) };
-    assert_eq!(endpoint, "https://login.microsoftonline.us/contoso.example/oauth2/v2.0/token");
-    assert_eq!(scope, "https://outlook.office365.us/.default");
-    assert_eq!(online.account(), Some("app"));
+    let SignInSource::OAuth(application) = &online.sign_in else { panic!("{:?}", online.sign_in) };
+    assert_eq!(application.endpoint, "https://login.microsoftonline.us/contoso.example/oauth2/v2.0/token");
+    assert_eq!(application.scope, "https://outlook.office365.us/.default");
+    assert_eq!(online.sign_in.account(), Some("app"));
 }
 
 #[test]
@@ -275,7 +285,7 @@ fn what_signs_nobody_in_is_refused_with_its_place() {
 fn connections_have_names_and_rooms_of_their_own() {
     let one = "[[connections]]\nname = \"online\"\nrooms = [\"*@cloud.example.com\"]\nurl = \"https://x/EWS\"\nusername = \"u\"\n";
     let config = parse(one).unwrap();
-    assert_eq!(config.connections[0].name, "online");
+    assert_eq!(config.connections[0].settings.name, "online");
     assert!(config.connections[0].rooms[0].matches(&"r1@cloud.example.com".parse().unwrap()));
     assert!(error(&format!("{one}{one}")).contains("must be unique"));
     assert!(error("[[connections]]\nname = \"x\"\n").contains("connections.rooms is missing"));
@@ -364,7 +374,7 @@ fn a_file_from_windows_is_read() {
     for bytes in [text.as_bytes().to_vec(), [b"\xef\xbb\xbf", text.as_bytes()].concat(), utf16] {
         std::fs::write(file.path(), bytes).unwrap();
         let config = Config::load(Some(file.path()), Overrides::default()).unwrap();
-        assert_eq!(config.server.unwrap().account(), Some("svc-b\u{fc}ro"));
+        assert_eq!(config.server.unwrap().sign_in.account(), Some("svc-b\u{fc}ro"));
     }
     std::fs::write(file.path(), b"[server]\nusername = \"b\xfcro\"").unwrap();
     let error = Config::load(Some(file.path()), Overrides::default()).unwrap_err();

@@ -68,5 +68,5 @@ pub use decode_stats::DecodeStats;
 pub use limits::limits;
 pub use probe::{ProbeResult, ServerCertificate, probe};
 pub use request_error::RequestError;
-pub use router::ConnectionRouter;
-pub use settings::{Access, ConnectionDefaults, ExchangeLocation, ImpersonateBy, Settings};
+pub use router::{ConnectionRouter, UnusableConnection};
+pub use settings::{Access, ConnectionDefaults, DEFAULT_NAME, ExchangeLocation, ImpersonateBy, Settings};

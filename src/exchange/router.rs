@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::calendar::Exchange;
+use super::settings::Settings;
 use crate::action::{EventSnapshot, ResponsibleParty, Step};
 use crate::calendar::{Event, EventId, RoomAddress, RoomPattern, Series, Window};
 use crate::clock::WitnessedClock;
@@ -15,6 +16,18 @@ use crate::engine::{
     AddressLookup, CalendarError, CalendarReader, CalendarView, CalendarWriter, Capabilities, DeletedLookup,
     Directory, ErrorKind, EventLookup, Occupancy, PersonLookup, TraceLookup, WriteOutcome, WriteReport,
 };
+use crate::http::settings::SettingsError;
+
+/// The settings of a connection cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot use the connection {name}")]
+pub struct UnusableConnection {
+    /// The connection.
+    pub name: String,
+    /// The cause.
+    #[source]
+    pub error: SettingsError,
+}
 
 /// All configured Exchange connections.
 #[derive(Default)]
@@ -24,6 +37,24 @@ pub struct ConnectionRouter {
 }
 
 impl ConnectionRouter {
+    /// Prepares the connection of these rooms. Connects to nothing yet.
+    ///
+    /// # Errors
+    /// When the settings cannot be used.
+    pub fn open(&mut self, rooms: Vec<RoomPattern>, settings: &Settings) -> Result<(), UnusableConnection> {
+        self.add(rooms, prepare(settings)?);
+        Ok(())
+    }
+
+    /// Prepares the connection of all other rooms. Connects to nothing yet.
+    ///
+    /// # Errors
+    /// When the settings cannot be used.
+    pub fn open_fallback(&mut self, settings: &Settings) -> Result<(), UnusableConnection> {
+        self.set_fallback(prepare(settings)?);
+        Ok(())
+    }
+
     /// Adds the connection of these rooms. If several match a room, the first counts.
     pub fn add(&mut self, rooms: Vec<RoomPattern>, exchange: Exchange) {
         self.routes.push((rooms, exchange));
@@ -57,6 +88,10 @@ impl ConnectionRouter {
             CalendarError::new(ErrorKind::Configuration, ResponsibleParty::Administrator, advice, "no connection")
         })
     }
+}
+
+fn prepare(settings: &Settings) -> Result<Exchange, UnusableConnection> {
+    Exchange::new(settings).map_err(|error| UnusableConnection { name: settings.name.clone(), error })
 }
 
 #[async_trait]

@@ -7,22 +7,27 @@ use std::time::Duration;
 use crate::autodiscover::Policy;
 use crate::ews::soap::{Impersonate, ServerVersion};
 use crate::http::settings::{ClientCertificate, DialerSettings, ProxySettings};
+use crate::live::SILENCE_MAX;
 use crate::login::SignInMethod;
 use crate::secret::Secret;
 
-/// Settings of one Exchange connection.
-#[derive(Debug, Clone)]
-pub struct Settings {
+/// Name of the connection of a program that has one.
+pub const DEFAULT_NAME: &str = "default";
+
+/// Settings of one Exchange connection. A connection opens with secrets that were read. A configuration fills both parameters with
+/// the places where its secrets are, so nothing can be opened with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings<SignIn = SignInMethod, ProxyPassword = Secret> {
     /// Name of the connection in metrics and reports.
     pub name: String,
     /// Where the EWS server is.
     pub location: ExchangeLocation,
     /// How the account signs in.
-    pub sign_in: SignInMethod,
+    pub sign_in: SignIn,
     /// Offered in the TLS handshake, if the server requests a client certificate.
     pub client_certificate: Option<ClientCertificate>,
     /// HTTP proxy for all connections.
-    pub proxy: Option<ProxySettings>,
+    pub proxy: Option<ProxySettings<ProxyPassword>>,
     /// PEM file with certificates that are trusted besides those of the platform.
     pub ca_file: Option<PathBuf>,
     /// Time limit of a connection attempt, TLS included.
@@ -34,7 +39,7 @@ pub struct Settings {
     /// Time limit of one operation with all its waits and retries. A person at the door has seconds, a sweep has an
     /// hour.
     pub operation_timeout: Duration,
-    /// How long a stream may send nothing before it counts as lost: twice the server's heartbeat of about 45 s.
+    /// How long a stream may send nothing before it counts as lost.
     pub stream_idle_timeout: Duration,
     /// How the account gets access to rooms.
     pub access: Access,
@@ -49,7 +54,7 @@ pub struct Settings {
 }
 
 /// Where the EWS server is.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ExchangeLocation {
     /// `https://…/EWS/Exchange.asmx`. Plain `http` only to this machine, since it exposes credentials.
     Url(String),
@@ -115,14 +120,14 @@ impl Default for ConnectionDefaults {
     }
 }
 
-impl Settings {
-    /// Basic authentication at this URL, with the limits of [`ConnectionDefaults`].
-    pub fn new(url: impl Into<String>, username: impl Into<String>, password: Secret) -> Self {
+impl<SignIn, ProxyPassword> Settings<SignIn, ProxyPassword> {
+    /// This sign-in at this server, and the default of everything else.
+    pub(crate) fn with_defaults(location: ExchangeLocation, sign_in: SignIn) -> Self {
         let limits = ConnectionDefaults::default();
         Self {
-            name: "default".to_owned(),
-            location: ExchangeLocation::Url(url.into()),
-            sign_in: SignInMethod::Basic { username: username.into(), password },
+            name: DEFAULT_NAME.to_owned(),
+            location,
+            sign_in,
             client_certificate: None,
             proxy: None,
             ca_file: None,
@@ -130,13 +135,44 @@ impl Settings {
             first_byte_timeout: limits.first_byte_timeout,
             response_timeout: limits.response_timeout,
             operation_timeout: limits.operation_timeout,
-            stream_idle_timeout: Duration::from_secs(90),
+            stream_idle_timeout: SILENCE_MAX.to_std().unwrap_or_default(),
             access: Access::default(),
             impersonate_by: ImpersonateBy::default(),
             max_concurrent_requests_per_room: limits.max_concurrent_requests_per_room,
             max_concurrent_requests: limits.max_concurrent_requests,
             version: ServerVersion::default(),
         }
+    }
+
+    /// The same settings with this sign-in and proxy.
+    #[cfg(feature = "service")]
+    pub(crate) fn with_sign_in<S, P>(self, sign_in: S, proxy: Option<ProxySettings<P>>) -> Settings<S, P> {
+        Settings {
+            name: self.name,
+            location: self.location,
+            sign_in,
+            client_certificate: self.client_certificate,
+            proxy,
+            ca_file: self.ca_file,
+            connect_timeout: self.connect_timeout,
+            first_byte_timeout: self.first_byte_timeout,
+            response_timeout: self.response_timeout,
+            operation_timeout: self.operation_timeout,
+            stream_idle_timeout: self.stream_idle_timeout,
+            access: self.access,
+            impersonate_by: self.impersonate_by,
+            max_concurrent_requests_per_room: self.max_concurrent_requests_per_room,
+            max_concurrent_requests: self.max_concurrent_requests,
+            version: self.version,
+        }
+    }
+}
+
+impl Settings {
+    /// Basic authentication at this URL, with the limits of [`ConnectionDefaults`].
+    pub fn new(url: impl Into<String>, username: impl Into<String>, password: Secret) -> Self {
+        let sign_in = SignInMethod::Basic { username: username.into(), password };
+        Self::with_defaults(ExchangeLocation::Url(url.into()), sign_in)
     }
 
     /// How connections to its servers are opened.

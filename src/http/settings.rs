@@ -24,7 +24,7 @@ pub(crate) struct DialerSettings {
 }
 
 /// Client certificate for the TLS handshake, in PEM files.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientCertificate {
     /// The certificate, and the chain to its issuer.
     pub certificate: PathBuf,
@@ -33,12 +33,12 @@ pub struct ClientCertificate {
 }
 
 /// An HTTP proxy that opens tunnels (CONNECT). The tunnel carries TLS; the proxy itself is addressed in plain HTTP.
-#[derive(Debug, Clone)]
-pub struct ProxySettings {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProxySettings<Password = Secret> {
     /// `http://host:port`.
     pub url: String,
     /// User name and password, if the proxy requires them.
-    pub login: Option<(String, Secret)>,
+    pub login: Option<(String, Password)>,
 }
 
 /// Why the settings are unusable.

@@ -12,8 +12,8 @@ use crate::http::error::TransportError;
 use crate::secret::Secret;
 
 /// Client credentials of an application.
-#[derive(Debug, Clone)]
-pub struct ClientCredentials {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientCredentials<A = ClientAuthentication> {
     /// The token endpoint: `https://login.microsoftonline.com/TENANT/oauth2/v2.0/token`, or that of a national cloud.
     pub endpoint: String,
     /// Application (client) id.
@@ -21,7 +21,7 @@ pub struct ClientCredentials {
     /// Scope, such as `https://outlook.office365.com/.default`.
     pub scope: String,
     /// How the application authenticates.
-    pub authentication: ClientAuthentication,
+    pub authentication: A,
 }
 
 /// How an application authenticates to the token endpoint.

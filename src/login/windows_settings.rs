@@ -23,14 +23,14 @@ pub enum WindowsSecret {
 }
 
 /// A Windows account.
-#[derive(Debug, Clone)]
-pub struct Windows {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Windows<S = WindowsSecret> {
     /// The scheme.
     pub scheme: WindowsScheme,
     /// `DOMAIN\name` or `name@domain`.
     pub username: String,
     /// The account's secret.
-    pub secret: WindowsSecret,
+    pub secret: S,
     /// Whether the sign-in is bound to its TLS connection.
     pub binding: ChannelBinding,
     /// The KDC, as `tcp://dc1.example.com:88`; otherwise the one that `/etc/krb5.conf` names.

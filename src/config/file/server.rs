@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Bounded, Located, TimeoutSeconds};
 use crate::autodiscover::{Host, HostPattern};
+use crate::config::secrets::SecretSource;
 use crate::exchange::{Access, ConnectionDefaults, ImpersonateBy};
 use crate::login::ChannelBinding;
 
@@ -33,7 +34,7 @@ pub(in crate::config) struct ServerSection {
     pub(in crate::config) username: Option<String>,
     /// Where the account's password is. Not set: the environment variable `ADJOURN_PASSWORD`.
     #[schemars(example = secret_example())]
-    pub(in crate::config) password: Option<Located<SecretReference>>,
+    pub(in crate::config) password: Option<Located<SecretSource>>,
     /// Whether sign-ins by NTLM and Kerberos are bound to their TLS connection (Extended Protection): `auto` tries once without
     /// after a refusal, and warns; `require` never goes without; `off` never binds.
     pub(in crate::config) channel_binding: ChannelBinding,
@@ -47,7 +48,7 @@ pub(in crate::config) struct ServerSection {
     pub(in crate::config) oauth: Option<Located<OAuthSection>>,
     /// Source of a bearer token that another program renews: `file` or `command`. For `token`.
     #[schemars(example = token_example())]
-    pub(in crate::config) token: Option<Located<SecretReference>>,
+    pub(in crate::config) token: Option<Located<SecretSource>>,
     /// Client certificate for the TLS handshake. For `certificate` it is the sign-in; with another method it is shown besides.
     pub(in crate::config) client_certificate: Option<CertificateSection>,
     /// HTTP proxy through which Adjourn reaches Exchange (`CONNECT`).
@@ -88,17 +89,6 @@ pub(in crate::config) enum AuthMethod {
     Certificate,
 }
 
-/// Where a secret is, never the secret itself: one of `{ file = "…" }` (up to its first line end), `{ env = "VARIABLE" }`,
-/// `{ command = ["…"] }` (its output; no shell runs it) and `{ credential = "NAME" }` (systemd's `LoadCredential=`).
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "lowercase")]
-pub(in crate::config) enum SecretReference {
-    File(PathBuf),
-    Env(String),
-    Command(Vec<String>),
-    Credential(String),
-}
-
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct OAuthSection {
@@ -110,7 +100,7 @@ pub(in crate::config) struct OAuthSection {
     pub(in crate::config) client_id: String,
     /// Where the client secret is. Either this, or `certificate_file` and `key_file`.
     #[schemars(example = secret_example())]
-    pub(in crate::config) secret: Option<SecretReference>,
+    pub(in crate::config) secret: Option<SecretSource>,
     /// PEM file with the application's certificate.
     #[schemars(example = &"/etc/adjourn/app.pem", extend("x-alternative" = true))]
     pub(in crate::config) certificate_file: Option<PathBuf>,
@@ -162,7 +152,7 @@ pub(in crate::config) struct ProxySection {
     pub(in crate::config) username: Option<String>,
     /// Where that user's password is.
     #[schemars(example = secret_example())]
-    pub(in crate::config) password: Option<SecretReference>,
+    pub(in crate::config) password: Option<SecretSource>,
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -182,20 +172,6 @@ fn secret_example() -> serde_json::Value {
 
 fn token_example() -> serde_json::Value {
     serde_json::json!({ "command": ["get-token", "rooms"] })
-}
-
-impl JsonSchema for SecretReference {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "SecretReference".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "secret" })
-    }
 }
 
 impl Default for ServerSection {
