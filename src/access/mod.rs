@@ -31,6 +31,9 @@ const PREFIX: &str = "adj";
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct KeyId(pub String);
 
+/// Requests per minute of a holder for whom the administrator sets no other number.
+pub const DEFAULT_PER_MINUTE: u32 = 600;
+
 /// An authenticated caller, by an API key or a token, and their rights.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {

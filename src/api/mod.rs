@@ -59,7 +59,7 @@ pub use limits::limits;
 pub use metrics::Metrics;
 pub use provider::Provider;
 pub use revocation::RevocationError;
-pub use serve::{ListenerLimits, serve};
+pub use serve::{DEFAULT_LISTEN, ListenerLimits, serve};
 pub use state::{Api, ApiOptions};
 pub use tls::{ServerTls, TlsError, TlsFileError, TlsFiles};
 

@@ -32,6 +32,9 @@ use super::peer_certificate::PeerCertificate;
 use super::request_timeouts::{RequestTimeoutStream, RequestTimeouts};
 use super::tls::ServerTls;
 
+/// Address and port of a listener for which the administrator sets no other: what others can reach is their decision.
+pub const DEFAULT_LISTEN: &str = "127.0.0.1:8480";
+
 /// Limits of a listener.
 #[derive(Debug, Clone)]
 pub struct ListenerLimits {

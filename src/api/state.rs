@@ -14,12 +14,18 @@ use super::request_shares::RequestShares;
 use crate::service::Service;
 
 /// Options of the API. They can change while the service runs.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiOptions {
     /// How long a request for an action waits without `Prefer: wait`.
     pub deadline: Duration,
     /// Show subjects and organizers of events.
     pub subjects: bool,
+}
+
+impl Default for ApiOptions {
+    fn default() -> Self {
+        Self { deadline: Duration::from_secs(10), subjects: false }
+    }
 }
 
 /// State shared by all handlers.

@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use uuid::Uuid;
 
 use crate::action::IdempotencyKey;
+use crate::api::DEFAULT_LISTEN;
 use crate::cleanup::Shard;
 use crate::journal::{ActionStatus, Head};
 
@@ -571,7 +572,7 @@ pub struct DemoArgs {
     #[arg(long)]
     pub serve: bool,
     /// Address to listen on
-    #[arg(long, default_value = "127.0.0.1:8480", requires = "serve", value_name = "ADDRESS:PORT")]
+    #[arg(long, default_value = DEFAULT_LISTEN, requires = "serve", value_name = "ADDRESS:PORT")]
     pub listen: SocketAddr,
 }
 

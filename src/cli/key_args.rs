@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use clap::{Args, Subcommand};
 
-use crate::access::{Fingerprint, KeyName};
+use crate::access::{DEFAULT_PER_MINUTE, Fingerprint, KeyName};
 
 /// `adjourn key`.
 #[derive(Debug, Args)]
@@ -54,7 +54,7 @@ pub struct KeyAddArgs {
     )]
     pub rights: Vec<String>,
     /// Requests per minute
-    #[arg(long, default_value_t = 600, value_parser = clap::value_parser!(u32).range(1..), value_name = "N")]
+    #[arg(long, default_value_t = DEFAULT_PER_MINUTE, value_parser = clap::value_parser!(u32).range(1..), value_name = "N")]
     pub per_minute: u32,
     /// Expiry: a date (00:00 UTC), a time (RFC 3339), or a number of days such as 90d. Default: the key does not expire
     #[arg(long, value_name = "DATE|DAYS")]

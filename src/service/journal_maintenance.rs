@@ -9,6 +9,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 
 use super::{Notice, Service};
+use crate::engine::EngineOptions;
 use crate::journal::{AdminActor, Chain, ErasureRequest, ErasureResult, ErasureTarget};
 
 /// The interval of erasure, and the delay before the first one: by then Exchange's `Date` headers have confirmed the clock.
@@ -23,6 +24,17 @@ pub struct JournalMaintenance {
     pub erase_personal_after: Option<TimeDelta>,
     /// How long an idempotency key is valid.
     pub key_ttl: TimeDelta,
+}
+
+impl Default for JournalMaintenance {
+    /// Reports the head every hour. The operator decides how long personal values stay.
+    fn default() -> Self {
+        Self {
+            head_interval: Duration::from_secs(3600),
+            erase_personal_after: None,
+            key_ttl: EngineOptions::default().key_ttl,
+        }
+    }
 }
 
 impl Service {

@@ -100,6 +100,20 @@ pub struct ServiceOptions {
     pub schedules: Vec<Schedule>,
 }
 
+impl Default for ServiceOptions {
+    /// No rule and no schedule. A display that asks every ten seconds sees a change within half a minute.
+    fn default() -> Self {
+        Self {
+            rules: Rules::default(),
+            max_state_age: TimeDelta::seconds(15),
+            release_warning: TimeDelta::minutes(3),
+            horizon: TimeDelta::hours(24),
+            max_concurrent_rooms: 8,
+            schedules: Vec::new(),
+        }
+    }
+}
+
 /// Counts of decisions about meetings, by kind.
 #[derive(Debug)]
 pub struct DecisionCounts(BTreeMap<DecisionKind, AtomicU64>);

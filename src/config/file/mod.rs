@@ -2,7 +2,7 @@
 //! a field is the text of that key in `docs/configuration.md` (`adjourn config reference`), so it is written for operators.
 //!
 //! Nothing here is checked beyond its type and its limits, and no default is chosen here: defaults come from the types that use
-//! the values (the engine, the rules, the API). The few values that only a file has, such as `api.listen`, have theirs below.
+//! the values (the engine, the rules, the service, the API).
 
 mod server;
 mod value;
@@ -17,11 +17,13 @@ use serde::Deserialize;
 pub(in crate::config) use server::*;
 pub(in crate::config) use value::{Bounded, Fraction, Located, Minutes, TimeoutSeconds};
 
-use crate::api::ConnectionLimits;
+use crate::access::DEFAULT_PER_MINUTE;
+use crate::api::{ApiOptions, ConnectionLimits, DEFAULT_LISTEN};
 use crate::cleanup::{self, CleanupMode, OnLastStrike, OnReappearance, ReleaseMethod, SweepLimits};
 use crate::engine::EngineOptions;
 use crate::live::{LiveOptions, TrackingMode};
 use crate::presence::SilenceLimits;
+use crate::service::{JournalMaintenance, ServiceOptions};
 
 /// The configuration file.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -437,9 +439,8 @@ pub(in crate::config) struct LimitsSection {
     pub(in crate::config) max_series: usize,
 }
 
-/// As `adjourn key add` has it.
 fn default_per_minute() -> Bounded<1, 4_294_967_295> {
-    Bounded::clamped(600)
+    Bounded::clamped(DEFAULT_PER_MINUTE.into())
 }
 
 fn default_release_by() -> Located<ReleaseMethod> {
@@ -464,19 +465,19 @@ impl Default for LiveSection {
 impl Default for ApiSection {
     fn default() -> Self {
         let ConnectionLimits { total, unauthenticated, per_address } = ConnectionLimits::default();
+        let (options, service) = (ApiOptions::default(), ServiceOptions::default());
         Self {
-            // This machine only: the administrator decides what others can reach.
-            listen: Located::unwritten("127.0.0.1:8480".to_owned()),
+            listen: Located::unwritten(DEFAULT_LISTEN.to_owned()),
             health_listen: None,
             max_connections: Bounded::of_count(total),
             max_unauthenticated_connections: Located::unwritten(unauthenticated),
             max_unauthenticated_connections_per_address: Located::unwritten(
                 per_address.unwrap_or(unauthenticated),
             ),
-            show_subjects: false,
-            max_state_age_s: Bounded::clamped(15),
-            deadline_s: Bounded::clamped(10),
-            release_warning_minutes: Bounded::clamped(3),
+            show_subjects: options.subjects,
+            max_state_age_s: Bounded::clamped(service.max_state_age.num_seconds()),
+            deadline_s: Bounded::of_seconds(options.deadline),
+            release_warning_minutes: Bounded::of_minutes(service.release_warning),
             tls: None,
             behind_proxy: false,
             oidc: None,
@@ -498,24 +499,26 @@ impl Default for EngineSection {
 
 impl Default for JournalSection {
     fn default() -> Self {
-        let engine = EngineOptions::default();
+        let (engine, maintenance) = (EngineOptions::default(), JournalMaintenance::default());
         Self {
             directory: None,
             record_subjects: engine.journal_subjects,
             resume_within_s: Bounded::clamped(engine.resume_within.num_seconds()),
             give_up_after_s: Bounded::clamped(engine.give_up_after.num_seconds()),
-            head_interval_s: Bounded::clamped(3_600),
-            // The operator decides how long personal data stays.
-            erase_personal_after_days: None,
+            head_interval_s: Bounded::of_seconds(maintenance.head_interval),
+            erase_personal_after_days: maintenance
+                .erase_personal_after
+                .map(|age| Bounded::clamped(age.num_days())),
         }
     }
 }
 
 impl Default for CleanupSection {
     fn default() -> Self {
+        let service = ServiceOptions::default();
         Self {
-            max_concurrent_rooms: Bounded::clamped(8),
-            horizon_hours: Bounded::clamped(24),
+            max_concurrent_rooms: Bounded::of_count(service.max_concurrent_rooms),
+            horizon_hours: Bounded::clamped(service.horizon.num_hours()),
             mode: None,
             evidence: EvidenceSection::default(),
             no_check_in: None,
