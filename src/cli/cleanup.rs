@@ -55,9 +55,9 @@ pub(super) async fn run(
     let books = evidence.books.clone();
     let sweep = Sweep::new(
         opened.engine.clone(),
-        opened.config.rules.clone(),
+        opened.config.service.rules.clone(),
         books,
-        opened.config.max_concurrent_rooms,
+        opened.config.service.max_concurrent_rooms,
     );
     let sweep = sweep.with_attendance(attendance(connection, acts)?).with_progress(progress_listener(output));
     let plan = match old {
@@ -106,7 +106,7 @@ fn attendance(connection: &ConnectionArgs, acts: bool) -> Result<Arc<dyn Attenda
 
 /// Requires --evidence for the rule cleanup.no_check_in: without check-ins the rule would release every meeting.
 fn require_evidence(args: &CleanupArgs, opened: &OpenedEngine) -> Result<(), CommandError> {
-    let needed = opened.config.rules.check_in_anywhere() && !args.accept_no_evidence;
+    let needed = opened.config.service.rules.check_in_anywhere() && !args.accept_no_evidence;
     match (needed, &args.evidence) {
         (true, None) => Err(CommandError::new(
             Exit::Usage,
@@ -160,7 +160,7 @@ fn rooms(args: &CleanupArgs, opened: &OpenedEngine, output: &Output) -> Result<S
 
 fn window(args: &CleanupArgs, opened: &OpenedEngine) -> Result<Window, CommandError> {
     let from = args.from.unwrap_or_else(|| opened.engine.clock().now());
-    let to = args.to.unwrap_or(from + opened.config.horizon);
+    let to = args.to.unwrap_or(from + opened.config.service.horizon);
     Window::new(from, to).map_err(|error| CommandError::from_error(Exit::Usage, error))
 }
 

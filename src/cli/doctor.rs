@@ -108,7 +108,7 @@ async fn doctor_target(
         rooms,
         out_of_scope: config.out_of_scope.iter().filter(|room| lives_here(room)).cloned().collect(),
         write_test_room: write_in,
-        spares_private: config.rules.exceptions.private,
+        spares_private: config.service.rules.exceptions.private,
         settings,
     };
     Ok((patient, lists))

@@ -9,7 +9,9 @@ use crate::config::{self, Config};
 
 /// Prints the configuration's warnings, a missing rule included.
 pub(super) fn print_warnings(config: &Config, output: &Output) {
-    if !config::has_rule(&config.rules) && !config.warnings.iter().any(|warning| warning == config::NO_RULE) {
+    if !config::has_rule(&config.service.rules)
+        && !config.warnings.iter().any(|warning| warning == config::NO_RULE)
+    {
         output.warn(config::NO_RULE);
     }
     config.warnings.iter().for_each(|warning| output.warn(warning));
@@ -26,7 +28,7 @@ pub(super) fn run(
     if let Some(meant) = closest_room(&room, &config.scope).filter(|_| !config.scope.contains(&room)) {
         output.note(&format!("{room} is not in the configured scope; did you mean {meant}?"));
     }
-    let settings = config.rules.explain(&room);
+    let settings = config.service.rules.explain(&room);
     output.data(&settings, || {
         let mut table = table(&["SETTING", "VALUE", "FROM"]);
         for setting in &settings {

@@ -13,9 +13,9 @@ use super::args::ConnectionArgs;
 use super::connect;
 use super::exit::{CommandError, Exit};
 use super::secrets::{self, ProcessSecrets};
-use crate::api::{self, Api, KeyRing, Provider};
+use crate::api::{Api, KeyRing, Provider};
 use crate::config::{self, Config, SecretResolver as _, SecretSource, UnreadSettings};
-use crate::service::{JournalMaintenance, Service, ServiceOptions, WebhookSender};
+use crate::service::{Service, WebhookSender};
 
 /// The signal that reloads the configuration, as the audit records it.
 const RELOAD_SIGNAL: &str = "SIGHUP";
@@ -83,8 +83,8 @@ impl RunningService {
                 "[server] or [[connections]] has changed, so the new [scope] also needs a restart"
             );
         }
-        self.service.set_options(service_options(&config));
-        self.api.set_options(api_options(&config));
+        self.service.set_options(config.service.clone());
+        self.api.set_options(config.api.options.clone());
         self.keys.set_provider(provider);
         if config.webhook != self.config.webhook || files.webhook != self.files.webhook {
             self.set_webhook(hook, parts);
@@ -191,28 +191,6 @@ impl FileHashes {
             webhook: config.webhook.as_ref().and_then(|hook| hash(&hook.secret_file)),
         }
     }
-}
-
-/// The service's options of this configuration.
-pub(super) fn service_options(config: &Config) -> ServiceOptions {
-    ServiceOptions {
-        rules: config.rules.clone(),
-        max_state_age: config.api.max_state_age,
-        release_warning: config.api.release_warning,
-        horizon: config.horizon,
-        max_concurrent_rooms: config.max_concurrent_rooms,
-        schedules: config.schedules.clone(),
-    }
-}
-
-/// The service's journal maintenance; a change needs a restart.
-pub(super) fn journal_care(config: &Config) -> JournalMaintenance {
-    let config::JournalConfig { head_interval, erase_personal_after, .. } = config.journal;
-    JournalMaintenance { head_interval, erase_personal_after, key_ttl: config.engine.key_ttl }
-}
-
-pub(super) fn api_options(config: &Config) -> api::ApiOptions {
-    api::ApiOptions { deadline: config.api.deadline, subjects: config.api.subjects }
 }
 
 pub(super) fn provider(config: &config::ApiConfig) -> Result<Option<Arc<Provider>>, CommandError> {

@@ -91,12 +91,12 @@ pub(super) async fn serve(
     let uptimes = store.uptimes().await.map_err(failed)?;
     uptimes.iter().for_each(|up| clock.add_record(up.to));
     let tls = tls(&config.api, listen)?;
-    let options = reload::service_options(&config);
+    let options = config.service.clone();
     let service = Service::open(engine, counters, store.clone(), options).await.map_err(failed)?;
     let keys = Arc::new(KeyRing::open(store).await.map_err(failed)?);
     keys.set_provider(reload::provider(&config.api)?);
     let connections = connections(&config);
-    let api = Api::new(service.clone(), keys.clone(), reload::api_options(&config))
+    let api = Api::new(service.clone(), keys.clone(), config.api.options.clone())
         .with_doctor(context.doctor)
         .with_connections(connections.clone());
     let hook = reload::webhook(&config, &service)?;
@@ -123,7 +123,7 @@ pub(super) async fn serve(
     parts.spawn(service.clone().run_background(stop.clone()));
     parts.spawn(service.clone().recheck_in_doubt(stop.clone()));
     parts.spawn(service.clone().keep_admin_events(stop.clone()));
-    parts.spawn(service.clone().maintain_journal(reload::journal_care(&config), stop.clone()));
+    parts.spawn(service.clone().maintain_journal(config.journal.maintenance, stop.clone()));
     parts.spawn(service.clone().track_calendars(feed, config.live.clone(), stop.clone()));
     if let Some(background) = context.background {
         parts.spawn(background(service.clone(), stop.clone()));

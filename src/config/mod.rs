@@ -30,10 +30,9 @@ use chrono::TimeDelta;
 use zeroize::Zeroizing;
 
 use crate::calendar::{RoomAddress, RoomPattern, Scope};
-use crate::cleanup::Rules;
 use crate::engine;
 use crate::live;
-use crate::service::Schedule;
+use crate::service::{JournalMaintenance, ServiceOptions};
 use crate::text_file;
 
 pub use error::ConfigError;
@@ -69,16 +68,10 @@ pub struct Config {
     pub engine: engine::EngineOptions,
     /// The journal on disk.
     pub journal: JournalConfig,
-    /// The rules of sweeps and releases.
-    pub rules: Rules,
-    /// Rooms that a sweep works on at once.
-    pub max_concurrent_rooms: usize,
-    /// How far ahead a sweep looks.
-    pub horizon: TimeDelta,
+    /// Rules and schedules of sweeps and releases, and the limits of the service and the sweeps.
+    pub service: ServiceOptions,
     /// The HTTP service.
     pub api: ApiConfig,
-    /// Sweeps that the service starts by itself.
-    pub schedules: Vec<Schedule>,
     /// The endpoint that receives notices.
     pub webhook: Option<WebhookConfig>,
     /// How the service tracks the rooms' calendars.
@@ -94,10 +87,8 @@ pub struct Config {
 pub struct JournalConfig {
     /// The state directory; `None`: the default one.
     pub directory: Option<PathBuf>,
-    /// Time between two reports of the journal's last number and hash to the log and the webhook.
-    pub head_interval: Duration,
-    /// Age at which personal data is erased; `None`: an administrator erases it.
-    pub erase_personal_after: Option<TimeDelta>,
+    /// What the service does with it at intervals.
+    pub maintenance: JournalMaintenance,
 }
 
 /// Values of flags and environment variables, which win over the file.
@@ -158,35 +149,27 @@ fn check(source: &SourceText<'_>, file: ConfigFile, overrides: Overrides) -> Res
         out_of_scope.map(|room| room.get_ref().parse().map_err(|error| source.error_at(room, error)));
     let state_dir = overrides.state_dir.clone();
     let allow_insecure_permissions = file.allow_insecure_permissions || overrides.allow_insecure_permissions;
+    let engine = engine_options(&file.journal, file.engine);
     let config = Config {
         connections: check_connections(source, file.connections)?,
         out_of_scope: out_of_scope.collect::<Result<_, _>>()?,
         server: check_server(source, file.server, overrides)?,
         scope: Scope::new(rooms, file.scope.domains),
         room_lists: file.scope.room_lists,
-        engine: engine::EngineOptions {
-            settle_delay: Duration::from_millis(file.engine.verify_delay_ms),
-            forbid_irreversible: file.engine.forbid_irreversible,
-            resume_within: TimeDelta::seconds(file.journal.resume_within_s.get()),
-            give_up_after: TimeDelta::seconds(file.journal.give_up_after_s.get()),
-            key_ttl: TimeDelta::hours(file.engine.idempotency_key_ttl_hours.get()),
-            journal_subjects: file.journal.record_subjects,
-            booking_subject: file.engine.booking_subject,
-            ..engine::EngineOptions::default()
-        },
         journal: JournalConfig {
+            maintenance: journal_maintenance(&file.journal, &engine),
             directory: state_dir.or(file.journal.directory),
-            head_interval: file.journal.head_interval_s.as_seconds(),
-            erase_personal_after: file
-                .journal
-                .erase_personal_after_days
-                .map(|days| TimeDelta::days(days.get())),
         },
-        max_concurrent_rooms: cleanup.max_concurrent_rooms.count(),
-        horizon: TimeDelta::hours(cleanup.horizon_hours.get()),
-        rules: check_rules(source, cleanup, room_groups)?,
+        engine,
+        service: ServiceOptions {
+            max_state_age: TimeDelta::seconds(file.api.max_state_age_s.get()),
+            release_warning: file.api.release_warning_minutes.as_minutes(),
+            horizon: TimeDelta::hours(cleanup.horizon_hours.get()),
+            max_concurrent_rooms: cleanup.max_concurrent_rooms.count(),
+            rules: check_rules(source, cleanup, room_groups)?,
+            schedules: check_schedules(source, file.schedules)?,
+        },
         api: check_api(source, &file.api)?,
-        schedules: check_schedules(source, file.schedules)?,
         live: check_live(&file.live),
         webhook: file.webhook.map(|hook| check_webhook(source, hook)).transpose()?,
         allow_insecure_permissions,
@@ -194,6 +177,27 @@ fn check(source: &SourceText<'_>, file: ConfigFile, overrides: Overrides) -> Res
     };
     let warnings = warnings(&config, wants_cleanup, &room_patterns);
     Ok(Config { warnings, ..config })
+}
+
+fn engine_options(journal: &file::JournalSection, engine: file::EngineSection) -> engine::EngineOptions {
+    engine::EngineOptions {
+        settle_delay: Duration::from_millis(engine.verify_delay_ms),
+        forbid_irreversible: engine.forbid_irreversible,
+        resume_within: TimeDelta::seconds(journal.resume_within_s.get()),
+        give_up_after: TimeDelta::seconds(journal.give_up_after_s.get()),
+        key_ttl: TimeDelta::hours(engine.idempotency_key_ttl_hours.get()),
+        journal_subjects: journal.record_subjects,
+        booking_subject: engine.booking_subject,
+        ..engine::EngineOptions::default()
+    }
+}
+
+fn journal_maintenance(file: &file::JournalSection, engine: &engine::EngineOptions) -> JournalMaintenance {
+    JournalMaintenance {
+        head_interval: file.head_interval_s.as_seconds(),
+        erase_personal_after: file.erase_personal_after_days.map(|days| TimeDelta::days(days.get())),
+        key_ttl: engine.key_ttl,
+    }
 }
 
 /// Every pattern of rooms in the file, under the key where it stands.

@@ -2,16 +2,14 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
-use chrono::TimeDelta;
 use http::Uri;
 
 use super::error::{ConfigError, SourceText};
 use super::file::{self, Located};
 use super::room_patterns_of;
 use crate::access::{Grant, Right, Rights, TrustedIssuer};
-use crate::api::{ConnectionLimits, TlsFiles};
+use crate::api::{ApiOptions, ConnectionLimits, TlsFiles};
 use crate::console::ConsoleClient;
 use crate::http::url::{has_userinfo, parse_url};
 use crate::live;
@@ -26,14 +24,8 @@ pub struct ApiConfig {
     pub health_listen: Option<SocketAddr>,
     /// Limits on open connections.
     pub connections: ConnectionLimits,
-    /// Show subjects and organizers of events that are not private.
-    pub subjects: bool,
-    /// Age up to which a room's state is shown without reading its calendar again.
-    pub max_state_age: TimeDelta,
-    /// Time within which a request without `Prefer: wait` is answered.
-    pub deadline: Duration,
-    /// Time between the warning and the release.
-    pub release_warning: TimeDelta,
+    /// What can change while it runs.
+    pub options: ApiOptions,
     /// Certificate and key; `None`: plain HTTP.
     pub tls: Option<TlsFiles>,
     /// A reverse proxy in front of it ends TLS.
@@ -67,10 +59,7 @@ pub(super) fn check_api(source: &SourceText<'_>, file: &file::ApiSection) -> Res
         listen: check_listen(source, &file.listen)?,
         health_listen: file.health_listen.as_ref().map(|listen| check_listen(source, listen)).transpose()?,
         connections: check_connection_limits(source, file)?,
-        subjects: file.show_subjects,
-        max_state_age: TimeDelta::seconds(file.max_state_age_s.get()),
-        deadline: file.deadline_s.as_seconds(),
-        release_warning: file.release_warning_minutes.as_minutes(),
+        options: ApiOptions { deadline: file.deadline_s.as_seconds(), subjects: file.show_subjects },
         tls: file.tls.as_ref().map(|tls| check_tls(source, tls)).transpose()?,
         behind_proxy: file.behind_proxy,
         oidc: file.oidc.as_ref().map(|oidc| check_oidc(source, oidc)).transpose()?,

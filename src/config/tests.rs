@@ -1,5 +1,5 @@
 use super::*;
-use crate::cleanup::{OnLastStrike, ReleaseMethod};
+use crate::cleanup::{OnLastStrike, ReleaseMethod, Rules};
 use crate::exchange::{Access, ExchangeLocation, ImpersonateBy};
 use crate::login::{ChannelBinding, Windows, WindowsScheme};
 
@@ -15,7 +15,7 @@ fn error(text: &str) -> String {
 fn an_empty_file_gives_the_defaults_and_no_server() {
     let config = parse("").unwrap();
     assert!(config.server.is_none() && config.scope.is_empty());
-    assert_eq!(config.rules, Rules::default());
+    assert_eq!(config.service.rules, Rules::default());
 }
 
 #[test]
@@ -47,10 +47,10 @@ fn a_full_file_is_understood() {
     assert_eq!(server.sign_in, SignInSource::Basic { username: r"EXAMPLE\svc-rooms".to_owned(), password });
     assert_eq!(server.impersonate_by, ImpersonateBy::PrimarySmtpAddress);
     assert!(config.scope.contains(&"ROOM1@example.com".parse().unwrap()));
-    assert_eq!(config.rules.no_check_in.unwrap().grace, TimeDelta::minutes(15));
-    assert_eq!(config.rules.organizer_gone.unwrap().release_by, ReleaseMethod::Remove);
-    assert_eq!(config.rules.exceptions.longer_than, None);
-    assert!(config.rules.exceptions.organizers.contains("boss@example.com"));
+    assert_eq!(config.service.rules.no_check_in.unwrap().grace, TimeDelta::minutes(15));
+    assert_eq!(config.service.rules.organizer_gone.unwrap().release_by, ReleaseMethod::Remove);
+    assert_eq!(config.service.rules.exceptions.longer_than, None);
+    assert!(config.service.rules.exceptions.organizers.contains("boss@example.com"));
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn places_change_what_holds_in_their_rooms() {
         "#,
     )
     .unwrap();
-    let of = |room: &str| config.rules.check_in(&room.parse().unwrap());
+    let of = |room: &str| config.service.rules.check_in(&room.parse().unwrap());
     let berlin = of("berlin-1@example.com").unwrap();
     assert_eq!((berlin.grace, berlin.presence_after), (TimeDelta::minutes(20), TimeDelta::minutes(4)));
     assert_eq!(of("berlin-board@example.com"), None);
@@ -167,7 +167,7 @@ fn a_service_is_described_and_what_cannot_be_is_named() {
         "#,
     )
     .unwrap();
-    assert_eq!((config.api.listen.port(), config.schedules.len()), (443, 1));
+    assert_eq!((config.api.listen.port(), config.service.schedules.len()), (443, 1));
     assert!(
         error("[api]\nlisten = \"here\"\n")
             .starts_with("adjourn.toml:2: api.listen: `here` is no address with a port")
@@ -208,7 +208,10 @@ fn the_examples_of_the_documentation_are_configurations() {
     let text: String = pages.into_iter().flat_map(blocks).collect();
     let config = Config::parse(None, &text, Overrides::default()).unwrap();
     let issuer = &config.api.oidc.as_ref().unwrap().issuer;
-    assert_eq!((issuer.grants.len(), config.schedules.len(), config.rules.room_groups.len()), (1, 1, 1));
+    assert_eq!(
+        (issuer.grants.len(), config.service.schedules.len(), config.service.rules.room_groups.len()),
+        (1, 1, 1)
+    );
     let wrong = text.replace(r#"["read", "end", "check-in"]"#, r#"["read", "rule"]"#);
     let error = Config::parse(None, &wrong, Overrides::default()).unwrap_err().to_string();
     assert!(error.contains("unknown right \"rule\""), "{error}");
@@ -219,7 +222,7 @@ fn strikes_and_those_who_need_not_check_in_are_set_for_all_and_by_place() {
     let text = "[cleanup.no_check_in]\nstrikes = 3\nauto_check_in = ['Boss@Example.com']\nwalk_in_grace_minutes = 20\n\
                 [[room_groups]]\nname = 'lab'\nrooms = ['lab@x.example']\non_last_strike = 'delete'\nauto_check_in = []\n\
                 walk_in_grace_minutes = 0\n";
-    let rules = parse(text).unwrap().rules;
+    let rules = parse(text).unwrap().service.rules;
     let (all, lab) = (
         rules.check_in(&"a@x.example".parse().unwrap()).unwrap(),
         rules.check_in(&"lab@x.example".parse().unwrap()).unwrap(),
@@ -301,7 +304,7 @@ fn places_say_where_rooms_are_and_what_they_are_called() {
         time_zone = "Europe/Berlin"
         names = { "Berlin-1@example.com" = "Spree" }
     "#;
-    let about = parse(text).unwrap().rules.room_info(&"berlin-1@example.com".parse().unwrap());
+    let about = parse(text).unwrap().service.rules.room_info(&"berlin-1@example.com".parse().unwrap());
     assert_eq!((about.name.as_deref(), about.time_zone.as_deref()), (Some("Spree"), Some("Europe/Berlin")));
     let place = "[[room_groups]]\nname = \"x\"\nrooms = []\n";
     assert_eq!(
@@ -436,7 +439,10 @@ fn a_pattern_that_matches_no_room_is_named_and_the_others_hold() {
     let [no_address, unlisted] = config.warnings.as_slice() else { panic!("{:?}", config.warnings) };
     assert!(no_address.contains("`berlin`") && no_address.contains("write an address"), "{no_address}");
     assert!(unlisted.contains("`c1@x.example`") && unlisted.contains("[scope]"), "{unlisted}");
-    assert_eq!(config.rules.room_info(&"b1@x.example".parse().unwrap()).building.as_deref(), Some("B"));
+    assert_eq!(
+        config.service.rules.room_info(&"b1@x.example".parse().unwrap()).building.as_deref(),
+        Some("B")
+    );
     let domain =
         "[scope]\ndomains = [\"x.example\"]\n[[room_groups]]\nname = \"c\"\nrooms = [\"c1@x.example\"]\n";
     assert!(parse(domain).unwrap().warnings.is_empty(), "a domain may hold it");
@@ -473,7 +479,8 @@ fn a_password_in_a_url_is_refused_and_never_printed() {
 
 #[test]
 fn how_long_names_stay_is_the_operators_decision() {
-    let journal = |text: &str| parse(&format!("[journal]\n{text}\n")).map(|config| config.journal);
+    let journal =
+        |text: &str| parse(&format!("[journal]\n{text}\n")).map(|config| config.journal.maintenance);
     let by_default = journal("").unwrap();
     assert_eq!(by_default.erase_personal_after, None);
     assert_eq!(by_default.head_interval, Duration::from_secs(3600));

@@ -13,14 +13,14 @@ pub(super) fn warnings(
     wants_cleanup: bool,
     room_patterns: &[(String, String)],
 ) -> Vec<String> {
-    let rules = &config.rules;
+    let rules = &config.service.rules;
     let mut all = Vec::new();
     if wants_cleanup && !has_rule(rules) {
         all.push(NO_RULE.to_owned());
     }
     all.extend(exceptions(rules));
     all.extend(limits(rules));
-    all.extend(grace(rules, config.api.release_warning));
+    all.extend(grace(rules, config.service.release_warning));
     all.extend(irreversible(config));
     all.extend(room_patterns.iter().filter_map(|(key, pattern)| unused_pattern(config, key, pattern)));
     all
@@ -85,7 +85,7 @@ fn grace(rules: &Rules, warn: TimeDelta) -> Vec<String> {
 }
 
 fn irreversible(config: &Config) -> Option<String> {
-    let rules = &config.rules;
+    let rules = &config.service.rules;
     let declines = rules.no_check_in.as_ref().is_some_and(|rule| rule.release_by == ReleaseMethod::Decline)
         || rules.organizer_gone.as_ref().is_some_and(|rule| rule.release_by == ReleaseMethod::Decline);
     (config.engine.forbid_irreversible && declines).then(|| {

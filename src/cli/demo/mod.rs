@@ -115,11 +115,11 @@ pub(super) async fn run(args: DemoArgs, output: &Output) -> Result<Exit, Command
 
 /// Configures the served demo: buildings, visible subjects, and releases while one watches.
 fn configure_served_demo(config: &mut Config) -> Result<(), CommandError> {
-    config.rules.room_groups = buildings::room_groups()?;
+    config.service.rules.room_groups = buildings::room_groups()?;
     // Half of the demo's meetings are abandoned, which is no sign of a misconfiguration here.
-    config.rules.limits.max_fraction = 1.0;
-    config.api.subjects = true;
-    config.api.max_state_age = TimeDelta::seconds(5);
+    config.service.rules.limits.max_fraction = 1.0;
+    config.api.options.subjects = true;
+    config.service.max_state_age = TimeDelta::seconds(5);
     Ok(())
 }
 
@@ -208,7 +208,7 @@ async fn run_scenes(opened: &OpenedEngine, simulator: &Simulator) -> Result<Demo
 
 async fn clean_up(opened: &OpenedEngine) -> Result<(SweepPlan, Vec<AppliedAction>), CommandError> {
     let now = opened.engine.clock().now();
-    let window = Window::new(now, now + opened.config.horizon)
+    let window = Window::new(now, now + opened.config.service.horizon)
         .map_err(|error| CommandError::from_error(Exit::Usage, error))?;
     let seen_at = now - TimeDelta::minutes(50);
     let mut signs = SignLog::default();
@@ -217,9 +217,9 @@ async fn clean_up(opened: &OpenedEngine) -> Result<(SweepPlan, Vec<AppliedAction
     let books = PresenceState::covering(signs, watched);
     let sweep = Sweep::new(
         opened.engine.clone(),
-        opened.config.rules.clone(),
+        opened.config.service.rules.clone(),
         books,
-        opened.config.max_concurrent_rooms,
+        opened.config.service.max_concurrent_rooms,
     )
     .with_progress(Box::new(print_tenths));
     let rooms: Vec<_> = opened.engine.scope().rooms().cloned().collect();
@@ -239,7 +239,7 @@ fn config(rooms: &[String]) -> Result<Config, CommandError> {
     let mut config = Config::parse(None, "", Overrides::default())
         .map_err(|error| CommandError::from_error(Exit::Usage, error))?;
     config.scope = Scope::new(rooms, []);
-    config.rules = Rules {
+    config.service.rules = Rules {
         // The demo really acts.
         mode: Some(CleanupMode::Act),
         no_check_in: Some(NoCheckIn::default()),
