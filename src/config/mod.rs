@@ -128,17 +128,7 @@ impl Config {
 }
 
 fn check(source: &SourceText<'_>, file: ConfigFile, overrides: Overrides) -> Result<Config, ConfigError> {
-    let mut rooms = Vec::new();
-    for room in &file.scope.rooms {
-        if room.get_ref().contains('*') {
-            let why = format!("`{}` is a pattern, and only addresses are allowed here", room.get_ref());
-            return Err(source.error_at(room, why));
-        }
-        rooms.push(room.get_ref().parse().map_err(|error| source.error_at(room, error))?);
-    }
-    for room in &overrides.rooms {
-        rooms.push(room.parse().map_err(|error| ConfigError::invalid_flag("--in-scope", error))?);
-    }
+    let rooms = check_rooms(source, &file.scope.rooms, &overrides.rooms)?;
     let wants_cleanup = file.cleanup.is_some() || !file.schedules.is_empty();
     let room_patterns = room_patterns(&file);
     let cleanup = file.cleanup.unwrap_or_default();
@@ -177,6 +167,26 @@ fn check(source: &SourceText<'_>, file: ConfigFile, overrides: Overrides) -> Res
     };
     let warnings = warnings(&config, wants_cleanup, &room_patterns);
     Ok(Config { warnings, ..config })
+}
+
+/// The rooms in scope: those of the file and those of flags.
+fn check_rooms(
+    source: &SourceText<'_>,
+    rooms: &[file::Located<String>],
+    flags: &[String],
+) -> Result<Vec<RoomAddress>, ConfigError> {
+    let mut all = Vec::new();
+    for room in rooms {
+        if room.get_ref().contains('*') {
+            let why = format!("`{}` is a pattern, and only addresses are allowed here", room.get_ref());
+            return Err(source.error_at(room, why));
+        }
+        all.push(room.get_ref().parse().map_err(|error| source.error_at(room, error))?);
+    }
+    for room in flags {
+        all.push(room.parse().map_err(|error| ConfigError::invalid_flag("--in-scope", error))?);
+    }
+    Ok(all)
 }
 
 fn engine_options(journal: &file::JournalSection, engine: file::EngineSection) -> engine::EngineOptions {
