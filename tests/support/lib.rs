@@ -1,0 +1,48 @@
+//! What the integration tests and benches share. A test program imports from here instead of building its own rooms, events,
+//! actions, worlds, engines and servers; each constructor of the library is called in one file of this crate only.
+//!
+//! ```text
+//! room  time  action  event                  values
+//! engine  exchange  service  journal         one constructor of the library each, with the options that tests want
+//! world → simulator → office                 a simulated Exchange, and an engine that works on it
+//!                   → installation → served  the program in a directory of its own, and as a service
+//! http  random  wait                         tools
+//! ```
+//!
+//! A crate of its own, because a module that nine programs include would be compiled nine times, each time with the warnings about
+//! what that program does not use. It is a dev-dependency and is never published. Everything panics on failure, because a failed
+//! helper must fail its test.
+
+mod action;
+mod engine;
+mod event;
+mod exchange;
+mod http;
+mod installation;
+mod journal;
+mod office;
+mod random;
+mod room;
+mod served;
+mod service;
+mod simulator;
+mod time;
+mod wait;
+mod world;
+
+pub use action::{action, named};
+pub use engine::{engine, quick_options};
+pub use event::event;
+pub use exchange::{account_settings, exchange, settings};
+pub use http::{HttpReply, read_head, read_reply, send_and_read};
+pub use installation::{CommandOutput, Installation};
+pub use journal::journal_in;
+pub use office::Office;
+pub use random::{SeededRandom, Seeds};
+pub use room::{AURORA, address, aurora, every_room, numbered_room, room, room_name};
+pub use served::ServedProcess;
+pub use service::service_options;
+pub use simulator::{host, over_tls, request_count, simulator, simulator_with};
+pub use time::{at, now};
+pub use wait::wait_until;
+pub use world::{ada, bo, meeting, meeting_in, people, plain, world, world_of_rooms};

@@ -1,0 +1,40 @@
+//! A process that serves the API, until it is dropped.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+
+pub struct ServedProcess {
+    pub child: Child,
+    /// Where it listens: host and port.
+    pub at: String,
+}
+
+impl ServedProcess {
+    /// Starts the command and waits for the line that names its address; `None` if the process prints another one.
+    pub(crate) fn start(mut command: Command) -> Option<Self> {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let at = line.trim().strip_prefix("http://").unwrap_or_default().to_owned();
+        let served = Self { child, at };
+        (!served.at.is_empty()).then_some(served)
+    }
+
+    pub fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    /// Sends a signal to the process that was started, by its id.
+    pub fn signal(&self, signal: &str) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+    }
+}
+
+/// A test that fails leaves no process behind.
+impl Drop for ServedProcess {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
