@@ -9,9 +9,10 @@ use adjourn::engine::{
 };
 use adjourn::exchange::Exchange;
 use adjourn::live::Feed as _;
+use adjourn_test::aurora;
 use chrono::TimeDelta;
 
-use crate::conversation::{exchange, item, noon, room, shorten, window};
+use crate::conversation::{exchange, item, noon, shorten, window};
 use crate::script::{Reaction, ScriptedServer};
 
 const TWO_MESSAGES: &str = "two messages";
@@ -89,7 +90,7 @@ fn many(count: usize) -> String {
 async fn both_paths_are_taken() {
     let paths = both_paths(&folder(1, true, &item("A", 13))).await;
     for ((_script, exchange), path) in paths.iter().zip(["scanner", "reader"]) {
-        assert_eq!(exchange.events(&room(), window()).await.unwrap().events.len(), 1);
+        assert_eq!(exchange.events(&aurora(), window()).await.unwrap().events.len(), 1);
         assert!(
             exchange.decode_stats().keys().any(|name| name.starts_with(path)),
             "{:?}",
@@ -124,7 +125,7 @@ async fn a_view_that_contradicts_itself_frees_no_room() {
     ];
     for (what, body) in rows {
         for (_script, exchange) in both_paths(&body).await {
-            let taken = exchange.events(&room(), window()).await.and_then(CalendarView::with_stand_ins);
+            let taken = exchange.events(&aurora(), window()).await.and_then(CalendarView::with_stand_ins);
             assert!(taken.is_err(), "{what}: {taken:?}");
         }
     }
@@ -168,15 +169,15 @@ async fn a_write_whose_answer_contradicts_itself_is_in_doubt() {
                 continue; // its success carries nothing
             }
             for (_script, exchange) in both_paths(&response(operation, class, code, rest)).await {
-                let written = exchange.write(&room(), &step).await.outcome;
+                let written = exchange.write(&aurora(), &step).await.outcome;
                 assert!(matches!(written, WriteOutcome::InDoubt(_)), "{operation}, {what}: {written:?}");
             }
         }
         for (_script, exchange) in both_paths(&success(operation, &good)).await {
-            assert_eq!(exchange.write(&room(), &step).await.outcome, WriteOutcome::Done, "{operation}");
+            assert_eq!(exchange.write(&aurora(), &step).await.outcome, WriteOutcome::Done, "{operation}");
         }
         for (_script, exchange) in both_paths(&success("FindItem", "")).await {
-            let written = exchange.write(&room(), &step).await.outcome;
+            let written = exchange.write(&aurora(), &step).await.outcome;
             assert!(
                 matches!(written, WriteOutcome::InDoubt(_)),
                 "{operation} answered by FindItem: {written:?}"
@@ -194,16 +195,16 @@ async fn a_series_is_one_and_the_one_that_was_named() {
         [("another id", "B", "RecurringMaster"), ("no series", "A", "Single"), ("a date", "A", "Exception")];
     for (what, id, kind) in rows {
         for (_script, exchange) in both_paths(&master(id, kind)).await {
-            let series = exchange.series_by_id(&room(), &EventId::new("A")).await;
+            let series = exchange.series_by_id(&aurora(), &EventId::new("A")).await;
             assert!(series.is_err(), "{what}: {series:?}");
         }
     }
     for (_script, exchange) in both_paths(&master("A", "RecurringMaster")).await {
-        assert!(exchange.series_by_id(&room(), &EventId::new("A")).await.unwrap().is_some());
-        assert!(exchange.series(&room(), &EventId::new("a-date")).await.unwrap().is_some());
+        assert!(exchange.series_by_id(&aurora(), &EventId::new("A")).await.unwrap().is_some());
+        assert!(exchange.series(&aurora(), &EventId::new("a-date")).await.unwrap().is_some());
     }
     for (_script, exchange) in both_paths(&master("A", "Single")).await {
-        assert!(exchange.series(&room(), &EventId::new("a-date")).await.is_err());
+        assert!(exchange.series(&aurora(), &EventId::new("a-date")).await.is_err());
     }
 }
 
@@ -217,14 +218,14 @@ async fn a_page_that_contradicts_itself_proves_nothing_gone() {
         for (_script, exchange) in both_paths(&body).await {
             let event = event(&exchange).await;
             let seen = EventSnapshot { uid: Some(Uid::new("U")), ..event };
-            let deleted = exchange.find_deleted(&room(), &seen).await;
+            let deleted = exchange.find_deleted(&aurora(), &seen).await;
             assert!(deleted.is_err(), "{what}: {deleted:?}");
         }
     }
 }
 
 async fn event(exchange: &Exchange) -> EventSnapshot {
-    EventSnapshot::from(&exchange.event(&room(), &EventId::new("AAMk=")).await.unwrap().unwrap())
+    EventSnapshot::from(&exchange.event(&aurora(), &EventId::new("AAMk=")).await.unwrap().unwrap())
 }
 
 #[tokio::test]
@@ -234,7 +235,7 @@ async fn nobody_is_gone_by_an_answer_that_shows_somebody() {
     for (_script, exchange) in
         both_paths(&response("ResolveNames", "Error", "ErrorNameResolutionNoResults", hit)).await
     {
-        let found = exchange.resolve_address(&room(), "gone@example.com").await.unwrap();
+        let found = exchange.resolve_address(&aurora(), "gone@example.com").await.unwrap();
         assert_eq!(found, AddressLookup::Unknown);
     }
 }
@@ -249,7 +250,7 @@ async fn free_time_beyond_the_window_and_an_empty_state_are_not_believed() {
              </m:FreeBusyView></m:FreeBusyResponse></m:FreeBusyResponseArray></m:GetUserAvailabilityResponse>"
         ))
     };
-    let rooms: Vec<RoomAddress> = vec![room()];
+    let rooms: Vec<RoomAddress> = vec![aurora()];
     for (states, expected) in [("00000000", Occupancy::Free), ("0000000000000000", Occupancy::MaybeBusy)] {
         for (_script, exchange) in both_paths(&view(states)).await {
             assert_eq!(exchange.occupancy(&rooms, window()).await.unwrap(), [expected], "{states}");
@@ -258,6 +259,6 @@ async fn free_time_beyond_the_window_and_an_empty_state_are_not_believed() {
     let state =
         "<m:SyncState></m:SyncState><m:IncludesLastItemInRange>true</m:IncludesLastItemInRange><m:Changes/>";
     for (_script, exchange) in both_paths(&success("SyncFolderItems", state)).await {
-        assert!(exchange.sync_changes(&room(), None).await.is_err());
+        assert!(exchange.sync_changes(&aurora(), None).await.is_err());
     }
 }

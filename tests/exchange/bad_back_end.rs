@@ -5,20 +5,16 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use adjourn::calendar::RoomAddress;
 use adjourn::engine::ErrorKind;
 use adjourn::exchange::{Exchange, RequestError, SignInMethod};
 use adjourn::login::ExternalToken;
+use adjourn_test::{exchange, numbered_room, room_name};
 
 use crate::conversation::{envelope, message, settings};
 use crate::script::{Reaction, ScriptedServer};
 
 const ROOMS: usize = 12;
 const ROUNDS: usize = 10;
-
-fn room(number: usize) -> RoomAddress {
-    format!("r{number}@example.com").parse().unwrap()
-}
 
 fn accepted() -> Reaction {
     let folder = "<m:Folders><t:CalendarFolder><t:FolderId Id=\"F\"/><t:TotalCount>3</t:TotalCount></t:CalendarFolder></m:Folders>";
@@ -34,8 +30,8 @@ fn refused_token() -> Reaction {
     Reaction::Answer(401, "WWW-Authenticate: Bearer\r\n", Vec::new())
 }
 
-fn is_for(request: &str, room: &str) -> bool {
-    request.to_lowercase().contains(&format!("x-anchormailbox: {room}@example.com\r\n"))
+fn is_for(request: &str, number: usize) -> bool {
+    request.to_lowercase().contains(&format!("x-anchormailbox: {}\r\n", room_name(number)))
 }
 
 /// The results of all requests, room after room, round after round.
@@ -43,7 +39,7 @@ async fn all_answers(exchange: &Exchange) -> Vec<(usize, Result<Option<u32>, Req
     let mut answers = Vec::new();
     for _ in 0..ROUNDS {
         for number in 0..ROOMS {
-            answers.push((number, exchange.check_calendar(&room(number)).await));
+            answers.push((number, exchange.check_calendar(&numbered_room(number)).await));
         }
     }
     answers
@@ -51,12 +47,12 @@ async fn all_answers(exchange: &Exchange) -> Vec<(usize, Result<Option<u32>, Req
 
 #[tokio::test]
 async fn one_bad_back_end_stops_its_own_room_and_no_other() {
-    let script = ScriptedServer::answering(|_, request| match is_for(request, "r7") {
+    let script = ScriptedServer::answering(|_, request| match is_for(request, 7) {
         true => refused(),
         false => accepted(),
     })
     .await;
-    let answers = all_answers(&Exchange::new(&settings(&script)).unwrap()).await;
+    let answers = all_answers(&exchange(&settings(&script))).await;
     for (number, answer) in answers {
         match answer {
             Ok(_) => assert_ne!(number, 7),
@@ -68,7 +64,7 @@ async fn one_bad_back_end_stops_its_own_room_and_no_other() {
         }
     }
     let seen = script.requests();
-    let bad = seen.iter().filter(|request| is_for(request, "r7")).count();
+    let bad = seen.iter().filter(|request| is_for(request, 7)).count();
     assert_eq!(bad, 2, "once, and once more to make sure; then the room rests");
     assert_eq!(seen.len(), 11 * ROUNDS + bad + 1, "one probe");
 }
@@ -78,9 +74,9 @@ async fn one_bad_back_end_stops_its_own_room_and_no_other() {
 #[tokio::test]
 async fn before_any_room_has_worked_a_refusal_counts_against_the_account() {
     let script = ScriptedServer::start(vec![refused()]).await;
-    let exchange = Exchange::new(&settings(&script)).unwrap();
+    let exchange = exchange(&settings(&script));
     for number in 0..ROOMS {
-        let answer = exchange.check_calendar(&room(number)).await;
+        let answer = exchange.check_calendar(&numbered_room(number)).await;
         assert!(matches!(answer, Err(RequestError::Refused(ErrorKind::Credentials, _))), "{answer:?}");
     }
     assert_eq!(script.requests().len(), 2);
@@ -90,7 +86,7 @@ async fn before_any_room_has_worked_a_refusal_counts_against_the_account() {
 async fn one_refusal_in_ten_requests_stops_no_room() {
     let script =
         ScriptedServer::answering(|number, _| if number % 10 == 9 { refused() } else { accepted() }).await;
-    let answers = all_answers(&Exchange::new(&settings(&script)).unwrap()).await;
+    let answers = all_answers(&exchange(&settings(&script))).await;
     assert!(answers.iter().all(|(_, answer)| answer.is_ok()), "{answers:?}");
     assert_eq!(answers.len(), ROOMS * ROUNDS);
 }
@@ -104,7 +100,7 @@ async fn a_password_that_was_changed_stops_all_rooms_after_four_refusals() {
         false => accepted(),
     })
     .await;
-    let exchange = Exchange::new(&settings(&script)).unwrap();
+    let exchange = exchange(&settings(&script));
     all_answers(&exchange).await;
     changed.store(true, Ordering::Relaxed);
     let before = script.requests().len();
@@ -118,14 +114,14 @@ async fn a_password_that_was_changed_stops_all_rooms_after_four_refusals() {
 async fn a_refused_token_concerns_its_request_alone() {
     let mut token = tempfile::NamedTempFile::new().unwrap();
     token.write_all(b"token").unwrap();
-    let script = ScriptedServer::answering(|_, request| match is_for(request, "r7") {
+    let script = ScriptedServer::answering(|_, request| match is_for(request, 7) {
         true => refused_token(),
         false => accepted(),
     })
     .await;
     let mut settings = settings(&script);
     settings.sign_in = SignInMethod::Token(ExternalToken::File(token.path().to_owned()));
-    for (number, answer) in all_answers(&Exchange::new(&settings).unwrap()).await {
+    for (number, answer) in all_answers(&exchange(&settings)).await {
         match answer {
             Ok(_) => assert_ne!(number, 7),
             Err(RequestError::Refused(kind, _)) => assert_eq!((number, kind), (7, ErrorKind::Token)),
@@ -138,17 +134,16 @@ async fn a_refused_token_concerns_its_request_alone() {
 /// A database with three rooms, among requests that are under way at once.
 #[tokio::test]
 async fn a_bad_database_stops_its_rooms_and_no_other() {
-    let script = ScriptedServer::answering(|_, request| {
-        match ["r7", "r8", "r9"].iter().any(|room| is_for(request, room)) {
+    let script =
+        ScriptedServer::answering(|_, request| match (7..=9).any(|number| is_for(request, number)) {
             true => refused(),
             false => accepted(),
-        }
-    })
-    .await;
-    let exchange = Exchange::new(&settings(&script)).unwrap();
-    exchange.check_calendar(&room(0)).await.unwrap();
+        })
+        .await;
+    let exchange = exchange(&settings(&script));
+    exchange.check_calendar(&numbered_room(0)).await.unwrap();
     for round in 0..ROUNDS {
-        let rooms: Vec<_> = (0..ROOMS).map(room).collect();
+        let rooms: Vec<_> = (0..ROOMS).map(numbered_room).collect();
         let answers =
             futures_util::future::join_all(rooms.iter().map(|room| exchange.check_calendar(room))).await;
         for (number, answer) in answers.into_iter().enumerate() {
@@ -156,8 +151,7 @@ async fn a_bad_database_stops_its_rooms_and_no_other() {
         }
     }
     let seen = script.requests();
-    let bad =
-        seen.iter().filter(|request| ["r7", "r8", "r9"].iter().any(|room| is_for(request, room))).count();
+    let bad = seen.iter().filter(|request| (7..=9).any(|number| is_for(request, number))).count();
     assert!(bad <= 6, "twice for each room: {bad}");
 }
 
@@ -171,12 +165,12 @@ async fn one_room_whose_account_is_disabled_stops_no_other() {
     );
     let in_a_message = message("GetFolder", "Error", "ErrorAccountDisabled", "");
     for (status, body) in [(500, fault), (200, in_a_message), (456, Vec::new())] {
-        let script = ScriptedServer::answering(move |_, request| match is_for(request, "r7") {
+        let script = ScriptedServer::answering(move |_, request| match is_for(request, 7) {
             true => Reaction::Answer(status, "Content-Type: text/xml\r\n", body.clone()),
             false => accepted(),
         })
         .await;
-        for (number, answer) in all_answers(&Exchange::new(&settings(&script)).unwrap()).await {
+        for (number, answer) in all_answers(&exchange(&settings(&script))).await {
             match answer {
                 Ok(_) => assert_ne!(number, 7),
                 Err(RequestError::Refused(kind, _)) => {

@@ -6,9 +6,10 @@ use adjourn::engine::{
     CalendarReader as _, CalendarWriter as _, Directory as _, Occupancy, PersonLookup, WriteOutcome,
 };
 use adjourn::live::{Feed as _, SyncState};
+use adjourn_test::{aurora, numbered_room};
 use chrono::TimeDelta;
 
-use crate::conversation::{envelope, exchange, item, message, noon, ok, page, room, shorten, window};
+use crate::conversation::{envelope, exchange, item, message, noon, ok, page, shorten, window};
 use crate::script::ScriptedServer;
 
 fn success(operation: &str, rest: &str) -> Vec<u8> {
@@ -17,13 +18,13 @@ fn success(operation: &str, rest: &str) -> Vec<u8> {
 
 async fn reads_nothing(body: Vec<u8>, what: &str) {
     let script = ScriptedServer::start(vec![ok(body)]).await;
-    let read = exchange(&script).events(&room(), window()).await;
+    let read = exchange(&script).events(&aurora(), window()).await;
     assert!(read.is_err(), "{what}: {read:?}");
 }
 
 async fn written(body: Vec<u8>, step: &Step) -> WriteOutcome {
     let script = ScriptedServer::start(vec![ok(body)]).await;
-    exchange(&script).write(&room(), step).await.outcome
+    exchange(&script).write(&aurora(), step).await.outcome
 }
 
 fn book() -> Step {
@@ -106,7 +107,7 @@ async fn a_changed_date_of_a_series_may_get_another_id() {
     };
     let write = async |got| {
         let script = ScriptedServer::start(vec![ok(success("UpdateItem", updated)), got]).await;
-        exchange(&script).write(&room(), &shorten()).await.outcome
+        exchange(&script).write(&aurora(), &shorten()).await.outcome
     };
     assert_eq!(write(date("Exception", "T12:00:00Z")).await, WriteOutcome::Done);
     assert!(matches!(write(date("Exception", "T12:30:00Z")).await, WriteOutcome::InDoubt(_)), "another end");
@@ -136,7 +137,7 @@ async fn what_was_moved_has_an_id() {
     let got = success("GetItem", &format!("<m:Items>{}</m:Items>", item("A", 13)));
     for body in ["", "<m:Items/>"] {
         let script = ScriptedServer::start(vec![ok(got.clone()), ok(success("MoveItem", body))]).await;
-        let moved = exchange(&script).write(&room(), &step).await.outcome;
+        let moved = exchange(&script).write(&aurora(), &step).await.outcome;
         assert!(matches!(moved, WriteOutcome::InDoubt(_)), "{body}: {moved:?}");
     }
 }
@@ -147,7 +148,7 @@ async fn an_item_that_is_not_shown_is_not_gone() {
     let message = "<m:Items><t:Message><t:ItemId Id=\"A\" ChangeKey=\"c\"/></t:Message></m:Items>";
     for body in ["", "<m:Items/>", &other, message] {
         let script = ScriptedServer::start(vec![ok(success("GetItem", body))]).await;
-        let got = exchange(&script).event(&room(), &EventId::new("A")).await;
+        let got = exchange(&script).event(&aurora(), &EventId::new("A")).await;
         assert!(got.is_err(), "{body}: {got:?}");
     }
 }
@@ -156,31 +157,31 @@ async fn an_item_that_is_not_shown_is_not_gone() {
 async fn a_folder_a_name_and_changes_are_proven_by_their_content() {
     for body in ["", "<m:Folders/>"] {
         let script = ScriptedServer::start(vec![ok(success("GetFolder", body))]).await;
-        assert!(exchange(&script).check_calendar(&room()).await.is_err(), "{body}");
+        assert!(exchange(&script).check_calendar(&aurora()).await.is_err(), "{body}");
     }
     let nobody = "<m:ResolutionSet TotalItemsInView=\"0\" IncludesLastItemInRange=\"true\"/>";
     let contradictory = message("ResolveNames", "Success", "ErrorNameResolutionNoResults", nobody);
     for body in [success("ResolveNames", ""), success("ResolveNames", nobody), contradictory] {
         let script = ScriptedServer::start(vec![ok(body)]).await;
-        let found = exchange(&script).find_person(&room(), "ada@example.com").await.unwrap();
+        let found = exchange(&script).find_person(&aurora(), "ada@example.com").await.unwrap();
         assert_eq!(found, PersonLookup::Unknown, "a missing element does not make a person unknown");
     }
     let hit = "<t:Resolution><t:Mailbox><t:EmailAddress>ada@example.com</t:EmailAddress></t:Mailbox></t:Resolution>";
     let several = format!("<m:ResolutionSet><t:Resolution/>{hit}<t:Resolution/></m:ResolutionSet>");
     let several = message("ResolveNames", "Warning", "ErrorNameResolutionMultipleResults", &several);
     let script = ScriptedServer::start(vec![ok(several)]).await;
-    let known = exchange(&script).find_person(&room(), "ada@example.com").await.unwrap();
+    let known = exchange(&script).find_person(&aurora(), "ada@example.com").await.unwrap();
     assert_eq!(known, PersonLookup::Found, "a hit that cannot be read costs the others nothing");
     let silent = success("SyncFolderItems", "<m:SyncState>S</m:SyncState>");
     let script = ScriptedServer::start(vec![ok(silent)]).await;
-    assert!(exchange(&script).sync_changes(&room(), None).await.is_err());
+    assert!(exchange(&script).sync_changes(&aurora(), None).await.is_err());
 }
 
 #[tokio::test]
 async fn a_server_that_announces_changes_for_ever_is_taken_to_have_one() {
     let state = "<m:SyncState>S</m:SyncState><m:IncludesLastItemInRange>false</m:IncludesLastItemInRange><m:Changes/>";
     let script = ScriptedServer::start(vec![ok(success("SyncFolderItems", state))]).await;
-    let synced = exchange(&script).sync_changes(&room(), Some(&SyncState("S".into()))).await.unwrap();
+    let synced = exchange(&script).sync_changes(&aurora(), Some(&SyncState("S".into()))).await.unwrap();
     assert!(synced.changed);
 }
 
@@ -196,14 +197,14 @@ async fn deleted_items_without_their_content_are_not_searched_through() {
         "<m:RootFolder TotalItemsInView=\"3\" IncludesLastItemInRange=\"true\"><t:Items/></m:RootFolder>",
     ] {
         let script = ScriptedServer::start(vec![ok(success("FindItem", body))]).await;
-        let deleted = exchange(&script).find_deleted(&room(), &seen).await;
+        let deleted = exchange(&script).find_deleted(&aurora(), &seen).await;
         assert!(deleted.is_err(), "{body}: {deleted:?}");
     }
 }
 
 async fn adjourn_event() -> adjourn::calendar::Event {
     let script = ScriptedServer::start(vec![ok(page(&item("A", 13), true))]).await;
-    exchange(&script).events(&room(), window()).await.unwrap().events.remove(0)
+    exchange(&script).events(&aurora(), window()).await.unwrap().events.remove(0)
 }
 
 #[tokio::test]
@@ -217,7 +218,7 @@ async fn one_item_that_cannot_be_read_is_named_and_the_others_are_read() {
     for (good, bad, missing) in rows {
         let all = [item("A", 13), item("B", 14).replace(good, bad), item("C", 15)].concat();
         let script = ScriptedServer::start(vec![ok(page(&all, true))]).await;
-        let view = exchange(&script).events(&room(), window()).await.unwrap();
+        let view = exchange(&script).events(&aurora(), window()).await.unwrap();
         assert_eq!(view.events.iter().map(|event| event.id.as_str()).collect::<Vec<_>>(), ["A", "C"]);
         let [unreadable] = view.unreadable.as_slice() else { panic!("{view:?}") };
         assert_eq!((unreadable.position, unreadable.missing), (2, missing));
@@ -249,7 +250,7 @@ async fn one_mailbox_s_free_busy_costs_the_others_nothing() {
          </m:GetUserAvailabilityResponse>"
     );
     let script = ScriptedServer::start(vec![ok(envelope(&body))]).await;
-    let rooms: Vec<RoomAddress> = (1..8).map(|n| format!("r{n}@example.com").parse().unwrap()).collect();
+    let rooms: Vec<RoomAddress> = (1..8).map(numbered_room).collect();
     let busy = exchange(&script).occupancy(&rooms, window()).await.unwrap();
     let look = Occupancy::MaybeBusy;
     assert_eq!(busy, [Occupancy::Free, look, look, look, look, look, Occupancy::Free]);
@@ -269,13 +270,13 @@ async fn one_member_of_a_room_list_without_an_address_costs_the_others_nothing()
         [member("r1@example.com"), member("/o=ORG/cn=R2"), "<t:Room/>".into(), member("r3@example.com")];
     let script =
         ScriptedServer::start(vec![ok(list(&format!("<m:Rooms>{}</m:Rooms>", rooms.concat())))]).await;
-    let found = exchange(&script).room_list_members("list@example.com", &room()).await.unwrap();
+    let found = exchange(&script).room_list_members("list@example.com", &aurora()).await.unwrap();
     assert_eq!(
         found.iter().map(RoomAddress::as_str).collect::<Vec<_>>(),
         ["r1@example.com", "r3@example.com"]
     );
     let script = ScriptedServer::start(vec![ok(list(""))]).await;
-    assert!(exchange(&script).room_list_members("list@example.com", &room()).await.is_err());
+    assert!(exchange(&script).room_list_members("list@example.com", &aurora()).await.is_err());
 }
 
 /// A server, or a proxy in front of it, can put any text in a response code.
@@ -284,7 +285,7 @@ async fn a_trouble_s_code_is_bounded_and_holds_no_text_of_the_answer() {
     let secret = "Layoffs in March, ada@example.com".repeat(1_000);
     for class in ["Error", "Success", "Warning"] {
         let script = ScriptedServer::start(vec![ok(message("FindItem", class, &secret, ""))]).await;
-        let trouble = exchange(&script).events(&room(), window()).await.unwrap_err().to_string();
+        let trouble = exchange(&script).events(&aurora(), window()).await.unwrap_err().to_string();
         assert!(
             trouble.len() < 300 && !trouble.contains("Layoffs") && !trouble.contains("ada@"),
             "{trouble}"
@@ -308,6 +309,6 @@ async fn a_trouble_s_code_is_bounded_and_holds_no_text_of_the_answer() {
 async fn the_item_of_an_id_in_another_spelling_is_the_one_asked_for() {
     let got = success("GetItem", &format!("<m:Items>{}</m:Items>", item("AA/k+A=", 13)));
     let script = ScriptedServer::start(vec![ok(got)]).await;
-    let event = exchange(&script).event(&room(), &EventId::new("AA-k_A=")).await.unwrap();
+    let event = exchange(&script).event(&aurora(), &EventId::new("AA-k_A=")).await.unwrap();
     assert!(event.is_some());
 }

@@ -4,28 +4,25 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use adjourn::action::{Notify, Step};
-use adjourn::calendar::{ChangeKey, EventId, RoomAddress, Window};
+use adjourn::calendar::{ChangeKey, EventId, Window};
 use adjourn::engine::{
     AddressLookup, CalendarReader as _, CalendarWriter as _, Directory as _, MailboxAddresses, Occupancy,
     PersonLookup, WriteOutcome,
 };
-use adjourn::exchange::{Exchange, ExchangeLocation, Secret, Settings};
+use adjourn::exchange::{Exchange, ExchangeLocation, Settings};
+use adjourn_test::{account_settings, aurora};
 use chrono::{DateTime, TimeDelta, Utc};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use crate::script::{Reaction, ScriptedServer};
 
-pub fn room() -> RoomAddress {
-    "r1@example.com".parse().unwrap()
-}
-
 pub fn noon() -> DateTime<Utc> {
     "2026-11-24T12:00:00Z".parse().unwrap()
 }
 
 pub fn settings(script: &ScriptedServer) -> Settings {
-    let mut settings = Settings::new(&script.url, "svc@example.com", Secret::new("secret".to_owned()));
+    let mut settings = account_settings(&script.url, "svc@example.com", "secret");
     settings.first_byte_timeout = Duration::from_millis(300);
     settings.response_timeout = Duration::from_millis(600);
     settings.operation_timeout = Duration::from_secs(5);
@@ -33,7 +30,7 @@ pub fn settings(script: &ScriptedServer) -> Settings {
 }
 
 pub fn exchange(script: &ScriptedServer) -> Exchange {
-    Exchange::new(&settings(script)).unwrap()
+    adjourn_test::exchange(&settings(script))
 }
 
 pub fn shorten() -> Step {
@@ -93,10 +90,10 @@ pub fn window() -> Window {
 #[tokio::test]
 async fn a_request_names_the_room_three_times_and_the_account_once() {
     let script = ScriptedServer::start(vec![updated()]).await;
-    assert_eq!(exchange(&script).write(&room(), &shorten()).await.outcome, WriteOutcome::Done);
+    assert_eq!(exchange(&script).write(&aurora(), &shorten()).await.outcome, WriteOutcome::Done);
     let seen = script.requests().join("").to_lowercase();
-    assert!(seen.contains("x-anchormailbox: r1@example.com"), "{seen}");
-    assert!(seen.contains("<t:smtpaddress>r1@example.com</t:smtpaddress>"));
+    assert!(seen.contains("x-anchormailbox: aurora@example.com"), "{seen}");
+    assert!(seen.contains("<t:smtpaddress>aurora@example.com</t:smtpaddress>"));
     assert!(seen.contains("authorization: basic "));
     assert!(seen.contains("client-request-id: "));
     assert!(seen.contains("accept-encoding: gzip"));
@@ -108,11 +105,11 @@ async fn connections_are_kept_and_a_dead_one_is_noticed_before_it_costs_a_write(
     let script = ScriptedServer::start(vec![ok(done.clone()), Reaction::AnswerAndClose(done)]).await;
     let exchange = exchange(&script);
     for _ in 0..2 {
-        assert_eq!(exchange.write(&room(), &shorten()).await.outcome, WriteOutcome::Done);
+        assert_eq!(exchange.write(&aurora(), &shorten()).await.outcome, WriteOutcome::Done);
     }
     assert_eq!(script.connections(), 1);
     tokio::time::sleep(Duration::from_millis(50)).await;
-    assert_eq!(exchange.write(&room(), &shorten()).await.outcome, WriteOutcome::Done);
+    assert_eq!(exchange.write(&aurora(), &shorten()).await.outcome, WriteOutcome::Done);
     assert_eq!((script.connections(), script.requests().len()), (2, 3));
 }
 
@@ -121,7 +118,7 @@ async fn a_write_whose_answer_is_lost_is_in_doubt_and_never_sent_again() {
     for lost in [Reaction::Drop, Reaction::Silence, Reaction::Half(vec![b' '; 100])] {
         let script = ScriptedServer::start(vec![lost]).await;
         assert!(matches!(
-            exchange(&script).write(&room(), &shorten()).await.outcome,
+            exchange(&script).write(&aurora(), &shorten()).await.outcome,
             WriteOutcome::InDoubt(_)
         ));
         assert_eq!(script.requests().len(), 1);
@@ -132,7 +129,7 @@ async fn a_write_whose_answer_is_lost_is_in_doubt_and_never_sent_again() {
 async fn a_read_whose_answer_is_lost_is_asked_again() {
     let script =
         ScriptedServer::start(vec![Reaction::Drop, Reaction::Silence, ok(page(&item("A", 13), true))]).await;
-    let events = exchange(&script).events(&room(), window()).await.unwrap().events;
+    let events = exchange(&script).events(&aurora(), window()).await.unwrap().events;
     assert_eq!((events.len(), script.requests().len()), (1, 3));
 }
 
@@ -149,7 +146,7 @@ async fn throttling_is_waited_out_whatever_carries_it_even_for_a_write() {
         updated(),
     ])
     .await;
-    assert_eq!(exchange(&script).write(&room(), &shorten()).await.outcome, WriteOutcome::Done);
+    assert_eq!(exchange(&script).write(&aurora(), &shorten()).await.outcome, WriteOutcome::Done);
     assert_eq!(script.requests().len(), 4);
 }
 
@@ -157,7 +154,8 @@ async fn throttling_is_waited_out_whatever_carries_it_even_for_a_write() {
 async fn patience_ends_and_nothing_was_done() {
     let busy = Reaction::Answer(503, "Retry-After: 3600\r\n", Vec::new());
     let script = ScriptedServer::start(vec![busy]).await;
-    let WriteOutcome::Throttled(trouble) = exchange(&script).write(&room(), &shorten()).await.outcome else {
+    let WriteOutcome::Throttled(trouble) = exchange(&script).write(&aurora(), &shorten()).await.outcome
+    else {
         panic!()
     };
     assert_eq!((trouble.code.as_str(), script.requests().len()), ("HTTP 503", 1));
@@ -172,10 +170,10 @@ async fn item_errors_become_what_the_engine_decides_on() {
     ];
     for (code, expected) in rows {
         let script = ScriptedServer::start(vec![ok(message("UpdateItem", "Error", code, ""))]).await;
-        assert_eq!(exchange(&script).write(&room(), &shorten()).await.outcome, expected, "{code}");
+        assert_eq!(exchange(&script).write(&aurora(), &shorten()).await.outcome, expected, "{code}");
     }
     let script = ScriptedServer::start(vec![ok(message("UpdateItem", "Error", "ErrorOfTomorrow", ""))]).await;
-    assert!(matches!(exchange(&script).write(&room(), &shorten()).await.outcome, WriteOutcome::InDoubt(_)));
+    assert!(matches!(exchange(&script).write(&aurora(), &shorten()).await.outcome, WriteOutcome::InDoubt(_)));
 }
 
 #[tokio::test]
@@ -184,7 +182,7 @@ async fn refusals_by_page_are_told_apart_and_credentials_get_one_more_chance() {
         [(401, 2, "service account"), (403, 1, "EWS is turned off"), (456, 1, "locked")]
     {
         let script = ScriptedServer::start(vec![Reaction::Answer(status, "", b"<html>".to_vec())]).await;
-        let trouble = exchange(&script).events(&room(), window()).await.unwrap_err();
+        let trouble = exchange(&script).events(&aurora(), window()).await.unwrap_err();
         assert!(trouble.advice.contains(text), "{trouble}");
         assert_eq!(script.requests().len(), requests, "{status}");
     }
@@ -198,9 +196,9 @@ async fn gzip_is_read_and_a_bomb_is_not() {
         Reaction::Answer(200, "Content-Encoding: gzip\r\n", zip.finish().unwrap())
     };
     let script = ScriptedServer::start(vec![zip(&page(&item("A", 13), true))]).await;
-    assert_eq!(exchange(&script).events(&room(), window()).await.unwrap().events.len(), 1);
+    assert_eq!(exchange(&script).events(&aurora(), window()).await.unwrap().events.len(), 1);
     let script = ScriptedServer::start(vec![zip(&vec![b' '; 65 << 20])]).await;
-    assert!(matches!(exchange(&script).write(&room(), &shorten()).await.outcome, WriteOutcome::InDoubt(_)));
+    assert!(matches!(exchange(&script).write(&aurora(), &shorten()).await.outcome, WriteOutcome::InDoubt(_)));
 }
 
 #[tokio::test]
@@ -212,7 +210,7 @@ async fn a_truncated_view_is_read_in_halves_and_what_spans_them_counts_once() {
         ok(page(&item("B", 16), true)),
     ])
     .await;
-    let events = exchange(&script).events(&room(), window()).await.unwrap().events;
+    let events = exchange(&script).events(&aurora(), window()).await.unwrap().events;
     assert_eq!(events.iter().map(|event| event.id.as_str()).collect::<Vec<_>>(), ["A", "B"]);
     assert_eq!(script.requests().len(), 3);
 }
@@ -238,7 +236,7 @@ async fn what_a_view_returns_though_it_only_touches_the_window_is_left_out() {
         items.concat()
     );
     let script = ScriptedServer::start(vec![ok(message("FindItem", "Success", "NoError", &folder))]).await;
-    let events = exchange(&script).events(&room(), window()).await.unwrap();
+    let events = exchange(&script).events(&aurora(), window()).await.unwrap();
     let ids: Vec<_> = events.events.iter().map(|event| event.id.as_str()).collect();
     assert_eq!(ids, ["ends-a-second-later", "within"]);
 }
@@ -303,7 +301,7 @@ fn hits(hits: &[String]) -> Reaction {
 
 async fn person(script: Vec<Reaction>) -> PersonLookup {
     let script = ScriptedServer::start(script).await;
-    exchange(&script).find_person(&room(), "gone@example.com").await.unwrap()
+    exchange(&script).find_person(&aurora(), "gone@example.com").await.unwrap()
 }
 
 #[tokio::test]
@@ -335,7 +333,7 @@ async fn a_person_is_gone_after_two_independent_noes_and_not_before() {
 
 async fn address(reaction: Reaction) -> AddressLookup {
     let script = ScriptedServer::start(vec![reaction]).await;
-    exchange(&script).resolve_address(&room(), "room1@example.com").await.unwrap()
+    exchange(&script).resolve_address(&aurora(), "room1@example.com").await.unwrap()
 }
 
 #[tokio::test]
@@ -388,8 +386,8 @@ async fn an_organizer_with_an_x500_address_is_read_and_then_resolved() {
     for (reactions, expected, requests) in cases {
         let script = ScriptedServer::start(reactions).await;
         let exchange = exchange(&script);
-        let event = exchange.event(&room(), &EventId::new("A")).await.unwrap().unwrap();
-        assert_eq!(exchange.resolve_organizer(&room(), &event).await.unwrap(), expected);
+        let event = exchange.event(&aurora(), &EventId::new("A")).await.unwrap().unwrap();
+        assert_eq!(exchange.resolve_organizer(&aurora(), &event).await.unwrap(), expected);
         assert_eq!(script.requests().len(), requests);
     }
 }
@@ -400,7 +398,7 @@ async fn nobody_listening_is_said_so_and_nothing_was_done() {
     let mut settings = settings(&script);
     drop(script);
     settings.location = ExchangeLocation::Url("http://127.0.0.1:1/EWS/Exchange.asmx".to_owned());
-    let written = Exchange::new(&settings).unwrap().write(&room(), &shorten()).await.outcome;
+    let written = adjourn_test::exchange(&settings).write(&aurora(), &shorten()).await.outcome;
     let WriteOutcome::NotApplied(trouble) = written else { panic!("{written:?}") };
     assert!(trouble.advice.contains("cannot be reached"), "{trouble}");
 }
@@ -416,7 +414,7 @@ async fn a_server_that_does_not_know_the_version_is_asked_in_an_older_one_and_th
     let script = ScriptedServer::start(vec![refused.clone(), refused.clone(), updated()]).await;
     let exchange = exchange(&script);
     for _ in 0..2 {
-        assert_eq!(exchange.write(&room(), &shorten()).await.outcome, WriteOutcome::Done);
+        assert_eq!(exchange.write(&aurora(), &shorten()).await.outcome, WriteOutcome::Done);
     }
     let seen = script.requests();
     let versions: Vec<_> =
@@ -424,7 +422,7 @@ async fn a_server_that_does_not_know_the_version_is_asked_in_an_older_one_and_th
     assert_eq!(versions, ["Exchange2013_SP1", "Exchange2013", "Exchange2010_SP2", "Exchange2010_SP2"]);
 
     let script = ScriptedServer::start(vec![refused]).await;
-    let written = self::exchange(&script).write(&room(), &shorten()).await.outcome;
+    let written = self::exchange(&script).write(&aurora(), &shorten()).await.outcome;
     let WriteOutcome::NotApplied(trouble) = written else { panic!("{written:?}") };
     assert!(trouble.advice.contains("older than Exchange 2010 SP2"), "{trouble}");
     assert_eq!(script.requests().len(), 3, "it ends with the oldest");
@@ -438,11 +436,11 @@ async fn what_exchange_does_not_guard_is_looked_at_just_before() {
     let step = |key: &str| Step::Remove { id: EventId::new("A"), change_key: ChangeKey::new(key) };
     let done = ok(message("DeleteItem", "Success", "NoError", ""));
     let script = ScriptedServer::start(vec![get(), done]).await;
-    assert_eq!(exchange(&script).write(&room(), &step("c")).await.outcome, WriteOutcome::Done);
+    assert_eq!(exchange(&script).write(&aurora(), &step("c")).await.outcome, WriteOutcome::Done);
     let script = ScriptedServer::start(vec![get()]).await;
-    assert_eq!(exchange(&script).write(&room(), &step("older")).await.outcome, WriteOutcome::Conflict);
+    assert_eq!(exchange(&script).write(&aurora(), &step("older")).await.outcome, WriteOutcome::Conflict);
     let gone = ok(message("GetItem", "Error", "ErrorItemNotFound", ""));
     let script = ScriptedServer::start(vec![gone]).await;
-    assert_eq!(exchange(&script).write(&room(), &step("c")).await.outcome, WriteOutcome::Gone);
+    assert_eq!(exchange(&script).write(&aurora(), &step("c")).await.outcome, WriteOutcome::Gone);
     assert_eq!(script.requests().len(), 1);
 }

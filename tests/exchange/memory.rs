@@ -5,9 +5,9 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use adjourn::calendar::RoomAddress;
 use adjourn::engine::ErrorKind;
-use adjourn::exchange::{ANSWER_BYTES_MAX, BUDGET_BYTES, Exchange, FREE_BYTES, RequestError, answer_bytes};
+use adjourn::exchange::{ANSWER_BYTES_MAX, BUDGET_BYTES, FREE_BYTES, RequestError, answer_bytes};
+use adjourn_test::{exchange, numbered_room};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
@@ -40,12 +40,11 @@ async fn forty_rooms_that_answer_at_once_with_the_largest_bodies_stay_within_the
     (settings.max_concurrent_requests, settings.operation_timeout) = (ROOMS, Duration::from_secs(120));
     (settings.first_byte_timeout, settings.response_timeout) =
         (Duration::from_secs(60), Duration::from_secs(60));
-    let exchange = Arc::new(Exchange::new(&settings).unwrap());
+    let exchange = Arc::new(exchange(&settings));
     // Before the server has accepted the account, requests go one after another.
-    exchange.check_calendar(&"r0@example.com".parse().unwrap()).await.unwrap();
+    exchange.check_calendar(&numbered_room(0)).await.unwrap();
     let all = (0..ROOMS).map(|number| {
-        let (exchange, room) = (exchange.clone(), format!("r{number}@example.com"));
-        let room: RoomAddress = room.parse().unwrap();
+        let (exchange, room) = (exchange.clone(), numbered_room(number));
         tokio::spawn(async move { exchange.check_calendar(&room).await })
     });
     for answer in all.collect::<Vec<_>>() {

@@ -4,15 +4,12 @@ use std::path::{Path, PathBuf};
 
 use adjourn::action::{Outcome, Refusal};
 use adjourn::journal::{AdminActor, ErasureRequest, ErasureTarget, Head, Journal as _, Query};
-use adjourn::store::{ArchiveError, ArchiveOrder, SqliteJournal, StoreOptions, VerifiedJournal, VerifyError};
+use adjourn::store::{ArchiveError, ArchiveOrder, SqliteJournal, VerifiedJournal, VerifyError};
+use adjourn_test::journal_in;
 use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::Connection;
 
 use crate::sample_entries::{an_end, closed, everything, id};
-
-fn open(directory: &Path) -> SqliteJournal {
-    SqliteJournal::open(directory, StoreOptions::default()).unwrap()
-}
 
 fn next_year() -> DateTime<Utc> {
     "2027-03-01T00:00:00Z".parse().unwrap()
@@ -25,7 +22,7 @@ fn order(to: &Path) -> ArchiveOrder {
 
 async fn filled() -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
-    let journal = open(directory.path());
+    let journal = journal_in(directory.path());
     for entry in everything() {
         journal.record(entry).await.unwrap();
     }
@@ -45,7 +42,7 @@ async fn verified(
 async fn what_is_over_leaves_and_both_parts_are_one_chain() {
     let (directory, elsewhere) = (filled().await, tempfile::tempdir().unwrap());
     let file = elsewhere.path().join("2026.jsonl");
-    let journal = open(directory.path());
+    let journal = journal_in(directory.path());
     let count = everything().len() as u64;
     let early = journal.entries(5, 1).await.unwrap()[0].hash;
     let report = journal.archive(order(&file)).await.unwrap();
@@ -69,7 +66,7 @@ async fn what_is_over_leaves_and_both_parts_are_one_chain() {
 
     // The event of the first archive belongs to the next year.
     let second = elsewhere.path().join("2027.jsonl");
-    let journal = open(directory.path());
+    let journal = journal_in(directory.path());
     let later = |to| ArchiveOrder { year: 2027, now: next_year() + TimeDelta::days(400), ..order(to) };
     let report = journal.archive(later(&second)).await.unwrap();
     // The action, the event of the first archive, and the fact that closed the action.
@@ -80,7 +77,7 @@ async fn what_is_over_leaves_and_both_parts_are_one_chain() {
     for wrong in [vec![&*second, &*file], vec![&*file], vec![&*file, &*file]] {
         assert!(verified(directory.path(), &wrong, None).await.is_err(), "{wrong:?}");
     }
-    let again = open(directory.path()).archive(later(&elsewhere.path().join("more.jsonl"))).await;
+    let again = journal_in(directory.path()).archive(later(&elsewhere.path().join("more.jsonl"))).await;
     assert!(matches!(again, Err(ArchiveError::Nothing { blocked_by: None })), "{again:?}");
 }
 
@@ -88,7 +85,7 @@ async fn what_is_over_leaves_and_both_parts_are_one_chain() {
 async fn an_archive_that_was_changed_shows() {
     let (directory, elsewhere) = (filled().await, tempfile::tempdir().unwrap());
     let file = elsewhere.path().join("2026.jsonl");
-    open(directory.path()).archive(order(&file)).await.unwrap();
+    journal_in(directory.path()).archive(order(&file)).await.unwrap();
     let text = std::fs::read_to_string(&file).unwrap();
     let without = |line: usize| {
         let lines = text.lines().enumerate().filter(|(at, _)| *at != line).map(|(_, line)| line);
@@ -120,7 +117,7 @@ async fn an_archive_that_was_changed_shows() {
 async fn erased_values_stay_announced_in_both_parts() {
     let (directory, elsewhere) = (filled().await, tempfile::tempdir().unwrap());
     let (file, second) = (elsewhere.path().join("one.jsonl"), elsewhere.path().join("two.jsonl"));
-    let journal = open(directory.path());
+    let journal = journal_in(directory.path());
     let erase = async |minutes: i64| {
         let now = next_year() + TimeDelta::minutes(minutes);
         let (whose, by) = (ErasureTarget::Before(now), AdminActor::Service);
@@ -158,12 +155,12 @@ async fn a_stop_loses_nothing_and_the_same_command_goes_on() {
     let count = everything().len() as u64;
     // In the middle of the file.
     std::fs::write(elsewhere.path().join("2026.jsonl.partial"), "{\"adjourn_archive\":1,\"fir").unwrap();
-    open(directory.path()).archive(order(&file)).await.unwrap();
+    journal_in(directory.path()).archive(order(&file)).await.unwrap();
     // After the file, before anything is recorded.
     std::fs::write(&database, whole).unwrap();
     std::fs::remove_file(&head).unwrap();
     let written = std::fs::read(&file).unwrap();
-    let journal = open(directory.path());
+    let journal = journal_in(directory.path());
     // In the middle of the removal.
     let connection = Connection::open(&database).unwrap();
     let stop = "CREATE TRIGGER t BEFORE DELETE ON entries WHEN old.number > 40 BEGIN SELECT RAISE(ABORT, 'stop'); END";
@@ -175,7 +172,7 @@ async fn a_stop_loses_nothing_and_the_same_command_goes_on() {
     assert_eq!(std::fs::read(&file).unwrap(), written);
     let between = verified(directory.path(), &[&file], None).await.unwrap();
     assert!(between.unpruned > 0);
-    let report = open(directory.path()).archive(order(&file)).await.unwrap();
+    let report = journal_in(directory.path()).archive(order(&file)).await.unwrap();
     assert_eq!((report.first, report.last), (1, count - 1));
     let after = verified(directory.path(), &[&file], None).await.unwrap();
     assert_eq!((after.unpruned, after.entries), (0, 2));
@@ -185,7 +182,7 @@ async fn a_stop_loses_nothing_and_the_same_command_goes_on() {
 async fn nothing_leaves_that_is_not_over() {
     let (directory, elsewhere) = (filled().await, tempfile::tempdir().unwrap());
     let file = elsewhere.path().join("2026.jsonl");
-    let journal = open(directory.path());
+    let journal = journal_in(directory.path());
     let early = ArchiveOrder { now: "2026-12-31T23:00:00Z".parse().unwrap(), ..order(&file) };
     assert!(matches!(journal.archive(early).await, Err(ArchiveError::YearNotOver(2026))));
     let none = ArchiveOrder { year: 2025, ..order(&file) };

@@ -8,10 +8,10 @@ use adjourn::journal::{
     ActionEntry, ActionRecord, ActionStage, ActionStatus, AdminQuery, Chain, Journal, JournalEntry,
     JournalError, MEMORY_CLOSED_MAX, MEMORY_ENTRIES_MAX, MemoryJournal, Query,
 };
-use adjourn::store::{SqliteJournal, StoreOptions};
+use adjourn_test::{journal_in, room};
 
 use crate::sample_entries::{
-    accepted, action, admin_events, an_end, at, closed, ended, everything, id, in_doubt, intended, room,
+    accepted, action, admin_events, an_end, at, closed, ended, everything, id, in_doubt, intended,
 };
 
 /// A journal, and its directory, which is deleted on drop.
@@ -19,7 +19,7 @@ struct JournalUnderTest(Arc<dyn Journal>, Option<tempfile::TempDir>);
 
 fn every_journal() -> Vec<JournalUnderTest> {
     let directory = tempfile::tempdir().unwrap();
-    let on_disk = SqliteJournal::open(directory.path(), StoreOptions::default()).unwrap();
+    let on_disk = journal_in(directory.path());
     vec![
         JournalUnderTest(Arc::new(MemoryJournal::default()), None),
         JournalUnderTest(Arc::new(on_disk), Some(directory)),

@@ -8,15 +8,12 @@ use adjourn::journal::{
     ActionStatus, AdminEntry, AdminEvent, Chain, Head, Journal, JournalEntry, JournalError, Query,
 };
 use adjourn::store::{SqliteJournal, StoreError, StoreOptions, VerifiedJournal, VerifyError};
+use adjourn_test::journal_in;
 use rusqlite::Connection;
 
 use crate::sample_entries::{accepted, action, an_end, everything, everything_of_version_6, id, intended};
 
 const HASTY: StoreOptions = StoreOptions { lock_patience: Duration::ZERO, pages_max: None };
-
-fn open(directory: &Path) -> SqliteJournal {
-    SqliteJournal::open(directory, StoreOptions::default()).unwrap()
-}
 
 fn refused(directory: &Path) -> StoreError {
     match SqliteJournal::open(directory, HASTY) {
@@ -37,7 +34,7 @@ async fn verified(directory: &Path) -> Result<VerifiedJournal, VerifyError> {
 
 async fn filled() -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
-    let journal = open(directory.path());
+    let journal = journal_in(directory.path());
     for entry in everything() {
         journal.record(entry).await.unwrap();
     }
@@ -47,7 +44,7 @@ async fn filled() -> tempfile::TempDir {
 #[tokio::test]
 async fn everything_is_there_after_opening_again_and_goes_on() {
     let directory = filled().await;
-    let journal = open(directory.path());
+    let journal = journal_in(directory.path());
     let count = everything().len() as u64;
     assert_eq!(journal.entries(1, 1_000).await.unwrap().len() as u64, count);
     // The open action continues where it stopped.
@@ -63,7 +60,7 @@ async fn everything_is_there_after_opening_again_and_goes_on() {
 #[tokio::test]
 async fn everything_that_any_version_wrote_is_verified() {
     let directory = tempfile::tempdir().unwrap();
-    let journal = open(directory.path());
+    let journal = journal_in(directory.path());
     let mut count = 0;
     for record in everything_of_version_6() {
         match record {
@@ -86,7 +83,7 @@ async fn everything_that_any_version_wrote_is_verified() {
 #[tokio::test]
 async fn two_do_not_write_but_others_may_read() {
     let directory = tempfile::tempdir().unwrap();
-    let journal = open(directory.path());
+    let journal = journal_in(directory.path());
     let error = refused(directory.path());
     assert!(matches!(error, StoreError::InUse { .. }), "{error}");
     assert!(error.to_string().contains(&std::process::id().to_string()), "{error}");
@@ -96,13 +93,13 @@ async fn two_do_not_write_but_others_may_read() {
     let wish = accepted(action(2, "r1", ActionKind::End(Notify::Attendees)), 0);
     assert!(matches!(reader.record(wish).await, Err(JournalError::Unusable(_))));
     drop(journal);
-    drop(open(directory.path()));
+    drop(journal_in(directory.path()));
 }
 
 #[tokio::test]
 async fn whoever_waits_gets_the_directory() {
     let directory = tempfile::tempdir().unwrap();
-    let journal = open(directory.path());
+    let journal = journal_in(directory.path());
     let path = directory.path().to_owned();
     let waiting = std::thread::spawn(move || SqliteJournal::open(&path, StoreOptions::default()).is_ok());
     std::thread::sleep(Duration::from_millis(200));
@@ -131,7 +128,7 @@ async fn a_full_disk_is_an_error_and_what_was_stored_stays() {
     assert!(matches!(&error, JournalError::Unusable(why) if why.contains("full")), "{error}");
     assert!(stored > 20, "{stored}");
     drop(journal);
-    let journal = open(directory.path());
+    let journal = journal_in(directory.path());
     assert_eq!(journal.entries(1, 10_000).await.unwrap().len(), stored);
     journal.record(accepted(action(9_999, "r1", ActionKind::End(Notify::Attendees)), 0)).await.unwrap();
     drop(journal);
@@ -156,7 +153,7 @@ fn another_programs_file_and_a_later_versions_are_left_alone() {
     assert!(matches!(refused(directory.path()), StoreError::NotAJournal));
 
     let directory = tempfile::tempdir().unwrap();
-    drop(open(directory.path()));
+    drop(journal_in(directory.path()));
     let connection = Connection::open(directory.path().join("journal.sqlite")).unwrap();
     connection.pragma_update(None, "user_version", 99).unwrap();
     drop(connection);
@@ -247,7 +244,7 @@ async fn a_hash_from_before_proves_that_nothing_was_cut_off() {
 #[tokio::test]
 async fn what_a_later_version_wrote_is_no_damage() {
     let directory = tempfile::tempdir().unwrap();
-    drop(open(directory.path()));
+    drop(journal_in(directory.path()));
     let body = r#"{"v":7,"action":"00000000-0000-0000-0000-000000000001"}"#;
     let sealed = Chain::default().seal(body.to_owned());
     let connection = Connection::open(directory.path().join("journal.sqlite")).unwrap();
@@ -261,7 +258,7 @@ async fn what_a_later_version_wrote_is_no_damage() {
 #[tokio::test]
 async fn a_write_that_failed_and_was_kept_all_the_same_is_gone_on_from() {
     let directory = tempfile::tempdir().unwrap();
-    let journal = open(directory.path());
+    let journal = journal_in(directory.path());
     let entries = an_end(1, "r1", "a", 0);
     journal.record(entries[0].clone()).await.unwrap();
     let mut chain = Chain::default();
@@ -291,7 +288,7 @@ fn a_file_that_was_just_being_made_is_no_journal_yet() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("journal.sqlite"), b"").unwrap();
     assert!(matches!(SqliteJournal::read(directory.path()), Err(StoreError::Absent { .. })));
-    drop(open(directory.path()));
+    drop(journal_in(directory.path()));
 }
 
 #[tokio::test]
@@ -326,7 +323,7 @@ async fn tables_that_adjourn_did_not_make_are_not_written_to_and_show() {
 #[tokio::test]
 async fn a_fact_that_something_swallows_is_not_said_to_be_stored() {
     let directory = filled().await;
-    let journal = open(directory.path());
+    let journal = journal_in(directory.path());
     let connection = Connection::open(directory.path().join("journal.sqlite")).unwrap();
     let swallow = "CREATE TRIGGER t BEFORE INSERT ON entries BEGIN SELECT RAISE(IGNORE); END";
     connection.execute_batch(swallow).unwrap();

@@ -7,7 +7,8 @@ use adjourn::journal::{
     AdminActor, AdminEvent, AdminQuery, ERASED, ErasureRequest, ErasureResult, ErasureTarget, Journal as _,
     JournalEntry, Query,
 };
-use adjourn::store::{SqliteJournal, StoreOptions, VerifyError};
+use adjourn::store::{SqliteJournal, VerifyError};
+use adjourn_test::journal_in;
 use chrono::TimeDelta;
 use rusqlite::Connection;
 
@@ -15,10 +16,6 @@ use crate::sample_entries::{an_end, at, everything, everything_of_version_6, id}
 
 const NAMES: [&str; 8] =
     ["ada", "Ada", "Nobody came", "released automatically", "Booked", "somebody came", "lobby", "192.0.2.7"];
-
-fn open(directory: &Path) -> SqliteJournal {
-    SqliteJournal::open(directory, StoreOptions::default()).unwrap()
-}
 
 fn execute_sql(directory: &Path, sql: &str) {
     let connection = Connection::open(directory.join("journal.sqlite")).unwrap();
@@ -37,7 +34,7 @@ fn before_everything() -> ErasureRequest {
 /// A journal of closed actions.
 async fn closed() -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
-    let journal = open(directory.path());
+    let journal = journal_in(directory.path());
     for entry in everything().into_iter().filter(|entry| entry.action != id(200)) {
         journal.record(entry).await.unwrap();
     }
@@ -76,7 +73,7 @@ fn a_body_names_nobody_and_is_read_back_with_what_stands_beside_it() {
 #[tokio::test]
 async fn what_is_erased_is_in_no_file_and_the_chain_holds() {
     let directory = closed().await;
-    let journal = open(directory.path());
+    let journal = journal_in(directory.path());
     // A checkpoint may be running; the log is gone once the journal is closed.
     let ErasureResult { values, spared, in_clear, .. } = journal.erase(before_everything()).await.unwrap();
     assert!(values > 40, "{values}");
@@ -93,7 +90,7 @@ async fn what_is_erased_is_in_no_file_and_the_chain_holds() {
         }
     }
     assert_eq!(verified(directory.path()).await.unwrap(), values);
-    let journal = open(directory.path());
+    let journal = journal_in(directory.path());
     let events = journal.admin_events(&AdminQuery::default()).await.unwrap().events;
     let announced = events.iter().map(|(_, entry)| match entry.event {
         AdminEvent::Erased { values, .. } => values,
@@ -114,7 +111,7 @@ async fn what_is_erased_is_in_no_file_and_the_chain_holds() {
 #[tokio::test]
 async fn a_reader_that_keeps_old_pages_in_the_log_is_told_of() {
     let directory = closed().await;
-    let journal = open(directory.path());
+    let journal = journal_in(directory.path());
     let reader = Connection::open(directory.path().join("journal.sqlite")).unwrap();
     reader.execute_batch("BEGIN").unwrap();
     let count: i64 = reader.query_row("SELECT count(*) FROM personal", [], |row| row.get(0)).unwrap();
@@ -125,7 +122,7 @@ async fn a_reader_that_keeps_old_pages_in_the_log_is_told_of() {
 #[tokio::test]
 async fn values_stay_as_long_as_their_action_may_need_them() {
     let directory = tempfile::tempdir().unwrap();
-    let journal = open(directory.path());
+    let journal = journal_in(directory.path());
     for entry in everything() {
         journal.record(entry).await.unwrap();
     }
@@ -152,7 +149,7 @@ async fn values_stay_as_long_as_their_action_may_need_them() {
 #[tokio::test]
 async fn a_person_is_erased_in_the_role_that_matches() {
     let directory = closed().await;
-    let journal = open(directory.path());
+    let journal = journal_in(directory.path());
     let erased =
         journal.erase(erasure(ErasureTarget::Person("ADA@people.example".to_owned()))).await.unwrap();
     assert!(erased.values > 0);
@@ -203,7 +200,7 @@ async fn what_is_missing_without_an_event_shows() {
     }
     // One value more than recorded.
     let directory = closed().await;
-    let journal = open(directory.path());
+    let journal = journal_in(directory.path());
     let values = journal.erase(erasure(ErasureTarget::Before(at(31)))).await.unwrap().values;
     for entry in an_end(900, "r1", "a", 60) {
         journal.record(entry).await.unwrap();

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use adjourn::action::{ActionKind, Notify, Outcome, Refusal};
 use adjourn::journal::{ActionStatus, Chain, Journal, JournalEntry, Query};
-use adjourn::store::{SqliteJournal, StoreOptions};
+use adjourn::store::SqliteJournal;
+use adjourn_test::{journal_in, room};
 use rusqlite::Connection;
 use tokio::time::Instant;
 
-use crate::sample_entries::{accepted, action, closed, id, room};
+use crate::sample_entries::{accepted, action, closed, id};
 
 const ACTIONS: u128 = 1_000_000;
 const ROOMS: u128 = 1_000;
@@ -21,7 +22,7 @@ const EXAMINED_MAX: usize = 5_000;
 
 /// Writes actions with SQL, bypassing the journal: the writer would take an hour.
 fn fill(directory: &Path) {
-    drop(SqliteJournal::open(directory, StoreOptions::default()).unwrap());
+    drop(journal_in(directory));
     let mut connection = Connection::open(directory.join("journal.sqlite")).unwrap();
     connection.pragma_update(None, "synchronous", "OFF").unwrap();
     let transaction = connection.transaction().unwrap();
@@ -77,7 +78,7 @@ async fn a_million_actions_are_read_in_bounded_pages_beside_actions() {
     fill(directory.path());
     println!("written in {:.1?}", begun.elapsed());
     let begun = Instant::now();
-    let journal = Arc::new(SqliteJournal::open(directory.path(), StoreOptions::default()).unwrap());
+    let journal = Arc::new(journal_in(directory.path()));
     println!("opened in {:.1?}", begun.elapsed());
     let queries = [
         ("all", Query { limit: Some(51), ..Query::default() }),

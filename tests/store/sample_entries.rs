@@ -5,11 +5,12 @@ use adjourn::action::{
     NoChangeReason, Notified, Notify, Outcome, Refusal, RequestIds, ResponsibleParty, Reversibility, Step,
     Target, TimeRange,
 };
-use adjourn::calendar::{ChangeKey, Copy, Event, EventId, EventKind, FreeBusy, Person, RoomAddress, Uid};
+use adjourn::calendar::{ChangeKey, Copy, Event, EventId, EventKind, FreeBusy, Person, Uid};
 use adjourn::journal::{
     ActionEntry, AdminActor, AdminEntry, AdminEvent, Archived, Fact, JournalEntry, KeyFacts,
 };
 use adjourn::presence::{Crowd, Interval, Proof};
+use adjourn_test::room;
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
@@ -17,12 +18,8 @@ pub fn id(number: u128) -> ActionId {
     ActionId(Uuid::from_u128(number))
 }
 
-pub fn room(name: &str) -> RoomAddress {
-    format!("{name}@rooms.example").parse().unwrap()
-}
-
 pub fn at(minute: i64) -> DateTime<Utc> {
-    "2026-05-06T09:00:00Z".parse::<DateTime<Utc>>().unwrap() + TimeDelta::minutes(minute)
+    adjourn_test::at(9, 0) + TimeDelta::minutes(minute)
 }
 
 /// A proof of absence: a watched grace period of ten minutes.
@@ -37,25 +34,13 @@ pub fn event(name: &str) -> Event {
     Event {
         id: EventId::new(format!("AAMk-{name}")),
         change_key: ChangeKey::new("DwAA"),
-        uid: Some(Uid::new(format!("uid-{name}"))),
-        original_start: None,
-        start: at(0),
-        end: at(60),
-        subject: Some("Ada".to_owned()),
         organizer: Some(Person {
             name: None,
             address: Some("ada@people.example".to_owned()),
             legacy_dn: None,
         }),
-        kind: EventKind::Single,
-        copy: Some(Copy::Attendee),
-        is_all_day: false,
-        is_cancelled: false,
-        is_declined: false,
-        free_busy: FreeBusy::Busy,
-        is_private: false,
         created: Some(at(-1000)),
-        modified: None,
+        ..adjourn_test::event(name, at(0), at(60))
     }
 }
 
