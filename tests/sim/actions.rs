@@ -8,12 +8,11 @@ use adjourn::action::{
 };
 use adjourn::calendar::{Copy, EventId};
 use adjourn::engine::Mode;
-use adjourn::sim::{
-    FaultRule, InjectedFault, MailKind, Person, RecurrenceRange, Series, Simulator, SimulatorOptions, World,
+use adjourn::sim::{FaultRule, InjectedFault, MailKind, Person, RecurrenceRange, Series, World};
+use adjourn_test::{
+    AURORA, Office, action, aurora, ca_file, meeting, now, over_tls, plain, simulator_with, world,
 };
 use chrono::TimeDelta;
-
-use crate::office::{Office, ROOM, action, meeting, now, plain, room, world};
 
 const END: ActionKind = ActionKind::End(Notify::Attendees);
 const DELETE: ActionKind = ActionKind::Delete(DeleteMode::Notify);
@@ -61,7 +60,7 @@ async fn deleting_an_attendee_copy_declines_and_the_organizer_is_told() {
     let uid = world.add_meeting(meeting());
     let office = Office::open(world).await;
     assert_eq!(done(office.perform(DELETE).await).change, Change::Declined);
-    assert!(office.sim.world(|world| world.deleted(ROOM)).iter().any(|event| event.uid == uid));
+    assert!(office.sim.world(|world| world.deleted(AURORA)).iter().any(|event| event.uid == uid));
     assert_eq!(office.mails(), [(MailKind::Decline, vec!["ada@example.com".to_owned()])]);
 }
 
@@ -84,7 +83,7 @@ async fn an_occurrence_is_ended_and_its_series_stays_as_it_is() {
     let uid = world.add_meeting(spec);
     let office = Office::open(world).await;
     done(office.perform(END).await);
-    let occurrence = |at| office.sim.world(|world: &mut World| world.occurrence(ROOM, &uid, at)).unwrap();
+    let occurrence = |at| office.sim.world(|world: &mut World| world.occurrence(AURORA, &uid, at)).unwrap();
     assert!(occurrence(first).end <= now());
     let next = occurrence(first + TimeDelta::weeks(1));
     assert_eq!(next.end - next.start, TimeDelta::hours(1));
@@ -172,7 +171,7 @@ async fn a_booking_that_was_answered_with_busy_and_made_all_the_same_is_made_onc
     assert_eq!(done.change, Change::Booked);
     assert_eq!(office.request_count("CreateItem"), 1);
     let (from, to) = (now() - TimeDelta::hours(1), now() + TimeDelta::hours(1));
-    assert_eq!(office.sim.world(|world| world.events(ROOM, from, to)).len(), 1);
+    assert_eq!(office.sim.world(|world| world.events(AURORA, from, to)).len(), 1);
 }
 
 /// An update that is saved and answered with an error: whether the attendees got mail is unknown.
@@ -181,7 +180,7 @@ async fn an_end_that_is_saved_and_answered_with_a_failure_claims_no_message() {
     for status in [500, 502] {
         let mut world = world();
         let mut spec = meeting();
-        (spec.organizer, spec.rooms) = (Person::new("Aurora", ROOM), Vec::new());
+        (spec.organizer, spec.rooms) = (Person::new("Aurora", AURORA), Vec::new());
         world.add_meeting(spec);
         let office = Office::open(world).await;
         office.sim.inject_fault(FaultRule::new(InjectedFault::AppliedThenPage(status)).on("UpdateItem"));
@@ -200,7 +199,7 @@ async fn an_id_in_graphs_spelling_is_understood_and_a_wrong_one_refused() {
     let about = |id: &str| Target::Event { id: EventId::new(id), seen: None };
     let wrong = id.get(..id.len() - 5).unwrap();
     for id in [wrong, "AAMkNothing", "%%%"] {
-        let asked = Action { target: about(id), ..action(DELETE) };
+        let asked = Action { target: about(id), ..action(aurora(), DELETE) };
         let outcome = office.engine.perform(asked, Mode::Perform).await.unwrap().outcome;
         let refused = matches!(
             outcome,
@@ -209,7 +208,7 @@ async fn an_id_in_graphs_spelling_is_understood_and_a_wrong_one_refused() {
         assert!(refused && office.event(&uid).is_some(), "{id}: {outcome:?}");
     }
     let graphs = id.replace('/', "-").replace('+', "_");
-    let asked = Action { target: about(&graphs), ..action(DELETE) };
+    let asked = Action { target: about(&graphs), ..action(aurora(), DELETE) };
     done(office.engine.perform(asked, Mode::Perform).await.unwrap().outcome);
 }
 
@@ -231,14 +230,12 @@ async fn out_of_scope_is_refused_here_and_there() {
 async fn the_same_over_tls_and_only_with_the_right_issuer() {
     let mut world = world();
     world.add_meeting(meeting());
-    let sim =
-        Simulator::start(world, SimulatorOptions { tls: true, ..SimulatorOptions::default() }).await.unwrap();
-    let ca = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(ca.path(), sim.ca_pem().unwrap()).unwrap();
-    let stranger = Office::with_simulator(sim, vec![room()], None);
+    let sim = simulator_with(world, over_tls()).await;
+    let ca = ca_file(&[&sim]);
+    let stranger = Office::with_simulator(sim, vec![aurora()], None);
     let refused = refusal(stranger.perform(END).await);
     assert!(refused.to_string().contains("cannot be reached"), "{refused}");
-    let office = Office::with_simulator(stranger.sim, vec![room()], Some(ca.path()));
+    let office = Office::with_simulator(stranger.sim, vec![aurora()], Some(ca.path()));
     done(office.perform(END).await);
 }
 

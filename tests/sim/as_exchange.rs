@@ -11,12 +11,12 @@ use adjourn::clock::ManualClock;
 use adjourn::engine::{Mode, PersonLookup};
 use adjourn::sim::{
     CancelledMark, DelegateRights, ExceptionIds, FaultRule, FreeBusyType, InjectedFault, InvitationResponse,
-    MeetingSpec, Person, PlainSpec, RecurrenceRange, RoomSpec, Series, Simulator, SimulatorOptions, World,
+    MeetingSpec, Person, PlainSpec, RecurrenceRange, RoomSpec, Series, SimulatorOptions, World,
 };
+use adjourn_test::{AURORA, Office, action, ada, aurora, meeting, now, settings, simulator_with, world};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::delegate::granted;
-use crate::office::{Office, ROOM, action, ada, meeting, now, room, settings, world};
 
 const END: ActionKind = ActionKind::End(Notify::Attendees);
 const TELL: ActionKind = ActionKind::Delete(DeleteMode::Notify);
@@ -42,18 +42,16 @@ fn weekly(spec: MeetingSpec) -> MeetingSpec {
 
 /// An office whose clock stands still at `now`.
 async fn office_at(now: DateTime<Utc>, world: World) -> Office {
-    let sim = Simulator::start(world, SimulatorOptions { now: Some(now), ..SimulatorOptions::default() })
-        .await
-        .unwrap();
+    let sim = simulator_with(world, SimulatorOptions { now: Some(now), ..SimulatorOptions::default() }).await;
     let settings = settings(&sim, None);
-    Office::with_clock(Arc::new(ManualClock::at(now)), sim, vec![room()], &settings)
+    Office::with_clock(Arc::new(ManualClock::at(now)), sim, vec![aurora()], &settings)
 }
 
 #[tokio::test]
 async fn what_ended_this_moment_is_in_the_view_and_in_nobodys_way() {
     let now = now();
     let at = |from: i64, to: i64| {
-        PlainSpec::new(ROOM, now + TimeDelta::minutes(from), now + TimeDelta::minutes(to))
+        PlainSpec::new(AURORA, now + TimeDelta::minutes(from), now + TimeDelta::minutes(to))
     };
     let mut full = world();
     let (_, uid, _) = (full.add_plain(at(-30, 0)), full.add_plain(at(0, 30)), full.add_plain(at(45, 60)));
@@ -79,11 +77,11 @@ async fn a_declined_meeting_that_stays_is_declined_once_and_the_room_is_free() {
         let mut world = World::new();
         world.set_now(now());
         world.add_user(&ada());
-        world.add_room(RoomSpec { preserve_declined: true, ..RoomSpec::new("Aurora", ROOM) });
+        world.add_room(RoomSpec { preserve_declined: true, ..RoomSpec::new("Aurora", AURORA) });
         let uid = world.add_meeting(spec.clone());
         let office = Office::open(world).await;
         assert_eq!(done(office.perform(TELL).await).change, Change::Declined);
-        let kept = office.sim.world(|world| world.events(ROOM, now(), now() + TimeDelta::minutes(5)));
+        let kept = office.sim.world(|world| world.events(AURORA, now(), now() + TimeDelta::minutes(5)));
         assert_eq!((kept[0].uid.as_str(), kept[0].my_response), (uid.as_str(), InvitationResponse::Decline));
         for again in [TELL, SILENT, END] {
             assert!(matches!(refusal(office.perform(again).await), Refusal::NoCurrentEvent));
@@ -94,7 +92,7 @@ async fn a_declined_meeting_that_stays_is_declined_once_and_the_room_is_free() {
 }
 
 fn rooms_own() -> MeetingSpec {
-    MeetingSpec { organizer: Person::new("Aurora", ROOM), rooms: Vec::new(), ..meeting() }
+    MeetingSpec { organizer: Person::new("Aurora", AURORA), rooms: Vec::new(), ..meeting() }
 }
 
 /// The server applies the write and then reports an error: one effect, one mail, and the outcome says what happened.
@@ -115,7 +113,7 @@ async fn errors_after(wrong: InjectedFault) {
         office.sim.inject_fault(FaultRule::new(wrong.clone()).on(operation));
         let done = done(office.perform(ask).await);
         assert_eq!((done.notified, office.mails().len()), (told, mails), "{ask:?} {spec:?}");
-        let on = office.sim.world(|world| world.events(ROOM, now(), now() + TimeDelta::minutes(5)));
+        let on = office.sim.world(|world| world.events(AURORA, now(), now() + TimeDelta::minutes(5)));
         assert!(on.iter().all(|event| event.uid != uid || event.end <= now()), "{ask:?} {on:?}");
     }
 }
@@ -228,7 +226,7 @@ async fn a_booking_that_is_made_and_answered_with_a_failure_is_found_and_not_mad
             Change::Booked,
             "{index}"
         );
-        let on = office.sim.world(|world| world.events(ROOM, now(), now() + TimeDelta::minutes(5)));
+        let on = office.sim.world(|world| world.events(AURORA, now(), now() + TimeDelta::minutes(5)));
         assert_eq!((on.len(), office.request_count("CreateItem")), (1, 1), "{index}");
     }
 }
@@ -247,11 +245,11 @@ async fn a_date_that_is_changed_is_found_under_its_other_id() {
             }
             let extended = done(office.perform(ActionKind::Extend { minutes: 15 }).await);
             let Change::Extended { to, .. } = extended.change else { panic!("{extended:?}") };
-            let end = action(END);
+            let end = action(aurora(), END);
             let of = end.id;
             done(office.engine.perform(end, Mode::Perform).await.unwrap().outcome);
             done(office.perform(ActionKind::Undo { of }).await);
-            let all = office.sim.world(|world| world.events(ROOM, first - TimeDelta::hours(1), to));
+            let all = office.sim.world(|world| world.events(AURORA, first - TimeDelta::hours(1), to));
             assert_eq!(
                 all.iter().map(|event| (&event.uid, event.end)).collect::<Vec<_>>(),
                 [(&uid, to)],
@@ -268,9 +266,10 @@ async fn an_id_from_before_a_date_was_changed_leads_to_it_where_the_server_still
     world.set_exception_ids(ExceptionIds::Added);
     world.add_meeting(weekly(meeting()));
     let office = Office::open(world).await;
-    let seen = office.engine.calendar().events(&room(), Window::instant(now())).await.unwrap().events;
+    let seen = office.engine.calendar().events(&aurora(), Window::instant(now())).await.unwrap().events;
     done(office.perform(ActionKind::Extend { minutes: 15 }).await);
-    let end = Action { target: Target::Event { id: seen[0].id.clone(), seen: None }, ..action(END) };
+    let end =
+        Action { target: Target::Event { id: seen[0].id.clone(), seen: None }, ..action(aurora(), END) };
     done(office.engine.perform(end, Mode::Perform).await.unwrap().outcome);
 }
 
@@ -282,12 +281,13 @@ async fn an_id_that_a_changed_date_has_lost_is_never_called_done() {
         world.set_exception_ids(ExceptionIds::Replaced);
         let uid = world.add_meeting(weekly(meeting()));
         let office = Office::open(world).await;
-        let seen = office.engine.calendar().events(&room(), Window::instant(now())).await.unwrap().events;
+        let seen = office.engine.calendar().events(&aurora(), Window::instant(now())).await.unwrap().events;
         done(office.perform(ActionKind::Extend { minutes: 15 }).await);
-        let wish = Action { target: Target::Event { id: seen[0].id.clone(), seen: None }, ..action(ask) };
+        let wish =
+            Action { target: Target::Event { id: seen[0].id.clone(), seen: None }, ..action(aurora(), ask) };
         let refusal = refusal(office.engine.perform(wish, Mode::Perform).await.unwrap().outcome);
         assert!(matches!(refusal, Refusal::ChangedMeanwhile { is: Some(_), .. }), "{refusal:?}");
-        let on = office.sim.world(|world| world.events(ROOM, now(), now() + TimeDelta::minutes(1)));
+        let on = office.sim.world(|world| world.events(AURORA, now(), now() + TimeDelta::minutes(1)));
         assert_eq!(on[0].uid, uid);
     }
 }
@@ -298,15 +298,15 @@ async fn a_private_meeting_that_a_delegate_may_not_open_is_never_called_done() {
     for rights in [DelegateRights::Editor, DelegateRights::Reviewer] {
         for ask in [END, TELL, SILENT] {
             let mut world = world();
-            world.allow_impersonation_of([]).grant(ROOM, rights);
+            world.allow_impersonation_of([]).grant(AURORA, rights);
             let uid = world.add_meeting(MeetingSpec { private: true, ..meeting() });
             let office = granted(world).await;
-            let seen = office.engine.calendar().events(&room(), Window::instant(now())).await.unwrap();
+            let seen = office.engine.calendar().events(&aurora(), Window::instant(now())).await.unwrap();
             let ids = seen.events.iter().map(|event| &event.id);
             let ids = ids.chain(seen.unreadable.iter().filter_map(|item| item.id.as_ref()));
             let named = ids.map(|id| Target::Event { id: id.clone(), seen: None });
             for target in [Target::Current].into_iter().chain(named) {
-                let wish = Action { target: target.clone(), ..action(ask) };
+                let wish = Action { target: target.clone(), ..action(aurora(), ask) };
                 let outcome = office.engine.perform(wish, Mode::Perform).await.unwrap().outcome;
                 assert!(
                     matches!(outcome, Outcome::Refused { .. }),
@@ -351,7 +351,7 @@ async fn a_meeting_of_nobody_is_not_declined_and_is_removed_in_silence() {
 async fn a_room_that_was_renamed_goes_on_under_its_former_address() {
     let mut world = world();
     world.add_meeting(meeting());
-    world.rename_mailbox(ROOM, "Boreas", "boreas@example.com");
+    world.rename_mailbox(AURORA, "Boreas", "boreas@example.com");
     let office = Office::open(world).await;
     done(office.perform(ActionKind::Extend { minutes: 5 }).await);
     office.sim.inject_fault(FaultRule::new(InjectedFault::ResetAfter).on("CreateItem"));
@@ -366,7 +366,7 @@ async fn a_room_that_was_renamed_goes_on_under_its_former_address() {
 async fn a_delegate_who_may_only_read_changes_nothing_and_the_administrator_is_named() {
     for ask in [END, TELL, SILENT] {
         let mut world = world();
-        world.allow_impersonation_of([]).grant(ROOM, DelegateRights::Reviewer);
+        world.allow_impersonation_of([]).grant(AURORA, DelegateRights::Reviewer);
         let uid = world.add_meeting(meeting());
         let office = granted(world).await;
         match refusal(office.perform(ask).await) {
@@ -386,7 +386,7 @@ async fn a_delegate_who_may_only_read_changes_nothing_and_the_administrator_is_n
 async fn a_delegate_with_an_editors_rights_does_what_full_access_does() {
     for (ask, change) in [(TELL, Change::Declined), (SILENT, Change::Removed)] {
         let mut world = world();
-        world.allow_impersonation_of([]).grant(ROOM, DelegateRights::Editor);
+        world.allow_impersonation_of([]).grant(AURORA, DelegateRights::Editor);
         world.add_meeting(meeting());
         assert_eq!(done(granted(world).await.perform(ask).await).change, change);
     }
@@ -401,8 +401,8 @@ async fn only_two_lookups_prove_that_somebody_is_gone() {
     }
     world.hide_from_address_lists(&names[0]);
     world.hide_from_address_lists(&names[2]).fail_availability_of(&names[2], "ErrorFreeBusyGenerationFailed");
-    let shown = [ROOM, "ada@example.com"];
-    world.set_address_book_policy(ROOM, &shown);
+    let shown = [AURORA, "ada@example.com"];
+    world.set_address_book_policy(AURORA, &shown);
     world.rename_mailbox("ada@example.com", "Ada Ohm", "ada.ohm@example.com");
     let office = Office::open(world).await;
     for (address, expected) in [
@@ -412,10 +412,10 @@ async fn only_two_lookups_prove_that_somebody_is_gone() {
         (names[2].as_str(), PersonLookup::Unknown),
         ("gone@example.com", PersonLookup::NotFound),
     ] {
-        let found = office.engine.calendar().find_person(&room(), address).await.unwrap();
+        let found = office.engine.calendar().find_person(&aurora(), address).await.unwrap();
         assert_eq!(found, expected, "{address}");
     }
-    let former = office.engine.calendar().find_person(&room(), "ada@example.com").await.unwrap();
+    let former = office.engine.calendar().find_person(&aurora(), "ada@example.com").await.unwrap();
     assert_ne!(former, PersonLookup::NotFound, "a renamed mailbox still resolves");
 }
 
@@ -425,10 +425,10 @@ async fn organizers_are_resolved_from_their_x500_names() {
     world.add_meeting(meeting());
     let office = Office::open(world).await;
     let calendar = office.engine.calendar();
-    let events = calendar.events(&room(), Window::instant(now())).await.unwrap().events;
+    let events = calendar.events(&aurora(), Window::instant(now())).await.unwrap().events;
     let organizer = events[0].organizer.as_ref().unwrap();
     assert!(organizer.address.is_none() && organizer.legacy_dn.is_some(), "{organizer:?}");
-    let resolved = calendar.resolve_organizer(&room(), &events[0]).await.unwrap();
+    let resolved = calendar.resolve_organizer(&aurora(), &events[0]).await.unwrap();
     assert_eq!(resolved.as_deref(), Some("ada@example.com"));
 }
 
@@ -443,7 +443,7 @@ async fn a_decline_that_stays_and_whose_answer_is_lost_is_mailed_once() {
             let mut world = World::new();
             world.set_now(now());
             world.add_user(&ada());
-            world.add_room(RoomSpec { preserve_declined: true, ..RoomSpec::new("Aurora", ROOM) });
+            world.add_room(RoomSpec { preserve_declined: true, ..RoomSpec::new("Aurora", AURORA) });
             world.add_meeting(spec);
             let office = Office::open(world).await;
             office.sim.inject_fault(FaultRule::new(wrong.clone()).on("CreateItem"));

@@ -5,18 +5,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use adjourn::clock::{Clock as _, SystemClock};
-use adjourn::sim::{AuthScheme, Authority, AuthorityOptions, Simulator, SimulatorOptions, TokenFault};
+use adjourn::sim::{AuthScheme, Authority, AuthorityOptions, SimulatorOptions, TokenFault};
+use adjourn_test::{HttpReply, send_and_read, simulator_with, world};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use serde_json::{Value, json};
 use sha2::Digest as _;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
 use crate::login::identity;
-use crate::office::world;
 use crate::socket::Socket;
 
 const SCOPE: &str = "https%3A%2F%2Foutlook.office365.com%2F.default";
@@ -24,18 +22,14 @@ const SCOPE: &str = "https%3A%2F%2Foutlook.office365.com%2F.default";
 /// Status, head and body.
 async fn post(url: &str, form: &str) -> Option<(u16, String, Value)> {
     let (address, path) = url.trim_start_matches("http://").split_once('/').unwrap();
-    let mut stream = TcpStream::connect(address).await.unwrap();
     let request = format!(
         "POST /{path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
          Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{form}",
         form.len()
     );
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.ok()?;
-    let (head, body) = answer.split_once("\r\n\r\n")?;
-    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    Some((status, head.to_lowercase(), serde_json::from_str(body).unwrap_or(Value::Null)))
+    let answer = HttpReply::parse(&send_and_read(address, &request).await.ok()?)?;
+    let body = serde_json::from_str(&answer.body).unwrap_or(Value::Null);
+    Some((answer.status, answer.head.to_lowercase(), body))
 }
 
 fn by_secret(secret: &str) -> String {
@@ -51,7 +45,7 @@ async fn a_secret_buys_a_token_and_the_token_opens_exchange() {
         tokens: authority.tokens(),
         ..SimulatorOptions::default()
     };
-    let sim = Simulator::start(world(), options).await.unwrap();
+    let sim = simulator_with(world(), options).await;
     let (status, head, answer) = post(&authority.url(), &by_secret("simulated")).await.unwrap();
     assert_eq!(
         (status, &answer["token_type"], &answer["expires_in"]),

@@ -9,6 +9,7 @@ use adjourn::autodiscover::{
     Policy, discover,
 };
 use adjourn::sim::{AutodiscoverProtocol, AutodiscoverResponse, Simulator, SimulatorOptions, World};
+use adjourn_test::{AURORA, aurora, over_tls, simulator, simulator_with, world};
 use base64::Engine as _;
 use bytes::Bytes;
 use http::{Request, header};
@@ -20,8 +21,6 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-
-use crate::office::{ROOM, room, world};
 
 const AUTODISCOVER: &str = "autodiscover.example.com";
 
@@ -76,7 +75,7 @@ impl FakeDns {
     }
 
     async fn discover(&self, policy: &Policy) -> Result<DiscoveredServer, DiscoveryReport> {
-        discover(Discovery::new(&room(), policy), |ask| self.send(ask)).await
+        discover(Discovery::new(&aurora(), policy), |ask| self.send(ask)).await
     }
 }
 
@@ -116,7 +115,7 @@ fn place(sim: &Simulator) -> String {
 }
 
 async fn tls(world: World) -> Simulator {
-    Simulator::start(world, SimulatorOptions { tls: true, ..SimulatorOptions::default() }).await.unwrap()
+    simulator_with(world, over_tls()).await
 }
 
 /// Trusts `autodiscover.example.com` and the simulators' own addresses.
@@ -149,7 +148,7 @@ async fn each_protocol_alone_finds_the_room() {
         let found = names.discover(&policy(&[&sim])).await.unwrap();
         assert_eq!(found.url.as_str(), sim.url(), "{only:?}");
         assert_eq!(found.schemas.contains(&"Exchange2013_SP1".to_owned()), only == Soap);
-        assert_eq!(asked(&sim), [(only, ROOM.to_owned(), only != Json)]);
+        assert_eq!(asked(&sim), [(only, AURORA.to_owned(), only != Json)]);
         sim.stop().await;
     }
 }
@@ -158,7 +157,7 @@ async fn each_protocol_alone_finds_the_room() {
 async fn a_hybrid_room_is_found_in_the_cloud() {
     let (cloud, (sim, mut names)) = (tls(world()).await, office().await);
     names.add_host("cloud.example.net", &cloud);
-    sim.autodiscover(|it| it.set_response(ROOM, AutodiscoverResponse::EwsUrl(cloud.url())));
+    sim.autodiscover(|it| it.set_response(AURORA, AutodiscoverResponse::EwsUrl(cloud.url())));
     let found = names.discover(&policy(&[&sim, &cloud])).await.unwrap();
     assert_eq!(found.url.as_str(), cloud.url());
 
@@ -176,7 +175,9 @@ async fn a_renamed_room_is_asked_for_under_its_other_address() {
     let other = "aurora@contoso.mail.onmicrosoft.com";
     cloud.autodiscover(|it| it.set_response(other, AutodiscoverResponse::EwsUrl(cloud.url())));
     for lacking in [None, Some(AutodiscoverProtocol::Soap)] {
-        sim.autodiscover(|it| it.set_response(ROOM, AutodiscoverResponse::RedirectAddress(other.to_owned())));
+        sim.autodiscover(|it| {
+            it.set_response(AURORA, AutodiscoverResponse::RedirectAddress(other.to_owned()))
+        });
         sim.autodiscover(|it| lacking.into_iter().for_each(|protocol| it.disable(protocol)));
         let found = names.discover(&policy(&[&sim, &cloud])).await.unwrap();
         assert_eq!((found.url.as_str(), found.mailbox_address.as_str()), (cloud.url().as_str(), other));
@@ -198,7 +199,7 @@ async fn redirects_are_followed_however_they_are_said() {
             } else {
                 AutodiscoverResponse::RedirectUrl(to)
             };
-            sim.autodiscover(|it| it.set_response(ROOM, to));
+            sim.autodiscover(|it| it.set_response(AURORA, to));
             let found = names.discover(&policy(&[&sim, &there])).await.unwrap();
             assert_eq!(found.url.as_str(), there.url(), "{lacking:?}");
             assert_eq!(asked(&there).len(), 1);
@@ -210,8 +211,8 @@ async fn redirects_are_followed_however_they_are_said() {
 async fn an_unconfirmed_server_never_sees_credentials() {
     let (stranger, (sim, mut names)) = (tls(world()).await, office().await);
     names.add_host("example.com", &stranger);
-    stranger.autodiscover(|it| it.set_response(ROOM, AutodiscoverResponse::EwsUrl(stranger.url())));
-    sim.autodiscover(|it| it.set_response(ROOM, AutodiscoverResponse::HttpRedirect(base(&stranger))));
+    stranger.autodiscover(|it| it.set_response(AURORA, AutodiscoverResponse::EwsUrl(stranger.url())));
+    sim.autodiscover(|it| it.set_response(AURORA, AutodiscoverResponse::HttpRedirect(base(&stranger))));
     let report = names.discover(&policy(&[&sim])).await.unwrap_err();
     assert_eq!(report.cause(), Cause::Untrusted);
     let asked = asked(&stranger);
@@ -227,7 +228,7 @@ async fn an_unconfirmed_server_never_sees_credentials() {
 #[tokio::test]
 async fn the_last_resort_is_a_redirect_over_plain_http() {
     let hosted = tls(world()).await;
-    let plain = Simulator::start(World::new(), SimulatorOptions::default()).await.unwrap();
+    let plain = simulator(World::new()).await;
     plain
         .autodiscover(|it| it.set_http_redirect(&format!("{}/autodiscover/autodiscover.xml", base(&hosted))));
     hosted.autodiscover(|it| it.disable(AutodiscoverProtocol::Json));
@@ -248,7 +249,7 @@ async fn what_goes_wrong_is_named() {
         (AutodiscoverResponse::Garbage, Cause::Malformed),
         (AutodiscoverResponse::RedirectLoop, Cause::Redirects),
     ] {
-        sim.autodiscover(|it| it.set_response(ROOM, whereabouts));
+        sim.autodiscover(|it| it.set_response(AURORA, whereabouts));
         assert_eq!(cause(&policy(&[&sim])).await, expected);
     }
     for protocol in [AutodiscoverProtocol::Json, AutodiscoverProtocol::Soap, AutodiscoverProtocol::Pox] {

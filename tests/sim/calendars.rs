@@ -2,8 +2,8 @@
 //! clearing properties, series, ids, invitations, time zones, and error codes.
 
 use adjourn::sim::{MailKind, RoomSpec, Simulator, SimulatorOptions, World};
+use adjourn_test::{AURORA, ada, meeting, simulator, simulator_with, world};
 
-use crate::office::{ROOM, ada, meeting, world};
 use crate::raw_requests::{basic, envelope, post};
 
 const ADA: &str = "ada@example.com";
@@ -84,7 +84,7 @@ fn field(uri: &str) -> String {
 
 /// Three events of one morning: red at nine, green at ten, blue at eleven with a location.
 async fn three() -> Simulator {
-    let sim = Simulator::start(world(), SimulatorOptions::default()).await.unwrap();
+    let sim = simulator(world()).await;
     for (subject, hour, more) in [
         ("red", 9, ""),
         ("Green", 10, "<t:LegacyFreeBusyStatus>Free</t:LegacyFreeBusyStatus>"),
@@ -97,7 +97,7 @@ async fn three() -> Simulator {
             "<t:Subject>{subject}</t:Subject>{extended}<t:Start>2026-05-04T{hour:02}:00:00Z</t:Start><t:End>2026-05-04T{:02}:00:00Z</t:End>{more}",
             hour + 1
         );
-        assert_eq!(code(&create(&sim, ROOM, "SendToNone", &properties).await), "NoError");
+        assert_eq!(code(&create(&sim, AURORA, "SendToNone", &properties).await), "NoError");
     }
     sim
 }
@@ -174,7 +174,7 @@ async fn restrictions_leave_the_rows_that_they_name() {
     ];
     for (expression, expected) in rows {
         let request = find(&format!("<m:Restriction>{expression}</m:Restriction>"));
-        let answer = ask(&sim, ROOM, &request).await;
+        let answer = ask(&sim, AURORA, &request).await;
         assert_eq!(code(&answer), "NoError", "{expression}: {answer}");
         assert_eq!(all(&answer, "Subject").join(" "), expected, "{expression}");
     }
@@ -207,11 +207,11 @@ async fn restrictions_that_say_nothing_are_refused() {
     ];
     for (expression, expected) in rows {
         let request = find(&format!("<m:Restriction>{expression}</m:Restriction>"));
-        let answer = ask(&sim, ROOM, &request).await;
+        let answer = ask(&sim, AURORA, &request).await;
         assert_eq!(code(&answer), expected, "{expression}: {answer}");
     }
     let query = find("<m:QueryString>red</m:QueryString>");
-    assert_eq!(code(&ask(&sim, ROOM, &query).await), "ErrorUnsupportedQueryFilter");
+    assert_eq!(code(&ask(&sim, AURORA, &query).await), "ErrorUnsupportedQueryFilter");
 }
 
 #[tokio::test]
@@ -242,11 +242,11 @@ async fn rows_come_in_the_order_and_on_the_page_that_are_wanted() {
         (fraction(0, 1) + &up, "blue Green red"),
     ];
     for (inside, expected) in rows {
-        let answer = ask(&sim, ROOM, &find(&inside)).await;
+        let answer = ask(&sim, AURORA, &find(&inside)).await;
         assert_eq!(all(&answer, "Subject").join(" "), expected, "{inside}: {answer}");
         assert!(answer.contains(r#"TotalItemsInView="3""#), "{answer}");
     }
-    let first = ask(&sim, ROOM, &find(&indexed(0, 2, "Beginning"))).await;
+    let first = ask(&sim, AURORA, &find(&indexed(0, 2, "Beginning"))).await;
     assert!(
         first.contains(r#"IndexedPagingOffset="2""#) && first.contains(r#"IncludesLastItemInRange="false""#)
     );
@@ -257,14 +257,14 @@ async fn rows_come_in_the_order_and_on_the_page_that_are_wanted() {
         (order("calendar:Recurrence", "Ascending"), "ErrorUnsupportedPathForSortGroup"),
         (order("item:Subject", "Sideways"), "ErrorSchemaValidation"),
     ] {
-        assert_eq!(code(&ask(&sim, ROOM, &find(&inside)).await), expected, "{inside}");
+        assert_eq!(code(&ask(&sim, AURORA, &find(&inside)).await), expected, "{inside}");
     }
 }
 
 #[tokio::test]
 async fn what_is_set_twice_cleared_or_none_of_its_kind_is_refused_with_a_code() {
     let sim = three().await;
-    let id = id_of(&ask(&sim, ROOM, &find("")).await);
+    let id = id_of(&ask(&sim, AURORA, &find("")).await);
     let extended = |attributes: &str, value: &str| {
         set(
             &format!("<t:ExtendedFieldURI {attributes}/>"),
@@ -318,10 +318,10 @@ async fn what_is_set_twice_cleared_or_none_of_its_kind_is_refused_with_a_code() 
         ),
     ];
     for (changes, expected) in rows {
-        let answer = update(&sim, ROOM, &id, &changes).await;
+        let answer = update(&sim, AURORA, &id, &changes).await;
         assert_eq!(code(&answer), expected, "{changes}: {answer}");
     }
-    assert_eq!(all(&get(&sim, ROOM, &format!("<t:ItemId {id}/>"), EVERYTHING).await, "Subject"), ["red"]);
+    assert_eq!(all(&get(&sim, AURORA, &format!("<t:ItemId {id}/>"), EVERYTHING).await, "Subject"), ["red"]);
 }
 
 #[tokio::test]
@@ -334,17 +334,17 @@ async fn items_that_are_no_calendars_and_children_out_of_order_are_not_created()
             r#"<m:CreateItem MessageDisposition="SaveOnly"><m:Items><t:{kind}><t:Subject>x</t:Subject></t:{kind}></m:Items></m:CreateItem>"#
         );
         assert_eq!(
-            code(&ask(&sim, ROOM, &request).await),
+            code(&ask(&sim, AURORA, &request).await),
             "ErrorInvalidItemForOperationCreateItem",
             "{kind}"
         );
     }
     let elsewhere = r#"<m:CreateItem SendMeetingInvitations="SendToNone"><m:SavedItemFolderId><t:DistinguishedFolderId Id="inbox"/></m:SavedItemFolderId><m:Items><t:CalendarItem><t:Subject>x</t:Subject></t:CalendarItem></m:Items></m:CreateItem>"#;
-    assert_eq!(code(&ask(&sim, ROOM, elsewhere).await), "ErrorCannotCreateCalendarItemInNonCalendarFolder");
+    assert_eq!(code(&ask(&sim, AURORA, elsewhere).await), "ErrorCannotCreateCalendarItemInNonCalendarFolder");
     let reversed = "<t:Location>x</t:Location><t:Subject>y</t:Subject>";
-    assert_eq!(code(&create(&sim, ROOM, "SendToNone", reversed).await), "ErrorSchemaValidation");
+    assert_eq!(code(&create(&sim, AURORA, "SendToNone", reversed).await), "ErrorSchemaValidation");
     let push = r#"<m:Subscribe><m:PushSubscriptionRequest><t:FolderIds><t:DistinguishedFolderId Id="calendar"/></t:FolderIds><t:EventTypes><t:EventType>CreatedEvent</t:EventType></t:EventTypes><t:StatusFrequency>1</t:StatusFrequency><t:URL>http://127.0.0.1:1/</t:URL></m:PushSubscriptionRequest></m:Subscribe>"#;
-    assert_eq!(code(&ask(&sim, ROOM, push).await), "ErrorInvalidPushSubscriptionUrl");
+    assert_eq!(code(&ask(&sim, AURORA, push).await), "ErrorInvalidPushSubscriptionUrl");
     assert_eq!(sim.world(|world| world.outbox().len()), 0);
 }
 
@@ -354,17 +354,17 @@ async fn series(sim: &Simulator) -> String {
     let properties = format!(
         r#"<t:Subject>Daily</t:Subject><t:Start>2027-03-27T08:00:00Z</t:Start><t:End>2027-03-27T09:00:00Z</t:End>{recurrence}<t:StartTimeZone Id="W. Europe Standard Time"/>"#
     );
-    let created = create(sim, ROOM, "SendToNone", &properties).await;
+    let created = create(sim, AURORA, "SendToNone", &properties).await;
     assert_eq!(code(&created), "NoError", "{created}");
     id_of(&created)
 }
 
 #[tokio::test]
 async fn dates_of_a_series_keep_their_hour_and_are_reached_by_number() {
-    let sim = Simulator::start(world(), SimulatorOptions::default()).await.unwrap();
+    let sim = simulator(world()).await;
     let master = series(&sim).await;
     let view = find(r#"<m:CalendarView StartDate="2027-03-01T00:00:00Z" EndDate="2027-05-01T00:00:00Z"/>"#);
-    let starts = all(&ask(&sim, ROOM, &view).await, "Start");
+    let starts = all(&ask(&sim, AURORA, &view).await, "Start");
     let expected =
         ["2027-03-27T08:00:00Z", "2027-03-28T07:00:00Z", "2027-03-29T07:00:00Z", "2027-03-30T07:00:00Z"];
     assert_eq!(starts, expected);
@@ -372,25 +372,25 @@ async fn dates_of_a_series_keep_their_hour_and_are_reached_by_number() {
         let id = without_key(&master).replace("Id=", "RecurringMasterId=");
         format!(r#"<t:OccurrenceItemId {id} InstanceIndex="{index}"/>"#)
     };
-    let second = get(&sim, ROOM, &occurrence(2), EVERYTHING).await;
+    let second = get(&sim, AURORA, &occurrence(2), EVERYTHING).await;
     assert_eq!(all(&second, "Start"), ["2027-03-28T07:00:00Z"], "{second}");
     assert_eq!(all(&second, "StartWallClock"), ["2027-03-28T09:00:00+02:00"]);
     let delete = format!(
         r#"<m:DeleteItem DeleteType="HardDelete" SendMeetingCancellations="SendToNone"><m:ItemIds>{}</m:ItemIds></m:DeleteItem>"#,
         occurrence(2)
     );
-    assert_eq!(code(&ask(&sim, ROOM, &delete).await), "NoError");
+    assert_eq!(code(&ask(&sim, AURORA, &delete).await), "NoError");
     for (index, expected) in [
         (2, "ErrorCalendarOccurrenceIsDeletedFromRecurrence"),
         (5, "ErrorCalendarOccurrenceIndexIsOutOfRecurrenceRange"),
         (0, "ErrorCalendarOccurrenceIndexIsOutOfRecurrenceRange"),
         (3, "NoError"),
     ] {
-        assert_eq!(code(&get(&sim, ROOM, &occurrence(index), EVERYTHING).await), expected, "{index}");
+        assert_eq!(code(&get(&sim, AURORA, &occurrence(index), EVERYTHING).await), expected, "{index}");
     }
-    let third = get(&sim, ROOM, &occurrence(3), EVERYTHING).await;
+    let third = get(&sim, AURORA, &occurrence(3), EVERYTHING).await;
     let date = without_key(&id_of(&third)).replace("Id=", "OccurrenceId=");
-    let back = get(&sim, ROOM, &format!("<t:RecurringMasterItemId {date}/>"), EVERYTHING).await;
+    let back = get(&sim, AURORA, &format!("<t:RecurringMasterItemId {date}/>"), EVERYTHING).await;
     assert_eq!(all(&back, "CalendarItemType"), ["RecurringMaster"], "{back}");
     assert!(back.contains("<t:StartDate>2027-03-27+01:00</t:StartDate>"), "{back}");
     assert_eq!(all(&back, "DeletedOccurrence"), ["<t:Start>2027-03-28T07:00:00Z</t:Start>"]);
@@ -398,7 +398,7 @@ async fn dates_of_a_series_keep_their_hour_and_are_reached_by_number() {
 
 #[tokio::test]
 async fn recurrences_that_cannot_be_are_refused() {
-    let sim = Simulator::start(world(), SimulatorOptions::default()).await.unwrap();
+    let sim = simulator(world()).await;
     let daily = "<t:DailyRecurrence><t:Interval>1</t:Interval></t:DailyRecurrence>";
     let open = "<t:NoEndRecurrence><t:StartDate>2027-03-27</t:StartDate></t:NoEndRecurrence>";
     let ended = "<t:EndDateRecurrence><t:StartDate>2027-03-27</t:StartDate><t:EndDate>2027-03-01</t:EndDate></t:EndDateRecurrence>";
@@ -430,22 +430,22 @@ async fn recurrences_that_cannot_be_are_refused() {
         let properties = format!(
             "<t:Start>2027-03-27T08:00:00Z</t:Start><t:End>2027-03-27T09:00:00Z</t:End><t:Recurrence>{recurrence}</t:Recurrence>"
         );
-        assert_eq!(code(&create(&sim, ROOM, "SendToNone", &properties).await), expected, "{recurrence}");
+        assert_eq!(code(&create(&sim, AURORA, "SendToNone", &properties).await), expected, "{recurrence}");
     }
     let long = format!(
         "<t:Start>2027-03-27T08:00:00Z</t:Start><t:End>2027-03-29T09:00:00Z</t:End><t:Recurrence>{daily}{open}</t:Recurrence>"
     );
-    assert_eq!(code(&create(&sim, ROOM, "SendToNone", &long).await), "ErrorOccurrenceTimeSpanTooBig");
+    assert_eq!(code(&create(&sim, AURORA, "SendToNone", &long).await), "ErrorOccurrenceTimeSpanTooBig");
 }
 
 #[tokio::test]
 async fn ids_are_told_apart_by_what_is_wrong_with_them() {
     let mut office = world();
     office.add_meeting(meeting());
-    let sim = Simulator::start(office, SimulatorOptions::default()).await.unwrap();
+    let sim = simulator(office).await;
     let theirs = without_key(&id_of(&ask(&sim, ADA, &find("")).await));
-    let id = id_of(&ask(&sim, ROOM, &find("")).await);
-    let folder = ask(&sim, ROOM, r#"<m:GetFolder><m:FolderShape><t:BaseShape>IdOnly</t:BaseShape></m:FolderShape><m:FolderIds><t:DistinguishedFolderId Id="calendar"/></m:FolderIds></m:GetFolder>"#).await;
+    let id = id_of(&ask(&sim, AURORA, &find("")).await);
+    let folder = ask(&sim, AURORA, r#"<m:GetFolder><m:FolderShape><t:BaseShape>IdOnly</t:BaseShape></m:FolderShape><m:FolderIds><t:DistinguishedFolderId Id="calendar"/></m:FolderIds></m:GetFolder>"#).await;
     let folder = folder.split("<t:FolderId ").nth(1).unwrap().split(" ChangeKey").next().unwrap().to_owned();
     let mine = without_key(&id);
     for (reference, expected) in [
@@ -456,23 +456,23 @@ async fn ids_are_told_apart_by_what_is_wrong_with_them() {
         (format!(r#"{mine} ChangeKey="AAAA""#), "ErrorInvalidChangeKey"),
         (mine.clone(), "NoError"),
     ] {
-        let answer = get(&sim, ROOM, &format!("<t:ItemId {reference}/>"), EVERYTHING).await;
+        let answer = get(&sim, AURORA, &format!("<t:ItemId {reference}/>"), EVERYTHING).await;
         assert_eq!(code(&answer), expected, "{reference}");
     }
     let subject = set(&field("item:Subject"), "<t:Subject>x</t:Subject>");
-    let unversioned = update(&sim, ROOM, &mine, &subject).await;
+    let unversioned = update(&sim, AURORA, &mine, &subject).await;
     assert_eq!(code(&unversioned), "ErrorChangeKeyRequiredForWriteOperations");
     let accept = |reference: &str| {
         format!(
             r#"<m:CreateItem MessageDisposition="SendAndSaveCopy"><m:Items><t:AcceptItem>{reference}</t:AcceptItem></m:Items></m:CreateItem>"#
         )
     };
-    let none = ask(&sim, ROOM, &accept("")).await;
+    let none = ask(&sim, AURORA, &accept("")).await;
     assert_eq!(code(&none), "ErrorMissingInformationReferenceItemId");
-    let unversioned = ask(&sim, ROOM, &accept(&format!("<t:ReferenceItemId {mine}/>"))).await;
+    let unversioned = ask(&sim, AURORA, &accept(&format!("<t:ReferenceItemId {mine}/>"))).await;
     assert_eq!(code(&unversioned), "ErrorChangeKeyRequired");
-    assert_eq!(code(&update(&sim, ROOM, &id, &subject).await), "NoError");
-    let stale = ask(&sim, ROOM, &accept(&format!("<t:ReferenceItemId {id}/>"))).await;
+    assert_eq!(code(&update(&sim, AURORA, &id, &subject).await), "NoError");
+    let stale = ask(&sim, AURORA, &accept(&format!("<t:ReferenceItemId {id}/>"))).await;
     assert_eq!(code(&stale), "ErrorStaleObject");
 }
 
@@ -499,13 +499,13 @@ fn attendees(addresses: &[&str]) -> String {
 
 #[tokio::test]
 async fn an_invitation_is_answered_from_the_inbox_and_goes_away() {
-    let sim = Simulator::start(people(), SimulatorOptions::default()).await.unwrap();
+    let sim = simulator(people()).await;
     let times = "<t:Start>2030-05-04T09:00:00Z</t:Start><t:End>2030-05-04T10:00:00Z</t:End>";
     let meeting =
-        format!("<t:Subject>Plans</t:Subject>{times}{}", attendees(&[BO, "manual@example.com", ROOM]));
+        format!("<t:Subject>Plans</t:Subject>{times}{}", attendees(&[BO, "manual@example.com", AURORA]));
     let created = create(&sim, ADA, "SendToAllAndSaveCopy", &meeting).await;
     assert_eq!(code(&created), "NoError", "{created}");
-    assert_eq!(inbox(&sim, ROOM).await.matches("<t:MeetingRequest>").count(), 0, "it answered by itself");
+    assert_eq!(inbox(&sim, AURORA).await.matches("<t:MeetingRequest>").count(), 0, "it answered by itself");
     assert_eq!(inbox(&sim, "manual@example.com").await.matches("<t:MeetingRequest>").count(), 1);
     let request = id_of(&inbox(&sim, BO).await);
     let shown = get(&sim, BO, &format!("<t:ItemId {request}/>"), EVERYTHING).await;
@@ -541,7 +541,7 @@ async fn an_invitation_is_answered_from_the_inbox_and_goes_away() {
 #[tokio::test]
 async fn an_account_with_a_mailbox_acts_there_when_nobody_is_named() {
     let options = SimulatorOptions { username: ADA.to_owned(), ..SimulatorOptions::default() };
-    let sim = Simulator::start(world(), options.clone()).await.unwrap();
+    let sim = simulator_with(world(), options.clone()).await;
     let login = format!("{}:{}", options.username, options.password);
     let login = format!("Basic {}", base64::Engine::encode(&base64::prelude::BASE64_STANDARD, login));
     let own = |body: &str| {
@@ -576,17 +576,17 @@ async fn an_account_with_a_mailbox_acts_there_when_nobody_is_named() {
 #[tokio::test]
 async fn zones_and_ids_in_other_formats_are_what_the_schema_says() {
     let sim = three().await;
-    let zones = ask(&sim, ROOM, r#"<m:GetServerTimeZones ReturnFullTimeZoneData="true"/>"#).await;
+    let zones = ask(&sim, AURORA, r#"<m:GetServerTimeZones ReturnFullTimeZoneData="true"/>"#).await;
     assert!(zones.matches("<t:TimeZoneDefinition ").count() >= 139);
     assert!(
         zones.contains(r#"Id="W. Europe Standard Time""#) && zones.contains("<t:RecurringDayTransition>")
     );
-    let one = ask(&sim, ROOM, r#"<m:GetServerTimeZones ReturnFullTimeZoneData="false"><m:Ids><t:Id>Nowhere</t:Id><t:Id>UTC</t:Id></m:Ids></m:GetServerTimeZones>"#).await;
+    let one = ask(&sim, AURORA, r#"<m:GetServerTimeZones ReturnFullTimeZoneData="false"><m:Ids><t:Id>Nowhere</t:Id><t:Id>UTC</t:Id></m:Ids></m:GetServerTimeZones>"#).await;
     assert_eq!(one.matches("<t:TimeZoneDefinition ").count(), 1, "{one}");
-    let id = without_key(&id_of(&ask(&sim, ROOM, &find("")).await));
+    let id = without_key(&id_of(&ask(&sim, AURORA, &find("")).await));
     let convert = |from: &str, id: &str, to: &str| {
         format!(
-            r#"<m:ConvertId DestinationFormat="{to}"><m:SourceIds><t:AlternateId Format="{from}" {id} Mailbox="{ROOM}"/></m:SourceIds></m:ConvertId>"#
+            r#"<m:ConvertId DestinationFormat="{to}"><m:SourceIds><t:AlternateId Format="{from}" {id} Mailbox="{AURORA}"/></m:SourceIds></m:ConvertId>"#
         )
     };
     let written = |answer: &str| {
@@ -595,14 +595,14 @@ async fn zones_and_ids_in_other_formats_are_what_the_schema_says() {
         format!(r#"Id="{id}""#)
     };
     for format in ["EntryId", "HexEntryId", "StoreId", "OwaId", "EwsLegacyId"] {
-        let there = written(&ask(&sim, ROOM, &convert("EwsId", &id, format)).await);
-        assert_eq!(written(&ask(&sim, ROOM, &convert(format, &there, "EwsId")).await), id, "{format}");
+        let there = written(&ask(&sim, AURORA, &convert("EwsId", &id, format)).await);
+        assert_eq!(written(&ask(&sim, AURORA, &convert(format, &there, "EwsId")).await), id, "{format}");
     }
-    let wrong = ask(&sim, ROOM, &convert("HexEntryId", r#"Id="0g""#, "EwsId")).await;
+    let wrong = ask(&sim, AURORA, &convert("HexEntryId", r#"Id="0g""#, "EwsId")).await;
     assert_eq!(code(&wrong), "ErrorInvalidIdMalformed");
-    let nobody = convert("EwsId", &id, "EntryId").replace(ROOM, "nobody@example.com");
+    let nobody = convert("EwsId", &id, "EntryId").replace(AURORA, "nobody@example.com");
     assert!(
-        ask(&sim, ROOM, &nobody).await.contains(&format!(r#"Mailbox="{ROOM}""#)),
+        ask(&sim, AURORA, &nobody).await.contains(&format!(r#"Mailbox="{AURORA}""#)),
         "the mailbox of the id"
     );
 }

@@ -1,36 +1,27 @@
 //! Discovery of the rooms' servers: an unreachable domain does not delay rooms of other domains, and is not queried
 //! again in vain.
 
-use std::io::Write as _;
 use std::time::Duration;
 
 use adjourn::autodiscover::Policy;
-use adjourn::calendar::RoomAddress;
 use adjourn::exchange::{Exchange, ExchangeLocation};
 use adjourn::live::Feed as _;
-use adjourn::sim::{AutodiscoverResponse, RoomSpec, Simulator, SimulatorOptions, World};
+use adjourn::sim::{AutodiscoverResponse, RoomSpec, Simulator};
+use adjourn_test::{address, ca_file, exchange, host, over_tls, people, settings, simulator_with};
 use tokio::time::{Instant, timeout};
-
-use crate::office::{now, settings};
 
 const GOOD: [&str; 2] = ["room1@good.example", "room2@good.example"];
 const BAD: [&str; 3] = ["room1@bad.example", "room2@bad.example", "room3@bad.example"];
 /// Time limit of one Autodiscover request.
 const WITHIN: Duration = Duration::from_secs(4);
 
-fn address(room: &str) -> RoomAddress {
-    room.parse().unwrap()
-}
-
 /// A server whose Autodiscover redirects the bad rooms to a host that accepts connections and never answers.
 async fn two_domains() -> (Simulator, Exchange) {
-    let mut world = World::new();
-    world.set_now(now());
+    let mut world = people();
     for room in GOOD {
         world.add_room(RoomSpec::new("Room", room));
     }
-    let sim =
-        Simulator::start(world, SimulatorOptions { tls: true, ..SimulatorOptions::default() }).await.unwrap();
+    let sim = simulator_with(world, over_tls()).await;
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let there = format!("https://{}/autodiscover/autodiscover.json", silent.local_addr().unwrap());
     tokio::spawn(async move {
@@ -42,15 +33,13 @@ async fn two_domains() -> (Simulator, Exchange) {
     for room in BAD {
         sim.autodiscover(|it| it.set_response(room, AutodiscoverResponse::RedirectUrl(there.clone())));
     }
-    let mut ca = tempfile::NamedTempFile::new().unwrap();
-    ca.write_all(sim.ca_pem().unwrap().as_bytes()).unwrap();
+    let ca = ca_file(&[&sim]);
     let mut settings = settings(&sim, Some(ca.path()));
     settings.connect_timeout = WITHIN / 2;
-    let host = sim.url().replace("https://", "").replace("/EWS/Exchange.asmx", "");
-    let host = host.parse::<adjourn::autodiscover::HostPattern>().unwrap();
+    let host = host(&sim).parse::<adjourn::autodiscover::HostPattern>().unwrap();
     let first = Some(host.to_string().parse().unwrap());
     settings.location = ExchangeLocation::Discovered(Policy { preferred_host: first, ..Policy::new([host]) });
-    let exchange = Exchange::new(&settings).unwrap();
+    let exchange = exchange(&settings);
     (sim, exchange)
 }
 

@@ -3,18 +3,18 @@
 use adjourn::sim::{
     CancelledMark, DelegateRights, ExceptionIds, FaultRule, FreeBusyType, InjectedFault, InvitationResponse,
     MailKind, MeetingSpec, Person, PlainSpec, RecurrencePattern, RecurrenceRange, RoomSpec, Series,
-    Simulator, SimulatorOptions, World,
+    Simulator, World,
 };
+use adjourn_test::{AURORA, ada, meeting, now, plain, simulator, world};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
-use crate::office::{ROOM, ada, meeting, now, plain, world};
 use crate::raw_requests::{basic, envelope, post};
 use crate::stream::between;
 
 const SHAPE: &str = "<m:ItemShape><t:BaseShape>AllProperties</t:BaseShape></m:ItemShape>";
 
 async fn start(world: World) -> Simulator {
-    Simulator::start(world, SimulatorOptions::default()).await.unwrap()
+    simulator(world).await
 }
 
 async fn ask(sim: &Simulator, mailbox: &str, body: &str) -> String {
@@ -23,7 +23,7 @@ async fn ask(sim: &Simulator, mailbox: &str, body: &str) -> String {
 
 /// Without impersonation, by a folder that names its mailbox.
 async fn ask_as_delegate(sim: &Simulator, body: &str) -> String {
-    let request = envelope(ROOM, body);
+    let request = envelope(AURORA, body);
     let header = format!(
         "<t:ExchangeImpersonation>{}</t:ExchangeImpersonation>",
         between(&request, "<t:ExchangeImpersonation>", "</t:ExchangeImpersonation>").unwrap()
@@ -92,7 +92,7 @@ async fn a_calendar_view_holds_what_ends_where_it_begins_and_not_what_begins_whe
     let spec = plain();
     let daily = Series::new(RecurrencePattern::Daily { interval: 1 }, RecurrenceRange::Count(3));
     world.add_plain(spec.clone());
-    world.add_plain(PlainSpec { series: Some(daily), ..PlainSpec::new(ROOM, spec.start, spec.end) });
+    world.add_plain(PlainSpec { series: Some(daily), ..PlainSpec::new(AURORA, spec.start, spec.end) });
     let sim = start(world).await;
     let hour = TimeDelta::hours(1);
     let second = TimeDelta::seconds(1);
@@ -104,7 +104,7 @@ async fn a_calendar_view_holds_what_ends_where_it_begins_and_not_what_begins_whe
         (spec.end, spec.end + TimeDelta::days(1), 3),
     ];
     for (from, to, found) in rows {
-        let answer = ask(&sim, ROOM, &view(from, to)).await;
+        let answer = ask(&sim, AURORA, &view(from, to)).await;
         assert_eq!(ids(&answer).len(), found, "{from} {to}: {answer}");
         assert_eq!(between(&answer, "TotalItemsInView=\"", "\""), Some(&*found.to_string()));
     }
@@ -116,7 +116,7 @@ async fn a_calendar_view_has_the_limits_that_are_documented() {
     let first = now();
     for minute in 0..1_001 {
         let at = first + TimeDelta::minutes(minute);
-        world.add_plain(PlainSpec::new(ROOM, at, at + TimeDelta::minutes(1)));
+        world.add_plain(PlainSpec::new(AURORA, at, at + TimeDelta::minutes(1)));
     }
     let sim = start(world).await;
     let whole = |more: &str| {
@@ -147,14 +147,14 @@ async fn a_calendar_view_has_the_limits_that_are_documented() {
         ),
     ];
     for (request, expected) in rows {
-        let answer = ask(&sim, ROOM, &request).await;
+        let answer = ask(&sim, AURORA, &request).await;
         assert_eq!(code(&answer), expected, "{request}");
     }
-    let page = ask(&sim, ROOM, &whole(r#"MaxEntriesReturned="5000""#)).await;
+    let page = ask(&sim, AURORA, &whole(r#"MaxEntriesReturned="5000""#)).await;
     assert_eq!(ids(&page).len(), 1_000);
     assert!(page.contains(r#"TotalItemsInView="1001" IncludesLastItemInRange="false""#));
     let sorted = whole("").replace("<m:ParentFolderIds>", "<m:SortOrder/><m:ParentFolderIds>");
-    assert_eq!(code(&ask(&sim, ROOM, &sorted).await), "ErrorInvalidOperation");
+    assert_eq!(code(&ask(&sim, AURORA, &sorted).await), "ErrorInvalidOperation");
 }
 
 #[tokio::test]
@@ -163,21 +163,21 @@ async fn a_declined_meeting_goes_or_stays_as_the_mailbox_has_it() {
         let mut world = World::new();
         world.set_now(now());
         world.add_user(&ada());
-        world.add_room(RoomSpec { preserve_declined: keeps, ..RoomSpec::new("Aurora", ROOM) });
+        world.add_room(RoomSpec { preserve_declined: keeps, ..RoomSpec::new("Aurora", AURORA) });
         let spec = meeting();
         let series = in_a_series.then(|| Series::weekly_on(spec.start, RecurrenceRange::Count(3)));
         world.add_meeting(MeetingSpec { series, ..spec.clone() });
         let sim = start(world).await;
-        let seen = ask(&sim, ROOM, &view(now(), now() + TimeDelta::minutes(5))).await;
+        let seen = ask(&sim, AURORA, &view(now(), now() + TimeDelta::minutes(5))).await;
         assert_eq!(property(&seen, "MyResponseType"), Some("Accept"), "{seen}");
-        let sent = ask(&sim, ROOM, &decline(&ids(&seen)[0])).await;
+        let sent = ask(&sim, AURORA, &decline(&ids(&seen)[0])).await;
         assert_eq!(code(&sent), "NoError", "{sent}");
         let mails: Vec<MailKind> = sim.outbox().iter().map(|mail| mail.kind).collect();
         assert_eq!(mails, [MailKind::Decline]);
-        let after = ask(&sim, ROOM, &view(now(), now() + TimeDelta::minutes(5))).await;
+        let after = ask(&sim, AURORA, &view(now(), now() + TimeDelta::minutes(5))).await;
         let left = (property(&after, "MyResponseType"), property(&after, "LegacyFreeBusyStatus"));
         assert_eq!(left, if keeps { (Some("Decline"), Some("Free")) } else { (None, None) }, "{after}");
-        let deleted = sim.world(|world| world.deleted(ROOM)).len();
+        let deleted = sim.world(|world| world.deleted(AURORA)).len();
         assert_eq!(deleted, usize::from(!keeps && !in_a_series));
     }
 }
@@ -189,11 +189,11 @@ async fn organizers_have_x500_names_in_lists_and_smtp_addresses_in_items() {
     let (start_of, end) = (now() + TimeDelta::hours(2), now() + TimeDelta::hours(3));
     world.add_meeting(meeting());
     world.add_meeting(MeetingSpec {
-        rooms: vec![ROOM.to_owned()],
+        rooms: vec![AURORA.to_owned()],
         ..MeetingSpec::new(outside, start_of, end)
     });
     let sim = start(world).await;
-    let list = ask(&sim, ROOM, &view(now(), now() + TimeDelta::minutes(5))).await;
+    let list = ask(&sim, AURORA, &view(now(), now() + TimeDelta::minutes(5))).await;
     let x500 = between(organizer(&list), "<t:EmailAddress>", "<").unwrap().to_owned();
     assert!(
         x500.starts_with("/O=EXAMPLE/OU=EXCHANGE ADMINISTRATIVE GROUP (FYDIBOHF23SPDLT)/CN=RECIPIENTS/CN="),
@@ -203,24 +203,24 @@ async fn organizers_have_x500_names_in_lists_and_smtp_addresses_in_items() {
         x500.ends_with("-ADA") && organizer(&list).contains("<t:RoutingType>EX</t:RoutingType>"),
         "{list}"
     );
-    let item = ask(&sim, ROOM, &get(&ids(&list)[0])).await;
+    let item = ask(&sim, AURORA, &get(&ids(&list)[0])).await;
     assert!(
         organizer(&item)
             .contains("<t:EmailAddress>ada@example.com</t:EmailAddress><t:RoutingType>SMTP</t:RoutingType>"),
         "{item}"
     );
-    let outside = ask(&sim, ROOM, &view(start_of, end)).await;
+    let outside = ask(&sim, AURORA, &view(start_of, end)).await;
     assert!(organizer(&outside).contains("guest@partner.example"), "{outside}");
     for entry in [x500.clone(), x500.to_lowercase(), format!("EX:{x500}")] {
-        assert!(resolve(&sim, ROOM, &entry).await.contains("<t:EmailAddress>ada@example.com<"), "{entry}");
+        assert!(resolve(&sim, AURORA, &entry).await.contains("<t:EmailAddress>ada@example.com<"), "{entry}");
     }
     // An organizer who left still has an X.500 name, which resolves to no mailbox.
     sim.world(|world| world.remove_mailbox("ada@example.com").set_now(now()));
-    let list = ask(&sim, ROOM, &view(now(), now() + TimeDelta::minutes(5))).await;
+    let list = ask(&sim, AURORA, &view(now(), now() + TimeDelta::minutes(5))).await;
     assert!(organizer(&list).contains(&x500), "{list}");
-    assert_eq!(code(&resolve(&sim, ROOM, &x500).await), "ErrorNameResolutionNoResults");
+    assert_eq!(code(&resolve(&sim, AURORA, &x500).await), "ErrorNameResolutionNoResults");
     sim.world(|world| world.show_organizers_as_x500(false).set_now(now()));
-    let list = ask(&sim, ROOM, &view(now(), now() + TimeDelta::minutes(5))).await;
+    let list = ask(&sim, AURORA, &view(now(), now() + TimeDelta::minutes(5))).await;
     assert!(organizer(&list).contains("ada@example.com"), "{list}");
 }
 
@@ -279,9 +279,9 @@ async fn a_room_is_reached_by_every_address_it_has_or_had_and_says_which_is_the_
 #[tokio::test]
 async fn proxies_are_listed_in_full_contact_data() {
     let mut world = world();
-    world.add_proxy_address(ROOM, "rm-2@example.com");
+    world.add_proxy_address(AURORA, "rm-2@example.com");
     let sim = start(world).await;
-    let found = resolve(&sim, ROOM, "rm-2@example.com").await;
+    let found = resolve(&sim, AURORA, "rm-2@example.com").await;
     for entry in ["smtp:rm-2@example.com", "SMTP:aurora@example.com"] {
         assert!(found.contains(&format!(">{entry}</t:Entry>")), "{found}");
     }
@@ -299,15 +299,15 @@ async fn time_shows_as_its_maker_has_it_and_whole_days_are_free() {
     ];
     for (all_day, busy, word, digit) in rows {
         let mut meetings = world();
-        let rooms = vec![ROOM.to_owned()];
+        let rooms = vec![AURORA.to_owned()];
         meetings.add_meeting(MeetingSpec { all_day, busy, rooms, ..MeetingSpec::new(ada(), from, to) });
         let mut plains = world();
-        plains.add_plain(PlainSpec { all_day, busy, ..PlainSpec::new(ROOM, from, to) });
+        plains.add_plain(PlainSpec { all_day, busy, ..PlainSpec::new(AURORA, from, to) });
         for world in [meetings, plains] {
             let sim = start(world).await;
-            let list = ask(&sim, ROOM, &view(from, to)).await;
+            let list = ask(&sim, AURORA, &view(from, to)).await;
             assert_eq!(property(&list, "LegacyFreeBusyStatus"), Some(word));
-            let answer = availability(&sim, &[ROOM], UTC).await;
+            let answer = availability(&sim, &[AURORA], UTC).await;
             let merged = property(&answer, "MergedFreeBusy").unwrap();
             assert!(merged.chars().all(|state| state == digit), "{word}: {merged}");
             assert!(answer.contains(&format!("<t:BusyType>{word}</t:BusyType>")), "{answer}");
@@ -332,7 +332,7 @@ fn availability_request(addresses: &[&str], zone: &str) -> String {
 }
 
 async fn availability(sim: &Simulator, addresses: &[&str], zone: &str) -> String {
-    ask(sim, ROOM, &availability_request(addresses, zone)).await
+    ask(sim, AURORA, &availability_request(addresses, zone)).await
 }
 
 #[tokio::test]
@@ -341,14 +341,14 @@ async fn availability_wants_a_time_zone_and_fails_for_one_mailbox_alone() {
     world.add_meeting(meeting());
     world.fail_availability_of("bo@example.com", "ErrorFreeBusyGenerationFailed");
     let sim = start(world).await;
-    assert_eq!(fault_code(&availability(&sim, &[ROOM], "").await), "ErrorTimeZone");
+    assert_eq!(fault_code(&availability(&sim, &[AURORA], "").await), "ErrorTimeZone");
     assert_eq!(fault_code(&availability(&sim, &[], UTC).await), "ErrorMailboxDataArrayEmpty");
-    let many = vec![ROOM; 101];
+    let many = vec![AURORA; 101];
     assert_eq!(fault_code(&availability(&sim, &many, UTC).await), "ErrorMailboxDataArrayTooBig");
     let context = r#"<s:Header><t:TimeZoneContext><t:TimeZoneDefinition Id="UTC"/></t:TimeZoneContext>"#;
-    let request = envelope(ROOM, &availability_request(&[ROOM], "")).replace("<s:Header>", context);
+    let request = envelope(AURORA, &availability_request(&[AURORA], "")).replace("<s:Header>", context);
     assert!(post(&sim, &basic(), &request).await.1.contains("<t:BusyType>Busy</t:BusyType>"));
-    let asked = [ROOM, "nobody@example.com", "bo@example.com", "ada@example.com"];
+    let asked = [AURORA, "nobody@example.com", "bo@example.com", "ada@example.com"];
     let answer = availability(&sim, &asked, UTC).await;
     let codes: Vec<&str> = answer.split("<m:FreeBusyResponse>").skip(1).map(code).collect();
     assert_eq!(
@@ -367,11 +367,11 @@ async fn cancelled_by_both_properties_or_by_one_of_them() {
         let mut world = world();
         let uid = world.add_meeting(MeetingSpec { cancelled: true, cancelled_mark: mark, ..meeting() });
         let sim = start(world).await;
-        let list = ask(&sim, ROOM, &view(now(), now() + TimeDelta::minutes(5))).await;
+        let list = ask(&sim, AURORA, &view(now(), now() + TimeDelta::minutes(5))).await;
         let shown = (property(&list, "IsCancelled"), property(&list, "AppointmentState"));
         assert_eq!(shown, (Some(flag), Some(state)), "{list}");
-        assert!(sim.world(|world| world.event(ROOM, &uid)).unwrap().cancelled);
-        let answer = ask(&sim, ROOM, &decline(&ids(&list)[0])).await;
+        assert!(sim.world(|world| world.event(AURORA, &uid)).unwrap().cancelled);
+        let answer = ask(&sim, AURORA, &decline(&ids(&list)[0])).await;
         assert_eq!(code(&answer), "ErrorCalendarIsCancelledForDecline");
     }
 }
@@ -382,14 +382,14 @@ async fn who_is_hidden_resolves_to_nothing_and_has_a_calendar_all_the_same() {
     let director = Person::new("Dora Direct", "dora@example.com");
     world.add_user(&director).hide_from_address_lists("dora@example.com");
     world.add_room(RoomSpec { is_hidden: true, ..RoomSpec::new("Vault", "vault@example.com") });
-    world.add_room_list("Building 1", "b1@example.com", &[ROOM, "vault@example.com"]);
-    world.set_address_book_policy(ROOM, &[ROOM, "bo@example.com"]);
+    world.add_room_list("Building 1", "b1@example.com", &[AURORA, "vault@example.com"]);
+    world.set_address_book_policy(AURORA, &[AURORA, "bo@example.com"]);
     let sim = start(world).await;
     for (viewer, entry, found) in [
-        (ROOM, "smtp:dora@example.com", "ErrorNameResolutionNoResults"),
+        (AURORA, "smtp:dora@example.com", "ErrorNameResolutionNoResults"),
         ("ada@example.com", "Dora", "ErrorNameResolutionNoResults"),
-        (ROOM, "smtp:ada@example.com", "ErrorNameResolutionNoResults"),
-        (ROOM, "smtp:bo@example.com", "NoError"),
+        (AURORA, "smtp:ada@example.com", "ErrorNameResolutionNoResults"),
+        (AURORA, "smtp:bo@example.com", "NoError"),
         ("bo@example.com", "smtp:ada@example.com", "NoError"),
     ] {
         assert_eq!(code(&resolve(&sim, viewer, entry).await), found, "{viewer} {entry}");
@@ -399,8 +399,8 @@ async fn who_is_hidden_resolves_to_nothing_and_has_a_calendar_all_the_same() {
     assert_eq!(codes, ["NoError", "NoError", "ErrorMailRecipientNotFound"], "{answer}");
     let rooms =
         "<m:GetRooms><m:RoomList><t:EmailAddress>b1@example.com</t:EmailAddress></m:RoomList></m:GetRooms>";
-    let rooms = ask(&sim, ROOM, rooms).await;
-    assert!(rooms.contains(ROOM) && !rooms.contains("vault"), "{rooms}");
+    let rooms = ask(&sim, AURORA, rooms).await;
+    assert!(rooms.contains(AURORA) && !rooms.contains("vault"), "{rooms}");
 }
 
 #[tokio::test]
@@ -416,18 +416,18 @@ async fn a_date_that_is_changed_has_another_id() {
         let series = Some(Series::weekly_on(spec.start, RecurrenceRange::Count(3)));
         world.add_meeting(MeetingSpec { series, ..spec });
         let sim = start(world).await;
-        let before = ids(&ask(&sim, ROOM, &view(now(), now() + TimeDelta::minutes(5))).await)[0].clone();
-        let written = ask(&sim, ROOM, &set_subject(&before, "SendToNone")).await;
+        let before = ids(&ask(&sim, AURORA, &view(now(), now() + TimeDelta::minutes(5))).await)[0].clone();
+        let written = ask(&sim, AURORA, &set_subject(&before, "SendToNone")).await;
         let answered = ids(&written)[0].clone();
         let name = |id: &str| between(id, "Id=\"", "\"").unwrap().to_owned();
         assert_eq!(name(&before) == name(&answered), option == ExceptionIds::Kept, "{written}");
-        let seen = ask(&sim, ROOM, &view(now(), now() + TimeDelta::minutes(5))).await;
+        let seen = ask(&sim, AURORA, &view(now(), now() + TimeDelta::minutes(5))).await;
         assert_eq!(ids(&seen)[0], answered);
         assert_eq!(property(&seen, "CalendarItemType"), Some("Exception"));
-        assert_eq!(code(&ask(&sim, ROOM, &get(&answered)).await), "NoError");
-        assert_eq!(code(&ask(&sim, ROOM, &get(&before)).await), old, "{option:?}");
+        assert_eq!(code(&ask(&sim, AURORA, &get(&answered)).await), "NoError");
+        assert_eq!(code(&ask(&sim, AURORA, &get(&before)).await), old, "{option:?}");
         // A second change keeps the id.
-        let again = ask(&sim, ROOM, &set_subject(&answered, "SendToNone")).await;
+        let again = ask(&sim, AURORA, &set_subject(&answered, "SendToNone")).await;
         assert_eq!(name(&ids(&again)[0]), name(&answered));
     }
 }
@@ -440,16 +440,16 @@ async fn a_series_at_odd_seconds_keeps_them() {
     let series = Some(Series::new(RecurrencePattern::Daily { interval: 1 }, RecurrenceRange::Count(4)));
     let end = first + TimeDelta::minutes(61) + TimeDelta::seconds(7);
     world.add_meeting(MeetingSpec {
-        rooms: vec![ROOM.to_owned()],
+        rooms: vec![AURORA.to_owned()],
         series,
         ..MeetingSpec::new(ada(), first, end)
     });
     let sim = start(world).await;
-    let list = ask(&sim, ROOM, &view(first, first + TimeDelta::days(4))).await;
+    let list = ask(&sim, AURORA, &view(first, first + TimeDelta::days(4))).await;
     let all = ids(&list);
     assert_eq!(all.len(), 4, "{list}");
     for (day, id) in all.iter().enumerate() {
-        let item = ask(&sim, ROOM, &get(id)).await;
+        let item = ask(&sim, AURORA, &get(id)).await;
         let shift = TimeDelta::days(day as i64);
         let times = (property(&item, "Start").unwrap(), property(&item, "End").unwrap());
         assert_eq!(times, (&*z(first + shift), &*z(end + shift)));
@@ -460,7 +460,9 @@ async fn a_series_at_odd_seconds_keeps_them() {
 async fn a_delegate_reads_writes_or_sees_what_was_granted() {
     let folder = CALENDAR.replace(
         "/>",
-        &format!("><t:Mailbox><t:EmailAddress>{ROOM}</t:EmailAddress></t:Mailbox></t:DistinguishedFolderId>"),
+        &format!(
+            "><t:Mailbox><t:EmailAddress>{AURORA}</t:EmailAddress></t:Mailbox></t:DistinguishedFolderId>"
+        ),
     );
     for (rights, writes, sees) in [
         (DelegateRights::Reviewer, false, false),
@@ -468,11 +470,14 @@ async fn a_delegate_reads_writes_or_sees_what_was_granted() {
         (DelegateRights::FullAccess, true, true),
     ] {
         let mut world = world();
-        world.allow_impersonation_of([]).grant(ROOM, rights);
+        world.allow_impersonation_of([]).grant(AURORA, rights);
         world.add_meeting(meeting());
         let (from, to) = (now() + TimeDelta::hours(2), now() + TimeDelta::hours(3));
-        let private =
-            MeetingSpec { private: true, rooms: vec![ROOM.to_owned()], ..MeetingSpec::new(ada(), from, to) };
+        let private = MeetingSpec {
+            private: true,
+            rooms: vec![AURORA.to_owned()],
+            ..MeetingSpec::new(ada(), from, to)
+        };
         world.add_meeting(private);
         let sim = start(world).await;
         let list = ask_as_delegate(
@@ -544,17 +549,17 @@ async fn every_write_is_dated_and_the_making_stays_where_it_was() {
     let (made, written) = (now() - TimeDelta::days(3), now() - TimeDelta::hours(5));
     world.add_meeting(MeetingSpec { created: Some(made), modified: Some(written), ..meeting() });
     let sim = start(world).await;
-    let seen = ask(&sim, ROOM, &view(now(), now() + TimeDelta::minutes(5))).await;
+    let seen = ask(&sim, AURORA, &view(now(), now() + TimeDelta::minutes(5))).await;
     let dates = |answer: &str| {
         let read = |name| property(answer, name).unwrap().parse::<DateTime<Utc>>().unwrap();
         (read("DateTimeCreated"), read("LastModifiedTime"))
     };
     assert_eq!(dates(&seen), (made, written));
-    let id = ids(&ask(&sim, ROOM, &set_subject(&ids(&seen)[0], "SendToNone")).await)[0].clone();
-    let (created, modified) = dates(&ask(&sim, ROOM, &get(&id)).await);
+    let id = ids(&ask(&sim, AURORA, &set_subject(&ids(&seen)[0], "SendToNone")).await)[0].clone();
+    let (created, modified) = dates(&ask(&sim, AURORA, &get(&id)).await);
     assert!(created == made && modified >= now() - TimeDelta::minutes(1), "{created} {modified}");
     sim.world(|world| {
-        world.deletes(ROOM, &world.events(ROOM, meeting().start, meeting().end)[0].uid.clone(), None)
+        world.deletes(AURORA, &world.events(AURORA, meeting().start, meeting().end)[0].uid.clone(), None)
     });
 }
 
@@ -564,15 +569,15 @@ async fn nobody_can_be_told_about_a_meeting_of_nobody() {
     let spec = MeetingSpec { organizer: Person::default(), subject: "Imported".to_owned(), ..meeting() };
     let uid = world.add_meeting(spec);
     let sim = start(world).await;
-    let list = ask(&sim, ROOM, &view(now(), now() + TimeDelta::minutes(5))).await;
+    let list = ask(&sim, AURORA, &view(now(), now() + TimeDelta::minutes(5))).await;
     assert_eq!((organizer(&list), property(&list, "Subject")), ("none", Some("Imported")));
-    let answer = ask(&sim, ROOM, &decline(&ids(&list)[0])).await;
+    let answer = ask(&sim, AURORA, &decline(&ids(&list)[0])).await;
     assert_eq!(code(&answer), "ErrorCorruptData");
     assert!(
         answer.contains(r#"<m:MessageXml><t:FieldURI FieldURI="calendar:Organizer"/></m:MessageXml>"#),
         "{answer}"
     );
-    assert!(sim.world(|world| world.event(ROOM, &uid)).is_some() && sim.outbox().is_empty());
+    assert!(sim.world(|world| world.event(AURORA, &uid)).is_some() && sim.outbox().is_empty());
 }
 
 /// Each operation reports an error as a whole where its schema has room for one.
@@ -581,7 +586,7 @@ async fn an_operation_is_refused_where_its_answers_have_room_for_it() {
     let mut world = world();
     world.add_meeting(meeting());
     let sim = start(world).await;
-    let list = ask(&sim, ROOM, &view(now(), now() + TimeDelta::minutes(5))).await;
+    let list = ask(&sim, AURORA, &view(now(), now() + TimeDelta::minutes(5))).await;
     let id = &ids(&list)[0];
     let folder = |operation: &str, list: &str| {
         format!(
@@ -595,11 +600,11 @@ async fn an_operation_is_refused_where_its_answers_have_room_for_it() {
         ("CreateItem", decline(id), Some("<m:Items/>")),
         ("GetFolder", folder("GetFolder", "FolderIds"), Some("<m:Folders/>")),
         ("GetRoomLists", "<m:GetRoomLists/>".to_owned(), None),
-        ("GetUserAvailability", availability_request(&[ROOM], UTC), None),
+        ("GetUserAvailability", availability_request(&[AURORA], UTC), None),
     ];
     for (operation, request, empty) in rows {
         sim.inject_fault(FaultRule::new(InjectedFault::BusyMessage(7)).on(operation));
-        let answer = ask(&sim, ROOM, &request).await;
+        let answer = ask(&sim, AURORA, &request).await;
         assert!(answer.contains("ErrorServerBusy") && answer.contains(">7</t:Value>"), "{answer}");
         let found = ["<m:Items/>", "<m:Folders/>"].into_iter().find(|empty| answer.contains(empty));
         assert_eq!(found, empty, "{operation}: {answer}");

@@ -4,9 +4,8 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use adjourn::sim::{ExceptionIds, NotificationOptions, Simulator, SimulatorOptions};
-
-use crate::office::{ROOM, meeting, world};
+use adjourn::sim::{ExceptionIds, NotificationOptions, SimulatorOptions};
+use adjourn_test::{AURORA, meeting, simulator_with, world};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn exchangelib_lists_creates_updates_declines_and_deletes() {
@@ -15,13 +14,13 @@ async fn exchangelib_lists_creates_updates_declines_and_deletes() {
     };
     let mut world = world();
     let uid = world.add_meeting(meeting());
-    world.add_room_list("Building 1", "b1@example.com", &[ROOM]);
+    world.add_room_list("Building 1", "b1@example.com", &[AURORA]);
     let options = SimulatorOptions::default();
-    let sim = Simulator::start(world, options.clone()).await.unwrap();
+    let sim = simulator_with(world, options.clone()).await;
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sim/drive.py");
     let status = tokio::process::Command::new(python)
         .arg(script)
-        .args([sim.url().as_str(), &options.username, &options.password, ROOM, &uid])
+        .args([sim.url().as_str(), &options.username, &options.password, AURORA, &uid])
         .stdin(Stdio::null())
         .status()
         .await
@@ -46,11 +45,11 @@ async fn exchangelib_listens_fetches_and_synchronizes() {
         ..NotificationOptions::default()
     };
     let options = SimulatorOptions { notifications, ..SimulatorOptions::default() };
-    let sim = Simulator::start(world, options.clone()).await.unwrap();
+    let sim = simulator_with(world, options.clone()).await;
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sim/listen.py");
     let status = tokio::process::Command::new(python)
         .arg(script)
-        .args([sim.url().as_str(), &options.username, &options.password, ROOM])
+        .args([sim.url().as_str(), &options.username, &options.password, AURORA])
         .stdin(Stdio::null())
         .status()
         .await
@@ -68,11 +67,11 @@ async fn exchangelib_uses_every_part_of_a_calendar() {
     // Exceptions keep their occurrence's id; otherwise exchangelib gives up.
     world.set_exception_ids(ExceptionIds::Kept);
     let options = SimulatorOptions { username: "ada@example.com".to_owned(), ..SimulatorOptions::default() };
-    let sim = Simulator::start(world, options.clone()).await.unwrap();
+    let sim = simulator_with(world, options.clone()).await;
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sim/calendar_client.py");
     let status = tokio::process::Command::new(python)
         .arg(script)
-        .args([sim.url().as_str(), &options.username, &options.password, "bo@example.com", ROOM])
+        .args([sim.url().as_str(), &options.username, &options.password, "bo@example.com", AURORA])
         .stdin(Stdio::null())
         .status()
         .await

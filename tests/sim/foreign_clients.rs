@@ -8,8 +8,7 @@ use std::process::Stdio;
 use adjourn::sim::{
     AuthScheme, Authority, AuthorityOptions, ClientBinding, ExtendedProtection, Simulator, SimulatorOptions,
 };
-
-use crate::office::{ROOM, meeting, world};
+use adjourn_test::{AURORA, meeting, simulator_with, world};
 
 /// Whether `login.py` signs in this way; `None` if this machine lacks the client.
 async fn signs_in(python: &OsStr, sim: &Simulator, ca: &Path, way: &str, oauth: &[&str]) -> Option<bool> {
@@ -22,7 +21,7 @@ async fn signs_in(python: &OsStr, sim: &Simulator, ca: &Path, way: &str, oauth: 
         .arg(way)
         .arg(sim.url().replace("127.0.0.1", "localhost"))
         .arg(ca)
-        .args(["EXAMPLE\\svc-adjourn", &SimulatorOptions::default().password, ROOM])
+        .args(["EXAMPLE\\svc-adjourn", &SimulatorOptions::default().password, AURORA])
         .args(oauth)
         .stdin(Stdio::null())
         .status()
@@ -90,7 +89,7 @@ async fn curl_requests_ntlm_pyspnego_and_exchangelib_come_in_where_they_should()
             tls_ends_at_proxy: terminated_elsewhere,
             ..SimulatorOptions::default()
         };
-        let sim = Simulator::start(office, options).await.unwrap();
+        let sim = simulator_with(office, options).await;
         for (way, expected) in ways {
             let before = sim.windows_sign_ins().len();
             let came_in = signs_in(&python, &sim, &dir.path().join("ca.pem"), way, &[]).await;
@@ -120,7 +119,7 @@ async fn requests_ntlm_binds_itself_to_every_kind_of_certificate_as_we_expect() 
             identity: Some(crate::login::identity(name)),
             ..SimulatorOptions::default()
         };
-        let sim = Simulator::start(world(), options).await.unwrap();
+        let sim = simulator_with(world(), options).await;
         let way = "requests-ntlm";
         let came_in = signs_in(&python, &sim, &dir.path().join("ca.pem"), way, &[]).await;
         println!("{name}: {:?}", sim.windows_sign_ins());
@@ -148,7 +147,7 @@ async fn exchangelib_and_a_foreign_signature_get_tokens() {
     };
     let mut office = world();
     office.add_meeting(meeting());
-    let sim = Simulator::start(office, options).await.unwrap();
+    let sim = simulator_with(office, options).await;
     let url = authority.url();
     let by_secret = [url.as_str(), &client, "simulated"];
     assert_eq!(signs_in(&python, &sim, Path::new("-"), "exchangelib-oauth", &by_secret).await, Some(true));

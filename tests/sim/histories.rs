@@ -9,75 +9,44 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use adjourn::action::{
-    Action, ActionId, ActionKind, Actor, Answer, Change, DeleteMode, Notify, Outcome, Target,
-};
-use adjourn::calendar::{EventId, RoomAddress, Scope};
+use adjourn::action::{Action, ActionKind, Answer, Change, DeleteMode, Notify, Outcome};
 use adjourn::clock::SystemClock;
-use adjourn::engine::{self, Engine, Mode};
-use adjourn::exchange::Exchange;
+use adjourn::engine::{Engine, EngineOptions, Mode};
 use adjourn::journal::{Journal, Query};
 use adjourn::sim::{
-    EventState, FaultRule, InjectedFault, MailKind, MeetingSpec, PlainSpec, RecurrenceRange, RoomSpec,
-    Series, Simulator, SimulatorOptions, World,
+    EventState, FaultRule, InjectedFault, MailKind, PlainSpec, RecurrenceRange, Series, Simulator, World,
 };
-use adjourn::store::{SqliteJournal, StoreOptions};
+use adjourn::store::SqliteJournal;
+use adjourn_test::{
+    SeededRandom, Seeds, action, engine, every_room, exchange, journal_in, meeting_in, named, now,
+    numbered_room, quick_options, room_name, settings, simulator, world_of_rooms,
+};
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::office::{ada, now, settings};
-
 const SEEDS_DEFAULT: u64 = 8;
 const ROOMS: u64 = 3;
-
-/// xorshift: small, and the same on every platform.
-pub struct SeededRandom(u64);
-
-impl SeededRandom {
-    pub fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-
-    pub fn below(&mut self, end: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % end
-    }
-}
-
-fn room(number: u64) -> RoomAddress {
-    format!("room{number}@example.com").parse().unwrap()
-}
 
 type EventName = (String, String, Option<DateTime<Utc>>);
 
 /// In each room a current meeting, single or of a series, and an appointment later.
-fn world(dice: &mut SeededRandom) -> World {
-    let mut world = World::new();
-    world.set_now(now());
-    world.add_user(&ada());
-    for number in 0..ROOMS {
-        let address = room(number).to_string();
-        world.add_room(RoomSpec::new(format!("Room {number}"), &address));
-        let mut meeting =
-            MeetingSpec::new(ada(), now() - TimeDelta::minutes(20), now() + TimeDelta::minutes(40));
-        meeting.rooms = vec![address.clone()];
+fn random_world(dice: &mut SeededRandom) -> World {
+    world_of_rooms(usize::try_from(ROOMS).unwrap(), |world, _, room| {
+        let mut meeting = meeting_in(room);
         if dice.below(2) == 0 {
             meeting.series = Some(Series::weekly_on(meeting.start, RecurrenceRange::Count(3)));
         }
         world.add_meeting(meeting);
-        world.add_plain(PlainSpec::new(&address, now() + TimeDelta::hours(1), now() + TimeDelta::hours(2)));
-    }
-    world
+        world.add_plain(PlainSpec::new(room, now() + TimeDelta::hours(1), now() + TimeDelta::hours(2)));
+    })
 }
 
 fn events(sim: &Simulator) -> BTreeMap<EventName, EventState> {
     let (from, to) = (now() - TimeDelta::hours(2), now() + TimeDelta::days(20));
     let mut all = BTreeMap::new();
     for number in 0..ROOMS {
-        let address = room(number).to_string();
+        let address = room_name(number);
         for event in sim.world(|world| world.events(&address, from, to)) {
             all.insert((address.clone(), event.uid.clone(), event.original_start), event);
         }
@@ -95,15 +64,10 @@ struct RandomHistory {
 
 impl RandomHistory {
     fn new_process(&self) -> Arc<Engine> {
-        let journal = SqliteJournal::open(self.directory.path(), StoreOptions::default()).unwrap();
-        let options = engine::EngineOptions {
-            settle_delay: Duration::from_millis(20),
-            delivery_window: TimeDelta::seconds(1),
-            ..engine::EngineOptions::default()
-        };
-        let scope = Scope::new([], ["example.com".to_owned()]);
-        let exchange = Exchange::new(&settings(&self.sim, None)).unwrap();
-        Arc::new(Engine::new(Arc::new(exchange), Arc::new(journal), Arc::new(SystemClock), scope, options))
+        let exchange = Arc::new(exchange(&settings(&self.sim, None)));
+        let journal = Arc::new(journal_in(self.directory.path()));
+        let options = EngineOptions { delivery_window: TimeDelta::seconds(1), ..quick_options() };
+        engine(exchange, journal, Arc::new(SystemClock), every_room(), options)
     }
 
     fn next_action(&mut self, known: &[EventState]) -> Action {
@@ -114,11 +78,10 @@ impl RandomHistory {
             3 => ActionKind::Book { minutes: 15 },
             _ => ActionKind::Delete(DeleteMode::Silent),
         };
-        let actor = Actor::program("door");
-        let mut action = Action::new(ActionId::random(), room(number), ask, actor);
+        let mut action = action(numbered_room(number), ask);
         if self.dice.below(3) == 0 {
             let event = &known[self.dice.below(known.len() as u64) as usize];
-            action.target = Target::Event { id: EventId::new(&event.id), seen: None };
+            action.target = named(&event.id);
         }
         if self.dice.below(2) == 0 {
             action.key = Some(format!("key-{}", self.dice.below(5)).parse().unwrap());
@@ -220,7 +183,7 @@ impl RandomHistory {
         let at_last = events(&self.sim);
         let mut bookings: BTreeMap<String, usize> = BTreeMap::new();
         for number in 0..ROOMS {
-            let address = room(number).to_string();
+            let address = room_name(number);
             let (from, to) = (now() - TimeDelta::hours(2), now() + TimeDelta::hours(2));
             for event in self.sim.world(|world| world.events(&address, from, to)) {
                 *bookings.entry(event.uid).or_default() += 1;
@@ -238,7 +201,7 @@ impl RandomHistory {
 
 async fn run(seed: u64) -> (usize, usize) {
     let mut dice = SeededRandom::new(seed);
-    let sim = Simulator::start(world(&mut dice), SimulatorOptions::default()).await.unwrap();
+    let sim = simulator(random_world(&mut dice)).await;
     let directory = tempfile::tempdir().unwrap();
     let mut story = RandomHistory { sim, directory, dice, edited: Vec::new(), kills: 0 };
     let at_first = events(&story.sim);
@@ -252,22 +215,12 @@ async fn run(seed: u64) -> (usize, usize) {
 
 #[test]
 fn random_histories_over_the_wire_keep_their_promises() {
-    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
-    let seeds = match (number("ADJOURN_SIM_SEED"), number("ADJOURN_SIM_SEEDS")) {
-        (Some(seed), _) => seed..seed + 1,
-        (None, count) => 0..count.unwrap_or(SEEDS_DEFAULT),
-    };
-    let (mut actions, mut kills, count) = (0, 0, seeds.end - seeds.start);
-    for seed in seeds {
+    let seeds = Seeds::from_environment("ADJOURN_SIM", SEEDS_DEFAULT);
+    let (mut actions, mut kills, count) = (0, 0, seeds.count());
+    seeds.play("--test sim histories", |seed| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| runtime.block_on(run(seed))));
-        match told {
-            Ok(told) => (actions, kills) = (actions + told.0, kills + told.1),
-            Err(panic) => {
-                eprintln!("seed {seed} failed: ADJOURN_SIM_SEED={seed} cargo test --test sim histories");
-                std::panic::resume_unwind(panic);
-            }
-        }
-    }
+        let told = runtime.block_on(run(seed));
+        (actions, kills) = (actions + told.0, kills + told.1);
+    });
     println!("{count} histories over HTTP: {actions} actions, {kills} kills");
 }

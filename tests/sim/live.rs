@@ -4,46 +4,30 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use adjourn::action::{Action, ActionId, ActionKind, Actor, Notify, Outcome};
-use adjourn::calendar::{RoomAddress, Scope};
+use adjourn::action::{ActionKind, Notify, Outcome};
+use adjourn::calendar::Scope;
 use adjourn::clock::SystemClock;
-use adjourn::engine::{self, Engine, Mode};
-use adjourn::exchange::{Access, Exchange, Secret, Settings, SignInMethod};
+use adjourn::engine::{Engine, Mode};
+use adjourn::exchange::{Access, Settings};
 use adjourn::journal::MemoryJournal;
 use adjourn::live::{CachedCalendar, Live, LiveOptions as Following, RoomCache, TrackingMode};
-use adjourn::login::{ChannelBinding, Windows, WindowsScheme, WindowsSecret};
+use adjourn::login::{ChannelBinding, WindowsScheme};
 use adjourn::sim::{
     AuthScheme, AutodiscoverProtocol, ExchangeRelease, ExtendedProtection, FaultRule, InjectedFault,
-    MeetingSpec, NotificationOptions, Person, PlainSpec, RoomSpec, Simulator, SimulatorOptions, World,
+    NotificationOptions, PlainSpec, Simulator, SimulatorOptions, World,
+};
+use adjourn_test::{
+    account_settings, action, ca_file, engine, exchange, now, numbered_room, quick_options, request_count,
+    room_name, settings, simulator_with, wait_until, world_of_meetings,
 };
 use chrono::TimeDelta;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
-use crate::office::{ada, now, settings};
+use crate::sign_in::windows;
 
 /// Twice the heartbeat, plus slack for a busy machine.
 const SILENCE: Duration = Duration::from_millis(900);
-
-pub fn room(number: u64) -> RoomAddress {
-    format!("room{number}@example.com").parse().unwrap()
-}
-
-/// Each room has a current meeting.
-pub fn world(rooms: u64) -> World {
-    let mut world = World::new();
-    world.set_now(now());
-    world.add_user(&ada()).add_user(&Person::new("Bo Berg", "bo@example.com"));
-    for number in 0..rooms {
-        let address = room(number).to_string();
-        world.add_room(RoomSpec::new(format!("Room {number}"), &address));
-        let mut meeting =
-            MeetingSpec::new(ada(), now() - TimeDelta::minutes(20), now() + TimeDelta::minutes(40));
-        meeting.rooms = vec![address];
-        world.add_meeting(meeting);
-    }
-    world
-}
 
 pub fn fast_notifications() -> NotificationOptions {
     NotificationOptions { heartbeat: Duration::from_millis(300), ..NotificationOptions::default() }
@@ -51,12 +35,11 @@ pub fn fast_notifications() -> NotificationOptions {
 
 /// An Exchange with a short heartbeat interval.
 pub async fn simulator_with_fast_notifications(world: World) -> Simulator {
-    Simulator::start(
+    simulator_with(
         world,
         SimulatorOptions { notifications: fast_notifications(), ..SimulatorOptions::default() },
     )
     .await
-    .unwrap()
 }
 
 /// A simulator with tracked rooms, and an engine that uses the cache.
@@ -71,9 +54,9 @@ pub struct LiveFixture {
 
 impl LiveFixture {
     pub async fn open(count: u64, notifications: NotificationOptions) -> Self {
-        let sim =
-            Simulator::start(world(count), SimulatorOptions { notifications, ..SimulatorOptions::default() });
-        Self::with_simulator(sim.await.unwrap(), count).await
+        let world = world_of_meetings(usize::try_from(count).unwrap());
+        let options = SimulatorOptions { notifications, ..SimulatorOptions::default() };
+        Self::with_simulator(simulator_with(world, options).await, count).await
     }
 
     pub async fn with_simulator(sim: Simulator, count: u64) -> Self {
@@ -89,29 +72,20 @@ impl LiveFixture {
 
     pub fn start(sim: Simulator, count: u64, mut settings: Settings, following: Following) -> Self {
         settings.stream_idle_timeout = SILENCE;
-        let exchange = Arc::new(Exchange::new(&settings).unwrap());
-        let clock = Arc::new(SystemClock);
-        let scope = Scope::new((0..count).map(room), []);
-        let engine = Engine::new(
-            exchange.clone(),
-            Arc::new(MemoryJournal::default()),
-            clock.clone(),
-            scope,
-            engine::EngineOptions {
-                settle_delay: Duration::from_millis(20),
-                ..engine::EngineOptions::default()
-            },
-        );
+        let (exchange, clock) = (Arc::new(exchange(&settings)), Arc::new(SystemClock));
+        let journal = Arc::new(MemoryJournal::default());
+        let scope = Scope::new((0..count).map(numbered_room), []);
+        let engine = engine(exchange.clone(), journal, clock.clone(), scope, quick_options());
         let silence = TimeDelta::from_std(SILENCE).unwrap();
         let rooms = Arc::new(RoomCache::new(engine.calendar().clone(), clock, silence));
         engine.set_cache(rooms.clone());
         let live = Live::new(rooms.clone(), exchange, following);
-        let following = tokio::spawn(live.clone().run(move || (0..count).map(room).collect()));
-        Self { sim, engine: Arc::new(engine), rooms, live, count, following }
+        let following = tokio::spawn(live.clone().run(move || (0..count).map(numbered_room).collect()));
+        Self { sim, engine, rooms, live, count, following }
     }
 
     pub fn cached(&self, number: u64) -> Option<CachedCalendar> {
-        self.rooms.any(&room(number))
+        self.rooms.any(&numbered_room(number))
     }
 
     pub fn tracking_mode(&self, number: u64) -> TrackingMode {
@@ -126,7 +100,7 @@ impl LiveFixture {
     pub fn matches_mailbox(&self, number: u64) -> bool {
         let Some(kept) = self.cached(number) else { return false };
         let (from, to) = (kept.read_at, kept.read_at + TimeDelta::hours(36));
-        let truth = self.sim.world(|world| world.events(room(number).as_str(), from, to));
+        let truth = self.sim.world(|world| world.events(&room_name(number), from, to));
         let mut truth: Vec<_> =
             truth.into_iter().map(|event| (event.start, event.end, event.id, event.change_key)).collect();
         let told = kept.events.iter().map(|event| {
@@ -143,27 +117,22 @@ impl LiveFixture {
     }
 
     pub async fn wait_until(&self, what: &str, mut so: impl FnMut(&Self) -> bool) {
-        let begun = Instant::now();
-        while !so(self) {
-            assert!(begun.elapsed() < Duration::from_secs(30), "never: {what}");
-            sleep(Duration::from_millis(10)).await;
-        }
+        wait_until(what, || so(self)).await;
     }
 
     pub fn request_count(&self, operation: &str) -> usize {
-        self.sim.requests().iter().filter(|asked| asked.operation == operation).count()
+        request_count(&self.sim, operation)
     }
 
     /// Books a minute in the room, `after_minutes` later than an hour from now.
     pub fn book(&self, number: u64, after_minutes: i64) -> String {
         let start = now() + TimeDelta::minutes(60 + after_minutes);
-        let spec = PlainSpec::new(room(number).as_str(), start, start + TimeDelta::minutes(1));
+        let spec = PlainSpec::new(room_name(number), start, start + TimeDelta::minutes(1));
         self.sim.world(|world| world.add_plain(spec))
     }
 
     pub async fn end(&self, number: u64) -> Outcome {
-        let actor = Actor::program("door");
-        let action = Action::new(ActionId::random(), room(number), ActionKind::End(Notify::Attendees), actor);
+        let action = action(numbered_room(number), ActionKind::End(Notify::Attendees));
         self.engine.perform(action, Mode::Perform).await.unwrap().outcome
     }
 
@@ -216,7 +185,7 @@ async fn an_end_that_is_faster_than_the_news_changes_nothing() {
     .await;
     house.wait_until("it is listened to", |house| house.all_tracked_by(TrackingMode::Streaming)).await;
     house.sim.world(|world| {
-        let uid = world.events(room(0).as_str(), now(), now())[0].uid.clone();
+        let uid = world.events(&room_name(0), now(), now())[0].uid.clone();
         world.organizer_changes(&uid, None, |details| details.end += TimeDelta::minutes(30));
     });
     let outcome = house.end(0).await;
@@ -232,8 +201,8 @@ async fn whatever_happens_to_a_stream_the_rooms_are_known_again() {
         ("cut", Simulator::cut_streams),
         ("closed", Simulator::close_streams),
         ("all subscriptions lost", Simulator::drop_subscriptions),
-        ("one subscription lost", |sim| sim.drop_subscriptions_of(room(1).as_str())),
-        ("events missed", |sim| sim.report_missed_events_of(room(1).as_str())),
+        ("one subscription lost", |sim| sim.drop_subscriptions_of(&room_name(1))),
+        ("events missed", |sim| sim.report_missed_events_of(&room_name(1))),
         ("events lost, until the stream is over", |sim| {
             sim.inject_stream_fault(Some(InjectedFault::NoEvents));
         }),
@@ -322,7 +291,7 @@ async fn where_streaming_is_not_to_be_had_it_is_asked_and_where_that_is_refused_
     house.wait_until("polled changes are in the cache", LiveFixture::all_match_mailboxes).await;
     house.close().await;
 
-    let sim = simulator_with_fast_notifications(world(2)).await;
+    let sim = simulator_with_fast_notifications(world_of_meetings(2)).await;
     sim.inject_fault(
         FaultRule::new(InjectedFault::Fault("ErrorAccessDenied")).on("Subscribe").times(usize::MAX),
     );
@@ -338,9 +307,9 @@ async fn where_streaming_is_not_to_be_had_it_is_asked_and_where_that_is_refused_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_room_whose_subscriptions_are_used_up_is_asked_about_and_the_others_are_listened_to() {
-    let sim = simulator_with_fast_notifications(world(3)).await;
+    let sim = simulator_with_fast_notifications(world_of_meetings(3)).await;
     let full = FaultRule::new(InjectedFault::ItemError("ErrorExceededSubscriptionCount")).on("Subscribe");
-    sim.inject_fault(full.for_mailbox(room(1).as_str()).times(usize::MAX));
+    sim.inject_fault(full.for_mailbox(&room_name(1)).times(usize::MAX));
     let house = LiveFixture::with_simulator(sim, 3).await;
     house
         .wait_until("two are listened to", |house| {
@@ -372,11 +341,11 @@ async fn all_requests_of_a_group_go_to_the_server_that_keeps_its_subscriptions()
 #[tokio::test(flavor = "multi_thread")]
 async fn rooms_that_share_a_back_end_by_what_autodiscover_says_are_listened_to_together() {
     let rooms = 92; // more than one Autodiscover request may name
-    let sim = simulator_with_fast_notifications(world(rooms)).await;
+    let sim = simulator_with_fast_notifications(world_of_meetings(usize::try_from(rooms).unwrap())).await;
     let groups = ["site-a", "site-b"];
     for number in (0..rooms).filter(|number| *number != 91) {
         let group = groups[usize::from(number % 2 == 1)];
-        sim.autodiscover(|says| says.set_group(room(number).as_str(), group));
+        sim.autodiscover(|says| says.set_group(&room_name(number), group));
     }
     let house = LiveFixture::with_simulator(sim, rooms).await;
     house.wait_until("all are listened to", |house| house.all_tracked_by(TrackingMode::Streaming)).await;
@@ -395,7 +364,7 @@ async fn rooms_that_share_a_back_end_by_what_autodiscover_says_are_listened_to_t
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_does_not_say_who_shares_a_back_end_is_listened_to_all_the_same() {
-    let sim = simulator_with_fast_notifications(world(3)).await;
+    let sim = simulator_with_fast_notifications(world_of_meetings(3)).await;
     sim.autodiscover(|says| says.disable(AutodiscoverProtocol::Soap));
     let house = LiveFixture::with_simulator(sim, 3).await;
     house.wait_until("all are listened to", |house| house.all_tracked_by(TrackingMode::Streaming)).await;
@@ -405,7 +374,7 @@ async fn a_server_that_does_not_say_who_shares_a_back_end_is_listened_to_all_the
 
 #[tokio::test(flavor = "multi_thread")]
 async fn listening_takes_no_place_of_those_at_the_doors() {
-    let sim = simulator_with_fast_notifications(world(2)).await;
+    let sim = simulator_with_fast_notifications(world_of_meetings(2)).await;
     let mut settings = settings(&sim, None);
     (settings.max_concurrent_requests_per_room, settings.max_concurrent_requests) = (1, 1);
     let house = LiveFixture::follow(sim, 2, settings, following_options()).await;
@@ -426,18 +395,11 @@ async fn a_stream_signs_in_like_everybody_else() {
             notifications: fast_notifications(),
             ..SimulatorOptions::default()
         };
-        let sim = Simulator::start(world(2), options).await.unwrap();
-        let ca = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(ca.path(), sim.ca_pem().unwrap()).unwrap();
-        let mut settings = Settings::new(sim.url(), "", Secret::new(String::new()));
+        let sim = simulator_with(world_of_meetings(2), options).await;
+        let ca = ca_file(&[&sim]);
+        let mut settings = account_settings(&sim.url(), "", "");
         settings.ca_file = Some(ca.path().to_owned());
-        settings.sign_in = SignInMethod::Windows(Windows {
-            scheme,
-            username: r"EXAMPLE\svc-adjourn".to_owned(),
-            secret: WindowsSecret::Password(Secret::new(SimulatorOptions::default().password)),
-            binding: ChannelBinding::Require,
-            kdc: None,
-        });
+        settings.sign_in = windows(scheme, ChannelBinding::Require);
         let house = LiveFixture::follow(sim, 2, settings, following_options()).await;
         house.wait_until("all are listened to", |house| house.all_tracked_by(TrackingMode::Streaming)).await;
         house.book(1, 0);
@@ -449,8 +411,8 @@ async fn a_stream_signs_in_like_everybody_else() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_delegate_listens_too() {
-    let mut world = world(2);
-    let rooms: Vec<_> = (0..2).map(|number| room(number).to_string()).collect();
+    let mut world = world_of_meetings(2);
+    let rooms: Vec<_> = (0..2).map(room_name).collect();
     world.allow_impersonation_of([]).allow_full_access_to(rooms.iter().map(String::as_str));
     let sim = simulator_with_fast_notifications(world).await;
     let mut settings = settings(&sim, None);
@@ -471,7 +433,7 @@ async fn every_release_is_followed_by_what_it_has() {
     {
         let options =
             SimulatorOptions { release, notifications: fast_notifications(), ..SimulatorOptions::default() };
-        let sim = Simulator::start(world(1), options).await.unwrap();
+        let sim = simulator_with(world_of_meetings(1), options).await;
         let house = LiveFixture::with_simulator(sim, 1).await;
         house.wait_until("it is listened to", |house| house.all_tracked_by(TrackingMode::Streaming)).await;
         house.book(0, 0);
@@ -484,7 +446,7 @@ async fn every_release_is_followed_by_what_it_has() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_way_that_holds_answers_back_is_none() {
-    let sim = simulator_with_fast_notifications(world(2)).await;
+    let sim = simulator_with_fast_notifications(world_of_meetings(2)).await;
     let held = InjectedFault::Slow(Duration::from_secs(60));
     sim.inject_fault(FaultRule::new(held).on("GetStreamingEvents").times(usize::MAX));
     let house = LiveFixture::with_simulator(sim, 2).await;
@@ -503,7 +465,7 @@ async fn subscriptions_that_no_stream_is_to_be_had_of_are_left_for_others_unless
         ("ErrorServerBusy", 3, kept),
         ("ErrorExceededConnectionCount", 3, kept),
     ] {
-        let sim = simulator_with_fast_notifications(world(2)).await;
+        let sim = simulator_with_fast_notifications(world_of_meetings(2)).await;
         sim.inject_fault(FaultRule::new(InjectedFault::Fault(fault)).on("GetStreamingEvents").times(times));
         let house = LiveFixture::with_simulator(sim, 2).await;
         house.wait_until("all are listened to", |house| house.all_tracked_by(TrackingMode::Streaming)).await;
@@ -515,17 +477,17 @@ async fn subscriptions_that_no_stream_is_to_be_had_of_are_left_for_others_unless
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_not_followed_any_more_is_not_believed_to_be() {
-    let sim = Simulator::start(
-        world(2),
+    let sim = simulator_with(
+        world_of_meetings(2),
         SimulatorOptions { notifications: fast_notifications(), ..SimulatorOptions::default() },
     )
     .await;
-    let settings = settings(sim.as_ref().unwrap(), None);
-    let house = LiveFixture::follow(sim.unwrap(), 2, settings, following_options()).await;
+    let settings = settings(&sim, None);
+    let house = LiveFixture::follow(sim, 2, settings, following_options()).await;
     house.wait_until("all are listened to", |house| house.all_tracked_by(TrackingMode::Streaming)).await;
     house.following.abort();
     house.wait_until("no room is tracked", |house| house.all_tracked_by(TrackingMode::OnDemand)).await;
-    assert!((0..2).all(|number| house.rooms.fresh(&room(number)).is_none()));
+    assert!((0..2).all(|number| house.rooms.fresh(&numbered_room(number)).is_none()));
     house.wait_until("and the server has no subscription left", |house| house.sim.subscriptions() == 0).await;
     house.close().await;
 }

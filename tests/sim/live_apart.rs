@@ -6,15 +6,13 @@ use std::time::Duration;
 use adjourn::action::Outcome;
 use adjourn::live::TrackingMode;
 use adjourn::sim::{FaultRule, InjectedFault, NotificationOptions, Simulator, SimulatorOptions};
+use adjourn_test::{room_name, settings, simulator_with, world_of_meetings};
 use chrono::TimeDelta;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::live::{
-    LiveFixture, fast_notifications, following_options, room, simulator_with_fast_notifications, world,
-};
-use crate::office::settings;
+use crate::live::{LiveFixture, fast_notifications, following_options, simulator_with_fast_notifications};
 
 /// The times of this operation's requests.
 fn request_times(sim: &Simulator, operation: &str) -> Vec<chrono::DateTime<chrono::Utc>> {
@@ -24,7 +22,7 @@ fn request_times(sim: &Simulator, operation: &str) -> Vec<chrono::DateTime<chron
 /// From now on no request for this room is answered.
 fn hang(sim: &Simulator, number: u64) {
     let hanging = FaultRule::new(InjectedFault::Slow(Duration::from_secs(600)));
-    sim.inject_fault(hanging.for_mailbox(room(number).as_str()).times(usize::MAX));
+    sim.inject_fault(hanging.for_mailbox(&room_name(number)).times(usize::MAX));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -32,7 +30,7 @@ async fn a_stream_that_is_refused_is_not_asked_for_before_the_server_said() {
     for refusal in
         [InjectedFault::BusyFault(2_000), InjectedFault::BusyMessage(2_000), InjectedFault::BusyPage(Some(2))]
     {
-        let sim = simulator_with_fast_notifications(world(2)).await;
+        let sim = simulator_with_fast_notifications(world_of_meetings(2)).await;
         sim.inject_fault(FaultRule::new(refusal).on("GetStreamingEvents"));
         let house = LiveFixture::with_simulator(sim, 2).await;
         house.wait_until("all are listened to", |house| house.all_tracked_by(TrackingMode::Streaming)).await;
@@ -51,14 +49,14 @@ async fn a_room_that_may_not_be_subscribed_to_or_asked_about_yet_is_left_alone_a
             InjectedFault::BusyMessage(2_000),
             InjectedFault::BusyPage(Some(2)),
         ] {
-            let sim = Simulator::start(
-                world(1),
+            let sim = simulator_with(
+                world_of_meetings(1),
                 SimulatorOptions {
                     notifications: NotificationOptions { streams, ..fast_notifications() },
                     ..SimulatorOptions::default()
                 },
-            );
-            let sim = sim.await.unwrap();
+            )
+            .await;
             sim.inject_fault(FaultRule::new(refusal).on(operation));
             let house = LiveFixture::with_simulator(sim, 1).await;
             house.wait_until("a second request", |house| house.request_count(operation) >= 2).await;
@@ -105,7 +103,7 @@ async fn a_stream_is_opened_again_before_the_rooms_are_read_and_loses_nothing() 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mailbox_that_hangs_from_the_start_keeps_no_other_from_being_streamed() {
     // The first room in the group: it signs in for the group and anchors it.
-    let sim = simulator_with_fast_notifications(world(3)).await;
+    let sim = simulator_with_fast_notifications(world_of_meetings(3)).await;
     hang(&sim, 0);
     let house = {
         let settings = settings(&sim, None);
@@ -126,7 +124,7 @@ async fn a_mailbox_that_hangs_from_the_start_keeps_no_other_from_being_streamed(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_hangs_takes_neither_places_nor_streams_of_the_other_rooms() {
-    let sim = simulator_with_fast_notifications(world(16)).await;
+    let sim = simulator_with_fast_notifications(world_of_meetings(16)).await;
     let mut settings = settings(&sim, None);
     settings.max_concurrent_requests = 4;
     let house = LiveFixture::follow(sim, 16, settings, following_options()).await;
@@ -159,21 +157,22 @@ async fn a_database_that_hangs_takes_neither_places_nor_streams_of_the_other_roo
 async fn rooms_that_move_to_another_back_end_are_streamed_from_there() {
     for says in [true, false] {
         let notifications = NotificationOptions { back_ends: 2, ..fast_notifications() };
-        let sim =
-            Simulator::start(world(4), SimulatorOptions { notifications, ..SimulatorOptions::default() })
-                .await
-                .unwrap();
-        (0..4).for_each(|number| sim.move_mailbox(room(number).as_str(), 0));
+        let sim = simulator_with(
+            world_of_meetings(4),
+            SimulatorOptions { notifications, ..SimulatorOptions::default() },
+        )
+        .await;
+        (0..4).for_each(|number| sim.move_mailbox(&room_name(number), 0));
         sim.autodiscover(|answers| {
-            (0..4).filter(|_| says).for_each(|number| answers.set_group(room(number).as_str(), "site-a"));
+            (0..4).filter(|_| says).for_each(|number| answers.set_group(&room_name(number), "site-a"));
         });
         let house = LiveFixture::with_simulator(sim, 4).await;
         house.wait_until("all are listened to", |house| house.all_tracked_by(TrackingMode::Streaming)).await;
         assert_eq!(house.sim.streams(), 1);
         for number in [1, 3] {
-            house.sim.move_mailbox(room(number).as_str(), 1);
+            house.sim.move_mailbox(&room_name(number), 1);
             if says {
-                house.sim.autodiscover(|answers| answers.set_group(room(number).as_str(), "site-b"));
+                house.sim.autodiscover(|answers| answers.set_group(&room_name(number), "site-b"));
             }
         }
         house
@@ -215,7 +214,7 @@ async fn proxy_that_can_swallow(target: String) -> (String, tokio::sync::watch::
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_proxy_that_swallows_heartbeats_is_found_out_and_the_stream_opened_anew() {
-    let sim = simulator_with_fast_notifications(world(2)).await;
+    let sim = simulator_with_fast_notifications(world_of_meetings(2)).await;
     let target = sim.url().split('/').nth(2).unwrap().to_owned();
     let (proxy, swallow) = proxy_that_can_swallow(target.clone()).await;
     let mut settings = settings(&sim, None);

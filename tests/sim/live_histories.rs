@@ -10,13 +10,12 @@ use std::time::Duration;
 
 use adjourn::action::{Change, Outcome};
 use adjourn::sim::{FaultRule, InjectedFault, NotificationOptions, Person, PlainSpec};
+use adjourn_test::{SeededRandom, Seeds, now, room_name};
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::histories::SeededRandom;
-use crate::live::{LiveFixture, room};
-use crate::office::now;
+use crate::live::LiveFixture;
 
 const SEEDS_DEFAULT: u64 = 6;
 const ROOMS: u64 = 4;
@@ -50,7 +49,7 @@ struct LiveHistory {
 impl LiveHistory {
     fn new(house: LiveFixture, dice: SeededRandom, back_ends: u64) -> Self {
         let meeting = |number| {
-            let on = house.sim.world(|world| world.events(room(number).as_str(), now(), now()));
+            let on = house.sim.world(|world| world.events(&room_name(number), now(), now()));
             Meeting { uid: on[0].uid.clone(), end: on[0].end }
         };
         let meetings = (0..ROOMS).map(meeting).collect();
@@ -88,7 +87,7 @@ impl LiveHistory {
         let to = now() + TimeDelta::minutes(45) + TimeDelta::seconds(self.booked);
         let meeting = &mut self.meetings[usize::try_from(number).unwrap()];
         let found = self.house.sim.world(|world| {
-            let found = world.event(room(number).as_str(), &meeting.uid).map(|event| event.end);
+            let found = world.event(&room_name(number), &meeting.uid).map(|event| event.end);
             world.organizer_changes(&meeting.uid, None, |details| details.end = to);
             found
         });
@@ -104,7 +103,7 @@ impl LiveHistory {
     /// A person removes a future meeting, or renames it.
     fn remove_meeting(&mut self) {
         let number = self.dice.below(ROOMS);
-        let (address, rename) = (room(number).to_string(), self.dice.below(2) == 0);
+        let (address, rename) = (room_name(number), self.dice.below(2) == 0);
         self.house.sim.world(|world| {
             let (from, to) = (now() + TimeDelta::minutes(50), now() + TimeDelta::hours(3));
             let Some(event) = world.events(&address, from, to).into_iter().find(|event| event.start > from)
@@ -140,12 +139,12 @@ impl LiveHistory {
             5 => sim.cut_streams(),
             6 => sim.close_streams(),
             7 => sim.drop_subscriptions(),
-            8 => sim.drop_subscriptions_of(room(self.dice.below(ROOMS)).as_str()),
-            9 => sim.report_missed_events_of(room(self.dice.below(ROOMS)).as_str()),
+            8 => sim.drop_subscriptions_of(&room_name(self.dice.below(ROOMS))),
+            9 => sim.report_missed_events_of(&room_name(self.dice.below(ROOMS))),
             10 => sim.inject_fault(FaultRule::new(InjectedFault::ResetAfter).on("FindItem")),
             11 => {
                 let back_end = usize::try_from(self.dice.below(self.back_ends)).unwrap();
-                sim.move_mailbox(room(self.dice.below(ROOMS)).as_str(), back_end);
+                sim.move_mailbox(&room_name(self.dice.below(ROOMS)), back_end);
             }
             12 => {
                 let busy = [
@@ -162,7 +161,7 @@ impl LiveHistory {
                 // The mailbox hangs for longer than the response timeout.
                 let on = ["FindItem", "Subscribe", "SyncFolderItems"][self.dice.below(3) as usize];
                 let hangs = FaultRule::new(InjectedFault::Slow(Duration::from_secs(3))).on(on);
-                sim.inject_fault(hangs.for_mailbox(room(self.dice.below(ROOMS)).as_str()).times(2));
+                sim.inject_fault(hangs.for_mailbox(&room_name(self.dice.below(ROOMS))).times(2));
             }
             _ => sim.inject_fault(
                 FaultRule::new(InjectedFault::BusyFault(30))
@@ -182,7 +181,7 @@ impl LiveHistory {
         self.house.wait_until("every room's cache is current", LiveFixture::all_match_mailboxes).await;
         for number in 0..ROOMS {
             let meeting = &self.meetings[usize::try_from(number).unwrap()];
-            let event = self.house.sim.world(|world| world.event(room(number).as_str(), &meeting.uid));
+            let event = self.house.sim.world(|world| world.event(&room_name(number), &meeting.uid));
             self.found.push(Observed {
                 room: number,
                 left: meeting.end,
@@ -232,7 +231,7 @@ async fn run(seed: u64) -> usize {
         world.add_user(&Person::new("Cy Cole", "cy@example.com"));
         for number in 0..ROOMS {
             let start = now() + TimeDelta::hours(2);
-            world.add_plain(PlainSpec::new(room(number).as_str(), start, start + TimeDelta::hours(1)));
+            world.add_plain(PlainSpec::new(room_name(number), start, start + TimeDelta::hours(1)));
         }
     });
     let mut story = LiveHistory::new(house, dice, back_ends);
@@ -242,25 +241,12 @@ async fn run(seed: u64) -> usize {
 
 #[test]
 fn rooms_are_known_as_they_are_and_no_end_acts_on_what_was() {
-    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
-    let seeds = match (number("ADJOURN_LIVE_SEED"), number("ADJOURN_LIVE_SEEDS")) {
-        (Some(seed), _) => seed..seed + 1,
-        (None, count) => 0..count.unwrap_or(SEEDS_DEFAULT),
-    };
-    let (mut done, count) = (0, seeds.end - seeds.start);
-    for seed in seeds {
+    let seeds = Seeds::from_environment("ADJOURN_LIVE", SEEDS_DEFAULT);
+    let (mut done, count) = (0, seeds.count());
+    seeds.play("--test sim live_histories", |seed| {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| runtime.block_on(run(seed))));
-        match told {
-            Ok(ends) => done += ends,
-            Err(panic) => {
-                eprintln!(
-                    "seed {seed} failed: ADJOURN_LIVE_SEED={seed} cargo test --test sim live_histories"
-                );
-                std::panic::resume_unwind(panic);
-            }
-        }
-    }
+        done += runtime.block_on(run(seed));
+    });
     println!("{count} histories of rooms that are followed: {done} meetings ended");
 }

@@ -5,11 +5,11 @@ use adjourn::sim::{
     AuthScheme, ClientBinding, ExtendedProtection, FaultRule, InjectedFault, ServerIdentity, Simulator,
     SimulatorOptions,
 };
+use adjourn_test::{AURORA, simulator_with, world};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use md5::Digest as _;
 
-use crate::office::{ROOM, world};
 use crate::socket::{Socket, WindowsClient, negotiate};
 
 const WINDOWS: [AuthScheme; 3] = [AuthScheme::Negotiate, AuthScheme::Ntlm, AuthScheme::Basic];
@@ -26,7 +26,7 @@ pub const CERTIFICATES: [&str; 7] = [
 ];
 
 async fn sim(options: SimulatorOptions) -> Simulator {
-    Simulator::start(world(), options).await.unwrap()
+    simulator_with(world(), options).await
 }
 
 async fn windows() -> Simulator {
@@ -263,7 +263,7 @@ async fn tokens_open_the_door_until_they_expire() {
 
 #[tokio::test]
 async fn ews_can_be_switched_off_for_a_mailbox_or_for_all() {
-    for (disabled, status) in [(ROOM, 403), ("*", 403), ("other@example.com", 200)] {
+    for (disabled, status) in [(AURORA, 403), ("*", 403), ("other@example.com", 200)] {
         let sim =
             sim(SimulatorOptions { disabled: vec![disabled.to_owned()], ..SimulatorOptions::default() })
                 .await;

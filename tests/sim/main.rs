@@ -24,7 +24,6 @@ mod live_apart;
 mod live_histories;
 mod login;
 mod notifications;
-mod office;
 mod proxy;
 mod raw_requests;
 mod releases;

@@ -1,11 +1,10 @@
 //! The proxy: which requests it tunnels, and how it rejects others; over raw sockets and with curl.
 
-use adjourn::sim::{ProxyOptions, ProxyServer, Simulator, SimulatorOptions};
+use adjourn::sim::{ProxyOptions, ProxyServer};
+use adjourn_test::{over_tls, read_head, simulator, simulator_with, world};
 use base64::Engine as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-
-use crate::office::world;
 
 fn address(url: &str) -> String {
     url.split('/').nth(2).unwrap().to_owned()
@@ -16,17 +15,13 @@ async fn connect(proxy: &ProxyServer, target: &str, header: &str) -> (u16, Strin
     let mut stream = TcpStream::connect(address(&proxy.url())).await.unwrap();
     let request = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n{header}\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.push(stream.read_u8().await.unwrap());
-    }
-    let head = String::from_utf8(head).unwrap();
+    let head = read_head(&mut stream).await.unwrap();
     (head.split(' ').nth(1).unwrap().parse().unwrap(), head, stream)
 }
 
 #[tokio::test]
 async fn it_carries_what_it_may_and_says_why_it_does_not() {
-    let sim = Simulator::start(world(), SimulatorOptions::default()).await.unwrap();
+    let sim = simulator(world()).await;
     let target = address(&sim.url());
     let proxy = ProxyServer::start(ProxyOptions::default()).await.unwrap();
     let (status, _, mut tunnel) = connect(&proxy, &target, "").await;
@@ -63,9 +58,7 @@ async fn it_carries_what_it_may_and_says_why_it_does_not() {
 
 #[tokio::test]
 async fn curl_reaches_a_server_through_it() {
-    let sim = Simulator::start(world(), SimulatorOptions { tls: true, ..SimulatorOptions::default() })
-        .await
-        .unwrap();
+    let sim = simulator_with(world(), over_tls()).await;
     let proxy = ProxyServer::start(ProxyOptions {
         credentials: Some(("ada".to_owned(), "secret".to_owned())),
         ..ProxyOptions::default()

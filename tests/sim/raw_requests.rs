@@ -1,28 +1,19 @@
 //! Raw requests to the simulator, as any client could send them.
 
 use adjourn::sim::{Simulator, SimulatorOptions};
+use adjourn_test::{AURORA, HttpReply, host, meeting, send_and_read, simulator, world};
 use base64::Engine as _;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
-
-use crate::office::{ROOM, meeting, world};
 
 pub async fn post(sim: &Simulator, authorization: &str, body: &str) -> (u16, String) {
-    let url = sim.url();
-    let address = url.trim_start_matches("http://").split('/').next().unwrap();
-    let mut stream = TcpStream::connect(address).await.unwrap();
+    let address = host(sim);
     let request = format!(
         "POST /EWS/Exchange.asmx HTTP/1.1\r\nHost: {address}\r\nContent-Type: text/xml\r\nConnection: close\r\n\
          Authorization: {authorization}\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    save_response(body);
-    (status, body.to_owned())
+    let answer = HttpReply::parse(&send_and_read(&address, &request).await.unwrap()).unwrap();
+    save_response(&answer.body);
+    (answer.status, answer.body)
 }
 
 /// Writes a response to the folder of a schema validator, if the environment names one.
@@ -55,9 +46,9 @@ pub fn envelope(room: &str, body: &str) -> String {
 
 #[tokio::test]
 async fn strangers_and_wrong_passwords_stay_outside() {
-    let sim = Simulator::start(world(), SimulatorOptions::default()).await.unwrap();
+    let sim = simulator(world()).await;
     for wrong in ["Basic bm9ib2R5OnNlY3JldA==", "Bearer x", ""] {
-        assert_eq!(post(&sim, wrong, &envelope(ROOM, "<m:GetRoomLists/>")).await.0, 401, "{wrong}");
+        assert_eq!(post(&sim, wrong, &envelope(AURORA, "<m:GetRoomLists/>")).await.0, 401, "{wrong}");
     }
     assert!(sim.requests().is_empty());
 }
@@ -65,17 +56,17 @@ async fn strangers_and_wrong_passwords_stay_outside() {
 #[tokio::test]
 async fn whole_requests_are_refused_as_faults_with_a_code() {
     let mut world = world();
-    world.allow_impersonation_of([ROOM]);
-    let sim = Simulator::start(world, SimulatorOptions::default()).await.unwrap();
+    world.allow_impersonation_of([AURORA]);
+    let sim = simulator(world).await;
     let rows = [
         (envelope("ada@example.com", "<m:GetRoomLists/>"), "ErrorImpersonateUserDenied"),
         (envelope("nobody@example.com", "<m:GetRoomLists/>"), "ErrorNonExistentMailbox"),
         (
-            envelope(ROOM, "<m:GetRoomLists/>").replace("Exchange2013_SP1", "Exchange2099"),
+            envelope(AURORA, "<m:GetRoomLists/>").replace("Exchange2013_SP1", "Exchange2099"),
             "ErrorInvalidServerVersion",
         ),
-        (envelope(ROOM, "<m:Teleport/>"), "ErrorInvalidRequest"),
-        (envelope(ROOM, "<m:DeleteItem><m:ItemIds/></m:DeleteItem>"), "ErrorSchemaValidation"),
+        (envelope(AURORA, "<m:Teleport/>"), "ErrorInvalidRequest"),
+        (envelope(AURORA, "<m:DeleteItem><m:ItemIds/></m:DeleteItem>"), "ErrorSchemaValidation"),
         ("<not xml".to_owned(), "ErrorInvalidRequest"),
     ];
     for (request, code) in rows {
@@ -89,8 +80,8 @@ async fn whole_requests_are_refused_as_faults_with_a_code() {
 async fn every_operation_answers() {
     let mut world = world();
     world.add_meeting(meeting());
-    world.add_room_list("Building 1", "b1@example.com", &[ROOM]);
-    let sim = Simulator::start(world, SimulatorOptions::default()).await.unwrap();
+    world.add_room_list("Building 1", "b1@example.com", &[AURORA]);
+    let sim = simulator(world).await;
     let shape = r#"<m:ItemShape><t:BaseShape>AllProperties</t:BaseShape></m:ItemShape>"#;
     let calendar = r#"<m:ParentFolderIds><t:DistinguishedFolderId Id="calendar"/></m:ParentFolderIds>"#;
     let view = r#"<m:CalendarView StartDate="2020-01-01T00:00:00Z" EndDate="2020-02-01T00:00:00Z"/>"#;
@@ -99,7 +90,7 @@ async fn every_operation_answers() {
     let find =
         |view: &str| format!(r#"<m:FindItem Traversal="Shallow">{shape}{view}{calendar}</m:FindItem>"#);
     let id = {
-        let (_, body) = post(&sim, &basic(), &envelope(ROOM, &find(wide))).await;
+        let (_, body) = post(&sim, &basic(), &envelope(AURORA, &find(wide))).await;
         body.split("<t:ItemId ").nth(1).unwrap().split("/>").next().unwrap().to_owned()
     };
     let update = |id: &str| {
@@ -121,7 +112,7 @@ async fn every_operation_answers() {
         ("MoveItem", format!(r#"<m:MoveItem><m:ToFolderId><t:DistinguishedFolderId Id="deleteditems"/></m:ToFolderId><m:ItemIds><t:ItemId {id}/></m:ItemIds></m:MoveItem>"#)),
     ];
     for (operation, request) in rows {
-        let (status, body) = post(&sim, &basic(), &envelope(ROOM, &request)).await;
+        let (status, body) = post(&sim, &basic(), &envelope(AURORA, &request)).await;
         assert_eq!(status, 200, "{operation}: {body}");
         assert!(
             body.contains(&format!("<m:{operation}Response")) && body.contains("NoError"),
@@ -129,7 +120,7 @@ async fn every_operation_answers() {
         );
         assert!(!body.contains(r#"ResponseClass="Error""#), "{operation}: {body}");
     }
-    let (_, stale) = post(&sim, &basic(), &envelope(ROOM, &update(&id))).await;
+    let (_, stale) = post(&sim, &basic(), &envelope(AURORA, &update(&id))).await;
     assert!(stale.contains("ErrorItemNotFound"), "moved, so the old id names nothing: {stale}");
     sim.stop().await;
 }
@@ -138,19 +129,20 @@ async fn every_operation_answers() {
 async fn stale_versions_are_refused_resolved_or_overwritten_as_asked() {
     let mut world = world();
     world.add_meeting(meeting());
-    let sim = Simulator::start(world, SimulatorOptions::default()).await.unwrap();
+    let sim = simulator(world).await;
     let find = r#"<m:FindItem Traversal="Shallow"><m:ItemShape><t:BaseShape>IdOnly</t:BaseShape></m:ItemShape><m:ParentFolderIds><t:DistinguishedFolderId Id="calendar"/></m:ParentFolderIds></m:FindItem>"#;
-    let (_, body) = post(&sim, &basic(), &envelope(ROOM, find)).await;
+    let (_, body) = post(&sim, &basic(), &envelope(AURORA, find)).await;
     let id = body.split("<t:ItemId ").nth(1).unwrap().split("/>").next().unwrap().to_owned();
     let set = |mode: &str, subject: &str| {
         envelope(
-            ROOM,
+            AURORA,
             &format!(
                 r#"<m:UpdateItem ConflictResolution="{mode}" SendMeetingInvitationsOrCancellations="SendToNone"><m:ItemChanges><t:ItemChange><t:ItemId {id}/><t:Updates><t:SetItemField><t:FieldURI FieldURI="item:Subject"/><t:CalendarItem><t:Subject>{subject}</t:Subject></t:CalendarItem></t:SetItemField></t:Updates></t:ItemChange></m:ItemChanges></m:UpdateItem>"#
             ),
         )
     };
-    let subject = || sim.world(|world| world.events(ROOM, meeting().start, meeting().end)[0].subject.clone());
+    let subject =
+        || sim.world(|world| world.events(AURORA, meeting().start, meeting().end)[0].subject.clone());
     assert!(post(&sim, &basic(), &set("NeverOverwrite", "first")).await.1.contains("NoError"));
     let never = post(&sim, &basic(), &set("NeverOverwrite", "never")).await.1;
     assert!(never.contains("ErrorIrresolvableConflict"), "{never}");

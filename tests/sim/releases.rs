@@ -2,9 +2,8 @@
 
 use adjourn::action::{ActionKind, DeleteMode, Notify, Outcome};
 use adjourn::calendar::Copy;
-use adjourn::sim::{ExchangeRelease, Simulator, SimulatorOptions};
-
-use crate::office::{Office, meeting, now, room, world};
+use adjourn::sim::{ExchangeRelease, SimulatorOptions};
+use adjourn_test::{Office, aurora, meeting, now, simulator_with, world};
 
 const RELEASES: [(ExchangeRelease, usize); 6] = [
     // The number of schema versions, newest first, that the release rejects.
@@ -21,10 +20,8 @@ async fn an_end_and_a_delete_work_with_every_release_and_the_version_is_learnt_o
     for (release, refused) in RELEASES {
         let mut world = world();
         let ended = world.add_meeting(meeting());
-        let sim = Simulator::start(world, SimulatorOptions { release, ..SimulatorOptions::default() })
-            .await
-            .unwrap();
-        let office = Office::with_simulator(sim, vec![room()], None);
+        let sim = simulator_with(world, SimulatorOptions { release, ..SimulatorOptions::default() }).await;
+        let office = Office::with_simulator(sim, vec![aurora()], None);
         let Outcome::Done(done) = office.perform(ActionKind::End(Notify::Attendees)).await else {
             panic!("{release:?}")
         };

@@ -12,13 +12,10 @@ use adjourn::cleanup::{
 use adjourn::clock::{Clock as _, ManualClock};
 use adjourn::engine::Mode;
 use adjourn::presence::{Coverage, PresenceState, Sign, SignLog};
-use adjourn::sim::{
-    FaultRule, InjectedFault, MailKind, MeetingSpec, RecurrenceRange, Series, Simulator, SimulatorOptions,
-};
+use adjourn::sim::{FaultRule, InjectedFault, MailKind, MeetingSpec, RecurrenceRange, Series};
 use adjourn::store::ServiceStore;
+use adjourn_test::{AURORA, Office, ada, aurora, settings, simulator, world};
 use chrono::{DateTime, TimeDelta, Utc};
-
-use crate::office::{Office, ROOM, ada, room, settings, world};
 
 /// A room with a daily meeting from nine to ten; those of days 6 and 8 are moved to eleven.
 struct SeriesFixture {
@@ -43,7 +40,7 @@ impl SeriesFixture {
         let mut world = world();
         world.set_now(day(-3));
         let mut spec = MeetingSpec::new(ada(), day(0), day(0) + TimeDelta::hours(1));
-        spec.rooms = vec![ROOM.to_owned()];
+        spec.rooms = vec![AURORA.to_owned()];
         spec.series = Some(Series::new(
             adjourn::sim::RecurrencePattern::Daily { interval: 1 },
             RecurrenceRange::Count(60),
@@ -55,10 +52,10 @@ impl SeriesFixture {
                 details.end = day(moved) + TimeDelta::hours(3);
             });
         }
-        let sim = Simulator::start(world, SimulatorOptions::default()).await.unwrap();
+        let sim = simulator(world).await;
         let clock = ManualClock::at(day(0));
         let settings = settings(&sim, None);
-        let office = Office::with_clock(Arc::new(clock.clone()), sim, vec![room()], &settings);
+        let office = Office::with_clock(Arc::new(clock.clone()), sim, vec![aurora()], &settings);
         let desk = ServiceStore::in_memory().unwrap();
         Self {
             office,
@@ -108,10 +105,10 @@ impl SeriesFixture {
         let window = self.wait_for(number);
         let mut signs = SignLog::default();
         if came {
-            signs.push(Sign::new(room(), day(number) + TimeDelta::minutes(1), "panel"));
+            signs.push(Sign::new(aurora(), day(number) + TimeDelta::minutes(1), "panel"));
         }
         let sweep = self.sweep(signs);
-        let plan = sweep.plan(&[room()], window).await;
+        let plan = sweep.plan(&[aurora()], window).await;
         (sweep, plan)
     }
 
@@ -171,7 +168,7 @@ async fn at_the_third_strike_the_changed_dates_go_first_and_then_the_series() {
     // The organizer's tracking shows it for the series.
     let mine = diary.office.sim.world(|world| world.event("ada@example.com", &diary.uid)).unwrap();
     let answers: Vec<_> =
-        mine.attendees.iter().filter(|one| one.person.address == ROOM).map(|one| one.response).collect();
+        mine.attendees.iter().filter(|one| one.person.address == AURORA).map(|one| one.response).collect();
     assert_eq!(answers, [adjourn::sim::InvitationResponse::Decline]);
     assert_eq!(diary.run_day(3, false).await, []);
 }
@@ -184,7 +181,7 @@ async fn whoever_comes_once_begins_a_new_count_even_after_a_restart() {
         assert_eq!(applied.iter().map(|one| one.missed).sum::<u32>(), missed, "day {number}");
     }
     assert!(diary.is_there());
-    let last = diary.desk.last_attended(&room(), &adjourn::calendar::Uid::new(&*diary.uid)).await.unwrap();
+    let last = diary.desk.last_attended(&aurora(), &adjourn::calendar::Uid::new(&*diary.uid)).await.unwrap();
     assert_eq!(last, Some(day(2)));
     assert!(diary.run_day(5, false).await.iter().any(AppliedAction::is_whole_series));
 }
@@ -251,7 +248,7 @@ async fn who_comes_at_the_last_moment_keeps_the_series() {
     let diary = SeriesFixture::open(1, OnLastStrike::Delete).await;
     let (_, plan) = diary.plan(0, false).await;
     let mut signs = SignLog::default();
-    signs.push(Sign::new(room(), day(0) + TimeDelta::minutes(14), "panel"));
+    signs.push(Sign::new(aurora(), day(0) + TimeDelta::minutes(14), "panel"));
     let applied = diary.sweep(signs).apply(&plan, Mode::Perform).await.unwrap().applied;
     assert!(
         matches!(applied.as_slice(), [AppliedAction { outcome: Outcome::Refused { .. }, .. }]),
@@ -349,7 +346,7 @@ async fn a_date_that_its_organizer_cancelled_stands_in_nobodys_way() {
     diary
         .office
         .sim
-        .world(|world| world.changes(ROOM, &diary.uid, Some(day(6)), |details| details.cancelled = true));
+        .world(|world| world.changes(AURORA, &diary.uid, Some(day(6)), |details| details.cancelled = true));
     let applied = diary.run_day(0, false).await;
     assert!(applied.iter().any(AppliedAction::is_whole_series), "{applied:?}");
     assert_eq!(diary.declines(), [Some(day(8)), None]);
@@ -368,7 +365,7 @@ async fn a_moved_date_to_which_somebody_came_begins_a_new_count_from_when_they_c
         assert_eq!(diary.run_day(number, false).await.len(), 1);
     }
     let uid = adjourn::calendar::Uid::new(&*diary.uid);
-    diary.desk.record_attended(&room(), &uid, day(3) - TimeDelta::hours(2)).await.unwrap();
+    diary.desk.record_attended(&aurora(), &uid, day(3) - TimeDelta::hours(2)).await.unwrap();
     let applied = diary.run_day(4, false).await;
     assert_eq!(applied.iter().map(|one| one.missed).collect::<Vec<_>>(), [1]);
     assert!(diary.is_there());

@@ -1,36 +1,23 @@
 //! Several Exchange servers, and rooms that move between them: requests for a room go to its own server only.
 
-use std::io::Write as _;
-
 use adjourn::action::Step;
 use adjourn::autodiscover::Policy;
-use adjourn::calendar::{RoomAddress, Uid, Window};
+use adjourn::calendar::{Uid, Window};
 use adjourn::engine::{CalendarReader as _, CalendarWriter as _, ErrorKind, Occupancy, WriteOutcome};
-use adjourn::exchange::{ConnectionRouter, Exchange, ExchangeLocation, RequestError};
-use adjourn::sim::{
-    AutodiscoverResponse, FaultRule, InjectedFault, MeetingSpec, RoomSpec, Simulator, SimulatorOptions, World,
-};
+use adjourn::exchange::{ConnectionRouter, ExchangeLocation, RequestError};
+use adjourn::sim::{AutodiscoverResponse, FaultRule, InjectedFault, RoomSpec, Simulator, SimulatorOptions};
+use adjourn_test::{address, ca_file, exchange, host, meeting_in, now, people, settings, simulator_with};
 use chrono::TimeDelta;
-
-use crate::office::{ada, now, settings};
 
 const HERE: &str = "berlin-1@example.com";
 const THERE: &str = "oslo-1@example.com";
 
-fn address(room: &str) -> RoomAddress {
-    room.parse().unwrap()
-}
-
 /// A building of one room with a current meeting.
 async fn building(room: &str, tls: bool) -> Simulator {
-    let mut world = World::new();
-    world.set_now(now());
-    world.add_user(&ada());
+    let mut world = people();
     world.add_room(RoomSpec::new("Room", room));
-    let mut meeting = MeetingSpec::new(ada(), now() - TimeDelta::minutes(5), now() + TimeDelta::minutes(55));
-    meeting.rooms = vec![room.to_owned()];
-    world.add_meeting(meeting);
-    Simulator::start(world, SimulatorOptions { tls, ..SimulatorOptions::default() }).await.unwrap()
+    world.add_meeting(meeting_in(room));
+    simulator_with(world, SimulatorOptions { tls, ..SimulatorOptions::default() }).await
 }
 
 fn soon() -> Window {
@@ -47,8 +34,8 @@ fn mailboxes(sim: &Simulator) -> Vec<String> {
 async fn each_room_is_asked_about_where_it_lives_and_nowhere_else() {
     let (here, there) = (building(HERE, false).await, building(THERE, false).await);
     let mut sites = ConnectionRouter::default();
-    sites.add(vec!["oslo-*@example.com".parse().unwrap()], Exchange::new(&settings(&there, None)).unwrap());
-    sites.set_fallback(Exchange::new(&settings(&here, None)).unwrap());
+    sites.add(vec!["oslo-*@example.com".parse().unwrap()], exchange(&settings(&there, None)));
+    sites.set_fallback(exchange(&settings(&here, None)));
     for room in [HERE, THERE] {
         assert_eq!(sites.events(&address(room), soon()).await.unwrap().events.len(), 1);
     }
@@ -64,13 +51,9 @@ async fn each_room_is_asked_about_where_it_lives_and_nowhere_else() {
     assert_eq!(sites.occupancy(&free, later).await.unwrap(), [Occupancy::MaybeBusy, Occupancy::Free]);
 
     let mut only = ConnectionRouter::default();
-    only.add(vec![address(THERE).as_str().parse().unwrap()], Exchange::new(&settings(&here, None)).unwrap());
+    only.add(vec![address(THERE).as_str().parse().unwrap()], exchange(&settings(&here, None)));
     let trouble = only.events(&address(HERE), soon()).await.unwrap_err();
     assert_eq!(trouble.code, "no connection");
-}
-
-fn host(sim: &Simulator) -> String {
-    sim.url().replace("https://", "").replace("/EWS/Exchange.asmx", "")
 }
 
 /// A proxy to this simulator that accepts the first connection late.
@@ -93,8 +76,7 @@ async fn slow_door(sim: &Simulator, after: std::time::Duration) -> String {
 #[tokio::test]
 async fn a_write_has_its_patience_still_when_its_server_took_long_to_find() {
     let sim = building(HERE, true).await;
-    let mut ca = tempfile::NamedTempFile::new().unwrap();
-    ca.write_all(sim.ca_pem().unwrap().as_bytes()).unwrap();
+    let ca = ca_file(&[&sim]);
     let door = slow_door(&sim, std::time::Duration::from_millis(2_500)).await;
     let mut settings = settings(&sim, Some(ca.path()));
     let confirmed = [host(&sim), door.clone()].map(|host| host.parse().unwrap());
@@ -109,7 +91,7 @@ async fn a_write_has_its_patience_still_when_its_server_took_long_to_find() {
         end: start + TimeDelta::minutes(30),
         subject: "At once".to_owned(),
     };
-    let reply = Exchange::new(&settings).unwrap().write(&address(HERE), &book).await;
+    let reply = exchange(&settings).write(&address(HERE), &book).await;
     assert_eq!(reply.outcome, WriteOutcome::Done);
     assert_eq!(sim.autodiscover(|it| it.requests().len()), 1);
 }
@@ -117,17 +99,14 @@ async fn a_write_has_its_patience_still_when_its_server_took_long_to_find() {
 #[tokio::test]
 async fn a_room_that_moved_is_looked_for_again_and_found() {
     let (old, new) = (building(HERE, true).await, building(HERE, true).await);
-    let mut ca = tempfile::NamedTempFile::new().unwrap();
-    for sim in [&old, &new] {
-        ca.write_all(sim.ca_pem().unwrap().as_bytes()).unwrap();
-    }
+    let ca = ca_file(&[&old, &new]);
     let mut settings = settings(&old, Some(ca.path()));
     let confirmed = [&old, &new].map(|sim| host(sim).parse().unwrap());
     settings.location = ExchangeLocation::Discovered(Policy {
         preferred_host: Some(host(&old).parse().unwrap()),
         ..Policy::new(confirmed)
     });
-    let exchange = Exchange::new(&settings).unwrap();
+    let exchange = exchange(&settings);
     exchange.check_calendar(&address(HERE)).await.unwrap();
     exchange.check_calendar(&address(HERE)).await.unwrap();
     assert_eq!(old.autodiscover(|it| it.requests().len()), 1, "the found server is cached");
@@ -169,10 +148,7 @@ async fn a_room_that_moved_is_looked_for_again_and_found() {
 async fn a_server_that_refuses_the_account_keeps_nobody_from_the_others() {
     let (here, there) = (building(HERE, true).await, building(THERE, true).await);
     there.change_password("another");
-    let mut ca = tempfile::NamedTempFile::new().unwrap();
-    for sim in [&here, &there] {
-        ca.write_all(sim.ca_pem().unwrap().as_bytes()).unwrap();
-    }
+    let ca = ca_file(&[&here, &there]);
     here.autodiscover(|it| it.set_response(THERE, AutodiscoverResponse::EwsUrl(there.url())));
     let mut settings = settings(&here, Some(ca.path()));
     let confirmed = [&here, &there].map(|sim| host(sim).parse().unwrap());
@@ -180,7 +156,7 @@ async fn a_server_that_refuses_the_account_keeps_nobody_from_the_others() {
         preferred_host: Some(host(&here).parse().unwrap()),
         ..Policy::new(confirmed)
     });
-    let exchange = Exchange::new(&settings).unwrap();
+    let exchange = exchange(&settings);
     exchange.check_calendar(&address(HERE)).await.unwrap();
     for _ in 0..3 {
         let refused = exchange.check_calendar(&address(THERE)).await;

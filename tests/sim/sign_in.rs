@@ -19,11 +19,11 @@ use adjourn::sim::{
     AccessTokens, AuthScheme, Authority, AuthorityOptions, AutodiscoverProtocol, ClientBinding,
     ExtendedProtection, FaultRule, InjectedFault, Simulator, SimulatorOptions, TokenFault,
 };
+use adjourn_test::{account_settings, aurora, ca_file, exchange, now, simulator_with, world};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use tempfile::NamedTempFile;
 
 use crate::login::{CERTIFICATES, identity};
-use crate::office::{room, world};
 
 struct SignInFixture {
     sim: Simulator,
@@ -32,8 +32,8 @@ struct SignInFixture {
 
 impl SignInFixture {
     async fn open(options: SimulatorOptions) -> Self {
-        let sim = Simulator::start(world(), SimulatorOptions { tls: true, ..options }).await.unwrap();
-        let ca = file(sim.ca_pem().unwrap());
+        let sim = simulator_with(world(), SimulatorOptions { tls: true, ..options }).await;
+        let ca = ca_file(&[&sim]);
         Self { sim, ca }
     }
 
@@ -49,14 +49,14 @@ impl SignInFixture {
     }
 
     fn settings(&self, sign_in: SignInMethod) -> Settings {
-        let mut settings = Settings::new(self.sim.url(), "", Secret::new(String::new()));
+        let mut settings = account_settings(&self.sim.url(), "", "");
         settings.sign_in = sign_in;
         settings.ca_file = Some(self.ca.path().to_owned());
         settings
     }
 
     fn exchange(&self, sign_in: SignInMethod) -> Exchange {
-        Exchange::new(&self.settings(sign_in)).unwrap()
+        exchange(&self.settings(sign_in))
     }
 }
 
@@ -66,7 +66,8 @@ fn file(text: &str) -> NamedTempFile {
     file
 }
 
-fn windows(scheme: WindowsScheme, binding: ChannelBinding) -> SignInMethod {
+/// The service account signs in by this scheme.
+pub fn windows(scheme: WindowsScheme, binding: ChannelBinding) -> SignInMethod {
     SignInMethod::Windows(Windows {
         scheme,
         username: r"EXAMPLE\svc-adjourn".to_owned(),
@@ -93,7 +94,7 @@ async fn windows_accounts_sign_in_bound_to_the_connection_whatever_the_server_as
             let site = SignInFixture::windows(protection, false).await;
             let exchange = site.exchange(windows(scheme, ChannelBinding::Auto));
             exchange
-                .check_calendar(&room())
+                .check_calendar(&aurora())
                 .await
                 .unwrap_or_else(|why| panic!("{scheme:?} {protection:?}: {why:?}"));
             let logins = site.sim.windows_sign_ins();
@@ -114,7 +115,7 @@ async fn every_certificate_that_a_client_accepts_can_be_bound_to() {
         })
         .await;
         let exchange = site.exchange(windows(WindowsScheme::Ntlm, ChannelBinding::Require));
-        exchange.check_calendar(&room()).await.unwrap_or_else(|why| panic!("{name}: {why:?}"));
+        exchange.check_calendar(&aurora()).await.unwrap_or_else(|why| panic!("{name}: {why:?}"));
     }
 }
 
@@ -124,11 +125,11 @@ async fn requests_after_the_sign_in_say_nothing_more_and_a_forgotten_one_is_said
         let site = SignInFixture::windows(ExtendedProtection::Require, false).await;
         let exchange = site.exchange(windows(scheme, ChannelBinding::Require));
         for _ in 0..3 {
-            exchange.check_calendar(&room()).await.unwrap();
+            exchange.check_calendar(&aurora()).await.unwrap();
         }
         assert_eq!(site.sim.windows_sign_ins().len(), 1);
         site.sim.invalidate_sign_ins();
-        exchange.check_calendar(&room()).await.unwrap();
+        exchange.check_calendar(&aurora()).await.unwrap();
         assert_eq!(site.sim.windows_sign_ins().len(), 2);
         let connections: Vec<_> = site.sim.requests().iter().map(|asked| asked.connection).collect();
         assert_eq!(connections, [1; 4]);
@@ -139,10 +140,10 @@ async fn requests_after_the_sign_in_say_nothing_more_and_a_forgotten_one_is_said
 async fn every_connection_signs_in_for_itself() {
     let site = SignInFixture::windows(ExtendedProtection::Require, false).await;
     let exchange = Arc::new(site.exchange(windows(WindowsScheme::Ntlm, ChannelBinding::Auto)));
-    exchange.check_calendar(&room()).await.unwrap();
+    exchange.check_calendar(&aurora()).await.unwrap();
     let asked = (0..8).map(|_| {
         let exchange = exchange.clone();
-        tokio::spawn(async move { exchange.check_calendar(&room()).await.unwrap() })
+        tokio::spawn(async move { exchange.check_calendar(&aurora()).await.unwrap() })
     });
     for one in asked.collect::<Vec<_>>() {
         one.await.unwrap();
@@ -158,14 +159,14 @@ async fn where_another_machine_ends_tls_auto_goes_without_after_one_refusal_and_
         let site = SignInFixture::windows(ExtendedProtection::Allow, true).await;
         let exchange = site.exchange(windows(scheme, ChannelBinding::Auto));
         for _ in 0..3 {
-            exchange.check_calendar(&room()).await.unwrap();
+            exchange.check_calendar(&aurora()).await.unwrap();
         }
         let bound: Vec<_> =
             site.sim.windows_sign_ins().iter().map(|login| (login.binding, login.admitted)).collect();
         assert_eq!(bound, [(ClientBinding::Incorrect, false), (ClientBinding::Missing, true)], "{scheme:?}");
 
         let strict = site.exchange(windows(scheme, ChannelBinding::Require));
-        let (kind, code) = refusal(strict.check_calendar(&room()).await);
+        let (kind, code) = refusal(strict.check_calendar(&aurora()).await);
         assert_eq!(kind, ErrorKind::Credentials);
         assert!(code.contains("a complete") && code.contains("with channel binding"), "{code}");
     }
@@ -175,7 +176,7 @@ async fn where_another_machine_ends_tls_auto_goes_without_after_one_refusal_and_
 async fn without_a_binding_where_one_is_required_nobody_comes_in() {
     let site = SignInFixture::windows(ExtendedProtection::Require, false).await;
     let exchange = site.exchange(windows(WindowsScheme::Ntlm, ChannelBinding::Off));
-    let (kind, code) = refusal(exchange.check_calendar(&room()).await);
+    let (kind, code) = refusal(exchange.check_calendar(&aurora()).await);
     assert_eq!(kind, ErrorKind::Credentials);
     assert!(code.ends_with("after a complete NTLM handshake without channel binding"), "{code}");
     assert!(
@@ -188,10 +189,10 @@ async fn without_a_binding_where_one_is_required_nobody_comes_in() {
 async fn an_account_whose_binding_was_accepted_once_is_never_sent_without() {
     let site = SignInFixture::windows(ExtendedProtection::Allow, false).await;
     let exchange = site.exchange(windows(WindowsScheme::Ntlm, ChannelBinding::Auto));
-    exchange.check_calendar(&room()).await.unwrap();
+    exchange.check_calendar(&aurora()).await.unwrap();
     site.sim.change_password("another");
     site.sim.invalidate_sign_ins();
-    assert_eq!(refusal(exchange.check_calendar(&room()).await).0, ErrorKind::Credentials);
+    assert_eq!(refusal(exchange.check_calendar(&aurora()).await).0, ErrorKind::Credentials);
     assert!(site.sim.windows_sign_ins().iter().all(|login| login.binding == ClientBinding::Correct));
 }
 
@@ -202,7 +203,7 @@ async fn a_wrong_password_is_said_a_few_times_and_not_once_for_every_room() {
     let exchange = Arc::new(site.exchange(windows(WindowsScheme::Ntlm, ChannelBinding::Auto)));
     let asked = (0..50).map(|_| {
         let exchange = exchange.clone();
-        tokio::spawn(async move { refusal(exchange.check_calendar(&room()).await).0 })
+        tokio::spawn(async move { refusal(exchange.check_calendar(&aurora()).await).0 })
     });
     for one in asked.collect::<Vec<_>>() {
         assert_eq!(one.await.unwrap(), ErrorKind::Credentials);
@@ -226,7 +227,7 @@ async fn before_rooms_are_listened_to_a_wrong_password_is_said_a_few_times_and_n
                 ..Policy::new([host.as_str().parse().unwrap()])
             });
         }
-        let exchange = Exchange::new(&settings).unwrap();
+        let exchange = exchange(&settings);
         let rooms: Vec<RoomAddress> =
             (0..120).map(|number| format!("room{number}@example.com").parse().unwrap()).collect();
         let groups = exchange.group_rooms(&rooms).await;
@@ -243,14 +244,14 @@ async fn a_password_that_was_changed_is_said_by_one_of_many_connections() {
         let site = SignInFixture::windows(ExtendedProtection::Allow, false).await;
         let mut settings = site.settings(windows(scheme, ChannelBinding::Auto));
         settings.max_concurrent_requests_per_room = 8;
-        let exchange = Arc::new(Exchange::new(&settings).unwrap());
-        exchange.check_calendar(&room()).await.unwrap();
+        let exchange = Arc::new(exchange(&settings));
+        exchange.check_calendar(&aurora()).await.unwrap();
         let at_once = async || {
             let slow = InjectedFault::Slow(std::time::Duration::from_millis(300));
             site.sim.inject_fault(FaultRule::new(slow).times(8));
             let asked = (0..8).map(|_| {
                 let exchange = exchange.clone();
-                tokio::spawn(async move { exchange.check_calendar(&room()).await })
+                tokio::spawn(async move { exchange.check_calendar(&aurora()).await })
             });
             let mut answers = Vec::new();
             for one in asked.collect::<Vec<_>>() {
@@ -276,7 +277,7 @@ async fn a_password_that_was_changed_is_said_by_one_of_many_connections() {
 /// One room's back end rejects the account: a probe signs in on a connection of its own.
 #[tokio::test]
 async fn one_room_that_refuses_the_sign_in_stops_no_other() {
-    let others: [RoomAddress; 2] = [room(), "ada@example.com".parse().unwrap()];
+    let others: [RoomAddress; 2] = [aurora(), "ada@example.com".parse().unwrap()];
     let bad: RoomAddress = "bo@example.com".parse().unwrap();
     let site = SignInFixture::windows(ExtendedProtection::Allow, false).await;
     let exchange = site.exchange(windows(WindowsScheme::Ntlm, ChannelBinding::Auto));
@@ -310,7 +311,7 @@ async fn a_server_that_offers_another_way_is_named_as_such() {
         username: SimulatorOptions::default().username,
         password: Secret::new(SimulatorOptions::default().password),
     };
-    let (kind, code) = refusal(site.exchange(basic).check_calendar(&room()).await);
+    let (kind, code) = refusal(site.exchange(basic).check_calendar(&aurora()).await);
     assert_eq!(
         (kind, code.as_str()),
         (ErrorKind::SignIn, "HTTP 401: the server offers only Negotiate, NTLM")
@@ -328,9 +329,9 @@ async fn a_token_from_a_file_is_said_and_a_young_one_that_is_refused_is_not_read
     .await;
     let token = file(&tokens.issue(std::time::Duration::from_secs(3600)));
     let exchange = site.exchange(SignInMethod::Token(ExternalToken::File(token.path().to_owned())));
-    exchange.check_calendar(&room()).await.unwrap();
+    exchange.check_calendar(&aurora()).await.unwrap();
     tokens.expire();
-    let (kind, code) = refusal(exchange.check_calendar(&room()).await);
+    let (kind, code) = refusal(exchange.check_calendar(&aurora()).await);
     assert_eq!((kind, code.as_str()), (ErrorKind::Token, "HTTP 401 after a fresh token (Bearer)"));
 }
 
@@ -354,10 +355,10 @@ async fn a_client_certificate_lets_in_who_has_one() {
     let mut settings = site.settings(SignInMethod::Certificate);
     settings.client_certificate =
         Some(ClientCertificate { certificate: certificate.path().to_owned(), key: key.path().to_owned() });
-    Exchange::new(&settings).unwrap().check_calendar(&room()).await.unwrap();
+    exchange(&settings).check_calendar(&aurora()).await.unwrap();
 
     settings.client_certificate = None;
-    let without = Exchange::new(&settings).unwrap().check_calendar(&room()).await;
+    let without = exchange(&settings).check_calendar(&aurora()).await;
     assert!(without.is_err(), "{without:?}");
 }
 
@@ -368,14 +369,14 @@ async fn a_write_is_sent_whole_on_the_last_leg_only() {
     use adjourn::engine::{CalendarWriter as _, WriteOutcome};
     let site = SignInFixture::windows(ExtendedProtection::Require, false).await;
     let exchange = site.exchange(windows(WindowsScheme::Negotiate, ChannelBinding::Require));
-    let start = crate::office::now() + chrono::TimeDelta::days(3);
+    let start = now() + chrono::TimeDelta::days(3);
     let book = Step::Book {
         uid: Uid::new("one"),
         start,
         end: start + chrono::TimeDelta::minutes(30),
         subject: "Once".to_owned(),
     };
-    let reply = exchange.write(&room(), &book).await;
+    let reply = exchange.write(&aurora(), &book).await;
     assert_eq!(reply.outcome, WriteOutcome::Done);
     assert_eq!(reply.requests.len(), 1);
     let made: Vec<_> =
@@ -391,7 +392,7 @@ async fn a_connection_that_breaks_before_the_last_leg_has_sent_nothing() {
     let url = site.sim.url();
     let exchange = site.exchange(windows(WindowsScheme::Ntlm, ChannelBinding::Require));
     site.sim.inject_fault(FaultRule::new(InjectedFault::ResetAfter).on("CreateItem"));
-    let start = crate::office::now() + chrono::TimeDelta::days(3);
+    let start = now() + chrono::TimeDelta::days(3);
     let book = adjourn::action::Step::Book {
         uid: adjourn::calendar::Uid::new("two"),
         start,
@@ -399,12 +400,12 @@ async fn a_connection_that_breaks_before_the_last_leg_has_sent_nothing() {
         subject: "Perhaps".to_owned(),
     };
     // The body was sent with the last leg: whether the write was applied is unknown.
-    assert!(matches!(exchange.write(&room(), &book).await.outcome, WriteOutcome::InDoubt(_)));
+    assert!(matches!(exchange.write(&aurora(), &book).await.outcome, WriteOutcome::InDoubt(_)));
     site.sim.stop().await;
-    let mut settings = Settings::new(url, "", Secret::new(String::new()));
+    let mut settings = account_settings(&url, "", "");
     settings.location = ExchangeLocation::Url("https://127.0.0.1:1/EWS/Exchange.asmx".to_owned());
     settings.sign_in = windows(WindowsScheme::Ntlm, ChannelBinding::Auto);
-    let away = Exchange::new(&settings).unwrap().write(&room(), &book).await;
+    let away = adjourn_test::exchange(&settings).write(&aurora(), &book).await;
     assert!(matches!(away.outcome, WriteOutcome::NotApplied(_)), "{away:?}");
 }
 
@@ -443,7 +444,7 @@ async fn a_signed_assertion_buys_a_token_that_a_thousand_requests_share() {
     let exchange = Arc::new(site.exchange(oauth(&authority, ClientAuthentication::Key(key))));
     let asked = (0..200).map(|_| {
         let exchange = exchange.clone();
-        tokio::spawn(async move { exchange.check_calendar(&room()).await.unwrap() })
+        tokio::spawn(async move { exchange.check_calendar(&aurora()).await.unwrap() })
     });
     for one in asked.collect::<Vec<_>>() {
         one.await.unwrap();
@@ -458,7 +459,7 @@ async fn a_throttled_token_endpoint_is_waited_for_and_a_wrong_secret_is_not() {
     let secret = |text: &str| ClientAuthentication::Secret(Secret::new(text.to_owned()));
     let wrong = site.exchange(oauth(&authority, secret("wrong")));
     for _ in 0..5 {
-        let (kind, why) = refusal(wrong.check_calendar(&room()).await);
+        let (kind, why) = refusal(wrong.check_calendar(&aurora()).await);
         assert_eq!(kind, ErrorKind::SignIn);
         assert!(why.contains("AADSTS7000215") && !why.contains("wrong"), "{why}");
     }
@@ -466,10 +467,10 @@ async fn a_throttled_token_endpoint_is_waited_for_and_a_wrong_secret_is_not() {
 
     authority.inject_fault(TokenFault::Unavailable, 1);
     let right = site.exchange(oauth(&authority, secret("simulated")));
-    let first = right.check_calendar(&room()).await;
+    let first = right.check_calendar(&aurora()).await;
     // The request is repeated within the operation's timeout, if the machine is fast enough.
     assert!(matches!(first, Err(RequestError::Unreachable(_)) | Ok(_)), "{first:?}");
     assert!(authority.requests() >= 2);
     tokio::time::sleep(std::time::Duration::from_millis(2100)).await;
-    right.check_calendar(&room()).await.unwrap();
+    right.check_calendar(&aurora()).await.unwrap();
 }

@@ -4,16 +4,15 @@
 use std::sync::Arc;
 
 use adjourn::sim::{Simulator, SimulatorOptions};
+use adjourn_test::{AURORA, host, read_reply};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use md4::Digest as _;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-
-use crate::office::ROOM;
 
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
@@ -42,9 +41,7 @@ impl Socket {
     }
 
     pub async fn open_as(sim: &Simulator, client: Client<'_>) -> std::io::Result<Self> {
-        let url = sim.url();
-        let address = url.split('/').nth(2).unwrap();
-        let stream = TcpStream::connect(address).await?;
+        let stream = TcpStream::connect(host(sim)).await?;
         let Some(ca) = sim.ca_pem() else {
             return Ok(Self { stream: Box::new(stream), certificate: Vec::new() });
         };
@@ -71,7 +68,7 @@ impl Socket {
 
     /// Sends `GetRoomLists` for the room.
     pub async fn get_room_lists(&mut self, authorization: Option<&str>) -> SocketResponse {
-        self.post(authorization, &crate::raw_requests::envelope(ROOM, "<m:GetRoomLists/>")).await.unwrap()
+        self.post(authorization, &crate::raw_requests::envelope(AURORA, "<m:GetRoomLists/>")).await.unwrap()
     }
 
     pub async fn post(&mut self, authorization: Option<&str>, body: &str) -> std::io::Result<SocketResponse> {
@@ -84,25 +81,9 @@ impl Socket {
         );
         self.stream.write_all(request.as_bytes()).await?;
         self.stream.flush().await?;
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            head.push(self.stream.read_u8().await?);
-        }
-        let head = String::from_utf8(head).unwrap();
-        let all = |name: &str| {
-            head.lines()
-                .filter_map(|line| line.split_once(": "))
-                .filter(|(key, _)| key.eq_ignore_ascii_case(name))
-                .map(|(_, value)| value.to_owned())
-                .collect::<Vec<_>>()
-        };
-        let mut body = vec![0; all("content-length")[0].parse().unwrap()];
-        self.stream.read_exact(&mut body).await?;
-        Ok(SocketResponse {
-            status: head.split(' ').nth(1).unwrap().parse().unwrap(),
-            offers: all("www-authenticate"),
-            body: String::from_utf8(body).unwrap(),
-        })
+        let reply = read_reply(&mut self.stream).await?;
+        let offers = reply.headers("www-authenticate").map(str::to_owned).collect();
+        Ok(SocketResponse { status: reply.status, offers, body: reply.body })
     }
 
     /// Signs in by `scheme` (`NTLM`, or bare NTLM in `Negotiate`) and returns the response to the last leg.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use adjourn::sim::Simulator;
+use adjourn_test::{host, read_head};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -35,8 +36,7 @@ pub enum StreamRead {
 impl RawStream {
     /// Sends a request and reads the response head.
     pub async fn post(sim: &Simulator, headers: &str, body: &str) -> Self {
-        let url = sim.url();
-        let mut socket = TcpStream::connect(url.split('/').nth(2).unwrap()).await.unwrap();
+        let mut socket = TcpStream::connect(host(sim)).await.unwrap();
         let request = format!(
             "POST /EWS/Exchange.asmx HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/xml\r\n{headers}\
              Authorization: {}\r\nContent-Length: {}\r\n\r\n{body}",
@@ -44,11 +44,7 @@ impl RawStream {
             body.len()
         );
         socket.write_all(request.as_bytes()).await.unwrap();
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            head.push(timeout(PATIENCE, socket.read_u8()).await.unwrap().unwrap());
-        }
-        let head = String::from_utf8(head).unwrap().to_lowercase();
+        let head = timeout(PATIENCE, read_head(&mut socket)).await.unwrap().unwrap().to_lowercase();
         Self { socket, head, unread: Vec::new(), body: Vec::new(), chunks: Vec::new() }
     }
 
@@ -190,15 +186,4 @@ pub async fn open_stream(sim: &Simulator, room: &str, ids: &[&str], minutes: u32
     let mut stream = RawStream::post(sim, "", &envelope(room, &get_streaming(ids, minutes))).await;
     assert_eq!(status(&stream.envelope().await), Some("OK"));
     stream
-}
-
-/// Waits for a condition.
-pub async fn wait_until(what: &str, is_so: impl Fn() -> bool) {
-    for _ in 0..1_000 {
-        if is_so() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("{what}: not within ten seconds");
 }

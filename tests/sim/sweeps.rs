@@ -11,12 +11,9 @@ use adjourn::cleanup::{AppliedAction, CancelledLeftover, NoCheckIn, Rules, Sweep
 use adjourn::clock::ManualClock;
 use adjourn::engine::Mode;
 use adjourn::presence::{Coverage, PresenceState, SignLog};
-use adjourn::sim::{
-    FaultRule, InjectedFault, MailKind, MailboxKind, Simulator, SimulatorOptions, large_world,
-};
+use adjourn::sim::{FaultRule, InjectedFault, MailKind, MailboxKind, SimulatorOptions, large_world};
+use adjourn_test::{Office, settings, simulator_with};
 use chrono::{DateTime, TimeDelta, Utc};
-
-use crate::office::{Office, settings};
 
 const ROOMS: usize = 1_000;
 
@@ -44,9 +41,7 @@ async fn a_throttled_sweep_of_a_thousand_rooms_loses_and_repeats_nothing() {
         .map(|mailbox| mailbox.address.parse().unwrap())
         .collect();
     assert_eq!(rooms.len(), ROOMS);
-    let sim = Simulator::start(world, SimulatorOptions { now: Some(now), ..SimulatorOptions::default() })
-        .await
-        .unwrap();
+    let sim = simulator_with(world, SimulatorOptions { now: Some(now), ..SimulatorOptions::default() }).await;
     for (wrong, every) in [
         (InjectedFault::BusyFault(30), 11),
         (InjectedFault::BusyMessage(20), 13),

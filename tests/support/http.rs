@@ -43,13 +43,13 @@ impl HttpReply {
     }
 }
 
-/// Sends these bytes on a new connection and reads until the server closes it. What a server that breaks off has sent is returned too.
-pub async fn send_and_read(address: impl ToSocketAddrs, request: &str) -> String {
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut response = Vec::new();
-    let _ = stream.read_to_end(&mut response).await;
-    String::from_utf8(response).unwrap()
+/// Sends these bytes on a new connection and reads until the server closes it.
+pub async fn send_and_read(address: impl ToSocketAddrs, request: &str) -> io::Result<String> {
+    let mut stream = TcpStream::connect(address).await?;
+    stream.write_all(request.as_bytes()).await?;
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await?;
+    Ok(response)
 }
 
 /// Reads up to the end of a response's head, which is returned with its empty line.

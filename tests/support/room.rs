@@ -15,7 +15,7 @@ const ROOMS: &str = "rooms.example";
 const ORGANIZATION: &str = "example.com";
 
 /// `name@rooms.example`.
-pub fn room(name: impl Display) -> RoomAddress {
+pub fn room(name: &str) -> RoomAddress {
     address(&format!("{name}@{ROOMS}"))
 }
 

@@ -1,6 +1,9 @@
 //! The one place where tests and benches start a simulated Exchange.
 
+use std::io::Write as _;
+
 use adjourn::sim::{Simulator, SimulatorOptions, World};
+use tempfile::NamedTempFile;
 
 /// A simulated Exchange of this world.
 pub async fn simulator(world: World) -> Simulator {
@@ -21,6 +24,15 @@ pub fn over_tls() -> SimulatorOptions {
 pub fn host(sim: &Simulator) -> String {
     let url = sim.url();
     url.split('/').nth(2).unwrap().to_owned()
+}
+
+/// A file with the certificate authorities of these simulators.
+pub fn ca_file(sims: &[&Simulator]) -> NamedTempFile {
+    let mut file = NamedTempFile::new().unwrap();
+    for sim in sims {
+        file.write_all(sim.ca_pem().unwrap().as_bytes()).unwrap();
+    }
+    file
 }
 
 /// The number of requests of an operation, such as `UpdateItem`.

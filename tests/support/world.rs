@@ -42,6 +42,13 @@ pub fn world_of_rooms(count: usize, mut furnish: impl FnMut(&mut World, usize, &
     world
 }
 
+/// Ada, Bo and this many numbered rooms, each with a current meeting.
+pub fn world_of_meetings(count: usize) -> World {
+    world_of_rooms(count, |world, _, room| {
+        world.add_meeting(meeting_in(room));
+    })
+}
+
 /// Ada's meeting in this room, from twenty minutes ago to forty minutes from now.
 pub fn meeting_in(room: &str) -> MeetingSpec {
     let (start, end) = (now() - TimeDelta::minutes(20), now() + TimeDelta::minutes(40));
