@@ -3,18 +3,19 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use adjourn::action::{Action, ActionId, ActionKind, Actor, IdempotencyKey, Notify};
+use adjourn::action::{Action, ActionKind, IdempotencyKey, Notify};
 use adjourn::calendar::{RoomAddress, Scope};
 use adjourn::cleanup::{CleanupMode, NoCheckIn, Rules};
 use adjourn::clock::{Clock, ClockDoubt, ClockReading, Witnesses};
 use adjourn::engine::{Engine, EngineOptions, Mode};
 use adjourn::journal::{Journal, MemoryJournal, Query};
 use adjourn::presence::Sign;
-use adjourn::service::{self, ReleaseState, Schedule, Service};
+use adjourn::service::{self, ReleaseState, Service};
 use adjourn::store::ServiceStore;
+use adjourn_test::{at, engine, room, service_options};
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::fake::{FakeCalendar, NextWrite, at, meeting, room};
+use crate::fake::{FakeCalendar, NextWrite, meeting, request};
 
 /// Both clocks of a machine, and who speaks for the one on the wall.
 #[derive(Clone)]
@@ -85,23 +86,20 @@ impl House {
         calendar.add(&room("r1"), meeting("a"));
         let clock = Machine::at(at(hour, minute));
         clock.hear(at(hour, minute));
-        let engine = Arc::new(Engine::new(
+        let engine = engine(
             Arc::new(calendar.clone()),
             journal.clone(),
             Arc::new(clock.clone()),
             Scope::new(rooms(), []),
             EngineOptions::default(),
-        ));
+        );
         let rule = NoCheckIn { grace: TimeDelta::minutes(10), ..NoCheckIn::default() };
         let mut rules = Rules { no_check_in: Some(rule), mode: Some(CleanupMode::Act), ..Rules::default() };
         rules.limits.max_fraction = 1.0;
         let options = service::ServiceOptions {
-            rules,
             max_state_age: TimeDelta::zero(),
-            release_warning: TimeDelta::minutes(3),
             horizon: TimeDelta::hours(4),
-            max_concurrent_rooms: 4,
-            schedules: vec![Schedule::new("hourly", "0 * * * *", "UTC").unwrap()],
+            ..service_options(rules)
         };
         let desk = ServiceStore::in_memory().unwrap();
         let service =
@@ -199,13 +197,7 @@ async fn a_schedule_that_is_recorded_in_the_future_counts_from_now() {
 async fn a_clock_that_jumps_makes_no_repeated_press_a_new_one_and_gives_no_open_action_up() {
     let house = House::at(9, 20).await;
     let key = Some("press-1".parse::<IdempotencyKey>().unwrap());
-    let press = || {
-        let actor = Actor::program("door");
-        Action {
-            key: key.clone(),
-            ..Action::new(ActionId::random(), room("r1"), ActionKind::End(Notify::Nobody), actor)
-        }
-    };
+    let press = || Action { key: key.clone(), ..request(ActionKind::End(Notify::Nobody)) };
     let first = house.engine.perform(press(), Mode::Perform).await.unwrap();
     assert!(!first.repeated);
     house.clock.jump(TimeDelta::days(400));

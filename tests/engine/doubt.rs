@@ -1,27 +1,20 @@
 //! Requests that arrive late, and replies that prove nothing about an earlier send: a write that may have been applied is in doubt
 //! until the action is closed.
 
-use adjourn::action::{
-    Action, ActionId, ActionKind, Actor, DeleteMode, Notify, Outcome, Refusal, Target, TimeRange,
-};
+use adjourn::action::{Action, ActionKind, DeleteMode, Notify, Outcome, Refusal, Target, TimeRange};
 use adjourn::calendar::{Event, EventId};
-use adjourn::engine::{CalendarWriter as _, EndOrDelete, EngineOptions, Mode, Plan, plan};
+use adjourn::engine::{CalendarWriter as _, EndOrDelete, EngineOptions, Plan, plan};
 use adjourn::journal::{ActionEntry, Fact, Journal};
+use adjourn_test::{at, room};
 
-use crate::fake::{NextWrite, TestEngine, at, meeting, room, test_engine, test_engine_with};
+use crate::fake::{NextWrite, TestEngine, meeting, perform, request_for, test_engine, test_engine_with};
 
 const END: ActionKind = ActionKind::End(Notify::Nobody);
 const TELL: ActionKind = ActionKind::Delete(DeleteMode::Notify);
 const SILENT: ActionKind = ActionKind::Delete(DeleteMode::Silent);
 
 fn request(ask: ActionKind) -> Action {
-    let target = Target::Event { id: EventId::new("a"), seen: None };
-    let actor = Actor::program("door");
-    Action { target, ..Action::new(ActionId::random(), room("r1"), ask, actor) }
-}
-
-async fn perform(stage: &TestEngine, action: Action) -> Outcome {
-    stage.engine.perform(action, Mode::Perform).await.unwrap().outcome
+    request_for("a", ask)
 }
 
 fn with_meeting(stage: TestEngine) -> TestEngine {

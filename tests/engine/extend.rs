@@ -1,21 +1,17 @@
 //! Extending and booking: until the next event at most, and never two events at one time.
 
 use adjourn::action::{
-    Action, ActionId, ActionKind, Actor, Change, Notified, Notify, Outcome, Refusal, Reversibility, Step,
-    Target, TimeRange,
+    Action, ActionKind, Change, Notified, Notify, Outcome, Refusal, Reversibility, Step, Target, TimeRange,
 };
 use adjourn::calendar::{Copy, Event, EventId};
 use adjourn::engine::Mode;
+use adjourn_test::{at, room};
 use chrono::TimeDelta;
 
-use crate::fake::{NextWrite, TestEngine, at, meeting, room, test_engine};
-
-fn request(ask: ActionKind) -> Action {
-    Action::new(ActionId::random(), room("r1"), ask, Actor::program("door"))
-}
+use crate::fake::{NextWrite, TestEngine, meeting, request, request_for, test_engine};
 
 async fn perform(stage: &TestEngine, ask: ActionKind) -> Outcome {
-    stage.engine.perform(request(ask), Mode::Perform).await.unwrap().outcome
+    crate::fake::perform(stage, request(ask)).await
 }
 
 fn busy(id: &str, from: (u32, u32), to: (u32, u32)) -> Event {
@@ -56,7 +52,7 @@ async fn only_what_is_on_lasts_longer() {
     let stage = test_engine();
     assert_eq!(perform(&stage, EXTEND).await, Outcome::Refused { refusal: Refusal::NoCurrentEvent });
     next_one(&stage, (11, 0));
-    let named = |id| Action { target: Target::Event { id: EventId::new(id), seen: None }, ..request(EXTEND) };
+    let named = |id| request_for(id, EXTEND);
     let ahead = stage.engine.perform(named("next"), Mode::Perform).await.unwrap().outcome;
     assert!(matches!(ahead, Outcome::Refused { refusal: Refusal::NotCurrent { .. } }), "{ahead:?}");
     let gone = stage.engine.perform(named("gone"), Mode::Perform).await.unwrap().outcome;
@@ -162,13 +158,7 @@ async fn a_take_back_that_was_interrupted_is_finished() {
         stage.calendar.next(NextWrite::Beside(Box::new(theirs)));
         // The process ends after it has stored that it takes its own back.
         let stopped = crate::restarts::Stopping::new(&stage.journal, 3, true);
-        let engine = adjourn::engine::Engine::new(
-            std::sync::Arc::new(stage.calendar.clone()),
-            std::sync::Arc::new(stopped),
-            std::sync::Arc::new(stage.clock.clone()),
-            adjourn::calendar::Scope::new([], ["rooms.example".to_owned()]),
-            adjourn::engine::EngineOptions::default(),
-        );
+        let engine = stage.process_with(stopped);
         engine.perform(request(ask), Mode::Perform).await.unwrap_err();
         assert_eq!(stage.calendar.effects(), 1, "{ask:?}");
         stage.clock.advance(TimeDelta::seconds(10));
@@ -185,8 +175,7 @@ async fn an_undo_gives_way_to_who_booked_at_the_same_moment() {
     for ask in [ActionKind::End(Notify::Nobody), ActionKind::Delete(adjourn::action::DeleteMode::Silent)] {
         let stage = test_engine();
         stage.calendar.add(&room("r1"), meeting("a"));
-        let named = Target::Event { id: EventId::new("a"), seen: None };
-        let first = Action { target: named, ..request(ask) };
+        let first = request_for("a", ask);
         let of = first.id;
         assert!(matches!(
             stage.engine.perform(first, Mode::Perform).await.unwrap().outcome,

@@ -3,19 +3,18 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
-use adjourn::action::{EventSnapshot, RequestIds, ResponsibleParty, Step};
-use adjourn::calendar::{
-    ChangeKey, Copy, Event, EventId, EventKind, FreeBusy, Person, RoomAddress, Scope, Series, Uid, Window,
-};
+use adjourn::action::{Action, ActionKind, EventSnapshot, Outcome, RequestIds, ResponsibleParty, Step};
+use adjourn::calendar::{ChangeKey, Copy, Event, EventId, EventKind, RoomAddress, Series, Uid, Window};
 use adjourn::clock::ManualClock;
 use adjourn::connection_metrics::{ConnectionMetrics, Metric};
 use adjourn::engine::{
     AddressLookup, CalendarError, CalendarReader, CalendarView, CalendarWriter, Capabilities, DeletedLookup,
-    Directory, Engine, EngineOptions, ErrorKind, MailboxAddresses, Occupancy, PersonLookup, TraceLookup,
+    Directory, Engine, EngineOptions, ErrorKind, MailboxAddresses, Mode, Occupancy, PersonLookup, TraceLookup,
     WriteOutcome, WriteReport,
 };
 use adjourn::exchange::Exchange;
-use adjourn::journal::MemoryJournal;
+use adjourn::journal::{Journal, MemoryJournal};
+use adjourn_test::{action, at, engine, event, every_room, named, room};
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -427,40 +426,19 @@ pub fn network_error() -> CalendarError {
     CalendarError::new(ErrorKind::Unreachable, ResponsibleParty::Network, "try again", "reset")
 }
 
-pub fn at(hour: u32, minute: u32) -> DateTime<Utc> {
-    "2026-05-06T00:00:00Z".parse::<DateTime<Utc>>().unwrap()
-        + TimeDelta::minutes(i64::from(hour * 60 + minute))
-}
-
-pub fn room(name: &str) -> RoomAddress {
-    format!("{name}@rooms.example").parse().unwrap()
-}
-
 /// An attendee copy from nine to ten.
 pub fn meeting(id: &str) -> Event {
-    Event {
-        id: EventId::new(id),
-        change_key: ChangeKey::new("v0"),
-        uid: Some(Uid::new(format!("uid-{id}"))),
-        original_start: None,
-        start: at(9, 0),
-        end: at(10, 0),
-        subject: Some("Ada".to_owned()),
-        organizer: Some(Person {
-            name: Some("Ada".to_owned()),
-            address: Some("ada@people.example".to_owned()),
-            legacy_dn: None,
-        }),
-        kind: EventKind::Single,
-        copy: Some(Copy::Attendee),
-        is_all_day: false,
-        is_cancelled: false,
-        is_declined: false,
-        free_busy: FreeBusy::Busy,
-        is_private: false,
-        created: Some(at(0, 0)),
-        modified: None,
-    }
+    event(id, at(9, 0), at(10, 0))
+}
+
+/// An action on the current event of `r1`.
+pub fn request(kind: ActionKind) -> Action {
+    action(room("r1"), kind)
+}
+
+/// An action on this event of `r1`.
+pub fn request_for(id: &str, kind: ActionKind) -> Action {
+    Action { target: named(id), ..request(kind) }
 }
 
 pub struct TestEngine {
@@ -478,8 +456,19 @@ pub fn test_engine() -> TestEngine {
 pub fn test_engine_with(options: EngineOptions) -> TestEngine {
     let (calendar, journal) = (FakeCalendar::default(), Arc::new(MemoryJournal::default()));
     let clock = ManualClock::at(at(9, 30) + TimeDelta::seconds(20));
-    let scope = Scope::new([], ["rooms.example".to_owned()]);
     let engine =
-        Engine::new(Arc::new(calendar.clone()), journal.clone(), Arc::new(clock.clone()), scope, options);
-    TestEngine { calendar, journal, clock, engine: Arc::new(engine) }
+        engine(Arc::new(calendar.clone()), journal.clone(), Arc::new(clock.clone()), every_room(), options);
+    TestEngine { calendar, journal, clock, engine }
+}
+
+impl TestEngine {
+    /// A process of its own on the same calendar and clock, with this journal.
+    pub fn process_with(&self, journal: impl Journal + 'static) -> Arc<Engine> {
+        let (calendar, clock) = (Arc::new(self.calendar.clone()), Arc::new(self.clock.clone()));
+        engine(calendar, Arc::new(journal), clock, every_room(), EngineOptions::default())
+    }
+}
+
+pub async fn perform(stage: &TestEngine, action: Action) -> Outcome {
+    stage.engine.perform(action, Mode::Perform).await.unwrap().outcome
 }

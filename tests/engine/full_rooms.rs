@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use adjourn::calendar::{ChangeKey, Event, EventId};
 use adjourn::live::{EVENT_TEXTS_PER_ROOM_MAX, ROOM_EVENTS_BYTES_BEYOND_MAX, RoomCache, SILENCE_MAX};
+use adjourn_test::room;
 use chrono::TimeDelta;
 
-use crate::fake::{meeting, room, test_engine};
+use crate::fake::{meeting, test_engine};
 
 #[tokio::test]
 async fn full_rooms_share_a_bound_and_take_nothing_from_a_room_with_an_ordinary_day() {

@@ -14,13 +14,14 @@ use adjourn::action::{
     Action, ActionId, ActionKind, Actor, Answer, Change, DeleteMode, EventSnapshot, NoChangeReason, Notify,
     Outcome, Refusal, Step, Target,
 };
-use adjourn::calendar::{Copy, Event, EventId, EventKind, RoomAddress, Scope, Series, Window};
+use adjourn::calendar::{Copy, Event, EventId, EventKind, RoomAddress, Series, Window};
 use adjourn::clock::Clock;
 use adjourn::engine::{
     AddressLookup, CalendarError, CalendarReader, CalendarView, CalendarWriter, Capabilities, DeletedLookup,
     Directory, Engine, EngineOptions, Mode, Occupancy, PersonLookup, TraceLookup, WriteReport,
 };
 use adjourn::journal::{ActionRecord, Chain, Fact, Intent, Journal, JournalEntry, MemoryJournal};
+use adjourn_test::{at, engine, every_room, room};
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::Rng as _;
@@ -28,7 +29,7 @@ use proptest::test_runner::{RngAlgorithm, TestRng};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use crate::fake::{FakeCalendar, NextWrite, at, meeting, network_error, room};
+use crate::fake::{FakeCalendar, NextWrite, meeting, network_error};
 
 const SEEDS_THAT_FAILED: &str = include_str!("../../fixtures/seeds.txt");
 /// Enough to find likely failures, few enough for every run of the tests.
@@ -293,12 +294,11 @@ impl Story {
 
     fn process(&self) -> Arc<Engine> {
         let way = Way { calendar: self.calendar.clone(), dice: self.dice.clone(), calm: self.calm.clone() };
-        let scope = Scope::new([], ["rooms.example".to_owned()]);
         let clock = Wall { start: self.start };
         let give_up_after =
             if self.gives_up { TimeDelta::seconds(3) } else { EngineOptions::default().give_up_after };
         let options = EngineOptions { give_up_after, ..EngineOptions::default() };
-        Arc::new(Engine::new(Arc::new(way), self.journal.clone(), Arc::new(clock), scope, options))
+        engine(Arc::new(way), self.journal.clone(), Arc::new(clock), every_room(), options)
     }
 
     fn random_request(&self) -> Action {

@@ -2,32 +2,22 @@
 //! that nothing was written, and a mailbox that could not be read is read again later.
 
 use adjourn::action::{
-    Action, ActionId, ActionKind, Actor, Change, DeleteMode, NoChangeReason, Notified, Notify, Outcome,
-    Refusal, ResponsibleParty, Target,
+    Action, ActionId, ActionKind, Change, DeleteMode, NoChangeReason, Notified, Notify, Outcome, Refusal,
+    ResponsibleParty,
 };
 use adjourn::calendar::{Copy, Event, EventId};
 use adjourn::engine::{EngineOptions, Mode};
 use adjourn::journal::{Chain, Fact, Journal};
+use adjourn_test::{at, room};
 use chrono::TimeDelta;
 
-use crate::fake::{NextWrite, TestEngine, at, meeting, room, test_engine, test_engine_with};
+use crate::fake::{
+    NextWrite, TestEngine, meeting, perform, request, request_for, test_engine, test_engine_with,
+};
 
 const END: ActionKind = ActionKind::End(Notify::Attendees);
 const TELL: ActionKind = ActionKind::Delete(DeleteMode::Notify);
 const SILENT: ActionKind = ActionKind::Delete(DeleteMode::Silent);
-
-fn about(id: &str, ask: ActionKind) -> Action {
-    let target = Target::Event { id: EventId::new(id), seen: None };
-    Action { target, ..current(ask) }
-}
-
-fn current(ask: ActionKind) -> Action {
-    Action::new(ActionId::random(), room("r1"), ask, Actor::program("door"))
-}
-
-async fn perform(stage: &TestEngine, action: Action) -> Outcome {
-    stage.engine.perform(action, Mode::Perform).await.unwrap().outcome
-}
 
 fn with(event: Event) -> TestEngine {
     let stage = test_engine();
@@ -49,20 +39,23 @@ fn told(outcome: &Outcome) -> Notified {
 #[tokio::test]
 async fn what_was_changed_before_and_is_gone_now_is_already_gone() {
     let stage = with(meeting("a"));
-    assert!(matches!(perform(&stage, about("a", END)).await, Outcome::Done(_)));
+    assert!(matches!(perform(&stage, request_for("a", END)).await, Outcome::Done(_)));
     stage.calendar.0.lock().unwrap().events.clear();
-    assert_eq!(perform(&stage, about("a", TELL)).await, Outcome::AlreadyDone { why: NoChangeReason::Gone });
+    assert_eq!(
+        perform(&stage, request_for("a", TELL)).await,
+        Outcome::AlreadyDone { why: NoChangeReason::Gone }
+    );
 }
 
 /// The organizer changed the series: the date is on, under another id.
 #[tokio::test]
 async fn what_is_there_under_another_id_is_neither_gone_nor_touched() {
     let stage = with(meeting("a"));
-    assert!(matches!(perform(&stage, about("a", END)).await, Outcome::Done(_)));
+    assert!(matches!(perform(&stage, request_for("a", END)).await, Outcome::Done(_)));
     stage.calendar.0.lock().unwrap().events.clear();
     stage.calendar.add(&room("r1"), Event { id: EventId::new("b"), ..meeting("a") });
     for ask in [TELL, SILENT] {
-        let outcome = perform(&stage, about("a", ask)).await;
+        let outcome = perform(&stage, request_for("a", ask)).await;
         let changed =
             matches!(outcome, Outcome::Refused { refusal: Refusal::ChangedMeanwhile { is: Some(_), .. } });
         assert!(changed, "{outcome:?}");
@@ -73,21 +66,21 @@ async fn what_is_there_under_another_id_is_neither_gone_nor_touched() {
 #[tokio::test]
 async fn an_id_in_graphs_spelling_names_what_was_done_under_ews_spelling() {
     let stage = with(Event { id: EventId::new("AA/b+c="), ..meeting("a") });
-    let first = about("AA/b+c=", TELL);
+    let first = request_for("AA/b+c=", TELL);
     let id = first.id;
     assert!(matches!(perform(&stage, first).await, Outcome::Done(_)));
-    let again = perform(&stage, about("AA-b_c=", TELL)).await;
+    let again = perform(&stage, request_for("AA-b_c=", TELL)).await;
     assert_eq!(again, Outcome::AlreadyDone { why: NoChangeReason::ByAction { action: id } });
 }
 
 #[tokio::test]
 async fn an_end_is_not_given_back_to_what_is_gone() {
     let stage = with(meeting("a"));
-    let first = about("a", END);
+    let first = request_for("a", END);
     let of = first.id;
     assert!(matches!(perform(&stage, first).await, Outcome::Done(_)));
     stage.calendar.0.lock().unwrap().events.clear();
-    let outcome = perform(&stage, current(ActionKind::Undo { of })).await;
+    let outcome = perform(&stage, request(ActionKind::Undo { of })).await;
     let gone = matches!(outcome, Outcome::Refused { refusal: Refusal::ChangedMeanwhile { is: None, .. } });
     assert!(gone, "{outcome:?}");
 }
@@ -97,7 +90,7 @@ async fn a_write_that_is_not_let_in_is_no_proof_that_the_event_is_gone() {
     for ask in [END, TELL, SILENT] {
         let stage = with(meeting("a"));
         stage.calendar.next(NextWrite::NoRights);
-        let outcome = perform(&stage, about("a", ask)).await;
+        let outcome = perform(&stage, request_for("a", ask)).await;
         let Outcome::Refused { refusal: Refusal::Exchange { responsible, .. } } = outcome else {
             panic!("{ask:?}: {outcome:?}")
         };
@@ -111,8 +104,8 @@ async fn what_the_calendar_keeps_marked_is_known_and_not_sent_twice() {
     for (copy, who) in [(Copy::Attendee, Notified::Organizer), (Copy::Organizer, Notified::Attendees)] {
         let stage = kept(copy);
         stage.calendar.next(NextWrite::LostAfter);
-        assert_eq!(told(&perform(&stage, about("a", TELL)).await), who, "its message is in Sent Items");
-        let again = perform(&stage, about("a", TELL)).await;
+        assert_eq!(told(&perform(&stage, request_for("a", TELL)).await), who, "its message is in Sent Items");
+        let again = perform(&stage, request_for("a", TELL)).await;
         assert!(!matches!(again, Outcome::Done(_)), "{again:?}");
         assert_eq!(stage.calendar.writes(), 1);
     }
@@ -129,7 +122,7 @@ async fn a_server_that_thaws_sends_one_message() {
             tokio::time::sleep(std::time::Duration::from_secs(6)).await;
             calendar.0.lock().unwrap().land_late();
         });
-        assert!(matches!(perform(&stage, about("a", TELL)).await, Outcome::Done(_)));
+        assert!(matches!(perform(&stage, request_for("a", TELL)).await, Outcome::Done(_)));
         assert_eq!((stage.calendar.writes(), stage.calendar.0.lock().unwrap().sent.len()), (1, 1));
     }
 }
@@ -138,7 +131,7 @@ async fn a_server_that_thaws_sends_one_message() {
 async fn a_meeting_that_is_declined_already_is_not_declined_again() {
     let stage = with(Event { is_declined: true, ..meeting("a") });
     assert_eq!(
-        perform(&stage, about("a", TELL)).await,
+        perform(&stage, request_for("a", TELL)).await,
         Outcome::AlreadyDone { why: NoChangeReason::Declined }
     );
     assert_eq!(stage.calendar.writes(), 0);
@@ -149,22 +142,26 @@ async fn a_failure_after_the_write_claims_no_message() {
     for (copy, ask) in [(Copy::Organizer, END), (Copy::Organizer, TELL), (Copy::Attendee, TELL)] {
         let stage = kept(copy);
         stage.calendar.next(NextWrite::DoneButRefused);
-        assert_eq!(told(&perform(&stage, about("a", ask)).await), Notified::Unknown, "{copy:?} {ask:?}");
+        assert_eq!(
+            told(&perform(&stage, request_for("a", ask)).await),
+            Notified::Unknown,
+            "{copy:?} {ask:?}"
+        );
         let stage = kept(copy);
         stage.calendar.next(NextWrite::Refuse);
-        let outcome = perform(&stage, about("a", ask)).await;
+        let outcome = perform(&stage, request_for("a", ask)).await;
         assert!(matches!(outcome, Outcome::Refused { refusal: Refusal::Exchange { .. } }), "{outcome:?}");
     }
     // A lost answer to an update of the attendees: the end is set, the mail may have failed.
     let stage = with(Event { copy: Some(Copy::Organizer), ..meeting("a") });
     stage.calendar.next(NextWrite::LostAfter);
-    assert_eq!(told(&perform(&stage, about("a", END)).await), Notified::Unknown);
+    assert_eq!(told(&perform(&stage, request_for("a", END)).await), Notified::Unknown);
 }
 
 #[tokio::test]
 async fn a_key_is_forgotten_after_a_day() {
     let stage = with(meeting("a"));
-    let press = || Action { key: Some("press-1".parse().unwrap()), ..current(END) };
+    let press = || Action { key: Some("press-1".parse().unwrap()), ..request(END) };
     assert!(matches!(perform(&stage, press()).await, Outcome::Done(_)));
     stage.clock.advance(TimeDelta::hours(23));
     let again = stage.engine.perform(press(), Mode::Perform).await.unwrap();
@@ -181,10 +178,10 @@ async fn a_key_is_forgotten_after_a_day() {
 async fn the_action_on_another_meeting_is_not_named() {
     let stage = with(meeting("a"));
     stage.clock.advance(TimeDelta::minutes(-15));
-    let first = current(END);
+    let first = request(END);
     let id = first.id;
     assert!(matches!(perform(&stage, first).await, Outcome::Done(_)));
-    let pressed_again = || perform(&stage, current(END));
+    let pressed_again = || perform(&stage, request(END));
     assert_eq!(pressed_again().await, Outcome::AlreadyDone { why: NoChangeReason::ByAction { action: id } });
     // Another meeting was on since, and its organizer ended it.
     stage.clock.advance(TimeDelta::minutes(15));
@@ -200,7 +197,7 @@ async fn a_booking_that_was_made_twice_becomes_one() {
     for next in [NextWrite::Twice, NextWrite::LostAfter] {
         let stage = test_engine();
         stage.calendar.next(next);
-        let outcome = perform(&stage, current(ActionKind::Book { minutes: 30 })).await;
+        let outcome = perform(&stage, request(ActionKind::Book { minutes: 30 })).await;
         let Outcome::Done(done) = outcome else { panic!("{outcome:?}") };
         assert_eq!(done.change, Change::Booked);
         let events: Vec<_> = stage.calendar.0.lock().unwrap().events.values().cloned().collect();
@@ -212,7 +209,7 @@ async fn a_booking_that_was_made_twice_becomes_one() {
 async fn a_booking_that_was_not_made_is_made_once_more_after_a_look() {
     let stage = test_engine();
     stage.calendar.next(NextWrite::LostBefore);
-    let outcome = perform(&stage, current(ActionKind::Book { minutes: 30 })).await;
+    let outcome = perform(&stage, request(ActionKind::Book { minutes: 30 })).await;
     assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");
     assert_eq!((stage.calendar.effects(), stage.calendar.writes()), (1, 2));
 }
@@ -227,7 +224,7 @@ async fn an_outage_is_waited_out_beside_everything_else() {
     for ask in [END, TELL, SILENT] {
         let stage = with(meeting("a"));
         stage.calendar.next(NextWrite::LostThenBlind { landed: true });
-        let action = Action { key: Some("press-1".parse().unwrap()), ..about("a", ask) };
+        let action = Action { key: Some("press-1".parse().unwrap()), ..request_for("a", ask) };
         let (id, again) = (action.id, Action { id: ActionId::random(), ..action.clone() });
         let first = stage.engine.perform(action, Mode::Perform).await.unwrap();
         assert!(first.is_in_doubt(), "{ask:?}");
@@ -252,7 +249,7 @@ async fn what_was_given_up_is_settled_when_the_mailbox_can_be_read_again() {
         let stage =
             with_options(EngineOptions { give_up_after: TimeDelta::zero(), ..EngineOptions::default() });
         stage.calendar.next(NextWrite::LostThenBlind { landed });
-        let answer = stage.engine.perform(about("a", END), Mode::Perform).await.unwrap();
+        let answer = stage.engine.perform(request_for("a", END), Mode::Perform).await.unwrap();
         assert!(matches!(answer.outcome, Outcome::NeedsAttention { recheck: true, .. }), "{answer:?}");
         assert_eq!(stage.engine.recover().await.unwrap().settled, []);
         see(&stage, true);

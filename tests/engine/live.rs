@@ -4,23 +4,21 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use adjourn::action::{
-    Action, ActionId, ActionKind, Actor, AllDay, Change, NoChangeReason, Notify, Outcome, Refusal,
-    ResponsibleParty, Target,
-};
+use adjourn::action::{ActionKind, Change, NoChangeReason, Notify, Outcome, Refusal, ResponsibleParty};
 use adjourn::calendar::RoomAddress;
 use adjourn::clock::Clock as _;
-use adjourn::engine::{CalendarError, Capabilities, GuardedSteps, Mode};
+use adjourn::engine::{CalendarError, Capabilities, GuardedSteps};
 use adjourn::exchange::Exchange;
 use adjourn::live::{
     CachedCalendar, ChangeBatch, ChangeStream, Feed, Live, LiveOptions, RoomCache, SILENCE_MAX,
     SubscriptionGroup, SyncResult, SyncState, TrackingMode,
 };
+use adjourn_test::{at, room};
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::mpsc;
 
-use crate::fake::{TestEngine, at, meeting, network_error, room, test_engine};
+use crate::fake::{TestEngine, meeting, network_error, perform, request, test_engine};
 
 /// What the server says, as a test scripts it.
 #[derive(Default)]
@@ -200,17 +198,7 @@ impl Following {
     }
 
     async fn end(&self) -> Outcome {
-        let action = Action {
-            id: ActionId::random(),
-            room: room("r1"),
-            target: Target::Current,
-            kind: ActionKind::End(Notify::Attendees),
-            actor: Actor::program("display"),
-            reason: None,
-            all_day: AllDay::Spare,
-            key: None,
-        };
-        self.stage.engine.perform(action, Mode::Perform).await.unwrap().outcome
+        perform(&self.stage, request(ActionKind::End(Notify::Attendees))).await
     }
 }
 

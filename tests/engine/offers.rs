@@ -1,8 +1,6 @@
 //! A display offers exactly the actions that the engine accepts, for every combination of up to three items on a calendar.
 
-use adjourn::action::{
-    Action, ActionId, ActionKind, Actor, AllDay, NoChangeReason, Notify, Outcome, Refusal, Target,
-};
+use adjourn::action::{Action, ActionKind, AllDay, NoChangeReason, Notify, Outcome, Refusal, Target};
 use adjourn::calendar::{Copy, Event, FreeBusy};
 use adjourn::cleanup::Rules;
 use adjourn::clock::Clock as _;
@@ -10,10 +8,11 @@ use adjourn::engine::Mode;
 use adjourn::live::{RoomCache, SILENCE_MAX};
 use adjourn::presence::PresenceState;
 use adjourn::service::{AllowedAction, RoomStatus, StatusInput, status};
+use adjourn_test::{at, room};
 use chrono::TimeDelta;
 use std::sync::Arc;
 
-use crate::fake::{TestEngine, at, meeting, room, test_engine};
+use crate::fake::{TestEngine, meeting, request, test_engine};
 
 /// It is 09:30:20.
 fn items() -> Vec<Event> {
@@ -68,8 +67,7 @@ async fn shown(stage: &TestEngine) -> RoomStatus {
 }
 
 async fn ask(stage: &TestEngine, ask: ActionKind, target: Target, all_day: AllDay, mode: Mode) -> Outcome {
-    let actor = Actor::program("door");
-    let action = Action { target, all_day, ..Action::new(ActionId::random(), room("r1"), ask, actor) };
+    let action = Action { target, all_day, ..request(ask) };
     stage.engine.perform(action, mode).await.unwrap().outcome
 }
 

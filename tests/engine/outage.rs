@@ -1,13 +1,13 @@
 //! A reply is lost, and the mailbox cannot be read for a long time: the action stays in doubt for an hour, then needs attention,
 //! and is settled in the journal when the mailbox can be read. The same in the running process and after a restart.
 
-use adjourn::action::{Action, ActionId, ActionKind, Actor, DeleteMode, Notify, Outcome, Refusal, Target};
-use adjourn::calendar::EventId;
+use adjourn::action::{Action, ActionKind, DeleteMode, Notify, Outcome, Refusal};
 use adjourn::engine::{Mode, Recovered};
 use adjourn::journal::Fact;
+use adjourn_test::room;
 use chrono::TimeDelta;
 
-use crate::fake::{NextWrite, TestEngine, meeting, room, test_engine};
+use crate::fake::{NextWrite, TestEngine, meeting, request_for, test_engine};
 
 const ASKS: [ActionKind; 3] = [
     ActionKind::End(Notify::Nobody),
@@ -23,9 +23,7 @@ enum By {
 }
 
 fn action(ask: ActionKind) -> Action {
-    let target = Target::Event { id: EventId::new("a"), seen: None };
-    let actor = Actor::Program { name: "door".to_owned(), key_id: None };
-    Action { target, ..Action::new(ActionId::random(), room("r1"), ask, actor) }
+    request_for("a", ask)
 }
 
 /// The answer is lost, and nothing can be read.

@@ -1,38 +1,28 @@
 //! Single actions: the step, the outcome and the journal for each kind, copy and state of the event.
 
 use adjourn::action::{
-    Action, ActionId, ActionKind, Actor, AllDay, Change, DeleteMode, Done, EventSnapshot, IrreversibleReason,
+    Action, ActionId, ActionKind, Change, DeleteMode, Done, EventSnapshot, IrreversibleReason,
     NoChangeReason, Notified, Notify, Outcome, Refusal, Reversibility, Step, Target, TimeRange,
 };
 use adjourn::calendar::{Copy, EventId, EventKind};
 use adjourn::engine::{EngineOptions, Mode};
 use adjourn::journal::{ActionEntry, ActionStatus, Fact, Journal, Query};
+use adjourn_test::{at, room};
 
-use crate::fake::{NextWrite, TestEngine, at, meeting, room, test_engine, test_engine_with};
+use crate::fake::{
+    NextWrite, TestEngine, meeting, perform, request, request_for, test_engine, test_engine_with,
+};
 
 fn action(target: Target, ask: ActionKind) -> Action {
-    Action {
-        id: ActionId::random(),
-        room: room("r1"),
-        target,
-        kind: ask,
-        actor: Actor::program("test"),
-        reason: Some("Nobody came.".to_owned()),
-        all_day: AllDay::Spare,
-        key: None,
-    }
+    Action { target, ..request(ask) }
 }
 
 fn end() -> Action {
-    action(Target::Current, ActionKind::End(Notify::Attendees))
+    request(ActionKind::End(Notify::Attendees))
 }
 
 fn delete(id: &str, how: DeleteMode) -> Action {
-    action(Target::Event { id: EventId::new(id), seen: None }, ActionKind::Delete(how))
-}
-
-async fn perform(stage: &TestEngine, action: Action) -> Outcome {
-    stage.engine.perform(action, Mode::Perform).await.unwrap().outcome
+    request_for(id, ActionKind::Delete(how))
 }
 
 fn refusal(outcome: Outcome) -> Refusal {
@@ -74,10 +64,7 @@ async fn an_organizer_copy_tells_its_attendees_unless_silence_is_asked_for() {
         stage
             .calendar
             .add(&room("r1"), adjourn::calendar::Event { copy: Some(Copy::Organizer), ..meeting("a") });
-        let Outcome::Done(done) = perform(&stage, action(Target::Current, ActionKind::End(notify))).await
-        else {
-            panic!()
-        };
+        let Outcome::Done(done) = perform(&stage, request(ActionKind::End(notify))).await else { panic!() };
         assert_eq!(done.notified, told);
     }
 }
@@ -242,7 +229,7 @@ async fn a_lost_reply_is_looked_up_and_not_sent_twice() {
         let stage = test_engine();
         stage.calendar.add(&room("r1"), meeting("a"));
         stage.calendar.next(NextWrite::LostAfter);
-        assert!(matches!(perform(&stage, action(Target::Current, ask)).await, Outcome::Done(_)));
+        assert!(matches!(perform(&stage, request(ask)).await, Outcome::Done(_)));
         assert_eq!(stage.calendar.writes(), 1, "{ask:?}");
         assert_eq!(facts(&stage), ["accepted", "intended", "in doubt", "closed"]);
     }
@@ -280,7 +267,7 @@ async fn an_event_that_vanishes_first_needs_neither_ending_nor_deleting() {
         let stage = test_engine();
         stage.calendar.add(&room("r1"), meeting("a"));
         stage.calendar.next(NextWrite::GoneFirst);
-        let outcome = perform(&stage, action(Target::Current, ask)).await;
+        let outcome = perform(&stage, request(ask)).await;
         assert_eq!(outcome, Outcome::AlreadyDone { why: NoChangeReason::Gone });
     }
 }

@@ -13,14 +13,15 @@ use std::time::Duration;
 use adjourn::calendar::{Event, EventId, RoomAddress, Scope, Uid};
 use adjourn::cleanup::{CleanupMode, NoCheckIn, RoomGroup, Rules};
 use adjourn::clock::ManualClock;
-use adjourn::engine::{Engine, EngineOptions};
+use adjourn::engine::EngineOptions;
 use adjourn::journal::MemoryJournal;
 use adjourn::presence::Sign;
 use adjourn::service::{self, ReleaseState, Service};
 use adjourn::store::ServiceStore;
+use adjourn_test::{at, engine, room, service_options};
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::fake::{FakeCalendar, at, meeting, room};
+use crate::fake::{FakeCalendar, meeting};
 use crate::history::Dice;
 
 const GRACE: u64 = 10;
@@ -155,12 +156,10 @@ impl Story {
 
     fn options(&self, minute: Minute) -> service::ServiceOptions {
         service::ServiceOptions {
-            rules: self.rules(minute),
             max_state_age: TimeDelta::zero(),
-            release_warning: TimeDelta::minutes(3),
             horizon: TimeDelta::hours(4),
-            max_concurrent_rooms: 4,
             schedules: Vec::new(),
+            ..service_options(self.rules(minute))
         }
     }
 }
@@ -199,20 +198,11 @@ impl Stage {
     }
 
     async fn start(&mut self, story: &Story, minute: Minute) {
-        let engine = Engine::new(
-            Arc::new(self.calendar.clone()),
-            self.journal.clone(),
-            Arc::new(self.clock.clone()),
-            Scope::new((0..ROOMS).map(address), []),
-            EngineOptions::default(),
-        );
-        let opened = Service::open(
-            Arc::new(engine),
-            Arc::new(self.calendar.clone()),
-            self.desk.clone(),
-            story.options(minute),
-        )
-        .await;
+        let (calendar, clock) = (Arc::new(self.calendar.clone()), Arc::new(self.clock.clone()));
+        let scope = Scope::new((0..ROOMS).map(address), []);
+        let options = EngineOptions::default();
+        let engine = engine(calendar.clone(), self.journal.clone(), clock, scope, options);
+        let opened = Service::open(engine, calendar, self.desk.clone(), story.options(minute)).await;
         self.service = Some((opened.unwrap(), ReleaseState::default()));
     }
 

@@ -6,20 +6,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use adjourn::action::{
-    Action, ActionId, ActionKind, Actor, AllDay, DeleteMode, Notify, Outcome, Refusal, Target,
-};
-use adjourn::calendar::{Copy, Event, EventId, Scope};
+use adjourn::action::{Action, ActionId, ActionKind, DeleteMode, Notify, Outcome, Refusal};
+use adjourn::calendar::{Copy, Event};
 use adjourn::clock::ManualClock;
 use adjourn::engine::{Engine, EngineOptions, Mode};
 use adjourn::journal::{
     ActionEntry, ActionRecord, AdminEntry, AdminPage, AdminQuery, Journal, JournalError, MemoryJournal,
     Position, Query, RecordPage, SealedEntry,
 };
+use adjourn_test::{at, engine, every_room, room};
 use async_trait::async_trait;
 use chrono::TimeDelta;
 
-use crate::fake::{FakeCalendar, NextWrite, at, meeting, room};
+use crate::fake::{FakeCalendar, NextWrite, meeting, request_for};
 
 /// Stops the process at a fact: from then on nothing is stored and everything fails.
 pub struct Stopping {
@@ -154,24 +153,14 @@ impl World {
     }
 
     fn engine(&self, journal: Arc<dyn Journal>) -> Arc<Engine> {
-        let scope = Scope::new([], ["rooms.example".to_owned()]);
         let options = EngineOptions { settle_delay: Duration::ZERO, ..EngineOptions::default() };
-        Arc::new(Engine::new(
-            Arc::new(self.calendar.clone()),
-            journal,
-            Arc::new(self.clock.clone()),
-            scope,
-            options,
-        ))
+        let (calendar, clock) = (Arc::new(self.calendar.clone()), Arc::new(self.clock.clone()));
+        engine(calendar, journal, clock, every_room(), options)
     }
 }
 
 fn request(ask: ActionKind) -> Action {
-    let mut action = Action::new(ActionId::random(), room("r1"), ask, Actor::program("door"));
-    action.target = Target::Event { id: EventId::new("a"), seen: None };
-    action.all_day = AllDay::Spare;
-    action.key = Some("door-1".parse().unwrap());
-    action
+    Action { key: Some("door-1".parse().unwrap()), ..request_for("a", ask) }
 }
 
 /// Prepares the calendar, and returns the kind of action to perform.

@@ -10,8 +10,9 @@ use adjourn::action::{
 use adjourn::calendar::{Copy, Event, EventId};
 use adjourn::engine::{Capabilities, GuardedSteps, Mode, ReadableTraces, SilentRemoval, SilentRemovals};
 use adjourn::exchange::Exchange;
+use adjourn_test::room;
 
-use crate::fake::{NextWrite, TestEngine, meeting, room, test_engine};
+use crate::fake::{NextWrite, TestEngine, meeting, request_for, test_engine};
 
 const TELL: ActionKind = ActionKind::Delete(DeleteMode::Notify);
 const SILENT: ActionKind = ActionKind::Delete(DeleteMode::Silent);
@@ -33,12 +34,11 @@ fn on(server: Capabilities, copy: Copy) -> TestEngine {
 }
 
 fn request(kind: ActionKind) -> Action {
-    let target = Target::Event { id: EventId::new("a"), seen: None };
-    Action { target, ..Action::new(ActionId::random(), room("r1"), kind, Actor::program("door")) }
+    request_for("a", kind)
 }
 
 async fn perform(stage: &TestEngine, kind: ActionKind) -> Outcome {
-    stage.engine.perform(request(kind), Mode::Perform).await.unwrap().outcome
+    crate::fake::perform(stage, request(kind)).await
 }
 
 #[tokio::test(start_paused = true)]

@@ -10,9 +10,10 @@ use adjourn::cleanup::{
 };
 use adjourn::engine::{Mode, PersonLookup};
 use adjourn::presence::{Coverage, Crowd, PresenceState, Sign, SignLog, UnknownReason};
+use adjourn_test::{at, room};
 use chrono::TimeDelta;
 
-use crate::fake::{TestEngine, at, meeting, room, test_engine};
+use crate::fake::{TestEngine, meeting, test_engine};
 use crate::restarts::Stopping;
 
 fn all_rules() -> Rules {
@@ -415,17 +416,8 @@ async fn a_journal_that_fails_stops_the_sweep_and_what_was_done_is_told() {
     let rooms: Vec<_> = (0..20).map(|n| room(&format!("r{n}"))).collect();
     rooms.iter().for_each(|room| stage.calendar.add(room, meeting("a")));
     let rules = Rules { limits: SweepLimits { max_fraction: 1.0, ..SweepLimits::default() }, ..all_rules() };
-    let kept = stage.journal.clone();
-    let scope = adjourn::calendar::Scope::new([], ["rooms.example".to_owned()]);
     // Four actions of three facts each; the fifth is intended, and its end finds the disk full.
-    let journal = std::sync::Arc::new(Stopping::new(&kept, 15, false));
-    let engine = std::sync::Arc::new(adjourn::engine::Engine::new(
-        std::sync::Arc::new(stage.calendar.clone()),
-        journal,
-        std::sync::Arc::new(stage.clock.clone()),
-        scope,
-        adjourn::engine::EngineOptions::default(),
-    ));
+    let engine = stage.process_with(Stopping::new(&stage.journal, 15, false));
     let sweep = Sweep::new(engine, rules, watched([]), 1);
     let plan = sweep.plan(&rooms, window()).await;
     let swept = sweep.apply(&plan, Mode::Perform).await.unwrap();
