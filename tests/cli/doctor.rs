@@ -2,19 +2,20 @@
 
 use adjourn::sim::{
     AuthScheme, Authority, AuthorityOptions, ExchangeRelease, ExtendedProtection, FaultRule, InjectedFault,
-    ProxyOptions, ProxyServer, ServerIdentity, Simulator, SimulatorOptions, TokenFault, World,
+    ProxyOptions, ProxyServer, ServerIdentity, SimulatorOptions, TokenFault, World,
 };
+use adjourn_test::{CommandOutput, Installation, host, now, room_name, simulator_with};
 use chrono::TimeDelta;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde_json::Value;
 
-use crate::office::{CommandOutput, Office, now, room, world};
+use crate::installed::{PROGRAM, world_of_formulas};
 
 const OUTSIDER: &str = "ceo@example.com";
 
 /// A simulated Exchange and the configuration for it.
 struct DoctorFixture {
-    office: Office,
+    office: Installation,
     /// `[server]` without the URL and the CA.
     server: String,
     url: Option<String>,
@@ -25,13 +26,13 @@ struct DoctorFixture {
 
 impl DoctorFixture {
     async fn of(world: World, options: SimulatorOptions) -> Self {
-        let sim = Simulator::start(world, options).await.unwrap();
-        let office = Office { sim, directory: tempfile::tempdir().unwrap() };
+        let sim = simulator_with(world, options).await;
+        let office = Installation::new(PROGRAM, sim);
         if let Some(pem) = office.sim.ca_pem() {
             std::fs::write(office.path("ca.pem"), pem).unwrap();
         }
         let server = format!("username = '{}'\n", SimulatorOptions::default().username);
-        let scope = (0..3).map(room).collect();
+        let scope = (0..3).map(room_name).collect();
         Self { office, server, url: None, ca: true, scope, outsider: OUTSIDER }
     }
 
@@ -81,9 +82,9 @@ impl DoctorFixture {
 
 /// Three rooms in reach of the account, and one mailbox that is not.
 fn people() -> World {
-    let mut world = world(3);
+    let mut world = world_of_formulas(3);
     world.add_user(&adjourn::sim::Person::new("Cleo", OUTSIDER));
-    world.allow_impersonation_of((0..3).map(room).collect::<Vec<_>>().iter().map(String::as_str));
+    world.allow_impersonation_of((0..3).map(room_name).collect::<Vec<_>>().iter().map(String::as_str));
     world
 }
 
@@ -107,7 +108,7 @@ fn certificate(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Serve
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_set_up_right_passes_and_its_rights_to_write_are_proven() {
     let site = DoctorFixture::right(ntlm(SimulatorOptions::default())).await.server("auth = \"ntlm\"\n");
-    let said = site.examined(&["--write-test", &room(0)]).await;
+    let said = site.examined(&["--write-test", &room_name(0)]).await;
     assert_eq!(said.code, 0, "{}\n{}", said.out, said.err);
     assert!(said.out.starts_with("pass  everything is set up ("), "{}", said.out);
     for line in [
@@ -120,7 +121,7 @@ async fn what_is_set_up_right_passes_and_its_rights_to_write_are_proven() {
         assert!(said.out.contains(line), "{line}\n{}", said.out);
     }
     let far = now() + TimeDelta::days(390);
-    let left = site.office.sim.world(|world| world.events(&room(0), far, far + TimeDelta::days(30)));
+    let left = site.office.sim.world(|world| world.events(&room_name(0), far, far + TimeDelta::days(30)));
     assert!(left.is_empty(), "{left:?}");
     assert!(site.office.sim.outbox().is_empty());
 }
@@ -304,23 +305,24 @@ async fn rights_and_scopes() {
     })
     .await;
     site.says("FAIL  default: EWS: EWS is turned off for the organization").await; // 20
-    let mut none = world(3);
+    let mut none = world_of_formulas(3);
     none.add_user(&adjourn::sim::Person::new("Cleo", OUTSIDER)).allow_impersonation_of([]);
     let site = DoctorFixture::of(none, SimulatorOptions { tls: true, ..SimulatorOptions::default() }).await;
     site.says("FAIL  default: impersonation: the account may act in none of the 3 configured rooms").await; // 21
-    let mut some = world(3);
-    some.add_user(&adjourn::sim::Person::new("Cleo", OUTSIDER)).allow_impersonation_of([room(0).as_str()]);
+    let mut some = world_of_formulas(3);
+    some.add_user(&adjourn::sim::Person::new("Cleo", OUTSIDER))
+        .allow_impersonation_of([room_name(0).as_str()]);
     let site = DoctorFixture::of(some, SimulatorOptions { tls: true, ..SimulatorOptions::default() }).await;
     site.says("FAIL  room1@example.com: impersonation: the service account may not act for this room").await; // 22
     let mut site = DoctorFixture::right(SimulatorOptions::default()).await;
     site.scope.push("nobody@example.com".to_owned());
     site.says("FAIL  nobody@example.com: mailbox: there is no mailbox of this address").await; // 23
-    let mut wide = world(3);
+    let mut wide = world_of_formulas(3);
     wide.add_user(&adjourn::sim::Person::new("Cleo", OUTSIDER));
     let site = DoctorFixture::of(wide, SimulatorOptions { tls: true, ..SimulatorOptions::default() }).await;
     site.says("FAIL  default: scope: the account can act in ceo@example.com, which must be out of its scope")
         .await; // 24
-    let one = SimulatorOptions { disabled: vec![room(1)], ..SimulatorOptions::default() };
+    let one = SimulatorOptions { disabled: vec![room_name(1)], ..SimulatorOptions::default() };
     let site = DoctorFixture::right(one).await;
     site.says("FAIL  room1@example.com: EWS: EWS is turned off for this mailbox").await; // 25
     let mut site = DoctorFixture::right(SimulatorOptions {
@@ -335,7 +337,7 @@ async fn rights_and_scopes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn autodiscover() {
     let site = DoctorFixture::right(SimulatorOptions::default()).await;
-    let host = site.office.sim.url().replace("https://", "").replace("/EWS/Exchange.asmx", "");
+    let host = host(&site.office.sim);
     let found = format!(
         "url = \"autodiscover\"\nautodiscover = {{ trusted_hosts = [\"{host}\"], preferred_host = \"{host}\" }}\n"
     );

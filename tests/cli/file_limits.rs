@@ -4,12 +4,13 @@
 use std::process::Command;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use adjourn_test::{HttpReply, ServedProcess, read_reply, room_name};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
-use crate::office::{Office, room};
-use crate::served::{SERVE, ServedProcess, key, serve_by};
+use crate::installed::{configure, install};
+use crate::served::{SERVE, key};
 
 /// Timeout of a hanging test.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -52,23 +53,13 @@ async fn crowd(at: &str, addresses: u8, each: usize) -> Vec<TcpStream> {
 }
 
 /// Sends one request on a connection that stays open.
-async fn ask(stream: &mut TcpStream, token: &str, path: &str) -> String {
+async fn ask(stream: &mut TcpStream, token: &str, path: &str) -> HttpReply {
     let text = format!("GET {path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\n\r\n");
     let asked = async {
-        stream.write_all(text.as_bytes()).await.unwrap();
-        let (mut said, mut buffer) = (String::new(), [0; 65_536]);
-        loop {
-            let len = stream.read(&mut buffer).await.unwrap();
-            assert!(len > 0, "the connection ended: {said}");
-            said += std::str::from_utf8(&buffer[..len]).unwrap();
-            let Some((head, body)) = said.split_once("\r\n\r\n") else { continue };
-            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
-            if length.is_some_and(|length| length.parse::<usize>().unwrap() <= body.len()) {
-                return said;
-            }
-        }
+        stream.write_all(text.as_bytes()).await?;
+        read_reply(stream).await
     };
-    timeout(PATIENCE, asked).await.unwrap_or_else(|_| panic!("no answer to {path}"))
+    timeout(PATIENCE, asked).await.unwrap_or_else(|_| panic!("no answer to {path}")).unwrap()
 }
 
 async fn connect(served: &ServedProcess) -> TcpStream {
@@ -77,27 +68,27 @@ async fn connect(served: &ServedProcess) -> TcpStream {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_house_of_connections_without_a_key_shuts_nobody_out() {
-    let office = Office::open(2).await;
+    let office = install(2).await;
     let token = key(&office).await;
-    let served = serve_by(&office, under("ulimit -n 160", &office.command(&SERVE)));
+    let served = office.serve_by(under("ulimit -n 160", &office.command(&SERVE)));
     let mut display = connect(&served).await;
-    assert!(ask(&mut display, &token, "/v1/me").await.starts_with("HTTP/1.1 200"));
+    assert_eq!(ask(&mut display, &token, "/v1/me").await.status, 200);
 
     // More connections than the process may open files: from one address, then from many.
     let mut crowded = crowd(&served.at, 1, 200).await;
     crowded.extend(crowd(&served.at, 20, 15).await);
     let read_before = office.sim.requests().len();
-    let said = ask(&mut display, &token, &format!("/v1/rooms/{}", room(0))).await;
-    assert!(said.starts_with("HTTP/1.1 200"), "a known connection stays open: {said}");
+    let said = ask(&mut display, &token, &format!("/v1/rooms/{}", room_name(0))).await;
+    assert_eq!(said.status, 200, "a known connection stays open: {said:?}");
     assert!(office.sim.requests().len() > read_before, "Exchange was asked");
     for path in ["/healthz", "/readyz"] {
         let said = ask(&mut connect(&served).await, "", path).await;
-        assert!(said.starts_with("HTTP/1.1 200"), "{path}: {said}");
+        assert_eq!(said.status, 200, "{path}: {said:?}");
     }
-    let said = ask(&mut connect(&served).await, &token, &format!("/v1/rooms/{}", room(1))).await;
-    assert!(said.starts_with("HTTP/1.1 200"), "a display that comes now is answered: {said}");
+    let said = ask(&mut connect(&served).await, &token, &format!("/v1/rooms/{}", room_name(1))).await;
+    assert_eq!(said.status, 200, "a display that comes now is answered: {said:?}");
 
-    let metrics = ask(&mut display, &token, "/metrics").await;
+    let metrics = ask(&mut display, &token, "/metrics").await.body;
     let number = |name: &str| -> u64 {
         let line = metrics.lines().find_map(|line| line.strip_prefix(name));
         line.unwrap_or_else(|| panic!("no {name} in {metrics}")).trim().parse().unwrap()
@@ -130,11 +121,11 @@ fn allow_no_more_files(served: &ServedProcess) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn where_no_file_is_left_a_connection_without_a_key_gives_its_own() {
-    let office = Office::open(1).await;
+    let office = install(1).await;
     let token = key(&office).await;
-    let served = serve_by(&office, office.command(&SERVE));
+    let served = office.serve_by(office.command(&SERVE));
     let mut display = connect(&served).await;
-    assert!(ask(&mut display, &token, "/v1/me").await.starts_with("HTTP/1.1 200"));
+    assert_eq!(ask(&mut display, &token, "/v1/me").await.status, 200);
     let mut idle = Vec::new();
     for _ in 0..10 {
         let mut stream = connect(&served).await;
@@ -144,10 +135,10 @@ async fn where_no_file_is_left_a_connection_without_a_key_gives_its_own() {
     allow_no_more_files(&served);
     for _ in 0..30 {
         let mut probe = connect(&served).await;
-        assert!(ask(&mut probe, "", "/healthz").await.starts_with("HTTP/1.1 200"));
+        assert_eq!(ask(&mut probe, "", "/healthz").await.status, 200);
         idle.push(probe);
     }
-    assert!(ask(&mut display, &token, "/v1/me").await.starts_with("HTTP/1.1 200"));
+    assert_eq!(ask(&mut display, &token, "/v1/me").await.status, 200);
     let log = std::fs::read_to_string(office.path("log")).unwrap();
     let failed = log.lines().filter(|line| line.contains("cannot accept a connection")).count();
     assert_eq!(failed, 1, "files ran out, and the log says so once a minute: {log}");
@@ -155,26 +146,26 @@ async fn where_no_file_is_left_a_connection_without_a_key_gives_its_own() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn health_has_a_listener_of_its_own_where_it_is_wanted() {
-    let office = Office::open(1).await;
+    let office = install(1).await;
     // It was free a moment ago on this loopback address.
     let port = std::net::TcpListener::bind("127.0.3.1:0").unwrap().local_addr().unwrap().port();
     let health = format!("127.0.3.1:{port}");
-    office.configure(&format!("[api]\nhealth_listen = \"{health}\"\n"));
+    configure(&office, &format!("[api]\nhealth_listen = \"{health}\"\n"));
     let token = key(&office).await;
-    let _served = serve_by(&office, office.command(&SERVE));
-    for (path, answer) in [("/healthz", "200"), ("/readyz", "200"), ("/v1/me", "404"), ("/metrics", "404")] {
+    let _served = office.serve_by(office.command(&SERVE));
+    for (path, answer) in [("/healthz", 200), ("/readyz", 200), ("/v1/me", 404), ("/metrics", 404)] {
         let mut stream = timeout(PATIENCE, TcpStream::connect(&health)).await.unwrap().unwrap();
         let said = ask(&mut stream, &token, path).await;
-        assert!(said.starts_with(&format!("HTTP/1.1 {answer}")), "{path}: {said}");
+        assert_eq!(said.status, answer, "{path}: {said:?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_size_limit_is_an_unusable_journal_and_not_a_killed_process() {
-    let office = Office::open(1).await;
+    let office = install(1).await;
     let before = office.end_of(0);
     // In blocks of 512 bytes: less than the size of an empty journal.
-    let end = office.command(&["end", &room(0)]);
+    let end = office.command(&["end", &room_name(0)]);
     let mut limited = under("ulimit -f 8", &end);
     limited.stderr(std::process::Stdio::piped());
     let said = office.finish(limited).await;

@@ -1,12 +1,13 @@
 //! Idempotency, undo and audit from the command line.
 
-use adjourn::action::{Action, ActionId, ActionKind, Actor, Notify};
+use adjourn::action::{ActionKind, Notify};
 use adjourn::journal::{ActionEntry, Fact, Journal as _};
 use adjourn::sim::{FaultRule, InjectedFault};
-use adjourn::store::{SqliteJournal, StoreOptions};
+use adjourn::store::SqliteJournal;
+use adjourn_test::{CommandOutput, action, journal_in, now, numbered_room, room_name};
 use serde_json::Value;
 
-use crate::office::{CommandOutput, Office, now, room};
+use crate::installed::install;
 
 fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value[key].as_str().unwrap_or_else(|| panic!("{key} in {value}"))
@@ -14,8 +15,8 @@ fn text<'a>(value: &'a Value, key: &str) -> &'a str {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_key_gives_the_same_answer_and_another_wish_is_refused() {
-    let office = Office::open(2).await;
-    let room = room(0);
+    let office = install(2).await;
+    let room = room_name(0);
     let ask = ["--json", "end", &room, "--idempotency-key", "door-1"];
     let first = office.run(&ask).await;
     assert_eq!((first.code, text(&first.json(), "outcome")), (0, "done"), "{}", first.err);
@@ -36,8 +37,8 @@ async fn the_same_key_gives_the_same_answer_and_another_wish_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn callers_at_the_same_moment_get_one_effect() {
-    let office = Office::open(1).await;
-    let room = room(0);
+    let office = install(1).await;
+    let room = room_name(0);
     let mut runs: Vec<_> = (0..6)
         .map(|_| office.command(&["--json", "end", &room, "--idempotency-key", "door-1"]).spawn().unwrap())
         .collect();
@@ -51,8 +52,8 @@ async fn callers_at_the_same_moment_get_one_effect() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_early_end_is_undone_unless_the_room_is_taken() {
-    let office = Office::open(1).await;
-    let (room, before) = (room(0), office.end_of(0));
+    let office = install(1).await;
+    let (room, before) = (room_name(0), office.end_of(0));
     let ended = office.run(&["--json", "end", &room]).await.json();
     assert_ne!(office.end_of(0), before);
     let action = text(&ended, "id");
@@ -77,8 +78,8 @@ async fn an_early_end_is_undone_unless_the_room_is_taken() {
     let ended = office.run(&["--json", "end", &room]).await.json();
     let taken = adjourn::sim::PlainSpec::new(
         &room,
-        crate::office::now() + chrono::TimeDelta::minutes(5),
-        crate::office::now() + chrono::TimeDelta::minutes(15),
+        now() + chrono::TimeDelta::minutes(5),
+        now() + chrono::TimeDelta::minutes(15),
     );
     office.sim.world(|world| drop(world.add_plain(taken)));
     let refused = office.run(&["--json", "undo", text(&ended, "id")]).await;
@@ -94,8 +95,8 @@ async fn an_early_end_is_undone_unless_the_room_is_taken() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_removed_event_comes_back_from_deleted_items() {
-    let office = Office::open(1).await;
-    let (room, before) = (room(0), office.end_of(0));
+    let office = install(1).await;
+    let (room, before) = (room_name(0), office.end_of(0));
     let removed = office.run(&["--json", "delete", &room, "--silent"]).await.json();
     assert_eq!(text(&removed["undoable"], "undoable"), "yes", "{removed}");
     assert_eq!(office.end_of(0), None);
@@ -112,17 +113,17 @@ async fn a_removed_event_comes_back_from_deleted_items() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_record_can_be_asked_exported_and_proved() {
-    let office = Office::open(3).await;
+    let office = install(3).await;
     // The audit has the organizer's address, as the calendar's list has it.
     office.sim.world(|world| {
         world.show_organizers_as_x500(false);
     });
     let absent = office.run(&["audit"]).await;
     assert_eq!(absent.code, 2, "{}", absent.err);
-    office.run(&["end", &room(0), "--reason", "@formula"]).await;
-    office.run(&["delete", &room(1)]).await;
+    office.run(&["end", &room_name(0), "--reason", "@formula"]).await;
+    office.run(&["delete", &room_name(1)]).await;
     office.run(&["end", "stranger@elsewhere.example"]).await;
-    std::fs::write(office.path("rooms.txt"), format!("{}\n", room(2))).unwrap();
+    std::fs::write(office.path("rooms.txt"), format!("{}\n", room_name(2))).unwrap();
     let swept = office.run(&["cleanup", "--apply", "--accept-no-evidence", "--rooms", "rooms.txt"]).await;
     assert_eq!(swept.code, 0, "{}", swept.err);
 
@@ -171,10 +172,10 @@ async fn the_record_can_be_asked_exported_and_proved() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_journal_nothing_is_done() {
-    let office = Office::open(1).await;
+    let office = install(1).await;
     let before = office.end_of(0);
     for state in ["/proc/adjourn-cannot-be-here", "/dev/null/state"] {
-        let said = office.finish(office.command_in(state.as_ref(), &["end", &room(0)])).await;
+        let said = office.finish(office.command_in(state.as_ref(), &["end", &room_name(0)])).await;
         assert_eq!(said.code, 8, "{}", said.err);
         assert!(said.err.contains("Adjourn changes nothing without a journal"), "{}", said.err);
     }
@@ -183,14 +184,14 @@ async fn without_a_journal_nothing_is_done() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mistyped_room_event_right_or_key_is_answered_with_the_known_one() {
-    let office = Office::open(2).await;
+    let office = install(2).await;
     for command in ["events", "end"] {
-        let said = office.run(&[command, "room0@exampel.com", "--in-scope", &room(0)]).await;
+        let said = office.run(&[command, "room0@exampel.com", "--in-scope", &room_name(0)]).await;
         assert!(said.code == 1 && said.err.contains("did you mean room0@example.com?"), "{}", said.err);
     }
-    let events = office.run(&["events", &room(0), "--json"]).await.json();
+    let events = office.run(&["events", &room_name(0), "--json"]).await.json();
     let id = text(&events[0], "id");
-    let said = office.run(&["end", &room(0), "--event", &id[..id.len() - 2]]).await;
+    let said = office.run(&["end", &room_name(0), "--event", &id[..id.len() - 2]]).await;
     assert!(
         said.code == 1 && said.err.contains(&format!("did you mean --event {id}")),
         "{} {}",
@@ -207,27 +208,25 @@ async fn a_mistyped_room_event_right_or_key_is_answered_with_the_known_one() {
 
 /// An action that a process accepted before it was killed.
 async fn open_action(journal: &SqliteJournal, number: usize) {
-    let actor = Actor::User { name: "ada".to_owned() };
-    let room = room(number).parse().unwrap();
-    let action = Action::new(ActionId::random(), room, ActionKind::End(Notify::Attendees), actor);
+    let action = action(numbered_room(number), ActionKind::End(Notify::Attendees));
     let (id, fact) = (action.id, Fact::Accepted { action: Box::new(action) });
     journal.record(ActionEntry { action: id, at: now(), fact }).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_command_about_one_room_recovers_that_room_alone() {
-    let office = Office::open(3).await;
-    let journal = SqliteJournal::open(&office.state(), StoreOptions::default()).unwrap();
+    let office = install(3).await;
+    let journal = journal_in(&office.state());
     for number in 0..2 {
         open_action(&journal, number).await;
     }
     drop(journal);
-    let ended = office.run(&["--json", "end", &room(0)]).await;
+    let ended = office.run(&["--json", "end", &room_name(0)]).await;
     assert_eq!(ended.code, 0, "{}", ended.err);
     assert_eq!(ended.err.matches("recovered interrupted action").count(), 1, "{}", ended.err);
-    let elsewhere = office.run(&["--json", "end", &room(2)]).await;
+    let elsewhere = office.run(&["--json", "end", &room_name(2)]).await;
     assert_eq!(elsewhere.code, 0, "{}", elsewhere.err);
     assert!(!elsewhere.err.contains("recovered"), "{}", elsewhere.err);
     let open = office.run(&["audit", "--json", "--outcome", "open"]).await.lines();
-    assert_eq!((open.len(), text(&open[0], "room")), (1, room(1).as_str()));
+    assert_eq!((open.len(), text(&open[0], "room")), (1, room_name(1).as_str()));
 }

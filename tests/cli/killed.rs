@@ -4,16 +4,17 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use adjourn::sim::MailKind;
+use adjourn_test::{Installation, room_name};
 use serde_json::Value;
 
-use crate::office::{Office, room};
+use crate::installed::install;
 
 const ROOMS: usize = 1_000;
 /// The same plan each time: its events are processed whether they still exist or not.
 const APPLY: [&str; 5] = ["cleanup", "--apply", "--from-plan", "plan.json", "--accept-no-evidence"];
 
 /// Declines by the room that sent them.
-fn declines(office: &Office) -> BTreeMap<String, usize> {
+fn declines(office: &Installation) -> BTreeMap<String, usize> {
     let mut declines = BTreeMap::new();
     for mail in office.sim.outbox().into_iter().filter(|mail| mail.kind == MailKind::Decline) {
         *declines.entry(mail.from).or_default() += 1;
@@ -22,7 +23,7 @@ fn declines(office: &Office) -> BTreeMap<String, usize> {
 }
 
 /// Starts the sweep and kills it after this many declines.
-async fn killed_at(office: &Office, sent: usize) {
+async fn killed_at(office: &Installation, sent: usize) {
     let mut child = office.command(&APPLY).spawn().unwrap();
     while declines(office).len() < sent {
         assert!(child.try_wait().unwrap().is_none(), "over before it could be killed at {sent}");
@@ -35,8 +36,8 @@ async fn killed_at(office: &Office, sent: usize) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_sweep_ends_as_if_it_had_not_been_killed() {
-    let office = Office::open(ROOMS).await;
-    let rooms: Vec<_> = (0..ROOMS).map(room).collect();
+    let office = install(ROOMS).await;
+    let rooms: Vec<_> = (0..ROOMS).map(room_name).collect();
     std::fs::write(office.path("rooms.txt"), rooms.join("\n")).unwrap();
     let plan =
         office.run(&["cleanup", "--plan", "--json", "--accept-no-evidence", "--rooms", "rooms.txt"]).await;

@@ -5,9 +5,9 @@ mod deploy;
 mod doctor;
 #[cfg(target_os = "linux")]
 mod file_limits;
+mod installed;
 mod journal;
 mod killed;
-mod office;
 #[cfg(unix)]
 mod permissions;
 mod printed;

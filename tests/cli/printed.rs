@@ -2,26 +2,23 @@
 
 use std::io::{BufRead as _, BufReader};
 
-use adjourn::sim::{MeetingSpec, Person, RoomSpec, Simulator, SimulatorOptions, World};
-use chrono::TimeDelta;
+use adjourn::sim::{MeetingSpec, Person, RoomSpec};
+use adjourn_test::{Installation, meeting_in, people, room_name, simulator};
 
-use crate::office::{Office, now, room};
+use crate::installed::{PROGRAM, configure};
 
 /// The organizer's name, which Exchange makes the subject of the room's copy.
 const SUBJECT: &str = "=1+1;@x\u{202e}gpj.exe\u{9d}0;owned\u{9c}\u{2028}end";
 
-async fn office() -> Office {
-    let mut world = World::new();
-    world.set_now(now());
+async fn office() -> Installation {
+    let mut world = people();
     let eve = Person::new(SUBJECT, "eve@example.com");
     world.add_user(&eve);
-    world.add_room(RoomSpec::new("Room 0", room(0)));
-    let mut meeting = MeetingSpec::new(eve, now() - TimeDelta::minutes(20), now() + TimeDelta::minutes(40));
-    meeting.rooms = vec![room(0)];
-    world.add_meeting(meeting);
-    let sim = Simulator::start(world, SimulatorOptions::default()).await.unwrap();
-    let office = Office { sim, directory: tempfile::tempdir().unwrap() };
-    office.configure("[journal]\nrecord_subjects = true\n");
+    world.add_room(RoomSpec::new("Room 0", room_name(0)));
+    world.add_meeting(MeetingSpec { organizer: eve, ..meeting_in(&room_name(0)) });
+    let sim = simulator(world).await;
+    let office = Installation::new(PROGRAM, sim);
+    configure(&office, "[journal]\nrecord_subjects = true\n");
     office
 }
 
@@ -35,16 +32,16 @@ fn is_clean(text: &str) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn text_of_other_people_controls_no_terminal() {
     let office = office().await;
-    let events = office.run(&["events", &room(0)]).await.out;
+    let events = office.run(&["events", &room_name(0)]).await.out;
     assert!(events.contains("@x\\u{202e}gpj.exe\\u{9d}0;owned\\u{9c}\\u{2028}end"), "{events}");
-    let json = office.run(&["events", &room(0), "--json"]).await.json();
+    let json = office.run(&["events", &room_name(0), "--json"]).await.json();
     let meant = serde_json::to_string(SUBJECT).unwrap();
     assert!(json.to_string().contains(&meant), "JSON spells it otherwise and means the same: {json}");
     let reason = "=2+2;+3\u{202e}\u{1b}]0;x\u{7}\nadjourn: warning: forged";
     for args in [
-        &["events", &room(0)][..],
-        &["events", &room(0), "--json"],
-        &["end", &room(0), "--reason", reason],
+        &["events", &room_name(0)][..],
+        &["events", &room_name(0), "--json"],
+        &["end", &room_name(0), "--reason", reason],
         &["end", "not\u{202e}an\u{1b}[2Jaddress"],
         &["audit"],
         &["audit", "--json"],
@@ -61,7 +58,7 @@ async fn text_of_other_people_controls_no_terminal() {
 #[tokio::test(flavor = "multi_thread")]
 async fn csv_holds_no_formula_with_any_separator() {
     let office = office().await;
-    assert_eq!(office.run(&["end", &room(0), "--reason", "\t=2+2;+3"]).await.code, 0);
+    assert_eq!(office.run(&["end", &room_name(0), "--reason", "\t=2+2;+3"]).await.code, 0);
     let csv = office.run(&["audit", "--format", "csv"]).await.out;
     let row = csv.lines().nth(1).unwrap();
     for separator in [',', ';', '\t', '|'] {
@@ -77,7 +74,7 @@ async fn csv_holds_no_formula_with_any_separator() {
 async fn a_log_line_is_one_line_that_controls_nothing() {
     let office = office().await;
     // The room group's name is in a warning, which the service logs at its start.
-    office.configure("[[room_groups]]\nname = \"a\\u202eb\\u009bc\\nforged\"\nrooms = [\"nowhere\"]\n");
+    configure(&office, "[[room_groups]]\nname = \"a\\u202eb\\u009bc\\nforged\"\nrooms = [\"nowhere\"]\n");
     for (format, shown) in [("text", "a\\u{202e}b\\u{9b}c\\nforged"), ("json", "a\\u202eb\\u009bc\\nforged")]
     {
         let mut command = office.command(&["serve", "--listen", "127.0.0.1:0", "--log", format]);

@@ -1,10 +1,10 @@
 //! `adjourn config reference`: the page in docs, and the same for programs.
 
-use crate::office::Office;
+use crate::installed::install;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_reference_is_the_page_in_docs() {
-    let office = Office::open(1).await;
+    let office = install(1).await;
     let page = office.run(&["config", "reference"]).await;
     assert_eq!(page.code, 0, "{}", page.err);
     assert!(page.out == include_str!("../../docs/configuration.md"), "docs/configuration.md is stale");

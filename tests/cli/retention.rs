@@ -3,32 +3,24 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use adjourn::action::{Action, ActionId, ActionKind, Actor, Notify, Outcome, Refusal};
-use adjourn::journal::{ActionEntry, Fact, Journal as _};
-use adjourn::store::{SqliteJournal, StoreOptions};
+use adjourn::action::{Action, ActionId, ActionKind, Actor, Notify};
+use adjourn::store::SqliteJournal;
+use adjourn_test::{Installation, action, journal_in, now, numbered_room, record_refused, room_name};
 use chrono::{DateTime, Datelike as _, TimeDelta, Utc};
 
-use crate::office::{Office, now, room};
+use crate::installed::install;
 
-/// An action at this time, refused a second later.
+/// Ada's action at this time, refused a second later.
 async fn refused(journal: &SqliteJournal, at: DateTime<Utc>) -> ActionId {
-    let id = ActionId::random();
     let actor = Actor::User { name: "ada".to_owned() };
-    let mut action = Action::new(id, room(0).parse().unwrap(), ActionKind::End(Notify::Nobody), actor);
-    action.reason = Some("Ada went home".to_owned());
-    let accepted = Fact::Accepted { action: Box::new(action) };
-    let outcome = Box::new(Outcome::Refused { refusal: Refusal::NoCurrentEvent });
-    let closed = Fact::Closed { outcome, requests: Vec::new() };
-    for (fact, second) in [(accepted, 0), (closed, 1)] {
-        let at = at + TimeDelta::seconds(second);
-        journal.record(ActionEntry { action: id, at, fact }).await.unwrap();
-    }
-    id
+    let reason = Some("Ada went home".to_owned());
+    let end = action(numbered_room(0), ActionKind::End(Notify::Nobody));
+    record_refused(journal, Action { actor, reason, ..end }, at).await
 }
 
 /// Adds two actions of the year before last and one of an hour ago; returns the old ones.
-async fn with_old_actions(office: &Office) -> [ActionId; 2] {
-    let journal = SqliteJournal::open(&office.state(), StoreOptions::default()).unwrap();
+async fn with_old_actions(office: &Installation) -> [ActionId; 2] {
+    let journal = journal_in(&office.state());
     let old = now() - TimeDelta::days(800);
     let olds = [refused(&journal, old).await, refused(&journal, old + TimeDelta::hours(1)).await];
     refused(&journal, now() - TimeDelta::hours(1)).await;
@@ -37,7 +29,7 @@ async fn with_old_actions(office: &Office) -> [ActionId; 2] {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_old_year_is_archived_and_its_actions_are_not_undone() {
-    let office = Office::open(1).await;
+    let office = install(1).await;
     let [first, _] = with_old_actions(&office).await;
     let year = (now() - TimeDelta::days(800)).year().to_string();
     let this_year = now().year().to_string();
@@ -70,7 +62,7 @@ async fn an_old_year_is_archived_and_its_actions_are_not_undone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn names_are_erased_by_time_and_by_person() {
-    let office = Office::open(1).await;
+    let office = install(1).await;
     with_old_actions(&office).await;
     let before = (now() - TimeDelta::days(30)).to_rfc3339();
     let erased = office.run(&["--json", "audit", "erase", "--before", &before]).await;
@@ -93,16 +85,16 @@ async fn names_are_erased_by_time_and_by_person() {
 /// Every command that opens a cut journal detects it and does not act.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_journal_that_was_put_back_ends_every_command_with_9() {
-    let office = Office::open(1).await;
+    let office = install(1).await;
     let database = office.state().join("journal.sqlite");
     with_old_actions(&office).await;
     let older = std::fs::read(&database).unwrap();
-    assert_eq!(office.run(&["end", &room(0)]).await.code, 0);
+    assert_eq!(office.run(&["end", &room_name(0)]).await.code, 0);
     std::fs::write(&database, older).unwrap();
     let end = office.end_of(0);
     for args in [
-        &["delete", &room(0)] as &[&str],
-        &["delete", &room(0), "--dry-run"],
+        &["delete", &room_name(0)] as &[&str],
+        &["delete", &room_name(0), "--dry-run"],
         &["audit"],
         &["audit", "verify"],
         &["audit", "erase", "--person", "ada"],
@@ -118,8 +110,8 @@ async fn a_journal_that_was_put_back_ends_every_command_with_9() {
 /// Wherever the command is killed, the journal is intact, and the same command completes the archive.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_archive_that_is_killed_loses_nothing() {
-    let office = Office::open(1).await;
-    let journal = Arc::new(SqliteJournal::open(&office.state(), StoreOptions::default()).unwrap());
+    let office = install(1).await;
+    let journal = Arc::new(journal_in(&office.state()));
     let old = now() - TimeDelta::days(800);
     let tasks: Vec<_> = (0..1_500)
         .map(|_| {

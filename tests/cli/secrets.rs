@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use adjourn::sim::{
     AuthScheme, Authority, AuthorityOptions, ExtendedProtection, FaultRule, InjectedFault, ProxyOptions,
-    ProxyServer, Simulator, SimulatorOptions,
+    ProxyServer, SimulatorOptions,
 };
+use adjourn_test::{Installation, room_name, simulator_with};
 
-use crate::office::{Office, room, world};
+use crate::installed::{PROGRAM, install, world_of_formulas};
 
 const PASSWORD: &str = "Correct-Horse-4711";
 const PROXY_PASSWORD: &str = "Battery-Staple-0815";
@@ -40,7 +41,7 @@ impl CapturedOutput {
     }
 }
 
-async fn run(office: &Office, config: &str) -> CapturedOutput {
+async fn run(office: &Installation, config: &str) -> CapturedOutput {
     office.write_secret("password", PASSWORD);
     office.write_secret("proxy-password", PROXY_PASSWORD);
     office.write_secret("client-secret", CLIENT_SECRET);
@@ -50,18 +51,18 @@ async fn run(office: &Office, config: &str) -> CapturedOutput {
     let text = format!(
         "[server]\nurl = \"{}\"\nca_file = \"ca.pem\"\noperation_timeout_s = 3\n{config}\n[scope]\nrooms = {:?}\n",
         office.sim.url(),
-        [room(0), room(1)]
+        [room_name(0), room_name(1)]
     );
     std::fs::write(office.path("adjourn.toml"), text).unwrap();
     let mut noise = String::new();
     for args in [
         &["doctor"][..],
         &["doctor", "--json"],
-        &["events", &room(0)],
-        &["end", &room(0)],
-        &["delete", &room(1), "--silent", "--json"],
+        &["events", &room_name(0)],
+        &["end", &room_name(0)],
+        &["delete", &room_name(1), "--silent", "--json"],
         &["audit", "--json"],
-        &["config", "explain", &room(0)],
+        &["config", "explain", &room_name(0)],
         &["setup"],
     ] {
         let mut command = office.command(args);
@@ -78,7 +79,7 @@ async fn run(office: &Office, config: &str) -> CapturedOutput {
 }
 
 /// The service's most verbose log of one second.
-async fn served(office: &Office) -> String {
+async fn served(office: &Installation) -> String {
     let mut command = office.command(&["serve", "--listen", "127.0.0.1:0"]);
     command.env("RUST_LOG", "trace").env("ADJOURN_LOG", "trace");
     let mut child = command.spawn().unwrap();
@@ -88,9 +89,9 @@ async fn served(office: &Office) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
-async fn office(options: SimulatorOptions) -> Office {
-    let sim = Simulator::start(world(2), SimulatorOptions { tls: true, ..options }).await.unwrap();
-    Office { sim, directory: tempfile::tempdir().unwrap() }
+async fn office(options: SimulatorOptions) -> Installation {
+    let sim = simulator_with(world_of_formulas(2), SimulatorOptions { tls: true, ..options }).await;
+    Installation::new(PROGRAM, sim)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -156,7 +157,7 @@ async fn of_an_application_neither_secret_nor_token_gets_out() {
 
 /// Kills a service as a crash would, and returns its exit status and its core dump limit. It may dump as much as it wants.
 #[cfg(target_os = "linux")]
-async fn crashed(office: &Office, args: &str) -> (std::process::ExitStatus, String) {
+async fn crashed(office: &Installation, args: &str) -> (std::process::ExitStatus, String) {
     let shell = format!(
         "ulimit -c unlimited; exec {} serve --listen 127.0.0.1:0 {args}",
         env!("CARGO_BIN_EXE_adjourn")
@@ -182,7 +183,7 @@ async fn crashed(office: &Office, args: &str) -> (std::process::ExitStatus, Stri
 #[tokio::test(flavor = "multi_thread")]
 async fn a_crash_leaves_no_core_dump_unless_a_developer_wants_one() {
     use std::os::unix::process::ExitStatusExt as _;
-    let office = Office::open(1).await;
+    let office = install(1).await;
     let (status, limit) = crashed(&office, "").await;
     assert_eq!((status.signal(), status.core_dumped()), (Some(6), false));
     let words: Vec<_> = limit.split_whitespace().skip(4).collect();

@@ -1,98 +1,43 @@
 //! `adjourn serve` as a process: keys created while it runs, orderly shutdown, and kills.
 
-use std::io::{BufRead as _, BufReader};
-use std::process::Child;
 use std::time::Duration;
 
 use adjourn::sim::{FaultRule, InjectedFault};
+use adjourn_test::{Installation, ServedProcess, room_name};
 use serde_json::Value;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::office::{Office, room};
+use crate::installed::{configure, install};
 
-pub struct ServedProcess {
-    pub child: Child,
-    pub at: String,
-}
-
-fn serve(office: &Office) -> ServedProcess {
+fn serve(office: &Installation) -> ServedProcess {
     serve_with(office, &[])
 }
 
-pub fn serve_with(office: &Office, environment: &[(&str, &str)]) -> ServedProcess {
+pub fn serve_with(office: &Installation, environment: &[(&str, &str)]) -> ServedProcess {
     let mut command = office.command(&SERVE);
     command.envs(environment.iter().copied());
-    serve_by(office, command)
+    office.serve_by(command)
 }
 
 /// Serves on a free port, with a log file.
 pub const SERVE: [&str; 5] = ["serve", "--listen", "127.0.0.1:0", "--log", "json"];
 
-/// Starts this command and waits until it serves.
-pub fn serve_by(office: &Office, mut command: std::process::Command) -> ServedProcess {
-    let log = std::fs::File::create(office.path("log")).unwrap();
-    let mut child = command.stderr(log).spawn().unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let at = line.trim().strip_prefix("http://").unwrap_or_else(|| {
-        panic!("not serving: {}", std::fs::read_to_string(office.path("log")).unwrap_or_default())
-    });
-    ServedProcess { child, at: at.to_owned() }
-}
+/// The header fields of a press at a door.
+pub const PRESS: &str = "Idempotency-Key: press-1\r\nPrefer: wait=1\r\nAccept: */*\r\n";
 
-/// A test that fails leaves no process behind.
-impl Drop for ServedProcess {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl ServedProcess {
-    async fn send(&self, token: &str, request: &str) -> String {
-        self.send_with(token, request, "Accept: */*").await
-    }
-
-    pub async fn send_with(&self, token: &str, request: &str, header: &str) -> String {
-        let mut stream = tokio::net::TcpStream::connect(&self.at).await.unwrap();
-        let text = format!(
-            "{request} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\nConnection: close\r\nContent-Length: 0\r\n\
-             Idempotency-Key: press-1\r\nPrefer: wait=1\r\n{header}\r\n\r\n"
-        );
-        stream.write_all(text.as_bytes()).await.unwrap();
-        let mut said = String::new();
-        // A killed server sends no response.
-        let _ = stream.read_to_string(&mut said).await;
-        said
-    }
-
-    pub fn terminate(&self) {
-        self.signal("-TERM");
-    }
-
-    /// By the id of the process that was started.
-    fn signal(&self, signal: &str) {
-        let id = self.child.id().to_string();
-        assert!(std::process::Command::new("kill").args([signal, &id]).status().unwrap().success());
-    }
-}
-
-pub async fn key(office: &Office) -> String {
-    let made = office.run(&["--json", "key", "add", "display", "--rights", "all"]).await;
-    assert_eq!(made.code, 0, "{}", made.err);
-    made.json()["token"].as_str().unwrap().to_owned()
+pub async fn key(office: &Installation) -> String {
+    office.add_key("display", &[]).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_that_is_stopped_finishes_what_it_took_on() {
-    let office = Office::open(1).await;
+    let office = install(1).await;
     let before = office.end_of(0);
     let mut served = serve(&office);
     // Created while the service runs: it works within a second or two.
     let token = key(&office).await;
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     office.sim.inject_fault(FaultRule::new(InjectedFault::Slow(Duration::from_secs(3))).on("UpdateItem"));
-    let said = served.send(&token, &format!("POST /v1/rooms/{}/end", room(0))).await;
+    let said = served.send(&token, &format!("POST /v1/rooms/{}/end", room_name(0)), PRESS).await;
     assert!(said.starts_with("HTTP/1.1 202"), "{said}");
     served.terminate();
     let status = tokio::task::spawn_blocking(move || served.child.wait().unwrap()).await.unwrap();
@@ -107,17 +52,17 @@ async fn a_service_that_is_stopped_finishes_what_it_took_on() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_that_is_killed_knows_afterwards_what_it_did() {
-    let office = Office::open(1).await;
+    let office = install(1).await;
     let before = office.end_of(0);
     let token = key(&office).await;
     let mut served = serve(&office);
     office.sim.inject_fault(FaultRule::new(InjectedFault::Slow(Duration::from_secs(2))).on("UpdateItem"));
-    let said = served.send(&token, &format!("POST /v1/rooms/{}/end", room(0))).await;
+    let said = served.send(&token, &format!("POST /v1/rooms/{}/end", room_name(0)), PRESS).await;
     assert!(said.starts_with("HTTP/1.1 202"), "{said}");
     served.child.kill().unwrap();
     served.child.wait().unwrap();
     let mut served = serve(&office);
-    let said = served.send(&token, &format!("POST /v1/rooms/{}/end", room(0))).await;
+    let said = served.send(&token, &format!("POST /v1/rooms/{}/end", room_name(0)), PRESS).await;
     assert!(said.starts_with("HTTP/1.1 200"), "{said}");
     let view: Value = serde_json::from_str(said.split_once("\r\n\r\n").unwrap().1).unwrap();
     assert_eq!((&view["state"], &view["repeated"]), (&"done".into(), &true.into()), "one press, one answer");
@@ -130,7 +75,7 @@ async fn a_service_that_is_killed_knows_afterwards_what_it_did() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_are_made_listed_and_revoked_and_never_shown_again() {
-    let office = Office::open(1).await;
+    let office = install(1).await;
     let token = key(&office).await;
     let listed = office.run(&["--json", "key", "list"]).await;
     let id = listed.json()[0]["id"].as_str().unwrap().to_owned();
@@ -145,7 +90,7 @@ async fn keys_are_made_listed_and_revoked_and_never_shown_again() {
 }
 
 /// The admin events, oldest first: each kind with the key's name.
-async fn admin_events(office: &Office) -> Vec<(String, String)> {
+async fn admin_events(office: &Installation) -> Vec<(String, String)> {
     let events = office.run(&["audit", "--admin", "--json"]).await.lines();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let mut events: Vec<_> = events.iter().map(|line| (text(&line["event"]), line.to_string())).collect();
@@ -155,7 +100,7 @@ async fn admin_events(office: &Office) -> Vec<(String, String)> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn changes_of_keys_stand_in_the_journal_whether_a_service_runs_or_not() {
-    let office = Office::open(1).await;
+    let office = install(1).await;
     key(&office).await;
     let made = admin_events(&office).await;
     assert_eq!(made.len(), 1, "{made:?}");
@@ -193,26 +138,26 @@ async fn changes_of_keys_stand_in_the_journal_whether_a_service_runs_or_not() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_command_line_extends_books_and_explains() {
-    let office = Office::open(2).await;
-    let extended = office.run(&["--json", "extend", &room(0), "--minutes", "15"]).await;
+    let office = install(2).await;
+    let extended = office.run(&["--json", "extend", &room_name(0), "--minutes", "15"]).await;
     assert_eq!(
         (extended.code, &extended.json()["change"]["change"]),
         (0, &"extended".into()),
         "{}",
         extended.err
     );
-    let taken = office.run(&["book", &room(0), "--minutes", "15"]).await;
+    let taken = office.run(&["book", &room_name(0), "--minutes", "15"]).await;
     assert_eq!(taken.code, 1, "{}", taken.out);
-    office.run(&["end", &room(1)]).await;
-    let booked = office.run(&["--json", "book", &room(1), "--minutes", "15"]).await;
+    office.run(&["end", &room_name(1)]).await;
+    let booked = office.run(&["--json", "book", &room_name(1), "--minutes", "15"]).await;
     assert_eq!((booked.code, &booked.json()["change"]["change"]), (0, &"booked".into()), "{}", booked.err);
-    office.configure("[[room_groups]]\nname = \"lab\"\nrooms = [\"room1@*\"]\ngrace_minutes = 25\n");
-    let settings = office.run(&["config", "explain", &room(1)]).await;
+    configure(&office, "[[room_groups]]\nname = \"lab\"\nrooms = [\"room1@*\"]\ngrace_minutes = 25\n");
+    let settings = office.run(&["config", "explain", &room_name(1)]).await;
     assert!(settings.out.contains("25 min") && settings.out.contains("lab"), "{}", settings.out);
 }
 
 /// Waits until the log has this line once more than before.
-async fn logged(office: &Office, what: &str, times: usize) -> String {
+async fn logged(office: &Installation, what: &str, times: usize) -> String {
     for _ in 0..100 {
         let log = std::fs::read_to_string(office.directory.path().join("log")).unwrap();
         if log.matches(what).count() >= times {
@@ -225,29 +170,34 @@ async fn logged(office: &Office, what: &str, times: usize) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_changed_configuration_is_taken_over_and_a_wrong_one_is_not() {
-    let office = Office::open(2).await;
+    let office = install(2).await;
     let mut served = serve(&office);
     let token = key(&office).await;
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     let release = async || {
-        let said = served.send(&token, &format!("GET /v1/rooms/{}", room(0))).await;
+        let said = served.send(&token, &format!("GET /v1/rooms/{}", room_name(0)), PRESS).await;
         let body: Value = serde_json::from_str(said.split("\r\n\r\n").nth(1).unwrap()).unwrap();
         (body["allowed_actions"].as_array().unwrap().contains(&"check-in".into()), said)
     };
     assert!(release().await.0, "the rule on check-ins is on");
-    office.configure("[[room_groups]]\nname = \"lab\"\nrooms = [\"room0@example.com\"]\ncheck_in = false\n");
+    configure(
+        &office,
+        "[[room_groups]]\nname = \"lab\"\nrooms = [\"room0@example.com\"]\ncheck_in = false\n",
+    );
     served.signal("-HUP");
     logged(&office, "configuration reloaded", 1).await;
     assert!(!release().await.0, "it is off in this room now");
 
-    office
-        .configure("[[room_groups]]\nname = \"lab\"\nrooms = [\"room0@example.com\"]\ngrace_minutes = -1\n");
+    configure(
+        &office,
+        "[[room_groups]]\nname = \"lab\"\nrooms = [\"room0@example.com\"]\ngrace_minutes = -1\n",
+    );
     served.signal("-HUP");
     let log = logged(&office, "the old one stays in force", 1).await;
     assert!(log.contains("grace_minutes") && log.contains("-1 is not between"), "{log}");
     assert!(!release().await.0, "as before");
 
-    office.configure("[api]\nlisten = \"127.0.0.1:1\"\n");
+    configure(&office, "[api]\nlisten = \"127.0.0.1:1\"\n");
     served.signal("-HUP");
     let log = logged(&office, "configuration reloaded", 2).await;
     assert!(log.contains("changed setting needs a restart") && log.contains("api.listen"), "{log}");

@@ -1,12 +1,14 @@
 //! `adjourn setup` with a configuration, and without one.
 
-use crate::office::{Office, room};
+use adjourn_test::room_name;
+
+use crate::installed::{configure, install};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_script_names_whom_the_configuration_names() {
-    let office = Office::open(1).await;
-    office.configure("");
-    let script = office.run(&["setup", "--in-scope", &room(0)]).await;
+    let office = install(1).await;
+    configure(&office, "");
+    let script = office.run(&["setup", "--in-scope", &room_name(0)]).await;
     assert_eq!(script.code, 0, "{}", script.err);
     let account = adjourn::sim::SimulatorOptions::default().username;
     assert!(
@@ -14,12 +16,12 @@ async fn the_script_names_whom_the_configuration_names() {
         "{}",
         script.out
     );
-    assert!(script.out.contains(&format!("adjourn events {}", room(0))), "{}", script.out);
+    assert!(script.out.contains(&format!("adjourn events {}", room_name(0))), "{}", script.out);
     let json = office.run(&["setup", "--scope", "everyone", "--json"]).await.json();
     assert!(
         json["warnings"].as_array().unwrap().iter().any(|line| line.as_str().unwrap().starts_with("WARNING"))
     );
-    office.configure("[doctor]\nout_of_scope = [\"ceo@example.com\"]\n");
+    configure(&office, "[doctor]\nout_of_scope = [\"ceo@example.com\"]\n");
     let proven = office.run(&["setup"]).await;
     assert!(proven.out.contains("ceo@example.com") && !proven.out.contains("somebody@"), "{}", proven.out);
     let given = office.run(&["setup", "--out-of-scope", "cfo@example.com"]).await;
@@ -30,16 +32,16 @@ async fn the_script_names_whom_the_configuration_names() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_script_for_exchange_online_names_the_application() {
-    let office = Office::open(1).await;
-    office.configure("");
+    let office = install(1).await;
+    configure(&office, "");
     let (app, object) = ("11111111-2222-4333-8444-555555555555", "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee");
-    let online = ["setup", "--deployment", "online", "--in-scope", &room(0)];
+    let online = ["setup", "--deployment", "online", "--in-scope", &room_name(0)];
     let named = office.run(&[&online[..], &["--app-id", app, "--object-id", object]].concat()).await;
     assert_eq!(named.code, 0, "{}", named.err);
     for line in [
         format!("$app = ([guid]'{app}').ToString()"),
         format!("$object = ([guid]'{object}').ToString()"),
-        format!("-Resource '{}' | Format-Table", room(0)),
+        format!("-Resource '{}' | Format-Table", room_name(0)),
         "-Role 'Application EWS.AccessAsApp' -CustomResourceScope 'Adjourn'".to_owned(),
     ] {
         assert!(named.out.contains(&line), "{line}\n{}", named.out);
@@ -51,8 +53,8 @@ async fn the_script_for_exchange_online_names_the_application() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_does_not_fit_the_site_is_refused() {
-    let office = Office::open(1).await;
-    office.configure("");
+    let office = install(1).await;
+    configure(&office, "");
     let id = "11111111-2222-4333-8444-555555555555";
     for (args, says) in [
         (&["--deployment", "online", "--scope", "role-group", "--group", "Room engine"][..], "--scope rooms"),

@@ -9,8 +9,8 @@ use adjourn::clock::ManualClock;
 use adjourn::connection_metrics::{ConnectionMetrics, Metric};
 use adjourn::engine::{
     AddressLookup, CalendarError, CalendarReader, CalendarView, CalendarWriter, Capabilities, DeletedLookup,
-    Directory, Engine, EngineOptions, ErrorKind, MailboxAddresses, Mode, Occupancy, PersonLookup, TraceLookup,
-    WriteOutcome, WriteReport,
+    Directory, Engine, EngineOptions, ErrorKind, MailboxAddresses, Mode, Occupancy, PersonLookup,
+    TraceLookup, WriteOutcome, WriteReport,
 };
 use adjourn::exchange::Exchange;
 use adjourn::journal::{Journal, MemoryJournal};

@@ -36,7 +36,7 @@ pub use event::event;
 pub use exchange::{account_settings, exchange, settings};
 pub use http::{HttpReply, read_head, read_reply, send_and_read};
 pub use installation::{CommandOutput, Installation};
-pub use journal::journal_in;
+pub use journal::{journal_in, record_refused};
 pub use office::Office;
 pub use random::{SeededRandom, Seeds};
 pub use room::{AURORA, address, aurora, every_room, numbered_room, room, room_name};

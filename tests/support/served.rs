@@ -3,6 +3,8 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
+use crate::http::send_and_read;
+
 pub struct ServedProcess {
     pub child: Child,
     /// Where it listens: host and port.
@@ -18,6 +20,15 @@ impl ServedProcess {
         let at = line.trim().strip_prefix("http://").unwrap_or_default().to_owned();
         let served = Self { child, at };
         (!served.at.is_empty()).then_some(served)
+    }
+
+    /// Sends a request without a body on a connection of its own. A process that is killed meanwhile does not respond.
+    pub async fn send(&self, token: &str, request: &str, headers: &str) -> String {
+        let text = format!(
+            "{request} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\nConnection: close\r\nContent-Length: 0\r\n\
+             {headers}\r\n"
+        );
+        send_and_read(&self.at, &text).await.unwrap_or_default()
     }
 
     pub fn terminate(&self) {
