@@ -6,15 +6,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use adjourn::access::Right;
-use adjourn::api::{self, Api, Doctor, ListenerLimits};
+use adjourn::api::{self, Doctor, ListenerLimits};
 use adjourn::cleanup::{RoomGroup, Rules};
 use adjourn::console::{self, SignInConfig, SignInConfigSource};
 use adjourn::doctor::{DoctorFinding, DoctorReport, FindingId, FindingStatus};
+use adjourn_test::HttpReply;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
-use crate::fixture::{ApiFixture, BUSY, FREE, HttpReply};
+use crate::fixture::{ApiFixture, BUSY, FREE};
 
 /// A sign-in provider, or none.
 struct FakeSignIn(Option<&'static str>);
@@ -59,12 +59,9 @@ impl Doctor for SlowDoctor {
 impl ApiFixture {
     /// Replaces the API by one with the console and this doctor.
     async fn furnish(&mut self, provider: Option<&'static str>, doctor: Arc<dyn Doctor>) {
-        let shown = api::ApiOptions { deadline: Duration::from_secs(10), subjects: false };
-        let api = Api::new(self.service.clone(), self.keys.clone(), shown).with_doctor(doctor);
-        let router = api::router(api).merge(console::router(Arc::new(FakeSignIn(provider))));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        self.at = listener.local_addr().unwrap();
-        tokio::spawn(api::serve(listener, None, router, ListenerLimits::default(), self.stop.clone()));
+        let router = api::router(self.api().with_doctor(doctor));
+        let router = router.merge(console::router(Arc::new(FakeSignIn(provider))));
+        self.at = self.serve(router, None, ListenerLimits::default()).await;
     }
 
     async fn as_a_stranger(&self, path: &str, more: &str) -> HttpReply {

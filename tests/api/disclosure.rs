@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use adjourn::access::Right;
 use adjourn::sim::{FaultRule, InjectedFault};
+use adjourn_test::HttpReply;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::fixture::{ApiFixture, BUSY, FREE, HttpReply};
+use crate::fixture::{ApiFixture, BUSY, FREE};
 
 /// Every right except `audit`.
 const STRANGER: [Right; 9] = [

@@ -5,10 +5,11 @@ use std::time::Duration;
 use adjourn::access::Right;
 use adjourn::cleanup::ReleaseMethod;
 use adjourn::sim::{FaultRule, InjectedFault, PlainSpec};
+use adjourn_test::now;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::fixture::{ApiFixture, BUSY, FREE, now, rules};
+use crate::fixture::{ApiFixture, BUSY, FREE, rules};
 
 fn at(text: &serde_json::Value) -> DateTime<Utc> {
     text.as_str().unwrap().parse().unwrap()

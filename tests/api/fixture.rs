@@ -1,5 +1,6 @@
 //! The fixture of the API tests: a simulated Exchange, a served API, and a client that speaks plain HTTP/1.1 over a socket.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -9,17 +10,17 @@ use adjourn::api::{self, Api, KeyRing, ListenerLimits};
 use adjourn::calendar::Scope;
 use adjourn::cleanup::{CleanupMode, NoCheckIn, Rules};
 use adjourn::clock::{Clock, SystemClock};
-use adjourn::engine::{self, Engine};
-use adjourn::exchange::{Exchange, Secret, Settings};
 use adjourn::journal::MemoryJournal;
 use adjourn::presence::{Contact, Interval, SourceContact, SourceScope};
-use adjourn::service::{self, Service};
-use adjourn::sim::{MeetingSpec, Person, PlainSpec, RoomSpec, Simulator, SimulatorOptions, World};
+use adjourn::service::Service;
+use adjourn::sim::{MeetingSpec, PlainSpec, RoomSpec, Simulator, World};
 use adjourn::store::ServiceStore;
-use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
-use serde_json::Value;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use adjourn_test::{
+    HttpReply, address, engine, exchange, meeting_in, now, patient_settings, people, quick_options,
+    request_count, send_and_read, service_options, simulator,
+};
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 pub const BUSY: &str = "busy@example.com";
@@ -49,40 +50,11 @@ pub struct ApiFixture {
     pub service: Arc<Service>,
     pub desk: ServiceStore,
     pub keys: Arc<KeyRing>,
-    pub at: std::net::SocketAddr,
+    pub at: SocketAddr,
     pub token: String,
     pub stop: CancellationToken,
     /// The clock of the service.
     pub began: DateTime<Utc>,
-}
-
-/// An HTTP response.
-#[derive(Debug)]
-pub struct HttpReply {
-    pub status: u16,
-    pub head: String,
-    pub body: String,
-}
-
-impl HttpReply {
-    pub fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
-    }
-
-    pub fn header(&self, name: &str) -> Option<&str> {
-        let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
-        lines.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
-    }
-
-    /// The problem type, without its URN prefix.
-    pub fn problem(&self) -> String {
-        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
-        self.json()["type"].as_str().unwrap().rsplit(':').next().unwrap().to_owned()
-    }
-}
-
-pub fn now() -> DateTime<Utc> {
-    SystemClock.now().trunc_subsecs(0)
 }
 
 pub fn rules(how: adjourn::cleanup::ReleaseMethod) -> Rules {
@@ -102,24 +74,19 @@ async fn record_coverage(desk: &ServiceStore, now: DateTime<Utc>) {
     // No gap until the test's service starts.
     let up = Interval::new(since, now + TimeDelta::seconds(5)).unwrap();
     desk.record_uptime(up, vec![feed]).await.unwrap();
-    desk.rule_since([BUSY, FREE, OTHER].map(|room| room.parse().unwrap()).to_vec(), since).await.unwrap();
+    desk.rule_since([BUSY, FREE, OTHER].map(address).to_vec(), since).await.unwrap();
 }
 
-/// In `busy` a meeting started twenty minutes ago and lasts forty more; `free` is empty for an hour.
-fn world(now: DateTime<Utc>) -> World {
-    let mut world = World::new();
+/// In `busy` and `other` is a meeting at this time; `free` is empty for an hour.
+fn three_rooms(now: DateTime<Utc>) -> World {
+    let mut world = people();
     world.set_now(now);
-    let ada = Person::new("Ada Albers", "ada@example.com");
-    world.add_user(&ada);
     for room in [BUSY, FREE, OTHER] {
         world.add_room(RoomSpec::new(room, room));
     }
     for room in [BUSY, OTHER] {
-        let mut meeting =
-            MeetingSpec::new(ada.clone(), now - TimeDelta::minutes(20), now + TimeDelta::minutes(40));
-        meeting.rooms = vec![room.to_owned()];
-        meeting.subject = "Secret plans".to_owned();
-        world.add_meeting(meeting);
+        let (start, end) = (now - TimeDelta::minutes(20), now + TimeDelta::minutes(40));
+        world.add_meeting(MeetingSpec { start, end, subject: "Secret plans".to_owned(), ..meeting_in(room) });
     }
     world.add_plain(PlainSpec::new(FREE, now + TimeDelta::minutes(60), now + TimeDelta::minutes(90)));
     world
@@ -132,52 +99,48 @@ impl ApiFixture {
 
     pub async fn with(rules: Rules) -> Self {
         let began = now();
-        let sim = Simulator::start(world(began), SimulatorOptions::default()).await.unwrap();
+        let sim = simulator(three_rooms(began)).await;
         let clock = MovableClock::default();
-        let options = SimulatorOptions::default();
-        let settings = Settings::new(sim.url(), options.username, Secret::new(options.password));
-        let exchange = Arc::new(Exchange::new(&settings).unwrap());
-        let engine = Engine::new(
+        let exchange = Arc::new(exchange(&patient_settings(&sim)));
+        let engine = engine(
             exchange.clone(),
             Arc::new(MemoryJournal::default()),
             Arc::new(clock.clone()),
-            Scope::new([BUSY, FREE, OTHER].map(|room| room.parse().unwrap()), []),
-            engine::EngineOptions {
-                settle_delay: Duration::from_millis(20),
-                ..engine::EngineOptions::default()
-            },
+            Scope::new([BUSY, FREE, OTHER].map(address), []),
+            quick_options(),
         );
         let desk = ServiceStore::in_memory().unwrap();
-        let options = service::ServiceOptions {
-            rules,
-            max_state_age: TimeDelta::seconds(15),
-            release_warning: TimeDelta::minutes(3),
-            horizon: TimeDelta::hours(24),
-            max_concurrent_rooms: 4,
-            schedules: vec![service::Schedule::new("hourly", "0 * * * *", "UTC").unwrap()],
-        };
         record_coverage(&desk, now()).await;
-        let service = Service::open(Arc::new(engine), exchange, desk.clone(), options).await.unwrap();
+        let service = Service::open(engine, exchange, desk.clone(), service_options(rules)).await.unwrap();
         let keys = Arc::new(KeyRing::open(desk.clone()).await.unwrap());
-        let shown = api::ApiOptions { deadline: Duration::from_secs(10), subjects: false };
-        let router = api::router(Api::new(service.clone(), keys.clone(), shown));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let at = listener.local_addr().unwrap();
-        let stop = CancellationToken::new();
-        tokio::spawn(api::serve(listener, None, router, ListenerLimits::default(), stop.clone()));
-        let mut lobby = Self { sim, clock, service, desk, keys, at, token: String::new(), stop, began };
+        let (at, token, stop) = (([127, 0, 0, 1], 0).into(), String::new(), CancellationToken::new());
+        let mut lobby = Self { sim, clock, service, desk, keys, at, token, stop, began };
+        lobby.at = lobby.serve(api::router(lobby.api()), None, ListenerLimits::default()).await;
         lobby.token = lobby.key("display", "*@example.com", &Right::ALL, 100_000).await;
         lobby
     }
 
-    /// Serves the same API over TLS on another port.
-    pub async fn serve_tls(&self, tls: Arc<api::ServerTls>) -> std::net::SocketAddr {
-        let shown = api::ApiOptions { deadline: Duration::from_secs(10), subjects: false };
-        let router = api::router(Api::new(self.service.clone(), self.keys.clone(), shown));
+    pub fn api(&self) -> Api {
+        let options = api::ApiOptions { deadline: Duration::from_secs(10), subjects: false };
+        Api::new(self.service.clone(), self.keys.clone(), options)
+    }
+
+    /// Serves on a free port, whose address is returned.
+    pub async fn serve(
+        &self,
+        router: axum::Router,
+        tls: Option<Arc<api::ServerTls>>,
+        limits: ListenerLimits,
+    ) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let at = listener.local_addr().unwrap();
-        tokio::spawn(api::serve(listener, Some(tls), router, ListenerLimits::default(), self.stop.clone()));
+        tokio::spawn(api::serve(listener, tls, router, limits, self.stop.clone()));
         at
+    }
+
+    /// Serves the same API over TLS on another port.
+    pub async fn serve_tls(&self, tls: Arc<api::ServerTls>) -> SocketAddr {
+        self.serve(api::router(self.api()), Some(tls), ListenerLimits::default()).await
     }
 
     /// Creates a key and returns its token.
@@ -220,13 +183,8 @@ impl ApiFixture {
 
     /// Sends raw bytes and reads until the server closes the connection.
     pub async fn send_raw(&self, request: &str) -> HttpReply {
-        let mut stream = TcpStream::connect(self.at).await.unwrap();
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut text = String::new();
-        stream.read_to_string(&mut text).await.unwrap();
-        let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {text}"));
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        HttpReply { status, head: head.to_owned(), body: body.to_owned() }
+        let text = send_and_read(self.at, request).await.unwrap();
+        HttpReply::parse(&text).unwrap_or_else(|| panic!("no answer: {text}"))
     }
 
     /// The event's end in the simulated calendar.
@@ -236,6 +194,6 @@ impl ApiFixture {
     }
 
     pub fn ews_requests(&self, operation: &str) -> usize {
-        self.sim.requests().iter().filter(|asked| asked.operation == operation).count()
+        request_count(&self.sim, operation)
     }
 }

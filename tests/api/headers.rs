@@ -1,9 +1,11 @@
 //! Headers of every response for browsers and caches, and the checks of the `Host` header.
 
+use adjourn_test::HttpReply;
+
 use crate::fixture::{ApiFixture, BUSY};
 
 /// Checks the headers that every response has.
-fn is_protected(said: &crate::fixture::HttpReply, cache_control: &str) {
+fn is_protected(said: &HttpReply, cache_control: &str) {
     assert_eq!(said.header("x-content-type-options"), Some("nosniff"), "{said:?}");
     assert_eq!(said.header("referrer-policy"), Some("no-referrer"), "{said:?}");
     assert_eq!(said.header("cache-control"), Some(cache_control), "{said:?}");

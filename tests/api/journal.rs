@@ -5,19 +5,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use adjourn::access::Right;
-use adjourn::action::{Action, ActionId, ActionKind, Actor, Notify, Outcome, Refusal};
+use adjourn::action::{Action, ActionId, ActionKind, Actor, Notify};
 use adjourn::calendar::Scope;
 use adjourn::cleanup::Rules;
 use adjourn::clock::{Clock, ClockDoubt, SystemClock};
-use adjourn::engine::{self, Engine};
-use adjourn::exchange::{Exchange, Secret, Settings};
-use adjourn::journal::{ActionEntry, ERASED, Fact, Journal};
-use adjourn::service::{self, JournalMaintenance, Notice, Service};
-use adjourn::store::{ServiceStore, SqliteJournal, StoreOptions};
+use adjourn::engine::EngineOptions;
+use adjourn::journal::ERASED;
+use adjourn::service::{JournalMaintenance, Notice, Service, ServiceOptions};
+use adjourn::store::{ServiceStore, SqliteJournal};
+use adjourn_test::{
+    account_settings, action, address, engine, exchange, journal_in, now, record_refused, service_options,
+};
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
 
-use crate::fixture::{ApiFixture, BUSY, now};
+use crate::fixture::{ApiFixture, BUSY};
 
 fn care() -> JournalMaintenance {
     JournalMaintenance {
@@ -68,45 +70,30 @@ impl Clock for DoubtfulClock {
 }
 
 async fn refused_at(journal: &SqliteJournal, at: DateTime<Utc>) -> ActionId {
-    let id = ActionId::random();
     let actor = Actor::User { name: "ada".to_owned() };
-    let action = Action::new(id, BUSY.parse().unwrap(), ActionKind::End(Notify::Nobody), actor);
-    let outcome = Box::new(Outcome::Refused { refusal: Refusal::NoCurrentEvent });
-    let facts = [Fact::Accepted { action: Box::new(action) }, Fact::Closed { outcome, requests: Vec::new() }];
-    for fact in facts {
-        journal.record(ActionEntry { action: id, at, fact }).await.unwrap();
-    }
-    id
+    let end = action(address(BUSY), ActionKind::End(Notify::Nobody));
+    record_refused(journal, Action { actor, ..end }, at).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn names_that_are_due_are_erased_unless_the_clock_is_in_doubt() {
     let directory = tempfile::tempdir().unwrap();
-    let journal = SqliteJournal::open(directory.path(), StoreOptions::default()).unwrap();
+    let journal = journal_in(directory.path());
     let old = refused_at(&journal, now() - TimeDelta::days(31)).await;
     let young = refused_at(&journal, now() - TimeDelta::days(29)).await;
     let clock = Arc::new(DoubtfulClock(AtomicBool::new(true)));
     // It sends no requests.
-    let settings =
-        Settings::new("https://127.0.0.1:9/EWS/Exchange.asmx", "adjourn", Secret::new("x".to_owned()));
-    let exchange = Arc::new(Exchange::new(&settings).unwrap());
-    let engine = Engine::new(
+    let settings = account_settings("https://127.0.0.1:9/EWS/Exchange.asmx", "adjourn", "x");
+    let exchange = Arc::new(exchange(&settings));
+    let engine = engine(
         exchange.clone(),
         Arc::new(journal),
         clock.clone(),
-        Scope::new([BUSY.parse().unwrap()], []),
-        engine::EngineOptions::default(),
+        Scope::new([address(BUSY)], []),
+        EngineOptions::default(),
     );
-    let options = service::ServiceOptions {
-        rules: Rules::default(),
-        max_state_age: TimeDelta::seconds(15),
-        release_warning: TimeDelta::minutes(3),
-        horizon: TimeDelta::hours(24),
-        max_concurrent_rooms: 4,
-        schedules: Vec::new(),
-    };
-    let service =
-        Service::open(Arc::new(engine), exchange, ServiceStore::in_memory().unwrap(), options).await.unwrap();
+    let options = ServiceOptions { schedules: Vec::new(), ..service_options(Rules::default()) };
+    let service = Service::open(engine, exchange, ServiceStore::in_memory().unwrap(), options).await.unwrap();
     let name = async |id| {
         let life = service.engine.journal().action_record(id).await.unwrap().unwrap();
         life.action.actor.name().to_owned()

@@ -2,9 +2,10 @@
 
 use adjourn::access::{KeyId, Right};
 use adjourn::journal::{AdminEvent, AdminQuery};
+use adjourn_test::now;
 use chrono::TimeDelta;
 
-use crate::fixture::{ApiFixture, FREE, now};
+use crate::fixture::{ApiFixture, FREE};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_expired_key_is_401_and_names_the_remedy_to_the_holder_of_its_secret() {

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use adjourn::api::{self, Api, ListenerLimits};
+use adjourn::api::{self, ListenerLimits};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::fixture::{ApiFixture, BUSY, FREE};
@@ -122,16 +122,6 @@ async fn every_entry_of_a_sweep_s_list_that_is_no_room_is_named() {
     assert_eq!(said.json()["detail"], "This key can see no room for 2 of 4 entries: rooms[1], rooms[3].");
 }
 
-/// Serves with other limits than the fixture's.
-async fn serve(lobby: &ApiFixture, limits: ListenerLimits) -> std::net::SocketAddr {
-    let shown = api::ApiOptions { deadline: Duration::from_secs(10), subjects: false };
-    let router = api::router(Api::new(lobby.service.clone(), lobby.keys.clone(), shown));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let at = listener.local_addr().unwrap();
-    tokio::spawn(api::serve(listener, None, router, limits, lobby.stop.clone()));
-    at
-}
-
 async fn answer(stream: &mut TcpStream, ask: &str) -> String {
     stream.write_all(ask.as_bytes()).await.unwrap();
     let (mut heard, mut buffer) = (String::new(), [0; 4096]);
@@ -156,7 +146,9 @@ async fn an_idle_connection_outlives_those_of_proxies_and_a_slow_head_does_not()
     assert!(ListenerLimits::default().idle > Duration::from_secs(60));
     let lobby = ApiFixture::open().await;
     let (head, idle) = (Duration::from_millis(400), Duration::from_millis(2_500));
-    let at = serve(&lobby, ListenerLimits { head, idle, ..ListenerLimits::default() }).await;
+    let at = lobby
+        .serve(api::router(lobby.api()), None, ListenerLimits { head, idle, ..ListenerLimits::default() })
+        .await;
 
     let mut kept = TcpStream::connect(at).await.unwrap();
     for _ in 0..2 {
@@ -189,7 +181,9 @@ async fn who_waits_for_an_answer_is_not_idle() {
     use adjourn::sim::{FaultRule, InjectedFault};
     let lobby = ApiFixture::open().await;
     let (head, idle) = (Duration::from_millis(300), Duration::from_millis(600));
-    let at = serve(&lobby, ListenerLimits { head, idle, ..ListenerLimits::default() }).await;
+    let at = lobby
+        .serve(api::router(lobby.api()), None, ListenerLimits { head, idle, ..ListenerLimits::default() })
+        .await;
     lobby.sim.inject_fault(FaultRule::new(InjectedFault::Slow(Duration::from_millis(1_500))).on("FindItem"));
     let mut slow = TcpStream::connect(at).await.unwrap();
     let ask =

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use adjourn::access::Right;
 use adjourn::action::ActionId;
 use adjourn::calendar::Scope;
-use adjourn::engine::{self, Engine};
+use adjourn::engine::EngineOptions;
 use adjourn::journal::{
     ActionEntry, ActionRecord, AdminEntry, AdminPage, AdminQuery, Journal, JournalError, MemoryJournal,
     Position, Query, RecordPage, SealedEntry,
@@ -13,10 +13,11 @@ use adjourn::journal::{
 use adjourn::service::{CheckFinding, ReadinessCheck, Service};
 use adjourn::sim::{FaultRule, InjectedFault};
 use adjourn::store::ServiceStore;
+use adjourn_test::{HttpReply, address, engine};
 use async_trait::async_trait;
 use serde_json::json;
 
-use crate::fixture::{ApiFixture, BUSY, HttpReply};
+use crate::fixture::{ApiFixture, BUSY};
 
 async fn readyz(lobby: &ApiFixture, accept: &str) -> HttpReply {
     let request = format!("GET /readyz HTTP/1.1\r\nHost: a\r\nAccept: {accept}\r\nConnection: close\r\n\r\n");
@@ -110,18 +111,17 @@ impl Journal for FullDisk {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_is_not_ready_although_the_journal_can_be_read() {
     let lobby = ApiFixture::open().await;
-    let engine = Engine::new(
+    let engine = engine(
         lobby.service.engine.calendar().clone(),
         Arc::new(FullDisk(MemoryJournal::default())),
         Arc::new(lobby.clock.clone()),
-        Scope::new([BUSY.parse().unwrap()], []),
-        engine::EngineOptions::default(),
+        Scope::new([address(BUSY)], []),
+        EngineOptions::default(),
     );
     let options = (*lobby.service.options()).clone();
     let connections = lobby.service.connections.clone();
-    let service = Service::open(Arc::new(engine), connections, ServiceStore::in_memory().unwrap(), options)
-        .await
-        .unwrap();
+    let service =
+        Service::open(engine, connections, ServiceStore::in_memory().unwrap(), options).await.unwrap();
     assert!(service.engine.journal().entries(1, 1).await.is_ok(), "what /readyz looked at before");
     let found = service.readiness().await;
     assert!(!found.is_ready());

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use adjourn::access::{KeyId, Right};
+use adjourn_test::{HttpReply, now};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::fixture::{ApiFixture, BUSY, FREE, OTHER, now};
+use crate::fixture::{ApiFixture, BUSY, FREE, OTHER};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_but_health_is_served_without_a_key() {
@@ -90,7 +91,7 @@ async fn what_somebody_else_asked_for_is_for_those_who_may_audit() {
     assert_eq!((unknown.status, unknown.problem()), (404, "not-found".to_owned()));
 }
 
-async fn lobby_ask(lobby: &ApiFixture, method: &str, path: String) -> crate::fixture::HttpReply {
+async fn lobby_ask(lobby: &ApiFixture, method: &str, path: String) -> HttpReply {
     lobby.send(method, &path, &[], "").await
 }
 

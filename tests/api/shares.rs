@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use adjourn::access::Right;
-use adjourn::api::{self, Api, ConnectionLimits, Connections, ListenerLimits};
+use adjourn::api::{self, ConnectionLimits, Connections, ListenerLimits};
 use adjourn::sim::{FaultRule, InjectedFault};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
 use crate::fixture::{ApiFixture, BUSY, FREE};
 
@@ -172,13 +172,8 @@ async fn a_key_plans_two_sweeps_at_once_and_forgets_its_own_plans_only() {
 /// Replaces the API by one with these connection limits.
 async fn behind(lobby: &mut ApiFixture, limits: ConnectionLimits) {
     let connections = Connections::new(limits);
-    let shown = api::ApiOptions { deadline: Duration::from_secs(10), subjects: false };
-    let api =
-        Api::new(lobby.service.clone(), lobby.keys.clone(), shown).with_connections(connections.clone());
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    lobby.at = listener.local_addr().unwrap();
-    let limits = ListenerLimits::with(connections);
-    tokio::spawn(api::serve(listener, None, api::router(api), limits, lobby.stop.clone()));
+    let router = api::router(lobby.api().with_connections(connections.clone()));
+    lobby.at = lobby.serve(router, None, ListenerLimits::with(connections)).await;
 }
 
 async fn listen(lobby: &ApiFixture, token: &str) -> (TcpStream, bool) {

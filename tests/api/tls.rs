@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use adjourn::api::{ServerTls, TlsError, TlsFiles};
+use adjourn_test::now;
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer,
     ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, RevokedCertParams,
@@ -160,7 +161,7 @@ async fn a_revoked_certificate_is_refused_and_a_list_is_read_again() {
         Some("HTTP/1.1 200 OK"),
         "an old list still counts"
     );
-    assert!(tls.has_outdated_crl(crate::fixture::now()));
+    assert!(tls.has_outdated_crl(now()));
 
     std::fs::write(&crl, "rubbish").unwrap();
     assert!(!tls.refresh(), "the loaded certificate stays");

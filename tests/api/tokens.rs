@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use adjourn::access::{Grant, Right, Rights, TrustedIssuer};
 use adjourn::api::Provider;
+use adjourn_test::now;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::rand::SystemRandom;
@@ -14,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
-use crate::fixture::{ApiFixture, BUSY, FREE, now};
+use crate::fixture::{ApiFixture, BUSY, FREE};
 
 /// The `iss` of AD FS access tokens, which differs from its issuer URL.
 const ADFS_TRUST: &str = "http://fs.example.com/adfs/services/trust";

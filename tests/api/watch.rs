@@ -9,6 +9,7 @@ use adjourn::clock::SystemClock;
 use adjourn::exchange::Secret;
 use adjourn::service::{Notice, ReleaseState, SequencedNotice, WebhookSender};
 use adjourn::sim::{MeetingSpec, Person, RecurrencePattern, RecurrenceRange, Series};
+use adjourn_test::now;
 use chrono::TimeDelta;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
@@ -16,7 +17,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::fixture::{ApiFixture, BUSY, FREE, OTHER, now, rules};
+use crate::fixture::{ApiFixture, BUSY, FREE, OTHER, rules};
 
 /// Rules with this grace; the meetings started twenty minutes ago.
 fn grace(minutes: i64) -> Rules {

@@ -13,11 +13,16 @@ pub fn exchange(settings: &Settings) -> Exchange {
 
 /// Settings for a simulator and its service account. They wait two seconds for the first byte of a response.
 pub fn settings(sim: &Simulator, ca_file: Option<&Path>) -> Settings {
-    let account = SimulatorOptions::default();
-    let mut settings = account_settings(&sim.url(), &account.username, &account.password);
+    let mut settings = patient_settings(sim);
     settings.ca_file = ca_file.map(Into::into);
     settings.first_byte_timeout = Duration::from_secs(2);
     settings
+}
+
+/// The default settings for a simulator and its service account.
+pub fn patient_settings(sim: &Simulator) -> Settings {
+    let account = SimulatorOptions::default();
+    account_settings(&sim.url(), &account.username, &account.password)
 }
 
 /// The default settings for a server and an account.

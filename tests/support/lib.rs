@@ -33,7 +33,7 @@ mod world;
 pub use action::{action, named};
 pub use engine::{engine, quick_options};
 pub use event::event;
-pub use exchange::{account_settings, exchange, settings};
+pub use exchange::{account_settings, exchange, patient_settings, settings};
 pub use http::{HttpReply, read_head, read_reply, send_and_read};
 pub use installation::{CommandOutput, Installation};
 pub use journal::{journal_in, record_refused};
