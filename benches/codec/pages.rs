@@ -1,5 +1,7 @@
 //! Generates FindItem responses in Exchange's form from a seed, with the values that a correct decoder must find.
 
+use adjourn_test::SeededRandom;
+
 /// The form of the items' fields.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Shape {
@@ -44,33 +46,18 @@ pub(crate) struct Digest {
     pub(crate) organizer_bytes: usize,
 }
 
-/// A small pseudo-random generator (xorshift), so that pages are the same on all machines.
-pub(crate) struct Dice(u64);
+/// The next value below `end`, the same on all machines.
+fn below(dice: &mut SeededRandom, end: usize) -> usize {
+    dice.below(end as u64) as usize
+}
 
-impl Dice {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
+fn base64(dice: &mut SeededRandom, len: usize) -> String {
+    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    (0..len).map(|_| char::from(ALPHABET[below(dice, 64)])).collect()
+}
 
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-
-    pub(crate) fn below(&mut self, end: usize) -> usize {
-        (self.next() >> 33) as usize % end
-    }
-
-    fn base64(&mut self, len: usize) -> String {
-        const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-        (0..len).map(|_| char::from(ALPHABET[self.below(64)])).collect()
-    }
-
-    fn hex(&mut self, len: usize) -> String {
-        (0..len).map(|_| char::from(b"0123456789ABCDEF"[self.below(16)])).collect()
-    }
+fn hex(dice: &mut SeededRandom, len: usize) -> String {
+    (0..len).map(|_| char::from(b"0123456789ABCDEF"[below(dice, 16)])).collect()
 }
 
 const PLAIN: [&str; 6] = [
@@ -94,7 +81,7 @@ const NAMES: [&str; 5] = ["Ada Byron", "Grace Murray", "Radia P.", "Barbara L.",
 
 /// Generates a page of `count` items.
 pub(crate) fn page(shape: Shape, count: usize, seed: u64) -> Page {
-    let mut dice = Dice::new(seed);
+    let mut dice = SeededRandom::new(seed);
     let mut digest = Digest::default();
     let mut xml = String::with_capacity(count * 1100 + 1000);
     xml.push_str(concat!(
@@ -122,11 +109,11 @@ pub(crate) fn page(shape: Shape, count: usize, seed: u64) -> Page {
     Page { xml: xml.into_bytes(), digest }
 }
 
-fn item(xml: &mut String, shape: Shape, dice: &mut Dice, digest: &mut Digest) {
+fn item(xml: &mut String, shape: Shape, dice: &mut SeededRandom, digest: &mut Digest) {
     let mut fields = fields(shape, dice, digest);
     if shape == Shape::Shuffled {
         for at in (1..fields.len()).rev() {
-            fields.swap(at, dice.below(at + 1));
+            fields.swap(at, below(dice, at + 1));
         }
     }
     xml.push_str("<t:CalendarItem>");
@@ -134,35 +121,35 @@ fn item(xml: &mut String, shape: Shape, dice: &mut Dice, digest: &mut Digest) {
     xml.push_str("</t:CalendarItem>");
 }
 
-fn fields(shape: Shape, dice: &mut Dice, digest: &mut Digest) -> Vec<String> {
+fn fields(shape: Shape, dice: &mut SeededRandom, digest: &mut Digest) -> Vec<String> {
     let (sent, meant) = match shape {
-        Shape::Escapes if dice.below(10) < 4 => SPECIAL[dice.below(4)],
-        _ => [PLAIN[dice.below(6)]; 2].into(),
+        Shape::Escapes if below(dice, 10) < 4 => SPECIAL[below(dice, 4)],
+        _ => [PLAIN[below(dice, 6)]; 2].into(),
     };
-    let (day, hour, minutes) = (1 + dice.below(28), 7 + dice.below(12), 5 * dice.below(12));
+    let (day, hour, minutes) = (1 + below(dice, 28), 7 + below(dice, 12), 5 * below(dice, 12));
     let start = format!("2026-11-{day:02}T{hour:02}:{minutes:02}:00Z");
     let end = format!("2026-11-{day:02}T{:02}:{minutes:02}:30Z", hour + 1);
-    let name = NAMES[dice.below(5)];
-    let address = format!("person{:04}@people.example", dice.below(10_000));
-    let meeting = dice.below(5) > 0;
+    let name = NAMES[below(dice, 5)];
+    let address = format!("person{:04}@people.example", below(dice, 10_000));
+    let meeting = below(dice, 5) > 0;
     let kinds = ["Single", "Occurrence", "Exception"];
     let answers = ["Accept", "Organizer", "Tentative", "NoResponseReceived"];
     let statuses = ["Busy", "Tentative", "Free", "OOF"];
-    let id = dice.base64(152);
+    let id = base64(dice, 152);
     let mut fields = vec![
-        format!("<t:ItemId Id=\"{id}\" ChangeKey=\"{}\"/>", dice.base64(40)),
+        format!("<t:ItemId Id=\"{id}\" ChangeKey=\"{}\"/>", base64(dice, 40)),
         format!("<t:Subject>{sent}</t:Subject>"),
         "<t:Sensitivity>Normal</t:Sensitivity>".to_owned(),
         format!("<t:LastModifiedTime>2026-10-{day:02}T08:15:{minutes:02}Z</t:LastModifiedTime>"),
-        format!("<t:UID>040000008200E00074C5B7101A82E008{}</t:UID>", dice.hex(80)),
+        format!("<t:UID>040000008200E00074C5B7101A82E008{}</t:UID>", hex(dice, 80)),
         format!("<t:Start>{start}</t:Start>"),
         format!("<t:End>{end}</t:End>"),
-        format!("<t:IsAllDayEvent>{}</t:IsAllDayEvent>", dice.below(20) == 0),
-        format!("<t:LegacyFreeBusyStatus>{}</t:LegacyFreeBusyStatus>", statuses[dice.below(4)]),
+        format!("<t:IsAllDayEvent>{}</t:IsAllDayEvent>", below(dice, 20) == 0),
+        format!("<t:LegacyFreeBusyStatus>{}</t:LegacyFreeBusyStatus>", statuses[below(dice, 4)]),
         format!("<t:IsMeeting>{meeting}</t:IsMeeting>"),
-        format!("<t:IsCancelled>{}</t:IsCancelled>", dice.below(10) == 0),
-        format!("<t:CalendarItemType>{}</t:CalendarItemType>", kinds[dice.below(3)]),
-        format!("<t:MyResponseType>{}</t:MyResponseType>", answers[dice.below(4)]),
+        format!("<t:IsCancelled>{}</t:IsCancelled>", below(dice, 10) == 0),
+        format!("<t:CalendarItemType>{}</t:CalendarItemType>", kinds[below(dice, 3)]),
+        format!("<t:MyResponseType>{}</t:MyResponseType>", answers[below(dice, 4)]),
         format!(
             "<t:Organizer><t:Mailbox><t:Name>{name}</t:Name><t:EmailAddress>{address}</t:EmailAddress>\
              <t:RoutingType>SMTP</t:RoutingType><t:MailboxType>Mailbox</t:MailboxType></t:Mailbox></t:Organizer>"
@@ -170,12 +157,12 @@ fn fields(shape: Shape, dice: &mut Dice, digest: &mut Digest) -> Vec<String> {
     ];
     let mut organizer_bytes = address.len();
     if shape == Shape::Missing {
-        if dice.below(3) == 0 {
+        if below(dice, 3) == 0 {
             fields.pop();
             organizer_bytes = 0;
         }
         for optional in [10, 8, 4, 3, 2] {
-            if dice.below(3) == 0 {
+            if below(dice, 3) == 0 {
                 fields.remove(optional);
             }
         }

@@ -7,21 +7,21 @@
 #![expect(clippy::disallowed_methods, reason = "the bench measures time")]
 #![expect(unreachable_pub, reason = "the bench's modules share their helpers")]
 
-mod office;
+mod delayed_calendar;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use adjourn::action::{Action, ActionId, ActionKind, Actor, Notify, Outcome};
+use adjourn::action::{Action, ActionKind, Notify, Outcome};
 use adjourn::calendar::{RoomAddress, Window};
 use adjourn::cleanup::{NoCheckIn, Rules, Sweep, SweepLimits};
 use adjourn::engine::{Engine, Mode};
 use adjourn::journal::{Journal, MemoryJournal};
 use adjourn::presence::{Coverage, PresenceState, SignLog};
-use adjourn::store::{SqliteJournal, StoreOptions};
+use adjourn_test::{action, journal_in, numbered_room};
 use chrono::TimeDelta;
 use comfy_table::{Table, presets};
-use office::{Office, now, room};
+use delayed_calendar::{DelayedCalendar, now, sign_in_room};
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
@@ -67,14 +67,14 @@ fn journal(on_disk: bool) -> (Arc<dyn Journal>, Option<tempfile::TempDir>) {
     }
     let place = std::env::var_os("ADJOURN_BENCH_DIR").map_or_else(std::env::temp_dir, Into::into);
     let directory = tempfile::tempdir_in(place).expect("a directory");
-    let journal = SqliteJournal::open(directory.path(), StoreOptions::default()).expect("a journal");
+    let journal = journal_in(directory.path());
     (Arc::new(journal), Some(directory))
 }
 
 fn actions(runtime: &Runtime, callers: usize, each: usize, on_disk: bool) -> Vec<String> {
     let (journal, _directory) = journal(on_disk);
-    let office = Office::new(callers * each, Duration::ZERO, CALLERS);
-    let engine = Arc::new(office.engine(journal));
+    let calendar = DelayedCalendar::new(callers * each, Duration::ZERO, CALLERS);
+    let engine = calendar.engine(journal);
     let took = runtime.block_on(async {
         let begun = Instant::now();
         let mut tasks = JoinSet::new();
@@ -82,7 +82,7 @@ fn actions(runtime: &Runtime, callers: usize, each: usize, on_disk: bool) -> Vec
             let engine = engine.clone();
             tasks.spawn(async move {
                 for number in 0..each {
-                    end(&engine, room(caller * each + number)).await;
+                    end(&engine, numbered_room(caller * each + number)).await;
                 }
             });
         }
@@ -98,22 +98,22 @@ fn actions(runtime: &Runtime, callers: usize, each: usize, on_disk: bool) -> Vec
         count.to_string(),
         format!("{:.2}", took.as_secs_f64()),
         format!("{:.0}", count as f64 / took.as_secs_f64()),
-        format!("{:.1}", office.requests() as f64 / count as f64),
+        format!("{:.1}", calendar.requests() as f64 / count as f64),
     ]
 }
 
 async fn end(engine: &Engine, room: RoomAddress) {
-    let actor = Actor::program("bench");
-    let action = Action::new(ActionId::random(), room, ActionKind::End(Notify::Attendees), actor);
-    let answer = engine.perform(action, Mode::Perform).await.expect("a journal");
+    // Without a reason, which the journal would store as a personal value.
+    let end = Action { reason: None, ..action(room, ActionKind::End(Notify::Attendees)) };
+    let answer = engine.perform(end, Mode::Perform).await.expect("a journal");
     assert!(matches!(answer.outcome, Outcome::Done(_)), "{answer:?}");
 }
 
 /// How many times longer than its round trips a sweep takes.
 fn sweep(runtime: &Runtime, rooms: usize) -> f64 {
     let (journal, _directory) = journal(true);
-    let office = Office::busy_each(rooms, BUSY_EACH, ANSWER, IN_FLIGHT);
-    let engine = Arc::new(office.engine(journal));
+    let calendar = DelayedCalendar::busy_each(rooms, BUSY_EACH, ANSWER, IN_FLIGHT);
+    let engine = calendar.engine(journal);
     let rules = Rules {
         no_check_in: Some(NoCheckIn::default()),
         limits: SweepLimits { actions_max: rooms, max_fraction: 1.0, ..SweepLimits::default() },
@@ -121,10 +121,10 @@ fn sweep(runtime: &Runtime, rooms: usize) -> f64 {
     };
     let mut signs = SignLog::default();
     for number in (0..rooms).step_by(BUSY_EACH * ATTENDED_EACH) {
-        signs.push(office::sign_in_room(number));
+        signs.push(sign_in_room(number));
     }
     let sweep = Sweep::new(engine, rules, PresenceState::covering(signs, Coverage::always()), ROOMS_AT_ONCE);
-    let all: Vec<_> = (0..rooms).map(room).collect();
+    let all: Vec<_> = (0..rooms).map(numbered_room).collect();
     let window = Window::new(now(), now() + TimeDelta::hours(1)).expect("a window");
     let (took, acted) = runtime.block_on(async {
         let begun = Instant::now();
@@ -133,7 +133,7 @@ fn sweep(runtime: &Runtime, rooms: usize) -> f64 {
         (begun.elapsed(), applied.len())
     });
     assert_eq!(acted, rooms / BUSY_EACH / ATTENDED_EACH, "one in so many was abandoned");
-    let requests = office.requests();
+    let requests = calendar.requests();
     let least = ANSWER.mul_f64(requests.div_ceil(IN_FLIGHT) as f64);
     println!(
         "Sweep over {rooms} rooms, {acted} events acted on, answers after {ANSWER:?}, {IN_FLIGHT} in flight:\n\

@@ -12,7 +12,8 @@ mod campus;
 use std::time::{Duration, Instant};
 
 use adjourn::sim::PlainSpec;
-use campus::{Campus, Listener, address, now};
+use adjourn_test::{now, room_name};
+use campus::{Campus, Listener};
 use chrono::TimeDelta;
 use comfy_table::{Table, presets};
 use tokio::runtime::Runtime;
@@ -59,7 +60,7 @@ fn main() {
         let per_room = memory.saturating_sub(of_few) as f64 / (size.rooms - 10) as f64;
         for (what, is) in [
             ("rooms tracked by streaming", size.rooms.to_string()),
-            ("streaming connections", campus.sim.streams().to_string()),
+            ("streaming connections", campus.installation.sim.streams().to_string()),
             ("from start until all are tracked and read, s", format!("{:.1}", followed_after.as_secs_f64())),
             ("memory of the process (10 rooms), KiB", of_few.to_string()),
             ("memory of the process (all), KiB", memory.to_string()),
@@ -84,9 +85,9 @@ async fn changes(campus: &Campus, count: usize) -> Vec<Duration> {
         let mut made = Vec::new();
         for number in 0..count {
             let start = now() + TimeDelta::hours(2) + TimeDelta::minutes(number as i64 % 60);
-            let spec = PlainSpec::new(address(number), start, start + TimeDelta::minutes(30));
-            made.push((address(number), start, Instant::now()));
-            campus.sim.world(|world| world.add_plain(spec));
+            let spec = PlainSpec::new(room_name(number), start, start + TimeDelta::minutes(30));
+            made.push((room_name(number), start, Instant::now()));
+            campus.installation.sim.world(|world| world.add_plain(spec));
             tokio::time::sleep(Duration::from_secs(1) / RATE).await;
         }
         made

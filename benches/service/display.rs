@@ -1,5 +1,6 @@
 //! Displays: persistent connections to the API, and their requests.
 
+use adjourn_test::room_name;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{SendRequest, handshake};
@@ -9,7 +10,7 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::sync::{Mutex, mpsc};
 
-use crate::building::{Building, address};
+use crate::building::Building;
 
 pub struct Display {
     connection: SendRequest<Full<Bytes>>,
@@ -18,7 +19,7 @@ pub struct Display {
 
 impl Display {
     pub async fn open(building: &Building) -> Self {
-        let stream = TcpStream::connect(&building.at).await.expect("the service listens");
+        let stream = TcpStream::connect(&building.served.at).await.expect("the service listens");
         stream.set_nodelay(true).expect("a socket");
         let (connection, driver) = handshake(TokioIo::new(stream)).await.expect("HTTP");
         tokio::spawn(driver);
@@ -27,14 +28,14 @@ impl Display {
 
     /// Ends the current event; returns the action's id.
     pub async fn end(&mut self, number: usize) -> String {
-        let said = self.ask(Method::POST, &format!("/v1/rooms/{}/end", address(number))).await;
+        let said = self.ask(Method::POST, &format!("/v1/rooms/{}/end", room_name(number))).await;
         let said: Value = serde_json::from_slice(&said).expect("JSON");
         said["id"].as_str().expect("a name").to_owned()
     }
 
     /// Reads a room's state.
     pub async fn read(&mut self, number: usize) {
-        let said = self.ask(Method::GET, &format!("/v1/rooms/{}", address(number))).await;
+        let said = self.ask(Method::GET, &format!("/v1/rooms/{}", room_name(number))).await;
         assert!(said.starts_with(b"{\"id\""), "{said:?}");
     }
 

@@ -18,8 +18,9 @@ use std::time::{Duration, Instant};
 use adjourn::action::{Notify, Step};
 use adjourn::calendar::Window;
 use adjourn::engine::{CalendarReader as _, CalendarWriter as _, WriteOutcome};
-use adjourn::exchange::{Exchange, Secret, Settings};
-use building::{Building, address};
+use adjourn::exchange::Exchange;
+use adjourn_test::{exchange, now, numbered_room, patient_settings};
+use building::Building;
 use comfy_table::{Table, presets};
 use display::{Display, Displays};
 use tokio::runtime::Runtime;
@@ -93,13 +94,9 @@ fn main() {
 
 /// Sends the two requests of an end directly to the simulator and through the service, alternately.
 async fn in_turn(building: &Building, pairs: usize) -> (Vec<Duration>, Vec<Duration>) {
-    let mut settings = Settings::new(
-        building.sim.url(),
-        building.account.0.clone(),
-        Secret::new(building.account.1.clone()),
-    );
+    let mut settings = patient_settings(&building.installation.sim);
     settings.max_concurrent_requests = 64;
-    let exchange = Exchange::new(&settings).expect("an Exchange");
+    let exchange = exchange(&settings);
     let mut display = Display::open(building).await;
     let (mut bare, mut served) = (Vec::new(), Vec::new());
     for number in 0..pairs {
@@ -114,8 +111,7 @@ async fn in_turn(building: &Building, pairs: usize) -> (Vec<Duration>, Vec<Durat
 }
 
 async fn end_without_service(exchange: &Exchange, number: usize) {
-    let room = address(number).parse().expect("an address");
-    let now = building::now();
+    let (room, now) = (numbered_room(number), now());
     let event = exchange.events(&room, Window::instant(now)).await.expect("events").events.remove(0);
     let (id, change_key, end, notify) = (event.id, event.change_key, now, Notify::Nobody);
     let reply = exchange.write(&room, &Step::SetEnd { id, change_key, end, notify }).await;

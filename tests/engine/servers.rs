@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use adjourn::action::{
-    Action, ActionId, ActionKind, Actor, Change, DeleteMode, IrreversibleReason, Notified, Notify, Outcome,
-    Refusal, ResponsibleParty, Reversibility, Step, Target,
+    Action, ActionKind, Change, DeleteMode, IrreversibleReason, Notified, Notify, Outcome, Refusal,
+    ResponsibleParty, Reversibility, Step,
 };
 use adjourn::calendar::{Copy, Event, EventId};
 use adjourn::engine::{Capabilities, GuardedSteps, Mode, ReadableTraces, SilentRemoval, SilentRemovals};

@@ -116,6 +116,13 @@ impl Installation {
         added.json()["token"].as_str().unwrap().to_owned()
     }
 
+    /// Starts a service that logs warnings.
+    pub fn serve(&self) -> ServedProcess {
+        let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
+        command.env("ADJOURN_LOG", "warn");
+        self.serve_by(command)
+    }
+
     /// Starts this command, a service, and waits until it serves. Its log is the file `log`.
     pub fn serve_by(&self, mut command: Command) -> ServedProcess {
         command.stderr(std::fs::File::create(self.path("log")).unwrap());

@@ -6,9 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use adjourn::action::{EventSnapshot, RequestIds, Step};
-use adjourn::calendar::{
-    ChangeKey, Copy, Event, EventId, EventKind, FreeBusy, Person, RoomAddress, Scope, Series, Uid, Window,
-};
+use adjourn::calendar::{ChangeKey, Event, EventId, RoomAddress, Series, Uid, Window};
 use adjourn::clock::ManualClock;
 use adjourn::engine::{
     AddressLookup, CalendarError, CalendarReader, CalendarView, CalendarWriter, Capabilities, DeletedLookup,
@@ -17,6 +15,7 @@ use adjourn::engine::{
 use adjourn::exchange::Exchange;
 use adjourn::journal::Journal;
 use adjourn::presence::Sign;
+use adjourn_test::{engine, event, every_room, numbered_room};
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::Semaphore;
@@ -25,44 +24,24 @@ pub fn now() -> DateTime<Utc> {
     DateTime::from_timestamp(1_795_600_800, 0).expect("a time")
 }
 
-pub fn room(number: usize) -> RoomAddress {
-    format!("room{number}@rooms.example").parse().expect("an address")
-}
-
 pub fn sign_in_room(number: usize) -> Sign {
     let at = now() - TimeDelta::minutes(25);
-    Sign::new(room(number), at, "sensor")
+    Sign::new(numbered_room(number), at, "sensor")
 }
 
-/// A meeting that began half an hour ago and goes on for another.
+/// A meeting that began half an hour ago and goes on for another, with ids as long as those of Exchange.
 fn meeting(number: usize) -> Event {
+    let (start, end) = (now() - TimeDelta::minutes(30), now() + TimeDelta::minutes(30));
     Event {
         id: EventId::new(format!("{}{number}", "AAMkAGI1".repeat(18))),
         change_key: ChangeKey::new("DwAAABYAAADk7BZ1T7YQTIpJ3nEe3b2sAAAAAB1y"),
         uid: Some(Uid::new(format!("040000008200E00074C5B7101A82E008{number:080}"))),
-        original_start: None,
-        start: now() - TimeDelta::minutes(30),
-        end: now() + TimeDelta::minutes(30),
-        subject: Some("Ada Byron".to_owned()),
-        organizer: Some(Person {
-            name: Some("Ada Byron".to_owned()),
-            address: Some("ada@people.example".to_owned()),
-            legacy_dn: None,
-        }),
-        kind: EventKind::Single,
-        copy: Some(Copy::Attendee),
-        is_all_day: false,
-        is_cancelled: false,
-        is_declined: false,
-        free_busy: FreeBusy::Busy,
-        is_private: false,
-        created: Some(now() - TimeDelta::days(2)),
-        modified: None,
+        ..event("", start, end)
     }
 }
 
 #[derive(Clone)]
-pub struct Office(Arc<Inside>);
+pub struct DelayedCalendar(Arc<Inside>);
 
 struct Inside {
     events: Mutex<HashMap<RoomAddress, Event>>,
@@ -71,7 +50,7 @@ struct Inside {
     requests: AtomicUsize,
 }
 
-impl Office {
+impl DelayedCalendar {
     /// A meeting in every room.
     pub fn new(rooms: usize, answer: Duration, in_flight: usize) -> Self {
         Self::busy_each(rooms, 1, answer, in_flight)
@@ -79,7 +58,8 @@ impl Office {
 
     /// A meeting in one room of `each`.
     pub fn busy_each(rooms: usize, each: usize, answer: Duration, in_flight: usize) -> Self {
-        let events = (0..rooms).step_by(each).map(|number| (room(number), meeting(number))).collect();
+        let events =
+            (0..rooms).step_by(each).map(|number| (numbered_room(number), meeting(number))).collect();
         Self(Arc::new(Inside {
             events: Mutex::new(events),
             answer,
@@ -88,10 +68,9 @@ impl Office {
         }))
     }
 
-    pub fn engine(&self, journal: Arc<dyn Journal>) -> Engine {
-        let scope = Scope::new([], ["rooms.example".to_owned()]);
+    pub fn engine(&self, journal: Arc<dyn Journal>) -> Arc<Engine> {
         let clock = Arc::new(ManualClock::at(now()));
-        Engine::new(Arc::new(self.clone()), journal, clock, scope, EngineOptions::default())
+        engine(Arc::new(self.clone()), journal, clock, every_room(), EngineOptions::default())
     }
 
     pub fn requests(&self) -> usize {
@@ -109,7 +88,7 @@ impl Office {
 }
 
 #[async_trait]
-impl CalendarReader for Office {
+impl CalendarReader for DelayedCalendar {
     async fn events(&self, room: &RoomAddress, _: Window) -> Result<CalendarView, CalendarError> {
         let events: Vec<Event> = self.ask(|events| events.get(room).cloned().into_iter().collect()).await;
         Ok(events.into())
@@ -153,7 +132,7 @@ impl CalendarReader for Office {
 }
 
 #[async_trait]
-impl CalendarWriter for Office {
+impl CalendarWriter for DelayedCalendar {
     fn capabilities(&self, _: &RoomAddress) -> Capabilities {
         Exchange::CAPABILITIES
     }
@@ -177,7 +156,7 @@ impl CalendarWriter for Office {
 }
 
 #[async_trait]
-impl Directory for Office {
+impl Directory for DelayedCalendar {
     async fn find_person(&self, _: &RoomAddress, _: &str) -> Result<PersonLookup, CalendarError> {
         Ok(PersonLookup::Found)
     }
