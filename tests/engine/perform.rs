@@ -7,7 +7,7 @@ use adjourn::action::{
 use adjourn::calendar::{Copy, EventId, EventKind};
 use adjourn::engine::{EngineOptions, Mode};
 use adjourn::journal::{ActionEntry, ActionStatus, Fact, Journal, Query};
-use adjourn_test::{at, room};
+use adjourn_test::{at, refusal, room};
 
 use crate::fake::{
     NextWrite, TestEngine, meeting, perform, request, request_for, test_engine, test_engine_with,
@@ -23,13 +23,6 @@ fn end() -> Action {
 
 fn delete(id: &str, how: DeleteMode) -> Action {
     request_for(id, ActionKind::Delete(how))
-}
-
-fn refusal(outcome: Outcome) -> Refusal {
-    match outcome {
-        Outcome::Refused { refusal } => refusal,
-        other => panic!("not refused: {other:?}"),
-    }
 }
 
 fn facts(stage: &TestEngine) -> Vec<&'static str> {

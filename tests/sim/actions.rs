@@ -10,26 +10,13 @@ use adjourn::calendar::{Copy, EventId};
 use adjourn::engine::Mode;
 use adjourn::sim::{FaultRule, InjectedFault, MailKind, Person, RecurrenceRange, Series, World};
 use adjourn_test::{
-    AURORA, Office, action, aurora, ca_file, meeting, now, over_tls, plain, simulator_with, world,
+    AURORA, Office, action, aurora, ca_file, done, meeting, now, over_tls, plain, refusal, simulator_with,
+    world,
 };
 use chrono::TimeDelta;
 
 const END: ActionKind = ActionKind::End(Notify::Attendees);
 const DELETE: ActionKind = ActionKind::Delete(DeleteMode::Notify);
-
-fn done(outcome: Outcome) -> adjourn::action::Done {
-    match outcome {
-        Outcome::Done(done) => done,
-        other => panic!("{other:?}"),
-    }
-}
-
-fn refusal(outcome: Outcome) -> Refusal {
-    match outcome {
-        Outcome::Refused { refusal } => refusal,
-        other => panic!("{other:?}"),
-    }
-}
 
 #[tokio::test]
 async fn ending_an_attendee_copy_frees_the_room_and_tells_nobody() {

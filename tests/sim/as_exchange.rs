@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use adjourn::action::{
-    Action, ActionKind, Change, DeleteMode, Done, Notified, Notify, Outcome, Refusal, ResponsibleParty,
-    Target,
+    Action, ActionKind, Change, DeleteMode, Notified, Notify, Outcome, Refusal, ResponsibleParty, Target,
 };
 use adjourn::calendar::Window;
 use adjourn::clock::ManualClock;
@@ -13,7 +12,9 @@ use adjourn::sim::{
     CancelledMark, DelegateRights, ExceptionIds, FaultRule, FreeBusyType, InjectedFault, InvitationResponse,
     MeetingSpec, Person, PlainSpec, RecurrenceRange, RoomSpec, Series, SimulatorOptions, World,
 };
-use adjourn_test::{AURORA, Office, action, ada, aurora, meeting, now, settings, simulator_with, world};
+use adjourn_test::{
+    AURORA, Office, action, ada, aurora, done, meeting, now, refusal, settings, simulator_with, world,
+};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::delegate::granted;
@@ -21,20 +22,6 @@ use crate::delegate::granted;
 const END: ActionKind = ActionKind::End(Notify::Attendees);
 const TELL: ActionKind = ActionKind::Delete(DeleteMode::Notify);
 const SILENT: ActionKind = ActionKind::Delete(DeleteMode::Silent);
-
-fn done(outcome: Outcome) -> Done {
-    match outcome {
-        Outcome::Done(done) => done,
-        other => panic!("{other:?}"),
-    }
-}
-
-fn refusal(outcome: Outcome) -> Refusal {
-    match outcome {
-        Outcome::Refused { refusal } => refusal,
-        other => panic!("{other:?}"),
-    }
-}
 
 fn weekly(spec: MeetingSpec) -> MeetingSpec {
     MeetingSpec { series: Some(Series::weekly_on(spec.start, RecurrenceRange::Count(3))), ..spec }

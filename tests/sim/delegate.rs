@@ -12,7 +12,7 @@ use adjourn::exchange::Access;
 use adjourn::sim::{
     FaultRule, InjectedFault, MailKind, MeetingSpec, RecurrencePattern, RecurrenceRange, Series, World,
 };
-use adjourn_test::{AURORA, Office, action, aurora, meeting, now, plain, settings, simulator, world};
+use adjourn_test::{AURORA, Office, action, aurora, done, meeting, now, plain, settings, simulator, world};
 
 /// The account may impersonate no mailbox.
 async fn office(mut world: World, full_access: &[&str]) -> Office {
@@ -29,10 +29,7 @@ pub async fn granted(world: World) -> Office {
 }
 
 fn change(outcome: Outcome) -> Change {
-    match outcome {
-        Outcome::Done(done) => done.change,
-        other => panic!("{other:?}"),
-    }
+    done(outcome).change
 }
 
 #[tokio::test]

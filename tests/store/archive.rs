@@ -9,7 +9,7 @@ use adjourn_test::journal_in;
 use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::Connection;
 
-use crate::sample_entries::{an_end, closed, everything, id};
+use crate::sample_entries::{an_end, closed, everything, id, journal_of_everything};
 
 fn next_year() -> DateTime<Utc> {
     "2027-03-01T00:00:00Z".parse().unwrap()
@@ -18,15 +18,6 @@ fn next_year() -> DateTime<Utc> {
 fn order(to: &Path) -> ArchiveOrder {
     let by = AdminActor::CommandLine { uid: Some(0), user: Some("root".to_owned()) };
     ArchiveOrder { year: 2026, to: to.to_owned(), by, now: next_year(), key_ttl: TimeDelta::days(1) }
-}
-
-async fn filled() -> tempfile::TempDir {
-    let directory = tempfile::tempdir().unwrap();
-    let journal = journal_in(directory.path());
-    for entry in everything() {
-        journal.record(entry).await.unwrap();
-    }
-    directory
 }
 
 async fn verified(
@@ -40,7 +31,7 @@ async fn verified(
 
 #[tokio::test]
 async fn what_is_over_leaves_and_both_parts_are_one_chain() {
-    let (directory, elsewhere) = (filled().await, tempfile::tempdir().unwrap());
+    let (directory, elsewhere) = (journal_of_everything().await, tempfile::tempdir().unwrap());
     let file = elsewhere.path().join("2026.jsonl");
     let journal = journal_in(directory.path());
     let count = everything().len() as u64;
@@ -83,7 +74,7 @@ async fn what_is_over_leaves_and_both_parts_are_one_chain() {
 
 #[tokio::test]
 async fn an_archive_that_was_changed_shows() {
-    let (directory, elsewhere) = (filled().await, tempfile::tempdir().unwrap());
+    let (directory, elsewhere) = (journal_of_everything().await, tempfile::tempdir().unwrap());
     let file = elsewhere.path().join("2026.jsonl");
     journal_in(directory.path()).archive(order(&file)).await.unwrap();
     let text = std::fs::read_to_string(&file).unwrap();
@@ -115,7 +106,7 @@ async fn an_archive_that_was_changed_shows() {
 
 #[tokio::test]
 async fn erased_values_stay_announced_in_both_parts() {
-    let (directory, elsewhere) = (filled().await, tempfile::tempdir().unwrap());
+    let (directory, elsewhere) = (journal_of_everything().await, tempfile::tempdir().unwrap());
     let (file, second) = (elsewhere.path().join("one.jsonl"), elsewhere.path().join("two.jsonl"));
     let journal = journal_in(directory.path());
     let erase = async |minutes: i64| {
@@ -148,7 +139,7 @@ async fn erased_values_stay_announced_in_both_parts() {
 /// Each step is interrupted once; the same command continues.
 #[tokio::test]
 async fn a_stop_loses_nothing_and_the_same_command_goes_on() {
-    let (directory, elsewhere) = (filled().await, tempfile::tempdir().unwrap());
+    let (directory, elsewhere) = (journal_of_everything().await, tempfile::tempdir().unwrap());
     let file = elsewhere.path().join("2026.jsonl");
     let database = directory.path().join("journal.sqlite");
     let (whole, head) = (std::fs::read(&database).unwrap(), directory.path().join("journal.head"));
@@ -180,7 +171,7 @@ async fn a_stop_loses_nothing_and_the_same_command_goes_on() {
 
 #[tokio::test]
 async fn nothing_leaves_that_is_not_over() {
-    let (directory, elsewhere) = (filled().await, tempfile::tempdir().unwrap());
+    let (directory, elsewhere) = (journal_of_everything().await, tempfile::tempdir().unwrap());
     let file = elsewhere.path().join("2026.jsonl");
     let journal = journal_in(directory.path());
     let early = ArchiveOrder { now: "2026-12-31T23:00:00Z".parse().unwrap(), ..order(&file) };

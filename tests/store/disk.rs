@@ -11,7 +11,9 @@ use adjourn::store::{SqliteJournal, StoreError, StoreOptions, VerifiedJournal, V
 use adjourn_test::journal_in;
 use rusqlite::Connection;
 
-use crate::sample_entries::{accepted, action, an_end, everything, everything_of_version_6, id, intended};
+use crate::sample_entries::{
+    accepted, action, an_end, everything, everything_of_version_6, id, intended, journal_of_everything,
+};
 
 const HASTY: StoreOptions = StoreOptions { lock_patience: Duration::ZERO, pages_max: None };
 
@@ -32,18 +34,9 @@ async fn verified(directory: &Path) -> Result<VerifiedJournal, VerifyError> {
     SqliteJournal::read(directory).unwrap().verify(None).await
 }
 
-async fn filled() -> tempfile::TempDir {
-    let directory = tempfile::tempdir().unwrap();
-    let journal = journal_in(directory.path());
-    for entry in everything() {
-        journal.record(entry).await.unwrap();
-    }
-    directory
-}
-
 #[tokio::test]
 async fn everything_is_there_after_opening_again_and_goes_on() {
-    let directory = filled().await;
+    let directory = journal_of_everything().await;
     let journal = journal_in(directory.path());
     let count = everything().len() as u64;
     assert_eq!(journal.entries(1, 1_000).await.unwrap().len() as u64, count);
@@ -215,7 +208,7 @@ async fn whatever_is_changed_behind_its_back_shows() {
         ),
     ];
     for (sql, expected) in meddlings {
-        let directory = filled().await;
+        let directory = journal_of_everything().await;
         verified(directory.path()).await.unwrap();
         execute_sql(directory.path(), sql);
         let error = verified(directory.path()).await.unwrap_err().to_string();
@@ -225,7 +218,7 @@ async fn whatever_is_changed_behind_its_back_shows() {
 
 #[tokio::test]
 async fn a_hash_from_before_proves_that_nothing_was_cut_off() {
-    let directory = filled().await;
+    let directory = journal_of_everything().await;
     let VerifiedJournal { entries, actions, open, head, .. } = verified(directory.path()).await.unwrap();
     assert_eq!((entries as usize, actions, open), (everything().len(), 30, 1));
     let known = |text: &str| Some(text.parse::<Head>().unwrap());
@@ -310,7 +303,7 @@ async fn tables_that_adjourn_did_not_make_are_not_written_to_and_show() {
             "lives_by_room",
         ),
     ] {
-        let directory = filled().await;
+        let directory = journal_of_everything().await;
         let connection = Connection::open(directory.path().join("journal.sqlite")).unwrap();
         connection.execute_batch(sql).unwrap();
         drop(connection);
@@ -322,7 +315,7 @@ async fn tables_that_adjourn_did_not_make_are_not_written_to_and_show() {
 /// The trigger is created while the journal is open, so no check at opening sees it.
 #[tokio::test]
 async fn a_fact_that_something_swallows_is_not_said_to_be_stored() {
-    let directory = filled().await;
+    let directory = journal_of_everything().await;
     let journal = journal_in(directory.path());
     let connection = Connection::open(directory.path().join("journal.sqlite")).unwrap();
     let swallow = "CREATE TRIGGER t BEFORE INSERT ON entries BEGIN SELECT RAISE(IGNORE); END";

@@ -7,10 +7,10 @@ use adjourn::action::{
 };
 use adjourn::calendar::{ChangeKey, Copy, Event, EventId, EventKind, FreeBusy, Person, Uid};
 use adjourn::journal::{
-    ActionEntry, AdminActor, AdminEntry, AdminEvent, Archived, Fact, JournalEntry, KeyFacts,
+    ActionEntry, AdminActor, AdminEntry, AdminEvent, Archived, Fact, Journal as _, JournalEntry, KeyFacts,
 };
 use adjourn::presence::{Crowd, Interval, Proof};
-use adjourn_test::room;
+use adjourn_test::{journal_in, room};
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
@@ -194,6 +194,16 @@ pub fn everything() -> Vec<ActionEntry> {
     }
     all.push(accepted(action(200, "r4", ActionKind::End(Notify::Attendees)), 50));
     all
+}
+
+/// The directory of a journal with [`everything`].
+pub async fn journal_of_everything() -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = journal_in(directory.path());
+    for entry in everything() {
+        journal.record(entry).await.unwrap();
+    }
+    directory
 }
 
 /// What version 4 added.

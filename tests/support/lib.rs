@@ -2,7 +2,7 @@
 //! actions, worlds, engines and servers; each constructor of the library is called in one file of this crate only.
 //!
 //! ```text
-//! room  time  action  event                  values
+//! room  time  action  outcome  event         values
 //! engine  exchange  service  journal         one constructor of the library each, with the options that tests want
 //! world → simulator → office                 a simulated Exchange, and an engine that works on it
 //!                   → installation → served  the program in a directory of its own, and as a service
@@ -21,6 +21,7 @@ mod http;
 mod installation;
 mod journal;
 mod office;
+mod outcome;
 mod random;
 mod room;
 mod served;
@@ -38,6 +39,7 @@ pub use http::{HttpReply, read_head, read_reply, send_and_read};
 pub use installation::{CommandOutput, Installation};
 pub use journal::{journal_in, record_refused};
 pub use office::Office;
+pub use outcome::{done, refusal};
 pub use random::{SeededRandom, Seeds};
 pub use room::{AURORA, address, aurora, every_room, numbered_room, room, room_name};
 pub use served::ServedProcess;
