@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use thiserror::Error;
 
+use crate::login::{ClientKeyError, KeytabError};
 use crate::secret::Secret;
 
 /// Where a secret is, never the secret itself, since people print, mail and commit configurations: one of `{ file = "…" }`,
@@ -130,14 +131,12 @@ pub enum SecretError {
         /// The file, the variable, or the output of a command.
         place: String,
     },
-    /// A keytab or a certificate with its key cannot be used.
-    #[error("cannot use the {what}: {reason}")]
-    Unusable {
-        /// The file's name for people.
-        what: &'static str,
-        /// The file, and what is wrong with it.
-        reason: String,
-    },
+    /// The keytab has no key for the account.
+    #[error("cannot use the keytab")]
+    Keytab(#[from] KeytabError),
+    /// The application's certificate or its key cannot be used.
+    #[error("cannot use the certificate of the application")]
+    ClientKey(#[from] ClientKeyError),
     /// An environment variable keeps its value, and a token expires.
     #[error("a token in the environment variable {name} cannot be renewed: use a file or a command")]
     NotRenewable {

@@ -1,13 +1,11 @@
 //! The sign-in to an Exchange: checks its keys in `[server]`, and reads its secrets when the connection opens.
 
-use std::error::Error;
 use std::path::PathBuf;
 
 use super::error::{ConfigError, SourceText};
 use super::file::{self, AuthMethod, Cloud, Located};
 use super::secrets::{SecretError, SecretResolver, SecretSource};
 use super::url::check_url;
-use crate::http::error::error_chain;
 use crate::http::settings::ClientCertificate;
 use crate::login::{
     ClientAuthentication, ClientCredentials, ClientKey, ExternalToken, KeytabKey, SignInMethod, Windows,
@@ -109,7 +107,7 @@ impl WindowsSecretSource {
     fn read(&self, username: &str, secrets: &dyn SecretResolver) -> Result<WindowsSecret, SecretError> {
         Ok(match self {
             Self::Password(password) => WindowsSecret::Password(secrets.read("password", password)?),
-            Self::Keytab(path) => WindowsSecret::Key(usable("keytab", KeytabKey::read(path, username))?),
+            Self::Keytab(path) => WindowsSecret::Key(KeytabKey::read(path, username)?),
         })
     }
 }
@@ -118,16 +116,11 @@ impl ApplicationSecretSource {
     fn read(&self, secrets: &dyn SecretResolver) -> Result<ClientAuthentication, SecretError> {
         Ok(match self {
             Self::Secret(secret) => ClientAuthentication::Secret(secrets.read("client secret", secret)?),
-            Self::Key(ClientCertificate { certificate, key }) => ClientAuthentication::Key(usable(
-                "certificate of the application",
-                ClientKey::read(certificate, key),
-            )?),
+            Self::Key(ClientCertificate { certificate, key }) => {
+                ClientAuthentication::Key(ClientKey::read(certificate, key)?)
+            }
         })
     }
-}
-
-fn usable<T, E: Into<Box<dyn Error>>>(what: &'static str, read: Result<T, E>) -> Result<T, SecretError> {
-    read.map_err(|error| SecretError::Unusable { what, reason: error_chain(&*error.into()) })
 }
 
 /// The token itself is read with each renewal; a systemd credential is a file from here on.
@@ -284,6 +277,7 @@ mod tests {
 
     use super::*;
     use crate::config::{Config, Overrides};
+    use crate::http::error::error_chain;
     use crate::secret::Secret;
 
     /// Notes what is read, and reads nothing.
@@ -338,10 +332,10 @@ mod tests {
     #[test]
     fn a_keytab_or_certificate_that_cannot_be_used_is_named() {
         let (keytab, _) = signed_in("auth = \"negotiate\"\nkeytab_file = \"/nowhere/keytab\"");
-        let error = keytab.unwrap_err().to_string();
+        let error = error_chain(&keytab.unwrap_err());
         assert!(error.starts_with("cannot use the keytab: /nowhere/keytab: "), "{error}");
         let pair = "oauth = { tenant = \"t\", client_id = \"c\", certificate_file = \"/nowhere/c\", key_file = \"k\" }";
-        let error = signed_in(pair).0.unwrap_err().to_string();
+        let error = error_chain(&signed_in(pair).0.unwrap_err());
         assert!(error.starts_with("cannot use the certificate of the application: /nowhere/c: "), "{error}");
     }
 }
