@@ -9,7 +9,7 @@ use adjourn::calendar::RoomAddress;
 use adjourn::service::Notice;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
 use crate::fixture::{ApiFixture, BUSY};
 
@@ -60,10 +60,7 @@ impl Listener {
 
 async fn serve(lobby: &ApiFixture, subjects: bool) -> (Api, SocketAddr) {
     let api = Api::new(lobby.service.clone(), lobby.keys.clone(), options(subjects));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let at = listener.local_addr().unwrap();
-    let router = api::router(api.clone());
-    tokio::spawn(api::serve(listener, None, router, ListenerLimits::default(), lobby.stop.clone()));
+    let at = lobby.serve(api::router(api.clone()), None, ListenerLimits::default()).await;
     (api, at)
 }
 
