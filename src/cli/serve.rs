@@ -23,6 +23,7 @@ use super::reload::{self, FileHashes, RunningService};
 use crate::api::{self, Api, ConnectionLimits, Connections, Doctor, KeyRing, ListenerLimits, ServerTls};
 use crate::config::{self, Config};
 use crate::console;
+use crate::live::Feed;
 use crate::service::Service;
 use crate::store::{ServiceStore, StoreError};
 use crate::telemetry;
@@ -112,6 +113,10 @@ pub(super) async fn serve(
     tracing::info!(%at, "serving");
 
     let (stop, mut parts) = (CancellationToken::new(), JoinSet::new());
+    spawn_service(&service, &config, feed, &stop, &mut parts);
+    if let Some(background) = context.background {
+        parts.spawn(background(service.clone(), stop.clone()));
+    }
     parts.spawn({
         let (keys, stop) = (keys.clone(), stop.clone());
         async move { keys.refresh_until(stop).await }
@@ -119,14 +124,6 @@ pub(super) async fn serve(
     if let Some(tls) = tls.clone() {
         let stop = stop.clone();
         parts.spawn(async move { tls.reload_until(stop).await });
-    }
-    parts.spawn(service.clone().run_background(stop.clone()));
-    parts.spawn(service.clone().recheck_in_doubt(stop.clone()));
-    parts.spawn(service.clone().keep_admin_events(stop.clone()));
-    parts.spawn(service.clone().maintain_journal(config.journal.maintenance, stop.clone()));
-    parts.spawn(service.clone().track_calendars(feed, config.live.clone(), stop.clone()));
-    if let Some(background) = context.background {
-        parts.spawn(background(service.clone(), stop.clone()));
     }
     let router = api::router(api.clone()).merge(console::router(keys.clone()));
     parts.spawn(api::serve(listener, tls, router, ListenerLimits::with(connections), stop.clone()));
@@ -143,15 +140,39 @@ pub(super) async fn serve(
     running.set_webhook(hook, &mut parts);
     // Without systemd this does nothing.
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+    reload_until_stopped(&mut running, &mut parts).await?;
+    shut_down(&running.service, &stop, parts).await;
+    Ok(Exit::Done)
+}
+
+/// Starts the service's own tasks.
+fn spawn_service(
+    service: &Arc<Service>,
+    config: &Config,
+    feed: Arc<dyn Feed>,
+    stop: &CancellationToken,
+    parts: &mut JoinSet<()>,
+) {
+    parts.spawn(service.clone().run_background(stop.clone()));
+    parts.spawn(service.clone().recheck_in_doubt(stop.clone()));
+    parts.spawn(service.clone().keep_admin_events(stop.clone()));
+    parts.spawn(service.clone().maintain_journal(config.journal.maintenance, stop.clone()));
+    parts.spawn(service.clone().track_calendars(feed, config.live.clone(), stop.clone()));
+}
+
+/// Waits for signals: reloads the configuration, until one stops the service.
+async fn reload_until_stopped(
+    running: &mut RunningService,
+    parts: &mut JoinSet<()>,
+) -> Result<(), CommandError> {
     let mut signals = Signals::listen()?;
     while signals.next().await == ServiceSignal::Reload {
         tokio::select! {
-            () = running.reload(&mut parts) => {}
+            () = running.reload(parts) => {}
             () = signals.stop() => break,
         }
     }
-    shut_down(&running.service, &stop, parts).await;
-    Ok(Exit::Done)
+    Ok(())
 }
 
 async fn bind(listen: SocketAddr) -> Result<TcpListener, CommandError> {

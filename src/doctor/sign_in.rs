@@ -6,7 +6,7 @@ use crate::action::ResponsibleParty;
 use crate::calendar::RoomAddress;
 use crate::engine::CalendarError;
 use crate::engine::ErrorKind;
-use crate::exchange::{Exchange, ExchangeLocation, RequestError, Settings, SignInMethod};
+use crate::exchange::{Exchange, ExchangeLocation, RequestError, Settings, SignInMethod, TransportError};
 use crate::login::{ChannelBinding, Windows};
 
 /// Rooms to try before EWS counts as turned off for all: it can be off for one mailbox.
@@ -91,74 +91,128 @@ async fn report_rejected(
         findings.fail(id, "channel binding", message, remedy).code = Some(code.clone());
         return;
     }
-    let by_token = matches!(target.settings.sign_in, SignInMethod::OAuth(_) | SignInMethod::Token(_));
-    let by_certificate = matches!(target.settings.sign_in, SignInMethod::Certificate);
-    let check = match &failed {
-        RequestError::Refused(ErrorKind::SignIn, why) if by_token && why.contains("token") => "token",
-        RequestError::Refused(ErrorKind::Version, _) => "version",
-        RequestError::Refused(ErrorKind::WrongProtocol, _) => "EWS",
-        RequestError::Refused(ErrorKind::Account, _) => "account",
-        RequestError::Refused(ErrorKind::Permission, _) => "permission",
-        RequestError::Unreachable(crate::exchange::TransportError::SignIn { .. }) if by_token => "token",
-        RequestError::Unreachable(crate::exchange::TransportError::SignIn { .. }) => "sign-in",
-        RequestError::Refused(..) => "sign-in",
-        _ => "answer",
-    };
-    let CalendarError { responsible: fault, advice, code, .. } = CalendarError::from(failed);
-    let is_ours = fault == ResponsibleParty::Administrator;
-    let is_network = fault == ResponsibleParty::Network;
-    let (id, message, remedy) = match check {
-        "token" if is_ours => (
+    let method = &target.settings.sign_in;
+    let check = RejectedCheck::of(&failed, method);
+    let CalendarError { responsible, advice, code, .. } = CalendarError::from(failed);
+    let (id, message, remedy) = check.finding(method, responsible, advice);
+    findings.fail(id, check.name(), message, remedy).code = Some(code);
+}
+
+/// What a rejection concerns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum RejectedCheck {
+    Token,
+    SignIn,
+    Account,
+    Ews,
+    Version,
+    Permission,
+    Answer,
+}
+
+impl RejectedCheck {
+    fn of(failed: &RequestError, method: &SignInMethod) -> Self {
+        let by_token = matches!(method, SignInMethod::OAuth(_) | SignInMethod::Token(_));
+        match failed {
+            RequestError::Refused(ErrorKind::SignIn, why) if by_token && why.contains("token") => Self::Token,
+            RequestError::Unreachable(TransportError::SignIn { .. }) if by_token => Self::Token,
+            RequestError::Unreachable(TransportError::SignIn { .. }) => Self::SignIn,
+            RequestError::Refused(ErrorKind::Version, _) => Self::Version,
+            RequestError::Refused(ErrorKind::WrongProtocol, _) => Self::Ews,
+            RequestError::Refused(ErrorKind::Account, _) => Self::Account,
+            RequestError::Refused(ErrorKind::Permission, _) => Self::Permission,
+            RequestError::Refused(..) => Self::SignIn,
+            _ => Self::Answer,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::SignIn => "sign-in",
+            Self::Account => "account",
+            Self::Ews => "EWS",
+            Self::Version => "version",
+            Self::Permission => "permission",
+            Self::Answer => "answer",
+        }
+    }
+
+    /// The finding, what it says, and the remedy. `advice` is what the error itself advises.
+    fn finding(
+        self,
+        method: &SignInMethod,
+        responsible: ResponsibleParty,
+        advice: String,
+    ) -> (FindingId, String, &'static str) {
+        match self {
+            Self::Token => token_finding(responsible),
+            Self::SignIn => sign_in_finding(method, responsible, advice),
+            Self::Account => (FindingId::AccountUnusable, advice, "unlock the account or renew its password"),
+            Self::Ews => (FindingId::EwsWrongPath, advice, "end server.url in /EWS/Exchange.asmx"),
+            Self::Version => (
+                FindingId::VersionUnsupported,
+                advice,
+                "upgrade Exchange; the oldest supported version is 2010 SP2",
+            ),
+            Self::Permission => (
+                FindingId::PermissionMissing,
+                advice,
+                "grant the permission that the code names: consent to full_access_as_app, or assign the role Application \
+                 EWS.AccessAsApp (adjourn setup)",
+            ),
+            Self::Answer => (
+                FindingId::SignInFailed,
+                advice,
+                "try again; then check the server, and the proxies and firewalls on the way",
+            ),
+        }
+    }
+}
+
+fn token_finding(responsible: ResponsibleParty) -> (FindingId, String, &'static str) {
+    match responsible {
+        ResponsibleParty::Administrator => (
             FindingId::TokenNotIssued,
             "the token endpoint issues no token to the application".to_owned(),
             "check tenant and client_id, and that the secret has not expired or the certificate is registered",
         ),
-        "token" => (
+        _ => (
             FindingId::TokenEndpointUnreachable,
             "the token endpoint cannot be reached".to_owned(),
             "check that this machine reaches the token endpoint (proxy, firewall)",
         ),
-        "sign-in" if is_network => (
+    }
+}
+
+fn sign_in_finding(
+    method: &SignInMethod,
+    responsible: ResponsibleParty,
+    advice: String,
+) -> (FindingId, String, &'static str) {
+    match method {
+        _ if responsible == ResponsibleParty::Network => (
             FindingId::KdcUnreachable,
             "no KDC can be reached".to_owned(),
             "check that this machine reaches a KDC (server.kdc, or /etc/krb5.conf; TCP 88)",
         ),
-        "account" => (FindingId::AccountUnusable, advice, "unlock the account or renew its password"),
-        "EWS" => (FindingId::EwsWrongPath, advice, "end server.url in /EWS/Exchange.asmx"),
-        "version" => (
-            FindingId::VersionUnsupported,
-            advice,
-            "upgrade Exchange; the oldest supported version is 2010 SP2",
-        ),
-        "permission" => (
-            FindingId::PermissionMissing,
-            advice,
-            "grant the permission that the code names: consent to full_access_as_app, or assign the role Application \
-             EWS.AccessAsApp (adjourn setup)",
-        ),
-        "sign-in" if by_token => (
+        SignInMethod::OAuth(_) | SignInMethod::Token(_) => (
             FindingId::TokenRejected,
             advice,
             "check the token's audience (server.oauth.scope), its tenant, and the permissions of the application; the code holds \
              Exchange's own reason where it names one",
         ),
-        "sign-in" if by_certificate => (
+        SignInMethod::Certificate => (
             FindingId::ClientCertificateNotMapped,
             advice,
             "check that the server maps the client certificate to the account",
         ),
-        "sign-in" => (
+        _ => (
             FindingId::CredentialsRejected,
             advice,
             "check user name (DOMAIN\\name or name@domain) and password; a gMSA cannot be used",
         ),
-        _ => (
-            FindingId::SignInFailed,
-            advice,
-            "try again; then check the server, and the proxies and firewalls on the way",
-        ),
-    };
-    findings.fail(id, check, message, remedy).code = Some(code);
+    }
 }
 
 /// Tries the opposite channel binding. If the server accepts the account then, the binding is the cause.
