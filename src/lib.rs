@@ -12,17 +12,19 @@
 //! ```
 //!
 //! (With `--git` and the repository's address until the crate is on crates.io.) This program ends the current meeting of a room, in
-//! front of a simulated Exchange and with a journal in memory:
+//! front of a simulated Exchange (feature `sim`) and with a journal in memory:
 //!
-//! ```
+#![cfg_attr(feature = "sim", doc = "```")]
+#![cfg_attr(not(feature = "sim"), doc = "```ignore")]
 //! use std::sync::Arc;
 //!
 //! use adjourn::prelude::*;
+//! use adjourn::sim::{Simulator, SimulatorOptions, demo_world};
 //!
 //! #[tokio::main]
 //! async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     // Your Exchange: Settings::new("https://mail.example.com/EWS/Exchange.asmx", r"EXAMPLE\svc-rooms", password)
-//!     let sim = Simulator::start(demo_world(SystemClock.now()), SimOptions::default()).await?;
+//!     let sim = Simulator::start(demo_world(SystemClock.now()), SimulatorOptions::default()).await?;
 //!     let password = Secret::new("simulated".to_owned());
 //!     let settings = Settings::new(sim.url(), "svc-adjourn@example.com", password);
 //!
@@ -46,10 +48,14 @@
 //!
 //! | feature | default | adds |
 //! | --- | --- | --- |
-//! | `service` | yes | the command line, the HTTP service and its console; implies `negotiate` and `store` |
+//! | `service` | yes | the command line, the HTTP service and its console; implies `negotiate`, `sim` and `store` |
 //! | `negotiate` | with `service` | sign-in by NTLM and Kerberos, for Exchange Server on premises; the doctor |
 //! | `store` | with `service` | the journal on disk ([`store`], SQLite built from source: needs a C compiler) |
+//! | `sim` | with `service` | the simulated Exchange ([`sim`]), for demos and tests; with a server and an XML parser of its own |
 //! | `otel` | no | spans for an OpenTelemetry collector; implies `service` |
+//!
+//! Without features the crate is the engine with its Exchange client (Basic and OAuth sign-in) and a journal in memory: no database,
+//! no HTTP server, no simulator.
 //!
 //! # Modules
 //!
@@ -124,6 +130,7 @@ pub mod service;
 pub mod setup;
 #[cfg(feature = "service")]
 pub mod shares;
+#[cfg(feature = "sim")]
 pub mod sim;
 #[cfg(feature = "store")]
 pub mod store;
@@ -143,7 +150,6 @@ pub mod prelude {
     pub use crate::engine::{Engine, Mode};
     pub use crate::exchange::{Exchange, Secret, Settings};
     pub use crate::journal::{Journal, MemoryJournal};
-    pub use crate::sim::{Simulator, SimulatorOptions as SimOptions, demo_world};
     #[cfg(feature = "store")]
     pub use crate::store::{SqliteJournal, StoreOptions};
 }
