@@ -13,6 +13,8 @@ mod display;
 mod idempotency_key;
 mod outcome;
 mod refusal;
+mod request;
+mod requested;
 mod step;
 
 use std::fmt;
@@ -30,6 +32,7 @@ pub(crate) use display::sentence;
 pub use idempotency_key::{IdempotencyKey, IdempotencyKeyError};
 pub use outcome::{Answer, NoChangeReason, Outcome};
 pub use refusal::{CANDIDATES_MAX, Refusal, ResponsibleParty};
+pub use requested::{ReasonText, ReasonTextError, RequestedMinutes, RequestedMinutesError};
 pub use step::{RequestIds, Step};
 
 /// The unique id of an action, in the journal, in logs and in the API.
@@ -65,7 +68,7 @@ pub struct Action {
     /// The requester, kept for the audit.
     pub actor: Actor,
     /// The text of the message to the organizer or attendees, where the action sends one. Kept for the audit.
-    pub reason: Option<String>,
+    pub reason: Option<ReasonText>,
     /// Whether the action may change an all-day event.
     pub all_day: AllDay,
     /// The caller's idempotency key.
@@ -74,12 +77,6 @@ pub struct Action {
 }
 
 impl Action {
-    /// An action on the current event, without a reason, that leaves all-day events alone.
-    pub fn new(id: ActionId, room: RoomAddress, ask: ActionKind, actor: Actor) -> Self {
-        let (target, all_day) = (Target::Current, AllDay::Spare);
-        Self { id, room, target, kind: ask, actor, reason: None, all_day, key: None }
-    }
-
     /// Whether both request the same change. Actor, id and idempotency key are not compared.
     pub fn same_request(&self, other: &Self) -> bool {
         (&self.room, &self.target, self.kind, &self.reason, self.all_day)
@@ -90,6 +87,7 @@ impl Action {
 /// The event that an action is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Target {
     /// The event that is on now. Refused when several are on.
     Current,
@@ -125,6 +123,7 @@ impl From<&Event> for TimeRange {
 /// The kind of change that an action makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum ActionKind {
     /// Ends the event now.
     End(Notify),
@@ -133,12 +132,12 @@ pub enum ActionKind {
     /// Extends the current event, at most until the next one begins.
     Extend {
         /// Minutes to add.
-        minutes: u16,
+        minutes: RequestedMinutes,
     },
     /// Books the room from now on, at most until the next event begins.
     Book {
         /// Minutes to book.
-        minutes: u16,
+        minutes: RequestedMinutes,
     },
     /// Reverts an earlier action.
     Undo {
@@ -251,6 +250,7 @@ impl Actor {
 /// The requester of an action.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
+#[non_exhaustive]
 pub enum Actor {
     /// A person at the command line, by login name.
     User {

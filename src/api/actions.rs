@@ -24,7 +24,8 @@ use super::state::Api;
 use super::view::{ActionView, CandidateView, ExpectedTimes};
 use crate::access::Right;
 use crate::action::{
-    Action, ActionId, ActionKind, AllDay, Answer, DeleteMode, Notify, Outcome, Refusal, Target, TimeRange,
+    Action, ActionId, ActionKind, AllDay, Answer, DeleteMode, Notify, Outcome, ReasonText, Refusal,
+    RequestedMinutes, Target, TimeRange,
 };
 use crate::calendar::EventId;
 use crate::engine::Mode;
@@ -34,10 +35,6 @@ use crate::suggestion::{closest, closest_id};
 
 /// The largest `wait` that is honoured.
 const WAIT_MAX: Duration = Duration::from_secs(60);
-/// Characters of a reason. Exchange sends it in the cancellation or response message.
-const REASON_MAX: usize = 1_000;
-/// Minutes of an extension or booking.
-const MINUTES_MAX: u16 = 1_440;
 const PAGE_DEFAULT: usize = 50;
 pub(super) const PAGE_MAX: usize = 500;
 
@@ -259,18 +256,14 @@ async fn perform(
     request: ActionRequest,
 ) -> Result<Response, Problem> {
     let room = caller.require_room(api, room)?;
-    if request.reason.as_ref().is_some_and(|reason| reason.chars().count() > REASON_MAX) {
-        return Err(Problem::bad_request(format!(
-            "`reason` is too long: at most {REASON_MAX} characters are allowed."
-        )));
-    }
+    let reason = request.reason.map(check_reason).transpose()?;
     let action = Action {
         id: ActionId::random(),
         room,
         target: request.target,
         kind: request.ask,
         actor: caller.actor(),
-        reason: request.reason,
+        reason,
         all_day: if request.all_day { AllDay::Include } else { AllDay::Spare },
         key: caller.idempotency_key(headers)?,
     };
@@ -359,11 +352,17 @@ fn accepted_response(view: ActionView) -> Response {
         .into_response()
 }
 
-fn check_minutes(minutes: u16) -> Result<u16, Problem> {
-    match minutes {
-        1..=MINUTES_MAX => Ok(minutes),
-        _ => Err(Problem::bad_request(format!("`minutes` must be between 1 and {MINUTES_MAX}."))),
-    }
+fn check_minutes(minutes: u16) -> Result<RequestedMinutes, Problem> {
+    let (least, most) = (RequestedMinutes::MIN, RequestedMinutes::MAX);
+    RequestedMinutes::try_from(minutes)
+        .map_err(|_| Problem::bad_request(format!("`minutes` must be between {least} and {most}.")))
+}
+
+fn check_reason(reason: String) -> Result<ReasonText, Problem> {
+    let most = ReasonText::CHARS_MAX;
+    ReasonText::try_from(reason).map_err(|_| {
+        Problem::bad_request(format!("`reason` is too long: at most {most} characters are allowed."))
+    })
 }
 
 fn target(event: Option<String>, seen: Option<JsonObject<ExpectedTimes>>) -> Result<Target, Problem> {
@@ -373,15 +372,15 @@ fn target(event: Option<String>, seen: Option<JsonObject<ExpectedTimes>>) -> Res
         (None, Some(_)) => {
             Err(Problem::bad_request("`seen` needs `event`: send the event's id with the times you saw."))
         }
-        (Some(id), _) if id.is_empty() || id.len() > EVENT_ID_MAX => {
-            Err(Problem::bad_request(format!("`event` must have 1 to {EVENT_ID_MAX} bytes.")))
+        (Some(id), seen) => {
+            let most = EventId::BYTES_MAX;
+            let id = id
+                .parse()
+                .map_err(|_| Problem::bad_request(format!("`event` must have 1 to {most} bytes.")))?;
+            Ok(Target::Event { id, seen })
         }
-        (Some(id), seen) => Ok(Target::Event { id: EventId::new(id), seen }),
     }
 }
-
-/// Bytes of an event id. Exchange's ids have a few hundred ASCII characters.
-const EVENT_ID_MAX: usize = 2_000;
 
 /// Reads the first `wait` preference (RFC 7240, 2 and 4.3). Unknown preferences and parameters are ignored.
 pub(super) fn preferred_wait(headers: &HeaderMap) -> Option<Duration> {

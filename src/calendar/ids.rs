@@ -1,6 +1,7 @@
 //! Ids of calendar items. All opaque: they are compared and passed on, never parsed.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -33,9 +34,28 @@ macro_rules! opaque {
 
 opaque! {
     /// The id of an event in one mailbox (EWS `ItemId`). It changes when the event moves to another folder.
+    ///
+    /// An id that a caller supplies is parsed, which limits its length; [`new`](Self::new) takes an id as the server returned it.
     EventId
 }
+
+/// A text is not an event id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an event id has 1 to {} bytes", EventId::BYTES_MAX)]
+pub struct EventIdError;
+
+impl FromStr for EventId {
+    type Err = EventIdError;
+
+    fn from_str(text: &str) -> Result<Self, EventIdError> {
+        if (1..=Self::BYTES_MAX).contains(&text.len()) { Ok(Self::new(text)) } else { Err(EventIdError) }
+    }
+}
+
 impl EventId {
+    /// The longest id that a caller may supply. Exchange's ids have a few hundred ASCII characters.
+    pub const BYTES_MAX: usize = 2_000;
+
     /// Whether both name the same item: Graph and the REST API spell `/` as `-` and `+` as `_`, which no EWS id has.
     pub fn is_same(&self, other: &Self) -> bool {
         let ews = |byte| match byte {

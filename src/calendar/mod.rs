@@ -11,7 +11,7 @@ mod room;
 mod window;
 
 pub use event::{Copy, CopyClues, Event, EventKind, FreeBusy, ModifiedOccurrence, Person, Series};
-pub use ids::{ChangeKey, EventId, Uid};
+pub use ids::{ChangeKey, EventId, EventIdError, Uid};
 pub use pattern::RoomPattern;
 pub use room::{RoomAddress, RoomAddressError, Scope};
 pub use window::{Window, WindowError};

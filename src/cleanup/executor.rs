@@ -11,7 +11,7 @@ use super::plan::EvaluatedEvent;
 use super::room_evaluator::{EventPrecondition, RoomEvaluator, SeriesPrecondition};
 use super::{KeepReason, Rule, Verdict};
 use crate::action::{
-    Action, ActionId, Actor, AllDay, Answer, EventSnapshot, Outcome, Refusal, Target, TimeRange,
+    Action, ActionId, Actor, AllDay, Answer, EventSnapshot, Outcome, ReasonText, Refusal, Target, TimeRange,
 };
 use crate::calendar::{EventKind, ModifiedOccurrence, RoomAddress, Series};
 use crate::engine::{Engine, Mode, Precondition};
@@ -94,7 +94,7 @@ impl PlannedAction {
             target: Target::Event { id: event.id.clone(), seen },
             kind: how.action_kind(),
             actor: Actor::Sweep { rule: rule.to_string(), proof: proof.clone() },
-            reason: Some(format!("This room was released automatically: {why}.")),
+            reason: Some(ReasonText::truncated(format!("This room was released automatically: {why}."))),
             all_day: AllDay::Include,
             key: None,
         };
@@ -212,7 +212,9 @@ impl Executor<'_> {
         let action = Action {
             kind: rule.release_by.action_kind(),
             actor: Actor::Sweep { rule: Rule::NoCheckIn.to_string(), proof },
-            reason: Some("This room was released automatically: no check-in.".to_owned()),
+            reason: Some(ReasonText::truncated(
+                "This room was released automatically: no check-in.".to_owned(),
+            )),
             ..with_new_id(&self.planned.action)
         };
         self.act_under_rule(Rule::NoCheckIn, action).await

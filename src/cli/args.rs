@@ -8,8 +8,9 @@ use clap::builder::{FalseyValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use uuid::Uuid;
 
-use crate::action::IdempotencyKey;
+use crate::action::{IdempotencyKey, ReasonText, RequestedMinutes};
 use crate::api::DEFAULT_LISTEN;
+use crate::calendar::EventId;
 use crate::cleanup::Shard;
 use crate::journal::{ActionStatus, Head};
 
@@ -157,7 +158,7 @@ pub struct TargetArgs {
     pub room: String,
     /// The event's id, from `adjourn events --json` [default: the current event]
     #[arg(long, value_name = "ID")]
-    pub event: Option<String>,
+    pub event: Option<EventId>,
     /// Refuse unless the event starts at this time
     #[arg(long, value_name = "TIME", requires_all = ["event", "if_end"])]
     pub if_start: Option<DateTime<Utc>>,
@@ -176,8 +177,8 @@ pub struct TargetArgs {
 #[derive(Debug, Args)]
 pub struct ExtendArgs {
     /// Minutes to add
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1440), value_name = "N")]
-    pub minutes: u16,
+    #[arg(long, value_parser = minutes_parser(), value_name = "N")]
+    pub minutes: RequestedMinutes,
     /// The room and the event.
     #[command(flatten)]
     pub target: TargetArgs,
@@ -189,8 +190,8 @@ pub struct BookArgs {
     /// The room's SMTP address
     pub room: String,
     /// Minutes to book
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1440), value_name = "N")]
-    pub minutes: u16,
+    #[arg(long, value_parser = minutes_parser(), value_name = "N")]
+    pub minutes: RequestedMinutes,
     /// Options of the request.
     #[command(flatten)]
     pub request: RequestArgs,
@@ -204,7 +205,7 @@ pub struct RequestArgs {
     pub dry_run: bool,
     /// Reason: stored in the audit, and included in the message where Exchange sends one
     #[arg(long, value_name = "TEXT")]
-    pub reason: Option<String>,
+    pub reason: Option<ReasonText>,
     /// Idempotency key: a second request with the same key returns the first result and changes nothing
     #[arg(long, value_name = "KEY")]
     pub idempotency_key: Option<IdempotencyKey>,
@@ -420,6 +421,11 @@ pub struct ExplainArgs {
 }
 
 /// Parses the name of an outcome.
+fn minutes_parser() -> impl TypedValueParser<Value = RequestedMinutes> {
+    let range = i64::from(RequestedMinutes::MIN)..=i64::from(RequestedMinutes::MAX);
+    clap::value_parser!(u16).range(range).try_map(RequestedMinutes::try_from)
+}
+
 fn outcome_parser() -> impl TypedValueParser<Value = ActionStatus> {
     let words = PossibleValuesParser::new(ActionStatus::ALL.map(ActionStatus::as_str));
     words.try_map(|word| ActionStatus::from_name(&word).ok_or("no such outcome"))

@@ -10,7 +10,7 @@ use super::suggest;
 use crate::action::{
     Action, ActionId, ActionKind, Actor, AllDay, Answer, DeleteMode, Notify, Outcome, Target, TimeRange,
 };
-use crate::calendar::{EventId, RoomAddress};
+use crate::calendar::RoomAddress;
 use crate::engine::Mode;
 use crate::printable::escape;
 
@@ -105,7 +105,7 @@ fn build_action(args: TargetArgs, ask: ActionKind) -> Result<Action, CommandErro
     Ok(Action {
         id: ActionId::random(),
         room,
-        target: args.event.map_or(Target::Current, |id| Target::Event { id: EventId::new(id), seen }),
+        target: args.event.map_or(Target::Current, |id| Target::Event { id, seen }),
         kind: ask,
         actor: Actor::User { name: user_name() },
         reason: args.request.reason,

@@ -5,7 +5,7 @@ use super::connect::{self, JournalAccess};
 use super::exit::{CommandError, Exit};
 use super::output::Output;
 use super::perform::{print_answer, user_name};
-use crate::action::{Action, ActionId, ActionKind, Actor};
+use crate::action::{Action, ActionId, Actor};
 use crate::engine::{Mode, unknown_action};
 
 pub(super) async fn run(
@@ -23,13 +23,8 @@ pub(super) async fn run(
         let refusal = refusal.map_err(|error| CommandError::from_error(Exit::of_journal(&error), error))?;
         return Err(CommandError::new(Exit::Refused, refusal.to_string()));
     };
-    let mut action = Action::new(
-        ActionId::random(),
-        record.action.room,
-        ActionKind::Undo { of },
-        Actor::User { name: user_name() },
-    );
-    action.target = record.action.target;
+    let (room, target) = (record.action.room, record.action.target);
+    let mut action = Action::undo(room, of, Actor::User { name: user_name() }).target(target);
     action.reason = args.request.reason;
     action.key = args.request.idempotency_key;
     let room = action.room.clone();

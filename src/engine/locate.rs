@@ -80,7 +80,7 @@ async fn locate_again(
     }
     if let (ActionKind::Book { minutes }, None) = (context.kind(), &after) {
         // The booking was not made, and the room may be taken by now.
-        let selected = select_booking_time(context, minutes).await.map_err(unreadable)?;
+        let selected = select_booking_time(context, minutes.get()).await.map_err(unreadable)?;
         return Ok(match (selected, before) {
             (Selected::Draft(draft), Before::Draft(first)) if in_doubt => {
                 Selected::Draft(draft.repeating(first, context.capabilities()))
@@ -98,7 +98,7 @@ async fn locate_again(
 
 async fn select(context: &ActionContext<'_>) -> Result<Selected, CalendarError> {
     if let ActionKind::Book { minutes } = context.kind() {
-        return select_booking_time(context, minutes).await;
+        return select_booking_time(context, minutes.get()).await;
     }
     match &context.action.target {
         Target::Current => select_current(context).await,

@@ -18,7 +18,7 @@ use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use super::capabilities::{Capabilities, SilentRemoval};
 use crate::action::{
     Action, ActionKind, AllDay, Change, DeleteMode, Done, EventSnapshot, IrreversibleReason, NoChangeReason,
-    Notified, Notify, Refusal, Reversibility, Step, Target, TimeRange,
+    Notified, Notify, ReasonText, Refusal, Reversibility, Step, Target, TimeRange,
 };
 use crate::calendar::occupancy::{EndFixedReason, may_move_end};
 use crate::calendar::{Copy, Event, EventKind};
@@ -74,7 +74,7 @@ pub enum EndOrDelete<'a> {
 impl<'a> EndOrDelete<'a> {
     /// The request of an action; `None` for other kinds.
     pub fn of(action: &'a Action) -> Option<Self> {
-        let (all_day, reason) = (action.all_day, action.reason.as_deref());
+        let (all_day, reason) = (action.all_day, action.reason.as_ref().map(ReasonText::as_str));
         match action.kind {
             ActionKind::End(notify) => Some(Self::End { notify, all_day }),
             ActionKind::Delete(mode) => {

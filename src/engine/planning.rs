@@ -38,7 +38,7 @@ async fn plan_event(
         return plan_undo(undo, event, server);
     }
     if let ActionKind::Extend { minutes } = context.kind() {
-        let added = extension_window(event, minutes)?;
+        let added = extension_window(event, minutes.get())?;
         let around = context.events(added).await.map_err(Refusal::from)?;
         return plan_extend(context.action.all_day, event, (added, &around), now, server);
     }

@@ -1,7 +1,8 @@
 //! Extending and booking: until the next event at most, and never two events at one time.
 
 use adjourn::action::{
-    Action, ActionKind, Change, Notified, Notify, Outcome, Refusal, Reversibility, Step, Target, TimeRange,
+    Action, ActionKind, Change, Notified, Notify, Outcome, Refusal, RequestedMinutes, Reversibility, Step,
+    Target, TimeRange,
 };
 use adjourn::calendar::{Copy, Event, EventId};
 use adjourn::engine::Mode;
@@ -26,8 +27,8 @@ fn collides(outcome: &Outcome) -> bool {
     matches!(outcome, Outcome::Refused { refusal: Refusal::Collides { events } } if events.len() == 1)
 }
 
-const EXTEND: ActionKind = ActionKind::Extend { minutes: 30 };
-const BOOK: ActionKind = ActionKind::Book { minutes: 45 };
+const EXTEND: ActionKind = ActionKind::Extend { minutes: RequestedMinutes::new(30).unwrap() };
+const BOOK: ActionKind = ActionKind::Book { minutes: RequestedMinutes::new(45).unwrap() };
 
 #[tokio::test]
 async fn a_meeting_lasts_longer_until_the_next_one_at_most() {

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use adjourn::action::{
     Action, ActionId, ActionKind, Actor, Answer, Change, DeleteMode, EventSnapshot, NoChangeReason, Notify,
-    Outcome, Refusal, Step, Target,
+    Outcome, Refusal, RequestedMinutes, Step, Target,
 };
 use adjourn::calendar::{Copy, Event, EventId, EventKind, RoomAddress, Series, Window};
 use adjourn::clock::Clock;
@@ -315,8 +315,8 @@ impl Story {
                 0..4 => ActionKind::End(Notify::Attendees),
                 4..6 => ActionKind::Delete(DeleteMode::Notify),
                 6..7 => ActionKind::Delete(DeleteMode::Silent),
-                7..8 => ActionKind::Extend { minutes: 15 },
-                8..9 => ActionKind::Book { minutes: 20 },
+                7..8 => ActionKind::Extend { minutes: RequestedMinutes::new(15).unwrap() },
+                8..9 => ActionKind::Book { minutes: RequestedMinutes::new(20).unwrap() },
                 _ if done.is_empty() => ActionKind::End(Notify::Nobody),
                 _ => ActionKind::Undo { of: dice.one(&done) },
             };

@@ -1,6 +1,8 @@
 //! A display offers exactly the actions that the engine accepts, for every combination of up to three items on a calendar.
 
-use adjourn::action::{Action, ActionKind, AllDay, NoChangeReason, Notify, Outcome, Refusal, Target};
+use adjourn::action::{
+    Action, ActionKind, AllDay, NoChangeReason, Notify, Outcome, Refusal, RequestedMinutes, Target,
+};
 use adjourn::calendar::{Copy, Event, FreeBusy};
 use adjourn::cleanup::Rules;
 use adjourn::clock::Clock as _;
@@ -77,7 +79,7 @@ fn accepted(outcome: &Outcome) -> bool {
 }
 
 const END: ActionKind = ActionKind::End(Notify::Nobody);
-const EXTEND: ActionKind = ActionKind::Extend { minutes: 15 };
+const EXTEND: ActionKind = ActionKind::Extend { minutes: RequestedMinutes::new(15).unwrap() };
 
 #[tokio::test]
 async fn what_is_offered_is_what_is_accepted() {
@@ -86,8 +88,14 @@ async fn what_is_offered_is_what_is_accepted() {
         let stage = with(&events);
         let shown = shown(&stage).await;
         let offers = |may| shown.allowed_actions.contains(&may);
-        let book =
-            ask(&stage, ActionKind::Book { minutes: 1 }, Target::Current, AllDay::Spare, Mode::DryRun).await;
+        let book = ask(
+            &stage,
+            ActionKind::Book { minutes: RequestedMinutes::new(1).unwrap() },
+            Target::Current,
+            AllDay::Spare,
+            Mode::DryRun,
+        )
+        .await;
         assert_eq!(offers(AllowedAction::Book), accepted(&book), "book, {names:?}: {book:?}");
         assert!(!offers(AllowedAction::Book) || !shown.is_busy(), "{names:?}");
         let Some(current) = &shown.current else {
@@ -138,7 +146,7 @@ async fn a_wish_without_a_name_means_the_one_timed_event_that_is_shown() {
 async fn what_takes_more_time_overlaps_nothing_and_is_not_taken_back() {
     for events in combinations() {
         let names: Vec<_> = events.iter().map(|event| event.id.as_str()).collect();
-        for wish in [ActionKind::Book { minutes: 45 }, EXTEND] {
+        for wish in [ActionKind::Book { minutes: RequestedMinutes::new(45).unwrap() }, EXTEND] {
             let stage = with(&events);
             let outcome = ask(&stage, wish, Target::Current, AllDay::Spare, Mode::Perform).await;
             let Outcome::Done(_) = &outcome else {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use adjourn::action::{
     Action, ActionKind, Change, DeleteMode, IrreversibleReason, Notified, Notify, Outcome, Refusal,
-    ResponsibleParty, Reversibility, Step,
+    RequestedMinutes, ResponsibleParty, Reversibility, Step,
 };
 use adjourn::calendar::{Copy, Event, EventId};
 use adjourn::engine::{Capabilities, GuardedSteps, Mode, ReadableTraces, SilentRemoval, SilentRemovals};
@@ -153,7 +153,7 @@ async fn an_idempotent_booking_is_sent_again_at_once_with_the_same_times() {
         stage.calendar.0.lock().unwrap().server = Some(server);
         stage.calendar.next(NextWrite::LostBefore);
         let began = tokio::time::Instant::now();
-        let outcome = perform(&stage, ActionKind::Book { minutes: 30 }).await;
+        let outcome = perform(&stage, ActionKind::Book { minutes: RequestedMinutes::new(30).unwrap() }).await;
         assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");
         assert_eq!(began.elapsed() >= Duration::from_secs(10), waited);
         let state = stage.calendar.0.lock().unwrap();

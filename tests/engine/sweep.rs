@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use adjourn::action::{Action, ActionId, ActionKind, Actor, AllDay, Outcome, Refusal};
+use adjourn::action::{Action, ActionId, ActionKind, Actor, AllDay, Outcome, Refusal, RequestedMinutes};
 use adjourn::calendar::{Event, EventId, RoomAddress, Window};
 use adjourn::cleanup::{
     CancelledLeftover, CleanupMode, EventCase, KeepReason, NoCheckIn, OnReappearance, OrganizerGone,
@@ -360,7 +360,12 @@ async fn what_was_extended_at_the_door_is_attended() {
     let stage = test_engine();
     bring_back(&stage, "a");
     let actor = Actor::program("door");
-    let extend = Action::new(ActionId::random(), room("r1"), ActionKind::Extend { minutes: 15 }, actor);
+    let extend = Action::new(
+        ActionId::random(),
+        room("r1"),
+        ActionKind::Extend { minutes: RequestedMinutes::new(15).unwrap() },
+        actor,
+    );
     let outcome = stage.engine.perform(extend, Mode::Perform).await.unwrap().outcome;
     assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");
     let (plan, acted) = sweep_once(&stage, OnReappearance::Report).await;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use adjourn::action::{
-    Action, ActionKind, Change, DeleteMode, Notified, Notify, Outcome, Refusal, ResponsibleParty, Target,
+    Action, ActionKind, Change, DeleteMode, Notified, Notify, Outcome, Refusal, RequestedMinutes,
+    ResponsibleParty, Target,
 };
 use adjourn::calendar::{Copy, EventId};
 use adjourn::engine::Mode;
@@ -154,7 +155,7 @@ async fn throttling_is_waited_out_in_each_of_its_carriers() {
 async fn a_booking_that_was_answered_with_busy_and_made_all_the_same_is_made_once() {
     let office = Office::open(world()).await;
     office.sim.inject_fault(FaultRule::new(InjectedFault::AppliedThenPage(503)).on("CreateItem"));
-    let done = done(office.perform(ActionKind::Book { minutes: 30 }).await);
+    let done = done(office.perform(ActionKind::Book { minutes: RequestedMinutes::new(30).unwrap() }).await);
     assert_eq!(done.change, Change::Booked);
     assert_eq!(office.request_count("CreateItem"), 1);
     let (from, to) = (now() - TimeDelta::hours(1), now() + TimeDelta::hours(1));

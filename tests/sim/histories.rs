@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use adjourn::action::{Action, ActionKind, Answer, Change, DeleteMode, Notify, Outcome};
+use adjourn::action::{Action, ActionKind, Answer, Change, DeleteMode, Notify, Outcome, RequestedMinutes};
 use adjourn::clock::SystemClock;
 use adjourn::engine::{Engine, EngineOptions, Mode};
 use adjourn::journal::{Journal, Query};
@@ -75,7 +75,7 @@ impl RandomHistory {
         let ask = match self.dice.below(5) {
             0 | 1 => ActionKind::End(Notify::Attendees),
             2 => ActionKind::Delete(DeleteMode::Notify),
-            3 => ActionKind::Book { minutes: 15 },
+            3 => ActionKind::Book { minutes: RequestedMinutes::new(15).unwrap() },
             _ => ActionKind::Delete(DeleteMode::Silent),
         };
         let mut action = action(numbered_room(number), ask);

@@ -2,8 +2,8 @@
 
 use adjourn::action::{
     Action, ActionId, ActionKind, Actor, AllDay, Change, DeleteMode, Done, EventSnapshot, IrreversibleReason,
-    NoChangeReason, Notified, Notify, Outcome, Refusal, RequestIds, ResponsibleParty, Reversibility, Step,
-    Target, TimeRange,
+    NoChangeReason, Notified, Notify, Outcome, Refusal, RequestIds, RequestedMinutes, ResponsibleParty,
+    Reversibility, Step, Target, TimeRange,
 };
 use adjourn::calendar::{ChangeKey, Copy, Event, EventId, EventKind, FreeBusy, Person, Uid};
 use adjourn::journal::{
@@ -138,7 +138,7 @@ pub fn everything() -> Vec<ActionEntry> {
         let mut asked = action(number, "r2", asks[at_index]);
         asked.actor = Actor::Sweep { rule: "no-check-in".to_owned(), proof: None };
         asked.target = Target::Event { id: event_id.clone(), seen: Some(times) };
-        asked.reason = Some("This room was released automatically.".to_owned());
+        asked.reason = Some("This room was released automatically.".parse().unwrap());
         asked.all_day = AllDay::Include;
         asked.key = Some(format!("key-{number}").parse().unwrap());
         let done = Done {
@@ -224,7 +224,10 @@ pub fn everything_of_version_4() -> Vec<ActionEntry> {
     all.push(closed(305, Outcome::Done(gone), 60));
     all.push(accepted(action(306, "r7", ActionKind::Delete(DeleteMode::Notify)), 61));
     all.push(closed(306, Outcome::AlreadyDone { why: NoChangeReason::Declined }, 61));
-    all.push(accepted(action(307, "r7", ActionKind::Extend { minutes: 15 }), 62));
+    all.push(accepted(
+        action(307, "r7", ActionKind::Extend { minutes: RequestedMinutes::new(15).unwrap() }),
+        62,
+    ));
     all.push(closed(307, Outcome::Refused { refusal: Refusal::Declined }, 62));
     all
 }
@@ -283,7 +286,10 @@ pub fn everything_of_version_2() -> Vec<ActionEntry> {
     let (event_id, change_key) = (EventId::new("AAMk-a"), ChangeKey::new("DwAB"));
     let extended = Done { change: Change::Extended { from: at(60), to: at(75) }, ..ended("a") };
     let longer = Step::SetEnd { id: event_id, change_key, end: at(75), notify: Notify::Nobody };
-    all.push(accepted(action(300, "r5", ActionKind::Extend { minutes: 15 }), 55));
+    all.push(accepted(
+        action(300, "r5", ActionKind::Extend { minutes: RequestedMinutes::new(15).unwrap() }),
+        55,
+    ));
     all.push(intended_step(300, longer, event("a"), extended.clone(), 55));
     all.push(closed(300, Outcome::Done(extended), 55));
     let to_be = Event { id: EventId::new(""), change_key: ChangeKey::new(""), ..event("c") };
@@ -294,10 +300,16 @@ pub fn everything_of_version_2() -> Vec<ActionEntry> {
         end: at(60),
         subject: "Booked at the door".to_owned(),
     };
-    all.push(accepted(action(301, "r5", ActionKind::Book { minutes: 60 }), 56));
+    all.push(accepted(
+        action(301, "r5", ActionKind::Book { minutes: RequestedMinutes::new(60).unwrap() }),
+        56,
+    ));
     all.push(intended_step(301, book, to_be, booked.clone(), 56));
     all.push(closed(301, Outcome::Done(booked), 56));
-    all.push(accepted(action(302, "r5", ActionKind::Extend { minutes: 15 }), 57));
+    all.push(accepted(
+        action(302, "r5", ActionKind::Extend { minutes: RequestedMinutes::new(15).unwrap() }),
+        57,
+    ));
     all.push(closed(302, Outcome::Refused { refusal: Refusal::NotCurrent { times } }, 57));
     all
 }

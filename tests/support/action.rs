@@ -6,7 +6,7 @@ use adjourn::calendar::{EventId, RoomAddress};
 /// An action on the room's current event, with a new id, requested by a program.
 pub fn action(room: RoomAddress, kind: ActionKind) -> Action {
     Action {
-        reason: Some("Nobody came.".to_owned()),
+        reason: "Nobody came.".parse().ok(),
         ..Action::new(ActionId::random(), room, kind, Actor::program("door"))
     }
 }

@@ -77,7 +77,7 @@ impl From<&ActionRecord> for ActionLine {
             key_id: record.action.actor.key_id().map(str::to_owned),
             kind,
             details,
-            reason: record.action.reason.clone(),
+            reason: record.action.reason.clone().map(String::from),
             proof: record.action.actor.proof().map(ToString::to_string),
             state: ActionStatus::of(record).as_str(),
             message: record.outcome.as_ref().map_or_else(

@@ -12,7 +12,7 @@ use chrono::TimeDelta;
 use serde::Serialize;
 
 use crate::access::{Right, Rights, StoredKey};
-use crate::action::{Action, ActionId, ActionKind, Actor, AllDay, DeleteMode, Notify, Outcome, Target};
+use crate::action::{Action, ActionId, ActionKind, Actor, DeleteMode, Notify, Outcome, ReasonText};
 use crate::api::Doctor;
 use crate::calendar::{RoomAddress, Scope, Window};
 use crate::cleanup::{
@@ -258,16 +258,8 @@ fn settings(url: String, username: &str, password: &str) -> Settings {
 }
 
 fn action(room: &str, ask: ActionKind) -> Result<Action, CommandError> {
-    Ok(Action {
-        id: ActionId::random(),
-        room: address(room)?,
-        target: Target::Current,
-        kind: ask,
-        actor: Actor::program("adjourn demo"),
-        reason: Some("The room is needed.".to_owned()),
-        all_day: AllDay::Spare,
-        key: None,
-    })
+    let action = Action::new(ActionId::random(), address(room)?, ask, Actor::program("adjourn demo"));
+    Ok(action.reason(ReasonText::truncated("The room is needed.".to_owned())))
 }
 
 fn journal_failed(error: crate::journal::JournalError) -> CommandError {

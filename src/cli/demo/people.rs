@@ -8,7 +8,7 @@ use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
 
 use super::buildings;
-use crate::action::{Action, ActionId, ActionKind, Actor, Notify};
+use crate::action::{Action, ActionId, ActionKind, Actor, Notify, RequestedMinutes};
 use crate::calendar::RoomAddress;
 use crate::cli::exit::CommandError;
 use crate::engine::Mode;
@@ -218,12 +218,17 @@ impl DemoMeeting {
     }
 }
 
+/// Minutes of a booking at a door.
+const BOOKED_MINUTES: u16 = 4;
+
 async fn book_at_door(room: &RoomAddress, service: &Service, now: DateTime<Utc>) -> DemoMeeting {
-    submit(service, room, ActionKind::Book { minutes: 4 }).await;
+    if let Some(minutes) = RequestedMinutes::new(BOOKED_MINUTES) {
+        submit(service, room, ActionKind::Book { minutes }).await;
+    }
     DemoMeeting {
         uid: None,
         start: now,
-        end: now + TimeDelta::minutes(4),
+        end: now + TimeDelta::minutes(BOOKED_MINUTES.into()),
         script: MeetingScript::WalksIn,
         attended: false,
     }
