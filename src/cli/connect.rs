@@ -13,7 +13,7 @@ use super::output::Output;
 use super::secrets::ProcessSecrets;
 use crate::action::ResponsibleParty;
 use crate::calendar::RoomAddress;
-use crate::clock::{Clock, WitnessedClock};
+use crate::clock::WitnessedClock;
 use crate::config::{Config, Overrides, UnreadSettings};
 use crate::connection_metrics::ConnectionMetrics;
 use crate::engine::{Calendar, CalendarError, Directory, Engine, Recovered};
@@ -173,13 +173,11 @@ pub(super) async fn open_with(
     clock: Arc<WitnessedClock>,
 ) -> Result<OpenedEngine, CommandError> {
     admit_room_lists(&*exchange, &mut config).await?;
-    let engine = Engine::new(
-        exchange.clone(),
-        journal,
-        clock.clone() as Arc<dyn Clock>,
-        config.scope.clone(),
-        config.engine.clone(),
-    );
+    let engine = Engine::builder(exchange.clone(), journal)
+        .clock(clock.clone())
+        .scope(config.scope.clone())
+        .options(config.engine.clone())
+        .build();
     Ok(OpenedEngine {
         engine: Arc::new(engine),
         feed: exchange.clone(),

@@ -35,6 +35,7 @@ mod action_context;
 mod attempt;
 mod backend;
 mod booking;
+mod builder;
 mod capabilities;
 mod context;
 mod early_exit;
@@ -62,6 +63,7 @@ pub use backend::{
     AddressLookup, Calendar, CalendarCache, CalendarReader, CalendarWriter, DeletedLookup, Directory,
     EventLookup, MailboxAddresses, Occupancy, PersonLookup, TraceLookup, WriteOutcome, WriteReport,
 };
+pub use builder::EngineBuilder;
 pub use capabilities::{Capabilities, GuardedSteps, ReadableTraces, SilentRemoval, SilentRemovals};
 pub use context::{Engine, Mode, Precondition};
 pub use error::{CalendarError, ErrorKind};

@@ -1,0 +1,65 @@
+//! How a program makes an [`Engine`]: the calendars and the journal, and what differs from the defaults. It starts nothing.
+
+use std::sync::Arc;
+
+use super::{Calendar, CalendarCache, Engine, EngineOptions};
+use crate::calendar::Scope;
+use crate::clock::{Clock, SystemClock};
+use crate::journal::Journal;
+
+/// An engine to be: [`Engine::builder`].
+#[must_use = "`build` makes the engine"]
+pub struct EngineBuilder {
+    calendar: Arc<dyn Calendar>,
+    journal: Arc<dyn Journal>,
+    clock: Arc<dyn Clock>,
+    scope: Scope,
+    options: EngineOptions,
+    cache: Option<Arc<dyn CalendarCache>>,
+}
+
+impl Engine {
+    /// An engine that acts through `calendar` and records in `journal`. Its scope is empty, so it refuses every room until
+    /// [`EngineBuilder::scope`] names some.
+    pub fn builder(calendar: Arc<dyn Calendar>, journal: Arc<dyn Journal>) -> EngineBuilder {
+        EngineBuilder {
+            calendar,
+            journal,
+            clock: Arc::new(SystemClock),
+            scope: Scope::default(),
+            options: EngineOptions::default(),
+            cache: None,
+        }
+    }
+}
+
+impl EngineBuilder {
+    /// With this clock instead of the system's.
+    pub fn clock(self, clock: Arc<dyn Clock>) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// On these rooms.
+    pub fn scope(self, scope: Scope) -> Self {
+        Self { scope, ..self }
+    }
+
+    /// With these options.
+    pub fn options(self, options: EngineOptions) -> Self {
+        Self { options, ..self }
+    }
+
+    /// With cached calendars, which actions use where the event's `ChangeKey` guards against a stale entry.
+    pub fn cache(self, cache: Arc<dyn CalendarCache>) -> Self {
+        Self { cache: Some(cache), ..self }
+    }
+
+    /// The engine. Call [`Engine::recover`] before its first action.
+    pub fn build(self) -> Engine {
+        let engine = Engine::new(self.calendar, self.journal, self.clock, self.scope, self.options);
+        if let Some(cache) = self.cache {
+            engine.set_cache(cache);
+        }
+        engine
+    }
+}
