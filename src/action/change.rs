@@ -60,6 +60,7 @@ impl From<&Event> for EventSnapshot {
 /// The change that was made to an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "change")]
+#[non_exhaustive]
 pub enum Change {
     /// It ends earlier.
     Ended {
@@ -97,6 +98,7 @@ pub enum Change {
 /// The people to whom Exchange sent a message about the change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Notified {
     /// None: the calendars of organizer and attendees are unchanged.
     Nobody,
@@ -138,6 +140,7 @@ pub enum Reversibility {
 /// Why an action cannot be undone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum IrreversibleReason {
     /// A deleted occurrence leaves no item in Deleted Items: the deletion is an edit of its series.
     OccurrenceLeavesNothing,

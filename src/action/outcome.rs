@@ -70,6 +70,7 @@ impl Answer {
 /// Why nothing had to be changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum NoChangeReason {
     /// The event is over.
     Over,

@@ -9,6 +9,7 @@ use crate::calendar::RoomAddress;
 /// Who can resolve a refusal or an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum ResponsibleParty {
     /// The caller, with another request.
     Caller,

@@ -24,6 +24,7 @@ const SETTING: &str = "GroupingInformation";
 
 /// Why a server returned no groups.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum GroupingError {
     /// A later request would fail too.
     Permanent(String),

@@ -43,6 +43,7 @@ pub struct HostPattern {
 
 /// Why a text is not a host or pattern.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum HostError {
     /// Not a name of letters, digits, hyphens and dots, with or without a port.
     #[error("`{0}` is not a host name (write international names in their xn-- form)")]

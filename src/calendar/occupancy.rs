@@ -33,6 +33,7 @@ pub enum CurrentEvent<'e> {
 
 /// Why the end of an event cannot be moved now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum EndFixedReason {
     /// The server did not return whose copy it is.
     UnknownCopy,

@@ -13,6 +13,7 @@ pub struct RoomAddress(String);
 
 /// A text is not a room address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum RoomAddressError {
     /// No `@`, or nothing on one side of it, or more than one.
     #[error("`{0}` is not an SMTP address of the form name@domain")]

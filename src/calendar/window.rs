@@ -13,6 +13,7 @@ pub struct Window {
 
 /// Two instants do not form a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum WindowError {
     /// The end is not after the start.
     #[error("the window ends before it starts")]

@@ -31,6 +31,7 @@ pub struct Decision {
 /// A kind of decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum DecisionKind {
     /// A sign shows that people attended.
     Attended,

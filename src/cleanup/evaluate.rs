@@ -47,6 +47,7 @@ pub(super) fn is_zero(number: &u32) -> bool {
 /// Why an event is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "kept")]
+#[non_exhaustive]
 pub enum KeepReason {
     /// The event is over.
     Over,

@@ -67,6 +67,7 @@ pub struct EvaluatedEvent {
 /// Why a plan is not applied.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "stop")]
+#[non_exhaustive]
 pub enum PlanStop {
     /// More actions than [`SweepLimits::actions_max`].
     TooMany {

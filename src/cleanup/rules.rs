@@ -180,6 +180,7 @@ pub struct SweepLimits {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(feature = "service", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub enum ReleaseMethod {
     /// Decline it, or cancel it if the room is the organizer; the other side is notified.
     Decline,
@@ -192,6 +193,7 @@ pub enum ReleaseMethod {
 /// The name of a rule, in plans and in the audit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Rule {
     /// [`NoCheckIn`].
     NoCheckIn,

@@ -47,6 +47,7 @@ pub struct SweepResult {
 
 /// Why a plan was not applied.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum SweepError {
     /// The plan exceeds a limit; nothing was changed.
     #[error("{0}; nothing was changed")]

@@ -36,6 +36,7 @@ const SERVERS_MAX: usize = 64;
 
 /// Why the wall clock is not trusted.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ClockDoubt {
     /// Exchange reports another time.
     Exchange {

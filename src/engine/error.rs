@@ -25,6 +25,7 @@ pub struct CalendarError {
 
 /// The kind of a failed operation, whatever the server and its protocol. It decides who can remedy it and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum ErrorKind {
     /// The server rejected user name or password.
     Credentials,

@@ -6,6 +6,7 @@ use crate::http::error::TransportError;
 
 /// Why an operation has no result.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum RequestError {
     /// The server refused. Nothing was changed.
     Refused(ErrorKind, String),

@@ -55,6 +55,7 @@ pub struct Settings<SignIn = SignInMethod, ProxyPassword = Secret> {
 
 /// Where the EWS server is.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ExchangeLocation {
     /// `https://…/EWS/Exchange.asmx`. Plain `http` only to this machine, since it exposes credentials.
     Url(String),
@@ -66,6 +67,7 @@ pub enum ExchangeLocation {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(feature = "service", derive(serde::Serialize, schemars::JsonSchema))]
+#[non_exhaustive]
 pub enum Access {
     /// Acts in the room's name: every request has an `ExchangeImpersonation` header.
     #[default]
@@ -78,6 +80,7 @@ pub enum Access {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(feature = "service", derive(serde::Serialize, schemars::JsonSchema))]
+#[non_exhaustive]
 pub enum ImpersonateBy {
     /// Any SMTP address of the mailbox.
     #[default]

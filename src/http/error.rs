@@ -5,6 +5,7 @@ use std::time::Duration;
 
 /// Why a TLS connection failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum TlsFailure {
     /// The certificate has expired.
     Expired,
@@ -49,6 +50,7 @@ impl TlsFailure {
 
 /// Why a request has no response.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum TransportError {
     /// The host name does not resolve.
     Resolve(String),

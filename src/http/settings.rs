@@ -43,6 +43,7 @@ pub struct ProxySettings<Password = Secret> {
 
 /// Why the settings are unusable.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum SettingsError {
     /// Not of the form `https://host/path`.
     #[error("`{0}` is not of the form https://host/EWS/Exchange.asmx")]

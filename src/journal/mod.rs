@@ -118,6 +118,7 @@ pub struct JournalHealth {
 
 /// The journal failed. The effect that a fact should have announced must not happen.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum JournalError {
     /// Disk full, read-only, or the file is damaged.
     #[error("the journal cannot be used: {0}")]

@@ -129,6 +129,7 @@ fn value_hmac(salt: &Salt, value: &str) -> String {
 
 /// A personal value that is not what was sealed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum PersonalValueError {
     /// The value does not have the HMAC that the body holds.
     #[error("the personal value at {0} was changed")]

@@ -98,6 +98,7 @@ struct VersionedBody {
 
 /// Why an entry cannot be read.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum EntryError {
     /// A later version of Adjourn wrote it.
     #[error("format {0}, which a later version of Adjourn wrote; this one reads up to {VERSION}")]
@@ -207,6 +208,7 @@ pub struct Chain {
 
 /// A chain does not verify.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ChainError {
     /// One or more entries are missing, or there is one too many.
     #[error("entry {expected} is missing: entry {found} is in its place")]

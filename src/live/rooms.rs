@@ -33,6 +33,7 @@ const READ_AHEAD_MIN: TimeDelta = TimeDelta::hours(24);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(feature = "service", derive(serde::Serialize, schemars::JsonSchema))]
+#[non_exhaustive]
 pub enum TrackingMode {
     /// Not at all: each request reads the calendar.
     OnDemand,

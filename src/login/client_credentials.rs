@@ -26,6 +26,7 @@ pub struct ClientCredentials<A = ClientAuthentication> {
 
 /// How an application authenticates to the token endpoint.
 #[derive(Clone)]
+#[non_exhaustive]
 pub enum ClientAuthentication {
     /// A shared secret.
     Secret(Secret),

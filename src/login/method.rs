@@ -7,6 +7,7 @@ use crate::secret::Secret;
 
 /// A sign-in method with its credentials.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub enum SignInMethod {
     /// User name and password in every request.
     Basic {

@@ -6,6 +6,7 @@ use crate::secret::Secret;
 
 /// The authentication scheme.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum WindowsScheme {
     /// NTLM.
     Ntlm,

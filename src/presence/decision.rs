@@ -76,6 +76,7 @@ pub struct Proof {
 /// Why presence is not known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "doubt")]
+#[non_exhaustive]
 pub enum UnknownReason {
     /// No source watched the room throughout the window.
     NotWatched {

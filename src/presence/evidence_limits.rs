@@ -105,6 +105,7 @@ impl EvidenceAmount {
 
 /// The limit for which a sign was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum EvidenceLimit {
     /// The signs of one reporter for one event.
     Event,

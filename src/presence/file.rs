@@ -32,6 +32,7 @@ pub const SIGN_IN_FILE_BYTES_MAX: usize = 1 << 20;
 /// Why an evidence file is rejected. A sweep without its evidence would release occupied rooms, so one bad line rejects the whole
 /// file.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum EvidenceError {
     /// The file is not CSV with the columns `room,event,at,source`.
     #[error("the evidence is not CSV with the columns room,event,at,source")]
@@ -56,6 +57,7 @@ pub enum EvidenceError {
 
 /// The format of an evidence file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum EvidenceFormat {
     /// With a header line.
     Csv,

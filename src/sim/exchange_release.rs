@@ -19,6 +19,7 @@ const VERSIONS: [&str; 9] = [
 
 /// A release of Exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum ExchangeRelease {
     /// Exchange Server 2010 with Service Pack 2.
     Exchange2010Sp2,

@@ -53,6 +53,7 @@ pub struct ArchiveReport {
 
 /// Why archiving failed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ArchiveError {
     /// The year is not over.
     #[error("the year {0} is not over; only complete years can be archived")]

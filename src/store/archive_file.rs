@@ -39,6 +39,7 @@ pub struct VerifiedArchive {
 
 /// Why an archive file failed verification.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ArchiveFileError {
     /// The file cannot be opened, read or written.
     #[error("cannot use {path}: {error}", path = path.display())]

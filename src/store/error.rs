@@ -6,6 +6,7 @@ use crate::journal::JournalError;
 
 /// Why the journal or the service store cannot be used.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum StoreError {
     /// The directory or a file in it cannot be used.
     #[error("cannot use the state directory {path}: {error}; Adjourn changes nothing without a journal", path = path.display())]

@@ -34,6 +34,7 @@ pub struct KeyRecord {
 
 /// Why a key was not stored or changed. The store is unchanged then.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum KeyError {
     /// The name is invalid.
     #[error(transparent)]

@@ -17,6 +17,7 @@ const BATCH: usize = 100;
 
 /// Why events could not be moved.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum PendingError {
     /// The service store failed.
     #[error("cannot read the waiting admin events: {0}")]

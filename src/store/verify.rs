@@ -42,6 +42,7 @@ pub struct VerifiedJournal {
 
 /// Why verification failed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum VerifyError {
     /// A hash does not match its entry, or an entry is missing.
     #[error(transparent)]

@@ -34,6 +34,7 @@ const LOGINS_MAX: usize = 10_000;
 
 /// An authentication scheme.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum AuthScheme {
     /// Name and password with every request.
     Basic,
