@@ -32,17 +32,17 @@
 //!     let scope = Scope::new([room.clone()], []); // the engine refuses every other room
 //!     let exchange = Arc::new(Exchange::new(&settings)?);
 //!     let journal = Arc::new(MemoryJournal::default()); // on disk: SqliteJournal, with the feature `store`
-//!     let engine = Engine::new(exchange, journal, Arc::new(SystemClock), scope, Default::default());
+//!     let engine = Engine::builder(exchange, journal).scope(scope).build();
 //!
-//!     let actor = Actor::program("door display");
-//!     let action = Action::new(ActionId::random(), room, ActionKind::End(Notify::Attendees), actor);
+//!     let action = Action::end(room, Actor::program("door display")).key("press-1".parse()?);
 //!     let answer = engine.perform(action, Mode::Perform).await?; // Mode::DryRun writes nothing
 //!     assert!(matches!(answer.outcome, Outcome::Done(_)), "{answer:?}");
 //!     Ok(())
 //! }
 //! ```
 //!
-//! After a restart, call `Engine::recover` before the first action: it settles the actions that the last process left open.
+//! After a restart, call [`Engine::recover`](engine::Engine::recover) before the first action: it settles the actions that the last
+//! process left open. [`prelude`] shows how to handle every outcome.
 //!
 //! # Features
 //!
@@ -81,75 +81,149 @@
 //!
 //! # Versions
 //!
-//! The minimum supported Rust version is 1.93; it rises in minor releases only. Names in [`prelude`] follow semantic versioning; before 1.0
-//! a minor release may change them, with an entry in CHANGELOG.md. Everything else is public for the program and its tests, and may
-//! change in any release. Journals are read by every later version.
+//! The minimum supported Rust version is 1.93; it rises in minor releases only. The documented modules follow semantic versioning; before
+//! 1.0 a minor release may change them, with an entry in CHANGELOG.md. Enums that will grow are `#[non_exhaustive]`; options structs are
+//! written with `..Default::default()`, since they get new fields in minor releases. Modules that this documentation leaves out are
+//! public for the program `adjourn` and its tests only, and may change in any release. Journals are read by every later version.
 #![forbid(unsafe_op_in_unsafe_fn)]
 
-#[cfg(feature = "service")]
-pub mod access;
+// The library.
 pub mod action;
-#[cfg(feature = "service")]
-pub mod api;
 pub mod autodiscover;
 pub mod calendar;
 pub mod cleanup;
-#[cfg(feature = "service")]
-pub mod cli;
-#[cfg(feature = "service")]
-mod client_prefix;
 pub mod clock;
-mod concurrency;
-#[cfg(feature = "service")]
-pub mod config;
 pub mod connection_metrics;
-#[cfg(feature = "service")]
-pub mod console;
 #[cfg(feature = "negotiate")]
 pub mod doctor;
 pub mod engine;
-pub mod ews;
 pub mod exchange;
-mod http;
 pub mod journal;
-mod json;
-mod keyed_mutex;
-#[cfg(feature = "service")]
-pub mod limits;
 pub mod live;
 pub mod login;
-#[cfg(feature = "service")]
-mod permissions;
 pub mod presence;
-pub mod printable;
 pub mod progress;
-mod secret;
-#[cfg(feature = "service")]
-pub mod service;
-#[cfg(feature = "service")]
-pub mod setup;
-#[cfg(feature = "service")]
-pub mod shares;
 #[cfg(feature = "sim")]
 pub mod sim;
 #[cfg(feature = "store")]
 pub mod store;
+
+// The parts of the program `adjourn`. They are public for its binary, its integration tests, its benches and its fuzz targets only,
+// are no part of the library, and may change in any release.
+#[doc(hidden)]
+#[cfg(feature = "service")]
+pub mod access;
+#[doc(hidden)]
+#[cfg(feature = "service")]
+pub mod api;
+#[doc(hidden)]
+#[cfg(feature = "service")]
+pub mod cli;
+#[doc(hidden)]
+#[cfg(feature = "service")]
+pub mod config;
+#[doc(hidden)]
+#[cfg(feature = "service")]
+pub mod console;
+#[doc(hidden)]
+pub mod ews;
+#[doc(hidden)]
+#[cfg(feature = "service")]
+pub mod service;
+
+#[cfg(feature = "service")]
+mod client_prefix;
+mod concurrency;
+mod http;
+mod json;
+mod keyed_mutex;
+#[cfg(feature = "service")]
+mod limits;
+#[cfg(feature = "service")]
+mod permissions;
+#[cfg(feature = "negotiate")]
+#[cfg_attr(
+    not(feature = "service"),
+    expect(dead_code, reason = "the doctor alone escapes one line at a time")
+)]
+mod printable;
+mod secret;
+#[cfg(feature = "service")]
+mod setup;
+#[cfg(feature = "service")]
+mod shares;
 #[cfg(feature = "service")]
 mod suggestion;
 #[cfg(feature = "service")]
 mod telemetry;
 mod text_file;
 
-/// The names that a program with an engine of its own needs: `use adjourn::prelude::*`.
+/// The names that a program with an engine of its own needs: `use adjourn::prelude::*`. They are enough to handle every outcome:
+///
+/// ```
+/// use adjourn::prelude::*;
+///
+/// /// The text that a door display shows.
+/// fn text(answer: &Answer) -> String {
+///     match &answer.outcome {
+///         Outcome::Done(done) => done_text(done),
+///         Outcome::AlreadyDone { why } => match why {
+///             NoChangeReason::ByAction { action } => format!("Done before, by action {action}."),
+///             NoChangeReason::Over | NoChangeReason::Gone | NoChangeReason::Declined => "The room is free.".to_owned(),
+///             _ => answer.outcome.to_string(), // every outcome has a message
+///         },
+///         Outcome::Refused { refusal } => refusal_text(refusal),
+///         Outcome::NeedsAttention { event, advice, .. } => format!("Call the desk about {}: {advice}", event.start),
+///     }
+/// }
+///
+/// fn done_text(done: &Done) -> String {
+///     let Done { event: EventSnapshot { start, .. }, change, notified, reversibility, dry_run, .. } = done;
+///     let change = match change {
+///         Change::Ended { to, .. } | Change::Extended { to, .. } | Change::EndRestored { to, .. } => format!("ends at {to}"),
+///         Change::Declined | Change::Cancelled | Change::Removed => "is removed".to_owned(),
+///         Change::Booked | Change::MovedBack => "is on the calendar".to_owned(),
+///         _ => "is changed".to_owned(),
+///     };
+///     let notified = match notified {
+///         Notified::Nobody => "",
+///         Notified::Organizer | Notified::Attendees => " Others were notified.",
+///         _ => " Others may have been notified.",
+///     };
+///     let undo = match reversibility {
+///         Reversibility::Reversible if !dry_run => " Undo is possible.",
+///         Reversibility::Irreversible { because: IrreversibleReason::DeclineWasSent } => " The organizer has the decline.",
+///         _ => "",
+///     };
+///     format!("The meeting of {start} {change}.{notified}{undo}")
+/// }
+///
+/// fn refusal_text(refusal: &Refusal) -> String {
+///     match (refusal, refusal.responsible()) {
+///         (Refusal::NoCurrentEvent, _) => "The room is free.".to_owned(),
+///         (Refusal::Ambiguous { events }, _) => format!("{} meetings are on: choose one.", events.len()),
+///         (_, ResponsibleParty::Server | ResponsibleParty::Network) => "Try again in a minute.".to_owned(),
+///         (refusal, _) => refusal.to_string(),
+///     }
+/// }
+///
+/// let outcome = Outcome::AlreadyDone { why: NoChangeReason::Over };
+/// let answer = Answer { action: ActionId::random(), outcome, repeated: false };
+/// assert_eq!(text(&answer), "The room is free.");
+/// ```
+///
+/// The simulator is not among them: `use adjourn::sim` (feature `sim`).
 pub mod prelude {
     pub use crate::action::{
-        Action, ActionId, ActionKind, Actor, Answer, DeleteMode, IdempotencyKey, Notify, Outcome,
+        Action, ActionId, ActionKind, Actor, AllDay, Answer, Change, DeleteMode, Done, EventSnapshot,
+        IdempotencyKey, IrreversibleReason, NoChangeReason, Notified, Notify, Outcome, ReasonText, Refusal,
+        RequestedMinutes, ResponsibleParty, Reversibility, Target, TimeRange,
     };
-    pub use crate::calendar::{RoomAddress, Scope};
+    pub use crate::calendar::{EventId, EventKind, RoomAddress, Scope};
     pub use crate::clock::{Clock, SystemClock};
-    pub use crate::engine::{Engine, Mode};
-    pub use crate::exchange::{Exchange, Secret, Settings};
-    pub use crate::journal::{Journal, MemoryJournal};
+    pub use crate::engine::{CalendarError, Engine, EngineBuilder, EngineOptions, Mode};
+    pub use crate::exchange::{Exchange, ExchangeLocation, Secret, Settings, SettingsError, SignInMethod};
+    pub use crate::journal::{Journal, JournalError, MemoryJournal};
     #[cfg(feature = "store")]
     pub use crate::store::{SqliteJournal, StoreOptions};
 }

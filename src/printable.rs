@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 /// How an escape is spelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Escape {
+pub(crate) enum Escape {
     /// As Rust does: `\n`, `\u{202e}`.
     Text,
     /// As JSON does inside a string (RFC 8259, section 7): `\n`, `\u202e`, a surrogate pair beyond U+FFFF.
@@ -15,27 +15,27 @@ pub enum Escape {
 }
 
 /// A value on one line: line breaks and tabs are escaped too.
-pub fn escape(text: &str) -> Cow<'_, str> {
+pub(crate) fn escape(text: &str) -> Cow<'_, str> {
     escape_except(text, Escape::Text, &[])
 }
 
 /// Text of several lines that Adjourn composed itself: line breaks and tabs stay.
-pub fn escape_lines(text: &str) -> Cow<'_, str> {
+pub(crate) fn escape_lines(text: &str) -> Cow<'_, str> {
     escape_except(text, Escape::Text, &['\n', '\t'])
 }
 
 /// A JSON text. Its white space stays; other control characters can stand inside strings only.
-pub fn escape_json(text: &str) -> Cow<'_, str> {
+pub(crate) fn escape_json(text: &str) -> Cow<'_, str> {
     escape_except(text, Escape::Json, &['\n', '\t', '\r'])
 }
 
 /// Whether a terminal shows every character of the text as it is.
-pub fn is_printable(text: &str) -> bool {
+pub(crate) fn is_printable(text: &str) -> bool {
     !text.chars().any(is_unprintable)
 }
 
 /// Whether the text can be a name in lists and logs: printable, not empty, and without white space at its ends.
-pub fn is_printable_name(text: &str) -> bool {
+pub(crate) fn is_printable_name(text: &str) -> bool {
     !text.is_empty() && text.trim() == text && is_printable(text)
 }
 

@@ -24,9 +24,11 @@
 //! Later requests are for that address, and [`DiscoveredServer::mailbox_address`] returns it. The room keeps its own
 //! name: it is impersonated, recorded and shown under its configured address.
 
+#[doc(hidden)]
 pub mod cache;
 mod candidates;
 mod discovery;
+#[doc(hidden)]
 pub mod grouping;
 mod json;
 mod malformed_response;

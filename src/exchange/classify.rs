@@ -40,7 +40,7 @@ const PAGE_BYTES_MAX: usize = 16 << 10;
 
 /// What to do with a request after its response.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RetryDecision {
+pub(crate) enum RetryDecision {
     /// The server executed it, or the operation's messages decide.
     Done,
     /// The server did nothing; retry, not before this time if it requested one.
@@ -69,7 +69,7 @@ pub enum RetryDecision {
 }
 
 /// Decides what a response means. `decoded` is its body, where that is an envelope.
-pub fn classify(
+pub(crate) fn classify(
     effect: Effect,
     answer: &HttpResponse,
     decoded: &Result<Decoded<'_>, DecodeError>,
@@ -99,7 +99,7 @@ fn with_retry_after(answer: &HttpResponse, decision: RetryDecision) -> RetryDeci
 
 /// What a response code and its details mean for the request. This is the one place that reads `BackOffMilliseconds`,
 /// of faults and of response messages.
-pub fn decide_by_code(effect: Effect, code: &str, details: &[MessageXmlEntry<'_>]) -> RetryDecision {
+pub(crate) fn decide_by_code(effect: Effect, code: &str, details: &[MessageXmlEntry<'_>]) -> RetryDecision {
     let inner = detail(details, "InnerErrorResponseCode").filter(|inner| meaning(inner) == CodeMeaning::Busy);
     let text = printable_code(code);
     match meaning(inner.unwrap_or(code)) {

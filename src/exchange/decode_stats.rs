@@ -8,7 +8,7 @@ use crate::ews::codec::DecodePath;
 
 /// Counts responses by path and reason.
 #[derive(Debug, Default)]
-pub struct DecodeStats(Mutex<BTreeMap<String, u64>>);
+pub(crate) struct DecodeStats(Mutex<BTreeMap<String, u64>>);
 
 impl DecodeStats {
     pub(super) fn count(&self, path: DecodePath) {
@@ -20,7 +20,7 @@ impl DecodeStats {
     }
 
     /// `scanner`, or `reader: ` and why the scanner declined, with the number of responses.
-    pub fn counts(&self) -> BTreeMap<String, u64> {
+    pub(crate) fn counts(&self) -> BTreeMap<String, u64> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

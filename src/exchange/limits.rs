@@ -14,7 +14,7 @@ use crate::http::client;
 use crate::limits::{Amount, LimitRow};
 
 /// The limits on responses, calendars and failed sign-ins.
-pub fn limits() -> Vec<LimitRow> {
+pub(crate) fn limits() -> Vec<LimitRow> {
     [calendars(), texts(), sign_ins(), answers(), memory()].concat()
 }
 

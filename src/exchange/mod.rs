@@ -34,6 +34,7 @@ mod finder;
 #[cfg(feature = "service")]
 mod limits;
 mod lockout;
+#[cfg(feature = "negotiate")]
 mod probe;
 mod progress;
 mod request;
@@ -53,20 +54,19 @@ mod throttle;
 mod version;
 mod view;
 
+pub use crate::ews::soap::ServerVersion;
 pub use crate::http::answer_budget::{ANSWER_BYTES_MAX, BUDGET_BYTES, FREE_BYTES, answer_bytes};
-pub use crate::http::delivery::{Delivery, HttpResponse};
 pub use crate::http::error::{TlsFailure, TransportError};
 pub use crate::http::pem::PemError;
 pub use crate::http::settings::{ClientCertificate, ProxySettings, SettingsError};
 pub use crate::login::SignInMethod;
 pub use crate::secret::Secret;
 pub use calendar::Exchange;
-pub use classify::{RetryDecision, classify, decide_by_code};
 pub use decode_limits::ANSWER_ENTRIES_MAX;
-pub use decode_stats::DecodeStats;
 #[cfg(feature = "service")]
-pub use limits::limits;
-pub use probe::{ProbeResult, ServerCertificate, probe};
+pub(crate) use limits::limits;
+#[cfg(feature = "negotiate")]
+pub(crate) use probe::{ProbeResult, ServerCertificate, probe};
 pub use request_error::RequestError;
 pub use router::{ConnectionRouter, UnusableConnection};
 pub use settings::{Access, ConnectionDefaults, DEFAULT_NAME, ExchangeLocation, ImpersonateBy, Settings};

@@ -32,7 +32,7 @@ const CLOSE_REASON_WAIT: Duration = Duration::from_secs(1);
 
 /// What a probe learned about the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProbeResult {
+pub(crate) struct ProbeResult {
     /// The server's certificate, over TLS.
     pub certificate: Option<ServerCertificate>,
     /// Status of the response to an anonymous request.
@@ -51,7 +51,7 @@ pub struct ProbeResult {
 
 /// Names and validity of a certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ServerCertificate {
+pub(crate) struct ServerCertificate {
     /// Subject.
     pub subject: String,
     /// Issuer.
@@ -64,7 +64,7 @@ pub struct ServerCertificate {
 ///
 /// # Errors
 /// Why the server does not respond.
-pub async fn probe(settings: &Settings, url: &str) -> Result<ProbeResult, TransportError> {
+pub(crate) async fn probe(settings: &Settings, url: &str) -> Result<ProbeResult, TransportError> {
     let bad = |error: SettingsError| TransportError::Connect(error_chain(&error));
     let endpoint = ConnectTarget::parse(url).map_err(bad)?;
     let dialer = Dialer::new(&settings.dialer()).map_err(bad)?;

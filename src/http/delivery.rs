@@ -16,7 +16,7 @@ use crate::clock::{Clock as _, SystemClock};
 
 /// The fate of one request.
 #[derive(Debug)]
-pub enum Delivery {
+pub(crate) enum Delivery {
     /// No byte of the request reached the server, or the server cannot have understood it as a request.
     NotSent(TransportError),
     /// The server may have received and executed the request; its response did not arrive whole.
@@ -27,7 +27,7 @@ pub enum Delivery {
 
 /// A complete HTTP response, inflated.
 #[derive(Debug, Clone)]
-pub struct HttpResponse {
+pub(crate) struct HttpResponse {
     /// Status code.
     pub status: u16,
     /// Headers.
@@ -42,7 +42,7 @@ pub struct HttpResponse {
 
 impl HttpResponse {
     /// `Retry-After` as seconds or as a date, unlimited; the caller limits the wait.
-    pub fn retry_after(&self) -> Option<Duration> {
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
         retry_after(&self.headers, SystemClock.now())
     }
 }

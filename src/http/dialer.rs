@@ -37,6 +37,7 @@ pub(crate) struct HttpConnection<B> {
     /// The server's certificate in DER; `None` without TLS.
     pub(crate) certificate: Option<Vec<u8>>,
     /// The error that ended the connection, if any: a caller whose response was lost may find the reason here alone.
+    #[cfg_attr(not(feature = "negotiate"), expect(dead_code, reason = "only the doctor's probe reads it"))]
     pub(crate) closed: JoinHandle<Option<String>>,
 }
 

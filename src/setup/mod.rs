@@ -10,12 +10,12 @@
 
 use std::fmt;
 
-pub mod on_premises;
-pub mod online;
+pub(crate) mod on_premises;
+pub(crate) mod online;
 
 /// The mailboxes to which the right extends.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum GrantScope {
+pub(crate) enum GrantScope {
     /// Every mailbox of the organization.
     Everyone,
     /// Room and equipment mailboxes.
@@ -30,7 +30,7 @@ pub enum GrantScope {
 
 /// Names that the script uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SetupNames {
+pub(crate) struct SetupNames {
     /// Name of the scope and of the assignment.
     pub label: String,
     /// A room within the scope.
@@ -41,7 +41,7 @@ pub struct SetupNames {
 
 /// Commands for PowerShell, each with its reason.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Script {
+pub(crate) struct Script {
     /// Its purpose.
     pub title: String,
     /// What to consider before running it.
@@ -52,7 +52,7 @@ pub struct Script {
 
 /// Commands that belong together.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Part {
+pub(crate) struct Part {
     /// Their purpose.
     pub title: &'static str,
     /// In this order.
@@ -61,7 +61,7 @@ pub struct Part {
 
 /// One command.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct SetupCommand {
+pub(crate) struct SetupCommand {
     /// Its reason, in one line.
     pub why: String,
     /// The command; for a step in a browser, the path to the page.

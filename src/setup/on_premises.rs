@@ -9,7 +9,7 @@ use super::{
 };
 
 /// The script that lets `account` (`DOMAIN\name` or `name@domain`) act.
-pub fn script(reach: &GrantScope, account: &str, names: &SetupNames) -> Script {
+pub(crate) fn script(reach: &GrantScope, account: &str, names: &SetupNames) -> Script {
     Script {
         title: format!("Let {account} act in the calendars of {reach}"),
         warnings: warnings(reach),

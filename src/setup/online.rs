@@ -17,7 +17,7 @@ use super::{
 /// The application, by the two ids that Exchange Online needs. The script holds a word in capitals for an unknown id, and stops
 /// there before it changes anything.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Application {
+pub(crate) struct Application {
     /// The application (client) id.
     pub client_id: Option<Uuid>,
     /// The object id of the enterprise application; that of the registration is another.
@@ -29,10 +29,10 @@ pub struct Application {
 #[error(
     "in Exchange Online an application cannot be a member of a role group; choose --scope rooms, which covers the same mailboxes"
 )]
-pub struct RoleGroupUnsupported;
+pub(crate) struct RoleGroupUnsupported;
 
 /// The script that lets `application` act.
-pub fn script(
+pub(crate) fn script(
     reach: &GrantScope,
     application: Application,
     names: &SetupNames,

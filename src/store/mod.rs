@@ -52,14 +52,19 @@ pub use directory::default_directory;
 pub(crate) use directory::is_state_file;
 pub use error::StoreError;
 #[cfg(feature = "service")]
+#[doc(hidden)]
 pub use keys::{KEY_PATTERNS_MAX, KEYS_MAX, KeyError, KeyRecord};
 #[cfg(feature = "service")]
+#[doc(hidden)]
 pub use outbox::{OUTBOX_BYTES_MAX, OUTBOX_NOTICES_MAX, OutboxEntry, OutboxNotice};
 #[cfg(feature = "service")]
+#[doc(hidden)]
 pub use pending_events::{PENDING_MAX, PendingError};
 #[cfg(feature = "service")]
+#[doc(hidden)]
 pub use presence::{TABLE_BOUNDS, TableBound};
 #[cfg(feature = "service")]
+#[doc(hidden)]
 pub use service_store::ServiceStore;
 pub use sqlite::{SqliteJournal, StoreOptions};
 pub use verify::{VerifiedJournal, VerifyError};
