@@ -10,14 +10,14 @@ use http::HeaderValue;
 use super::error::TransportError;
 
 /// A credential for all connections to one server.
-pub trait Credential: Send + Sync {
+pub(crate) trait Credential: Send + Sync {
     /// Starts authentication on a new connection. `certificate` is the server's certificate in DER; `None` without TLS.
     fn session(&self, certificate: Option<&[u8]>) -> Box<dyn AuthSession>;
 }
 
 /// The authentication state of one connection.
 #[async_trait]
-pub trait AuthSession: Send {
+pub(crate) trait AuthSession: Send {
     /// The header for the next request, before any response to it.
     ///
     /// # Errors
@@ -41,7 +41,7 @@ pub trait AuthSession: Send {
 
 /// How one round of a request authenticates.
 #[derive(Debug)]
-pub struct AuthRound {
+pub(crate) struct AuthRound {
     /// The `Authorization` header, if there is one.
     pub authorization: Option<HeaderValue>,
     /// Whether the round carries the request's body. Without it, the server cannot execute anything.
@@ -50,10 +50,11 @@ pub struct AuthRound {
 
 /// What to do after a 401.
 #[derive(Debug)]
-pub enum ChallengeAction {
+pub(crate) enum ChallengeAction {
     /// Send the request again on this connection, with this header.
     Retry(AuthRound),
     /// Send the request again on a new connection.
+    #[cfg_attr(not(feature = "negotiate"), expect(dead_code, reason = "only Windows sign-ins start again"))]
     Reconnect,
     /// Give up: the sign-in is rejected.
     Reject(AuthRejection),
@@ -61,7 +62,7 @@ pub enum ChallengeAction {
 
 /// Why a sign-in was rejected.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AuthRejection {
+pub(crate) enum AuthRejection {
     /// The server offers only these other schemes.
     Offers(String),
     /// The server rejected these credentials after this handshake.
@@ -85,7 +86,7 @@ impl fmt::Display for AuthRejection {
 }
 
 /// No `Authorization` header: the client certificate of the TLS handshake authenticates.
-pub struct NoAuth;
+pub(crate) struct NoAuth;
 
 impl Credential for NoAuth {
     fn session(&self, _certificate: Option<&[u8]>) -> Box<dyn AuthSession> {

@@ -14,13 +14,13 @@ use crate::secret::Secret;
 
 /// The `Authorization` header of every request.
 #[derive(Clone)]
-pub struct Basic {
+pub(crate) struct Basic {
     header: Option<HeaderValue>,
 }
 
 impl Basic {
     /// For this account.
-    pub fn new(username: &str, password: &Secret) -> Self {
+    pub(crate) fn new(username: &str, password: &Secret) -> Self {
         let pair = Zeroizing::new(format!("{username}:{}", password.expose()));
         let text = Zeroizing::new(format!("Basic {}", BASE64_STANDARD.encode(pair.as_bytes())));
         Self { header: sensitive(&text) }

@@ -30,7 +30,7 @@ const FETCH_BACKOFF_FIRST: Duration = Duration::from_secs(2);
 const FETCH_BACKOFF_MAX: Duration = Duration::from_secs(5 * 60);
 
 /// An access token and its lifetime.
-pub struct AccessToken {
+pub(crate) struct AccessToken {
     /// The token.
     pub secret: Secret,
     /// Lifetime from now on.
@@ -39,7 +39,7 @@ pub struct AccessToken {
 
 /// Fetches access tokens.
 #[async_trait]
-pub trait TokenSource: Send + Sync {
+pub(crate) trait TokenSource: Send + Sync {
     /// Fetches a new token.
     ///
     /// # Errors
@@ -49,7 +49,7 @@ pub trait TokenSource: Send + Sync {
 
 /// Sends a bearer token with every request.
 #[derive(Clone)]
-pub struct Bearer {
+pub(crate) struct Bearer {
     tokens: Arc<TokenCache>,
 }
 
@@ -77,7 +77,7 @@ struct FetchBackoff {
 
 impl Bearer {
     /// With tokens from this source.
-    pub fn new(source: Box<dyn TokenSource>) -> Self {
+    pub(crate) fn new(source: Box<dyn TokenSource>) -> Self {
         let tokens = TokenCache { source, cached: Mutex::new(None), fetching: AsyncMutex::default() };
         Self { tokens: Arc::new(tokens) }
     }

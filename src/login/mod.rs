@@ -28,10 +28,9 @@ mod windows;
 #[cfg(feature = "negotiate")]
 mod windows_settings;
 
-pub use crate::http::auth::{AuthRejection, AuthRound, AuthSession, ChallengeAction, Credential, NoAuth};
 pub use assertion::{ClientKey, ClientKeyError};
-pub use basic::Basic;
-pub use bearer::{AccessToken, Bearer, TokenSource};
+use basic::Basic;
+use bearer::Bearer;
 #[cfg(feature = "negotiate")]
 pub use binding::ChannelBinding;
 pub use client_credentials::{ClientAuthentication, ClientCredentials};
