@@ -45,6 +45,7 @@ mod response_messages;
 mod room_state;
 mod router;
 mod settings;
+mod settings_builder;
 mod sign_in_attempt;
 mod sign_in_failures;
 mod sign_in_probe;

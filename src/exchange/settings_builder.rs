@@ -1,0 +1,77 @@
+//! How a program makes [`Settings`]: one constructor for any server and sign-in, and one method for each other setting. Opens nothing.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::settings::{Access, ExchangeLocation, ImpersonateBy, Settings};
+use crate::ews::soap::ServerVersion;
+use crate::http::settings::{ClientCertificate, ProxySettings};
+use crate::login::SignInMethod;
+use crate::secret::Secret;
+
+impl Settings {
+    /// This sign-in at this server, with the limits of [`ConnectionDefaults`](super::ConnectionDefaults). [`Settings::new`] is short
+    /// for a URL and Basic.
+    pub fn signing_in(location: ExchangeLocation, sign_in: SignInMethod) -> Self {
+        Self { location, sign_in, ..Self::new("", "", Secret::new(String::new())) }
+    }
+
+    /// With this name in metrics and reports.
+    #[must_use]
+    pub fn named(self, name: impl Into<String>) -> Self {
+        Self { name: name.into(), ..self }
+    }
+
+    /// With this client certificate, if the server requests one.
+    #[must_use]
+    pub fn client_certificate(self, certificate: ClientCertificate) -> Self {
+        Self { client_certificate: Some(certificate), ..self }
+    }
+
+    /// Through this HTTP proxy.
+    #[must_use]
+    pub fn proxy(self, proxy: ProxySettings) -> Self {
+        Self { proxy: Some(proxy), ..self }
+    }
+
+    /// Trusting the certificates in this PEM file besides those of the platform.
+    #[must_use]
+    pub fn ca_file(self, path: impl Into<PathBuf>) -> Self {
+        Self { ca_file: Some(path.into()), ..self }
+    }
+
+    /// With this time limit of one operation, all its waits and retries included.
+    #[must_use]
+    pub fn operation_timeout(self, limit: Duration) -> Self {
+        Self { operation_timeout: limit, ..self }
+    }
+
+    /// With this kind of access to rooms.
+    #[must_use]
+    pub fn access(self, access: Access) -> Self {
+        Self { access, ..self }
+    }
+
+    /// With this name of a room in `ExchangeImpersonation`.
+    #[must_use]
+    pub fn impersonate_by(self, name: ImpersonateBy) -> Self {
+        Self { impersonate_by: name, ..self }
+    }
+
+    /// With at most so many concurrent requests to the server, and in one room's name.
+    #[must_use]
+    pub fn max_concurrent_requests(self, to_server: NonZeroUsize, per_room: NonZeroUsize) -> Self {
+        Self {
+            max_concurrent_requests: to_server.get(),
+            max_concurrent_requests_per_room: per_room.get(),
+            ..self
+        }
+    }
+
+    /// With requests in this EWS schema version at most.
+    #[must_use]
+    pub fn version(self, newest: ServerVersion) -> Self {
+        Self { version: newest, ..self }
+    }
+}
