@@ -80,7 +80,7 @@ const GOALS: [(&str, &str, f64); 5] = [
 ];
 
 /// The goal for the request that ends a meeting, in nanoseconds.
-const REQUEST: (&str, f64) = ("UpdateItem request", 250.0);
+const REQUEST: (&str, f64) = ("UpdateItem end request", 250.0);
 
 fn goals(reached: &BTreeMap<(String, String), f64>) {
     for (input, peer, goal) in GOALS {

@@ -53,7 +53,7 @@ impl Case {
 pub(crate) fn requests(criterion: &mut Criterion, board: &Board) {
     let case = Case::new();
     let update = UpdateItem { item: case.item(), end: case.end, send: SendUpdates::ToNone };
-    one_request(criterion, board, "UpdateItem request", &case, &update, &update_body(&case));
+    one_request(criterion, board, "UpdateItem end request", &case, &update, &update_body(&case));
     let decline = ResponseObject { item: case.item(), text: Some(case.text), saved_in: None };
     let decline = CreateItem::Decline(decline);
     one_request(criterion, board, "CreateItem request", &case, &decline, &decline_body(&case));

@@ -2,7 +2,7 @@
 
 use super::serve::ListenerLimits;
 use super::share_limits;
-use super::{actions, evidence, rooms};
+use super::{actions, evidence, rendered_events, rooms};
 use crate::limits::{Amount, LimitRow};
 
 /// Bytes of the body of a list: a few thousand signs, or ten thousand rooms. [`super::request_shares`] limits how many are read at once.
@@ -79,6 +79,12 @@ pub fn limits() -> Vec<LimitRow> {
             Amount::time(unread),
             "clients that stopped reading",
             "the connection is closed",
+        ),
+        row(
+            "rendered events that are shared by listeners",
+            Amount::Bytes(rendered_events::RENDERED_BYTES_MAX),
+            "those of about a thousand rooms that change at the same time",
+            "the oldest are dropped, and rendered again for late listeners",
         ),
         row(
             "time without a request on an unauthenticated connection",

@@ -23,7 +23,7 @@ use crate::service::{Notice, SequencedNotice, Service};
 const RENDERED_AGE_MAX: Duration = Duration::from_secs(1);
 
 /// Bytes of rendered events in memory: those of about a thousand rooms that change at the same time.
-const RENDERED_BYTES_MAX: usize = 1 << 20;
+pub(super) const RENDERED_BYTES_MAX: usize = 1 << 20;
 
 /// The part of a notice that a listener may see. Listeners with the same disclosure receive the same bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use tokio::time::{Instant, Interval, interval_at};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use tokio_stream::{Stream, StreamExt as _};
 
 /// Headers of a stream. The last two stop a reverse proxy from buffering it (nginx, `proxy_buffering`).
@@ -52,7 +52,10 @@ struct KeptAlive<S> {
 
 impl<S> KeptAlive<S> {
     fn new(events: S) -> Self {
-        Self { events, timer: interval_at(Instant::now() + KEEP_ALIVE_INTERVAL, KEEP_ALIVE_INTERVAL) }
+        let mut timer = interval_at(Instant::now() + KEEP_ALIVE_INTERVAL, KEEP_ALIVE_INTERVAL);
+        // A listener that reads again after a long time gets one comment, not all that it missed.
+        timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self { events, timer }
     }
 }
 
@@ -78,6 +81,16 @@ mod tests {
     fn an_event_is_its_fields_and_an_empty_line() {
         let frame = event(&[("id", "7"), ("event", "room"), ("data", "{}")]);
         assert_eq!(frame, "id: 7\nevent: room\ndata: {}\n\n");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_that_was_not_read_for_long_sends_one_comment() {
+        let mut stream = KeptAlive::new(tokio_stream::pending());
+        advance(20 * KEEP_ALIVE_INTERVAL).await;
+        assert_eq!(stream.next().await, Some(KEEP_ALIVE_COMMENT));
+        let resumed = Instant::now();
+        assert_eq!(stream.next().await, Some(KEEP_ALIVE_COMMENT));
+        assert_eq!(resumed.elapsed(), KEEP_ALIVE_INTERVAL);
     }
 
     #[tokio::test(start_paused = true)]

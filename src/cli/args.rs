@@ -420,12 +420,13 @@ pub struct ExplainArgs {
     pub room: String,
 }
 
-/// Parses the name of an outcome.
+/// Parses minutes within the limits of a request.
 fn minutes_parser() -> impl TypedValueParser<Value = RequestedMinutes> {
     let range = i64::from(RequestedMinutes::MIN)..=i64::from(RequestedMinutes::MAX);
     clap::value_parser!(u16).range(range).try_map(RequestedMinutes::try_from)
 }
 
+/// Parses the name of an outcome.
 fn outcome_parser() -> impl TypedValueParser<Value = ActionStatus> {
     let words = PossibleValuesParser::new(ActionStatus::ALL.map(ActionStatus::as_str));
     words.try_map(|word| ActionStatus::from_name(&word).ok_or("no such outcome"))

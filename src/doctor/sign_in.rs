@@ -4,8 +4,7 @@
 use super::{DoctorTarget, FindingId, Findings};
 use crate::action::ResponsibleParty;
 use crate::calendar::RoomAddress;
-use crate::engine::CalendarError;
-use crate::engine::ErrorKind;
+use crate::engine::{CalendarError, ErrorKind};
 use crate::exchange::{Exchange, ExchangeLocation, RequestError, Settings, SignInMethod, TransportError};
 use crate::login::{ChannelBinding, Windows};
 

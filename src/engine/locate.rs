@@ -14,7 +14,9 @@ use super::sends::Sends;
 use super::undo::{UndoTarget, conflict, time_needed, undo_target};
 use super::verify::{find_again, find_by_identity, observe};
 use super::{CalendarError, DeletedLookup, EventLookup, messages};
-use crate::action::{ActionId, ActionKind, NoChangeReason, Outcome, Refusal, Target, TimeRange};
+use crate::action::{
+    ActionId, ActionKind, IrreversibleReason, NoChangeReason, Outcome, Refusal, Target, TimeRange,
+};
 use crate::calendar::occupancy::booking_read_window;
 use crate::calendar::{Event, EventId, Window};
 use crate::journal::{Archived, Journal, JournalError};
@@ -49,7 +51,7 @@ pub(super) async fn find_undo_target(context: &ActionContext<'_>) -> Result<Opti
         let why = NoChangeReason::ByAction { action: undo.action.id };
         return Err(EarlyExit::Decided(Outcome::AlreadyDone { why }));
     }
-    Ok(Some(undo_target(&record, context.capabilities())?))
+    Ok(Some(undo_target(&record)?))
 }
 
 /// Finds the same event again, unless the conflict was with our own write: a proxy delivered the request late or twice.
@@ -199,6 +201,11 @@ async fn select_undo_target(
             }
         }
         UndoTarget::Removed(_) => match context.calendar().find_deleted(context.room(), &done.event).await? {
+            // The room may have another server than at the time of the action.
+            DeletedLookup::Found(_) | DeletedLookup::Unknown if !context.capabilities().can_restore() => {
+                let because = IrreversibleReason::ServerCannotRestore;
+                return Ok(Selected::Refused(Refusal::NotUndoable { because }));
+            }
             DeletedLookup::Found(event) => *event,
             DeletedLookup::NotFound => return Ok(Selected::Refused(Refusal::LeftDeletedItems)),
             DeletedLookup::Unknown => return Err(messages::deleted_items_unknown()),

@@ -1,4 +1,4 @@
-//! What the sends of one action leave behind: the doubt, the request in flight, the counts that limit further attempts, and the
+//! The record of an action's sends: the doubt, the request in flight, the counts that limit further attempts, and the
 //! request ids. Values only.
 
 use chrono::{DateTime, Utc};

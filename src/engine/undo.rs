@@ -50,7 +50,7 @@ impl UndoTarget {
 }
 
 /// What the undo of this action has to revert.
-pub(super) fn undo_target(record: &ActionRecord, server: Capabilities) -> Result<UndoTarget, Refusal> {
+pub(super) fn undo_target(record: &ActionRecord) -> Result<UndoTarget, Refusal> {
     let done = record.done().ok_or(Refusal::NothingToUndo)?;
     match (done.reversibility, done.change) {
         (Reversibility::Irreversible { because }, _) => Err(Refusal::NotUndoable { because }),
@@ -58,10 +58,6 @@ pub(super) fn undo_target(record: &ActionRecord, server: Capabilities) -> Result
             Ok(UndoTarget::End { done: done.clone(), from, to })
         }
         (Reversibility::Reversible, Change::Booked) => Ok(UndoTarget::Booked(done.clone())),
-        // The room may have another server than at the time of the action.
-        (Reversibility::Reversible, Change::Removed) if !server.can_restore() => {
-            Err(Refusal::NotUndoable { because: IrreversibleReason::ServerCannotRestore })
-        }
         (Reversibility::Reversible, Change::Removed) => Ok(UndoTarget::Removed(done.clone())),
         (Reversibility::Reversible, Change::Declined | Change::Cancelled) => {
             Err(Refusal::NotUndoable { because: IrreversibleReason::DeclineWasSent })

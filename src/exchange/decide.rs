@@ -1,4 +1,4 @@
-//! What follows an attempt without a result: one pure table, with a row for each outcome. Reads no clock, sends nothing.
+//! Decides the next step after an attempt without a result: one pure table, with a row for each outcome. Reads no clock, sends nothing.
 //!
 //! | outcome | next |
 //! | --- | --- |

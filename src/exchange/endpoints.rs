@@ -143,6 +143,7 @@ fn transport(
         first_byte_timeout: settings.first_byte_timeout,
         response_timeout: settings.response_timeout,
         answer_budget: answers.clone(),
+        inflate: true,
         proves_authenticated,
     };
     Ok(Arc::new(ConnectionPool::new(ConnectTarget::parse(url)?, dialer.clone(), credential, options)))

@@ -3,8 +3,7 @@
 
 use super::request_error::RequestError;
 use crate::action::ResponsibleParty;
-use crate::engine::CalendarError;
-use crate::engine::ErrorKind;
+use crate::engine::{CalendarError, ErrorKind};
 use crate::http::error::TransportError;
 
 impl From<RequestError> for CalendarError {

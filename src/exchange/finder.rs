@@ -28,7 +28,7 @@ use crate::engine::ErrorKind;
 use crate::http::client::HttpClient;
 use crate::http::connection_pool::HttpRequest;
 use crate::http::dialer::Dialer;
-use crate::http::error::TransportError;
+use crate::http::error::{TransportError, error_chain};
 use crate::keyed_mutex::KeyedMutex;
 use crate::login::CredentialProvider;
 
@@ -200,7 +200,7 @@ impl Finder {
         let sent = if request.credentials {
             let credential = match self.credentials.for_url(&request.url) {
                 Ok(credential) => credential,
-                Err(error) => return DiscoveryResponse::Incomplete(error.to_string()),
+                Err(error) => return DiscoveryResponse::Incomplete(error_chain(&error)),
             };
             self.http.send_authenticated(&request.url, credential, proves_authenticated, &http_request).await
         } else {

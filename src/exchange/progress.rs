@@ -19,7 +19,7 @@ use crate::http::error::TransportError;
 const WRITE_WAIT_MAX: Duration = Duration::from_secs(2);
 /// What one operation carries from attempt to attempt.
 pub(super) struct Progress {
-    /// What is known of the room.
+    /// The state of the room.
     pub(super) room: Arc<RoomState>,
     pub(super) retry: RetryState,
     /// The result if time ends before the next attempt.

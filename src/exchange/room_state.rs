@@ -1,4 +1,4 @@
-//! What is known of each room of a connection: its requests under way, its pause, whether its mailbox is slow, and the schema
+//! The state of each room of a connection: its requests under way, its pause, whether its mailbox is slow, and the schema
 //! version that its server needs. One entry for each room, in one map with a limit. Sends nothing.
 
 use std::collections::HashMap;
@@ -22,7 +22,7 @@ pub(super) struct RoomStates {
     rooms: Mutex<HashMap<RoomAddress, Arc<RoomState>>>,
 }
 
-/// One room. Whoever waits for it or sends for it holds a reference; otherwise it may be dropped.
+/// One room. Its waiting and sent requests hold references; without one it may be dropped.
 pub(super) struct RoomState {
     /// One permit for each concurrent request.
     pub(super) requests: Arc<Semaphore>,

@@ -8,13 +8,12 @@ use super::settings::{Access, ExchangeLocation, ImpersonateBy, Settings};
 use crate::ews::soap::ServerVersion;
 use crate::http::settings::{ClientCertificate, ProxySettings};
 use crate::login::SignInMethod;
-use crate::secret::Secret;
 
 impl Settings {
     /// This sign-in at this server, with the limits of [`ConnectionDefaults`](super::ConnectionDefaults). [`Settings::new`] is short
     /// for a URL and Basic.
     pub fn signing_in(location: ExchangeLocation, sign_in: SignInMethod) -> Self {
-        Self { location, sign_in, ..Self::new("", "", Secret::new(String::new())) }
+        Self::with_defaults(location, sign_in)
     }
 
     /// With this name in metrics and reports.

@@ -28,6 +28,8 @@ pub const BUDGET_BYTES: usize = 64 << 20;
 /// Bytes of each response that need no share. The throttle limits how many requests are under way.
 pub const FREE_BYTES: usize = 256 << 10;
 
+/// All responses of other servers together, besides [`FREE_BYTES`] of each.
+const OTHER_SERVERS_BYTES: usize = 8 << 20;
 /// Part of the budget for one response at a time: the largest one, compressed and inflated.
 const RESERVE_BYTES: usize = 2 * ANSWER_BYTES_MAX;
 /// Reads of one step each before other tasks get the processor: some ten milliseconds.
@@ -37,6 +39,10 @@ const STEP_BYTES: usize = 64 << 10;
 
 static OF_PROCESS: LazyLock<Arc<BudgetPool>> =
     LazyLock::new(|| Arc::new(BudgetPool::new(BUDGET_BYTES - RESERVE_BYTES)));
+
+/// A server that hangs must not use up Exchange's memory.
+static OF_OTHER_SERVERS: LazyLock<Arc<BudgetPool>> =
+    LazyLock::new(|| Arc::new(BudgetPool::new(OTHER_SERVERS_BYTES)));
 
 /// Bytes that responses hold now, and the most that they have held.
 pub fn answer_bytes() -> (usize, usize) {
@@ -92,9 +98,9 @@ impl AnswerBudget {
         Self { pool: OF_PROCESS.clone(), answer_bytes_max: ANSWER_BYTES_MAX, waits: Arc::default() }
     }
 
-    /// The same with another limit for one body.
-    pub(crate) fn with_body_max(self, bytes: usize) -> Self {
-        Self { answer_bytes_max: bytes, ..self }
+    /// A share of the memory for servers other than Exchange, each of whose bodies has at most so many bytes.
+    pub(crate) fn of_other_servers(body_bytes_max: usize) -> Self {
+        Self { pool: OF_OTHER_SERVERS.clone(), answer_bytes_max: body_bytes_max, waits: Arc::default() }
     }
 
     /// Responses that had to wait for a share.

@@ -1,5 +1,6 @@
-//! HTTP client for servers that are asked a few times an hour (token endpoints, Autodiscover, identity providers,
-//! webhooks, collectors): each request on a connection of its own, within one time limit. Follows no redirect.
+//! HTTP client for servers that receive a few requests a minute at most (token endpoints, Autodiscover, identity providers,
+//! collectors): each request on a connection of its own, within one time limit. A webhook gets connections that are
+//! kept ([`HttpClient::pool_to`]). Follows no redirect.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,7 +58,7 @@ pub(crate) struct HttpClient {
 impl HttpClient {
     /// A client whose requests take at most this time, including the connection.
     pub(crate) fn new(dialer: Arc<Dialer>, timeout: Duration) -> Self {
-        Self { dialer, timeout, answer_budget: AnswerBudget::of_process().with_body_max(ANSWER_BYTES_MAX) }
+        Self { dialer, timeout, answer_budget: AnswerBudget::of_other_servers(ANSWER_BYTES_MAX) }
     }
 
     /// A client that trusts the platform's authorities and needs no proxy: for webhooks, identity providers and collectors.
@@ -71,7 +72,11 @@ impl HttpClient {
     pub(crate) async fn get_json<T: DeserializeOwned>(&self, url: &Uri) -> Result<T, FetchError> {
         let accept = HeaderValue::from_static("application/json");
         let request = HttpRequest::get(HeaderMap::from_iter([(header::ACCEPT, accept)]));
-        let response = self.send_anonymous(&url.to_string(), &request).await?;
+        // The document names signing keys, so it may not come in plain HTTP from another machine.
+        let target = ConnectTarget::parse(&url.to_string())
+            .map_err(|error| TransportError::Connect(error.to_string()))?;
+        let identity = ClientIdentity::Anonymous;
+        let response = self.send_to(target, Box::new(NoAuth), identity, |_, _| false, &request).await?;
         if !(200..300).contains(&response.status) {
             return Err(FetchError::Status { url: url.clone(), status: response.status });
         }
@@ -120,10 +125,8 @@ impl HttpClient {
             Ok(Delivery::NotSent(error) | Delivery::MaybeSent(error)) => Err(error),
         }
     }
-}
 
-impl HttpClient {
-    /// Connections that are kept, to a server that is asked more often. Requests need a time limit of their own.
+    /// Connections that are kept, to a server that receives more requests. Requests need a time limit of their own.
     #[cfg(feature = "service")]
     pub(crate) fn pool_to(&self, url: &str) -> Result<ConnectionPool, SettingsError> {
         let target = ConnectTarget::parse(url)?;
@@ -142,6 +145,7 @@ impl HttpClient {
             first_byte_timeout: self.timeout,
             response_timeout: self.timeout,
             answer_budget: self.answer_budget.clone(),
+            inflate: false,
             proves_authenticated,
         };
         ConnectionPool::new(target, self.dialer.clone(), credential, options)

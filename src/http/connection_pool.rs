@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+#[cfg(feature = "service")]
+use futures_util::FutureExt as _;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 #[cfg(feature = "service")]
 use http_body_util::Limited;
@@ -35,12 +37,9 @@ const NEW_CONNECTIONS_MAX: usize = 2;
 const IDLE_MAX: Duration = Duration::from_secs(50);
 /// Margin before the server's own idle timeout, for the time that a request takes to arrive.
 const IDLE_MARGIN: Duration = Duration::from_secs(1);
-/// How much of a body that nobody reads is received so that its connection can be kept …
+/// How much of a body that nobody reads is received so that its connection can be kept.
 #[cfg(feature = "service")]
 const IGNORED_BYTES_MAX: usize = 64 << 10;
-/// … and how long.
-#[cfg(feature = "service")]
-const IGNORED_BODY_TIMEOUT: Duration = Duration::from_secs(1);
 /// Identifies this client in servers' logs.
 pub(crate) const USER_AGENT: HeaderValue =
     HeaderValue::from_static(concat!("adjourn/", env!("CARGO_PKG_VERSION")));
@@ -64,6 +63,8 @@ pub(crate) struct PoolOptions {
     pub(crate) response_timeout: Duration,
     /// Memory for the responses.
     pub(crate) answer_budget: AnswerBudget,
+    /// Whether a compressed body is inflated; requests then accept gzip.
+    pub(crate) inflate: bool,
     /// Whether only an authenticated client gets a response with this status and these headers.
     pub(crate) proves_authenticated: fn(u16, &HeaderMap) -> bool,
 }
@@ -81,7 +82,7 @@ struct AuthConnection {
 }
 
 /// A request as the pool sends it: `Host`, `User-Agent` and `Authorization` are added.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct HttpRequest {
     pub(crate) method: Method,
     pub(crate) headers: HeaderMap,
@@ -94,7 +95,7 @@ enum BodyMode {
     Whole,
     /// Streamed while it arrives, if the status is 200.
     Streamed,
-    /// Dropped: status and headers are the answer. A short body is read all the same, so that its connection can be kept.
+    /// Dropped: status and headers are the answer.
     #[cfg(feature = "service")]
     Ignored,
 }
@@ -231,10 +232,8 @@ impl ConnectionPool {
                 });
             }
             #[cfg(feature = "service")]
-            if mode == BodyMode::Ignored && response.status() != StatusCode::UNAUTHORIZED {
-                return SendOutcome::Delivered(Delivery::Answered(
-                    self.drop_body(connection, response).await,
-                ));
+            if mode == BodyMode::Ignored {
+                return SendOutcome::Delivered(Delivery::Answered(self.drop_body(connection, response)));
             }
             let mut answer = match self.receive(response, sent_at).await {
                 Err(failure) => return lost_after_send(&round, failure),
@@ -302,9 +301,9 @@ impl ConnectionPool {
         received.unwrap_or(Err(TransportError::ResponseTimeout(limit)))
     }
 
-    /// The response without its body. If the body is short, the connection is kept.
+    /// The response without its body. The connection is kept if the body has arrived already; nothing waits for it.
     #[cfg(feature = "service")]
-    async fn drop_body(&self, connection: AuthConnection, response: Response<Incoming>) -> HttpResponse {
+    fn drop_body(&self, connection: AuthConnection, response: Response<Incoming>) -> HttpResponse {
         let (head, body) = response.into_parts();
         let answer = HttpResponse {
             status: head.status.as_u16(),
@@ -313,8 +312,8 @@ impl ConnectionPool {
             rejection: None,
             sent_credentials: false,
         };
-        let body = Limited::new(body, IGNORED_BYTES_MAX).collect();
-        if let Ok(Ok(_)) = timeout(IGNORED_BODY_TIMEOUT, body).await {
+        let received = Limited::new(body, IGNORED_BYTES_MAX).collect().now_or_never();
+        if let Some(Ok(_)) = received {
             self.return_idle(connection, &answer);
         }
         answer
@@ -365,9 +364,10 @@ impl ConnectionPool {
             }
         }
         // `x-gzip` means the same (RFC 9110, section 8.4.1.3).
-        let zipped = ["gzip", "x-gzip"]
-            .iter()
-            .any(|name| list_contains(&parts.headers, &header::CONTENT_ENCODING, name));
+        let zipped = self.options.inflate
+            && ["gzip", "x-gzip"]
+                .iter()
+                .any(|name| list_contains(&parts.headers, &header::CONTENT_ENCODING, name));
         let body = if zipped { body.inflate(until).await? } else { body.finish() };
         Ok(HttpResponse {
             status: parts.status.as_u16(),

@@ -101,9 +101,7 @@ impl TransportError {
             _ => Duration::ZERO,
         }
     }
-}
 
-impl TransportError {
     /// The sentence for people, with the server's name (`Exchange`) or what it is (`the server`).
     pub(crate) fn describe(&self, server: &str) -> String {
         match self {

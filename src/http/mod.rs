@@ -2,7 +2,7 @@
 //! fields. It knows how a request travels and no server's protocol.
 //!
 //! ```text
-//! client.rs            one request to a server that is asked now and then
+//! client.rs            one request to a server that receives few
 //!   connection_pool.rs requests to one server: kept connections, authentication rounds, streams
 //!     auth.rs          what the rounds need of a credential (the schemes are in crate::login)
 //!     dialer.rs        TCP (happy_eyeballs.rs), proxy (tunnel.rs), TLS (tls.rs, pinning.rs)

@@ -6,8 +6,8 @@ use http::uri::Authority;
 
 use super::settings::SettingsError;
 
-#[cfg(feature = "service")]
 /// How much of an invalid URL is shown.
+#[cfg(feature = "service")]
 const SHOWN_MAX: usize = 200;
 
 /// A checked URL, split into what a connection and a request need.
@@ -28,7 +28,7 @@ impl ConnectTarget {
         match url.strip_prefix("http://") {
             Some(rest) => {
                 let safe = Self::parse(&format!("https://{rest}"))?;
-                let port = if safe.authority.ends_with(&format!(":{}", safe.port)) { safe.port } else { 80 };
+                let port = url.parse::<Uri>().ok().and_then(|uri| uri.port_u16()).unwrap_or(80);
                 Ok(Self { tls: false, port, ..safe })
             }
             None => Self::parse(url),
@@ -65,10 +65,18 @@ impl ConnectTarget {
 #[error("`{0}` is not of the form https://host/path (http only to this machine)")]
 pub struct InvalidUrl(String);
 
+#[cfg(feature = "service")]
+impl InvalidUrl {
+    /// The error about this URL, which is printed without what may be secret.
+    pub(crate) fn new(url: &str) -> Self {
+        Self(redacted(url))
+    }
+}
+
 /// Parses a URL to which a request stays unreadable for others: `https`, or `http` to this machine.
 #[cfg(feature = "service")]
 pub(crate) fn parse_url(url: &str) -> Result<Uri, InvalidUrl> {
-    let no_address = || InvalidUrl(redacted(url));
+    let no_address = || InvalidUrl::new(url);
     let uri: Uri = url.parse().map_err(|_| no_address())?;
     // A user name and password would be printed with the URL, and no server would get them. A port that is not a number
     // is the beginning of a password that contains a slash.

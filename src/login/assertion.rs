@@ -31,12 +31,12 @@ pub struct ClientKey {
 #[derive(Debug, thiserror::Error)]
 pub enum ClientKeyError {
     /// One of the two files cannot be read.
-    #[error("{path}", path = path.display())]
+    #[error("{path}: {error}", path = path.display())]
     Pem {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
-        source: PemError,
+        error: PemError,
     },
     /// The key is of another algorithm.
     #[error("{path}: the key is not an RSA key, which PS256 requires", path = .0.display())]
@@ -62,10 +62,10 @@ impl ClientKey {
     /// # Errors
     /// Names the file and what is wrong with it.
     pub fn read(certificate: &Path, key: &Path) -> Result<Self, ClientKeyError> {
-        let bad = |path: &Path, source| ClientKeyError::Pem { path: path.to_owned(), source };
-        let chain = certificates(certificate).map_err(|source| bad(certificate, source))?;
+        let bad = |path: &Path, error| ClientKeyError::Pem { path: path.to_owned(), error };
+        let chain = certificates(certificate).map_err(|error| bad(certificate, error))?;
         let leaf = chain.first().ok_or_else(|| bad(certificate, PemError::NoCertificate))?;
-        let pair = match private_key(key).map_err(|source| bad(key, source))? {
+        let pair = match private_key(key).map_err(|error| bad(key, error))? {
             PrivateKeyDer::Pkcs8(key) => RsaKeyPair::from_pkcs8(key.secret_pkcs8_der()),
             PrivateKeyDer::Pkcs1(key) => RsaKeyPair::from_der(key.secret_pkcs1_der()),
             _ => return Err(ClientKeyError::NotRsa(key.to_owned())),

@@ -28,12 +28,12 @@ impl fmt::Debug for KeytabKey {
 
 /// Why a keytab has no key for an account.
 #[derive(Debug, thiserror::Error)]
-#[error("{path}", path = path.display())]
+#[error("{path}: {fault}", path = path.display())]
 pub struct KeytabError {
     /// The file.
     pub path: PathBuf,
     /// What is wrong with it.
-    pub source: KeytabFault,
+    pub fault: KeytabFault,
 }
 
 /// What is wrong with a keytab.
@@ -68,7 +68,7 @@ impl KeytabKey {
     /// # Errors
     /// What is wrong with the file, or which accounts it contains instead.
     pub fn read(path: &Path, account: &str) -> Result<Self, KeytabError> {
-        Self::find(path, account).map_err(|source| KeytabError { path: path.to_owned(), source })
+        Self::find(path, account).map_err(|fault| KeytabError { path: path.to_owned(), fault })
     }
 
     fn find(path: &Path, account: &str) -> Result<Self, KeytabFault> {

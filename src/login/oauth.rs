@@ -57,7 +57,11 @@ impl TokenSource for TokenEndpoint {
         let sent = self.http.send_anonymous(&self.client.endpoint, &request).await;
         let response = sent.map_err(|error| TransportError::SignIn {
             is_permanent: false,
-            reason: format!("no token from {}: {error}", self.client.endpoint),
+            reason: format!(
+                "no token from {}: {}",
+                self.client.endpoint,
+                error.describe("the token endpoint")
+            ),
             retry_after: Duration::ZERO,
         })?;
         parse_token_response(&self.client.endpoint, &response)

@@ -33,7 +33,6 @@ use crate::http::client::{HttpClient, REQUEST_TIMEOUT};
 use crate::http::connection_pool::{ConnectionPool, HttpRequest};
 use crate::http::delivery::Delivery;
 use crate::http::error::TransportError;
-use crate::http::settings::SettingsError;
 use crate::http::url::{InvalidUrl, parse_url};
 use crate::store::{OutboxEntry, OutboxNotice, ServiceStore};
 
@@ -104,9 +103,6 @@ pub enum WebhookError {
     /// TLS could not be initialised.
     #[error("cannot initialise TLS: {0}")]
     Tls(#[from] rustls::Error),
-    /// No connection can be made to the URL.
-    #[error(transparent)]
-    Settings(#[from] SettingsError),
 }
 
 /// The result of delivering one notice.
@@ -135,7 +131,7 @@ impl WebhookSender {
             let _ = write!(name, "{byte:02x}");
         });
         parse_url(url)?;
-        let connections = HttpClient::direct()?.pool_to(url)?;
+        let connections = HttpClient::direct()?.pool_to(url).map_err(|_| InvalidUrl::new(url))?;
         let closing = CancellationToken::new();
         Ok(Self { connections, secret, clock, outbox, name, posted: Notify::new(), closing })
     }

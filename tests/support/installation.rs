@@ -1,5 +1,5 @@
-//! The program in a directory of its own, with its configuration, its state and a simulated Exchange. Who uses it passes the path of
-//! the program, because Cargo names it to integration tests and benches only (`env!("CARGO_BIN_EXE_adjourn")`).
+//! The program in a directory of its own, with its configuration, its state and a simulated Exchange. The caller passes the path of the
+//! program, because Cargo names it to integration tests and benches only (`env!("CARGO_BIN_EXE_adjourn")`).
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
