@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::client::EwsClient;
 use super::lockout::AUTODISCOVER;
-use super::progress::{Admission, Progress};
+use super::progress::{AdmittedRequest, OperationProgress};
 use super::request_error::RequestError;
 use super::resolve_error::ResolveError;
 use super::sign_in_attempt::SignInAttempt;
@@ -20,8 +20,8 @@ impl EwsClient {
     pub(super) async fn admit(
         &self,
         room: &RoomAddress,
-        progress: &mut Progress,
-    ) -> Result<Admission, RequestError> {
+        progress: &mut OperationProgress,
+    ) -> Result<AdmittedRequest, RequestError> {
         loop {
             let server = self.endpoints.server_key(room);
             self.lock_sign_in(&server, room, progress).await?;
@@ -44,7 +44,7 @@ impl EwsClient {
                     .await
                     .map_err(|(kind, code)| RequestError::Refused(kind, code))?;
             }
-            return Ok(Admission { server, connections, permit, began });
+            return Ok(AdmittedRequest { server, connections, permit, began });
         }
     }
 
@@ -55,7 +55,7 @@ impl EwsClient {
         &self,
         server: &str,
         room: &RoomAddress,
-        progress: &mut Progress,
+        progress: &mut OperationProgress,
     ) -> Result<(), RequestError> {
         if progress.sign_in_lock.is_some() || server == AUTODISCOVER {
             return Ok(());
@@ -72,7 +72,7 @@ impl EwsClient {
     async fn find_connections(
         &self,
         room: &RoomAddress,
-        progress: &mut Progress,
+        progress: &mut OperationProgress,
     ) -> Result<Result<Arc<ConnectionPool>, TransportError>, RequestError> {
         let began = Instant::now();
         let found = match timeout_at(progress.deadline, self.endpoints.resolve(room)).await {

@@ -21,7 +21,7 @@ use super::decode_limits::decode_limits;
 use super::decode_stats::DecodeStats;
 use super::endpoints::EndpointResolver;
 use super::lockout::LockoutGuard;
-use super::progress::{Admission, Progress};
+use super::progress::{AdmittedRequest, OperationProgress};
 use super::request::EncodedRequest;
 use super::request_error::RequestError;
 use super::response::{proves_authenticated, request_id};
@@ -277,7 +277,7 @@ impl EwsClient {
         T: Send,
         R: Fn(&SoapBody<'_>) -> Result<T, RetryDecision> + Send + Sync,
     {
-        let mut progress = Progress::new(op, self.rooms.of(room), self.operation_timeout);
+        let mut progress = OperationProgress::new(op, self.rooms.of(room), self.operation_timeout);
         loop {
             let admission = self.admit(room, &mut progress).await?;
             let version = self.versions.for_room(&progress.room);
@@ -297,17 +297,17 @@ impl EwsClient {
     /// server rejects finally is an error.
     async fn attempt_admitted<T, R>(
         &self,
-        admission: Admission,
+        admission: AdmittedRequest,
         request: &EncodedRequest<'_>,
         read: &R,
         trail: &mut Vec<RequestIds>,
-        progress: &mut Progress,
+        progress: &mut OperationProgress,
     ) -> Result<AttemptOutcome<T>, RequestError>
     where
         T: Send,
         R: Fn(&SoapBody<'_>) -> Result<T, RetryDecision> + Sync,
     {
-        let Admission { server, connections, mut permit, began } = admission;
+        let AdmittedRequest { server, connections, mut permit, began } = admission;
         let outcome = match &connections {
             Err(error) => AttemptOutcome::Unfinished(Unfinished::NotSent(error.clone())),
             Ok(connections) => {
@@ -364,7 +364,7 @@ impl EwsClient {
         next: Next,
         room: &RoomAddress,
         version: ServerVersion,
-        progress: &mut Progress,
+        progress: &mut OperationProgress,
     ) -> Result<(), RequestError> {
         match next {
             Next::Fail(error) => return Err(error),
@@ -399,7 +399,7 @@ impl EwsClient {
     }
 
     /// Sends nothing for this room for a while, after its server reported that it is busy.
-    fn pause(&self, progress: &Progress, at_least: Option<Duration>, reduce_concurrency: bool) {
+    fn pause(&self, progress: &OperationProgress, at_least: Option<Duration>, reduce_concurrency: bool) {
         self.throttled.fetch_add(1, Ordering::Relaxed);
         if reduce_concurrency {
             self.throttle.halve_limit();

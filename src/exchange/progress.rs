@@ -18,7 +18,7 @@ use crate::http::error::TransportError;
 /// ago; after this time the engine decides again. Autodiscover is not counted: it runs once and can take longer.
 const WRITE_WAIT_MAX: Duration = Duration::from_secs(2);
 /// What one operation carries from attempt to attempt.
-pub(super) struct Progress {
+pub(super) struct OperationProgress {
     /// The state of the room.
     pub(super) room: Arc<RoomState>,
     pub(super) retry: RetryState,
@@ -32,7 +32,7 @@ pub(super) struct Progress {
 }
 
 /// A request that may be sent now.
-pub(super) struct Admission {
+pub(super) struct AdmittedRequest {
     /// Key of the room's server.
     pub(super) server: String,
     /// The connections to it; or why it could not be found, which counts as an attempt.
@@ -41,7 +41,7 @@ pub(super) struct Admission {
     pub(super) began: Instant,
 }
 
-impl Progress {
+impl OperationProgress {
     pub(super) fn new<O: Operation>(op: &O, room: Arc<RoomState>, operation_timeout: Duration) -> Self {
         let deadline = Instant::now() + operation_timeout;
         let send_by = match O::EFFECT {
