@@ -58,8 +58,8 @@ struct CachedRoom {
 
 #[derive(Debug, Clone)]
 struct CachedDomain {
-    /// Why no room of it is found; `None` if one was.
-    failure: Option<(Cause, String)>,
+    /// Where one of its rooms was found, or why none is.
+    result: Result<EwsUrl, (Cause, String)>,
     cached_at: DateTime<Utc>,
 }
 
@@ -77,8 +77,8 @@ impl DiscoveryCache {
 
     /// Caches the URL of a room's server.
     pub fn record_found(&mut self, room: &RoomAddress, url: EwsUrl, now: DateTime<Utc>) {
+        self.keep_domain(room.domain(), Ok(url.clone()), now);
         self.keep(room, CachedLocation::Url(url), now);
-        self.keep_domain(room.domain(), None, now);
     }
 
     /// Caches that a room was not found. A URL that is still valid stays: a search before its expiry means that
@@ -92,7 +92,7 @@ impl DiscoveryCache {
             );
         }
         if report.concerns_domain() {
-            self.keep_domain(room.domain(), Some((report.cause(), report.advice())), now);
+            self.keep_domain(room.domain(), Err((report.cause(), report.advice())), now);
         }
     }
 
@@ -104,22 +104,22 @@ impl DiscoveryCache {
         }
         let entry = self.domains.get(room.domain());
         let fresh = entry.filter(|entry| (now - entry.cached_at).abs() < self.failure_good_for);
-        let Some((cause, advice)) = fresh.and_then(|entry| entry.failure.clone()) else { return false };
+        let Some((cause, advice)) = fresh.and_then(|entry| entry.result.clone().err()) else { return false };
         self.keep(room, CachedLocation::NotFound { cause, headline: headline(room.as_str(), &advice) }, now);
         true
     }
 
-    /// Whether a room of this domain was found.
-    pub fn knows_domain(&self, domain: &str, now: DateTime<Utc>) -> bool {
+    /// The EWS URL of a room of this domain that was found.
+    pub fn server_in_domain(&self, domain: &str, now: DateTime<Utc>) -> Option<&EwsUrl> {
         let entry = self.domains.get(domain).filter(|entry| (now - entry.cached_at).abs() < self.good_for);
-        entry.is_some_and(|entry| entry.failure.is_none())
+        entry.and_then(|entry| entry.result.as_ref().ok())
     }
 
-    fn keep_domain(&mut self, domain: &str, failure: Option<(Cause, String)>, now: DateTime<Utc>) {
+    fn keep_domain(&mut self, domain: &str, result: Result<EwsUrl, (Cause, String)>, now: DateTime<Utc>) {
         if self.domains.len() >= DOMAINS_MAX && !self.domains.contains_key(domain) {
             self.domains.clear();
         }
-        self.domains.insert(domain.to_owned(), CachedDomain { failure, cached_at: now });
+        self.domains.insert(domain.to_owned(), CachedDomain { result, cached_at: now });
     }
 
     /// Drops the result for a room: its mailbox is being moved (`ErrorMailboxMoveInProgress`), or its server reported
@@ -213,9 +213,15 @@ mod tests {
         assert!(cache.fails_like_its_domain(&room(2), at(4)) && !cache.fails_like_its_domain(&other, at(4)));
         let Some(CachedLocation::NotFound { headline, .. }) = cache.get(&room(2), at(4)) else { panic!() };
         assert!(headline.contains("room2@example.com"), "{headline}");
-        assert!(!cache.fails_like_its_domain(&room(3), at(5)) && !cache.knows_domain("example.com", at(1)));
+        assert!(
+            !cache.fails_like_its_domain(&room(3), at(5))
+                && cache.server_in_domain("example.com", at(1)).is_none()
+        );
         cache.record_found(&room(4), url(), at(6));
-        assert!(!cache.fails_like_its_domain(&room(5), at(6)) && cache.knows_domain("example.com", at(6)));
+        assert!(
+            !cache.fails_like_its_domain(&room(5), at(6))
+                && cache.server_in_domain("example.com", at(6)).is_some()
+        );
     }
 
     #[test]

@@ -5,94 +5,36 @@
 //! "Maintain affinity between a group of subscriptions and the Mailbox server": mailboxes with the same value and the
 //! same EWS URL belong together. The value is compared, never interpreted. Exchange 2010 does not support the setting.
 
-use http::Uri;
-
-use super::candidates::SOAP_PATH;
-use super::malformed_response::MalformedResponse;
-use super::report::excerpt;
+use super::batch::{BatchError, request, results};
 use super::soap;
-use super::{BODY_BYTES_MAX, DiscoveryRequest, DiscoveryResponse, ParsedResponse, xml};
+use super::{DiscoveryRequest, DiscoveryResponse};
 use crate::calendar::RoomAddress;
-use crate::http::error::error_chain;
 
-/// Addresses of one request: Exchange's default limit in web.config (`MaxUsersPerGetUserSettingsRequest`).
-pub const ADDRESSES_MAX: usize = 90;
 /// Longest group name that is kept for each room; Exchange Online's have some fifty characters.
 const GROUP_LEN_MAX: usize = 256;
 
 const SETTING: &str = "GroupingInformation";
 
-/// Why a server returned no groups.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum GroupingError {
-    /// A later request would fail too.
-    Permanent(String),
-    /// A later request may succeed.
-    Transient(String),
-}
-
-/// The request to the server of this EWS URL about these addresses, [`ADDRESSES_MAX`] at most, with credentials. `None`
-/// if it is no URL.
+/// The request to the server of this EWS URL about these addresses, [`ADDRESSES_MAX`](super::batch::ADDRESSES_MAX) at most, with
+/// credentials. `None` if it is no URL.
 pub fn grouping_request(ews: &str, addresses: &[RoomAddress]) -> Option<DiscoveryRequest> {
-    let ews: Uri = ews.parse().ok()?;
-    let url = format!("{}://{}{SOAP_PATH}", ews.scheme_str()?, ews.authority()?);
-    let body = soap::envelope(&url, "Exchange2013", addresses, &[SETTING]);
-    let headers = vec![super::discovery::xml_content(), soap::action()];
-    Some(DiscoveryRequest { method: http::Method::POST, url, headers, body, credentials: true })
+    request(ews, "Exchange2013", addresses, &[SETTING])
 }
 
 /// Each address's group in the response to a request for `count` addresses, or none.
 ///
 /// # Errors
 /// When the response has no groups.
-pub fn parse_grouping(
-    answer: &DiscoveryResponse,
-    count: usize,
-) -> Result<Vec<Option<String>>, GroupingError> {
-    match answer {
-        DiscoveryResponse::Http { status: 200, body, .. } => groups(body, count),
-        DiscoveryResponse::Http { status: status @ (408 | 429 | 500..), .. } => {
-            Err(GroupingError::Transient(format!("HTTP {status}")))
-        }
-        DiscoveryResponse::Http { status, .. } => Err(GroupingError::Permanent(format!("HTTP {status}"))),
-        DiscoveryResponse::Unreachable(why) | DiscoveryResponse::Incomplete(why) => {
-            Err(GroupingError::Transient(why.clone()))
-        }
-        DiscoveryResponse::SignInFailed(why) => Err(GroupingError::Permanent(why.clone())),
-    }
-}
-
-/// Results name no address; they are in the order of the request, so one too few or too many makes all useless.
-fn groups(body: &[u8], count: usize) -> Result<Vec<Option<String>>, GroupingError> {
-    if body.len() > BODY_BYTES_MAX {
-        return Err(GroupingError::Permanent("its response is too long".to_owned()));
-    }
-    let envelope = xml::read(body).map_err(|error| malformed(&error.into()))?;
-    let users = match soap::users(&envelope).map_err(|error| malformed(&error))? {
-        Ok(users) => users,
-        Err(ParsedResponse::Busy(error)) => return Err(GroupingError::Transient(error)),
-        Err(error) => return Err(GroupingError::Permanent(excerpt(&format!("{error:?}")))),
-    };
-    if users.len() != count {
-        return Err(GroupingError::Permanent(format!(
-            "it returned {} results for {count} addresses",
-            users.len()
-        )));
-    }
-    let group = |user| match soap::error(user) {
+pub fn parse_grouping(answer: &DiscoveryResponse, count: usize) -> Result<Vec<Option<String>>, BatchError> {
+    results(answer, count, |user| match soap::error(user) {
         Some(_) => None,
         None => soap::setting(user, SETTING).filter(|group| group.len() <= GROUP_LEN_MAX).map(str::to_owned),
-    };
-    Ok(users.into_iter().map(group).collect())
-}
-
-fn malformed(error: &MalformedResponse) -> GroupingError {
-    GroupingError::Permanent(error_chain(error))
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::xml;
     use super::*;
 
     fn http(status: u16, content: &str) -> DiscoveryResponse {
@@ -132,10 +74,10 @@ mod tests {
         let answer = users(&[user("NoError", "site-1"), user("InvalidUser", "site-1"), user("NoError", "")]);
         assert_eq!(parse_grouping(&answer, 3), Ok(vec![Some("site-1".to_owned()), None, None]));
         assert!(
-            matches!(parse_grouping(&answer, 2), Err(GroupingError::Permanent(_))),
+            matches!(parse_grouping(&answer, 2), Err(BatchError::Permanent(_))),
             "the third belongs to an unknown address"
         );
-        assert!(matches!(parse_grouping(&answer, 4), Err(GroupingError::Permanent(_))));
+        assert!(matches!(parse_grouping(&answer, 4), Err(BatchError::Permanent(_))));
     }
 
     #[test]
@@ -147,9 +89,7 @@ mod tests {
             DiscoveryResponse::Incomplete("cut".to_owned()),
         ];
         assert!(
-            transient
-                .iter()
-                .all(|answer| matches!(parse_grouping(answer, 1), Err(GroupingError::Transient(_))))
+            transient.iter().all(|answer| matches!(parse_grouping(answer, 1), Err(BatchError::Transient(_))))
         );
         let permanent = [
             http(401, ""),
@@ -160,9 +100,7 @@ mod tests {
             DiscoveryResponse::Http { status: 200, location: None, body: b"<html>".to_vec() },
         ];
         assert!(
-            permanent
-                .iter()
-                .all(|answer| matches!(parse_grouping(answer, 1), Err(GroupingError::Permanent(_))))
+            permanent.iter().all(|answer| matches!(parse_grouping(answer, 1), Err(BatchError::Permanent(_))))
         );
     }
 }

@@ -25,12 +25,14 @@
 //! name: it is impersonated, recorded and shown under its configured address.
 
 #[doc(hidden)]
+pub mod batch;
 pub mod cache;
 mod candidates;
 mod discovery;
 #[doc(hidden)]
 pub mod grouping;
 mod json;
+pub mod locations;
 mod malformed_response;
 mod policy;
 mod pox;

@@ -1,24 +1,26 @@
-//! Finds the EWS URLs of rooms by Autodiscover and caches them. Rooms of one domain are searched one after another
-//! until the first is found, then a few at once; rooms of other domains do not wait for them. A search continues after
-//! its caller has gone, so the next caller finds its result in the cache.
+//! Finds the EWS URLs of rooms by Autodiscover and caches them. Each domain has a task of its own while rooms of it are searched: one
+//! room first; once it is found, its server is asked about the others, many in one request; a room without a result there is searched
+//! alone, a few at once. So rooms of other domains do not wait for a domain whose hosts hang, and a search continues after its caller
+//! has gone: the next caller finds its result in the cache.
 //!
 //! The first request of a search that carries credentials waits for the lockout guard (`lockout.rs`), and the search
 //! keeps the guard's lock until its rejections are recorded: the next search sends no credentials before.
 
-use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures_util::FutureExt as _;
-use futures_util::future::{BoxFuture, Shared};
+use futures_util::future::Shared;
+use futures_util::{FutureExt as _, StreamExt as _, stream};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
-use tokio::sync::OwnedMutexGuard;
+use tokio::sync::{OwnedMutexGuard, oneshot};
 
 use super::lockout::{AUTODISCOVER, LockoutGuard};
 use super::resolve_error::ResolveError;
 use super::response::proves_authenticated;
 use super::settings::{ExchangeLocation, Settings};
+use crate::autodiscover::batch::{ADDRESSES_MAX, BatchError};
 use crate::autodiscover::cache::{CachedLocation, DiscoveryCache};
+use crate::autodiscover::locations::{locations_request, parse_locations};
 use crate::autodiscover::{
     self, BODY_BYTES_MAX, Discovery, DiscoveryReport, DiscoveryResponse, Policy, discover,
 };
@@ -29,16 +31,30 @@ use crate::http::client::HttpClient;
 use crate::http::connection_pool::HttpRequest;
 use crate::http::dialer::Dialer;
 use crate::http::error::{TransportError, error_chain};
-use crate::keyed_mutex::KeyedMutex;
 use crate::login::CredentialProvider;
 
-/// Concurrent searches in one domain, after one of its rooms was found.
-const SEARCHES_AT_ONCE: u64 = 4;
+/// Rooms of one domain that are searched alone at once, after one of its rooms was found.
+const SEARCHES_AT_ONCE: usize = 4;
+/// Servers that are known not to answer for many rooms at once; with more, all are dropped and asked again.
+const UNSUPPORTED_MAX: usize = 64;
 /// Rooms that are searched or wait for it, each once. More than any building has.
 const SEARCHES_MAX: usize = 20_000;
 
-/// A search under way, shared by all callers that ask for the same room.
-type Search = Shared<BoxFuture<'static, Result<(), ResolveError>>>;
+/// The end of a search, for all callers that ask for the same room.
+type Search = Shared<oneshot::Receiver<Result<(), ResolveError>>>;
+
+/// Searches under way.
+#[derive(Default)]
+struct Searches {
+    rooms: HashMap<RoomAddress, Search>,
+    /// The rooms that the task of each domain has yet to search.
+    domains: HashMap<String, Vec<WaitingRoom>>,
+}
+
+struct WaitingRoom {
+    room: RoomAddress,
+    end: oneshot::Sender<Result<(), ResolveError>>,
+}
 
 pub(super) struct Finder {
     pub(super) credentials: CredentialProvider,
@@ -46,8 +62,9 @@ pub(super) struct Finder {
     policy: Policy,
     http: HttpClient,
     cache: Mutex<DiscoveryCache>,
-    searches: Mutex<HashMap<RoomAddress, Search>>,
-    search_locks: KeyedMutex,
+    searches: Mutex<Searches>,
+    /// Servers that do not answer for many rooms at once.
+    batch_unsupported: Mutex<HashSet<String>>,
     lockout: Arc<LockoutGuard>,
 }
 
@@ -81,7 +98,7 @@ impl Finder {
             policy,
             cache: Mutex::default(),
             searches: Mutex::default(),
-            search_locks: KeyedMutex::default(),
+            batch_unsupported: Mutex::default(),
             lockout,
         }
     }
@@ -103,34 +120,109 @@ impl Finder {
 
     /// Searches the room's server; the result is in the cache afterwards.
     pub(super) async fn find(self: &Arc<Self>, room: &RoomAddress) -> Result<(), ResolveError> {
-        let search = {
-            let mut searches = lock(&self.searches);
-            match searches.get(room) {
-                Some(search) => search.clone(),
-                None if searches.len() >= SEARCHES_MAX => {
-                    return Err(ResolveError::Unavailable(TransportError::ServerNotFound(
-                        "too many Autodiscover searches are under way".to_owned(),
-                    )));
-                }
-                None => {
-                    let search = self.clone().search_once(room.clone()).boxed().shared();
-                    searches.insert(room.clone(), search.clone());
-                    tokio::spawn(search.clone());
-                    search
-                }
-            }
-        };
-        search.await
+        let search = self.join_search(room)?;
+        search.await.unwrap_or_else(|_| Err(unavailable("the search of its server was interrupted")))
     }
 
-    async fn search_once(self: Arc<Self>, room: RoomAddress) -> Result<(), ResolveError> {
-        let found = self.search(&room).await;
-        lock(&self.searches).remove(&room);
-        found
+    /// The search of this room: the one under way, or a new one.
+    fn join_search(self: &Arc<Self>, room: &RoomAddress) -> Result<Search, ResolveError> {
+        let mut searches = lock(&self.searches);
+        if let Some(search) = searches.rooms.get(room) {
+            return Ok(search.clone());
+        }
+        if searches.rooms.len() >= SEARCHES_MAX {
+            return Err(unavailable("too many Autodiscover searches are under way"));
+        }
+        let (end, ended) = oneshot::channel();
+        let search = ended.shared();
+        searches.rooms.insert(room.clone(), search.clone());
+        let waiting = WaitingRoom { room: room.clone(), end };
+        match searches.domains.get_mut(room.domain()) {
+            Some(domain) => domain.push(waiting),
+            None => {
+                let domain = room.domain().to_owned();
+                searches.domains.insert(domain.clone(), vec![waiting]);
+                tokio::spawn(self.clone().search_domain(domain));
+            }
+        }
+        Ok(search)
+    }
+
+    /// The task of a domain: searches its rooms until none waits.
+    async fn search_domain(self: Arc<Self>, domain: String) {
+        while let Some(rooms) = self.take_waiting(&domain) {
+            if rooms.len() > 1 {
+                self.search_together(&domain, &rooms).await;
+            }
+            let alone = rooms.into_iter().map(|WaitingRoom { room, end }| {
+                let finder = &self;
+                async move {
+                    let result = finder.search(&room).await;
+                    lock(&finder.searches).rooms.remove(&room);
+                    let _ = end.send(result); // its callers may have gone
+                }
+            });
+            stream::iter(alone).buffer_unordered(SEARCHES_AT_ONCE).collect::<()>().await;
+        }
+    }
+
+    /// The next rooms of a domain: one until a room of the domain was found, then as many as one request takes.
+    fn take_waiting(&self, domain: &str) -> Option<Vec<WaitingRoom>> {
+        let is_known = lock(&self.cache).server_in_domain(domain, SystemClock.now()).is_some();
+        let mut searches = lock(&self.searches);
+        let waiting = searches.domains.get_mut(domain)?;
+        if waiting.is_empty() {
+            searches.domains.remove(domain);
+            return None;
+        }
+        let count = if is_known { waiting.len().min(ADDRESSES_MAX) } else { 1 };
+        Some(waiting.drain(..count).collect())
+    }
+
+    /// Asks the server of a room of the domain about these rooms, and caches the results that it has.
+    async fn search_together(&self, domain: &str, waiting: &[WaitingRoom]) {
+        let now = SystemClock.now();
+        let Some(server) = lock(&self.cache).server_in_domain(domain, now).cloned() else { return };
+        if lock(&self.batch_unsupported).contains(server.as_str()) {
+            return;
+        }
+        let rooms: Vec<RoomAddress> = waiting.iter().map(|waiting| waiting.room.clone()).collect();
+        let Some(request) = locations_request(&server, &rooms, &self.policy) else { return };
+        let admission = tokio::sync::Mutex::new(SearchAdmission::default());
+        let answer = self.send_guarded(request, &admission).await;
+        match parse_locations(&answer, rooms.len(), &self.policy) {
+            Ok(urls) => {
+                let mut cache = lock(&self.cache);
+                for (room, url) in rooms.iter().zip(urls) {
+                    if let Some(url) = url {
+                        cache.record_found(room, url, SystemClock.now());
+                    }
+                }
+            }
+            Err(BatchError::Transient(why)) => {
+                tracing::info!(domain, why, "Autodiscover did not answer for many rooms at once");
+            }
+            Err(BatchError::Permanent(why)) => {
+                tracing::info!(domain, why, "this server does not answer for many rooms at once");
+                self.record_unsupported(&answer, server.as_str());
+            }
+        }
+    }
+
+    /// Asks this server about single rooms from now on. A rejection of the account counts like that of any other search.
+    fn record_unsupported(&self, answer: &DiscoveryResponse, server: &str) {
+        if let DiscoveryResponse::Http { status: status @ (401 | 403 | 456), .. } = answer {
+            let refusal = format!("Autodiscover rejects the service account's credentials (HTTP {status})");
+            self.lockout.record_host_failures(AUTODISCOVER, ErrorKind::Credentials, &refusal, 1);
+        }
+        let mut unsupported = lock(&self.batch_unsupported);
+        if unsupported.len() >= UNSUPPORTED_MAX {
+            unsupported.clear();
+        }
+        unsupported.insert(server.to_owned());
     }
 
     async fn search(&self, room: &RoomAddress) -> Result<(), ResolveError> {
-        let _lock = self.search_locks.lock(&self.lock_name(room)).await;
         if lock(&self.cache).fails_like_its_domain(room, SystemClock.now()) {
             return Ok(());
         }
@@ -146,17 +238,6 @@ impl Finder {
             (Err(report), _) => self.record_failure(room, &report),
         }
         Ok(())
-    }
-
-    /// Name of the lock that the search of a room holds: one for its whole domain until a room of the domain was found.
-    fn lock_name(&self, room: &RoomAddress) -> String {
-        let domain = room.domain();
-        if !lock(&self.cache).knows_domain(domain, SystemClock.now()) {
-            return domain.to_owned();
-        }
-        let mut hasher = DefaultHasher::new();
-        room.hash(&mut hasher);
-        format!("{domain} {}", hasher.finish() % SEARCHES_AT_ONCE)
     }
 
     fn record_failure(&self, room: &RoomAddress, report: &DiscoveryReport) {
@@ -227,6 +308,10 @@ impl Finder {
             Err(failure) => DiscoveryResponse::Incomplete(failure.describe("Exchange")),
         }
     }
+}
+
+fn unavailable(why: &str) -> ResolveError {
+    ResolveError::Unavailable(TransportError::ServerNotFound(why.to_owned()))
 }
 
 /// The request that Autodiscover wants sent; `None` if one of its headers is not valid in HTTP.

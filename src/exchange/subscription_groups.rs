@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::client::EwsClient;
-use crate::autodiscover::grouping::{ADDRESSES_MAX, GroupingError, grouping_request, parse_grouping};
+use crate::autodiscover::batch::{ADDRESSES_MAX, BatchError};
+use crate::autodiscover::grouping::{grouping_request, parse_grouping};
 use crate::calendar::RoomAddress;
 use crate::live::SubscriptionGroup;
 
@@ -60,7 +61,7 @@ impl SubscriptionGroups {
             rooms.len(),
         ) {
             Ok(groups) => Some(groups),
-            Err(GroupingError::Transient(why)) => {
+            Err(BatchError::Transient(why)) => {
                 tracing::info!(
                     ews,
                     why,
@@ -68,7 +69,7 @@ impl SubscriptionGroups {
                 );
                 None
             }
-            Err(GroupingError::Permanent(why)) => {
+            Err(BatchError::Permanent(why)) => {
                 tracing::info!(
                     ews,
                     why,

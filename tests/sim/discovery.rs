@@ -6,7 +6,7 @@ use std::time::Duration;
 use adjourn::autodiscover::Policy;
 use adjourn::exchange::{Exchange, ExchangeLocation};
 use adjourn::live::Feed as _;
-use adjourn::sim::{AutodiscoverResponse, RoomSpec, Simulator};
+use adjourn::sim::{AutodiscoverProtocol, AutodiscoverRequest, AutodiscoverResponse, RoomSpec, Simulator};
 use adjourn_test::{address, ca_file, exchange, host, over_tls, people, settings, simulator_with};
 use tokio::time::{Instant, timeout};
 
@@ -88,4 +88,50 @@ async fn rooms_that_are_found_are_grouped_while_others_are_still_looked_for() {
     assert!(begun.elapsed() < Duration::from_secs(25), "{:?}", begun.elapsed());
     let grouped: Vec<_> = groups.into_iter().flat_map(|group| group.rooms).collect();
     assert_eq!(grouped, GOOD.map(address));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_rooms_of_a_domain_are_found_by_a_few_requests() {
+    const ROOMS: usize = 400;
+    let mut world = people();
+    let rooms: Vec<_> = (0..ROOMS).map(|number| format!("desk{number}@good.example")).collect();
+    for room in &rooms {
+        world.add_room(RoomSpec::new("Desk", room));
+    }
+    let sim = simulator_with(world, over_tls()).await;
+    let ca = ca_file(&[&sim]);
+    let mut settings = settings(&sim, Some(ca.path()));
+    let host = host(&sim).parse::<adjourn::autodiscover::HostPattern>().unwrap();
+    let first = Some(host.to_string().parse().unwrap());
+    settings.location = ExchangeLocation::Discovered(Policy { preferred_host: first, ..Policy::new([host]) });
+    let exchange = std::sync::Arc::new(exchange(&settings));
+    let searches = rooms.iter().map(|room| {
+        let (exchange, room) = (exchange.clone(), address(room));
+        tokio::spawn(async move { exchange.find_server(&room).await })
+    });
+    for search in searches.collect::<Vec<_>>() {
+        let found = search.await.unwrap();
+        assert!(matches!(found, Ok(Some(_))), "{found:?}");
+    }
+    // A search of one room begins with JSON; a request about many is SOAP.
+    let is_alone = |request: &&AutodiscoverRequest| request.protocol == AutodiscoverProtocol::Json;
+    let alone = sim.autodiscover(|it| it.requests().iter().filter(is_alone).count());
+    assert_eq!(alone, 1, "of {ROOMS} rooms");
+}
+
+/// The server of the domain's other rooms does not know where this one is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_that_lives_elsewhere_is_searched_alone() {
+    let (sim, exchange) = two_domains().await;
+    let elsewhere = "elsewhere@good.example";
+    sim.autodiscover(|it| it.set_response(elsewhere, AutodiscoverResponse::InvalidUser));
+    let exchange = std::sync::Arc::new(exchange);
+    let searches = [GOOD[0], elsewhere, GOOD[1]].map(|room| {
+        let (exchange, room) = (exchange.clone(), address(room));
+        tokio::spawn(async move { exchange.find_server(&room).await })
+    });
+    let [first, missing, second] = searches;
+    assert!(matches!(first.await.unwrap(), Ok(Some(_))));
+    assert!(missing.await.unwrap().is_err(), "no other room's server becomes its own");
+    assert!(matches!(second.await.unwrap(), Ok(Some(_))));
 }
