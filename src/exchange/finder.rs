@@ -204,16 +204,23 @@ impl Finder {
             }
             Err(BatchError::Permanent(why)) => {
                 tracing::info!(domain, why, "this server does not answer for many rooms at once");
-                self.record_unsupported(&answer, server.as_str());
+                self.record_batch_failure(&answer, server.as_str());
             }
         }
     }
 
-    /// Asks this server about single rooms from now on. A rejection of the account counts like that of any other search.
-    fn record_unsupported(&self, answer: &DiscoveryResponse, server: &str) {
-        if let DiscoveryResponse::Http { status: status @ (401 | 403 | 456), .. } = answer {
-            let refusal = format!("Autodiscover rejects the service account's credentials (HTTP {status})");
-            self.lockout.record_host_failures(AUTODISCOVER, ErrorKind::Credentials, &refusal, 1);
+    /// A rejection of the account counts like that of any other search, and says nothing about the server. After any other failure
+    /// it is asked about single rooms from now on.
+    fn record_batch_failure(&self, answer: &DiscoveryResponse, server: &str) {
+        match answer {
+            DiscoveryResponse::SignInFailed(_) => return,
+            DiscoveryResponse::Http { status: status @ (401 | 403 | 456), .. } => {
+                let refusal =
+                    format!("Autodiscover rejects the service account's credentials (HTTP {status})");
+                self.lockout.record_host_failures(AUTODISCOVER, ErrorKind::Credentials, &refusal, 1);
+                return;
+            }
+            _ => {}
         }
         let mut unsupported = lock(&self.batch_unsupported);
         if unsupported.len() >= UNSUPPORTED_MAX {
