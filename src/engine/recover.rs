@@ -8,14 +8,14 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::action_context::ActionContext;
-use super::attempt::{Attempt, LocateFrom};
+use super::attempt::{Attempt, Before, LocateFrom};
 use super::capabilities::Capabilities;
 use super::context::{Engine, NoPrecondition};
 use super::early_exit::refused;
 use super::execution::Execution;
 use super::messages;
 use super::overlap_check::{is_revert, resume_revert, with_id};
-use super::past_actions::done_by_other_since;
+use super::past_actions::{done_by_other_since, was_taken_away_before};
 use super::reconcile::Observation;
 use super::sends::Sends;
 use super::verify::{find_again, verified_outcome, verify};
@@ -191,8 +191,22 @@ async fn resume_attempt(
     match verified_outcome(context, &attempt, &sends.doubt).await {
         Some(outcome) => Ok(Execution::Decided(outcome)),
         None if goes_on => Execution::begin(context, sends, LocateFrom::Attempt(Box::new(attempt))).await,
-        None => Ok(Execution::Decided(refused(Refusal::Interrupted))),
+        None => Ok(Execution::Decided(interrupted_outcome(context, &attempt).await?)),
     }
+}
+
+/// The outcome of an action whose change is not on the calendar. A booking that another action removed had been made, although it is
+/// not there now: an undo of that removal may bring it back.
+async fn interrupted_outcome(
+    context: &ActionContext<'_>,
+    attempt: &Attempt,
+) -> Result<Outcome, JournalError> {
+    if let (Before::Draft(_), Some(identity)) = (&attempt.before, attempt.before.identity())
+        && was_taken_away_before(context, identity).await?
+    {
+        return Ok(Outcome::AlreadyDone { why: NoChangeReason::Gone });
+    }
+    Ok(refused(Refusal::Interrupted))
 }
 
 /// The outcome of an action whose last step reverted its own change.
@@ -217,7 +231,7 @@ async fn rechecked_outcome(
     attempt: &Attempt,
 ) -> Result<Outcome, JournalError> {
     if matches!(found, Observation::Unchanged | Observation::Modified) {
-        return Ok(refused(Refusal::Interrupted));
+        return interrupted_outcome(context, attempt).await;
     }
     let by_other = done_by_other_since(context, attempt).await?;
     Ok(match (found.outcome(&attempt.plan.done), by_other) {
