@@ -9,12 +9,11 @@ use super::action_context::ActionContext;
 use super::attempt::Before;
 use super::capabilities::{Capabilities, SilentRemoval};
 use super::early_exit::refused;
-use super::undo::{conflict, conflict_with};
+use super::undo::{conflict, conflict_with, notify_again};
 use super::verify::find_again;
 use super::{CalendarError, ErrorKind, WriteOutcome, messages};
 use crate::action::{
-    ActionKind, Change, Done, EventSnapshot, Notified, Notify, Outcome, Refusal, RequestIds,
-    ResponsibleParty, Step,
+    ActionKind, Change, Done, EventSnapshot, Outcome, Refusal, RequestIds, ResponsibleParty, Step,
 };
 use crate::calendar::occupancy::conflicts;
 use crate::calendar::{Event, Window};
@@ -176,16 +175,12 @@ async fn revert_failure(
     }
 }
 
-/// The step that reverts our change; `None` where the server would notify people of it, whom nobody wants to notify.
+/// The step that reverts our change; `None` where the server would send messages about a removal that has to be silent.
 fn revert_step(own: &Event, done: &Done, server: Capabilities) -> Option<Step> {
     let (Change::Extended { from, .. } | Change::EndRestored { from, .. }) = done.change else {
         return removal_step(own, server);
     };
-    let wanted = match done.notified {
-        Notified::Attendees | Notified::Unknown => Notify::Attendees,
-        Notified::Nobody | Notified::Organizer => Notify::Nobody,
-    };
-    let notify = server.effective_notify(own.copy, wanted);
+    let notify = server.effective_notify(own.copy, notify_again(done.notified));
     Some(Step::SetEnd { id: own.id.clone(), change_key: own.change_key.clone(), end: from, notify })
 }
 
@@ -273,7 +268,7 @@ mod tests {
     use super::super::capabilities::SilentRemovals;
     use super::super::capabilities::tests::ALL;
     use super::*;
-    use crate::action::Reversibility;
+    use crate::action::{Notified, Notify, Reversibility};
     use crate::calendar::Copy;
 
     fn done(own: &Event, change: Change) -> Done {

@@ -111,15 +111,20 @@ fn plan_end_undo(
     if TimeRange::from(event) != seen {
         return Err(Refusal::NotAsSeen { seen, is: TimeRange::from(event) }.into());
     }
-    let wanted = match done.notified {
-        Notified::Attendees | Notified::Unknown => Notify::Attendees,
-        Notified::Nobody | Notified::Organizer => Notify::Nobody,
-    };
+    let wanted = notify_again(done.notified);
     let notify = server.effective_notify(Some(done.copy), wanted);
     let notified = if notify == wanted { done.notified } else { Notified::Attendees };
     let step = Step::SetEnd { id: event.id.clone(), change_key: event.change_key.clone(), end: from, notify };
     let change = Change::EndRestored { from: to, to: from };
     Ok(Plan { step, done: undone(done, event, change, notified) })
+}
+
+/// Who receives an update when a new end is taken back: those who received it, or may have.
+pub(super) fn notify_again(notified: Notified) -> Notify {
+    match notified {
+        Notified::Attendees | Notified::Unknown => Notify::Attendees,
+        Notified::Nobody | Notified::Organizer => Notify::Nobody,
+    }
 }
 
 fn plan_removal_undo(done: &Done, deleted: &Event) -> Plan {
