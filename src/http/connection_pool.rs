@@ -37,7 +37,7 @@ const NEW_CONNECTIONS_MAX: usize = 2;
 const IDLE_MAX: Duration = Duration::from_secs(50);
 /// Margin before the server's own idle timeout, for the time that a request takes to arrive.
 const IDLE_MARGIN: Duration = Duration::from_secs(1);
-/// How much of a body that nobody reads is received so that its connection can be kept.
+/// The largest ignored body whose connection is kept.
 #[cfg(feature = "service")]
 const IGNORED_BYTES_MAX: usize = 64 << 10;
 /// Identifies this client in servers' logs.
@@ -145,35 +145,31 @@ impl ConnectionPool {
 
     /// Sends a request and waits for the complete response.
     pub(crate) async fn send(&self, request: &HttpRequest) -> Delivery {
-        while let Some(idle) = self.take_idle() {
-            if let SendOutcome::Delivered(delivery) =
-                self.authenticate_and_send(idle, request, BodyMode::Whole).await
-            {
-                return delivery;
-            }
-        }
-        self.send_on_new_connection(request).await
+        self.deliver(request, BodyMode::Whole).await
     }
 
     /// The same, without the response's body, of whatever length.
     #[cfg(feature = "service")]
     pub(crate) async fn send_ignoring_body(&self, request: &HttpRequest) -> Delivery {
+        self.deliver(request, BodyMode::Ignored).await
+    }
+
+    /// The same as [`Self::send`] on a new connection, on which the server has to authenticate the account anew.
+    pub(crate) async fn send_on_new_connection(&self, request: &HttpRequest) -> Delivery {
+        self.deliver_fresh(request, BodyMode::Whole).await
+    }
+
+    async fn deliver(&self, request: &HttpRequest, mode: BodyMode) -> Delivery {
         while let Some(idle) = self.take_idle() {
-            if let SendOutcome::Delivered(delivery) =
-                self.authenticate_and_send(idle, request, BodyMode::Ignored).await
-            {
+            if let SendOutcome::Delivered(delivery) = self.authenticate_and_send(idle, request, mode).await {
                 return delivery;
             }
         }
-        match self.send_fresh(request, BodyMode::Ignored).await {
-            Err(delivery) => delivery,
-            Ok(_) => Delivery::NotSent(too_many_rounds()),
-        }
+        self.deliver_fresh(request, mode).await
     }
 
-    /// The same on a new connection, on which the server has to authenticate the account anew.
-    pub(crate) async fn send_on_new_connection(&self, request: &HttpRequest) -> Delivery {
-        match self.send_fresh(request, BodyMode::Whole).await {
+    async fn deliver_fresh(&self, request: &HttpRequest, mode: BodyMode) -> Delivery {
+        match self.send_fresh(request, mode).await {
             Err(delivery) => delivery,
             Ok(_) => Delivery::NotSent(too_many_rounds()),
         }

@@ -67,7 +67,7 @@ pub struct InvalidUrl(String);
 
 #[cfg(feature = "service")]
 impl InvalidUrl {
-    /// The error about this URL, which is printed without what may be secret.
+    /// The error about this URL. It prints the URL without user info and path, which may be secret.
     pub(crate) fn new(url: &str) -> Self {
         Self(redacted(url))
     }
