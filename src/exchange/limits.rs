@@ -9,7 +9,7 @@ use super::sign_in_probe::PROBE_TIMEOUT;
 use super::view::{EVENTS_MAX, TEXT_BYTES_MAX, VIEWS_MAX};
 use super::{directory, event, feed, lockout, room_state, streaming};
 use crate::autodiscover;
-use crate::http::answer_budget::{ANSWER_BYTES_MAX, BUDGET_BYTES, FREE_BYTES};
+use crate::http::answer_budget::{ANSWER_BYTES_MAX, BUDGET_BYTES, FREE_BYTES, OTHER_SERVERS_BYTES};
 use crate::http::client;
 use crate::limits::{Amount, LimitRow};
 
@@ -57,6 +57,13 @@ fn answers() -> Vec<LimitRow> {
             Amount::Bytes(streaming::ENVELOPE_BYTES_MAX),
             "a few changes of two hundred rooms",
             "the stream ends, and its rooms are read again",
+            "log",
+        ),
+        row(
+            "all responses of other servers being received, besides the first bytes of each",
+            Amount::Bytes(OTHER_SERVERS_BYTES),
+            "a server that hangs takes no memory from Exchange's responses",
+            "the response waits within its deadline, then the request fails",
             "log",
         ),
         row(

@@ -1,10 +1,12 @@
-//! Memory budget for responses that are being received and inflated: one for all connections of the process.
+//! Memory budget for responses that are being received and inflated: one for all connections to Exchange.
 //!
 //! ```text
 //! per response   the first 256 KiB are free, so that a small response never waits for large ones
 //! pool           48 MiB, taken in steps as responses grow
 //! reserve        16 MiB, for one response at a time while the pool is used up: the largest fits, so that one always ends
 //! ```
+//!
+//! Servers other than Exchange have a pool of their own: 6 MiB, and a reserve of 2 MiB.
 //!
 //! A response that gets no share waits within its deadline and keeps the share that it has. Decoding needs no share: it
 //! never waits, so at most one body per processor is decoded at a time.
@@ -29,7 +31,9 @@ pub const BUDGET_BYTES: usize = 64 << 20;
 pub const FREE_BYTES: usize = 256 << 10;
 
 /// All responses of other servers together, besides [`FREE_BYTES`] of each.
-const OTHER_SERVERS_BYTES: usize = 8 << 20;
+pub(crate) const OTHER_SERVERS_BYTES: usize = 8 << 20;
+/// Part of that budget for one response at a time.
+const OTHER_SERVERS_RESERVE_BYTES: usize = 2 << 20;
 /// Part of the budget for one response at a time: the largest one, compressed and inflated.
 const RESERVE_BYTES: usize = 2 * ANSWER_BYTES_MAX;
 /// Reads of one step each before other tasks get the processor: some ten milliseconds.
@@ -38,11 +42,12 @@ const STEPS_IN_A_ROW: usize = 32;
 const STEP_BYTES: usize = 64 << 10;
 
 static OF_PROCESS: LazyLock<Arc<BudgetPool>> =
-    LazyLock::new(|| Arc::new(BudgetPool::new(BUDGET_BYTES - RESERVE_BYTES)));
+    LazyLock::new(|| Arc::new(BudgetPool::new(BUDGET_BYTES - RESERVE_BYTES, RESERVE_BYTES)));
 
 /// A server that hangs must not use up Exchange's memory.
-static OF_OTHER_SERVERS: LazyLock<Arc<BudgetPool>> =
-    LazyLock::new(|| Arc::new(BudgetPool::new(OTHER_SERVERS_BYTES)));
+static OF_OTHER_SERVERS: LazyLock<Arc<BudgetPool>> = LazyLock::new(|| {
+    Arc::new(BudgetPool::new(OTHER_SERVERS_BYTES - OTHER_SERVERS_RESERVE_BYTES, OTHER_SERVERS_RESERVE_BYTES))
+});
 
 /// Bytes that responses hold now, and the most that they have held.
 pub fn answer_bytes() -> (usize, usize) {
@@ -59,6 +64,8 @@ pub(crate) struct AnswerBudget {
 }
 
 struct BudgetPool {
+    /// The whole budget.
+    bytes: usize,
     /// One permit for each step.
     steps: Arc<Semaphore>,
     reserve: Arc<Semaphore>,
@@ -77,9 +84,11 @@ pub(crate) struct GrowingBody {
 }
 
 impl BudgetPool {
-    fn new(bytes: usize) -> Self {
+    /// `shared` bytes for all responses, and `reserve` bytes for one at a time.
+    fn new(shared: usize, reserve: usize) -> Self {
         Self {
-            steps: Arc::new(Semaphore::new(bytes / STEP_BYTES)),
+            bytes: shared + reserve,
+            steps: Arc::new(Semaphore::new(shared / STEP_BYTES)),
             reserve: Arc::new(Semaphore::new(1)),
             held: AtomicUsize::new(0),
             highest: AtomicUsize::new(0),
@@ -183,8 +192,8 @@ impl GrowingBody {
     async fn wait(&mut self, missing: u32, until: Instant) -> Result<(), TransportError> {
         self.budget.waits.fetch_add(1, Ordering::Relaxed);
         tracing::warn!(
-            budget_mib = BUDGET_BYTES >> 20,
-            "a response of Exchange waits for memory: too many large responses arrive at once"
+            budget_mib = self.budget.pool.bytes >> 20,
+            "a response waits for memory: too many large responses arrive at once"
         );
         let (steps, reserve) = (self.budget.pool.steps.clone(), self.budget.pool.reserve.clone());
         let either = async {
@@ -196,7 +205,9 @@ impl GrowingBody {
         match timeout_at(until, either).await {
             Ok((Some(permit), _)) => self.keep(permit),
             Ok((None, Some(permit))) => self.reserve = Some(permit),
-            Ok((None, None)) | Err(_) => return Err(TransportError::OutOfMemoryBudget(BUDGET_BYTES)),
+            Ok((None, None)) | Err(_) => {
+                return Err(TransportError::OutOfMemoryBudget(self.budget.pool.bytes));
+            }
         }
         Ok(())
     }
@@ -232,7 +243,11 @@ mod tests {
     use super::*;
 
     fn budget(pool: usize, answer_bytes_max: usize) -> AnswerBudget {
-        AnswerBudget { pool: Arc::new(BudgetPool::new(pool)), answer_bytes_max, waits: Arc::default() }
+        AnswerBudget {
+            pool: Arc::new(BudgetPool::new(pool, BUDGET_BYTES - pool)),
+            answer_bytes_max,
+            waits: Arc::default(),
+        }
     }
 
     fn soon() -> Instant {
