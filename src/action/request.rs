@@ -39,25 +39,25 @@ impl Action {
         Self::new(ActionId::random(), room, ActionKind::Undo { of }, actor)
     }
 
-    /// With an id that the caller chose. An id names one action for ever: the journal refuses a second one.
+    /// Sets an id that the caller chose. An id names one action for ever: the journal refuses a second one.
     #[must_use]
     pub fn id(self, id: ActionId) -> Self {
         Self { id, ..self }
     }
 
-    /// About this event instead of the current one.
+    /// Names the event, instead of the current one.
     #[must_use]
     pub fn event(self, id: EventId) -> Self {
         self.target(Target::Event { id, seen: None })
     }
 
-    /// About this event, and refused if its times are not the ones that the caller saw.
+    /// Names the event; the engine refuses the action if its times are not the ones that the caller saw.
     #[must_use]
     pub fn event_as_seen(self, id: EventId, seen: TimeRange) -> Self {
         self.target(Target::Event { id, seen: Some(seen) })
     }
 
-    /// About this target.
+    /// Sets the target.
     #[must_use]
     pub fn target(self, target: Target) -> Self {
         Self { target, ..self }
@@ -75,19 +75,19 @@ impl Action {
         Self { kind, ..self }
     }
 
-    /// With this reason, for the audit and for the message where Exchange sends one.
+    /// Sets the reason, for the audit and for the message if Exchange sends one.
     #[must_use]
     pub fn reason(self, reason: ReasonText) -> Self {
         Self { reason: Some(reason), ..self }
     }
 
-    /// With this idempotency key: a second request under it is answered like the first and changes nothing.
+    /// Sets the idempotency key: a second request under it gets the answer of the first and changes nothing.
     #[must_use]
     pub fn key(self, key: IdempotencyKey) -> Self {
         Self { key: Some(key), ..self }
     }
 
-    /// Also on an all-day event.
+    /// Allows the action on an all-day event.
     #[must_use]
     pub fn including_all_day(self) -> Self {
         Self { all_day: AllDay::Include, ..self }

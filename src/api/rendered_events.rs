@@ -48,7 +48,7 @@ struct Renderings {
     bytes: usize,
 }
 
-/// The notice's number, and what is shown of it.
+/// The notice's number, and how much of it the event discloses.
 type Key = (u64, Disclosure);
 
 impl RenderedEvents {

@@ -280,7 +280,7 @@ mod tests {
     use crate::http::error::error_chain;
     use crate::secret::Secret;
 
-    /// Notes what is read, and reads nothing.
+    /// Records each request for a secret, and reads none.
     #[derive(Default)]
     struct NotedReads(RefCell<Vec<(&'static str, SecretSource)>>);
 

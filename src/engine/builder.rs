@@ -34,22 +34,22 @@ impl Engine {
 }
 
 impl EngineBuilder {
-    /// With this clock instead of the system's.
+    /// Sets the clock, instead of the system's.
     pub fn clock(self, clock: Arc<dyn Clock>) -> Self {
         Self { clock, ..self }
     }
 
-    /// On these rooms.
+    /// Sets the rooms on which the engine may act.
     pub fn scope(self, scope: Scope) -> Self {
         Self { scope, ..self }
     }
 
-    /// With these options.
+    /// Sets the options.
     pub fn options(self, options: EngineOptions) -> Self {
         Self { options, ..self }
     }
 
-    /// With cached calendars, which actions use where the event's `ChangeKey` guards against a stale entry.
+    /// Sets cached calendars, which actions use where the event's `ChangeKey` guards against a stale entry.
     pub fn cache(self, cache: Arc<dyn CalendarCache>) -> Self {
         Self { cache: Some(cache), ..self }
     }

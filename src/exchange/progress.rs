@@ -1,4 +1,4 @@
-//! What one operation carries from attempt to attempt, and what a request needs to be sent. Values only.
+//! The state of one operation across its attempts, and an admitted request. Values only.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,8 @@ use crate::http::error::TransportError;
 /// Longest wait of a write for a permit or for a busy server. The engine decided it on a calendar that it read a moment
 /// ago; after this time the engine decides again. Autodiscover is not counted: it runs once and can take longer.
 const WRITE_WAIT_MAX: Duration = Duration::from_secs(2);
-/// What one operation carries from attempt to attempt.
+
+/// The state of one operation, which every attempt continues.
 pub(super) struct OperationProgress {
     /// The state of the room.
     pub(super) room: Arc<RoomState>,

@@ -16,49 +16,49 @@ impl Settings {
         Self::with_defaults(location, sign_in)
     }
 
-    /// With this name in metrics and reports.
+    /// Sets the name of the connection in metrics and reports.
     #[must_use]
     pub fn named(self, name: impl Into<String>) -> Self {
         Self { name: name.into(), ..self }
     }
 
-    /// With this client certificate, if the server requests one.
+    /// Sets the client certificate, for a server that requests one.
     #[must_use]
     pub fn client_certificate(self, certificate: ClientCertificate) -> Self {
         Self { client_certificate: Some(certificate), ..self }
     }
 
-    /// Through this HTTP proxy.
+    /// Sets the HTTP proxy.
     #[must_use]
     pub fn proxy(self, proxy: ProxySettings) -> Self {
         Self { proxy: Some(proxy), ..self }
     }
 
-    /// Trusting the certificates in this PEM file besides those of the platform.
+    /// Trusts the certificates in this PEM file, besides those of the platform.
     #[must_use]
     pub fn ca_file(self, path: impl Into<PathBuf>) -> Self {
         Self { ca_file: Some(path.into()), ..self }
     }
 
-    /// With this time limit of one operation, all its waits and retries included.
+    /// Sets the time limit of one operation, with all its waits and retries.
     #[must_use]
     pub fn operation_timeout(self, limit: Duration) -> Self {
         Self { operation_timeout: limit, ..self }
     }
 
-    /// With this kind of access to rooms.
+    /// Sets how the account gets access to rooms.
     #[must_use]
     pub fn access(self, access: Access) -> Self {
         Self { access, ..self }
     }
 
-    /// With this name of a room in `ExchangeImpersonation`.
+    /// Sets which name identifies a room in `ExchangeImpersonation`.
     #[must_use]
     pub fn impersonate_by(self, name: ImpersonateBy) -> Self {
         Self { impersonate_by: name, ..self }
     }
 
-    /// With at most so many concurrent requests to the server, and in one room's name.
+    /// Limits the concurrent requests to the server, and in one room's name.
     #[must_use]
     pub fn max_concurrent_requests(self, to_server: NonZeroUsize, per_room: NonZeroUsize) -> Self {
         Self {
@@ -68,7 +68,7 @@ impl Settings {
         }
     }
 
-    /// With requests in this EWS schema version at most.
+    /// Sets the newest EWS schema version of requests.
     #[must_use]
     pub fn version(self, newest: ServerVersion) -> Self {
         Self { version: newest, ..self }
