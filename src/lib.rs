@@ -157,6 +157,7 @@ mod suggestion;
 #[cfg(feature = "service")]
 mod telemetry;
 mod text_file;
+mod throttle;
 
 /// The names that a program with an engine of its own needs: `use adjourn::prelude::*`. They are enough to handle every outcome:
 ///

@@ -25,10 +25,8 @@ use super::progress::{AdmittedRequest, OperationProgress};
 use super::request::EncodedRequest;
 use super::request_error::RequestError;
 use super::response::{proves_authenticated, request_id};
-use super::room_state::{RoomState, RoomStates};
 use super::settings::{Access, ImpersonateBy, Settings};
 use super::sign_in_attempt::SignInAttempt;
-use super::throttle::{Throttle, back_off};
 use super::version::NegotiatedVersions;
 use crate::action::RequestIds;
 use crate::calendar::RoomAddress;
@@ -44,6 +42,7 @@ use crate::http::delivery::Delivery;
 use crate::http::error::TransportError;
 use crate::http::field::parse_date;
 use crate::http::settings::SettingsError;
+use crate::throttle::{RoomState, RoomStates, Throttle, back_off};
 
 /// Delay before the first retry; doubles.
 const RETRY_FIRST: Duration = Duration::from_millis(250);

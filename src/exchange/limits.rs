@@ -7,11 +7,12 @@ use super::sign_in_failures::{
 };
 use super::sign_in_probe::PROBE_TIMEOUT;
 use super::view::{EVENTS_MAX, TEXT_BYTES_MAX, VIEWS_MAX};
-use super::{directory, event, feed, lockout, room_state, streaming};
+use super::{directory, event, feed, lockout, streaming};
 use crate::autodiscover;
 use crate::http::answer_budget::{ANSWER_BYTES_MAX, BUDGET_BYTES, FREE_BYTES, OTHER_SERVERS_BYTES};
 use crate::http::client;
 use crate::limits::{Amount, LimitRow};
+use crate::throttle::ROOMS_KEPT;
 
 /// The limits on responses, calendars and failed sign-ins.
 pub(crate) fn limits() -> Vec<LimitRow> {
@@ -181,7 +182,7 @@ fn memory() -> Vec<LimitRow> {
     vec![
         row(
             "rooms whose requests, pause and schema version are kept",
-            Amount::Count(room_state::ROOMS_KEPT),
+            Amount::Count(ROOMS_KEPT),
             "more than the largest building has",
             "idle rooms are dropped; their schema versions are learned again",
         ),

@@ -42,7 +42,6 @@ mod request_error;
 mod resolve_error;
 mod response;
 mod response_messages;
-mod room_state;
 mod router;
 mod settings;
 mod settings_builder;
@@ -51,7 +50,6 @@ mod sign_in_failures;
 mod sign_in_probe;
 mod streaming;
 mod subscription_groups;
-mod throttle;
 mod version;
 mod view;
 

@@ -8,11 +8,10 @@ use tokio::time::Instant;
 
 use super::decide::RetryState;
 use super::request_error::RequestError;
-use super::room_state::RoomState;
-use super::throttle::Permit;
 use crate::ews::op::{Effect, Operation};
 use crate::http::connection_pool::ConnectionPool;
 use crate::http::error::TransportError;
+use crate::throttle::{Permit, RoomState};
 
 /// Longest wait of a write for a permit or for a busy server. The engine decided it on a calendar that it read a moment
 /// ago; after this time the engine decides again. Autodiscover is not counted: it runs once and can take longer.

@@ -7,9 +7,9 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::room_state::RoomState;
 use crate::calendar::RoomAddress;
 use crate::ews::soap::{ServerVersion, ServerVersionInfo};
+use crate::throttle::RoomState;
 
 /// Schema versions of the servers of one connection.
 #[derive(Debug)]

@@ -27,7 +27,7 @@ const FLOORS: &[&[&str]] = &[
         "secret",
         "text_file",
     ],
-    &["access", "json", "presence", "sim"],
+    &["access", "json", "presence", "sim", "throttle"],
     &["action", "http"],
     &["autodiscover", "journal", "login"],
     &["engine", "telemetry"],

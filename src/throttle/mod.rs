@@ -1,11 +1,13 @@
-//! Client-side throttle (AIMD): limits concurrent requests per room and per server, and pauses rooms that Exchange
+//! Client-side throttle (AIMD): limits concurrent requests per room and per server, and pauses rooms that the server
 //! throttles.
 //!
-//! With impersonation Exchange keeps a throttling budget per service account *and* room, so one room is paused and all
-//! others go on. A limit on the whole server stands above: it halves when the server reports too many connections, and
-//! grows by one after a run of successes. A slow request releases its server slot, and until its room's requests are
-//! answered in time again, slow rooms share a few slots: mailboxes that hang (a database that is down) must not take
-//! the slots of all others.
+//! Exchange keeps a throttling budget per service account *and* room: with impersonation over EWS, and per mailbox over Graph.
+//! So one room is paused and all others go on. A limit on the whole server stands above: it halves when the server reports too
+//! many connections, and grows by one after a run of successes. A slow request releases its server slot, and until its room's
+//! requests are answered in time again, slow rooms share a few slots: mailboxes that hang (a database that is down) must not
+//! take the slots of all others.
+
+mod room_state;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,8 +16,8 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::room_state::RoomState;
 use crate::concurrency::call_when_slow;
+pub(crate) use room_state::{ROOMS_KEPT, RoomState, RoomStates};
 
 /// Successes in a row before the limit grows by one.
 const REGROW_AFTER: usize = 20;
@@ -32,7 +34,7 @@ const RELEASED_FACTOR: usize = 4;
 /// Fraction of the server limit that slow rooms share.
 const SLOW_ROOMS_PART: usize = 4;
 
-pub(super) struct Throttle {
+pub(crate) struct Throttle {
     slow_after: Duration,
     server: Arc<Semaphore>,
     /// Slots for rooms whose last request was slow.
@@ -55,7 +57,7 @@ struct AdaptiveLimit {
 }
 
 /// Permission to send one request; released when dropped.
-pub(super) struct Permit {
+pub(crate) struct Permit {
     server: Option<OwnedSemaphorePermit>,
     /// Slot among those of slow rooms.
     slow_slot: Option<OwnedSemaphorePermit>,
@@ -69,7 +71,7 @@ pub(super) struct Permit {
 
 impl Throttle {
     /// `timeout` is the longest wait for a response.
-    pub(super) fn new(per_server: usize, timeout: Duration) -> Self {
+    pub(crate) fn new(per_server: usize, timeout: Duration) -> Self {
         let max = per_server.max(1);
         Self {
             slow_after: SLOW_AFTER_MAX.min(timeout / 2),
@@ -81,12 +83,12 @@ impl Throttle {
     }
 
     /// Requests that wait for a permit.
-    pub(super) fn queued(&self) -> usize {
+    pub(crate) fn queued(&self) -> usize {
         self.queued.load(Ordering::Relaxed)
     }
 
     /// Waits for a permit to send a request in this room's name; `None` if none is free before `until`.
-    pub(super) async fn acquire(&self, room: &Arc<RoomState>, until: Instant) -> Option<Permit> {
+    pub(crate) async fn acquire(&self, room: &Arc<RoomState>, until: Instant) -> Option<Permit> {
         let _queued = QueuedRequest::new(&self.queued);
         let request = timeout_at(until, room.requests.clone().acquire_owned()).await.ok()?.ok()?;
         loop {
@@ -120,7 +122,7 @@ impl Throttle {
     }
 
     /// Halves the server limit, after the server reported too many connections.
-    pub(super) fn halve_limit(&self) {
+    pub(crate) fn halve_limit(&self) {
         let mut limit = lock(&self.limit);
         let target = (limit.now / 2).max(1);
         let surplus = limit.now - target;
@@ -130,7 +132,7 @@ impl Throttle {
     }
 
     /// Records a successful response, which lets the server limit grow.
-    pub(super) fn record_success(&self) {
+    pub(crate) fn record_success(&self) {
         let mut limit = lock(&self.limit);
         limit.successes += 1;
         if limit.now < limit.max && limit.successes >= REGROW_AFTER {
@@ -159,12 +161,12 @@ impl Drop for QueuedRequest<'_> {
 
 impl Permit {
     /// Waits for the response. A slow one releases its server slot; the limit of the room still holds.
-    pub(super) async fn run<T>(&mut self, answer: impl Future<Output = T>) -> T {
+    pub(crate) async fn run<T>(&mut self, answer: impl Future<Output = T>) -> T {
         call_when_slow(self.slow_after, answer, || self.release_server_slot()).await
     }
 
     /// The server answered, even if slowly: the room is not slow.
-    pub(super) fn mark_answered(&mut self) {
+    pub(crate) fn mark_answered(&mut self) {
         self.is_answered = true;
     }
 
@@ -203,7 +205,7 @@ impl Drop for Permit {
 
 /// Wait before attempt `attempt + 1`: what the server requested, or doubling from a second; capped, and spread by up to
 /// a quarter so that requests do not return at once. `chance` is between 0 and 1.
-pub(super) fn back_off(requested: Option<Duration>, attempt: u32, chance: f64) -> Duration {
+pub(crate) fn back_off(requested: Option<Duration>, attempt: u32, chance: f64) -> Duration {
     let doubled = BACK_OFF_FIRST.saturating_mul(1 << attempt.min(16));
     let floor = if attempt == 0 { Duration::ZERO } else { BACK_OFF_LEAST };
     let base = requested.unwrap_or(doubled).clamp(floor, BACK_OFF_MAX);

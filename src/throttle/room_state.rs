@@ -14,30 +14,30 @@ use crate::ews::soap::ServerVersion;
 
 /// Rooms whose state is kept; with more, idle rooms are dropped, and their servers' versions are learned anew at the cost of one
 /// rejected request each. More than any building has; a few MB.
-pub(super) const ROOMS_KEPT: usize = 20_000;
+pub(crate) const ROOMS_KEPT: usize = 20_000;
 
 /// The rooms of one connection.
-pub(super) struct RoomStates {
+pub(crate) struct RoomStates {
     requests_per_room: usize,
     rooms: Mutex<HashMap<RoomAddress, Arc<RoomState>>>,
 }
 
 /// One room. Its waiting and sent requests hold references; without one it may be dropped.
-pub(super) struct RoomState {
+pub(crate) struct RoomState {
     /// One permit for each concurrent request.
-    pub(super) requests: Arc<Semaphore>,
+    pub(crate) requests: Arc<Semaphore>,
     paused_until: Mutex<Option<Instant>>,
     is_slow: AtomicBool,
     version: Mutex<Option<ServerVersion>>,
 }
 
 impl RoomStates {
-    pub(super) fn new(requests_per_room: usize) -> Self {
+    pub(crate) fn new(requests_per_room: usize) -> Self {
         Self { requests_per_room: requests_per_room.max(1), rooms: Mutex::default() }
     }
 
     /// The state of this room.
-    pub(super) fn of(&self, room: &RoomAddress) -> Arc<RoomState> {
+    pub(crate) fn of(&self, room: &RoomAddress) -> Arc<RoomState> {
         let mut rooms = lock(&self.rooms);
         if let Some(known) = rooms.get(room) {
             return known.clone();
@@ -52,7 +52,7 @@ impl RoomStates {
 }
 
 impl RoomState {
-    pub(super) fn new(requests: usize) -> Self {
+    pub(crate) fn new(requests: usize) -> Self {
         Self {
             requests: Arc::new(Semaphore::new(requests)),
             paused_until: Mutex::new(None),
@@ -62,39 +62,39 @@ impl RoomState {
     }
 
     /// Sends nothing for this room for this time.
-    pub(super) fn pause(&self, time: Duration) {
+    pub(crate) fn pause(&self, time: Duration) {
         let until = Instant::now() + time;
         let mut paused_until = lock(&self.paused_until);
         *paused_until = Some(paused_until.map_or(until, |earlier| earlier.max(until)));
     }
 
     /// The end of its pause, if it is not over.
-    pub(super) fn paused_until(&self) -> Option<Instant> {
+    pub(crate) fn paused_until(&self) -> Option<Instant> {
         lock(&self.paused_until).filter(|until| *until > Instant::now())
     }
 
     /// Whether its last request had no response in time.
-    pub(super) fn is_slow(&self) -> bool {
+    pub(crate) fn is_slow(&self) -> bool {
         self.is_slow.load(Ordering::Relaxed)
     }
 
-    pub(super) fn set_slow(&self, is_slow: bool) {
+    pub(crate) fn set_slow(&self, is_slow: bool) {
         self.is_slow.store(is_slow, Ordering::Relaxed);
     }
 
     /// The version that its server needs, if that is older than the connection's.
-    pub(super) fn version(&self) -> Option<ServerVersion> {
+    pub(crate) fn version(&self) -> Option<ServerVersion> {
         *lock(&self.version)
     }
 
     /// Its server does not support newer versions than this one.
-    pub(super) fn limit_version(&self, newest: ServerVersion) {
+    pub(crate) fn limit_version(&self, newest: ServerVersion) {
         let mut version = lock(&self.version);
         *version = Some(version.map_or(newest, |known| known.min(newest)));
     }
 
     /// Forgets the version; returns whether there was one.
-    pub(super) fn forget_version(&self) -> bool {
+    pub(crate) fn forget_version(&self) -> bool {
         lock(&self.version).take().is_some()
     }
 }
