@@ -6,10 +6,10 @@ use std::sync::Arc;
 use tokio::time::{Instant, timeout_at};
 
 use super::client::EwsClient;
-use super::lockout::AUTODISCOVER;
 use super::progress::{AdmittedRequest, OperationProgress};
 use super::request_error::RequestError;
 use super::resolve_error::ResolveError;
+use super::server_state::ServerKey;
 use super::sign_in_attempt::SignInAttempt;
 use crate::calendar::RoomAddress;
 use crate::http::connection_pool::ConnectionPool;
@@ -34,7 +34,7 @@ impl EwsClient {
                 return Err(progress.last_error.clone());
             };
             let is_locked = progress.sign_in_lock.is_some();
-            if !is_locked && server != AUTODISCOVER && !self.lockout.is_authenticated(&server) {
+            if !is_locked && server != ServerKey::Autodiscover && !self.lockout.is_authenticated(&server) {
                 continue; // another request was rejected while this one waited
             }
             let began = Instant::now();
@@ -53,11 +53,11 @@ impl EwsClient {
     /// server is unknown, Autodiscover asks the lockout guard itself before it sends credentials.
     async fn lock_sign_in(
         &self,
-        server: &str,
+        server: &ServerKey,
         room: &RoomAddress,
         progress: &mut OperationProgress,
     ) -> Result<(), RequestError> {
-        if progress.sign_in_lock.is_some() || server == AUTODISCOVER {
+        if progress.sign_in_lock.is_some() || *server == ServerKey::Autodiscover {
             return Ok(());
         }
         match timeout_at(progress.send_by, self.lockout.admit_room(server, room.as_str())).await {

@@ -14,8 +14,8 @@ use super::contents;
 use super::event::{event, series};
 use super::request_error::RequestError;
 use super::response_messages::{require_success, single_message, unexpected_response};
+use super::server_state::ServerKey;
 use super::settings::{Access, Settings};
-use super::subscription_groups::SubscriptionGroups;
 use super::view::{VIEW_ENTRIES_MAX, WindowAssembler, read_items};
 use crate::action::{EventSnapshot, Notify, RequestIds, Step};
 use crate::calendar::{ChangeKey, Event, EventId, EventKind, RoomAddress, Series, Uid, Window};
@@ -56,7 +56,6 @@ pub struct Exchange {
     name: String,
     pub(super) client: Arc<EwsClient>,
     pub(super) stream_idle_timeout: Duration,
-    pub(super) subscription_groups: SubscriptionGroups,
 }
 
 impl Exchange {
@@ -67,12 +66,7 @@ impl Exchange {
     pub fn new(settings: &Settings) -> Result<Self, SettingsError> {
         let client = Arc::new(EwsClient::new(settings)?);
         let (name, silence) = (settings.name.clone(), settings.stream_idle_timeout);
-        Ok(Self {
-            name,
-            client,
-            stream_idle_timeout: silence,
-            subscription_groups: SubscriptionGroups::default(),
-        })
+        Ok(Self { name, client, stream_idle_timeout: silence })
     }
 
     /// The connection's name in the configuration.
@@ -85,7 +79,10 @@ impl Exchange {
     /// # Errors
     /// Why no server was found.
     pub async fn find_server(&self, room: &RoomAddress) -> Result<Option<String>, RequestError> {
-        self.client.find_server(room).await
+        Ok(match self.client.find_server(room).await? {
+            ServerKey::Url(url) => Some(url.to_string()),
+            ServerKey::Autodiscover => None,
+        })
     }
 
     /// Build of the server that answered last, as `15.2.1748.10`.

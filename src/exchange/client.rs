@@ -25,6 +25,7 @@ use super::progress::{AdmittedRequest, OperationProgress};
 use super::request::EncodedRequest;
 use super::request_error::RequestError;
 use super::response::{proves_authenticated, request_id};
+use super::server_state::{ServerKey, ServerStates};
 use super::settings::{Access, ImpersonateBy, Settings};
 use super::sign_in_attempt::SignInAttempt;
 use super::version::NegotiatedVersions;
@@ -89,6 +90,7 @@ impl From<RetryDecision> for StreamFailure {
 /// Client of one Exchange connection, for one service account.
 pub(super) struct EwsClient {
     pub(super) endpoints: EndpointResolver,
+    pub(super) servers: ServerStates,
     pub(super) rooms: RoomStates,
     pub(super) throttle: Throttle,
     limits: DecodeLimits,
@@ -143,10 +145,12 @@ impl<T> AttemptOutcome<T> {
 
 impl EwsClient {
     pub(super) fn new(settings: &Settings) -> Result<Self, SettingsError> {
-        let (limits, lockout) = (decode_limits(), Arc::new(LockoutGuard::default()));
+        let (limits, servers) = (decode_limits(), ServerStates::default());
+        let lockout = Arc::new(LockoutGuard::new(servers.clone()));
         let answers = AnswerBudget::of_process();
         Ok(Self {
-            endpoints: EndpointResolver::new(settings, answers.clone(), lockout.clone())?,
+            endpoints: EndpointResolver::new(settings, answers.clone(), servers.clone(), lockout.clone())?,
+            servers,
             answer_budget: answers,
             rooms: RoomStates::new(settings.max_concurrent_requests_per_room),
             throttle: Throttle::new(settings.max_concurrent_requests, settings.first_byte_timeout),
@@ -185,17 +189,17 @@ impl EwsClient {
         }
     }
 
-    /// Resolves the EWS URL of the room's server, running Autodiscover on a cache miss.
-    pub(super) async fn find_server(&self, room: &RoomAddress) -> Result<Option<String>, RequestError> {
+    /// Resolves the room's server, running Autodiscover on a cache miss.
+    pub(super) async fn find_server(&self, room: &RoomAddress) -> Result<ServerKey, RequestError> {
         match self.endpoints.resolve(room).await {
-            Ok(_) => Ok(self.endpoints.cached_url(room)),
+            Ok(_) => Ok(self.endpoints.server_key(room)),
             Err(error) => Err(error.into()),
         }
     }
 
     /// Whether this server accepted the account and has not rejected it since.
-    pub(super) fn is_authenticated(&self, url: &str) -> bool {
-        self.lockout.is_authenticated(url)
+    pub(super) fn is_authenticated(&self, server: &ServerKey) -> bool {
+        self.lockout.is_authenticated(server)
     }
 
     /// Build of the server that answered last.
@@ -468,14 +472,14 @@ impl EwsClient {
 
     /// After the first rejection one request signs in alone before others are sent. Rejected tokens lock no account, so
     /// a rejected token stops no other request.
-    fn mark_suspect(&self, server: &str, kind: ErrorKind) {
+    fn mark_suspect(&self, server: &ServerKey, kind: ErrorKind) {
         if kind != ErrorKind::Token {
             self.lockout.mark_suspect(server);
         }
     }
 
     /// Records results that reject the account by themselves.
-    fn record_auth_result<T>(&self, server: &str, outcome: &AttemptOutcome<T>) {
+    fn record_auth_result<T>(&self, server: &ServerKey, outcome: &AttemptOutcome<T>) {
         match outcome {
             // A KDC rejected the password, or a token endpoint rejected the application.
             AttemptOutcome::Unfinished(Unfinished::NotSent(TransportError::SignIn {
@@ -490,7 +494,7 @@ impl EwsClient {
     async fn attempt<T, R>(
         &self,
         transport: &ConnectionPool,
-        server: &str,
+        server: &ServerKey,
         request: &EncodedRequest<'_>,
         read: &R,
         trail: &mut Vec<RequestIds>,
@@ -557,10 +561,10 @@ impl EwsClient {
         let _ = self.clock.set(clock);
     }
 
-    fn record_server_time(&self, server: &str, headers: &HeaderMap) {
+    fn record_server_time(&self, server: &ServerKey, headers: &HeaderMap) {
         if let Some(clock) = self.clock.get() {
             let date = headers.get(header::DATE).and_then(|date| date.to_str().ok());
-            clock.record_answer(server, date.and_then(|date| parse_date(date, SystemClock.now())));
+            clock.record_answer(server.as_str(), date.and_then(|date| parse_date(date, SystemClock.now())));
         }
     }
 

@@ -1,13 +1,13 @@
 //! Resolves the EWS server of each room: one configured URL, or the server that Autodiscover finds (`finder.rs`). Keeps
 //! one transport per URL; sends no EWS request.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use super::finder::Finder;
-use super::lockout::{AUTODISCOVER, LockoutGuard};
+use super::lockout::LockoutGuard;
 use super::resolve_error::ResolveError;
 use super::response::proves_authenticated;
+use super::server_state::{ServerKey, ServerStates};
 use super::settings::{ExchangeLocation, Settings};
 use crate::autodiscover::cache::CachedLocation;
 use crate::autodiscover::{self, DiscoveryResponse};
@@ -21,20 +21,17 @@ use crate::http::settings::SettingsError;
 use crate::http::url::ConnectTarget;
 use crate::login::CredentialProvider;
 
-/// Servers of one connection that are used. A directory that names more is not believed.
-const SERVERS_MAX: usize = 64;
-
 /// Resolves rooms to the servers of one connection.
 pub(super) struct EndpointResolver {
     settings: Settings,
     finder: Arc<Finder>,
     answer_budget: AnswerBudget,
-    transports: Mutex<HashMap<String, Arc<ConnectionPool>>>,
+    servers: ServerStates,
     endpoints: Endpoints,
 }
 
 enum Endpoints {
-    Fixed(Arc<ConnectionPool>),
+    Fixed(ServerKey, Arc<ConnectionPool>),
     /// The servers that Autodiscover finds.
     Discovered,
 }
@@ -43,6 +40,7 @@ impl EndpointResolver {
     pub(super) fn new(
         settings: &Settings,
         answers: AnswerBudget,
+        servers: ServerStates,
         lockout: Arc<LockoutGuard>,
     ) -> Result<Self, SettingsError> {
         let dialer = Arc::new(Dialer::new(&settings.dialer())?);
@@ -50,18 +48,19 @@ impl EndpointResolver {
             CredentialProvider::new(&settings.sign_in, &dialer, settings.connect_timeout.saturating_mul(2))?;
         let endpoints = match &settings.location {
             ExchangeLocation::Url(url) => {
-                Endpoints::Fixed(transport(settings, url, &credentials, &dialer, &answers)?)
+                let key = ServerKey::Url(url.as_str().into());
+                Endpoints::Fixed(key, transport(settings, url, &credentials, &dialer, &answers)?)
             }
             ExchangeLocation::Discovered(_) => Endpoints::Discovered,
         };
-        let (settings, transports) = (settings.clone(), Mutex::default());
-        let finder = Arc::new(Finder::new(&settings, credentials, dialer, lockout));
-        Ok(Self { settings, finder, answer_budget: answers, transports, endpoints })
+        let settings = settings.clone();
+        let finder = Arc::new(Finder::new(&settings, credentials, dialer, servers.clone(), lockout));
+        Ok(Self { settings, finder, answer_budget: answers, servers, endpoints })
     }
 
     /// The transport to the room's server, running Autodiscover on a cache miss.
     pub(super) async fn resolve(&self, room: &RoomAddress) -> Result<Arc<ConnectionPool>, ResolveError> {
-        if let Endpoints::Fixed(transport) = &self.endpoints {
+        if let Endpoints::Fixed(_, transport) = &self.endpoints {
             return Ok(transport.clone());
         }
         if self.finder.cached(room).is_none() {
@@ -80,24 +79,18 @@ impl EndpointResolver {
     pub(super) fn invalidate(&self, room: &RoomAddress) -> bool {
         match &self.endpoints {
             Endpoints::Discovered => self.finder.invalidate(room),
-            Endpoints::Fixed(_) => false,
+            Endpoints::Fixed(..) => false,
         }
     }
 
-    /// Key of the server that the room's next request goes to: its URL, or [`AUTODISCOVER`] while that is unknown.
-    pub(super) fn server_key(&self, room: &RoomAddress) -> String {
-        self.cached_url(room).unwrap_or_else(|| AUTODISCOVER.to_owned())
-    }
-
-    /// The EWS URL of the room's server, if it is known.
-    pub(super) fn cached_url(&self, room: &RoomAddress) -> Option<String> {
-        match (&self.endpoints, &self.settings.location) {
-            (Endpoints::Discovered, _) => match self.finder.cached(room)? {
-                CachedLocation::Url(url) => Some(url.as_str().to_owned()),
-                CachedLocation::NotFound { .. } => None,
+    /// The server that the room's next request goes to.
+    pub(super) fn server_key(&self, room: &RoomAddress) -> ServerKey {
+        match &self.endpoints {
+            Endpoints::Fixed(key, _) => key.clone(),
+            Endpoints::Discovered => match self.finder.cached(room) {
+                Some(CachedLocation::Url(url)) => ServerKey::Url(url.as_str().into()),
+                Some(CachedLocation::NotFound { .. }) | None => ServerKey::Autodiscover,
             },
-            (Endpoints::Fixed(_), ExchangeLocation::Url(url)) => Some(url.clone()),
-            (Endpoints::Fixed(_), ExchangeLocation::Discovered(_)) => None,
         }
     }
 
@@ -109,18 +102,16 @@ impl EndpointResolver {
     }
 
     fn transport(&self, url: &str) -> Result<Arc<ConnectionPool>, ResolveError> {
-        let mut transports = lock(&self.transports);
-        if let Some(transport) = transports.get(url) {
+        let mut servers = self.servers.lock();
+        let server = servers.server(&ServerKey::Url(url.into()));
+        if let Some(transport) = &server.connections {
             return Ok(transport.clone());
-        }
-        if transports.len() >= SERVERS_MAX {
-            transports.clear(); // requests under way keep their transport alive
         }
         let Finder { credentials, dialer, .. } = &*self.finder;
         let new = transport(&self.settings, url, credentials, dialer, &self.answer_budget);
         let new =
             new.map_err(|error| ResolveError::Refused(ErrorKind::ServerNotFound, error_chain(&error)))?;
-        transports.insert(url.to_owned(), new.clone());
+        server.connections = Some(new.clone());
         Ok(new)
     }
 
@@ -147,9 +138,4 @@ fn transport(
         proves_authenticated,
     };
     Ok(Arc::new(ConnectionPool::new(ConnectTarget::parse(url)?, dialer.clone(), credential, options)))
-}
-
-/// No code panics while holding the lock; the map would be valid all the same.
-fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
-    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -13,6 +13,7 @@ use super::contents;
 use super::request_error::RequestError;
 use super::response_messages::unexpected_response;
 use super::router::ConnectionRouter;
+use super::server_state::ServerKey;
 use super::streaming::StreamingSubscriptions;
 use crate::calendar::RoomAddress;
 use crate::concurrency::ConcurrencyLimit;
@@ -39,17 +40,17 @@ const SIGN_IN_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Exchange {
     /// Groups the rooms of one server.
-    async fn group(&self, ews: String, rooms: Vec<RoomAddress>) -> Vec<SubscriptionGroup> {
+    async fn group(&self, server: ServerKey, rooms: Vec<RoomAddress>) -> Vec<SubscriptionGroup> {
         // EWS must accept the account before Autodiscover gets its credentials, so that a wrong password costs one
         // attempt. A mailbox that does not respond proves nothing.
         for room in rooms.iter().take(SIGN_IN_ROOMS_MAX) {
-            if self.client.is_authenticated(&ews)
+            if self.client.is_authenticated(&server)
                 || timeout(SIGN_IN_TIMEOUT, self.check_calendar(room)).await.is_ok()
             {
                 break;
             }
         }
-        self.subscription_groups.group_rooms(&self.client, &ews, rooms).await
+        self.client.group_rooms(&server, rooms).await
     }
 
     /// One page of changes with the state after it, and whether another page follows.
@@ -82,14 +83,14 @@ impl Feed for Exchange {
     async fn group_rooms(&self, rooms: &[RoomAddress]) -> Vec<SubscriptionGroup> {
         let (limit, until) =
             (ConcurrencyLimit::new(RESOLVE_CONCURRENCY, SLOW_AFTER), Instant::now() + GROUPING_TIMEOUT);
-        let finding = rooms.iter().map(|room| limit.run(timeout_at(until, self.find_server(room))));
-        let mut servers: BTreeMap<String, Vec<RoomAddress>> = BTreeMap::new();
+        let finding = rooms.iter().map(|room| limit.run(timeout_at(until, self.client.find_server(room))));
+        let mut servers: BTreeMap<ServerKey, Vec<RoomAddress>> = BTreeMap::new();
         for (room, found) in rooms.iter().zip(join_all(finding).await) {
-            if let Ok(Ok(Some(url))) = found {
-                servers.entry(url).or_default().push(room.clone());
+            if let Ok(Ok(server @ ServerKey::Url(_))) = found {
+                servers.entry(server).or_default().push(room.clone());
             }
         }
-        let groups = join_all(servers.into_iter().map(|(ews, rooms)| self.group(ews, rooms))).await;
+        let groups = join_all(servers.into_iter().map(|(server, rooms)| self.group(server, rooms))).await;
         groups.into_iter().flatten().collect()
     }
 

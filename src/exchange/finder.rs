@@ -6,7 +6,7 @@
 //! The first request of a search that carries credentials waits for the lockout guard (`lockout.rs`), and the search
 //! keeps the guard's lock until its rejections are recorded: the next search sends no credentials before.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::Shared;
@@ -14,9 +14,10 @@ use futures_util::{FutureExt as _, StreamExt as _, stream};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use tokio::sync::{OwnedMutexGuard, oneshot};
 
-use super::lockout::{AUTODISCOVER, LockoutGuard};
+use super::lockout::LockoutGuard;
 use super::resolve_error::ResolveError;
 use super::response::proves_authenticated;
+use super::server_state::{ServerKey, ServerStates};
 use super::settings::{ExchangeLocation, Settings};
 use crate::autodiscover::batch::{ADDRESSES_MAX, BatchError};
 use crate::autodiscover::cache::{CachedLocation, DiscoveryCache};
@@ -35,8 +36,6 @@ use crate::login::CredentialProvider;
 
 /// Rooms of one domain that are searched alone at once, after one of its rooms was found.
 const SEARCHES_AT_ONCE: usize = 4;
-/// Servers that are known not to answer for many rooms at once; with more, all are dropped and asked again.
-const UNSUPPORTED_MAX: usize = 64;
 /// Rooms that are searched or wait for it, each once. More than any building has.
 const SEARCHES_MAX: usize = 20_000;
 
@@ -63,8 +62,7 @@ pub(super) struct Finder {
     http: HttpClient,
     cache: Mutex<DiscoveryCache>,
     searches: Mutex<Searches>,
-    /// Servers that do not answer for many rooms at once.
-    batch_unsupported: Mutex<HashSet<String>>,
+    servers: ServerStates,
     lockout: Arc<LockoutGuard>,
 }
 
@@ -85,6 +83,7 @@ impl Finder {
         settings: &Settings,
         credentials: CredentialProvider,
         dialer: Arc<Dialer>,
+        servers: ServerStates,
         lockout: Arc<LockoutGuard>,
     ) -> Self {
         let policy = match &settings.location {
@@ -98,7 +97,7 @@ impl Finder {
             policy,
             cache: Mutex::default(),
             searches: Mutex::default(),
-            batch_unsupported: Mutex::default(),
+            servers,
             lockout,
         }
     }
@@ -183,7 +182,8 @@ impl Finder {
     async fn search_together(&self, domain: &str, waiting: &[WaitingRoom]) {
         let now = SystemClock.now();
         let Some(server) = lock(&self.cache).server_in_domain(domain, now).cloned() else { return };
-        if lock(&self.batch_unsupported).contains(server.as_str()) {
+        let key = ServerKey::Url(server.as_str().into());
+        if self.servers.lock().get(&key).is_some_and(|server| server.lacks_batches) {
             return;
         }
         let rooms: Vec<RoomAddress> = waiting.iter().map(|waiting| waiting.room.clone()).collect();
@@ -204,29 +204,30 @@ impl Finder {
             }
             Err(BatchError::Permanent(why)) => {
                 tracing::info!(domain, why, "this server does not answer for many rooms at once");
-                self.record_batch_failure(&answer, server.as_str());
+                self.record_batch_failure(&answer, &key);
             }
         }
     }
 
     /// A rejection of the account counts like that of any other search, and says nothing about the server. After any other failure
     /// it is asked about single rooms from now on.
-    fn record_batch_failure(&self, answer: &DiscoveryResponse, server: &str) {
+    fn record_batch_failure(&self, answer: &DiscoveryResponse, server: &ServerKey) {
         match answer {
             DiscoveryResponse::SignInFailed(_) => return,
             DiscoveryResponse::Http { status: status @ (401 | 403 | 456), .. } => {
                 let refusal =
                     format!("Autodiscover rejects the service account's credentials (HTTP {status})");
-                self.lockout.record_host_failures(AUTODISCOVER, ErrorKind::Credentials, &refusal, 1);
+                self.lockout.record_host_failures(
+                    &ServerKey::Autodiscover,
+                    ErrorKind::Credentials,
+                    &refusal,
+                    1,
+                );
                 return;
             }
             _ => {}
         }
-        let mut unsupported = lock(&self.batch_unsupported);
-        if unsupported.len() >= UNSUPPORTED_MAX {
-            unsupported.clear();
-        }
-        unsupported.insert(server.to_owned());
+        self.servers.lock().server(server).lacks_batches = true;
     }
 
     async fn search(&self, room: &RoomAddress) -> Result<(), ResolveError> {
@@ -256,7 +257,12 @@ impl Finder {
                 autodiscover::Cause::Credentials => report.headline(),
                 _ => "Autodiscover rejects the service account's credentials".to_owned(),
             };
-            self.lockout.record_host_failures(AUTODISCOVER, ErrorKind::Credentials, &refusal, hosts);
+            self.lockout.record_host_failures(
+                &ServerKey::Autodiscover,
+                ErrorKind::Credentials,
+                &refusal,
+                hosts,
+            );
         }
     }
 
@@ -268,7 +274,7 @@ impl Finder {
         if request.credentials {
             let mut admission = admission.lock().await;
             if matches!(*admission, SearchAdmission::NotRequested) {
-                *admission = match self.lockout.admit(AUTODISCOVER).await {
+                *admission = match self.lockout.admit(&ServerKey::Autodiscover).await {
                     Ok(guard) => SearchAdmission::Granted { _guard: guard },
                     Err((kind, code)) => SearchAdmission::Refused(kind, code),
                 };

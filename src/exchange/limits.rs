@@ -2,12 +2,13 @@
 
 use super::decode_limits::ANSWER_ENTRIES_MAX;
 use super::lockout::PROVEN_ROOMS_MAX;
+use super::server_state::SERVERS_MAX;
 use super::sign_in_failures::{
     REPEATED_MAX, ROOMS_MAX, SIGN_IN_BACKOFF_FIRST, SIGN_IN_BACKOFF_MAX, TOKEN_BACKOFF_MAX,
 };
 use super::sign_in_probe::PROBE_TIMEOUT;
 use super::view::{EVENTS_MAX, TEXT_BYTES_MAX, VIEWS_MAX};
-use super::{directory, event, feed, lockout, streaming};
+use super::{directory, event, feed, streaming};
 use crate::autodiscover;
 use crate::http::answer_budget::{ANSWER_BYTES_MAX, BUDGET_BYTES, FREE_BYTES, OTHER_SERVERS_BYTES};
 use crate::http::client;
@@ -187,10 +188,10 @@ fn memory() -> Vec<LimitRow> {
             "idle rooms are dropped; their schema versions are learned again",
         ),
         row(
-            "servers whose sign-in state is kept",
-            Amount::Count(lockout::SERVERS_MAX),
+            "servers whose connections and sign-in state are kept",
+            Amount::Count(SERVERS_MAX),
             "more than an organization has",
-            "all are dropped, and one request authenticates anew",
+            "all are dropped; requests under way end, and one request authenticates anew",
         ),
         row(
             "rooms whose server Autodiscover found",

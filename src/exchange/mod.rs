@@ -5,7 +5,8 @@
 //! calendar.rs  directory.rs  feed.rs        the operations that the engine and `live` call
 //! client.rs                                 one operation with its retries: admit, attempt, decide
 //!   admission.rs  decide.rs                 may it be sent now; what follows an attempt (pure)
-//!   lockout.rs  throttle.rs  endpoints.rs   whether it may be sent, how many at once, to which server
+//!   lockout.rs  endpoints.rs  (throttle)    whether it may be sent, to which server, how many at once
+//!   server_state.rs                         the servers of the connection: their connections and sign-in states
 //!   request.rs  (crate::http, login)        encode, send, authenticate
 //!   classify.rs  contents.rs  event.rs      what the response means (pure)
 //! streaming.rs                              change notifications
@@ -43,6 +44,7 @@ mod resolve_error;
 mod response;
 mod response_messages;
 mod router;
+mod server_state;
 mod settings;
 mod settings_builder;
 mod sign_in_attempt;

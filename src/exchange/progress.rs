@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::decide::RetryState;
 use super::request_error::RequestError;
+use super::server_state::ServerKey;
 use crate::ews::op::{Effect, Operation};
 use crate::http::connection_pool::ConnectionPool;
 use crate::http::error::TransportError;
@@ -33,8 +34,8 @@ pub(super) struct OperationProgress {
 
 /// A request that may be sent now.
 pub(super) struct AdmittedRequest {
-    /// Key of the room's server.
-    pub(super) server: String,
+    /// The room's server.
+    pub(super) server: ServerKey,
     /// The connections to it; or why it could not be found, which counts as an attempt.
     pub(super) connections: Result<Arc<ConnectionPool>, TransportError>,
     pub(super) permit: Permit,

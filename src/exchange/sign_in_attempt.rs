@@ -3,12 +3,13 @@
 
 use tokio::time::Instant;
 
+use super::server_state::ServerKey;
 use crate::http::connection_pool::ConnectionPool;
 
 /// One request with credentials and where it goes.
 pub(super) struct SignInAttempt<'a> {
     pub(super) transport: &'a ConnectionPool,
-    pub(super) server: &'a str,
+    pub(super) server: &'a ServerKey,
     pub(super) room: &'a str,
     /// When the request began.
     pub(super) began: Instant,

@@ -2,37 +2,27 @@
 //! streaming connection each. If the server does not support the setting, all rooms form one group. Grouping never
 //! prevents a subscription.
 
-use std::collections::{BTreeMap, HashSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::BTreeMap;
 
 use super::client::EwsClient;
+use super::server_state::ServerKey;
 use crate::autodiscover::batch::{ADDRESSES_MAX, BatchError};
 use crate::autodiscover::grouping::{grouping_request, parse_grouping};
 use crate::calendar::RoomAddress;
 use crate::live::SubscriptionGroup;
 
-/// Servers that are known not to support grouping; with more, all are dropped and asked again.
-const UNSUPPORTED_MAX: usize = 64;
-
-/// Remembers which servers do not support grouping.
-#[derive(Default)]
-pub(super) struct SubscriptionGroups {
-    unsupported: Mutex<HashSet<String>>,
-}
-
-impl SubscriptionGroups {
+impl EwsClient {
     /// Groups rooms of one server, each group in the order of its addresses.
     pub(super) async fn group_rooms(
         &self,
-        client: &EwsClient,
-        ews: &str,
+        server: &ServerKey,
         mut rooms: Vec<RoomAddress>,
     ) -> Vec<SubscriptionGroup> {
         rooms.sort(); // the first room of a group is its anchor mailbox
         let mut groups: BTreeMap<Option<String>, Vec<RoomAddress>> = BTreeMap::new();
         let mut is_supported = true;
         for rooms in rooms.chunks(ADDRESSES_MAX) {
-            let names = if is_supported { self.query(client, ews, rooms).await } else { None };
+            let names = if is_supported { self.query_groups(server, rooms).await } else { None };
             is_supported = names.is_some(); // after one failed request the other rooms do not wait for another
             for (at, room) in rooms.iter().enumerate() {
                 let group = names.as_ref().and_then(|names| names.get(at)?.clone());
@@ -40,30 +30,27 @@ impl SubscriptionGroups {
             }
         }
         let group = |(name, rooms): (Option<String>, _)| {
-            let key = name.map_or_else(|| ews.to_owned(), |name| format!("{ews} {name}"));
+            let key = name.map_or_else(|| server.to_string(), |name| format!("{server} {name}"));
             SubscriptionGroup { key, rooms }
         };
         groups.into_iter().map(group).collect()
     }
 
     /// Each room's group, if the server answers.
-    async fn query(
-        &self,
-        client: &EwsClient,
-        ews: &str,
-        rooms: &[RoomAddress],
-    ) -> Option<Vec<Option<String>>> {
-        if !client.is_authenticated(ews) || self.unsupported().contains(ews) {
+    async fn query_groups(&self, server: &ServerKey, rooms: &[RoomAddress]) -> Option<Vec<Option<String>>> {
+        if !self.is_authenticated(server)
+            || self.servers.lock().get(server).is_some_and(|server| server.lacks_grouping)
+        {
             return None;
         }
         match parse_grouping(
-            &client.endpoints.send_discovery(grouping_request(ews, rooms)?).await,
+            &self.endpoints.send_discovery(grouping_request(server.as_str(), rooms)?).await,
             rooms.len(),
         ) {
             Ok(groups) => Some(groups),
             Err(BatchError::Transient(why)) => {
                 tracing::info!(
-                    ews,
+                    %server,
                     why,
                     "Autodiscover did not return which rooms share a back end; asking again later"
                 );
@@ -71,22 +58,13 @@ impl SubscriptionGroups {
             }
             Err(BatchError::Permanent(why)) => {
                 tracing::info!(
-                    ews,
+                    %server,
                     why,
                     "this server does not return which rooms share a back end; all its rooms form one group"
                 );
-                let mut unsupported = self.unsupported();
-                if unsupported.len() >= UNSUPPORTED_MAX {
-                    unsupported.clear();
-                }
-                unsupported.insert(ews.to_owned());
+                self.servers.lock().server(server).lacks_grouping = true;
                 None
             }
         }
-    }
-
-    /// No code panics while holding the lock; the set would be valid all the same.
-    fn unsupported(&self) -> MutexGuard<'_, HashSet<String>> {
-        self.unsupported.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
