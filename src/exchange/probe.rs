@@ -1,22 +1,22 @@
 //! Probes a server without credentials, for `doctor`: whether it responds, which certificate it shows, which
 //! authentication schemes it offers, and what its clock reads. Judges nothing.
 
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use http::{HeaderMap, Method, Request, StatusCode, header};
-use http_body_util::{BodyExt as _, Full, Limited};
-use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use http::{HeaderMap, Method, StatusCode, header};
 use x509_cert::der::Decode as _;
 
 use super::classify::is_tls_port_page;
 use super::settings::Settings;
 use crate::clock::{Clock as _, SystemClock};
-use crate::http::connection_pool::USER_AGENT;
-use crate::http::dialer::{ClientIdentity, Dialer, HttpConnection};
-use crate::http::error::{TlsFailure, TransportError, error_chain};
+use crate::http::answer_budget::AnswerBudget;
+use crate::http::auth::{AuthSession, Credential, NoAuth};
+use crate::http::connection_pool::{ConnectionPool, HttpRequest, PoolOptions};
+use crate::http::delivery::{Delivery, HttpResponse};
+use crate::http::dialer::{ClientIdentity, Dialer};
+use crate::http::error::{TransportError, error_chain};
 use crate::http::field::{challenges, parse_date};
 use crate::http::settings::SettingsError;
 use crate::http::url::ConnectTarget;
@@ -26,9 +26,6 @@ const SCHEMES_MAX: usize = 8;
 
 /// How much of an error page is read.
 const PAGE_BYTES_MAX: usize = 64 << 10;
-
-/// Wait for the reason why a connection was closed, after a lost response.
-const CLOSE_REASON_WAIT: Duration = Duration::from_secs(1);
 
 /// What a probe learned about the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,21 +57,36 @@ pub(crate) struct ServerCertificate {
     pub not_after: DateTime<Utc>,
 }
 
+/// The connections of a probe, and the certificate that the server shows on them.
+struct Prober {
+    connections: ConnectionPool,
+    shown: ShownCertificate,
+    is_tls: bool,
+}
+
+/// Sends no credentials, and keeps the server's certificate in DER.
+#[derive(Clone, Default)]
+struct ShownCertificate(Arc<Mutex<Option<Vec<u8>>>>);
+
+impl Credential for ShownCertificate {
+    fn session(&self, certificate: Option<&[u8]>) -> Box<dyn AuthSession> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = certificate.map(<[u8]>::to_vec);
+        NoAuth.session(certificate)
+    }
+}
+
 /// Probes the server at this URL.
 ///
 /// # Errors
 /// Why the server does not respond.
 pub(crate) async fn probe(settings: &Settings, url: &str) -> Result<ProbeResult, TransportError> {
-    let bad = |error: SettingsError| TransportError::Connect(error_chain(&error));
-    let endpoint = ConnectTarget::parse(url).map_err(bad)?;
-    let dialer = Dialer::new(&settings.dialer()).map_err(bad)?;
-    let within = settings.first_byte_timeout;
-    let meeting = send_probe(&dialer, &endpoint, Method::GET, within).await?;
+    let prober = Prober::new(settings, url).map_err(|error| TransportError::Connect(error_chain(&error)))?;
+    let meeting = prober.send(Method::GET).await?;
     if !refuses_method(meeting.status) {
         return Ok(meeting);
     }
     // A reverse proxy may let only POST through, the one method of EWS.
-    let posted = send_probe(&dialer, &endpoint, Method::POST, within).await.ok();
+    let posted = prober.send(Method::POST).await.ok();
     let posted = posted.filter(|posted| !refuses_method(posted.status));
     Ok(posted.map_or(meeting, |posted| ProbeResult { answers_post: true, ..posted }))
 }
@@ -83,60 +95,56 @@ fn refuses_method(status: u16) -> bool {
     matches!(status, 404 | 405 | 501)
 }
 
-async fn send_probe(
-    dialer: &Dialer,
-    endpoint: &ConnectTarget,
-    method: Method,
-    within: Duration,
-) -> Result<ProbeResult, TransportError> {
-    let HttpConnection { mut sender, certificate, closed: end } =
-        dialer.dial::<Full<Bytes>>(endpoint, ClientIdentity::Account).await?;
-    let request = Request::builder()
-        .method(method)
-        .uri(&endpoint.target)
-        .header(header::HOST, &endpoint.authority)
-        .header(header::USER_AGENT, USER_AGENT)
-        .header(header::CONTENT_TYPE, "text/xml; charset=utf-8")
-        .body(Full::default())
-        .map_err(|error| TransportError::Connect(error.to_string()))?;
-    let answer = timeout(within, sender.send_request(request)).await;
-    let answer = match answer.map_err(|_| TransportError::FirstByteTimeout(within))? {
-        Ok(answer) => answer,
-        Err(error) if error.is_parse() && !endpoint.tls => {
-            return Err(TransportError::NotHttp(error_chain(&error)));
-        }
-        Err(error) => return Err(lost_response(&error, end).await),
-    };
-    let (head, body) = answer.into_parts();
-    let headers = &head.headers;
-    let names = challenges(headers, &header::WWW_AUTHENTICATE);
-    let names = names.iter().filter_map(|challenge| challenge.split_whitespace().next());
-    let now = SystemClock.now();
-    Ok(ProbeResult {
-        certificate: certificate.as_deref().and_then(read),
-        status: head.status.as_u16(),
-        is_html: text(headers, header::CONTENT_TYPE)
-            .is_some_and(|kind| kind.to_ascii_lowercase().starts_with("text/html")),
-        auth_schemes: names.take(SCHEMES_MAX).map(|name| name.chars().take(20).collect()).collect(),
-        server_time: text(headers, header::DATE).and_then(|text| parse_date(text, now)),
-        answers_post: false,
-        is_tls_port: !endpoint.tls && head.status == StatusCode::BAD_REQUEST && {
-            let body = timeout(within, Limited::new(body, PAGE_BYTES_MAX).collect()).await;
-            body.is_ok_and(|page| page.is_ok_and(|page| is_tls_port_page(&page.to_bytes())))
-        },
-    })
+impl Prober {
+    fn new(settings: &Settings, url: &str) -> Result<Self, SettingsError> {
+        let target = ConnectTarget::parse(url)?;
+        let dialer = Arc::new(Dialer::new(&settings.dialer())?);
+        let (shown, is_tls) = (ShownCertificate::default(), target.tls);
+        let options = PoolOptions {
+            identity: ClientIdentity::Account,
+            first_byte_timeout: settings.first_byte_timeout,
+            response_timeout: settings.first_byte_timeout,
+            answer_budget: AnswerBudget::of_other_servers(PAGE_BYTES_MAX),
+            inflate: false,
+            proves_authenticated: |_, _| false,
+        };
+        let connections = ConnectionPool::new(target, dialer, Box::new(shown.clone()), options);
+        Ok(Self { connections, shown, is_tls })
+    }
+
+    async fn send(&self, method: Method) -> Result<ProbeResult, TransportError> {
+        let request = HttpRequest { method, ..HttpRequest::post("text/xml; charset=utf-8", Bytes::new()) };
+        let HttpResponse { status, headers, .. } =
+            answer(self.connections.send_ignoring_body(&request).await)?;
+        let names = challenges(&headers, &header::WWW_AUTHENTICATE);
+        let names = names.iter().filter_map(|challenge| challenge.split_whitespace().next());
+        let shown = self.shown.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        Ok(ProbeResult {
+            certificate: shown.as_deref().and_then(read),
+            status,
+            is_html: text(&headers, header::CONTENT_TYPE)
+                .is_some_and(|kind| kind.to_ascii_lowercase().starts_with("text/html")),
+            auth_schemes: names.take(SCHEMES_MAX).map(|name| name.chars().take(20).collect()).collect(),
+            server_time: text(&headers, header::DATE).and_then(|text| parse_date(text, SystemClock.now())),
+            answers_post: false,
+            is_tls_port: !self.is_tls
+                && status == StatusCode::BAD_REQUEST
+                && self.shows_tls_port_page(&request).await,
+        })
+    }
+
+    /// Whether the response's page, requested once more, says that plain HTTP reached a TLS port.
+    async fn shows_tls_port_page(&self, request: &HttpRequest) -> bool {
+        let page = answer(self.connections.send(request).await);
+        page.is_ok_and(|page| is_tls_port_page(&page.body))
+    }
 }
 
-/// In TLS 1.3 a server reports only after the handshake that it requires a client certificate, possibly before the
-/// first request; then only the connection has the reason.
-async fn lost_response(error: &hyper::Error, end: JoinHandle<Option<String>>) -> TransportError {
-    let end = timeout(CLOSE_REASON_WAIT, end).await;
-    let why = end.ok().and_then(Result::ok).flatten().unwrap_or_else(|| error_chain(error));
-    let about_us = ["CertificateRequired", "BadCertificate", "UnknownCA", "CertificateUnknown"];
-    if about_us.iter().any(|alert| why.contains(alert)) {
-        return TransportError::Tls(TlsFailure::ClientCertificate, why);
+fn answer(delivery: Delivery) -> Result<HttpResponse, TransportError> {
+    match delivery {
+        Delivery::Answered(response) => Ok(response),
+        Delivery::NotSent(error) | Delivery::MaybeSent(error) => Err(error),
     }
-    TransportError::ConnectionLost(why)
 }
 
 fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {

@@ -9,21 +9,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-#[cfg(feature = "service")]
+#[cfg(feature = "negotiate")]
 use futures_util::FutureExt as _;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
-#[cfg(feature = "service")]
+#[cfg(feature = "negotiate")]
 use http_body_util::Limited;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::SendRequest;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
 use super::answer_budget::AnswerBudget;
 use super::auth::{AuthRound, AuthSession, ChallengeAction, Credential};
 use super::delivery::{Delivery, HttpResponse};
 use super::dialer::{ClientIdentity, Dialer};
-use super::error::{TransportError, error_chain};
+use super::error::{TlsFailure, TransportError, error_chain};
 use super::field::{challenges, list_contains};
 use super::url::ConnectTarget;
 
@@ -38,11 +39,12 @@ const IDLE_MAX: Duration = Duration::from_secs(50);
 /// Margin before the server's own idle timeout, for the time that a request takes to arrive.
 const IDLE_MARGIN: Duration = Duration::from_secs(1);
 /// The largest ignored body whose connection is kept.
-#[cfg(feature = "service")]
+#[cfg(feature = "negotiate")]
 const IGNORED_BYTES_MAX: usize = 64 << 10;
+/// Wait for the reason why a connection was closed, after a lost response.
+const CLOSE_REASON_WAIT: Duration = Duration::from_secs(1);
 /// Identifies this client in servers' logs.
-pub(crate) const USER_AGENT: HeaderValue =
-    HeaderValue::from_static(concat!("adjourn/", env!("CARGO_PKG_VERSION")));
+const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("adjourn/", env!("CARGO_PKG_VERSION")));
 
 /// The connections to one server with one credential.
 pub(crate) struct ConnectionPool {
@@ -79,6 +81,8 @@ struct IdleConnection {
 struct AuthConnection {
     sender: SendRequest<Full<Bytes>>,
     auth: Box<dyn AuthSession>,
+    /// The error that ended it.
+    closed: JoinHandle<Option<String>>,
 }
 
 /// A request as the pool sends it: `Host`, `User-Agent` and `Authorization` are added.
@@ -96,7 +100,7 @@ enum BodyMode {
     /// Streamed while it arrives, if the status is 200.
     Streamed,
     /// Dropped: status and headers are the answer.
-    #[cfg(feature = "service")]
+    #[cfg(feature = "negotiate")]
     Ignored,
 }
 
@@ -149,7 +153,7 @@ impl ConnectionPool {
     }
 
     /// The same, without the response's body, of whatever length.
-    #[cfg(feature = "service")]
+    #[cfg(feature = "negotiate")]
     pub(crate) async fn send_ignoring_body(&self, request: &HttpRequest) -> Delivery {
         self.deliver(request, BodyMode::Ignored).await
     }
@@ -208,11 +212,12 @@ impl ConnectionPool {
         let mut sent_credentials = false;
         for _ in 0..AUTH_ROUNDS_MAX {
             if let Err(error) = connection.sender.ready().await {
-                return SendOutcome::NotSent(TransportError::ConnectionLost(error.to_string()));
+                let lost = TransportError::ConnectionLost(error.to_string());
+                return SendOutcome::NotSent(closing_error(&mut connection, lost).await);
             }
             sent_credentials |= round.authorization.is_some();
             let sent_at = Instant::now();
-            let response = match self.send_round(&mut connection.sender, request, &round).await {
+            let response = match self.send_round(&mut connection, request, &round).await {
                 Err(sent) => return sent,
                 Ok(response) => response,
             };
@@ -227,7 +232,7 @@ impl ConnectionPool {
                     _connection: connection,
                 });
             }
-            #[cfg(feature = "service")]
+            #[cfg(feature = "negotiate")]
             if mode == BodyMode::Ignored {
                 return SendOutcome::Delivered(Delivery::Answered(self.drop_body(connection, response)));
             }
@@ -263,7 +268,7 @@ impl ConnectionPool {
 
     async fn send_round(
         &self,
-        sender: &mut SendRequest<Full<Bytes>>,
+        connection: &mut AuthConnection,
         request: &HttpRequest,
         round: &AuthRound,
     ) -> Result<Response<Incoming>, SendOutcome> {
@@ -272,7 +277,8 @@ impl ConnectionPool {
                 "the request has an invalid URL: {error}"
             ))))
         })?;
-        match timeout(self.options.first_byte_timeout, sender.try_send_request(request)).await {
+        let response = connection.sender.try_send_request(request);
+        match timeout(self.options.first_byte_timeout, response).await {
             Err(_) => {
                 Err(lost_after_send(round, TransportError::FirstByteTimeout(self.options.first_byte_timeout)))
             }
@@ -280,6 +286,7 @@ impl ConnectionPool {
             Ok(Err(mut failed)) => {
                 let untouched = failed.take_message().is_some();
                 let failure = self.connection_error(failed.error());
+                let failure = closing_error(connection, failure).await;
                 Err(if untouched { SendOutcome::NotSent(failure) } else { lost_after_send(round, failure) })
             }
         }
@@ -298,7 +305,7 @@ impl ConnectionPool {
     }
 
     /// The response without its body. The connection is kept if the body has arrived already; nothing waits for it.
-    #[cfg(feature = "service")]
+    #[cfg(feature = "negotiate")]
     fn drop_body(&self, connection: AuthConnection, response: Response<Incoming>) -> HttpResponse {
         let (head, body) = response.into_parts();
         let answer = HttpResponse {
@@ -377,7 +384,7 @@ impl ConnectionPool {
     async fn connect(&self) -> Result<AuthConnection, TransportError> {
         let opened = self.dialer.dial(&self.target, self.options.identity).await?;
         let dialogue = self.credential.session(opened.certificate.as_deref());
-        Ok(AuthConnection { sender: opened.sender, auth: dialogue })
+        Ok(AuthConnection { sender: opened.sender, auth: dialogue, closed: opened.closed })
     }
 
     fn take_idle(&self) -> Option<AuthConnection> {
@@ -403,6 +410,19 @@ fn idle_for(headers: &HeaderMap) -> Duration {
     let mut timeouts = parameters.filter(|(name, _)| name.trim().eq_ignore_ascii_case("timeout"));
     let said = timeouts.find_map(|(_, value)| value.trim().trim_matches('"').parse().ok());
     said.map_or(IDLE_MAX, |seconds| Duration::from_secs(seconds).saturating_sub(IDLE_MARGIN)).min(IDLE_MAX)
+}
+
+/// In TLS 1.3 a server reports only after the handshake that it requires another client certificate, possibly before the first
+/// request; then only the closed connection has the reason. Without one, the error is `failure`.
+async fn closing_error(connection: &mut AuthConnection, failure: TransportError) -> TransportError {
+    let reason = timeout(CLOSE_REASON_WAIT, &mut connection.closed).await.ok().and_then(Result::ok).flatten();
+    let about_us = ["CertificateRequired", "BadCertificate", "UnknownCA", "CertificateUnknown"];
+    match reason {
+        Some(why) if about_us.iter().any(|alert| why.contains(alert)) => {
+            TransportError::Tls(TlsFailure::ClientCertificate, why)
+        }
+        _ => failure,
+    }
 }
 
 /// A request without its body cannot be executed.

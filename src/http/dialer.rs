@@ -7,6 +7,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use http_body_util::Full;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
@@ -32,12 +34,11 @@ pub(crate) struct Dialer {
 }
 
 /// An open connection that speaks HTTP/1.1.
-pub(crate) struct HttpConnection<B> {
-    pub(crate) sender: SendRequest<B>,
+pub(crate) struct HttpConnection {
+    pub(crate) sender: SendRequest<Full<Bytes>>,
     /// The server's certificate in DER; `None` without TLS.
     pub(crate) certificate: Option<Vec<u8>>,
     /// The error that ended the connection, if any: a caller whose response was lost may find the reason here alone.
-    #[cfg_attr(not(feature = "negotiate"), expect(dead_code, reason = "only the doctor's probe reads it"))]
     pub(crate) closed: JoinHandle<Option<String>>,
 }
 
@@ -84,15 +85,11 @@ impl Dialer {
     }
 
     /// Connects and starts HTTP/1.1. The connection lives as long as its sender.
-    pub(crate) async fn dial<B>(
+    pub(crate) async fn dial(
         &self,
         to: &ConnectTarget,
         identity: ClientIdentity,
-    ) -> Result<HttpConnection<B>, TransportError>
-    where
-        B: hyper::body::Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>>,
-        B: Send + 'static,
-    {
+    ) -> Result<HttpConnection, TransportError> {
         let open = async {
             let (stream, certificate) = self.open(to, identity).await?;
             let (sender, connection) = handshake(TokioIo::new(stream))
