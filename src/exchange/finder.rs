@@ -126,7 +126,10 @@ impl Finder {
     /// The search of this room: the one under way, or a new one.
     fn join_search(self: &Arc<Self>, room: &RoomAddress) -> Result<Search, ResolveError> {
         let mut searches = lock(&self.searches);
-        if let Some(search) = searches.rooms.get(room) {
+        // A search without an end was interrupted, and is begun anew.
+        if let Some(search) = searches.rooms.get(room)
+            && search.peek().is_none_or(Result::is_ok)
+        {
             return Ok(search.clone());
         }
         if searches.rooms.len() >= SEARCHES_MAX {
@@ -149,6 +152,7 @@ impl Finder {
 
     /// The task of a domain: searches its rooms until none waits.
     async fn search_domain(self: Arc<Self>, domain: String) {
+        let mut task = DomainTask { finder: &self, domain: &domain, is_done: false };
         while let Some(rooms) = self.take_waiting(&domain) {
             if rooms.len() > 1 {
                 self.search_together(&domain, &rooms).await;
@@ -163,6 +167,7 @@ impl Finder {
             });
             stream::iter(alone).buffer_unordered(SEARCHES_AT_ONCE).collect::<()>().await;
         }
+        task.is_done = true;
     }
 
     /// The next rooms of a domain: one until a room of the domain was found, then as many as one request takes.
@@ -323,6 +328,21 @@ impl Finder {
     }
 }
 
+/// The task of a domain. If it ends before its rooms were searched, the next caller begins another.
+struct DomainTask<'a> {
+    finder: &'a Finder,
+    domain: &'a str,
+    is_done: bool,
+}
+
+impl Drop for DomainTask<'_> {
+    fn drop(&mut self) {
+        if !self.is_done {
+            lock(&self.finder.searches).domains.remove(self.domain);
+        }
+    }
+}
+
 fn unavailable(why: &str) -> ResolveError {
     ResolveError::Unavailable(TransportError::ServerNotFound(why.to_owned()))
 }
@@ -347,4 +367,37 @@ fn location(headers: &HeaderMap) -> Option<String> {
 /// No code panics while holding one of these locks; the maps would be valid all the same.
 fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::login::SignInMethod;
+    use crate::secret::Secret;
+
+    fn finder() -> Arc<Finder> {
+        let sign_in =
+            SignInMethod::Basic { username: "svc".to_owned(), password: Secret::new("x".to_owned()) };
+        let location = ExchangeLocation::Discovered(Policy::new([]));
+        let settings = Settings::signing_in(location, sign_in);
+        let dialer = Arc::new(Dialer::new(&settings.dialer()).unwrap());
+        let credentials =
+            CredentialProvider::new(&settings.sign_in, &dialer, settings.connect_timeout).unwrap();
+        let servers = ServerStates::default();
+        let lockout = Arc::new(LockoutGuard::new(servers.clone()));
+        Arc::new(Finder::new(&settings, credentials, dialer, servers, lockout))
+    }
+
+    #[tokio::test]
+    async fn a_search_whose_task_ended_early_is_begun_anew() {
+        let (finder, room) = (finder(), "r@example.invalid".parse::<RoomAddress>().unwrap());
+        let (end, ended) = oneshot::channel();
+        let interrupted = ended.shared();
+        lock(&finder.searches).rooms.insert(room.clone(), interrupted.clone());
+        lock(&finder.searches).domains.insert(room.domain().to_owned(), Vec::new());
+        drop((end, DomainTask { finder: &finder, domain: room.domain(), is_done: false }));
+        assert!(interrupted.await.is_err());
+        let search = finder.join_search(&room).ok().unwrap();
+        assert!(search.peek().is_none() && lock(&finder.searches).domains.contains_key(room.domain()));
+    }
 }
