@@ -68,7 +68,10 @@ async fn resolve_endpoints(target: &DoctorTarget, findings: &mut Findings) -> Op
             Err(failed) => {
                 let is_credentials = matches!(
                     &failed,
-                    RequestError::Refused(ErrorKind::Credentials | ErrorKind::Token | ErrorKind::SignIn, _)
+                    RequestError::Refused(
+                        ErrorKind::Credentials | ErrorKind::Token | ErrorKind::SignIn | ErrorKind::AuthScheme,
+                        _
+                    )
                 );
                 failure.get_or_insert(failed);
                 if is_credentials {

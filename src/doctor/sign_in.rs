@@ -113,7 +113,7 @@ impl RejectedCheck {
     fn of(failed: &RequestError, method: &SignInMethod) -> Self {
         let by_token = matches!(method, SignInMethod::OAuth(_) | SignInMethod::Token(_));
         match failed {
-            RequestError::Refused(ErrorKind::SignIn, why) if by_token && why.contains("token") => Self::Token,
+            RequestError::Refused(ErrorKind::SignIn, _) if by_token => Self::Token,
             RequestError::Unreachable(TransportError::SignIn { .. }) if by_token => Self::Token,
             RequestError::Unreachable(TransportError::SignIn { .. }) => Self::SignIn,
             RequestError::Refused(ErrorKind::Version, _) => Self::Version,
@@ -270,6 +270,7 @@ fn affects_every_room(failed: &RequestError) -> bool {
                 | ErrorKind::Token
                 | ErrorKind::Permission
                 | ErrorKind::SignIn
+                | ErrorKind::AuthScheme
                 | ErrorKind::Account
                 | ErrorKind::ApiDisabled
                 | ErrorKind::WrongProtocol

@@ -10,6 +10,7 @@ use crate::journal::JournalError;
 
 /// A failed operation: advice for the caller, and a code for diagnosis.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct CalendarError {
     /// What failed, for programs.
     pub kind: ErrorKind,
@@ -33,7 +34,9 @@ pub enum ErrorKind {
     Token,
     /// The account or application is authenticated, and a permission or its consent is missing.
     Permission,
-    /// The server wants another authentication scheme than the configured one, or sign-in is impossible as configured.
+    /// The server offers no authentication scheme that the configuration allows.
+    AuthScheme,
+    /// Sign-in failed before a server was asked: the token endpoint or the KDC rejected the account, or its secret is unusable.
     SignIn,
     /// The server accepts the account for other rooms and rejects it for this one.
     BackEnd,

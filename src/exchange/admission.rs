@@ -1,19 +1,15 @@
 //! Admits a request: takes the sign-in lock while the account is not proven, finds the room's server, and waits for a throttle
 //! permit, within the operation's time. Sends no EWS request but the probe before a sign-in.
 
-use std::sync::Arc;
-
 use tokio::time::{Instant, timeout_at};
 
 use super::client::EwsClient;
-use super::progress::{AdmittedRequest, OperationProgress};
+use super::progress::{AdmittedRequest, FoundServer, OperationProgress};
 use super::request_error::RequestError;
 use super::resolve_error::ResolveError;
 use super::server_state::ServerKey;
 use super::sign_in_attempt::SignInAttempt;
 use crate::calendar::RoomAddress;
-use crate::http::connection_pool::ConnectionPool;
-use crate::http::error::TransportError;
 
 impl EwsClient {
     /// Waits until a request of this room may be sent.
@@ -25,8 +21,8 @@ impl EwsClient {
         loop {
             let server = self.endpoints.server_key(room);
             self.lock_sign_in(&server, room, progress).await?;
-            let connections = self.find_connections(room, progress).await?;
-            if connections.is_ok() && self.endpoints.server_key(room) != server {
+            let found = self.find_connections(room, progress).await?;
+            if matches!(found, FoundServer::Connections(_)) && self.endpoints.server_key(room) != server {
                 progress.sign_in_lock = None;
                 continue; // the server was found just now; its sign-in state is another one
             }
@@ -38,13 +34,13 @@ impl EwsClient {
                 continue; // another request was rejected while this one waited
             }
             let began = Instant::now();
-            if is_locked && let Ok(transport) = &connections {
+            if is_locked && let FoundServer::Connections(transport) = &found {
                 let next = SignInAttempt { transport, server: &server, room: room.as_str(), began };
                 Box::pin(self.probe_before_sign_in(&next))
                     .await
                     .map_err(|(kind, code)| RequestError::Refused(kind, code))?;
             }
-            return Ok(AdmittedRequest { server, connections, permit, began });
+            return Ok(AdmittedRequest { server, found, permit, began });
         }
     }
 
@@ -73,15 +69,15 @@ impl EwsClient {
         &self,
         room: &RoomAddress,
         progress: &mut OperationProgress,
-    ) -> Result<Result<Arc<ConnectionPool>, TransportError>, RequestError> {
+    ) -> Result<FoundServer, RequestError> {
         let began = Instant::now();
         let found = match timeout_at(progress.deadline, self.endpoints.resolve(room)).await {
             Err(_) => {
                 let why = "finding the room's server by Autodiscover";
                 return Err(RequestError::Busy(String::from(why)));
             }
-            Ok(Ok(connections)) => Ok(connections),
-            Ok(Err(ResolveError::Unavailable(error))) => Err(error),
+            Ok(Ok(connections)) => FoundServer::Connections(connections),
+            Ok(Err(ResolveError::Unavailable(error))) => FoundServer::Unavailable(error),
             Ok(Err(error)) => return Err(error.into()),
         };
         progress.send_by = progress.deadline.min(progress.send_by + began.elapsed());

@@ -177,9 +177,10 @@ fn decide_by_status(effect: Effect, answer: &HttpResponse) -> RetryDecision {
         200..=299 if !is_html(answer) => transient_failure(effect, code),
         200..=399 | 404 | 405 | 440 => RetryDecision::Refused(ErrorKind::WrongProtocol, code),
         401 => match &answer.rejection {
-            Some(rejection @ AuthRejection::Offers(_)) => {
-                RetryDecision::Refused(ErrorKind::SignIn, with_reason(format!("{code}: {rejection}"), answer))
-            }
+            Some(rejection @ AuthRejection::Offers(_)) => RetryDecision::Refused(
+                ErrorKind::AuthScheme,
+                with_reason(format!("{code}: {rejection}"), answer),
+            ),
             Some(rejection @ AuthRejection::NotAccepted(_)) => RetryDecision::RetryOnce(
                 ErrorKind::Credentials,
                 with_reason(format!("{code} {rejection}"), answer),

@@ -21,7 +21,7 @@ use super::decode_limits::decode_limits;
 use super::decode_stats::DecodeStats;
 use super::endpoints::EndpointResolver;
 use super::lockout::LockoutGuard;
-use super::progress::{AdmittedRequest, OperationProgress};
+use super::progress::{AdmittedRequest, FoundServer, OperationProgress};
 use super::request::EncodedRequest;
 use super::request_error::RequestError;
 use super::response::{proves_authenticated, request_id};
@@ -310,10 +310,10 @@ impl EwsClient {
         T: Send,
         R: Fn(&SoapBody<'_>) -> Result<T, RetryDecision> + Sync,
     {
-        let AdmittedRequest { server, connections, mut permit, began } = admission;
-        let outcome = match &connections {
-            Err(error) => AttemptOutcome::Unfinished(Unfinished::NotSent(error.clone())),
-            Ok(connections) => {
+        let AdmittedRequest { server, found, mut permit, began } = admission;
+        let outcome = match &found {
+            FoundServer::Unavailable(error) => AttemptOutcome::Unfinished(Unfinished::NotSent(error.clone())),
+            FoundServer::Connections(connections) => {
                 let room = progress.room.clone();
                 let response = self.attempt(connections, &server, request, read, trail, &room);
                 // A mailbox that hangs must not keep other requests from signing in.
@@ -332,8 +332,8 @@ impl EwsClient {
             permit.mark_answered();
         }
         drop(permit);
-        match (outcome.rejection(), &connections) {
-            (Some((kind, code)), Ok(transport)) => {
+        match (outcome.rejection(), &found) {
+            (Some((kind, code)), FoundServer::Connections(transport)) => {
                 let attempt =
                     SignInAttempt { transport, server: &server, room: request.room.as_str(), began };
                 self.handle_rejection(&attempt, kind, code, progress.retry.attempt).await?;

@@ -111,10 +111,13 @@ fn advice_of_kind(kind: ErrorKind) -> (ResponsibleParty, &'static str) {
             "a permission is missing; grant the one that Exchange names (for an \
              application full_access_as_app, or the role Application EWS.AccessAsApp) and give admin consent",
         ),
+        ErrorKind::AuthScheme => (
+            ResponsibleParty::Administrator,
+            "the server offers no authentication scheme that server.auth allows; the code names those that it offers",
+        ),
         ErrorKind::SignIn => (
             ResponsibleParty::Administrator,
-            "the service account cannot sign in as configured: the code names the rejected password, keytab or secret, or the \
-             scheme that the server requires (server.auth)",
+            "the service account cannot sign in as configured: the code names the rejected password, keytab or secret",
         ),
         ErrorKind::BackEnd => (
             ResponsibleParty::Administrator,

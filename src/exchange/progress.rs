@@ -32,12 +32,19 @@ pub(super) struct OperationProgress {
     pub(super) send_by: Instant,
 }
 
+/// What the search of a room's server ended in.
+pub(super) enum FoundServer {
+    /// The connections to it.
+    Connections(Arc<ConnectionPool>),
+    /// It could not be found, which counts as an attempt.
+    Unavailable(TransportError),
+}
+
 /// A request that may be sent now.
 pub(super) struct AdmittedRequest {
     /// The room's server.
     pub(super) server: ServerKey,
-    /// The connections to it; or why it could not be found, which counts as an attempt.
-    pub(super) connections: Result<Arc<ConnectionPool>, TransportError>,
+    pub(super) found: FoundServer,
     pub(super) permit: Permit,
     pub(super) began: Instant,
 }

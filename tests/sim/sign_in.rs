@@ -243,7 +243,7 @@ async fn a_password_that_was_changed_is_said_by_one_of_many_connections() {
     for scheme in BOTH {
         let site = SignInFixture::windows(ExtendedProtection::Allow, false).await;
         let mut settings = site.settings(windows(scheme, ChannelBinding::Auto));
-        settings.max_concurrent_requests_per_room = 8;
+        settings.max_concurrent_requests_per_room = 8.try_into().unwrap();
         let exchange = Arc::new(exchange(&settings));
         exchange.check_calendar(&aurora()).await.unwrap();
         let at_once = async || {
@@ -314,7 +314,7 @@ async fn a_server_that_offers_another_way_is_named_as_such() {
     let (kind, code) = refusal(site.exchange(basic).check_calendar(&aurora()).await);
     assert_eq!(
         (kind, code.as_str()),
-        (ErrorKind::SignIn, "HTTP 401: the server offers only Negotiate, NTLM")
+        (ErrorKind::AuthScheme, "HTTP 401: the server offers only Negotiate, NTLM")
     );
 }
 
