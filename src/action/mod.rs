@@ -8,6 +8,7 @@
 //!                                                              └ NeedsAttention  a person has to check the calendar
 //! ```
 
+mod booking_subject;
 mod change;
 mod display;
 mod idempotency_key;
@@ -26,6 +27,7 @@ use uuid::Uuid;
 use crate::calendar::{Event, EventId, RoomAddress};
 use crate::presence::Proof;
 
+pub use booking_subject::{BookingSubject, BookingSubjectError};
 pub use change::{Change, Done, EventSnapshot, IrreversibleReason, Notified, Reversibility};
 pub use display::Naming;
 pub(crate) use display::sentence;

@@ -175,7 +175,7 @@ async fn select_booking_time(context: &ActionContext<'_>, minutes: u16) -> Resul
         return Ok(Selected::Refused(no_length("a booking takes at least a minute")));
     };
     let around = context.events(reach).await?;
-    let subject = &context.options().booking_subject;
+    let subject = context.options().booking_subject.as_str();
     let draft = BookingDraft::new(context.action.id, subject, (minutes, &around), now);
     Ok(draft.map_or_else(Selected::Refused, Selected::Draft))
 }

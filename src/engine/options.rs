@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
+use crate::action::BookingSubject;
+
 /// Settings of the engine. Its defaults are the product's defaults: the configuration takes them from here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EngineOptions {
@@ -29,8 +31,8 @@ pub struct EngineOptions {
     pub key_ttl: TimeDelta,
     /// Keep subjects (and the organizer's display name) in the journal.
     pub journal_subjects: bool,
-    /// The subject of a booking: what people read in Outlook and on other displays.
-    pub booking_subject: String,
+    /// The subject of a booking.
+    pub booking_subject: BookingSubject,
 }
 
 impl Default for EngineOptions {
@@ -45,7 +47,7 @@ impl Default for EngineOptions {
             give_up_after: TimeDelta::hours(1),
             key_ttl: TimeDelta::hours(24),
             journal_subjects: false,
-            booking_subject: "Booked at the door".to_owned(),
+            booking_subject: BookingSubject::default(),
         }
     }
 }

@@ -19,6 +19,7 @@ pub(in crate::config) use cleanup::*;
 pub(in crate::config) use server::*;
 pub(in crate::config) use value::{Bounded, Fraction, Located, Minutes, TimeoutSeconds};
 
+use crate::action::BookingSubject;
 use crate::engine::EngineOptions;
 use crate::live::{LiveOptions, TrackingMode};
 use crate::service::JournalMaintenance;
@@ -99,7 +100,7 @@ pub(in crate::config) struct EngineSection {
     /// Time to wait before looking up what became of a write whose reply was lost. Longer is surer and slower.
     pub(in crate::config) verify_delay_ms: u64,
     /// Subject of a booking made at the door. People read it in Outlook and on displays.
-    pub(in crate::config) booking_subject: String,
+    pub(in crate::config) booking_subject: BookingSubject,
     /// Refuses actions that cannot be undone: sent declines and cancellations, and removing one date of a series.
     pub(in crate::config) forbid_irreversible: bool,
     /// How long an idempotency key is remembered. Afterwards the same key is a new request.
