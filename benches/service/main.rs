@@ -12,6 +12,7 @@ mod building;
 mod display;
 
 use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -95,7 +96,7 @@ fn main() {
 /// Sends the two requests of an end directly to the simulator and through the service, alternately.
 async fn in_turn(building: &Building, pairs: usize) -> (Vec<Duration>, Vec<Duration>) {
     let mut settings = patient_settings(&building.installation.sim);
-    settings.max_concurrent_requests = 64;
+    settings.max_concurrent_requests = NonZeroUsize::MIN.saturating_add(63);
     let exchange = exchange(&settings);
     let mut display = Display::open(building).await;
     let (mut bare, mut served) = (Vec::new(), Vec::new());

@@ -19,6 +19,7 @@ use crate::journal::JournalError;
 
 /// The outcome of one planned action.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct AppliedAction {
     /// The room.
     pub room: RoomAddress,
@@ -38,6 +39,7 @@ pub struct AppliedAction {
 
 /// A planned action that was in progress when the journal failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct UnfinishedAction {
     /// The room.
     pub room: RoomAddress,

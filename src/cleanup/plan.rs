@@ -13,6 +13,7 @@ use crate::presence::{CrowdLimits, CrowdLog, JudgedMeeting, UnknownReason};
 
 /// The events of a sweep, and the actions it would perform.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct SweepPlan {
     /// The format version; other versions are rejected.
     pub version: u32,
@@ -45,6 +46,7 @@ pub struct SignsRead {
 
 /// The part of a plan for one room.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct RoomPlan {
     /// The room.
     pub room: RoomAddress,
@@ -56,6 +58,7 @@ pub struct RoomPlan {
 
 /// An event and its verdict.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct EvaluatedEvent {
     /// The event as it was read.
     pub event: EventSnapshot,

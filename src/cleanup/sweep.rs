@@ -32,6 +32,7 @@ pub struct Sweep {
 
 /// The result of applying a plan.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct SweepResult {
     /// The finished actions, in the order of the plan.
     pub applied: Vec<AppliedAction>,

@@ -154,8 +154,8 @@ fn check_settings(
         response_timeout: file.response_timeout_s.as_seconds(),
         operation_timeout: file.operation_timeout_s.as_seconds(),
         impersonate_by: file.impersonate_by,
-        max_concurrent_requests_per_room: file.max_concurrent_requests_per_room.count(),
-        max_concurrent_requests: file.max_concurrent_requests.count(),
+        max_concurrent_requests_per_room: file.max_concurrent_requests_per_room.nonzero(),
+        max_concurrent_requests: file.max_concurrent_requests.nonzero(),
         ..Settings::with_defaults(location, sign_in)
     })
 }

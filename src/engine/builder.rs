@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Calendar, CalendarCache, Engine, EngineOptions};
+use super::{Calendar, Engine, EngineOptions};
 use crate::calendar::Scope;
 use crate::clock::{Clock, SystemClock};
 use crate::journal::Journal;
@@ -15,7 +15,6 @@ pub struct EngineBuilder {
     clock: Arc<dyn Clock>,
     scope: Scope,
     options: EngineOptions,
-    cache: Option<Arc<dyn CalendarCache>>,
 }
 
 impl Engine {
@@ -28,7 +27,6 @@ impl Engine {
             clock: Arc::new(SystemClock),
             scope: Scope::default(),
             options: EngineOptions::default(),
-            cache: None,
         }
     }
 }
@@ -49,17 +47,8 @@ impl EngineBuilder {
         Self { options, ..self }
     }
 
-    /// Sets cached calendars, which actions use where the event's `ChangeKey` guards against a stale entry.
-    pub fn cache(self, cache: Arc<dyn CalendarCache>) -> Self {
-        Self { cache: Some(cache), ..self }
-    }
-
     /// The engine. Call [`Engine::recover`] before its first action.
     pub fn build(self) -> Engine {
-        let engine = Engine::new(self.calendar, self.journal, self.clock, self.scope, self.options);
-        if let Some(cache) = self.cache {
-            engine.set_cache(cache);
-        }
-        engine
+        Engine::new(self.calendar, self.journal, self.clock, self.scope, self.options)
     }
 }

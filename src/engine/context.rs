@@ -55,8 +55,7 @@ impl Precondition for NoPrecondition {
 }
 
 impl Engine {
-    /// An engine that acts on `scope` through `calendar` and records in `journal`.
-    pub fn new(
+    pub(super) fn new(
         calendar: Arc<dyn Calendar>,
         journal: Arc<dyn Journal>,
         clock: Arc<dyn Clock>,

@@ -41,6 +41,7 @@ const RECHECKED_WITHIN: TimeDelta = TimeDelta::days(1);
 
 /// The result of a recovery.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Recovered {
     /// Actions that are closed now.
     pub closed: Vec<ActionRecord>,

@@ -21,6 +21,7 @@ use crate::http::settings::SettingsError;
 /// The settings of a connection cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot use the connection {name}")]
+#[non_exhaustive]
 pub struct UnusableConnection {
     /// The connection.
     pub name: String,

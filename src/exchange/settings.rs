@@ -1,6 +1,7 @@
 //! Settings of one Exchange connection: location, sign-in, timeouts, limits. Checked once, before the first connection;
 //! opens none.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ pub const DEFAULT_NAME: &str = "default";
 /// Settings of one Exchange connection. A connection opens with secrets that were read. A configuration fills both parameters with
 /// the places where its secrets are, so nothing can be opened with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Settings<SignIn = SignInMethod, ProxyPassword = Secret> {
     /// Name of the connection in metrics and reports.
     pub name: String,
@@ -46,9 +48,9 @@ pub struct Settings<SignIn = SignInMethod, ProxyPassword = Secret> {
     /// Which name identifies a room in `ExchangeImpersonation`.
     pub impersonate_by: ImpersonateBy,
     /// Concurrent requests in one room's name.
-    pub max_concurrent_requests_per_room: usize,
+    pub max_concurrent_requests_per_room: NonZeroUsize,
     /// Concurrent requests to the server.
-    pub max_concurrent_requests: usize,
+    pub max_concurrent_requests: NonZeroUsize,
     /// Newest EWS schema version of requests. Servers that do not support it get an older one.
     pub version: ServerVersion,
 }
@@ -93,6 +95,7 @@ pub enum ImpersonateBy {
 
 /// Time limits and request limits of a connection. Their defaults are here and nowhere else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ConnectionDefaults {
     /// As [`Settings::connect_timeout`].
     pub connect_timeout: Duration,
@@ -103,9 +106,9 @@ pub struct ConnectionDefaults {
     /// As [`Settings::operation_timeout`].
     pub operation_timeout: Duration,
     /// As [`Settings::max_concurrent_requests_per_room`].
-    pub max_concurrent_requests_per_room: usize,
+    pub max_concurrent_requests_per_room: NonZeroUsize,
     /// As [`Settings::max_concurrent_requests`].
-    pub max_concurrent_requests: usize,
+    pub max_concurrent_requests: NonZeroUsize,
 }
 
 impl Default for ConnectionDefaults {
@@ -117,8 +120,8 @@ impl Default for ConnectionDefaults {
             first_byte_timeout: Duration::from_secs(60),
             response_timeout: Duration::from_secs(120),
             operation_timeout: Duration::from_secs(600),
-            max_concurrent_requests_per_room: 2,
-            max_concurrent_requests: 10,
+            max_concurrent_requests_per_room: NonZeroUsize::MIN.saturating_add(1),
+            max_concurrent_requests: NonZeroUsize::MIN.saturating_add(9),
         }
     }
 }

@@ -61,11 +61,7 @@ impl Settings {
     /// Limits the concurrent requests to the server, and in one room's name.
     #[must_use]
     pub fn max_concurrent_requests(self, to_server: NonZeroUsize, per_room: NonZeroUsize) -> Self {
-        Self {
-            max_concurrent_requests: to_server.get(),
-            max_concurrent_requests_per_room: per_room.get(),
-            ..self
-        }
+        Self { max_concurrent_requests: to_server, max_concurrent_requests_per_room: per_room, ..self }
     }
 
     /// Sets the newest EWS schema version of requests.

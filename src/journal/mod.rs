@@ -107,6 +107,7 @@ pub trait Journal: Send + Sync {
 
 /// The state of a journal's commits, and the free space for more.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct JournalHealth {
     /// Entries and trial commits that failed since the start.
     pub failed_commits: u64,

@@ -16,6 +16,7 @@ pub struct Position {
 
 /// The part of the audit that one request examined.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RecordPage {
     /// The actions that match the query, newest first.
     pub records: Vec<(Position, ActionRecord)>,

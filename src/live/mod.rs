@@ -102,6 +102,7 @@ pub struct Live {
 
 /// Counters for the metrics.
 #[derive(Debug, Default)]
+#[non_exhaustive]
 pub struct LiveMetrics {
     /// Open streaming connections.
     pub listening: AtomicU64,

@@ -9,6 +9,7 @@
 
 mod room_state;
 
+use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -71,8 +72,8 @@ pub(crate) struct Permit {
 
 impl Throttle {
     /// `timeout` is the longest wait for a response.
-    pub(crate) fn new(per_server: usize, timeout: Duration) -> Self {
-        let max = per_server.max(1);
+    pub(crate) fn new(per_server: NonZeroUsize, timeout: Duration) -> Self {
+        let max = per_server.get();
         Self {
             slow_after: SLOW_AFTER_MAX.min(timeout / 2),
             slow_rooms: Arc::new(Semaphore::new((max / SLOW_ROOMS_PART).max(1))),
@@ -224,6 +225,10 @@ mod tests {
     const TIMEOUT: Duration = Duration::from_secs(60);
     const LATE_AFTER: Duration = SLOW_AFTER_MAX;
 
+    fn slots(count: usize) -> NonZeroUsize {
+        NonZeroUsize::new(count).unwrap()
+    }
+
     /// A room with so many concurrent requests.
     fn room(requests: usize) -> Arc<RoomState> {
         Arc::new(RoomState::new(requests))
@@ -245,7 +250,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn rooms_that_hang_give_their_places_to_others_up_to_a_limit() {
-        let throttle = Throttle::new(2, TIMEOUT);
+        let throttle = Throttle::new(slots(2), TIMEOUT);
         let (begun, prompt_room) = (Instant::now(), room(2));
         let hang = |_| {
             let throttle = &throttle;
@@ -280,7 +285,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn one_room_is_parked_and_the_others_go_on() {
-        let (throttle, paused, other) = (Throttle::new(4, TIMEOUT), room(2), room(2));
+        let (throttle, paused, other) = (Throttle::new(slots(4), TIMEOUT), room(2), room(2));
         paused.pause(Duration::from_secs(30));
         let begun = Instant::now();
         assert!(throttle.acquire(&other, in_seconds(1)).await.is_some());
@@ -296,7 +301,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_room_has_its_limit() {
-        let (throttle, room) = (Throttle::new(4, TIMEOUT), room(2));
+        let (throttle, room) = (Throttle::new(slots(4), TIMEOUT), room(2));
         let (_one, two) =
             (throttle.acquire(&room, in_seconds(1)).await, throttle.acquire(&room, in_seconds(1)).await);
         let one_waits = async {
@@ -312,7 +317,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_server_limit_halves_and_grows_back() {
-        let (throttle, room) = (Throttle::new(4, TIMEOUT), room(8));
+        let (throttle, room) = (Throttle::new(slots(4), TIMEOUT), room(8));
         let mut out = Vec::new();
         for _ in 0..4 {
             out.push(throttle.acquire(&room, in_seconds(1)).await.unwrap());

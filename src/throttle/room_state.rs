@@ -2,6 +2,7 @@
 //! version that its server needs. One entry for each room, in one map with a limit. Sends nothing.
 
 use std::collections::HashMap;
+use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -18,7 +19,7 @@ pub(crate) const ROOMS_KEPT: usize = 20_000;
 
 /// The rooms of one connection.
 pub(crate) struct RoomStates {
-    requests_per_room: usize,
+    requests_per_room: NonZeroUsize,
     rooms: Mutex<HashMap<RoomAddress, Arc<RoomState>>>,
 }
 
@@ -32,8 +33,8 @@ pub(crate) struct RoomState {
 }
 
 impl RoomStates {
-    pub(crate) fn new(requests_per_room: usize) -> Self {
-        Self { requests_per_room: requests_per_room.max(1), rooms: Mutex::default() }
+    pub(crate) fn new(requests_per_room: NonZeroUsize) -> Self {
+        Self { requests_per_room, rooms: Mutex::default() }
     }
 
     /// The state of this room.
@@ -45,7 +46,7 @@ impl RoomStates {
         if rooms.len() >= ROOMS_KEPT {
             rooms.retain(|_, room| Arc::strong_count(room) > 1 || room.paused_until().is_some());
         }
-        let new = Arc::new(RoomState::new(self.requests_per_room));
+        let new = Arc::new(RoomState::new(self.requests_per_room.get()));
         rooms.insert(room.clone(), new.clone());
         new
     }
@@ -114,7 +115,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn idle_rooms_are_forgotten_and_no_others() {
-        let rooms = RoomStates::new(1);
+        let rooms = RoomStates::new(NonZeroUsize::MIN);
         let in_use = rooms.of(&room("r"));
         rooms.of(&room("o")).pause(Duration::from_secs(30));
         for number in 0..2 * ROOMS_KEPT {

@@ -87,7 +87,9 @@ impl Feed for FakeFeed {
         let mut script = self.0.lock().unwrap();
         script.synced += 1;
         if script.sync_fails {
-            return Err(CalendarError { responsible: ResponsibleParty::Administrator, ..network_error() });
+            let mut error = network_error();
+            error.responsible = ResponsibleParty::Administrator;
+            return Err(error);
         }
         let state = SyncState(script.changes.to_string());
         Ok(SyncResult { changed: since != Some(&state), state })

@@ -37,7 +37,8 @@ async fn forty_rooms_that_answer_at_once_with_the_largest_bodies_stay_within_the
     })
     .await;
     let mut settings = settings(&script);
-    (settings.max_concurrent_requests, settings.operation_timeout) = (ROOMS, Duration::from_secs(120));
+    (settings.max_concurrent_requests, settings.operation_timeout) =
+        (ROOMS.try_into().unwrap(), Duration::from_secs(120));
     (settings.first_byte_timeout, settings.response_timeout) =
         (Duration::from_secs(60), Duration::from_secs(60));
     let exchange = Arc::new(exchange(&settings));

@@ -1,6 +1,7 @@
 //! Tracking rooms over HTTP(S) against the simulator: a change reaches the cache within a moment, whatever happens to
 //! subscriptions and connections.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -376,7 +377,8 @@ async fn a_server_that_does_not_say_who_shares_a_back_end_is_listened_to_all_the
 async fn listening_takes_no_place_of_those_at_the_doors() {
     let sim = simulator_with_fast_notifications(world_of_meetings(2)).await;
     let mut settings = settings(&sim, None);
-    (settings.max_concurrent_requests_per_room, settings.max_concurrent_requests) = (1, 1);
+    (settings.max_concurrent_requests_per_room, settings.max_concurrent_requests) =
+        (NonZeroUsize::MIN, NonZeroUsize::MIN);
     let house = LiveFixture::follow(sim, 2, settings, following_options()).await;
     house.wait_until("all are listened to", |house| house.all_tracked_by(TrackingMode::Streaming)).await;
     assert!(matches!(house.end(0).await, Outcome::Done(_)));

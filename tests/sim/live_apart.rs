@@ -126,7 +126,7 @@ async fn a_mailbox_that_hangs_from_the_start_keeps_no_other_from_being_streamed(
 async fn a_database_that_hangs_takes_neither_places_nor_streams_of_the_other_rooms() {
     let sim = simulator_with_fast_notifications(world_of_meetings(16)).await;
     let mut settings = settings(&sim, None);
-    settings.max_concurrent_requests = 4;
+    settings.max_concurrent_requests = 4.try_into().unwrap();
     let house = LiveFixture::follow(sim, 16, settings, following_options()).await;
     house.wait_until("all are listened to", |house| house.all_tracked_by(TrackingMode::Streaming)).await;
     (4..16).for_each(|number| hang(&house.sim, number));

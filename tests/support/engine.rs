@@ -16,7 +16,7 @@ pub fn engine(
     scope: Scope,
     options: EngineOptions,
 ) -> Arc<Engine> {
-    Arc::new(Engine::new(calendar, journal, clock, scope, options))
+    Arc::new(Engine::builder(calendar, journal).clock(clock).scope(scope).options(options).build())
 }
 
 /// Options for a simulated Exchange, which shows a change at once: the engine verifies a write in doubt soon.

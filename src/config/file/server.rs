@@ -206,8 +206,8 @@ impl Default for ServerSection {
             response_timeout_s: Bounded::of_seconds(response_timeout),
             operation_timeout_s: Bounded::of_seconds(operation_timeout),
             impersonate_by: ImpersonateBy::default(),
-            max_concurrent_requests_per_room: Bounded::of_count(max_concurrent_requests_per_room),
-            max_concurrent_requests: Bounded::of_count(max_concurrent_requests),
+            max_concurrent_requests_per_room: Bounded::of_count(max_concurrent_requests_per_room.get()),
+            max_concurrent_requests: Bounded::of_count(max_concurrent_requests.get()),
         }
     }
 }

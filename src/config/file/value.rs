@@ -3,6 +3,7 @@
 //! prints them.
 
 use std::borrow::Cow;
+use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -51,6 +52,11 @@ impl<const MIN: i64, const MAX: i64> Bounded<MIN, MAX> {
 
     pub(in crate::config) fn count(self) -> usize {
         usize::try_from(self.0).unwrap_or_default()
+    }
+
+    /// The number as a count of at least one.
+    pub(in crate::config) fn nonzero(self) -> NonZeroUsize {
+        NonZeroUsize::new(self.count()).unwrap_or(NonZeroUsize::MIN)
     }
 
     pub(in crate::config) fn as_u32(self) -> u32 {
