@@ -3,7 +3,7 @@
 use http::uri::InvalidUri;
 use thiserror::Error;
 
-use crate::http::url::{has_userinfo, is_loopback_host, without_userinfo};
+use crate::http::url::{UrlFault, has_userinfo, parse_secure, without_userinfo};
 
 /// Why credentials may not go to a URL. No message has a password that stands in the URL.
 #[derive(Debug, Error)]
@@ -24,12 +24,10 @@ pub(super) fn check_url(url: &str) -> Result<String, UrlError> {
         return Err(UrlError::Userinfo(without_userinfo(url)));
     }
     let text = || url.to_owned();
-    let uri: http::Uri = url.parse().map_err(|error| UrlError::NotAUrl { url: text(), error })?;
-    let host = uri.host().unwrap_or_default();
-    match uri.scheme_str() {
-        Some("https") if !host.is_empty() => Ok(text()),
-        Some("http") if is_loopback_host(host) => Ok(text()),
-        Some("http") => Err(UrlError::PlainHttp(text())),
-        _ => Err(UrlError::Form(text())),
-    }
+    parse_secure(url).map(|_| text()).map_err(|fault| match fault {
+        UrlFault::NotAUrl(error) => UrlError::NotAUrl { url: text(), error },
+        UrlFault::Userinfo => UrlError::Userinfo(without_userinfo(url)),
+        UrlFault::PlainHttp => UrlError::PlainHttp(text()),
+        UrlFault::Form => UrlError::Form(text()),
+    })
 }

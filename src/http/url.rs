@@ -1,8 +1,7 @@
 //! URLs of outgoing requests: what a connection needs of them, where plain HTTP may go, and how a URL is printed.
 
 use http::Uri;
-#[cfg(feature = "service")]
-use http::uri::Authority;
+use http::uri::{Authority, InvalidUri};
 
 use super::settings::SettingsError;
 
@@ -36,26 +35,54 @@ impl ConnectTarget {
     }
 
     pub(crate) fn parse(url: &str) -> Result<Self, SettingsError> {
-        let bad = || SettingsError::Url(without_userinfo(url));
-        let uri: Uri = url.parse().map_err(|_| bad())?;
-        let authority = uri.authority().ok_or_else(bad)?;
-        let host = authority.host();
-        let tls = match uri.scheme_str() {
-            Some("https") => true,
-            Some("http") if is_loopback_host(host) => false,
-            Some("http") => return Err(SettingsError::PlainHttp(without_userinfo(url))),
-            _ => return Err(bad()),
-        };
-        if host.is_empty() || authority.as_str().contains('@') {
-            return Err(bad());
-        }
+        let uri = parse_secure(url).map_err(|fault| match fault {
+            UrlFault::PlainHttp => SettingsError::PlainHttp(without_userinfo(url)),
+            UrlFault::NotAUrl(_) | UrlFault::Userinfo | UrlFault::Form => {
+                SettingsError::Url(without_userinfo(url))
+            }
+        })?;
+        let tls = uri.scheme_str() == Some("https");
+        let host = uri.host().unwrap_or_default();
         Ok(Self {
             host: host.trim_start_matches('[').trim_end_matches(']').to_owned(),
-            port: authority.port_u16().unwrap_or(if tls { 443 } else { 80 }),
+            port: uri.port_u16().unwrap_or(if tls { 443 } else { 80 }),
             tls,
-            authority: authority.as_str().to_owned(),
+            authority: uri.authority().map_or("", Authority::as_str).to_owned(),
             target: uri.path_and_query().map_or("/", |target| target.as_str()).to_owned(),
         })
+    }
+}
+
+/// Why no request may go to a URL.
+#[derive(Debug)]
+pub(crate) enum UrlFault {
+    NotAUrl(
+        #[cfg_attr(not(feature = "service"), expect(dead_code, reason = "only the configuration prints it"))]
+        InvalidUri,
+    ),
+    /// It contains a user name or password, which would be printed with it, and which no server would get.
+    Userinfo,
+    /// Plain `http`, and not to this machine.
+    PlainHttp,
+    /// It has another scheme, or no host.
+    Form,
+}
+
+/// Parses a URL to which a request stays unreadable for others: `https`, or `http` to this machine. Every check of a configured URL
+/// ends here.
+pub(crate) fn parse_secure(url: &str) -> Result<Uri, UrlFault> {
+    let uri: Uri = url.parse().map_err(UrlFault::NotAUrl)?;
+    let authority = uri.authority().map_or("", Authority::as_str);
+    // A port that is not a number is the beginning of a password that contains a slash.
+    let ends_in_host = authority.ends_with(']') || authority.rsplit_once(':').is_none();
+    if authority.contains('@') || !ends_in_host && uri.port_u16().is_none() {
+        return Err(UrlFault::Userinfo);
+    }
+    match (uri.scheme_str(), uri.host()) {
+        (Some("https"), Some(host)) if !host.is_empty() => Ok(uri),
+        (Some("http"), Some(host)) if is_loopback_host(host) => Ok(uri),
+        (Some("http"), Some(_)) => Err(UrlFault::PlainHttp),
+        _ => Err(UrlFault::Form),
     }
 }
 
@@ -73,23 +100,10 @@ impl InvalidUrl {
     }
 }
 
-/// Parses a URL to which a request stays unreadable for others: `https`, or `http` to this machine.
+/// As [`parse_secure`], for a URL whose path may be secret.
 #[cfg(feature = "service")]
 pub(crate) fn parse_url(url: &str) -> Result<Uri, InvalidUrl> {
-    let no_address = || InvalidUrl::new(url);
-    let uri: Uri = url.parse().map_err(|_| no_address())?;
-    // A user name and password would be printed with the URL, and no server would get them. A port that is not a number
-    // is the beginning of a password that contains a slash.
-    let authority = uri.authority().map_or("", Authority::as_str);
-    let ends_in_host = authority.ends_with(']') || authority.rsplit_once(':').is_none();
-    if authority.contains('@') || !ends_in_host && uri.port_u16().is_none() {
-        return Err(no_address());
-    }
-    match (uri.scheme_str(), uri.host()) {
-        (Some("https"), Some(host)) if !host.is_empty() => Ok(uri),
-        (Some("http"), Some(host)) if is_loopback_host(host) => Ok(uri),
-        _ => Err(no_address()),
-    }
+    parse_secure(url).map_err(|_| InvalidUrl::new(url))
 }
 
 /// A URL for messages: user info and path of a webhook's URL are often secrets.
@@ -124,7 +138,7 @@ pub(crate) fn has_userinfo(url: &str) -> bool {
 }
 
 /// Whether plain HTTP to this host stays on this machine.
-pub(crate) fn is_loopback_host(host: &str) -> bool {
+fn is_loopback_host(host: &str) -> bool {
     matches!(host, "localhost" | "127.0.0.1" | "[::1]")
 }
 

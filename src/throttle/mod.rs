@@ -18,7 +18,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::concurrency::call_when_slow;
-pub(crate) use room_state::{ROOMS_KEPT, RoomState, RoomStates};
+#[cfg(feature = "service")]
+pub(crate) use room_state::ROOMS_KEPT;
+pub(crate) use room_state::{RoomState, RoomStates};
 
 /// Successes in a row before the limit grows by one.
 const REGROW_AFTER: usize = 20;
