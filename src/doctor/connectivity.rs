@@ -272,7 +272,7 @@ fn auth_scheme(sign_in: &SignInMethod) -> Option<&'static str> {
             WindowsScheme::Ntlm => "NTLM",
             WindowsScheme::Negotiate => "Negotiate",
         }),
-        SignInMethod::OAuth(_) | SignInMethod::Token(_) => Some("Bearer"),
+        SignInMethod::OAuth(_) | SignInMethod::Token(_) | SignInMethod::ManagedIdentity(_) => Some("Bearer"),
         SignInMethod::Certificate => None,
     }
 }

@@ -111,7 +111,7 @@ enum RejectedCheck {
 
 impl RejectedCheck {
     fn of(failed: &RequestError, method: &SignInMethod) -> Self {
-        let by_token = matches!(method, SignInMethod::OAuth(_) | SignInMethod::Token(_));
+        let by_token = matches!(method, SignInMethod::OAuth(_) | SignInMethod::Token(_) | SignInMethod::ManagedIdentity(_));
         match failed {
             RequestError::Refused(ErrorKind::SignIn, _) if by_token => Self::Token,
             RequestError::Unreachable(TransportError::SignIn { .. }) if by_token => Self::Token,
@@ -195,7 +195,7 @@ fn sign_in_finding(
             "no KDC can be reached".to_owned(),
             "check that this machine reaches a KDC (server.kdc, or /etc/krb5.conf; TCP 88)",
         ),
-        SignInMethod::OAuth(_) | SignInMethod::Token(_) => (
+        SignInMethod::OAuth(_) | SignInMethod::Token(_) | SignInMethod::ManagedIdentity(_) => (
             FindingId::TokenRejected,
             advice,
             "check the token's audience (server.oauth.scope), its tenant, and the permissions of the application; the code holds \

@@ -154,7 +154,6 @@ impl HttpClient {
 
 impl HttpRequest {
     /// A GET without a body.
-    #[cfg(feature = "service")]
     pub(crate) fn get(headers: HeaderMap) -> Self {
         Self { method: Method::GET, headers, body: Bytes::new() }
     }

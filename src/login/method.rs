@@ -2,7 +2,7 @@
 
 #[cfg(feature = "negotiate")]
 use super::windows_settings::Windows;
-use super::{ClientCredentials, ExternalToken};
+use super::{ClientCredentials, ExternalToken, ManagedIdentity};
 use crate::secret::Secret;
 
 /// A sign-in method with its credentials.
@@ -23,6 +23,8 @@ pub enum SignInMethod {
     OAuth(ClientCredentials),
     /// OAuth, with tokens that another program fetches.
     Token(ExternalToken),
+    /// OAuth, as the managed identity of the Azure machine.
+    ManagedIdentity(ManagedIdentity),
     /// The client certificate alone.
     Certificate,
 }

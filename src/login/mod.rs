@@ -16,6 +16,7 @@ mod client_credentials;
 mod external_token;
 #[cfg(feature = "negotiate")]
 mod keytab;
+mod managed_identity;
 mod method;
 mod oauth;
 mod provider;
@@ -23,6 +24,7 @@ mod provider;
 mod single_flight;
 #[cfg(feature = "negotiate")]
 mod sspi;
+mod token_response;
 #[cfg(feature = "negotiate")]
 mod windows;
 #[cfg(feature = "negotiate")]
@@ -37,6 +39,8 @@ pub use client_credentials::{ClientAuthentication, ClientCredentials};
 pub use external_token::ExternalToken;
 #[cfg(feature = "negotiate")]
 pub use keytab::{KeytabError, KeytabFault, KeytabKey};
+use managed_identity::InstanceMetadata;
+pub use managed_identity::{INSTANCE_METADATA_ENDPOINT, ManagedIdentity};
 pub use method::SignInMethod;
 use oauth::TokenEndpoint;
 pub(crate) use provider::CredentialProvider;

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::method::SignInMethod;
-use super::{Basic, Bearer, TokenEndpoint};
+use super::{Basic, Bearer, InstanceMetadata, TokenEndpoint};
 #[cfg(feature = "negotiate")]
 use super::{Windows, WindowsAccount};
 use crate::http::auth::{Credential, NoAuth};
@@ -52,6 +52,10 @@ impl CredentialProvider {
                 Self::Bearer(Bearer::new(Box::new(TokenEndpoint { client: client.clone(), http })))
             }
             SignInMethod::Token(token) => Self::Bearer(Bearer::new(Box::new(token.clone()))),
+            SignInMethod::ManagedIdentity(identity) => {
+                let source = InstanceMetadata::new(identity.clone(), token_timeout)?;
+                Self::Bearer(Bearer::new(Box::new(source)))
+            }
             SignInMethod::Certificate => Self::NoAuth,
         })
     }
