@@ -111,7 +111,10 @@ enum RejectedCheck {
 
 impl RejectedCheck {
     fn of(failed: &RequestError, method: &SignInMethod) -> Self {
-        let by_token = matches!(method, SignInMethod::OAuth(_) | SignInMethod::Token(_) | SignInMethod::ManagedIdentity(_));
+        let by_token = matches!(
+            method,
+            SignInMethod::OAuth(_) | SignInMethod::Token(_) | SignInMethod::ManagedIdentity(_)
+        );
         match failed {
             RequestError::Refused(ErrorKind::SignIn, _) if by_token => Self::Token,
             RequestError::Unreachable(TransportError::SignIn { .. }) if by_token => Self::Token,

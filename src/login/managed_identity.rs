@@ -119,7 +119,10 @@ mod tests {
 
     #[test]
     fn a_scope_names_its_resource() {
-        assert_eq!(ManagedIdentity::resource_of("https://graph.microsoft.com/.default"), "https://graph.microsoft.com");
+        assert_eq!(
+            ManagedIdentity::resource_of("https://graph.microsoft.com/.default"),
+            "https://graph.microsoft.com"
+        );
         assert_eq!(ManagedIdentity::resource_of("api://something"), "api://something");
     }
 

@@ -33,3 +33,4 @@ mod sign_in;
 mod socket;
 mod stream;
 mod sweeps;
+mod token_sources;
