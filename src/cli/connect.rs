@@ -14,7 +14,7 @@ use super::secrets::ProcessSecrets;
 use crate::action::ResponsibleParty;
 use crate::calendar::RoomAddress;
 use crate::clock::WitnessedClock;
-use crate::config::{Config, Overrides, UnreadSettings};
+use crate::config::{Config, ConnectionSource, Overrides, UnreadSettings};
 use crate::connection_metrics::ConnectionMetrics;
 use crate::engine::{Calendar, CalendarError, Directory, Engine, Recovered};
 use crate::exchange::{ConnectionRouter, Settings};
@@ -75,15 +75,29 @@ fn router(config: &Config) -> Result<ConnectionRouter, CommandError> {
     config.require_exchange().map_err(|error| CommandError::from_error(Exit::Usage, error))?;
     let mut router = ConnectionRouter::default();
     for connection in &config.connections {
-        let settings = read_secrets(&connection.settings)?;
+        let settings = read_secrets(over_ews(&connection.settings)?)?;
         let opened = router.open(connection.rooms.clone(), &settings);
         opened.map_err(|error| CommandError::from_error(Exit::Usage, error))?;
     }
     if let Some(server) = &config.server {
-        let opened = router.open_fallback(&read_secrets(server)?);
+        let opened = router.open_fallback(&read_secrets(over_ews(server)?)?);
         opened.map_err(|error| CommandError::from_error(Exit::Usage, error))?;
     }
     Ok(router)
+}
+
+/// The settings of a connection over EWS.
+pub(super) fn over_ews(connection: &ConnectionSource) -> Result<&UnreadSettings, CommandError> {
+    match connection {
+        ConnectionSource::Ews(settings) => Ok(settings),
+        ConnectionSource::Graph(graph) => Err(CommandError::new(
+            Exit::Usage,
+            format!(
+                "the connection {} has protocol = \"graph\", and this build of Adjourn has no Graph",
+                graph.name
+            ),
+        )),
+    }
 }
 
 /// Reads the secrets of a connection, so that it can be opened.

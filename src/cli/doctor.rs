@@ -12,7 +12,7 @@ use super::progress::progress_listener;
 use crate::api::Doctor;
 use crate::calendar::RoomAddress;
 use crate::clock::SystemClock;
-use crate::config::{Config, UnreadSettings};
+use crate::config::{Config, ConnectionSource};
 use crate::doctor::{DoctorFinding, DoctorReport, DoctorTarget, FindingId, FindingStatus, examine};
 use crate::engine::{CalendarError, Directory as _};
 use crate::exchange::Exchange;
@@ -73,12 +73,13 @@ impl Doctor for ConfigDoctor {
 
 /// Prepares the checks of one connection, or returns the error in its configuration.
 async fn doctor_target(
-    unread: &UnreadSettings,
+    unread: &ConnectionSource,
     config: &Config,
     write_in: Option<&RoomAddress>,
 ) -> Result<(DoctorTarget, Vec<DoctorFinding>), DoctorFinding> {
-    let name = unread.name.as_str();
-    let settings = connect::read_secrets(unread).map_err(|failure| misconfigured(Some(name), &failure))?;
+    let name = unread.name();
+    let settings = connect::over_ews(unread).and_then(connect::read_secrets);
+    let settings = settings.map_err(|failure| misconfigured(Some(name), &failure))?;
     let exchange = Exchange::new(&settings).map_err(|error| {
         misconfigured(
             Some(name),

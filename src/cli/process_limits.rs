@@ -46,7 +46,7 @@ pub(super) fn raise_open_files() -> Option<usize> {
 /// Open files for Exchange: requests to each server, twice, since a hanging request releases its permit before its connection is
 /// closed, and the streaming connections.
 fn files_for_exchange(config: &Config) -> usize {
-    config.exchanges().map(|exchange| exchange.max_concurrent_requests.get().saturating_mul(2)).sum::<usize>()
+    config.exchanges().map(|exchange| exchange.max_concurrent_requests().saturating_mul(2)).sum::<usize>()
         + config.live.connections_max
 }
 

@@ -14,7 +14,7 @@ use super::connect;
 use super::exit::{CommandError, Exit};
 use super::secrets::{self, ProcessSecrets};
 use crate::api::{Api, KeyRing, Provider};
-use crate::config::{self, Config, SecretResolver as _, SecretSource, UnreadSettings};
+use crate::config::{self, Config, ConnectionSource, SecretResolver as _, SecretSource};
 use crate::service::{Service, WebhookSender};
 
 /// The signal that reloads the configuration, as the audit records it.
@@ -180,14 +180,14 @@ impl FileHashes {
     pub(super) fn of(config: &Config) -> Self {
         let hash = |path: &Path| Some(<[u8; 32]>::from(Sha256::digest(std::fs::read(path).ok()?)));
         let secrets =
-            config.exchanges().flat_map(UnreadSettings::secrets).filter_map(|secret| match secret {
+            config.exchanges().flat_map(ConnectionSource::secrets).filter_map(|secret| match secret {
                 SecretSource::File(path) => hash(path),
                 SecretSource::Credential(name) => hash(&ProcessSecrets.credential_file(name).ok()?),
                 SecretSource::Environment(_) | SecretSource::Command(_) => None,
             });
         Self {
             secrets: secrets.collect(),
-            issuers: config.exchanges().filter_map(|one| hash(one.ca_file.as_deref()?)).collect(),
+            issuers: config.exchanges().filter_map(|one| hash(one.ca_file()?)).collect(),
             webhook: config.webhook.as_ref().and_then(|hook| hash(&hook.secret_file)),
         }
     }

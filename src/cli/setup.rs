@@ -59,28 +59,28 @@ fn exchange<'c, T>(
     config: &'c Config,
     who: impl Fn(&SignInSource) -> Option<T>,
 ) -> Result<(Option<&'c str>, Option<T>), CommandError> {
-    let names = || config.exchanges().map(|exchange| exchange.name.as_str());
+    let names = || config.exchanges().map(|exchange| exchange.name());
     let Some(wanted) = &args.connection else {
-        let mut known = config.exchanges().filter_map(|one| Some((one.name.as_str(), who(&one.sign_in)?)));
+        let mut known = config.exchanges().filter_map(|one| Some((one.name(), who(one.sign_in())?)));
         return Ok(known.next().map_or((None, None), |(name, who)| (Some(name), Some(who))));
     };
-    let exchange = config.exchanges().find(|exchange| exchange.name == *wanted).ok_or_else(|| {
+    let exchange = config.exchanges().find(|exchange| exchange.name() == wanted).ok_or_else(|| {
         let meant = did_you_mean(closest(wanted, names()));
         usage(&format!("the configuration has no connection named {wanted}{meant}"))
     })?;
-    Ok((Some(exchange.name.as_str()), who(&exchange.sign_in)))
+    Ok((Some(exchange.name()), who(exchange.sign_in())))
 }
 
 fn windows_account(sign_in: &SignInSource) -> Option<String> {
     match sign_in {
-        SignInSource::OAuth(_) => None,
+        SignInSource::OAuth(_) | SignInSource::ManagedIdentity(_) => None,
         other => other.account().map(str::to_owned),
     }
 }
 
 fn application_id(sign_in: &SignInSource) -> Option<Uuid> {
     match sign_in {
-        SignInSource::OAuth(application) => application.client_id.parse().ok(),
+        SignInSource::OAuth(_) | SignInSource::ManagedIdentity(_) => sign_in.account()?.parse().ok(),
         _ => None,
     }
 }

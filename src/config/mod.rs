@@ -6,13 +6,16 @@
 //!                   └─► reference (docs/configuration.md)                           warnings (keys that have no effect) ─┘
 //! ```
 //!
-//! Loading never connects to anything and never reads a secret: the connections of a [`Config`] are [`UnreadSettings`], which name
-//! the sources of their secrets. The program that opens a connection reads them (`secrets`). Whether the server exists and accepts
+//! Loading never connects to anything and never reads a secret: the connections of a [`Config`] are [`ConnectionSource`]s, which
+//! name the sources of their secrets. The program that opens a connection reads them (`secrets`). Whether the server exists and accepts
 //! the account is the doctor's business (`crate::doctor`).
 
+mod cloud;
 mod error;
 mod file;
+mod graph;
 mod private_files;
+mod proxy;
 pub mod reference;
 mod renamed;
 mod rules;
@@ -38,9 +41,10 @@ use crate::text_file;
 pub use error::ConfigError;
 use error::SourceText;
 use file::ConfigFile;
+pub use graph::{GraphSecrets, GraphSource};
 use rules::{check_room_group, check_rules};
 pub use secrets::{SecretError, SecretResolver, SecretSource, VariableError};
-pub use server::{ConnectionConfig, UnreadSettings};
+pub use server::{ConnectionConfig, ConnectionSource, UnreadSettings};
 use server::{check_connections, check_server};
 pub use service::{ApiConfig, OidcConfig, WebhookConfig};
 use service::{check_api, check_live, check_schedules, check_webhook};
@@ -55,7 +59,7 @@ const FILE_BYTES_MAX: u64 = 16 << 20;
 #[derive(Debug, Clone)]
 pub struct Config {
     /// The Exchange of `[server]`; `None` when neither the file nor a flag has its URL.
-    pub server: Option<UnreadSettings>,
+    pub server: Option<ConnectionSource>,
     /// Further Exchanges (`[[connections]]`), each with its rooms.
     pub connections: Vec<ConnectionConfig>,
     /// Mailboxes that Exchange must refuse to the account; `adjourn doctor` proves it.
@@ -229,5 +233,7 @@ fn room_patterns_of(texts: &[String]) -> Vec<RoomPattern> {
     texts.iter().flat_map(|text| text.parse()).collect()
 }
 
+#[cfg(test)]
+mod graph_tests;
 #[cfg(test)]
 mod tests;

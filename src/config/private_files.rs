@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::Config;
 use super::secrets::SecretSource;
-use super::server::UnreadSettings;
+use super::server::ConnectionSource;
 use super::sign_in::{ApplicationSecretSource, SignInSource, WindowsSecretSource};
 
 /// A private file's name in messages, and its path.
@@ -19,11 +19,15 @@ impl Config {
     }
 }
 
-fn private_files_of_exchange(settings: &UnreadSettings) -> impl Iterator<Item = PrivateFile<'_>> {
-    let certificate = settings.client_certificate.as_ref().map(|pair| ("private key", pair.key.as_path()));
-    let proxy = settings.proxy.as_ref().and_then(|proxy| proxy.login.as_ref());
-    let proxy = proxy.and_then(|(_, password)| private_file_of_secret("password file", password));
-    private_file_of_sign_in(&settings.sign_in).into_iter().chain(certificate).chain(proxy)
+fn private_files_of_exchange(connection: &ConnectionSource) -> impl Iterator<Item = PrivateFile<'_>> {
+    let certificate = match connection {
+        ConnectionSource::Ews(settings) => settings.client_certificate.as_ref(),
+        ConnectionSource::Graph(_) => None,
+    };
+    let certificate = certificate.map(|pair| ("private key", pair.key.as_path()));
+    let proxy = connection.proxy_password();
+    let proxy = proxy.and_then(|password| private_file_of_secret("password file", password));
+    private_file_of_sign_in(connection.sign_in()).into_iter().chain(certificate).chain(proxy)
 }
 
 fn private_file_of_sign_in(sign_in: &SignInSource) -> Option<PrivateFile<'_>> {
@@ -36,9 +40,11 @@ fn private_file_of_sign_in(sign_in: &SignInSource) -> Option<PrivateFile<'_>> {
         SignInSource::OAuth(application) => match &application.authentication {
             ApplicationSecretSource::Secret(secret) => private_file_of_secret("client secret", secret),
             ApplicationSecretSource::Key(pair) => Some(("private key", &pair.key)),
+            // The platform writes it and sets its mode: a kubelet makes it readable for all users of the container.
+            ApplicationSecretSource::Federated(_) => None,
         },
         SignInSource::Token(token) => private_file_of_secret("token", token),
-        SignInSource::Certificate => None,
+        SignInSource::ManagedIdentity(_) | SignInSource::Certificate => None,
     }
 }
 

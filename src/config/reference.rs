@@ -14,12 +14,22 @@ use super::file::ConfigFile;
 const FIRST_VERSION: &str = "0.1.0";
 /// `[[connections]]` has the keys of `[server]`, which are listed once, and these two.
 const ONLY_IN_CONNECTIONS: [&str; 2] = ["name", "rooms"];
-/// Keys of `[server]` without which an entry of `[[connections]]` is no connection, for its example.
+/// Keys of `[server]` without which an entry of `[[connections]]` is no connection, for its example; then an entry over Graph.
 const CONNECTION_EXAMPLE: &str = "\
 url = \"https://mail2.example.com/EWS/Exchange.asmx\"
 auth = \"negotiate\"
 username = 'EXAMPLE\\svc-rooms'
 password = { file = \"/etc/adjourn/password2\" }
+
+[[connections]]
+name = \"online\"
+rooms = [\"online-*@example.com\"]
+protocol = \"graph\"
+
+[connections.oauth]
+tenant = \"example.onmicrosoft.com\"
+client_id = \"11111111-2222-4333-8444-555555555555\"
+federated_token_file = \"/var/run/secrets/azure/tokens/azure-identity-token\"
 ";
 
 /// One table of the file, with its keys.
@@ -62,7 +72,7 @@ pub struct KeyReference {
     pub since: String,
     /// A value, in TOML.
     pub example: String,
-    /// It is set instead of another key of its table; the example shows that one.
+    /// It is set instead of another key of its table, or beside another value of one; the example shows that one.
     pub alternative: bool,
     /// Its meaning.
     pub description: String,

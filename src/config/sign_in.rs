@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use super::error::{ConfigError, SourceText};
-use super::file::{self, AuthMethod, Cloud, Located};
+use super::file::{self, AuthMethod, Located};
 use super::secrets::{SecretError, SecretResolver, SecretSource};
 use super::url::check_url;
 use crate::http::settings::ClientCertificate;
 use crate::login::{
-    ClientAuthentication, ClientCredentials, ClientKey, ExternalToken, KeytabKey, SignInMethod, Windows,
-    WindowsScheme, WindowsSecret,
+    ClientAuthentication, ClientCredentials, ClientKey, ExternalToken, INSTANCE_METADATA_ENDPOINT, KeytabKey,
+    ManagedIdentity, SignInMethod, Windows, WindowsScheme, WindowsSecret,
 };
 
 /// The environment variable with the password, when the file has no `password`.
@@ -31,6 +31,8 @@ pub enum SignInSource {
     OAuth(ClientCredentials<ApplicationSecretSource>),
     /// OAuth, with a token that another program renews.
     Token(SecretSource),
+    /// OAuth, as the managed identity of the Azure machine.
+    ManagedIdentity(ManagedIdentity),
     /// The client certificate alone.
     Certificate,
 }
@@ -51,6 +53,8 @@ pub enum ApplicationSecretSource {
     Secret(SecretSource),
     /// A certificate with its key.
     Key(ClientCertificate),
+    /// A file with a token of another issuer; read for each token request.
+    Federated(PathBuf),
 }
 
 impl SignInSource {
@@ -75,6 +79,7 @@ impl SignInSource {
                 authentication: application.authentication.read(secrets)?,
             }),
             Self::Token(token) => SignInMethod::Token(external_token(token, secrets)?),
+            Self::ManagedIdentity(identity) => SignInMethod::ManagedIdentity(identity.clone()),
             Self::Certificate => SignInMethod::Certificate,
         })
     }
@@ -85,6 +90,7 @@ impl SignInSource {
             Self::Basic { username, .. } => Some(username),
             Self::Windows(windows) => Some(&windows.username),
             Self::OAuth(application) => Some(&application.client_id),
+            Self::ManagedIdentity(identity) => identity.client_id.as_deref(),
             Self::Token(_) | Self::Certificate => None,
         }
     }
@@ -98,7 +104,11 @@ impl SignInSource {
                 authentication: ApplicationSecretSource::Secret(secret),
                 ..
             }) => Some(secret),
-            Self::Windows(_) | Self::OAuth(_) | Self::Token(_) | Self::Certificate => None,
+            Self::Windows(_)
+            | Self::OAuth(_)
+            | Self::Token(_)
+            | Self::ManagedIdentity(_)
+            | Self::Certificate => None,
         }
     }
 }
@@ -119,6 +129,7 @@ impl ApplicationSecretSource {
             Self::Key(ClientCertificate { certificate, key }) => {
                 ClientAuthentication::Key(ClientKey::read(certificate, key)?)
             }
+            Self::Federated(path) => ClientAuthentication::Federated(path.clone()),
         })
     }
 }
@@ -133,31 +144,11 @@ fn external_token(token: &SecretSource, secrets: &dyn SecretResolver) -> Result<
     }
 }
 
-impl Cloud {
-    /// Its token endpoint's host (Microsoft, "National clouds", authentication endpoints).
-    fn authority(self) -> &'static str {
-        match self {
-            Self::Worldwide => "https://login.microsoftonline.com",
-            Self::UsGovernment | Self::UsGovernmentDod => "https://login.microsoftonline.us",
-            Self::China => "https://login.partner.microsoftonline.cn",
-        }
-    }
-
-    /// Its Exchange's host.
-    pub(super) fn exchange(self) -> &'static str {
-        match self {
-            Self::Worldwide => "https://outlook.office365.com",
-            Self::UsGovernment => "https://outlook.office365.us",
-            Self::UsGovernmentDod => "https://outlook-dod.office365.us",
-            Self::China => "https://partner.outlook.cn",
-        }
-    }
-}
-
-/// The sign-in that `auth` names, or else the keys that are set.
+/// The sign-in that `auth` names, or else the keys that are set. `resource` is what a token is for, unless the file has a scope.
 pub(super) fn check_sign_in(
     source: &SourceText<'_>,
     file: &file::ServerSection,
+    resource: Option<&str>,
 ) -> Result<SignInSource, ConfigError> {
     let auth = match (&file.auth, &file.oauth, &file.token) {
         (Some(auth), ..) => *auth.get_ref(),
@@ -173,7 +164,7 @@ pub(super) fn check_sign_in(
         AuthMethod::Ntlm | AuthMethod::Negotiate => SignInSource::Windows(check_windows(source, file, auth)?),
         AuthMethod::Oauth => {
             let oauth = file.oauth.as_ref().ok_or_else(|| source.missing("server.oauth"))?;
-            SignInSource::OAuth(check_oauth(source, oauth)?)
+            check_oauth(source, oauth, resource)?
         }
         AuthMethod::Token => SignInSource::Token(check_token(source, file)?),
         AuthMethod::Certificate if file.client_certificate.is_none() => {
@@ -223,7 +214,7 @@ fn check_windows(
     Ok(Windows {
         kdc: kdc.as_ref().map(|kdc| check_kdc(source, kdc)).transpose()?,
         username: check_username(source, file)?,
-        binding: file.channel_binding,
+        binding: *file.channel_binding.get_ref(),
         scheme,
         secret,
     })
@@ -234,31 +225,85 @@ fn check_kdc(source: &SourceText<'_>, kdc: &Located<String>) -> Result<String, C
     host.map(|_| kdc.get_ref().clone()).ok_or_else(|| source.error_at(kdc, "write the KDC as tcp://host:88"))
 }
 
+/// An application, or the identity of the machine.
 fn check_oauth(
     source: &SourceText<'_>,
     oauth: &Located<file::OAuthSection>,
+    resource: Option<&str>,
+) -> Result<SignInSource, ConfigError> {
+    let file = oauth.get_ref();
+    let default_scope = || resource.map(|resource| format!("{resource}/.default"));
+    let scope = file.scope.clone().or_else(default_scope).ok_or_else(|| {
+        source.error_at(oauth, "Microsoft documents no EWS in this cloud; set the scope of its tokens")
+    })?;
+    match file.managed_identity {
+        true => check_managed_identity(source, oauth, &scope).map(SignInSource::ManagedIdentity),
+        false => check_application(source, oauth, scope).map(SignInSource::OAuth),
+    }
+}
+
+fn check_application(
+    source: &SourceText<'_>,
+    oauth: &Located<file::OAuthSection>,
+    scope: String,
 ) -> Result<ClientCredentials<ApplicationSecretSource>, ConfigError> {
     let file = oauth.get_ref();
-    let tenant = file.tenant.get_ref();
-    if tenant.is_empty() || !tenant.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c)) {
-        return Err(
-            source.error_at(&file.tenant, "a tenant is a domain or an id, such as example.onmicrosoft.com")
-        );
+    let tenant = file.tenant.as_ref().ok_or_else(|| source.error_at(oauth, "tenant is missing"))?;
+    let name = tenant.get_ref();
+    if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c)) {
+        let why = "a tenant is a domain or an id, such as example.onmicrosoft.com";
+        return Err(source.error_at(tenant, why));
     }
-    let endpoint = match &file.endpoint {
-        Some(endpoint) => check_url(endpoint.get_ref()).map_err(|error| source.error_at(endpoint, error))?,
-        None => format!("{}/{tenant}/oauth2/v2.0/token", file.cloud.authority()),
+    let client_id = file.client_id.clone().ok_or_else(|| source.error_at(oauth, "client_id is missing"))?;
+    let endpoint = match check_endpoint(source, file)? {
+        Some(endpoint) => endpoint,
+        None => format!("{}/{name}/oauth2/v2.0/token", file.cloud.authority()),
     };
-    let authentication = match (&file.secret, &file.certificate_file, &file.key_file) {
-        (Some(secret), None, None) => ApplicationSecretSource::Secret(secret.clone()),
-        (None, Some(certificate), Some(key)) => ApplicationSecretSource::Key(ClientCertificate {
+    let proofs = (&file.secret, &file.certificate_file, &file.key_file, &file.federated_token_file);
+    let authentication = match proofs {
+        (Some(secret), None, None, None) => ApplicationSecretSource::Secret(secret.clone()),
+        (None, Some(certificate), Some(key), None) => ApplicationSecretSource::Key(ClientCertificate {
             certificate: certificate.clone(),
             key: key.clone(),
         }),
-        _ => return Err(source.error_at(oauth, "set either secret, or certificate_file and key_file")),
+        (None, None, None, Some(path)) => ApplicationSecretSource::Federated(path.clone()),
+        _ => {
+            let why = "set one of: secret; certificate_file and key_file; federated_token_file; managed_identity = true";
+            return Err(source.error_at(oauth, why));
+        }
     };
-    let scope = file.scope.clone().unwrap_or_else(|| format!("{}/.default", file.cloud.exchange()));
-    Ok(ClientCredentials { endpoint, client_id: file.client_id.clone(), scope, authentication })
+    Ok(ClientCredentials { endpoint, client_id, scope, authentication })
+}
+
+/// The machine proves the identity, and belongs to one tenant.
+fn check_managed_identity(
+    source: &SourceText<'_>,
+    oauth: &Located<file::OAuthSection>,
+    scope: &str,
+) -> Result<ManagedIdentity, ConfigError> {
+    let file = oauth.get_ref();
+    let needless = [
+        ("tenant", file.tenant.is_some()),
+        ("secret", file.secret.is_some()),
+        ("certificate_file", file.certificate_file.is_some()),
+        ("key_file", file.key_file.is_some()),
+        ("federated_token_file", file.federated_token_file.is_some()),
+    ];
+    if let Some((key, _)) = needless.into_iter().find(|(_, is_set)| *is_set) {
+        let why = format!("a managed identity needs no `{key}`: the Azure machine proves it; remove the key");
+        return Err(source.error_at(oauth, why));
+    }
+    Ok(ManagedIdentity {
+        endpoint: check_endpoint(source, file)?.unwrap_or_else(|| INSTANCE_METADATA_ENDPOINT.to_owned()),
+        resource: ManagedIdentity::resource_of(scope).to_owned(),
+        client_id: file.client_id.clone(),
+    })
+}
+
+fn check_endpoint(source: &SourceText<'_>, file: &file::OAuthSection) -> Result<Option<String>, ConfigError> {
+    let endpoint = file.endpoint.as_ref();
+    let checked = endpoint.map(|url| check_url(url.get_ref()).map_err(|error| source.error_at(url, error)));
+    checked.transpose()
 }
 
 fn check_token(source: &SourceText<'_>, file: &file::ServerSection) -> Result<SecretSource, ConfigError> {
@@ -274,9 +319,10 @@ fn check_token(source: &SourceText<'_>, file: &file::ServerSection) -> Result<Se
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;
+    use std::path::Path;
 
     use super::*;
-    use crate::config::{Config, Overrides};
+    use crate::config::{Config, ConnectionSource, Overrides};
     use crate::http::error::error_chain;
     use crate::secret::Secret;
 
@@ -300,8 +346,11 @@ mod tests {
         let text = format!("[server]\nurl = \"https://x.example/EWS\"\nusername = \"u\"\n{keys}\n");
         let config = Config::parse(None, &text, Overrides::default()).unwrap();
         let secrets = NotedReads::default();
-        let settings = config.server.unwrap().read_secrets(&secrets);
-        (settings.map(|settings| settings.sign_in), secrets.0.into_inner())
+        let sign_in = match config.server.unwrap() {
+            ConnectionSource::Ews(settings) => settings.read_secrets(&secrets).map(|read| read.sign_in),
+            ConnectionSource::Graph(graph) => graph.read_secrets(&secrets).map(|read| read.sign_in),
+        };
+        (sign_in, secrets.0.into_inner())
     }
 
     #[test]
@@ -319,6 +368,23 @@ mod tests {
         let (application, read) = signed_in(oauth);
         assert!(matches!(application, Ok(SignInMethod::OAuth(application)) if application.client_id == "c"));
         assert_eq!(read, [("client secret", env("S"))]);
+    }
+
+    #[test]
+    fn a_federated_file_and_a_managed_identity_have_no_secret_to_read() {
+        let federated =
+            "oauth = { tenant = \"t\", client_id = \"c\", federated_token_file = \"/run/token\" }";
+        let (application, read) = signed_in(federated);
+        let Ok(SignInMethod::OAuth(application)) = application else { panic!("{application:?}") };
+        let proof = application.authentication;
+        assert!(matches!(proof, ClientAuthentication::Federated(path) if path == Path::new("/run/token")));
+        assert_eq!(read, []);
+        let (machine, read) = signed_in("oauth = { managed_identity = true, client_id = \"c\" }");
+        let Ok(SignInMethod::ManagedIdentity(identity)) = machine else { panic!("{machine:?}") };
+        assert_eq!(identity.endpoint, INSTANCE_METADATA_ENDPOINT);
+        assert_eq!(identity.resource, "https://outlook.office365.com");
+        assert_eq!(identity.client_id.as_deref(), Some("c"));
+        assert_eq!(read, []);
     }
 
     #[test]

@@ -7,6 +7,14 @@ fn parse(text: &str) -> Result<Config, ConfigError> {
     Config::parse(Some(Path::new("adjourn.toml")), text, Overrides::default())
 }
 
+/// The settings of the server, over EWS.
+fn ews(config: Config) -> UnreadSettings {
+    match config.server {
+        Some(ConnectionSource::Ews(settings)) => settings,
+        other => panic!("{other:?}"),
+    }
+}
+
 fn error(text: &str) -> String {
     parse(text).unwrap_err().to_string()
 }
@@ -42,7 +50,7 @@ fn a_full_file_is_understood() {
         "#,
     )
     .unwrap();
-    let server = config.server.unwrap();
+    let server = ews(config.clone());
     let password = SecretSource::Environment(PASSWORD_VARIABLE.to_owned());
     assert_eq!(server.sign_in, SignInSource::Basic { username: r"EXAMPLE\svc-rooms".to_owned(), password });
     assert_eq!(server.impersonate_by, ImpersonateBy::PrimarySmtpAddress);
@@ -194,11 +202,11 @@ fn the_examples_of_the_documentation_are_configurations() {
         })
         .collect();
     assert_eq!(connections.len(), 3);
-    let sign_in = |one: usize| &connections[one].server.as_ref().unwrap().sign_in;
+    let sign_in = |one: usize| connections[one].server.as_ref().unwrap().sign_in();
     let negotiate = |windows: &Windows<_>| windows.scheme == WindowsScheme::Negotiate;
     assert!(matches!(sign_in(0), SignInSource::Windows(windows) if negotiate(windows)));
     assert!(matches!(sign_in(1), SignInSource::OAuth(_)));
-    assert_eq!(connections[2].connections[0].settings.name, "cloud");
+    assert_eq!(connections[2].connections[0].settings.name(), "cloud");
     // The other pages are about one configuration.
     let pages = [
         include_str!("../../docs/cleanup.md"),
@@ -236,7 +244,7 @@ fn strikes_and_those_who_need_not_check_in_are_set_for_all_and_by_place() {
 
 #[test]
 fn each_way_of_signing_in_is_understood() {
-    let signed_in = |text: &str| parse(text).unwrap().server.unwrap();
+    let signed_in = |text: &str| ews(parse(text).unwrap());
     let ntlm = signed_in(
         "[server]\nurl = \"https://x/EWS\"\nauth = \"ntlm\"\nusername = \"u\"\npassword = { command = [\"pass\", \"x\"] }\n\
          channel_binding = \"require\"\naccess = \"delegate\"\n",
@@ -288,7 +296,7 @@ fn what_signs_nobody_in_is_refused_with_its_place() {
 fn connections_have_names_and_rooms_of_their_own() {
     let one = "[[connections]]\nname = \"online\"\nrooms = [\"*@cloud.example.com\"]\nurl = \"https://x/EWS\"\nusername = \"u\"\n";
     let config = parse(one).unwrap();
-    assert_eq!(config.connections[0].settings.name, "online");
+    assert_eq!(config.connections[0].settings.name(), "online");
     assert!(config.connections[0].rooms[0].matches(&"r1@cloud.example.com".parse().unwrap()));
     assert!(error(&format!("{one}{one}")).contains("must be unique"));
     assert!(error("[[connections]]\nname = \"x\"\n").contains("connections.rooms is missing"));
@@ -377,7 +385,7 @@ fn a_file_from_windows_is_read() {
     for bytes in [text.as_bytes().to_vec(), [b"\xef\xbb\xbf", text.as_bytes()].concat(), utf16] {
         std::fs::write(file.path(), bytes).unwrap();
         let config = Config::load(Some(file.path()), Overrides::default()).unwrap();
-        assert_eq!(config.server.unwrap().sign_in.account(), Some("svc-b\u{fc}ro"));
+        assert_eq!(config.server.unwrap().sign_in().account(), Some("svc-b\u{fc}ro"));
     }
     std::fs::write(file.path(), b"[server]\nusername = \"b\xfcro\"").unwrap();
     let error = Config::load(Some(file.path()), Overrides::default()).unwrap_err();

@@ -22,7 +22,11 @@ pub(in crate::config) struct ServerSection {
     /// room has it. Which rooms Adjourn may act in is a matter of `[scope]`. Only in `[[connections]]`.
     #[schemars(example = ["cloud-*@example.com"])]
     pub(in crate::config) rooms: Option<Located<Vec<String>>>,
-    /// URL of EWS, or `autodiscover` to look up each room's server. Not set, with `oauth`: that of Exchange Online.
+    /// How Adjourn reaches the rooms: `ews` (Exchange Server, and Exchange Online until 31 March 2027) or `graph` (Microsoft Graph,
+    /// Exchange Online alone).
+    pub(in crate::config) protocol: Located<Protocol>,
+    /// URL of EWS, or `autodiscover` to look up each room's server. Not set, with `oauth`: that of Exchange Online. With `graph`:
+    /// the root of Graph, without a version; not set: that of the cloud.
     #[schemars(example = &"https://mail.example.com/EWS/Exchange.asmx")]
     pub(in crate::config) url: Option<Located<String>>,
     /// How Adjourn signs in: `basic`, `ntlm`, `negotiate` (Kerberos, else NTLM), `oauth`, `token` or `certificate`. Not set:
@@ -37,7 +41,7 @@ pub(in crate::config) struct ServerSection {
     pub(in crate::config) password: Option<Located<SecretSource>>,
     /// Whether sign-ins by NTLM and Kerberos are bound to their TLS connection (Extended Protection): `auto` tries once without
     /// after a refusal, and warns; `require` never goes without; `off` never binds.
-    pub(in crate::config) channel_binding: ChannelBinding,
+    pub(in crate::config) channel_binding: Located<ChannelBinding>,
     /// Keytab of the account, instead of a password. For `negotiate`.
     #[schemars(example = &"/etc/adjourn/svc-rooms.keytab")]
     pub(in crate::config) keytab_file: Option<PathBuf>,
@@ -54,10 +58,10 @@ pub(in crate::config) struct ServerSection {
     /// HTTP proxy through which Adjourn reaches Exchange (`CONNECT`).
     pub(in crate::config) proxy: Option<Located<ProxySection>>,
     /// Which hosts Autodiscover may name. Required with `url = "autodiscover"`.
-    pub(in crate::config) autodiscover: Option<AutodiscoverSection>,
+    pub(in crate::config) autodiscover: Option<Located<AutodiscoverSection>>,
     /// How the account acts in rooms: `impersonation` (with the role `ApplicationImpersonation`), or `delegate` (with Full Access
-    /// to each room).
-    pub(in crate::config) access: Access,
+    /// to each room). Not for `graph`.
+    pub(in crate::config) access: Located<Access>,
     /// PEM file with certificates to trust besides those of the platform: a site's own authority, or a self-signed certificate.
     #[schemars(example = &"/etc/adjourn/ca.pem")]
     pub(in crate::config) ca_file: Option<PathBuf>,
@@ -69,13 +73,32 @@ pub(in crate::config) struct ServerSection {
     pub(in crate::config) response_timeout_s: TimeoutSeconds,
     /// Time for one operation with all its retries, when Exchange is busy.
     pub(in crate::config) operation_timeout_s: TimeoutSeconds,
-    /// How `ExchangeImpersonation` names a room: `smtp-address`, `primary-smtp-address` or `principal-name`.
-    pub(in crate::config) impersonate_by: ImpersonateBy,
-    /// Requests to one room at once. Exchange budgets each mailbox (`EWSMaxConcurrency`, 27 by default).
-    pub(in crate::config) max_concurrent_requests_per_room: Bounded<1, 27>,
+    /// How `ExchangeImpersonation` names a room: `smtp-address`, `primary-smtp-address` or `principal-name`. Not for `graph`.
+    pub(in crate::config) impersonate_by: Located<ImpersonateBy>,
+    /// Requests to one room at once. Exchange budgets each mailbox (`EWSMaxConcurrency`, 27 by default). Graph serves four; with
+    /// `graph` the default is 3, which leaves the fourth for a write.
+    pub(in crate::config) max_concurrent_requests_per_room: Located<Bounded<1, 27>>,
     /// Requests to this Exchange at once. The default stays within `EWSMaxConcurrency` of Exchange 2010, and below the 27 of
-    /// later ones, where delegate access charges everything to one account.
-    pub(in crate::config) max_concurrent_requests: Bounded<1, 1_000>,
+    /// later ones, where delegate access charges everything to one account. With `graph` the default is 16.
+    pub(in crate::config) max_concurrent_requests: Located<Bounded<1, 1_000>>,
+    /// Time between two readings of a room that is in use or has an event within the hour. For `graph`, which sends no
+    /// notifications; over EWS `[live]` has `poll_interval_s`.
+    #[schemars(extend("x-alternative" = true))]
+    pub(in crate::config) poll_interval_busy_s: Located<PollSeconds>,
+    /// Time between two readings of any other room. For `graph`.
+    #[schemars(extend("x-alternative" = true))]
+    pub(in crate::config) poll_interval_idle_s: Located<PollSeconds>,
+}
+
+/// Seconds between two polls.
+pub(in crate::config) type PollSeconds = Bounded<5, 3_600>;
+
+/// How the rooms of a connection are reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(in crate::config) enum Protocol {
+    Ews,
+    Graph,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -92,13 +115,14 @@ pub(in crate::config) enum AuthMethod {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct OAuthSection {
-    /// Tenant, as a domain or an id.
+    /// Tenant, as a domain or an id. Required, except with `managed_identity`.
     #[schemars(example = &"example.onmicrosoft.com")]
-    pub(in crate::config) tenant: Located<String>,
-    /// Application (client) id.
+    pub(in crate::config) tenant: Option<Located<String>>,
+    /// Application (client) id. Required, except with `managed_identity`: there it names a user-assigned identity.
     #[schemars(example = &"11111111-2222-4333-8444-555555555555")]
-    pub(in crate::config) client_id: String,
-    /// Where the client secret is. Either this, or `certificate_file` and `key_file`.
+    pub(in crate::config) client_id: Option<String>,
+    /// Where the client secret is. Either this, or `certificate_file` and `key_file`, or `federated_token_file`, or
+    /// `managed_identity`.
     #[schemars(example = secret_example())]
     pub(in crate::config) secret: Option<SecretSource>,
     /// PEM file with the application's certificate.
@@ -107,19 +131,28 @@ pub(in crate::config) struct OAuthSection {
     /// PEM file with the private key of that certificate.
     #[schemars(example = &"/etc/adjourn/app.key", extend("x-alternative" = true))]
     pub(in crate::config) key_file: Option<PathBuf>,
-    /// Cloud of the tenant: `worldwide`, `us-government`, `us-government-dod` or `china`. The addresses of Entra and Exchange
-    /// follow from it.
+    /// File with a token of another issuer, which proves the application (workload identity federation). Its issuer renews it, so
+    /// Adjourn reads it for each token request. Kubernetes with Azure Workload Identity names it in `AZURE_FEDERATED_TOKEN_FILE`.
+    #[schemars(example = &"/var/run/secrets/azure/tokens/azure-identity-token", extend("x-alternative" = true))]
+    pub(in crate::config) federated_token_file: Option<PathBuf>,
+    /// Signs in as the managed identity of the Azure machine that Adjourn runs on. Its token comes from the machine's instance
+    /// metadata service (169.254.169.254), never through a proxy.
+    #[serde(default)]
+    #[schemars(extend("x-alternative" = true))]
+    pub(in crate::config) managed_identity: bool,
+    /// Cloud of the tenant: `worldwide` (GCC too), `us-government` (GCC High), `us-government-dod`, `china` (21Vianet), `bleu`
+    /// (France), `delos` (Germany) or `gov-sg` (Singapore). The addresses of Entra, Exchange and Graph follow from it.
     #[serde(default)]
     pub(in crate::config) cloud: Cloud,
-    /// Token endpoint. Not set: that of the tenant in its cloud.
+    /// Token endpoint. Not set: that of the tenant in its cloud, or of the machine's instance metadata service.
     #[schemars(example = &"https://login.example.com/oauth2/v2.0/token")]
     pub(in crate::config) endpoint: Option<Located<String>>,
-    /// Scope of the token. Not set: Exchange Online's `/.default`.
+    /// Scope of the token. Not set: `/.default` of Exchange Online, or of Graph.
     #[schemars(example = &"https://outlook.office365.com/.default")]
     pub(in crate::config) scope: Option<String>,
 }
 
-/// Whose data centres (Microsoft, "National clouds").
+/// Whose data centres (Microsoft, "National clouds" and "Get-MgEnvironment").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(in crate::config) enum Cloud {
@@ -128,6 +161,9 @@ pub(in crate::config) enum Cloud {
     UsGovernment,
     UsGovernmentDod,
     China,
+    Bleu,
+    Delos,
+    GovSg,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -166,6 +202,12 @@ pub(in crate::config) struct AutodiscoverSection {
     pub(in crate::config) preferred_host: Option<Host>,
 }
 
+/// A person at the door waits half a minute at most for a change. 2 000 rooms then cost less than a hundredth of Graph's limit for an
+/// application (130 000 requests in 10 s).
+const POLL_INTERVAL_BUSY_S: PollSeconds = Bounded::clamped(30);
+/// Nobody waits for a change in a room that is free for an hour.
+const POLL_INTERVAL_IDLE_S: PollSeconds = Bounded::clamped(300);
+
 fn secret_example() -> serde_json::Value {
     serde_json::json!({ "file": "/etc/adjourn/password" })
 }
@@ -187,11 +229,12 @@ impl Default for ServerSection {
         Self {
             name: None,
             rooms: None,
+            protocol: Located::unwritten(Protocol::Ews),
             url: None,
             auth: None,
             username: None,
             password: None,
-            channel_binding: ChannelBinding::default(),
+            channel_binding: Located::unwritten(ChannelBinding::default()),
             keytab_file: None,
             kdc: None,
             oauth: None,
@@ -199,15 +242,19 @@ impl Default for ServerSection {
             client_certificate: None,
             proxy: None,
             autodiscover: None,
-            access: Access::default(),
+            access: Located::unwritten(Access::default()),
             ca_file: None,
             connect_timeout_s: Bounded::of_seconds(connect_timeout),
             first_byte_timeout_s: Bounded::of_seconds(first_byte_timeout),
             response_timeout_s: Bounded::of_seconds(response_timeout),
             operation_timeout_s: Bounded::of_seconds(operation_timeout),
-            impersonate_by: ImpersonateBy::default(),
-            max_concurrent_requests_per_room: Bounded::of_count(max_concurrent_requests_per_room.get()),
-            max_concurrent_requests: Bounded::of_count(max_concurrent_requests.get()),
+            impersonate_by: Located::unwritten(ImpersonateBy::default()),
+            max_concurrent_requests_per_room: Located::unwritten(Bounded::of_count(
+                max_concurrent_requests_per_room.get(),
+            )),
+            max_concurrent_requests: Located::unwritten(Bounded::of_count(max_concurrent_requests.get())),
+            poll_interval_busy_s: Located::unwritten(POLL_INTERVAL_BUSY_S),
+            poll_interval_idle_s: Located::unwritten(POLL_INTERVAL_IDLE_S),
         }
     }
 }
