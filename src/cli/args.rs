@@ -352,12 +352,26 @@ pub enum Deployment {
     Online,
 }
 
+/// Protocol by which Adjourn reaches the rooms
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SetupProtocol {
+    /// Exchange Web Services
+    Ews,
+    /// Microsoft Graph; Exchange Online only
+    Graph,
+    /// Both, while rooms move from EWS to Graph; Exchange Online only
+    Both,
+}
+
 /// `adjourn setup`.
 #[derive(Debug, Args)]
 pub struct SetupArgs {
     /// Kind of Exchange deployment
     #[arg(long, value_enum, default_value_t = Deployment::OnPremises)]
     pub deployment: Deployment,
+    /// Protocol to grant access over [default: that of the connection in the configuration, else ews]
+    #[arg(long, value_enum)]
+    pub protocol: Option<SetupProtocol>,
     /// Mailboxes to grant access to; role-group is for on-premises only
     #[arg(long, value_enum, default_value_t = ScopeKind::Rooms)]
     pub scope: ScopeKind,

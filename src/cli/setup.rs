@@ -2,14 +2,15 @@
 
 use uuid::Uuid;
 
-use super::args::{ConnectionArgs, Deployment, ScopeKind, SetupArgs};
+use super::args::{ConnectionArgs, Deployment, ScopeKind, SetupArgs, SetupProtocol};
 use super::connect;
 use super::exit::{CommandError, Exit};
 use super::output::Output;
 use super::suggest::did_you_mean;
 use crate::calendar::RoomAddress;
-use crate::config::{Config, SignInSource};
-use crate::setup::online::Application;
+use crate::config::{Config, ConnectionSource, SignInSource};
+use crate::setup::application::Application;
+use crate::setup::online::OnlineProtocol;
 use crate::setup::{GrantScope, Script, SetupNames, on_premises, online};
 use crate::suggestion::closest;
 
@@ -33,6 +34,12 @@ fn for_on_premises(args: SetupArgs, config: &Config) -> Result<Script, CommandEr
             "--app-id and --object-id are for --deployment online; on premises, give the service account with --account",
         ));
     }
+    if matches!(args.protocol, Some(SetupProtocol::Graph | SetupProtocol::Both)) {
+        return Err(usage(
+            "Exchange Server on premises has no Microsoft Graph: Graph reaches mailboxes in Exchange Online only; \
+             choose --protocol ews, or --deployment online for rooms that were moved there",
+        ));
+    }
     let (at, configured) = exchange(&args, config, windows_account)?;
     let (reach, names) = (reach(&args)?, names(&args, at, config)?);
     let account = args.account.or(configured).ok_or_else(|| {
@@ -50,7 +57,8 @@ fn for_online(args: SetupArgs, config: &Config) -> Result<Script, CommandError> 
     let (at, configured) = exchange(&args, config, application_id)?;
     let (reach, names) = (reach(&args)?, names(&args, at, config)?);
     let application = Application { client_id: args.app_id.or(configured), object_id: args.object_id };
-    online::script(&reach, application, &names).map_err(|error| CommandError::from_error(Exit::Usage, error))
+    online::script(protocol(&args, at, config), &reach, application, &names)
+        .map_err(|error| CommandError::from_error(Exit::Usage, error))
 }
 
 /// The connection to set up, and the account or application that the configuration has for it.
@@ -69,6 +77,19 @@ fn exchange<'c, T>(
         usage(&format!("the configuration has no connection named {wanted}{meant}"))
     })?;
     Ok((Some(exchange.name()), who(exchange.sign_in())))
+}
+
+/// The protocol that was asked for, else that of the connection.
+fn protocol(args: &SetupArgs, at: Option<&str>, config: &Config) -> OnlineProtocol {
+    let over_graph =
+        |one: &ConnectionSource| matches!(one, ConnectionSource::Graph(_)) && Some(one.name()) == at;
+    match args.protocol {
+        Some(SetupProtocol::Ews) => OnlineProtocol::Ews,
+        Some(SetupProtocol::Graph) => OnlineProtocol::Graph,
+        Some(SetupProtocol::Both) => OnlineProtocol::Both,
+        None if config.exchanges().any(over_graph) => OnlineProtocol::Graph,
+        None => OnlineProtocol::Ews,
+    }
 }
 
 fn windows_account(sign_in: &SignInSource) -> Option<String> {

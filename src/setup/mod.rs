@@ -4,12 +4,15 @@
 //! | where the rooms are | who acts | the right | its scope |
 //! | --- | --- | --- | --- |
 //! | [`on_premises`] | a service account | `ApplicationImpersonation` | `-CustomRecipientWriteScope` |
-//! | [`online`] | an application of Entra | `Application EWS.AccessAsApp` | `-CustomResourceScope` |
+//! | [`online`], over EWS | an application of Entra | `Application EWS.AccessAsApp` | `-CustomResourceScope` |
+//! | [`online`], over Microsoft Graph | the same | `Application Calendars.ReadWrite` | the same |
 //!
 //! Both use the same kind of management scope, so its filter is here.
 
 use std::fmt;
 
+pub(crate) mod application;
+mod graph;
 pub(crate) mod on_premises;
 pub(crate) mod online;
 
@@ -83,16 +86,7 @@ impl Part {
 
 /// The commands that create the scope; none when every mailbox is in scope.
 fn make_scope(reach: &GrantScope, names: &SetupNames) -> Vec<SetupCommand> {
-    let mut commands = Vec::new();
-    if let GrantScope::Group(group) = reach {
-        commands.push(command(
-            "The scope names the group by its distinguished name.",
-            format!(
-                "$group = (Get-DistributionGroup -Identity {} -ErrorAction Stop).DistinguishedName.Replace(\"'\", \"''\")",
-                powershell_quoted(group)
-            ),
-        ));
-    }
+    let mut commands: Vec<_> = group_name(reach).into_iter().collect();
     if let Some(filter) = filter(reach) {
         let label = powershell_quoted(&names.label);
         commands.push(critical_command(
@@ -101,6 +95,18 @@ fn make_scope(reach: &GrantScope, names: &SetupNames) -> Vec<SetupCommand> {
         ));
     }
     commands
+}
+
+/// The command that reads the name by which a filter names the group.
+fn group_name(reach: &GrantScope) -> Option<SetupCommand> {
+    let GrantScope::Group(group) = reach else { return None };
+    Some(command(
+        "The scope names the group by its distinguished name.",
+        format!(
+            "$group = (Get-DistributionGroup -Identity {} -ErrorAction Stop).DistinguishedName.Replace(\"'\", \"''\")",
+            powershell_quoted(group)
+        ),
+    ))
 }
 
 /// The command that lists the mailboxes in the scope.

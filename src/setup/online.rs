@@ -1,4 +1,5 @@
-//! The script for Exchange Online: an application of Entra with the role `Application EWS.AccessAsApp`, limited by a management
+//! The script for Exchange Online: an application of Entra with the role `Application EWS.AccessAsApp`, or with a role of Graph
+//! (`graph.rs`), or with both for the time of the move, limited by a management
 //! scope (Microsoft, "Role Based Access Control for Applications in Exchange Online"). Exchange Online removed the older role
 //! `ApplicationImpersonation`.
 //!
@@ -6,22 +7,25 @@
 //! whole (Microsoft, "Control access to EWS in Exchange"). These commands come before the grant, since they may have to stop: a
 //! list with Adjourn alone would lock every other application out.
 
-use uuid::Uuid;
-
+use super::application::{
+    Application, authorization, connect, delete_application, in_entra, remove_service_principal,
+    unknown_id_warning,
+};
 use super::{
-    GrantScope, Part, Script, SetupCommand, SetupNames, command, critical_command, for_later,
+    GrantScope, Part, Script, SetupCommand, SetupNames, command, critical_command, for_later, graph,
     list_scope_members, make_scope, powershell_quoted, remove_assignment, remove_scope, stop_at_errors,
     verify_with_adjourn, warning,
 };
 
-/// The application, by the two ids that Exchange Online needs. The script holds a word in capitals for an unknown id, and stops
-/// there before it changes anything.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Application {
-    /// The application (client) id.
-    pub client_id: Option<Uuid>,
-    /// The object id of the enterprise application; that of the registration is another.
-    pub object_id: Option<Uuid>,
+/// How the application will reach the mailboxes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OnlineProtocol {
+    /// EWS, until it ends.
+    Ews,
+    /// Microsoft Graph.
+    Graph,
+    /// Both, for the time of the move: one application, one scope, two rights.
+    Both,
 }
 
 /// An application cannot be a member of a role group.
@@ -33,6 +37,7 @@ pub(crate) struct RoleGroupUnsupported;
 
 /// The script that lets `application` act.
 pub(crate) fn script(
+    protocol: OnlineProtocol,
     reach: &GrantScope,
     application: Application,
     names: &SetupNames,
@@ -40,21 +45,56 @@ pub(crate) fn script(
     if let GrantScope::RoleGroup(_) = reach {
         return Err(RoleGroupUnsupported);
     }
-    Ok(Script {
-        title: format!(
-            "Let the application {} act in the calendars of {reach}, in Exchange Online",
-            application.client_id_or_placeholder()
+    let over = match protocol {
+        OnlineProtocol::Ews => "",
+        OnlineProtocol::Graph => ", over Microsoft Graph",
+        OnlineProtocol::Both => ", over EWS and Microsoft Graph",
+    };
+    let (warnings, parts) = match protocol {
+        OnlineProtocol::Ews => (warnings(reach, application), over_ews(reach, application, names)),
+        OnlineProtocol::Graph => {
+            (graph::warnings(reach, application), graph::parts(reach, application, names))
+        }
+        OnlineProtocol::Both => (
+            warnings(reach, application).into_iter().chain([graph::CONSENT_WARNING.to_owned()]).collect(),
+            over_both(reach, application, names),
         ),
-        warnings: warnings(reach, application),
-        parts: vec![
-            Part::for_later("First, in Entra", in_entra(application)),
-            Part::new("Connect", connect(application)),
-            Part::new("Let EWS answer to the application", let_ews_answer()),
-            Part::new("Grant", grant(reach, names)),
-            Part::new("Verify", verify(reach, application, names)),
-            Part::for_later("Take it back", revoke(reach, application, names)),
-        ],
-    })
+    };
+    let id = application.client_id_or_placeholder();
+    let title = format!("Let the application {id} act in the calendars of {reach}, in Exchange Online{over}");
+    Ok(Script { title, warnings, parts })
+}
+
+fn over_ews(reach: &GrantScope, application: Application, names: &SetupNames) -> Vec<Part> {
+    vec![
+        Part::for_later("First, in Entra", in_entra(application, CONSENT)),
+        Part::new("Connect", connect(application, stop_at_errors())),
+        Part::new("Let EWS answer to the application", let_ews_answer()),
+        Part::new("Grant", grant(reach, names)),
+        Part::new("Verify", verify(reach, application, names)),
+        Part::for_later("Take it back", revoke(reach, application, names)),
+    ]
+}
+
+/// The parts of Graph, and the right over EWS among them. What a script for EWS alone has made is used again.
+fn over_both(reach: &GrantScope, application: Application, names: &SetupNames) -> Vec<Part> {
+    let mut grant = graph::grant(reach, names);
+    grant.push(graph::assign_once(reach, names, &names.label, "Application EWS.AccessAsApp"));
+    let mut verify = graph::verify(reach, application, names);
+    verify.extend(verify_ews(names));
+    vec![
+        Part::for_later("First, in Entra", graph::in_entra(application)),
+        Part::new("Connect", connect(application, graph::stop_at_errors())),
+        Part::new("Let EWS answer to the application", let_ews_answer()),
+        Part::new("Grant", grant),
+        Part::for_later("Optional rights", graph::optional_rights(reach, application, names)),
+        Part::new("Verify", verify),
+        Part::for_later(
+            "After the move, when no connection has EWS any more",
+            [vec![remove_assignment(names)], leave_ews(application)].concat(),
+        ),
+        Part::for_later("Take it back", graph::revoke(reach, application, names)),
+    ]
 }
 
 fn warnings(reach: &GrantScope, application: Application) -> Vec<String> {
@@ -68,60 +108,8 @@ fn warnings(reach: &GrantScope, application: Application) -> Vec<String> {
     .map(str::to_owned)
     .to_vec();
     all.extend(warning(reach));
-    if application.client_id.is_none() || application.object_id.is_none() {
-        all.push(format!("Replace {APP_UNKNOWN} and {OBJECT_UNKNOWN} by the ids, or give --app-id and --object-id: the script stops at these words."));
-    }
+    all.extend(unknown_id_warning(application));
     all
-}
-
-/// The steps in a browser that come first: they create the application.
-fn in_entra(application: Application) -> Vec<SetupCommand> {
-    let steps = [
-        (
-            "Register an application of this tenant alone; it needs no redirect URI.",
-            "Entra admin center > App registrations > New registration",
-        ),
-        (
-            "Add its credential: a certificate, or a secret, which anyone who reads it can use until it expires.",
-            "App registrations > the application > Certificates & secrets",
-        ),
-        (
-            "Consent to nothing for Office 365 Exchange Online. Grants add up: with full_access_as_app the application reaches every mailbox, whatever the scope below.",
-            "App registrations > the application > API permissions",
-        ),
-        (
-            "Copy the id for --app-id.",
-            "App registrations > the application > Overview > Application (client) ID",
-        ),
-        (
-            "Copy the id for --object-id. It is the object id of the enterprise application; the one under App registrations is another.",
-            "Enterprise applications > the application > Overview > Object ID",
-        ),
-    ];
-    let mut commands: Vec<_> = steps.map(|(why, place)| command(why, place.to_owned())).into();
-    commands.push(command(
-        "Or read both ids from Microsoft Graph (module Microsoft.Graph.Applications): AppId, and Id, which is the object id.",
-        format!("Get-MgServicePrincipal -Filter \"appId eq '{}'\" | Format-List DisplayName, AppId, Id", application.client_id_or_placeholder()),
-    ));
-    commands
-}
-
-fn connect(application: Application) -> Vec<SetupCommand> {
-    vec![
-        stop_at_errors(),
-        command(
-            "The application's id. Anything but an id ends the script here.",
-            format!("$app = ([guid]'{}').ToString()", application.client_id_or_placeholder()),
-        ),
-        command(
-            "The object id of its enterprise application.",
-            format!("$object = ([guid]'{}').ToString()", application.object_id_or_placeholder()),
-        ),
-        critical_command(
-            "Connect to Exchange Online. If the command is missing: Install-Module ExchangeOnlineManagement.",
-            "Connect-ExchangeOnline -ShowBanner:$false",
-        ),
-    ]
 }
 
 fn let_ews_answer() -> Vec<SetupCommand> {
@@ -192,15 +180,8 @@ fn verify(reach: &GrantScope, application: Application, names: &SetupNames) -> V
         ));
     }
     commands.extend(list_scope_members(reach, names));
+    commands.extend(verify_ews(names));
     commands.extend([
-        command(
-            "The applications that may use EWS in this tenant: this one must be on the list.",
-            "Get-OrganizationConfig -RetrieveEwsOperationAccessPolicy | Format-List EwsAllowedAppIDs".to_owned(),
-        ),
-        command(
-            "The same for the room: EwsEnabled must not be False.",
-            format!("Get-CASMailbox -Identity {} | Format-List Ews*", powershell_quoted(&names.room)),
-        ),
         for_later(command(
             "The permissions consented to in Entra, read from Microsoft Graph: full_access_as_app (dc890d15-9560-4a4c-9b7f-a736ec74ec40) must not be among them.",
             format!("Get-MgServicePrincipalAppRoleAssignment -ServicePrincipalId '{}' | Format-Table ResourceDisplayName, AppRoleId", application.object_id_or_placeholder()),
@@ -214,25 +195,33 @@ fn verify(reach: &GrantScope, application: Application, names: &SetupNames) -> V
     commands
 }
 
-fn authorization(mailbox: &str) -> String {
-    format!(
-        "Test-ServicePrincipalAuthorization -Identity $object -Resource {} | Format-Table RoleName, AllowedResourceScope, ScopeType, InScope",
-        powershell_quoted(mailbox)
-    )
+fn verify_ews(names: &SetupNames) -> [SetupCommand; 2] {
+    [
+        command(
+            "The applications that may use EWS in this tenant: this one must be on the list.",
+            "Get-OrganizationConfig -RetrieveEwsOperationAccessPolicy | Format-List EwsAllowedAppIDs"
+                .to_owned(),
+        ),
+        command(
+            "The same for the room: EwsEnabled must not be False.",
+            format!("Get-CASMailbox -Identity {} | Format-List Ews*", powershell_quoted(&names.room)),
+        ),
+    ]
 }
 
 /// Administrators run these one by one, perhaps on another day, so they use no variable of the script.
 fn revoke(reach: &GrantScope, application: Application, names: &SetupNames) -> Vec<SetupCommand> {
     let mut commands = vec![remove_assignment(names)];
     commands.extend(remove_scope(reach, names));
-    commands.extend([
-        command(
-            "Remove the application's registration, unless it holds another role.",
-            format!(
-                "Remove-ServicePrincipal -Identity '{}' -Confirm:$false",
-                application.object_id_or_placeholder()
-            ),
-        ),
+    commands.push(remove_service_principal(application));
+    commands.extend(leave_ews(application));
+    commands.push(delete_application());
+    commands
+}
+
+/// The commands that take the application off the list of EWS.
+fn leave_ews(application: Application) -> Vec<SetupCommand> {
+    vec![
         command(
             "Read the applications that may use EWS without it.",
             format!("$left = @({ALLOWED}) -ne '{}'", application.client_id_or_placeholder()),
@@ -245,26 +234,10 @@ fn revoke(reach: &GrantScope, application: Application, names: &SetupNames) -> V
             "Only if no other application is on the list: turn EWS off, as Microsoft recommends.",
             "Set-OrganizationConfig -EwsEnabled $false".to_owned(),
         ),
-        command(
-            "Delete the application, and with it every certificate and secret.",
-            "Entra admin center > App registrations > the application > Delete".to_owned(),
-        ),
-    ]);
-    commands
+    ]
 }
 
-impl Application {
-    fn client_id_or_placeholder(self) -> String {
-        self.client_id.map_or_else(|| APP_UNKNOWN.to_owned(), |id| id.to_string())
-    }
-
-    fn object_id_or_placeholder(self) -> String {
-        self.object_id.map_or_else(|| OBJECT_UNKNOWN.to_owned(), |id| id.to_string())
-    }
-}
-
-const APP_UNKNOWN: &str = "APPLICATION-CLIENT-ID";
-const OBJECT_UNKNOWN: &str = "ENTERPRISE-APPLICATION-OBJECT-ID";
+const CONSENT: &str = "Consent to nothing for Office 365 Exchange Online. Grants add up: with full_access_as_app the application reaches every mailbox, whatever the scope below.";
 
 /// Joins and splits the list, since PowerShell returns one text with commas or an array.
 const ALLOWED: &str = "@((Get-OrganizationConfig -RetrieveEwsOperationAccessPolicy -ErrorAction Stop).EwsAllowedAppIDs) -split ',' | ForEach-Object { $_.Trim() } | Where-Object { $_ }";

@@ -52,12 +52,34 @@ async fn the_script_for_exchange_online_names_the_application() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_script_follows_the_protocol() {
+    let office = install(1).await;
+    configure(&office, "");
+    let (ews, graph) = ("'Application EWS.AccessAsApp'", "'Application Calendars.ReadWrite'");
+    for (protocol, has) in [("ews", [true, false]), ("graph", [false, true]), ("both", [true, true])] {
+        let script = office.run(&["setup", "--deployment", "online", "--protocol", protocol]).await;
+        assert_eq!(script.code, 0, "{}", script.err);
+        assert_eq!([script.out.contains(ews), script.out.contains(graph)], has, "{protocol}: {}", script.out);
+    }
+    let connection = "[[connections]]\nname = \"cloud\"\nprotocol = \"graph\"\nrooms = [\"cloud-*@example.com\"]\n\
+                      oauth = { tenant = \"t\", client_id = \"11111111-2222-4333-8444-555555555555\", \
+                      federated_token_file = \"/run/token\" }\n";
+    configure(&office, connection);
+    let script = office.run(&["setup", "--deployment", "online", "--connection", "cloud"]).await;
+    assert_eq!(script.code, 0, "{}", script.err);
+    assert!(script.out.contains(graph) && !script.out.contains(ews), "{}", script.out);
+    assert!(script.out.contains("[guid]'11111111-2222-4333-8444-555555555555'"), "{}", script.out);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_does_not_fit_the_site_is_refused() {
     let office = install(1).await;
     configure(&office, "");
     let id = "11111111-2222-4333-8444-555555555555";
     for (args, says) in [
         (&["--deployment", "online", "--scope", "role-group", "--group", "Room engine"][..], "--scope rooms"),
+        (&["--protocol", "graph"], "on premises has no Microsoft Graph"),
+        (&["--protocol", "both"], "--deployment online"),
         (&["--deployment", "online", "--account", "svc-rooms"], "--app-id"),
         (&["--app-id", id], "--account"),
         (&["--object-id", id], "--account"),
