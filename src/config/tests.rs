@@ -201,12 +201,17 @@ fn the_examples_of_the_documentation_are_configurations() {
             Config::parse(None, text, Overrides::default()).unwrap_or_else(|why| panic!("{why}\n{text}"))
         })
         .collect();
-    assert_eq!(connections.len(), 3);
+    assert_eq!(connections.len(), 5);
     let sign_in = |one: usize| connections[one].server.as_ref().unwrap().sign_in();
     let negotiate = |windows: &Windows<_>| windows.scheme == WindowsScheme::Negotiate;
     assert!(matches!(sign_in(0), SignInSource::Windows(windows) if negotiate(windows)));
     assert!(matches!(sign_in(1), SignInSource::OAuth(_)));
-    assert_eq!(connections[2].connections[0].settings.name(), "cloud");
+    let (moving, machine) = (&connections[2], &connections[3]);
+    assert!(matches!(moving.server, Some(ConnectionSource::Ews(_))));
+    assert!(matches!(moving.connections[0].settings, ConnectionSource::Graph(_)));
+    assert!(matches!(machine.server, Some(ConnectionSource::Graph(_))));
+    assert!(matches!(sign_in(3), SignInSource::ManagedIdentity(_)));
+    assert_eq!(connections[4].connections[0].settings.name(), "cloud");
     // The other pages are about one configuration.
     let pages = [
         include_str!("../../docs/cleanup.md"),
