@@ -172,6 +172,7 @@ fn an_application_proves_itself_in_one_way() {
     }
     assert!(oauth("managed_identity = true, secret = { env = \"S\" }").contains("needs no `secret`"));
     assert!(oauth("managed_identity = true, endpoint = \"http://10.0.0.1/token\"").contains("use https"));
+    assert!(oauth("managed_identity = true, endpoint = \"https://x.example/\"").contains("remove endpoint"));
 }
 
 #[test]

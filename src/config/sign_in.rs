@@ -293,6 +293,11 @@ fn check_managed_identity(
         let why = format!("a managed identity needs no `{key}`: the Azure machine proves it; remove the key");
         return Err(source.error_at(oauth, why));
     }
+    // The service is on this machine and has no certificate, so a request to it uses neither proxy nor TLS.
+    if let Some(url) = file.endpoint.as_ref().filter(|url| url.get_ref().starts_with("https:")) {
+        let why = "a managed identity's token comes from this machine, in plain http; remove endpoint";
+        return Err(source.error_at(url, why));
+    }
     Ok(ManagedIdentity {
         endpoint: check_endpoint(source, file)?.unwrap_or_else(|| INSTANCE_METADATA_ENDPOINT.to_owned()),
         resource: ManagedIdentity::resource_of(scope).to_owned(),
