@@ -68,7 +68,7 @@ impl ConnectionSource {
     /// Concurrent requests to the server.
     pub fn max_concurrent_requests(&self) -> usize {
         match self {
-            Self::Ews(settings) => settings.max_concurrent_requests,
+            Self::Ews(settings) => settings.max_concurrent_requests.get(),
             Self::Graph(graph) => graph.max_concurrent_requests,
         }
     }
