@@ -11,6 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 #[cfg(feature = "negotiate")]
 use futures_util::FutureExt as _;
+use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 #[cfg(feature = "negotiate")]
 use http_body_util::Limited;
@@ -93,6 +94,13 @@ pub(crate) struct HttpRequest {
     pub(crate) body: Bytes,
 }
 
+/// A request, and its path and query on the server.
+#[derive(Clone, Copy)]
+struct Outgoing<'r> {
+    path: &'r str,
+    request: &'r HttpRequest,
+}
+
 /// How the body of a response is received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum BodyMode {
@@ -149,21 +157,30 @@ impl ConnectionPool {
 
     /// Sends a request and waits for the complete response.
     pub(crate) async fn send(&self, request: &HttpRequest) -> Delivery {
-        self.deliver(request, BodyMode::Whole).await
+        self.deliver(self.outgoing(request), BodyMode::Whole).await
+    }
+
+    /// The same to another path of the server than the pool's own.
+    pub(crate) async fn send_to(&self, path: &PathAndQuery, request: &HttpRequest) -> Delivery {
+        self.deliver(Outgoing { path: path.as_str(), request }, BodyMode::Whole).await
     }
 
     /// The same, without the response's body, of whatever length.
     #[cfg(feature = "negotiate")]
     pub(crate) async fn send_ignoring_body(&self, request: &HttpRequest) -> Delivery {
-        self.deliver(request, BodyMode::Ignored).await
+        self.deliver(self.outgoing(request), BodyMode::Ignored).await
     }
 
     /// The same as [`Self::send`] on a new connection, on which the server has to authenticate the account anew.
     pub(crate) async fn send_on_new_connection(&self, request: &HttpRequest) -> Delivery {
-        self.deliver_fresh(request, BodyMode::Whole).await
+        self.deliver_fresh(self.outgoing(request), BodyMode::Whole).await
     }
 
-    async fn deliver(&self, request: &HttpRequest, mode: BodyMode) -> Delivery {
+    fn outgoing<'r>(&'r self, request: &'r HttpRequest) -> Outgoing<'r> {
+        Outgoing { path: &self.target.target, request }
+    }
+
+    async fn deliver(&self, request: Outgoing<'_>, mode: BodyMode) -> Delivery {
         while let Some(idle) = self.take_idle() {
             if let SendOutcome::Delivered(delivery) = self.authenticate_and_send(idle, request, mode).await {
                 return delivery;
@@ -172,7 +189,7 @@ impl ConnectionPool {
         self.deliver_fresh(request, mode).await
     }
 
-    async fn deliver_fresh(&self, request: &HttpRequest, mode: BodyMode) -> Delivery {
+    async fn deliver_fresh(&self, request: Outgoing<'_>, mode: BodyMode) -> Delivery {
         match self.send_fresh(request, mode).await {
             Err(delivery) => delivery,
             Ok(_) => Delivery::NotSent(too_many_rounds()),
@@ -182,10 +199,10 @@ impl ConnectionPool {
     /// Sends a request with a streamed response, on a connection of its own. Fails with the delivery if the server did
     /// not begin to stream.
     pub(crate) async fn open_stream(&self, request: &HttpRequest) -> Result<StreamingBody, Delivery> {
-        self.send_fresh(request, BodyMode::Streamed).await
+        self.send_fresh(self.outgoing(request), BodyMode::Streamed).await
     }
 
-    async fn send_fresh(&self, request: &HttpRequest, mode: BodyMode) -> Result<StreamingBody, Delivery> {
+    async fn send_fresh(&self, request: Outgoing<'_>, mode: BodyMode) -> Result<StreamingBody, Delivery> {
         for _ in 0..NEW_CONNECTIONS_MAX {
             let fresh = self.connect().await.map_err(Delivery::NotSent)?;
             match self.authenticate_and_send(fresh, request, mode).await {
@@ -202,7 +219,7 @@ impl ConnectionPool {
     async fn authenticate_and_send(
         &self,
         mut connection: AuthConnection,
-        request: &HttpRequest,
+        request: Outgoing<'_>,
         mode: BodyMode,
     ) -> SendOutcome {
         let mut round = match connection.auth.first_round().await {
@@ -269,7 +286,7 @@ impl ConnectionPool {
     async fn send_round(
         &self,
         connection: &mut AuthConnection,
-        request: &HttpRequest,
+        request: Outgoing<'_>,
         round: &AuthRound,
     ) -> Result<Response<Incoming>, SendOutcome> {
         let request = self.build_request(request, round).map_err(|error| {
@@ -334,13 +351,13 @@ impl ConnectionPool {
 
     fn build_request(
         &self,
-        request: &HttpRequest,
+        Outgoing { path, request }: Outgoing<'_>,
         round: &AuthRound,
     ) -> Result<Request<Full<Bytes>>, http::Error> {
         let body = if round.with_body { request.body.clone() } else { Bytes::new() };
         let mut built = Request::builder()
             .method(request.method.clone())
-            .uri(&self.target.target)
+            .uri(path)
             .header(header::HOST, &self.target.authority)
             .header(header::USER_AGENT, USER_AGENT)
             .body(Full::new(body))?;

@@ -48,6 +48,9 @@ pub enum SettingsError {
     /// Not of the form `https://host/path`.
     #[error("`{0}` is not of the form https://host/EWS/Exchange.asmx")]
     Url(String),
+    /// Not of the form `https://host`, without a path.
+    #[error("`{0}` is not of the form https://host, without a path")]
+    Root(String),
     /// Plain `http` to another machine.
     #[error("`{0}` would send the password unencrypted over the network; use https")]
     PlainHttp(String),
