@@ -67,7 +67,7 @@
 //! api
 //! console
 //! service      doctor
-//! exchange     store           implement the traits of engine (Calendar), live (Feed) and journal (Journal)
+//! exchange  graph  store       implement the traits of engine (Calendar), live (Feed) and journal (Journal)
 //! cleanup      live
 //! engine       telemetry
 //! journal      autodiscover  login
@@ -98,6 +98,7 @@ pub mod connection_metrics;
 pub mod doctor;
 pub mod engine;
 pub mod exchange;
+pub mod graph;
 pub mod journal;
 pub mod live;
 pub mod login;

@@ -2,7 +2,7 @@
 
 use super::evidence::EVIDENCE_MIB_MAX;
 use crate::limits::{Amount, LimitRow};
-use crate::{action, api, ews, exchange, journal, live, presence, service, store};
+use crate::{action, api, ews, exchange, graph, journal, live, presence, service, store};
 
 /// Every limit, by area.
 pub(super) fn all() -> Vec<LimitRow> {
@@ -17,6 +17,7 @@ pub(super) fn all() -> Vec<LimitRow> {
         keys(),
         api::limits(),
         exchange::limits(),
+        graph::limits(),
         decoding(),
     ]
     .concat()

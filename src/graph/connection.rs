@@ -1,0 +1,164 @@
+//! One connection to Microsoft Graph, and the reads that several of its operations share. Decides nothing about events.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+
+use super::capabilities::capabilities;
+use super::classify::RetryDecision;
+use super::client::GraphClient;
+use super::contents::{body, elements, next_page, read_event};
+use super::effect::Effect;
+use super::event::EventContext;
+use super::request;
+use super::request_error::RequestError;
+use super::resources::Page;
+use super::settings::{GraphRights, GraphSettings};
+use super::time_zones::RoomTimeZones;
+use super::view::ViewAssembler;
+use crate::calendar::{Event, EventId, EventKind, RoomAddress, Window};
+use crate::clock::WitnessedClock;
+use crate::connection_metrics::{ConnectionMetrics, Metric};
+use crate::engine::{CalendarView, Capabilities, ErrorKind};
+use crate::http::delivery::HttpResponse;
+use crate::http::settings::SettingsError;
+
+/// A series has an occurrence within this time after its first.
+const SERIES_SHOWS_WITHIN: TimeDelta = TimeDelta::days(366);
+
+/// One connection to Microsoft Graph with its application. Every request names its room's mailbox.
+pub struct Graph {
+    name: String,
+    pub(super) client: GraphClient,
+    pub(super) rights: GraphRights,
+    zones: Arc<dyn RoomTimeZones>,
+}
+
+impl Graph {
+    /// Checks the settings; opens no connection yet.
+    ///
+    /// # Errors
+    /// When the root or the CA file is unusable, or TLS cannot be set up.
+    pub fn new(settings: &GraphSettings) -> Result<Self, SettingsError> {
+        Ok(Self {
+            name: settings.name.clone(),
+            client: GraphClient::new(settings)?,
+            rights: settings.rights,
+            zones: settings.time_zones.clone(),
+        })
+    }
+
+    /// The connection's name in the configuration.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The root of Graph that requests go to.
+    pub fn root(&self) -> &str {
+        self.client.root.as_str()
+    }
+
+    /// What the rooms of this connection can do.
+    pub const fn capabilities_of_rooms(&self) -> Capabilities {
+        capabilities(self.rights)
+    }
+
+    /// Reports the server's `Date` headers to this clock. The first call counts.
+    pub fn report_time_to(&self, clock: Arc<WitnessedClock>) {
+        self.client.report_time_to(clock);
+    }
+
+    /// Checks that the room's calendar exists and is accessible, by the cheapest request that proves it.
+    ///
+    /// # Errors
+    /// Why the request failed.
+    pub async fn check_calendar(&self, room: &RoomAddress) -> Result<(), RequestError> {
+        let read = |response: &HttpResponse| body::<serde_json::Value>(Effect::Read, response).map(drop);
+        self.client.execute(room, &request::calendar(room), read).await
+    }
+
+    pub(super) fn context<'r>(&'r self, room: &'r RoomAddress) -> EventContext<'r> {
+        EventContext { room, zones: &*self.zones }
+    }
+
+    /// All events of a window, from all pages.
+    pub(super) async fn view(
+        &self,
+        room: &RoomAddress,
+        window: Window,
+    ) -> Result<CalendarView, RequestError> {
+        let mut all = ViewAssembler::new(window, self.context(room));
+        let mut next = Some(request::calendar_view(room, window));
+        while let Some(request) = next {
+            all.count_page()?;
+            let read = |response: &HttpResponse| -> Result<_, RetryDecision> {
+                let page: Page<'_> = body(Effect::Read, response)?;
+                Ok((all.read(elements(&page)?)?, next_page(&page, &self.client.root)?))
+            };
+            let (events, path) = self.client.execute(room, &request, read).await?;
+            all.add(events)?;
+            next = path.map(|path| request::next_page("calendarView", &path));
+        }
+        Ok(all.finish())
+    }
+
+    /// An event by its id, in any folder. With `is_immutable`, the server must return this id.
+    pub(super) async fn event_in_any_folder(
+        &self,
+        room: &RoomAddress,
+        id: &EventId,
+        is_immutable: bool,
+    ) -> Result<Option<Event>, RequestError> {
+        let context = self.context(room);
+        let read = |response: &HttpResponse| read_event(response, is_immutable.then_some(id), context);
+        found(self.client.execute(room, &request::event(room, id), read).await)
+    }
+
+    /// Whether the room's calendar shows this event, or occurrences of this series. An immutable id also names an event that was moved
+    /// to Deleted Items.
+    pub(super) async fn is_in_calendar(
+        &self,
+        room: &RoomAddress,
+        event: &Event,
+    ) -> Result<bool, RequestError> {
+        let is_series = event.kind == EventKind::Series;
+        let (from, to) = match is_series {
+            true => (event.start, event.start + SERIES_SHOWS_WITHIN),
+            false => (event.start - TimeDelta::minutes(1), event.end + TimeDelta::minutes(1)),
+        };
+        let Some(around) = Window::clamped(from, to) else { return Ok(false) };
+        let shown = self.view(room, around).await?;
+        let unreadable = shown.unreadable.iter().filter_map(|one| one.id.as_ref());
+        Ok(match is_series {
+            true => shown.events.iter().any(|one| one.uid.is_some() && one.uid == event.uid),
+            false => shown.events.iter().map(|one| &one.id).chain(unreadable).any(|id| *id == event.id),
+        })
+    }
+}
+
+/// `None` for an event that does not exist.
+pub(super) fn found<T>(result: Result<T, RequestError>) -> Result<Option<T>, RequestError> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(RequestError::Refused(ErrorKind::Gone, _)) => Ok(None),
+        Err(failed) => Err(failed),
+    }
+}
+
+impl ConnectionMetrics for Graph {
+    fn metrics(&self) -> Vec<Metric> {
+        let waiting = u64::try_from(self.client.queued_requests()).unwrap_or(u64::MAX);
+        let own = [
+            ("throttled", "waits", self.client.throttled()),
+            ("waiting", "requests", waiting),
+            ("answers_held_up", "memory", self.client.answer_budget.waits()),
+        ];
+        let number = |(kind, label, count): (_, &str, _)| Metric {
+            connection: self.name.clone(),
+            kind,
+            label: label.to_owned(),
+            count,
+        };
+        own.map(number).into()
+    }
+}

@@ -1,0 +1,171 @@
+//! Implements the engine's `Directory` trait: people, mailboxes behind an address, room lists. Each needs a right of its own; without
+//! it the answer is "unknown", or an error that names the right.
+
+use async_trait::async_trait;
+
+use super::classify::RetryDecision;
+use super::connection::Graph;
+use super::contents::{body, next_page, readable};
+use super::effect::Effect;
+use super::error::missing_right;
+use super::request;
+use super::request_error::RequestError;
+use super::resources::{Page, RoomResource, UserResource};
+use crate::calendar::{Event, RoomAddress};
+use crate::engine::{AddressLookup, CalendarError, Directory, ErrorKind, MailboxAddresses, PersonLookup};
+use crate::http::delivery::HttpResponse;
+
+/// Longest address that is kept (RFC 5321, section 4.5.3.1, and the marks around it).
+pub(super) const ADDRESS_BYTES_MAX: usize = 320;
+/// Pages of one room list.
+pub(super) const PAGES_MAX: usize = 50;
+/// Proxy addresses of one mailbox that are kept.
+const PROXIES_MAX: usize = 100;
+
+#[async_trait]
+impl Directory for Graph {
+    /// A person is gone only when no user has the address, as a proxy address or as the principal name. The directory lists users of
+    /// the room's organization only, so an address of another domain than the room's proves nothing.
+    async fn find_person(&self, room: &RoomAddress, address: &str) -> Result<PersonLookup, CalendarError> {
+        Ok(match self.look_up_address(room, address).await? {
+            AddressLookup::Found(_) => PersonLookup::Found,
+            AddressLookup::Unknown => PersonLookup::Unknown,
+            AddressLookup::NotFound if !is_of_domain(address, room.domain()) => PersonLookup::Unknown,
+            AddressLookup::NotFound => self.look_up_principal(room, address).await?,
+        })
+    }
+
+    /// Graph resolves no X.500 address.
+    async fn resolve_organizer(
+        &self,
+        _: &RoomAddress,
+        event: &Event,
+    ) -> Result<Option<String>, CalendarError> {
+        Ok(event.organizer.as_ref().and_then(|organizer| organizer.address.clone()))
+    }
+
+    async fn resolve_address(
+        &self,
+        room: &RoomAddress,
+        address: &str,
+    ) -> Result<AddressLookup, CalendarError> {
+        Ok(self.look_up_address(room, address).await?)
+    }
+
+    async fn room_list_members(
+        &self,
+        room_list: &str,
+        asking: &RoomAddress,
+    ) -> Result<Vec<RoomAddress>, CalendarError> {
+        if !self.rights.read_places {
+            return Err(missing_right("read room lists", "Place.Read.All"));
+        }
+        match self.members(room_list, asking).await {
+            Err(RequestError::Refused(ErrorKind::Denied | ErrorKind::Permission, _)) => {
+                Err(missing_right("read room lists", "Place.Read.All"))
+            }
+            members => Ok(members?),
+        }
+    }
+}
+
+impl Graph {
+    /// The one user that has this SMTP address.
+    async fn look_up_address(
+        &self,
+        room: &RoomAddress,
+        address: &str,
+    ) -> Result<AddressLookup, RequestError> {
+        if !self.rights.read_users {
+            return Ok(AddressLookup::Unknown);
+        }
+        let read = |response: &HttpResponse| -> Result<AddressLookup, RetryDecision> {
+            let page: Page<'_> = body(Effect::Read, response)?;
+            let users: Vec<UserResource<'_>> = readable(&page)?;
+            Ok(match (users.as_slice(), &page.next_link) {
+                ([], None) => AddressLookup::NotFound,
+                ([user], None) => {
+                    addresses(user, address).map_or(AddressLookup::Unknown, AddressLookup::Found)
+                }
+                _ => AddressLookup::Unknown,
+            })
+        };
+        match self.client.execute(room, &request::users_by_address(address), read).await {
+            Err(RequestError::Refused(..)) => Ok(AddressLookup::Unknown),
+            answered => answered,
+        }
+    }
+
+    /// The second look-up, by the principal name, which is the address in most organizations.
+    async fn look_up_principal(
+        &self,
+        room: &RoomAddress,
+        address: &str,
+    ) -> Result<PersonLookup, RequestError> {
+        let read = |response: &HttpResponse| {
+            let user: UserResource<'_> = body(Effect::Read, response)?;
+            Ok(if user.id.is_some() { PersonLookup::Found } else { PersonLookup::Unknown })
+        };
+        match self.client.execute(room, &request::user(address), read).await {
+            Err(RequestError::Refused(ErrorKind::NoMailbox, _)) => Ok(PersonLookup::NotFound),
+            Err(RequestError::Refused(..)) => Ok(PersonLookup::Unknown),
+            answered => answered,
+        }
+    }
+
+    async fn members(&self, room_list: &str, asking: &RoomAddress) -> Result<Vec<RoomAddress>, RequestError> {
+        let (mut members, mut pages) = (Vec::new(), 0);
+        let mut next = Some(request::rooms_of_list(room_list));
+        while let Some(request) = next {
+            pages += 1;
+            if pages > PAGES_MAX {
+                let code = format!("a room list of more than {PAGES_MAX} pages");
+                return Err(RequestError::Refused(ErrorKind::TooLarge, code));
+            }
+            let read = |response: &HttpResponse| -> Result<_, RetryDecision> {
+                let page: Page<'_> = body(Effect::Read, response)?;
+                let rooms: Vec<RoomResource<'_>> = readable(&page)?;
+                Ok((usable_rooms(&rooms), next_page(&page, &self.client.root)?))
+            };
+            let (rooms, path) = self.client.execute(asking, &request, read).await?;
+            members.extend(rooms);
+            next = path.map(|path| request::next_page("places", &path));
+        }
+        Ok(members)
+    }
+}
+
+/// The rooms with an address. A room without one is skipped: no action can reach it.
+fn usable_rooms(rooms: &[RoomResource<'_>]) -> Vec<RoomAddress> {
+    let usable = |(index, room): (usize, &RoomResource<'_>)| {
+        let address = room.email_address.as_deref().unwrap_or_default().parse();
+        if address.is_err() {
+            tracing::warn!(
+                member = index + 1,
+                "a member of the room list is skipped: it has no SMTP address"
+            );
+        }
+        address.ok()
+    };
+    rooms.iter().enumerate().filter_map(usable).collect()
+}
+
+/// The addresses of a user that the server found by this one. `User.ReadBasic.All` does not return the proxy addresses.
+fn addresses(user: &UserResource<'_>, found_by: &str) -> Option<MailboxAddresses> {
+    let primary =
+        user.mail.as_deref().filter(|mail| mail.contains('@') && mail.len() <= ADDRESS_BYTES_MAX)?;
+    let listed = user.proxy_addresses.iter().flatten().filter_map(|entry| {
+        let (kind, address) = entry.split_once(':')?;
+        let is_usable = kind.eq_ignore_ascii_case("smtp") && address.len() <= ADDRESS_BYTES_MAX;
+        is_usable.then(|| address.to_owned())
+    });
+    let mut proxies: Vec<String> = listed.take(PROXIES_MAX).collect();
+    if !proxies.iter().any(|proxy| proxy.eq_ignore_ascii_case(found_by)) {
+        proxies.push(found_by.to_owned());
+    }
+    Some(MailboxAddresses { primary: primary.to_owned(), proxies })
+}
+
+fn is_of_domain(address: &str, domain: &str) -> bool {
+    address.rsplit_once('@').is_some_and(|(_, other)| other.eq_ignore_ascii_case(domain))
+}

@@ -1,0 +1,280 @@
+//! Resource types of Microsoft Graph v1.0, with the properties that Adjourn reads, borrowed from the response. Values only.
+//!
+//! Unknown properties are skipped, and members of enums are kept as text, so that a new one is no error. A property that occurs
+//! twice is an error: readers of JSON differ in which one counts (RFC 8259, section 4). The elements of a list are kept as raw JSON
+//! and decoded one by one, so that an unreadable one leaves the others readable.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Deref;
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
+
+/// Text, borrowed where it has no escapes.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
+
+impl Deref for Text<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A number or text: batches and errors have both for the same property.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Scalar<'a> {
+    Number(u64),
+    #[serde(borrow)]
+    Text(Cow<'a, str>),
+}
+
+impl Scalar<'_> {
+    /// The value as a number.
+    pub(super) fn number(&self) -> Option<u64> {
+        match self {
+            Self::Number(number) => Some(*number),
+            Self::Text(text) => text.trim().parse().ok(),
+        }
+    }
+}
+
+impl fmt::Display for Scalar<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => number.fmt(f),
+            Self::Text(text) => f.write_str(text),
+        }
+    }
+}
+
+/// One page of a collection.
+#[derive(Debug, Deserialize)]
+pub(super) struct Page<'a> {
+    #[serde(borrow)]
+    pub(super) value: Option<Vec<&'a RawValue>>,
+    /// URL of the next page.
+    #[serde(borrow, rename = "@odata.nextLink")]
+    pub(super) next_link: Option<Text<'a>>,
+}
+
+/// A time, and the zone that it is in.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DateTimeTimeZone<'a> {
+    #[serde(borrow)]
+    pub(super) date_time: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) time_zone: Option<Text<'a>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(super) struct EmailAddress<'a> {
+    #[serde(borrow)]
+    pub(super) name: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) address: Option<Text<'a>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Recipient<'a> {
+    #[serde(borrow)]
+    pub(super) email_address: Option<EmailAddress<'a>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(super) struct ResponseStatus<'a> {
+    #[serde(borrow)]
+    pub(super) response: Option<Text<'a>>,
+}
+
+/// An `event`.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct EventResource<'a> {
+    #[serde(borrow)]
+    pub(super) id: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) change_key: Option<Text<'a>>,
+    #[serde(borrow, rename = "@odata.etag")]
+    pub(super) etag: Option<Text<'a>>,
+    #[serde(borrow, rename = "iCalUId")]
+    pub(super) ical_uid: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) transaction_id: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) subject: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) start: Option<DateTimeTimeZone<'a>>,
+    #[serde(borrow)]
+    pub(super) end: Option<DateTimeTimeZone<'a>>,
+    pub(super) is_all_day: Option<bool>,
+    pub(super) is_cancelled: Option<bool>,
+    pub(super) is_organizer: Option<bool>,
+    #[serde(borrow)]
+    pub(super) response_status: Option<ResponseStatus<'a>>,
+    #[serde(borrow, rename = "type")]
+    pub(super) event_type: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) series_master_id: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) original_start: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) organizer: Option<Recipient<'a>>,
+    /// Only their number counts.
+    pub(super) attendees: Option<Vec<IgnoredAny>>,
+    #[serde(borrow)]
+    pub(super) sensitivity: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) show_as: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) created_date_time: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) last_modified_date_time: Option<Text<'a>>,
+}
+
+/// Id and times of an `event` whose other properties cannot be read.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct EventTimes<'a> {
+    #[serde(borrow)]
+    pub(super) id: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) start: Option<DateTimeTimeZone<'a>>,
+    #[serde(borrow)]
+    pub(super) end: Option<DateTimeTimeZone<'a>>,
+    pub(super) is_all_day: Option<bool>,
+}
+
+/// The changed dates of a series master.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct SeriesExceptions<'a> {
+    #[serde(borrow)]
+    pub(super) exception_occurrences: Option<Vec<EventTimes<'a>>>,
+    /// The server sent a part of them.
+    #[serde(borrow, rename = "exceptionOccurrences@odata.nextLink")]
+    pub(super) next_link: Option<Text<'a>>,
+}
+
+/// Response of `$batch`.
+#[derive(Debug, Deserialize)]
+pub(super) struct BatchResponse<'a> {
+    #[serde(borrow)]
+    pub(super) responses: Option<Vec<BatchPart<'a>>>,
+}
+
+/// Response of one request of a batch.
+#[derive(Debug, Deserialize)]
+pub(super) struct BatchPart<'a> {
+    #[serde(borrow)]
+    pub(super) id: Option<Scalar<'a>>,
+    #[serde(borrow)]
+    pub(super) status: Option<Scalar<'a>>,
+    #[serde(borrow)]
+    pub(super) headers: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) body: Option<&'a RawValue>,
+}
+
+/// Body of a response that reports an error.
+#[derive(Debug, Deserialize)]
+pub(super) struct ErrorBody<'a> {
+    #[serde(borrow)]
+    pub(super) error: Option<ErrorResource<'a>>,
+}
+
+/// An error, or a more exact one inside. Servers write both spellings of `innerError`.
+#[derive(Debug, Deserialize)]
+pub(super) struct ErrorResource<'a> {
+    #[serde(borrow)]
+    pub(super) code: Option<Scalar<'a>>,
+    #[serde(borrow)]
+    pub(super) message: Option<Text<'a>>,
+    #[serde(borrow, rename = "request-id")]
+    pub(super) request_id: Option<Text<'a>>,
+    #[serde(borrow, rename = "innerError")]
+    pub(super) inner_error: Option<Box<ErrorResource<'a>>>,
+    #[serde(borrow, rename = "innererror")]
+    pub(super) innererror: Option<Box<ErrorResource<'a>>>,
+}
+
+impl<'e, 'a> ErrorResource<'e> {
+    /// The error inside.
+    pub(super) fn inner(&'a self) -> Option<&'a ErrorResource<'e>> {
+        self.inner_error.as_deref().or(self.innererror.as_deref())
+    }
+}
+
+/// A `room` of `places`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct RoomResource<'a> {
+    #[serde(borrow)]
+    pub(super) email_address: Option<Text<'a>>,
+}
+
+/// A `user`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct UserResource<'a> {
+    #[serde(borrow)]
+    pub(super) id: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) mail: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) proxy_addresses: Option<Vec<Text<'a>>>,
+}
+
+/// A `message` or `eventMessage`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct MessageResource<'a> {
+    #[serde(borrow)]
+    pub(super) subject: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) sent_date_time: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) meeting_message_type: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) start_date_time: Option<DateTimeTimeZone<'a>>,
+    #[serde(borrow)]
+    pub(super) to_recipients: Option<Vec<Recipient<'a>>>,
+}
+
+/// `exchangeSettings` of a user.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ExchangeSettingsResource<'a> {
+    #[serde(borrow)]
+    pub(super) primary_mailbox_id: Option<Text<'a>>,
+}
+
+/// A `mailboxItem`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct MailboxItemResource<'a> {
+    #[serde(borrow)]
+    pub(super) id: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) change_key: Option<Text<'a>>,
+    #[serde(borrow, rename = "type")]
+    pub(super) item_type: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) single_value_extended_properties: Option<Vec<ExtendedProperty<'a>>>,
+}
+
+/// A `singleValueLegacyExtendedProperty`.
+#[derive(Debug, Deserialize)]
+pub(super) struct ExtendedProperty<'a> {
+    #[serde(borrow)]
+    pub(super) id: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) value: Option<Text<'a>>,
+}

@@ -1,0 +1,307 @@
+//! Searches the room's folders for what a step leaves: a message in Sent Items, an event in Deleted Items. Each needs a right of its
+//! own. No source confirms that Graph's steps leave these traces, so a trace that is found proves the step, and one that is not found
+//! proves nothing.
+
+use std::fmt::Write as _;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::classify::RetryDecision;
+use super::connection::Graph;
+use super::contents::{body, elements, next_page};
+use super::decode::decode_element;
+use super::effect::Effect;
+use super::event::{EventContext, instant, readable_times};
+use super::global_object_id;
+use super::request::{self, GraphRequest};
+use super::request_error::RequestError;
+use super::resources::{
+    EventTimes, ExchangeSettingsResource, MailboxItemResource, MessageResource, Page, Recipient,
+};
+use crate::action::{EventSnapshot, Step};
+use crate::calendar::{ChangeKey, Event, EventId, EventKind, FreeBusy, RoomAddress};
+use crate::engine::{DeletedLookup, ErrorKind, TraceLookup};
+use crate::http::delivery::HttpResponse;
+
+/// Pages of Sent Items that are searched: a room sends few messages.
+pub(super) const SENT_PAGES_MAX: usize = 2;
+/// Pages of Deleted Items that are searched.
+pub(super) const DELETED_PAGES_MAX: usize = 50;
+/// Largest difference between our clock and Exchange's.
+const CLOCKS_APART: TimeDelta = TimeDelta::minutes(5);
+
+/// `PidLidCleanGlobalObjectId`, in the form of an extended property's id.
+const GLOBAL_OBJECT_ID: &str = "Binary {6ED8DA90-450B-101B-98DA-00AA003F1305} Id 0x23";
+/// `PidLidAppointmentStartWhole`.
+const START: &str = "SystemTime {00062002-0000-0000-C000-000000000046} Id 0x820D";
+/// `PidLidAppointmentEndWhole`.
+const END: &str = "SystemTime {00062002-0000-0000-C000-000000000046} Id 0x820E";
+
+impl Graph {
+    /// Whether Sent Items contain the message of this step.
+    pub(super) async fn search_sent_items(
+        &self,
+        room: &RoomAddress,
+        step: &Step,
+        about: &Event,
+        since: DateTime<Utc>,
+    ) -> Result<TraceLookup, RequestError> {
+        if !self.rights.read_mail || message_type(step).is_none() {
+            return Ok(TraceLookup::Unknown);
+        }
+        let since = since - CLOCKS_APART;
+        let context = self.context(room);
+        let found = self.search(room, request::sent_messages(room, since), SENT_PAGES_MAX, |page| {
+            let of_step = |message: &MessageResource<'_>| is_message_of(message, step, about, since, context);
+            let messages = elements(page)?.iter().filter_map(|element| decode_element(element).ok());
+            Ok(messages.into_iter().any(|message| of_step(&message)).then_some(()))
+        });
+        Ok(match known(found.await)? {
+            Some(()) => TraceLookup::Found,
+            None => TraceLookup::Unknown,
+        })
+    }
+
+    /// The event in Deleted Items.
+    pub(super) async fn search_deleted_items(
+        &self,
+        room: &RoomAddress,
+        seen: &EventSnapshot,
+    ) -> Result<DeletedLookup, RequestError> {
+        if !self.rights.read_mailbox_items {
+            return Ok(DeletedLookup::Unknown);
+        }
+        let read = |response: &HttpResponse| {
+            let settings: ExchangeSettingsResource<'_> = body(Effect::Read, response)?;
+            Ok(settings.primary_mailbox_id.as_deref().filter(|id| !id.is_empty()).map(str::to_owned))
+        };
+        let mailbox = self.client.execute(room, &request::mailbox_id(room), read).await.map(Some);
+        let Some(mailbox) = known(mailbox)?.flatten() else { return Ok(DeletedLookup::Unknown) };
+        let first = request::deleted_items(&mailbox, &[GLOBAL_OBJECT_ID, START, END]);
+        let found = self.search(room, first, DELETED_PAGES_MAX, |page| {
+            let items = elements(page)?.iter().filter_map(|element| decode_element(element).ok());
+            Ok(items.into_iter().find_map(|item: MailboxItemResource<'_>| deleted_event(&item, seen)))
+        });
+        Ok(match known(found.await)? {
+            Some(event) => DeletedLookup::Found(Box::new(event)),
+            None => DeletedLookup::Unknown,
+        })
+    }
+
+    /// The first match in the pages of a collection.
+    async fn search<T: Send>(
+        &self,
+        room: &RoomAddress,
+        first: GraphRequest,
+        pages_max: usize,
+        find: impl Fn(&Page<'_>) -> Result<Option<T>, RetryDecision> + Send + Sync,
+    ) -> Result<Option<T>, RequestError> {
+        let operation = first.operation;
+        let mut next = Some(first);
+        for _ in 0..pages_max {
+            let Some(request) = next else { break };
+            let read = |response: &HttpResponse| -> Result<_, RetryDecision> {
+                let page: Page<'_> = body(Effect::Read, response)?;
+                Ok((find(&page)?, next_page(&page, &self.client.root)?))
+            };
+            let (found, path) = self.client.execute(room, &request, read).await?;
+            if found.is_some() {
+                return Ok(found);
+            }
+            next = path.map(|path| request::next_page(operation, &path));
+        }
+        Ok(None)
+    }
+}
+
+/// A refused search proves nothing; a mailbox that cannot be reached is an error.
+fn known<T>(searched: Result<Option<T>, RequestError>) -> Result<Option<T>, RequestError> {
+    match searched {
+        Err(RequestError::Refused(kind, _)) if kind != ErrorKind::Token && kind != ErrorKind::SignIn => {
+            Ok(None)
+        }
+        searched => searched,
+    }
+}
+
+/// The `meetingMessageType` of the step's message.
+fn message_type(step: &Step) -> Option<&'static str> {
+    match step {
+        Step::Decline { .. } => Some("meetingDeclined"),
+        Step::Cancel { .. } => Some("meetingCancelled"),
+        Step::SetEnd { .. } | Step::Remove { .. } | Step::Book { .. } | Step::MoveBack { .. } => None,
+    }
+}
+
+/// Whether this message is the one that the step sends about the event. Messages have no UID without extended properties, so the
+/// time has to agree, or else the subject; and a decline goes to the organizer.
+fn is_message_of(
+    message: &MessageResource<'_>,
+    step: &Step,
+    about: &Event,
+    since: DateTime<Utc>,
+    context: EventContext<'_>,
+) -> bool {
+    let is_of_type = message.meeting_message_type.as_deref() == message_type(step);
+    let sent = message.sent_date_time.as_deref().and_then(instant);
+    let start = message.start_date_time.clone().map(|start| {
+        let item = EventTimes { start: Some(start), is_all_day: Some(false), ..EventTimes::default() };
+        readable_times(&item, context).0 == Some(about.start)
+    });
+    let has_subject = || match (message.subject.as_deref(), about.subject.as_deref()) {
+        (Some(subject), Some(about)) => {
+            !about.trim().is_empty() && subject.trim_end().ends_with(about.trim())
+        }
+        _ => false,
+    };
+    is_of_type
+        && sent.is_some_and(|sent| sent >= since)
+        && start.unwrap_or_else(has_subject)
+        && (!matches!(step, Step::Decline { .. }) || goes_to_organizer(message, about))
+}
+
+fn goes_to_organizer(message: &MessageResource<'_>, about: &Event) -> bool {
+    let organizer = about.organizer.as_ref().and_then(|who| who.address.as_deref());
+    let is_organizer = |recipient: &Recipient<'_>| {
+        let address = recipient.email_address.as_ref().and_then(|who| who.address.as_deref());
+        address.zip(organizer).is_some_and(|(address, organizer)| address.eq_ignore_ascii_case(organizer))
+    };
+    message.to_recipients.iter().flatten().any(is_organizer)
+}
+
+/// The event, if the item is an appointment with the UID and the times of the snapshot.
+fn deleted_event(item: &MailboxItemResource<'_>, seen: &EventSnapshot) -> Option<Event> {
+    let value = |id: &str| {
+        let mut properties = item.single_value_extended_properties.iter().flatten();
+        let property = properties
+            .find(|property| property.id.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(id)))?;
+        property.value.as_deref()
+    };
+    let is_appointment = item.item_type.as_deref() == Some("IPM.Appointment");
+    let has_times =
+        value(START).and_then(instant) == Some(seen.start) && value(END).and_then(instant) == Some(seen.end);
+    let uid = value(GLOBAL_OBJECT_ID).and_then(hex_of_base64)?;
+    let has_uid = seen
+        .uid
+        .as_ref()
+        .is_some_and(|uid_seen| global_object_id::clean(&uid).eq_ignore_ascii_case(uid_seen.as_str()));
+    let id = item.id.as_deref().filter(|_| is_appointment && has_times && has_uid)?;
+    Some(Event {
+        id: EventId::new(id),
+        change_key: ChangeKey::new(item.change_key.as_deref().unwrap_or_default()),
+        uid: seen.uid.clone(),
+        original_start: None,
+        start: seen.start,
+        end: seen.end,
+        subject: None,
+        organizer: None,
+        kind: EventKind::Single,
+        copy: None,
+        is_all_day: false,
+        is_cancelled: false,
+        is_declined: false,
+        free_busy: FreeBusy::Busy,
+        is_private: true,
+        created: None,
+        modified: None,
+    })
+}
+
+/// A binary property, in the hex digits of an iCalUId.
+fn hex_of_base64(value: &str) -> Option<String> {
+    let bytes = BASE64_STANDARD.decode(value).ok()?;
+    Some(bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02X}"); // writing to a String never fails
+        hex
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::super::decode::decode;
+    use super::super::time_zones::UnknownTimeZones;
+    use super::*;
+    use crate::calendar::{Person, Uid};
+
+    fn at(text: &str) -> DateTime<Utc> {
+        text.parse().unwrap()
+    }
+
+    fn about() -> Event {
+        let organizer = Person { address: Some("ada@example.com".to_owned()), ..Person::default() };
+        Event {
+            subject: Some("Ada Example".to_owned()),
+            organizer: Some(organizer),
+            uid: Some(Uid::new("040000008200E00074C5B7101A82E00800000000AB")),
+            ..Event::sample("A", at("2026-10-05T09:00:00Z"), at("2026-10-05T10:00:00Z"))
+        }
+    }
+
+    fn is_decline(change: impl Fn(&mut Value)) -> bool {
+        let mut message = json!({
+            "@odata.type": "#microsoft.graph.eventMessageResponse",
+            "meetingMessageType": "meetingDeclined",
+            "subject": "Declined: Ada Example",
+            "sentDateTime": "2026-10-05T09:10:00Z",
+            "toRecipients": [{"emailAddress": {"address": "Ada@example.com"}}],
+        });
+        change(&mut message);
+        let text = message.to_string();
+        let step = Step::Decline { id: EventId::new("A"), change_key: ChangeKey::new("1"), text: None };
+        let room = "aurora@example.com".parse().unwrap();
+        let context = EventContext { room: &room, zones: &UnknownTimeZones };
+        is_message_of(&decode(text.as_bytes()).unwrap(), &step, &about(), at("2026-10-05T09:05:00Z"), context)
+    }
+
+    #[test]
+    fn a_message_proves_a_decline_only_if_everything_agrees() {
+        assert!(is_decline(|_| {}));
+        assert!(is_decline(|message| {
+            message["subject"] = json!("Another subject");
+            message["startDateTime"] = json!({"dateTime": "2026-10-05T09:00:00", "timeZone": "UTC"});
+        }));
+        let others: [fn(&mut Value); 6] = [
+            |message| message["meetingMessageType"] = json!("meetingCancelled"),
+            |message| message["sentDateTime"] = json!("2026-10-05T09:04:00Z"),
+            |message| message["subject"] = json!("Declined: Grace Example"),
+            |message| message["toRecipients"] = json!([]),
+            |message| message["sentDateTime"] = Value::Null,
+            |message| {
+                message["startDateTime"] = json!({"dateTime": "2026-10-12T09:00:00", "timeZone": "UTC"});
+            },
+        ];
+        for change in others {
+            assert!(!is_decline(change));
+        }
+    }
+
+    #[test]
+    fn a_deleted_appointment_is_found_by_its_uid_and_times() {
+        let seen = EventSnapshot::from(&about());
+        let uid = BASE64_STANDARD.encode([
+            0x04, 0, 0, 0, 0x82, 0, 0xE0, 0, 0x74, 0xC5, 0xB7, 0x10, 0x1A, 0x82, 0xE0, 0x08, 0, 0, 0, 0, 0xAB,
+        ]);
+        let item = json!({
+            "id": "D", "type": "IPM.Appointment", "changeKey": "k",
+            "singleValueExtendedProperties": [
+                {"id": GLOBAL_OBJECT_ID, "value": uid},
+                {"id": START.to_uppercase(), "value": "2026-10-05T09:00:00Z"},
+                {"id": END, "value": "2026-10-05T10:00:00Z"},
+            ],
+        });
+        let find = |item: &Value| deleted_event(&decode(item.to_string().as_bytes()).unwrap(), &seen);
+        assert_eq!(find(&item).unwrap().id, EventId::new("D"));
+        for (property, value) in [("type", json!("IPM.Note")), ("singleValueExtendedProperties", json!([]))] {
+            let mut other = item.clone();
+            other[property] = value;
+            assert_eq!(find(&other), None, "{property}");
+        }
+        let mut moved = item;
+        moved["singleValueExtendedProperties"][2]["value"] = json!("2026-10-05T11:00:00Z");
+        assert_eq!(find(&moved), None);
+    }
+}

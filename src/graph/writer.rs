@@ -1,0 +1,105 @@
+//! Implements the engine's `CalendarWriter`: one request for each step, never in a batch, never sent again where it may have been
+//! executed. Translates a step and its response; decides nothing about events.
+
+use async_trait::async_trait;
+
+use super::classify::proves_nothing_done;
+use super::connection::Graph;
+use super::contents::{accepted, booked, updated};
+use super::request::{self, GraphRequest};
+use super::request_error::RequestError;
+use crate::action::{RequestIds, Step};
+use crate::calendar::{ChangeKey, EventId, RoomAddress};
+use crate::engine::{CalendarWriter, Capabilities, ErrorKind, WriteOutcome, WriteReport};
+use crate::http::delivery::HttpResponse;
+
+#[async_trait]
+impl CalendarWriter for Graph {
+    fn capabilities(&self, _: &RoomAddress) -> Capabilities {
+        self.capabilities_of_rooms()
+    }
+
+    async fn write(&self, room: &RoomAddress, step: &Step) -> WriteReport {
+        let mut requests = Vec::new();
+        let sent = self.send_step(room, step, &mut requests).await;
+        WriteReport { outcome: outcome(sent, !requests.is_empty()), requests }
+    }
+}
+
+impl Graph {
+    async fn send_step(
+        &self,
+        room: &RoomAddress,
+        step: &Step,
+        trail: &mut Vec<RequestIds>,
+    ) -> Result<(), RequestError> {
+        match step {
+            Step::SetEnd { id, change_key, end, .. } => {
+                let request = request::set_end(room, id, change_key, *end);
+                let read = |response: &HttpResponse| updated(response, id, *end);
+                self.client.execute_traced(room, &request, read, trail).await
+            }
+            Step::Book { uid, start, end, subject } => {
+                let request = request::book(room, uid, (*start, *end), subject);
+                let read = |response: &HttpResponse| booked(response, uid, (*start, *end));
+                self.client.execute_traced(room, &request, read, trail).await
+            }
+            Step::Decline { id, change_key, text } => {
+                let request = request::decline(room, id, text.as_deref());
+                self.send_unguarded(room, (id, change_key), &request, trail).await
+            }
+            Step::Cancel { id, change_key, text } => {
+                let request = request::cancel(room, id, text.as_deref());
+                self.send_unguarded(room, (id, change_key), &request, trail).await
+            }
+            Step::Remove { id, change_key } => {
+                self.send_unguarded(room, (id, change_key), &request::delete(room, id), trail).await
+            }
+            Step::MoveBack { .. } => {
+                let code = "Microsoft Graph cannot move an event out of Deleted Items".to_owned();
+                Err(RequestError::Refused(ErrorKind::Forbidden, code))
+            }
+        }
+    }
+
+    /// Sends a step whose version Graph does not compare. The event is read right before it.
+    async fn send_unguarded(
+        &self,
+        room: &RoomAddress,
+        (id, version): (&EventId, &ChangeKey),
+        request: &GraphRequest,
+        trail: &mut Vec<RequestIds>,
+    ) -> Result<(), RequestError> {
+        match self.event_in_any_folder(room, id, true).await? {
+            None => {
+                return Err(RequestError::Refused(
+                    ErrorKind::Gone,
+                    "the event was deleted just before".to_owned(),
+                ));
+            }
+            Some(event) if event.change_key != *version => {
+                return Err(RequestError::Refused(
+                    ErrorKind::Conflict,
+                    "the event was changed just before".to_owned(),
+                ));
+            }
+            Some(_) => {}
+        }
+        self.client.execute_traced(room, request, accepted, trail).await
+    }
+}
+
+/// What the result of a step proves about the calendar. Without a sent write, nothing was applied.
+fn outcome(sent: Result<(), RequestError>, was_sent: bool) -> WriteOutcome {
+    match sent {
+        Ok(()) => WriteOutcome::Done,
+        Err(RequestError::Refused(ErrorKind::Gone, _)) => WriteOutcome::Gone,
+        Err(RequestError::Refused(ErrorKind::Conflict, _)) => WriteOutcome::Conflict,
+        Err(busy @ RequestError::Busy(_)) => WriteOutcome::Throttled(busy.into()),
+        Err(doubt @ RequestError::InDoubt(_)) => WriteOutcome::InDoubt(doubt.into()),
+        Err(RequestError::Refused(kind, code)) if was_sent && !proves_nothing_done(&code) => {
+            WriteOutcome::Unproven(RequestError::Refused(kind, code).into())
+        }
+        Err(failed) => WriteOutcome::NotApplied(failed.into()),
+    }
+}
