@@ -26,6 +26,7 @@ mod directory;
 mod effect;
 mod error;
 mod event;
+mod every_type;
 mod global_object_id;
 #[cfg(feature = "service")]
 mod limits;
@@ -41,7 +42,10 @@ mod traces;
 mod view;
 mod writer;
 
+pub use crate::http::settings::{ProxySettings, SettingsError};
 pub use connection::Graph;
+#[doc(hidden)]
+pub use every_type::read_as_every_type;
 #[cfg(feature = "service")]
 pub(crate) use limits::limits;
 pub use request_error::RequestError;

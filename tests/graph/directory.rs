@@ -1,0 +1,85 @@
+//! People, addresses and room lists: what each right buys, and what an absence proves.
+
+use adjourn::engine::{AddressLookup, Directory as _, ErrorKind, MailboxAddresses, PersonLookup};
+use adjourn::graph::GraphRights;
+use adjourn_test::{aurora, numbered_room};
+use serde_json::json;
+
+use crate::conversation::{error, graph, graph_with, ok, page};
+use crate::script::{Reaction, ScriptedServer};
+
+async fn person(reactions: Vec<Reaction>, address: &str) -> (PersonLookup, usize) {
+    let script = ScriptedServer::start(reactions).await;
+    let found = graph(&script).find_person(&aurora(), address).await.unwrap();
+    (found, script.requests().len())
+}
+
+#[tokio::test]
+async fn a_person_is_gone_after_two_look_ups_and_not_before() {
+    let user = json!({"id": "u", "mail": "ada@example.com"});
+    assert_eq!(person(vec![page(&[user])], "ada@example.com").await, (PersonLookup::Found, 1));
+    let gone = error(404, "Request_ResourceNotFound");
+    assert_eq!(person(vec![page(&[]), gone.clone()], "ada@example.com").await, (PersonLookup::NotFound, 2));
+    let found = ok(&json!({"id": "u"}));
+    assert_eq!(person(vec![page(&[]), found], "ada@example.com").await, (PersonLookup::Found, 2));
+    assert_eq!(person(vec![page(&[]), gone], "ada@elsewhere.example").await, (PersonLookup::Unknown, 1));
+    for unclear in [error(403, "Authorization_RequestDenied"), error(404, "AFutureCode"), ok(&json!({}))] {
+        let (found, _) = person(vec![page(&[]), unclear], "ada@example.com").await;
+        assert_eq!(found, PersonLookup::Unknown);
+    }
+    let denied = error(403, "Authorization_RequestDenied");
+    assert_eq!(person(vec![denied], "ada@example.com").await, (PersonLookup::Unknown, 1));
+}
+
+#[tokio::test]
+async fn the_mailbox_of_an_address_has_its_proxies_where_the_right_shows_them() {
+    let lookup = |users: Vec<serde_json::Value>| async move {
+        let script = ScriptedServer::start(vec![page(&users)]).await;
+        graph(&script).resolve_address(&aurora(), "old@example.com").await.unwrap()
+    };
+    let found = |proxies: &[&str]| {
+        AddressLookup::Found(MailboxAddresses {
+            primary: "ada@example.com".to_owned(),
+            proxies: proxies.iter().map(|&proxy| proxy.to_owned()).collect(),
+        })
+    };
+    let basic = json!({"id": "u", "mail": "ada@example.com"});
+    assert_eq!(lookup(vec![basic.clone()]).await, found(&["old@example.com"]));
+    let full = json!({"id": "u", "mail": "ada@example.com", "proxyAddresses": ["SMTP:ada@example.com", "smtp:old@example.com", "X500:/o=x"]});
+    assert_eq!(lookup(vec![full]).await, found(&["ada@example.com", "old@example.com"]));
+    assert_eq!(lookup(vec![]).await, AddressLookup::NotFound);
+    assert_eq!(lookup(vec![basic.clone(), basic]).await, AddressLookup::Unknown);
+    assert_eq!(lookup(vec![json!({"id": "u", "mail": null})]).await, AddressLookup::Unknown);
+}
+
+#[tokio::test]
+async fn a_room_list_needs_its_own_right_and_the_error_names_it() {
+    let script = ScriptedServer::start(vec![page(&[])]).await;
+    let graph_without = graph_with(&script, GraphRights::default());
+    let error_of = graph_without.room_list_members("list@example.com", &aurora()).await.unwrap_err();
+    assert!(
+        error_of.advice.contains("Place.Read.All") && error_of.kind == ErrorKind::Permission,
+        "{error_of}"
+    );
+    assert_eq!(script.requests().len(), 0);
+    assert_eq!(graph_without.find_person(&aurora(), "a@example.com").await, Ok(PersonLookup::Unknown));
+    let script = ScriptedServer::start(vec![error(403, "Authorization_RequestDenied")]).await;
+    let error_of = graph(&script).room_list_members("list@example.com", &aurora()).await.unwrap_err();
+    assert!(error_of.advice.contains("Place.Read.All"), "{error_of}");
+}
+
+#[tokio::test]
+async fn the_members_of_a_room_list_are_its_rooms_with_an_address() {
+    let rooms = [
+        json!({"id": "1", "emailAddress": "room1@example.com"}),
+        json!({"id": "2", "emailAddress": null}),
+        json!({"id": "3", "emailAddress": "Room3@Example.com", "capacity": 40}),
+    ];
+    let script = ScriptedServer::start(vec![page(&rooms)]).await;
+    let members = graph(&script).room_list_members("list@example.com", &aurora()).await.unwrap();
+    assert_eq!(members, [numbered_room(1), numbered_room(3)]);
+    assert!(
+        script.requests()[0]
+            .starts_with("GET /v1.0/places/list%40example.com/microsoft.graph.roomlist/rooms?")
+    );
+}
