@@ -2,6 +2,7 @@
 //! it the answer is "unknown", or an error that names the right.
 
 use async_trait::async_trait;
+use chrono::TimeDelta;
 
 use super::classify::RetryDecision;
 use super::connection::Graph;
@@ -10,8 +11,9 @@ use super::effect::Effect;
 use super::error::missing_right;
 use super::request;
 use super::request_error::RequestError;
-use super::resources::{Page, RoomResource, UserResource};
-use crate::calendar::{Event, RoomAddress};
+use super::resources::{Page, RoomResource, Scalar, ScheduleResource, UserResource};
+use crate::calendar::{Event, RoomAddress, Window};
+use crate::clock::{Clock as _, SystemClock};
 use crate::engine::{AddressLookup, CalendarError, Directory, ErrorKind, MailboxAddresses, PersonLookup};
 use crate::http::delivery::HttpResponse;
 
@@ -19,19 +21,23 @@ use crate::http::delivery::HttpResponse;
 pub(super) const ADDRESS_BYTES_MAX: usize = 320;
 /// Pages of one room list.
 pub(super) const PAGES_MAX: usize = 50;
+/// `responseCode` of a recipient that does not exist (`MailRecipientNotFoundException`) …
+const NO_RECIPIENT: &str = "5009";
+/// … and its name in EWS.
+const NO_RECIPIENT_NAME: &str = "ErrorMailRecipientNotFound";
+/// Window of the request that shows whether a recipient exists; its content does not matter.
+const AVAILABILITY_WINDOW: TimeDelta = TimeDelta::days(1);
 /// Proxy addresses of one mailbox that are kept.
 const PROXIES_MAX: usize = 100;
 
 #[async_trait]
 impl Directory for Graph {
-    /// A person is gone only when no user has the address, as a proxy address or as the principal name. The directory lists users of
-    /// the room's organization only, so an address of another domain than the room's proves nothing.
+    /// A person is gone only when no user has the address, and no recipient either: groups and contacts are no users.
     async fn find_person(&self, room: &RoomAddress, address: &str) -> Result<PersonLookup, CalendarError> {
         Ok(match self.look_up_address(room, address).await? {
             AddressLookup::Found(_) => PersonLookup::Found,
             AddressLookup::Unknown => PersonLookup::Unknown,
-            AddressLookup::NotFound if !is_of_domain(address, room.domain()) => PersonLookup::Unknown,
-            AddressLookup::NotFound => self.look_up_principal(room, address).await?,
+            AddressLookup::NotFound => self.look_up_recipient(room, address).await?,
         })
     }
 
@@ -96,18 +102,25 @@ impl Graph {
         }
     }
 
-    /// The second look-up, by the principal name, which is the address in most organizations.
-    async fn look_up_principal(
+    /// Whether a recipient has this address, by the free/busy information that the room gets of it.
+    async fn look_up_recipient(
         &self,
         room: &RoomAddress,
         address: &str,
     ) -> Result<PersonLookup, RequestError> {
-        let read = |response: &HttpResponse| {
-            let user: UserResource<'_> = body(Effect::Read, response)?;
-            Ok(if user.id.is_some() { PersonLookup::Found } else { PersonLookup::Unknown })
+        let now = SystemClock.now();
+        let Some(day) = Window::clamped(now, now + AVAILABILITY_WINDOW) else {
+            return Ok(PersonLookup::Unknown);
         };
-        match self.client.execute(room, &request::user(address), read).await {
-            Err(RequestError::Refused(ErrorKind::NoMailbox, _)) => Ok(PersonLookup::NotFound),
+        let read = |response: &HttpResponse| -> Result<PersonLookup, RetryDecision> {
+            let page: Page<'_> = body(Effect::Read, response)?;
+            let schedules: Vec<ScheduleResource<'_>> = readable(&page)?;
+            Ok(match schedules.as_slice() {
+                [schedule] if has_no_recipient(schedule) => PersonLookup::NotFound,
+                _ => PersonLookup::Unknown,
+            })
+        };
+        match self.client.execute(room, &request::schedule(room, address, day), read).await {
             Err(RequestError::Refused(..)) => Ok(PersonLookup::Unknown),
             answered => answered,
         }
@@ -166,6 +179,10 @@ fn addresses(user: &UserResource<'_>, found_by: &str) -> Option<MailboxAddresses
     Some(MailboxAddresses { primary: primary.to_owned(), proxies })
 }
 
-fn is_of_domain(address: &str, domain: &str) -> bool {
-    address.rsplit_once('@').is_some_and(|(_, other)| other.eq_ignore_ascii_case(domain))
+/// Whether the server found no recipient, and returned nothing about one.
+fn has_no_recipient(schedule: &ScheduleResource<'_>) -> bool {
+    let code = schedule.error.as_ref().and_then(|error| error.response_code.as_ref()).map(Scalar::to_string);
+    let is_empty = schedule.availability_view.as_ref().is_none_or(|view| view.is_empty())
+        && schedule.schedule_items.as_ref().is_none_or(Vec::is_empty);
+    is_empty && code.is_some_and(|code| code == NO_RECIPIENT || code == NO_RECIPIENT_NAME)
 }

@@ -1,6 +1,8 @@
 //! Converts an event of Graph into an event of the engine. Pure; guesses no missing value.
 
-use chrono::{DateTime, NaiveDateTime, NaiveTime, Utc};
+use std::ops::RangeInclusive;
+
+use chrono::{DateTime, Datelike as _, NaiveDateTime, NaiveTime, Utc};
 
 use super::global_object_id;
 use super::resources::{DateTimeTimeZone, EventResource, EventTimes, Recipient, SeriesExceptions, Text};
@@ -16,6 +18,9 @@ pub(super) const ID_BYTES_MAX: usize = 2 << 10;
 pub(super) const SUBJECT_BYTES_MAX: usize = 4 << 10;
 /// Bytes of an organizer's name or address. Exchange allows 256 characters, and 1 KB for an X.500 address.
 pub(super) const PERSON_BYTES_MAX: usize = 2 << 10;
+
+/// The years of a `dateTime`; times of other years could not be added to.
+const YEARS: RangeInclusive<i32> = 1..=9999;
 
 /// Begins the UID of every booking of Adjourn, which is the `transactionId` of its event: Graph chooses the `iCalUId` itself.
 const OWN_UID: &str = "adjourn-";
@@ -159,7 +164,9 @@ fn times(item: &EventResource<'_>, context: EventContext<'_>) -> Result<Times, &
 fn in_utc(time: &DateTimeTimeZone<'_>) -> Option<NaiveDateTime> {
     let is_utc = time.time_zone.as_deref().is_some_and(|zone| zone.eq_ignore_ascii_case("UTC"));
     let text = time.date_time.as_deref().filter(|_| is_utc)?;
-    NaiveDateTime::parse_from_str(text.strip_suffix('Z').unwrap_or(text), "%Y-%m-%dT%H:%M:%S%.f").ok()
+    let text = text.strip_suffix('Z').unwrap_or(text);
+    let time = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f").ok()?;
+    YEARS.contains(&time.year()).then_some(time)
 }
 
 /// A `DateTimeOffset`.
@@ -423,6 +430,7 @@ mod tests {
             (json!({"start": null}), "start"),
             (json!({"end": {"timeZone": "UTC"}}), "an end in UTC"),
             (json!({"start": local}), "a start in UTC"),
+            (json!({"end": {"dateTime": "+262142-12-31T23:59:59", "timeZone": "UTC"}}), "an end in UTC"),
             (json!({"start": late}), "an end that is not before its start"),
             (json!({"isAllDay": true}), "whole days, though it is an all-day event"),
             (json!({"subject": "x".repeat(SUBJECT_BYTES_MAX + 1)}), "a subject of usable length"),

@@ -12,7 +12,7 @@ use super::effect::Effect;
 use super::event::EventContext;
 use super::resources::{
     BatchResponse, ErrorBody, EventResource, ExchangeSettingsResource, MailboxItemResource, MessageResource,
-    Page, RoomResource, SeriesExceptions, UserResource,
+    Page, RoomResource, ScheduleResource, SeriesExceptions, UserResource,
 };
 use super::root::GraphRoot;
 use super::settings::WORLDWIDE;
@@ -43,6 +43,7 @@ pub fn read_as_every_type(body: &[u8]) -> Vec<&'static str> {
         ("error", decode::<ErrorBody<'_>>(body).is_ok()),
         ("room", decode::<RoomResource<'_>>(body).is_ok()),
         ("user", decode::<UserResource<'_>>(body).is_ok()),
+        ("scheduleInformation", decode::<ScheduleResource<'_>>(body).is_ok()),
         ("message", decode::<MessageResource<'_>>(body).is_ok()),
         ("mailboxItem", decode::<MailboxItemResource<'_>>(body).is_ok()),
         ("exchangeSettings", decode::<ExchangeSettingsResource<'_>>(body).is_ok()),

@@ -16,6 +16,8 @@ use crate::http::error::TransportError;
 pub(super) const PAGE_SIZE: u32 = 100;
 /// Requests in one `$batch` ("JSON batching").
 pub(super) const BATCH_MAX: usize = 20;
+/// The coarsest interval of getSchedule.
+const SCHEDULE_INTERVAL_MINUTES: u32 = 1440;
 /// How far a window is widened on each side. An all-day event takes days of the room's time zone, and Graph finds it by the
 /// same dates in UTC.
 const WIDENED_BY: TimeDelta = TimeDelta::days(1);
@@ -186,9 +188,17 @@ pub(super) fn users_by_address(address: &str) -> GraphRequest {
     GraphRequest::get("users", format!("{VERSION}users?$filter={filter}&$select={select}&$top=2"))
 }
 
-/// The user with this principal name.
-pub(super) fn user(address: &str) -> GraphRequest {
-    GraphRequest::get("user", format!("{}?$select=id", user_path(address)))
+/// The free/busy information of one recipient, requested by the room. Only whether the recipient exists matters.
+pub(super) fn schedule(room: &RoomAddress, address: &str, window: Window) -> GraphRequest {
+    let body = json!({
+        "schedules": [address],
+        "startTime": time(window.start()),
+        "endTime": time(window.end()),
+        "availabilityViewInterval": SCHEDULE_INTERVAL_MINUTES,
+    });
+    let path = format!("{}/calendar/getSchedule", user_path(room.as_str()));
+    GraphRequest { effect: Effect::Read, ..GraphRequest::write("getSchedule", Method::POST, path) }
+        .with_body(&body)
 }
 
 /// The rooms of a room list.

@@ -225,11 +225,28 @@ pub(super) struct RoomResource<'a> {
 #[serde(rename_all = "camelCase")]
 pub(super) struct UserResource<'a> {
     #[serde(borrow)]
-    pub(super) id: Option<Text<'a>>,
-    #[serde(borrow)]
     pub(super) mail: Option<Text<'a>>,
     #[serde(borrow)]
     pub(super) proxy_addresses: Option<Vec<Text<'a>>>,
+}
+
+/// A `scheduleInformation`: the free/busy information of one recipient, or why there is none.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ScheduleResource<'a> {
+    #[serde(borrow)]
+    pub(super) availability_view: Option<Text<'a>>,
+    pub(super) schedule_items: Option<Vec<IgnoredAny>>,
+    #[serde(borrow)]
+    pub(super) error: Option<FreeBusyError<'a>>,
+}
+
+/// A `freeBusyError`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct FreeBusyError<'a> {
+    #[serde(borrow)]
+    pub(super) response_code: Option<Scalar<'a>>,
 }
 
 /// A `message` or `eventMessage`.

@@ -47,3 +47,45 @@ fn bytes_that_are_no_response_are_errors() {
         assert!(read_as_every_type(body).is_empty(), "{body:?}");
     }
 }
+
+/// A small generator; the seed of a failure is in its message.
+fn next(state: &mut u64) -> usize {
+    *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    (*state >> 33) as usize
+}
+
+#[test]
+fn damaged_responses_never_panic() {
+    const PIECES: [&str; 12] = [
+        "null",
+        "{",
+        "}",
+        "[]",
+        "-1",
+        "1e999",
+        "\"\"",
+        "\\ud83d",
+        "9999-12-31T23:59:59",
+        "0000-00-00",
+        ",\"id\":7",
+        "true",
+    ];
+    let seeds = [
+        include_str!("../../fixtures/graph/event-attendee-copy.json"),
+        include_str!("../../fixtures/graph/series-master.json"),
+    ];
+    for seed in 0..3_000_u64 {
+        let mut state = seed;
+        let mut body = format!(
+            r#"{{"value":[{0}],"responses":[{{"id":0,"status":200,"body":{{"value":[{0}]}}}}]}}"#,
+            seeds[next(&mut state) % 2]
+        );
+        for _ in 0..1 + next(&mut state) % 3 {
+            let at = next(&mut state) % body.len();
+            let end = (at + next(&mut state) % 12).min(body.len());
+            body.replace_range(at..end, PIECES[next(&mut state) % PIECES.len()]);
+        }
+        let read = std::panic::catch_unwind(|| read_as_every_type(body.as_bytes()));
+        assert!(read.is_ok(), "seed {seed}: {body}");
+    }
+}

@@ -8,27 +8,39 @@ use serde_json::json;
 use crate::conversation::{error, graph, graph_with, ok, page};
 use crate::script::{Reaction, ScriptedServer};
 
-async fn person(reactions: Vec<Reaction>, address: &str) -> (PersonLookup, usize) {
+async fn person(reactions: Vec<Reaction>) -> (PersonLookup, usize) {
     let script = ScriptedServer::start(reactions).await;
-    let found = graph(&script).find_person(&aurora(), address).await.unwrap();
+    let found = graph(&script).find_person(&aurora(), "ada@example.com").await.unwrap();
     (found, script.requests().len())
 }
 
+/// getSchedule of one recipient.
+fn recipient(schedule: serde_json::Value) -> Reaction {
+    page(&[schedule])
+}
+
 #[tokio::test]
-async fn a_person_is_gone_after_two_look_ups_and_not_before() {
+async fn a_person_is_gone_after_two_independent_look_ups_and_not_before() {
+    let gone = |code: &str| {
+        let error = json!({"message": "Unable to resolve e-mail address.", "responseCode": code});
+        recipient(json!({"scheduleId": "ada@example.com", "error": error}))
+    };
     let user = json!({"id": "u", "mail": "ada@example.com"});
-    assert_eq!(person(vec![page(&[user])], "ada@example.com").await, (PersonLookup::Found, 1));
-    let gone = error(404, "Request_ResourceNotFound");
-    assert_eq!(person(vec![page(&[]), gone.clone()], "ada@example.com").await, (PersonLookup::NotFound, 2));
-    let found = ok(&json!({"id": "u"}));
-    assert_eq!(person(vec![page(&[]), found], "ada@example.com").await, (PersonLookup::Found, 2));
-    assert_eq!(person(vec![page(&[]), gone], "ada@elsewhere.example").await, (PersonLookup::Unknown, 1));
-    for unclear in [error(403, "Authorization_RequestDenied"), error(404, "AFutureCode"), ok(&json!({}))] {
-        let (found, _) = person(vec![page(&[]), unclear], "ada@example.com").await;
-        assert_eq!(found, PersonLookup::Unknown);
+    assert_eq!(person(vec![page(&[user])]).await, (PersonLookup::Found, 1));
+    assert_eq!(person(vec![page(&[]), gone("5009")]).await, (PersonLookup::NotFound, 2));
+    for unclear in [
+        gone("5016"),
+        recipient(json!({"scheduleId": "ada@example.com", "availabilityView": "0", "scheduleItems": []})),
+        recipient(json!({"availabilityView": "0", "error": {"responseCode": "5009"}})),
+        page(&[]),
+        page(&[json!({"error": {"responseCode": "5009"}}), json!({"error": {"responseCode": "5009"}})]),
+        error(403, "ErrorAccessDenied"),
+        ok(&json!({})),
+    ] {
+        assert_eq!(person(vec![page(&[]), unclear]).await, (PersonLookup::Unknown, 2));
     }
     let denied = error(403, "Authorization_RequestDenied");
-    assert_eq!(person(vec![denied], "ada@example.com").await, (PersonLookup::Unknown, 1));
+    assert_eq!(person(vec![denied]).await, (PersonLookup::Unknown, 1));
 }
 
 #[tokio::test]
