@@ -104,6 +104,7 @@ pub mod live;
 pub mod login;
 pub mod presence;
 pub mod progress;
+pub mod router;
 #[cfg(feature = "sim")]
 pub mod sim;
 #[cfg(feature = "store")]

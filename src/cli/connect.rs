@@ -10,16 +10,19 @@ use super::args::ConnectionArgs;
 use super::exit::{CommandError, Exit};
 use super::exposure;
 use super::output::Output;
+use super::room_time_zones::ConfiguredTimeZones;
 use super::secrets::ProcessSecrets;
 use crate::action::ResponsibleParty;
 use crate::calendar::RoomAddress;
 use crate::clock::WitnessedClock;
-use crate::config::{Config, ConnectionSource, Overrides, UnreadSettings};
+use crate::config::{Config, ConnectionSource, GraphSource, Overrides, UnreadSettings};
 use crate::connection_metrics::ConnectionMetrics;
 use crate::engine::{Calendar, CalendarError, Directory, Engine, Recovered};
-use crate::exchange::{ConnectionRouter, Settings};
+use crate::exchange::{Exchange, Settings, SettingsError};
+use crate::graph::{Graph, GraphSettings};
 use crate::journal::{Journal, JournalError, MemoryJournal, Query};
 use crate::live::Feed;
+use crate::router::ConnectionRouter;
 use crate::store::{self, SqliteJournal, StoreError, StoreOptions};
 
 /// How a command uses the journal.
@@ -70,39 +73,51 @@ pub(super) async fn open(
     Ok(opened)
 }
 
-/// Routes rooms to every Exchange of the configuration. Reads their secrets; connects to nothing yet.
+/// Routes rooms to every connection of the configuration. Reads their secrets; connects to nothing yet.
 fn router(config: &Config) -> Result<ConnectionRouter, CommandError> {
     config.require_exchange().map_err(|error| CommandError::from_error(Exit::Usage, error))?;
     let mut router = ConnectionRouter::default();
     for connection in &config.connections {
-        let settings = read_secrets(over_ews(&connection.settings)?)?;
-        let opened = router.open(connection.rooms.clone(), &settings);
-        opened.map_err(|error| CommandError::from_error(Exit::Usage, error))?;
+        let rooms = connection.rooms.clone();
+        match &connection.settings {
+            ConnectionSource::Ews(settings) => router.add(rooms, open_exchange(settings)?),
+            ConnectionSource::Graph(graph) => router.add(rooms, open_graph(graph, config)?),
+        }
     }
-    if let Some(server) = &config.server {
-        let opened = router.open_fallback(&read_secrets(over_ews(server)?)?);
-        opened.map_err(|error| CommandError::from_error(Exit::Usage, error))?;
+    match &config.server {
+        None => {}
+        Some(ConnectionSource::Ews(settings)) => router.set_fallback(open_exchange(settings)?),
+        Some(ConnectionSource::Graph(graph)) => router.set_fallback(open_graph(graph, config)?),
     }
     Ok(router)
 }
 
-/// The settings of a connection over EWS.
-pub(super) fn over_ews(connection: &ConnectionSource) -> Result<&UnreadSettings, CommandError> {
-    match connection {
-        ConnectionSource::Ews(settings) => Ok(settings),
-        ConnectionSource::Graph(graph) => Err(CommandError::new(
-            Exit::Usage,
-            format!(
-                "the connection {} has protocol = \"graph\", and this build of Adjourn has no Graph",
-                graph.name
-            ),
-        )),
-    }
+fn open_exchange(unread: &UnreadSettings) -> Result<Exchange, CommandError> {
+    Exchange::new(&read_secrets(unread)?).map_err(|error| unusable(&unread.name, error))
 }
 
-/// Reads the secrets of a connection, so that it can be opened.
+fn open_graph(source: &GraphSource, config: &Config) -> Result<Graph, CommandError> {
+    Graph::new(&read_graph_secrets(source, config)?).map_err(|error| unusable(&source.name, error))
+}
+
+/// The failure of a connection whose settings cannot be used.
+pub(super) fn unusable(name: &str, error: SettingsError) -> CommandError {
+    CommandError::new(Exit::Usage, format!("cannot use the connection {name}")).caused_by(error)
+}
+
+/// Reads the secrets of a connection over EWS, so that it can be opened.
 pub(super) fn read_secrets(settings: &UnreadSettings) -> Result<Settings, CommandError> {
     let read = settings.read_secrets(&ProcessSecrets);
+    read.map_err(|error| CommandError::from_error(Exit::Usage, error))
+}
+
+/// Reads the secrets of a connection over Graph, so that it can be opened.
+pub(super) fn read_graph_secrets(
+    source: &GraphSource,
+    config: &Config,
+) -> Result<GraphSettings, CommandError> {
+    let zones = Arc::new(ConfiguredTimeZones(config.service.rules.clone()));
+    let read = source.read_secrets(&ProcessSecrets, zones);
     read.map_err(|error| CommandError::from_error(Exit::Usage, error))
 }
 

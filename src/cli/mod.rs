@@ -28,6 +28,7 @@ mod process_limits;
 mod progress;
 mod reload;
 mod report;
+mod room_time_zones;
 mod secrets;
 mod serve;
 mod setup;

@@ -1,27 +1,20 @@
 //! Checks the keys of a connection over Microsoft Graph. A key that has a meaning over EWS alone is refused, since its name would
 //! promise something that Graph does not do. Connects to nothing.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::sync::Arc;
 
 use super::Overrides;
 use super::error::{ConfigError, SourceText};
-use super::file::{self, AuthMethod, ServerSection};
+use super::file::{self, AuthMethod, Permission, ServerSection};
 use super::proxy::{check_proxy, read_proxy};
 use super::secrets::{SecretError, SecretResolver, SecretSource};
 use super::sign_in::{SignInSource, check_sign_in};
 use super::url::check_url;
+use crate::graph::{GraphRights, GraphSettings, GraphTimeouts, REQUESTS, REQUESTS_PER_ROOM, RoomTimeZones};
 use crate::http::settings::ProxySettings;
-use crate::login::SignInMethod;
-
-/// Requests that Graph serves at a time for one application in one mailbox (Microsoft, "Microsoft Graph service-specific throttling
-/// limits", Outlook).
-const REQUESTS_PER_MAILBOX_MAX: usize = 4;
-/// Requests in one room at once, if the file has no number: the fourth is left for a write.
-const REQUESTS_PER_ROOM: usize = 3;
-/// Requests at once, if the file has no number. Graph's limit for an application is far higher; sixteen batches at once were seen to
-/// work in production.
-const REQUESTS: usize = 16;
+use crate::live::PollIntervals;
 
 /// A connection over Microsoft Graph before its secrets are read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,31 +29,16 @@ pub struct GraphSource {
     pub proxy: Option<ProxySettings<SecretSource>>,
     /// PEM file with certificates that are trusted besides those of the platform.
     pub ca_file: Option<PathBuf>,
-    /// Time limit of a connection attempt, TLS included.
-    pub connect_timeout: Duration,
-    /// Longest wait for the first byte of a response.
-    pub first_byte_timeout: Duration,
-    /// Time limit of a complete response, counted from the request.
-    pub response_timeout: Duration,
-    /// Time limit of one operation with all its waits and retries.
-    pub operation_timeout: Duration,
+    /// Time limits.
+    pub timeouts: GraphTimeouts,
     /// Concurrent requests in one room, at most four.
-    pub max_concurrent_requests_per_room: usize,
+    pub max_concurrent_requests_per_room: NonZeroUsize,
     /// Concurrent requests to Graph.
-    pub max_concurrent_requests: usize,
-    /// Time between two readings of a room that is in use or has an event within the hour.
-    pub poll_interval_busy: Duration,
-    /// Time between two readings of any other room.
-    pub poll_interval_idle: Duration,
-}
-
-/// The secrets of a connection over Graph.
-#[derive(Debug, Clone)]
-pub struct GraphSecrets {
-    /// The sign-in method with its credentials.
-    pub sign_in: SignInMethod,
-    /// The proxy with its password.
-    pub proxy: Option<ProxySettings>,
+    pub max_concurrent_requests: NonZeroUsize,
+    /// How often rooms are polled for changes.
+    pub poll_intervals: PollIntervals,
+    /// What the application may do besides reading and writing the rooms' calendars.
+    pub rights: GraphRights,
 }
 
 impl GraphSource {
@@ -68,10 +46,22 @@ impl GraphSource {
     ///
     /// # Errors
     /// When a secret cannot be read, or is none.
-    pub fn read_secrets(&self, secrets: &dyn SecretResolver) -> Result<GraphSecrets, SecretError> {
-        Ok(GraphSecrets {
-            sign_in: self.sign_in.read(secrets)?,
+    pub fn read_secrets(
+        &self,
+        secrets: &dyn SecretResolver,
+        time_zones: Arc<dyn RoomTimeZones>,
+    ) -> Result<GraphSettings, SecretError> {
+        Ok(GraphSettings {
+            name: self.name.clone(),
             proxy: self.proxy.as_ref().map(|proxy| read_proxy(proxy, secrets)).transpose()?,
+            ca_file: self.ca_file.clone(),
+            timeouts: self.timeouts,
+            max_concurrent_requests: self.max_concurrent_requests,
+            max_concurrent_requests_per_room: self.max_concurrent_requests_per_room,
+            poll_intervals: self.poll_intervals,
+            rights: self.rights,
+            time_zones,
+            ..GraphSettings::new(self.root.clone(), self.sign_in.read(secrets)?)
         })
     }
 }
@@ -100,17 +90,19 @@ pub(super) fn check_graph(
         root,
         proxy: file.proxy.as_ref().map(|proxy| check_proxy(source, proxy)).transpose()?,
         ca_file: overrides.ca_file.clone().or_else(|| file.ca_file.clone()),
-        connect_timeout: file.connect_timeout_s.as_seconds(),
-        first_byte_timeout: file.first_byte_timeout_s.as_seconds(),
-        response_timeout: file.response_timeout_s.as_seconds(),
-        operation_timeout: file.operation_timeout_s.as_seconds(),
+        timeouts: GraphTimeouts {
+            connect: file.connect_timeout_s.as_seconds(),
+            first_byte: file.first_byte_timeout_s.as_seconds(),
+            response: file.response_timeout_s.as_seconds(),
+            operation: file.operation_timeout_s.as_seconds(),
+        },
         max_concurrent_requests_per_room: check_requests_per_room(source, file)?,
         max_concurrent_requests: match &file.max_concurrent_requests {
-            written if written.is_written() => written.get_ref().count(),
+            written if written.is_written() => written.get_ref().nonzero(),
             _ => REQUESTS,
         },
-        poll_interval_busy: busy.as_seconds(),
-        poll_interval_idle: idle.as_seconds(),
+        poll_intervals: PollIntervals { busy: busy.as_seconds(), idle: idle.as_seconds() },
+        rights: rights(&file.optional_permissions),
     })
 }
 
@@ -155,6 +147,16 @@ fn refuse_other_sign_ins(source: &SourceText<'_>, file: &ServerSection) -> Resul
     Ok(())
 }
 
+fn rights(granted: &[Permission]) -> GraphRights {
+    let has = |permission| granted.contains(&permission);
+    GraphRights {
+        read_mail: has(Permission::MailReadBasic),
+        read_mailbox_items: has(Permission::MailboxItemRead),
+        read_places: has(Permission::PlaceReadAll),
+        read_users: has(Permission::UserReadBasicAll),
+    }
+}
+
 /// The flag's root, or the file's, or that of the cloud.
 fn check_root(
     source: &SourceText<'_>,
@@ -194,12 +196,15 @@ fn root_of(url: &str) -> Result<String, RootError> {
     if has_version || root.contains(['?', '#']) { Err(wrong()) } else { Ok(root) }
 }
 
-fn check_requests_per_room(source: &SourceText<'_>, file: &ServerSection) -> Result<usize, ConfigError> {
+fn check_requests_per_room(
+    source: &SourceText<'_>,
+    file: &ServerSection,
+) -> Result<NonZeroUsize, ConfigError> {
     let limit: &file::Located<_> = &file.max_concurrent_requests_per_room;
-    match limit.get_ref().count() {
+    match limit.get_ref().nonzero() {
         _ if !limit.is_written() => Ok(REQUESTS_PER_ROOM),
-        count if count > REQUESTS_PER_MAILBOX_MAX => {
-            let why = format!("Graph serves {REQUESTS_PER_MAILBOX_MAX} requests at a time for one mailbox");
+        count if count > REQUESTS_PER_ROOM => {
+            let why = format!("Graph serves {REQUESTS_PER_ROOM} requests at a time for one mailbox");
             Err(source.error_at(limit, why))
         }
         count => Ok(count),

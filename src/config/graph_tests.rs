@@ -31,10 +31,10 @@ fn an_application_is_enough() {
     let graph = graph(APPLICATION);
     assert_eq!((graph.name.as_str(), graph.root.as_str()), ("default", "https://graph.microsoft.com"));
     assert_eq!(scope_of(&graph), "https://graph.microsoft.com/.default");
-    assert_eq!((graph.max_concurrent_requests_per_room, graph.max_concurrent_requests), (3, 16));
+    assert_eq!((graph.max_concurrent_requests_per_room.get(), graph.max_concurrent_requests.get()), (4, 16));
     let seconds = Duration::from_secs;
-    assert_eq!((graph.poll_interval_busy, graph.poll_interval_idle), (seconds(30), seconds(300)));
-    assert_eq!((graph.connect_timeout, graph.operation_timeout), (seconds(10), seconds(600)));
+    assert_eq!((graph.poll_intervals.busy, graph.poll_intervals.idle), (seconds(30), seconds(300)));
+    assert_eq!((graph.timeouts.connect, graph.timeouts.operation), (seconds(10), seconds(600)));
 }
 
 #[test]
@@ -48,10 +48,10 @@ fn each_key_is_taken_over() {
         (graph.root.as_str(), scope_of(&graph)),
         ("https://graph.example", "https://graph.example/.default")
     );
-    assert_eq!((graph.max_concurrent_requests_per_room, graph.max_concurrent_requests), (4, 5));
-    let seconds = [graph.poll_interval_busy, graph.poll_interval_idle, graph.connect_timeout];
+    assert_eq!((graph.max_concurrent_requests_per_room.get(), graph.max_concurrent_requests.get()), (4, 5));
+    let seconds = [graph.poll_intervals.busy, graph.poll_intervals.idle, graph.timeouts.connect];
     assert_eq!(seconds.map(|time| time.as_secs()), [10, 10, 1]);
-    let seconds = [graph.first_byte_timeout, graph.response_timeout, graph.operation_timeout];
+    let seconds = [graph.timeouts.first_byte, graph.timeouts.response, graph.timeouts.operation];
     assert_eq!(seconds.map(|time| time.as_secs()), [2, 3, 4]);
     assert_eq!(graph.proxy.unwrap().url, "http://p:1");
     assert_eq!(graph.ca_file.as_deref(), Some(Path::new("/ca.pem")));

@@ -41,7 +41,7 @@ use crate::text_file;
 pub use error::ConfigError;
 use error::SourceText;
 use file::ConfigFile;
-pub use graph::{GraphSecrets, GraphSource};
+pub use graph::GraphSource;
 use rules::{check_room_group, check_rules};
 pub use secrets::{SecretError, SecretResolver, SecretSource, VariableError};
 pub use server::{ConnectionConfig, ConnectionSource, UnreadSettings};

@@ -69,7 +69,7 @@ impl ConnectionSource {
     pub fn max_concurrent_requests(&self) -> usize {
         match self {
             Self::Ews(settings) => settings.max_concurrent_requests.get(),
-            Self::Graph(graph) => graph.max_concurrent_requests,
+            Self::Graph(graph) => graph.max_concurrent_requests.get(),
         }
     }
 

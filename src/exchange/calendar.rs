@@ -19,6 +19,7 @@ use super::settings::{Access, Settings};
 use super::view::{VIEW_ENTRIES_MAX, WindowAssembler, read_items};
 use crate::action::{EventSnapshot, Notify, RequestIds, Step};
 use crate::calendar::{ChangeKey, Event, EventId, EventKind, RoomAddress, Series, Uid, Window};
+use crate::clock::WitnessedClock;
 use crate::connection_metrics::{ConnectionMetrics, Metric};
 use crate::engine::ErrorKind;
 use crate::engine::{
@@ -72,6 +73,11 @@ impl Exchange {
     /// The connection's name in the configuration.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Reports the servers' `Date` headers to this clock. The first call counts.
+    pub fn report_time_to(&self, clock: Arc<WitnessedClock>) {
+        self.client.report_time_to(clock);
     }
 
     /// Resolves the EWS URL of the room's server, running Autodiscover on a cache miss.

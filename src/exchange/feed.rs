@@ -12,7 +12,6 @@ use super::calendar::{Exchange, wrong_response_type};
 use super::contents;
 use super::request_error::RequestError;
 use super::response_messages::unexpected_response;
-use super::router::ConnectionRouter;
 use super::server_state::ServerKey;
 use super::streaming::StreamingSubscriptions;
 use crate::calendar::RoomAddress;
@@ -129,37 +128,5 @@ impl Feed for Exchange {
         }
         Err(RequestError::InvalidResponse("the server returns pages of changes without end".to_owned())
             .into())
-    }
-}
-
-#[async_trait]
-impl Feed for ConnectionRouter {
-    async fn group_rooms(&self, rooms: &[RoomAddress]) -> Vec<SubscriptionGroup> {
-        let of = async |(number, exchange): (usize, &Exchange)| {
-            let lives_here =
-                |room: &&RoomAddress| self.route(room).is_ok_and(|home| std::ptr::eq(home, exchange));
-            let here: Vec<_> = rooms.iter().filter(lives_here).cloned().collect();
-            let groups = exchange.group_rooms(&here).await;
-            groups
-                .into_iter()
-                .map(move |group| SubscriptionGroup { key: format!("{number} {}", group.key), ..group })
-        };
-        join_all(self.all().enumerate().map(of)).await.into_iter().flatten().collect()
-    }
-
-    fn group_rooms_max(&self) -> usize {
-        SUBSCRIPTIONS_MAX
-    }
-
-    fn change_stream(&self, group: &[RoomAddress]) -> Option<Box<dyn ChangeStream>> {
-        self.route(group.first()?).ok()?.change_stream(group)
-    }
-
-    async fn sync_changes(
-        &self,
-        room: &RoomAddress,
-        since: Option<&SyncState>,
-    ) -> Result<SyncResult, CalendarError> {
-        self.route(room)?.sync_changes(room, since).await
     }
 }

@@ -43,7 +43,6 @@ mod request_error;
 mod resolve_error;
 mod response;
 mod response_messages;
-mod router;
 mod server_state;
 mod settings;
 mod settings_builder;
@@ -69,5 +68,4 @@ pub(crate) use limits::limits;
 #[cfg(feature = "negotiate")]
 pub(crate) use probe::{ProbeResult, ServerCertificate, probe};
 pub use request_error::RequestError;
-pub use router::{ConnectionRouter, UnusableConnection};
 pub use settings::{Access, ConnectionDefaults, DEFAULT_NAME, ExchangeLocation, ImpersonateBy, Settings};

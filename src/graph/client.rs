@@ -20,7 +20,7 @@ use super::error::SERVER;
 use super::request::GraphRequest;
 use super::request_error::RequestError;
 use super::root::GraphRoot;
-use super::settings::{GraphSettings, READS_PER_ROOM, REQUESTS_PER_ROOM};
+use super::settings::{GraphSettings, REQUESTS_PER_ROOM};
 use crate::action::RequestIds;
 use crate::calendar::RoomAddress;
 use crate::clock::{Clock as _, SystemClock, WitnessedClock};
@@ -89,8 +89,8 @@ impl GraphClient {
         Ok(Self {
             pool: ConnectionPool::new(target, dialer, credentials.for_url(root.as_str())?, options),
             root,
-            rooms: RoomStates::new(REQUESTS_PER_ROOM),
-            reads: RoomStates::new(READS_PER_ROOM),
+            rooms: RoomStates::new(settings.max_concurrent_requests_per_room.min(REQUESTS_PER_ROOM)),
+            reads: RoomStates::new(settings.reads_per_room()),
             throttle: Throttle::new(settings.max_concurrent_requests, settings.timeouts.first_byte),
             operation_timeout: settings.timeouts.operation,
             throttled: AtomicU64::new(0),

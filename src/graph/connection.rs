@@ -22,6 +22,7 @@ use crate::connection_metrics::{ConnectionMetrics, Metric};
 use crate::engine::{CalendarView, Capabilities, ErrorKind};
 use crate::http::delivery::HttpResponse;
 use crate::http::settings::SettingsError;
+use crate::live::PollIntervals;
 
 /// A series has an occurrence within this time after its first.
 const SERIES_SHOWS_WITHIN: TimeDelta = TimeDelta::days(366);
@@ -32,6 +33,7 @@ pub struct Graph {
     pub(super) client: GraphClient,
     pub(super) rights: GraphRights,
     zones: Arc<dyn RoomTimeZones>,
+    pub(super) poll_intervals: PollIntervals,
 }
 
 impl Graph {
@@ -45,6 +47,7 @@ impl Graph {
             client: GraphClient::new(settings)?,
             rights: settings.rights,
             zones: settings.time_zones.clone(),
+            poll_intervals: settings.poll_intervals,
         })
     }
 

@@ -1,7 +1,7 @@
 //! The rows of the table of limits (`crate::limits`) for the Graph client.
 
 use super::client::WRITE_WAIT_MAX;
-use super::settings::{READS_PER_ROOM, REQUESTS_PER_ROOM};
+use super::settings::REQUESTS_PER_ROOM;
 use super::traces::{DELETED_PAGES_MAX, SENT_PAGES_MAX};
 use super::view::{EVENTS_MAX, PAGES_MAX, TEXT_BYTES_MAX};
 use super::{directory, event, request};
@@ -60,13 +60,13 @@ fn requests() -> Vec<LimitRow> {
     vec![
         row(
             "concurrent requests to one mailbox",
-            Amount::Count(REQUESTS_PER_ROOM),
+            Amount::Count(REQUESTS_PER_ROOM.get()),
             "what Outlook's services grant an application",
             "the request waits",
         ),
         row(
             "of them, reads",
-            Amount::Count(READS_PER_ROOM),
+            Amount::Count(REQUESTS_PER_ROOM.get() - 1),
             "a write never waits for reads",
             "the read waits",
         ),

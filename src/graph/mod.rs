@@ -27,6 +27,7 @@ mod effect;
 mod error;
 mod event;
 mod every_type;
+mod feed;
 mod global_object_id;
 #[cfg(feature = "service")]
 mod limits;
@@ -49,5 +50,5 @@ pub use every_type::read_as_every_type;
 #[cfg(feature = "service")]
 pub(crate) use limits::limits;
 pub use request_error::RequestError;
-pub use settings::{GraphRights, GraphSettings, GraphTimeouts, WORLDWIDE};
+pub use settings::{GraphRights, GraphSettings, GraphTimeouts, REQUESTS, REQUESTS_PER_ROOM, WORLDWIDE};
 pub use time_zones::{RoomTimeZones, UnknownTimeZones};

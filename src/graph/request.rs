@@ -92,6 +92,11 @@ pub(super) fn calendar_view(room: &RoomAddress, window: Window) -> GraphRequest 
     GraphRequest::get("calendarView", view_path(room, window, PAGE_SIZE, EVENT_PROPERTIES))
 }
 
+/// The first page of the versions of the room's events in a window.
+pub(super) fn versions_in_view(room: &RoomAddress, window: Window) -> GraphRequest {
+    GraphRequest::get("poll", view_path(room, window, PAGE_SIZE, TIME_PROPERTIES))
+}
+
 /// A further page, by the path that the server returned.
 pub(super) fn next_page(operation: &'static str, path: &PathAndQuery) -> GraphRequest {
     GraphRequest::get(operation, path.as_str().to_owned())

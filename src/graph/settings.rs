@@ -1,20 +1,23 @@
 //! Settings of one connection to Microsoft Graph: root, sign-in, timeouts, limits, rights. Opens nothing.
 
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::time_zones::{RoomTimeZones, UnknownTimeZones};
 use crate::http::settings::{DialerSettings, ProxySettings};
+use crate::live::PollIntervals;
 use crate::login::SignInMethod;
 
 /// The root of the worldwide cloud.
 pub const WORLDWIDE: &str = "https://graph.microsoft.com";
-/// Concurrent requests to one mailbox. Outlook's services grant an application four, of which the last is left for a write.
-pub(super) const REQUESTS_PER_ROOM: usize = 4;
-/// Reads of one mailbox at the same time.
-pub(super) const READS_PER_ROOM: usize = 3;
+/// Concurrent requests to one mailbox: Outlook's services grant an application four (Microsoft, "Microsoft Graph service-specific
+/// throttling limits", Outlook).
+pub const REQUESTS_PER_ROOM: NonZeroUsize = NonZeroUsize::MIN.saturating_add(3);
+/// Concurrent requests to Graph. Its limit for an application is far higher; sixteen batches at once were seen to work in production.
+pub const REQUESTS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(15);
 
 /// Settings of one connection.
 #[derive(Clone)]
@@ -32,7 +35,11 @@ pub struct GraphSettings {
     /// Time limits.
     pub timeouts: GraphTimeouts,
     /// Concurrent requests to Graph, for all rooms together.
-    pub max_concurrent_requests: usize,
+    pub max_concurrent_requests: NonZeroUsize,
+    /// Concurrent requests to one mailbox, at most four; reads leave the last one for a write.
+    pub max_concurrent_requests_per_room: NonZeroUsize,
+    /// How often rooms are polled for changes.
+    pub poll_intervals: PollIntervals,
     /// What the application may do besides reading and writing the rooms' calendars.
     pub rights: GraphRights,
     /// The time zones of the rooms, for all-day events.
@@ -88,10 +95,18 @@ impl GraphSettings {
             proxy: None,
             ca_file: None,
             timeouts: GraphTimeouts::default(),
-            max_concurrent_requests: 32,
+            max_concurrent_requests: REQUESTS,
+            max_concurrent_requests_per_room: REQUESTS_PER_ROOM,
+            poll_intervals: PollIntervals { busy: Duration::from_secs(30), idle: Duration::from_secs(300) },
             rights: GraphRights::default(),
             time_zones: Arc::new(UnknownTimeZones),
         }
+    }
+
+    /// Reads of one mailbox at the same time.
+    pub(super) fn reads_per_room(&self) -> NonZeroUsize {
+        let all = self.max_concurrent_requests_per_room.min(REQUESTS_PER_ROOM);
+        NonZeroUsize::new(all.get() - 1).unwrap_or(NonZeroUsize::MIN)
     }
 
     /// How connections are opened.

@@ -145,7 +145,7 @@ fn text_bytes(event: &Event) -> usize {
     ids + length(&event.subject) + event.organizer.as_ref().map_or(0, person)
 }
 
-fn calendar_too_large() -> RequestError {
+pub(super) fn calendar_too_large() -> RequestError {
     let code = format!(
         "the calendar is too full: more than {EVENTS_MAX} events, {PAGES_MAX} pages, or {TEXT_BYTES_MAX} bytes of text"
     );

@@ -27,6 +27,21 @@ pub trait Feed: Send + Sync {
         room: &RoomAddress,
         since: Option<&SyncState>,
     ) -> Result<SyncResult, CalendarError>;
+
+    /// How often the room is polled, where its server never has a change stream and limits polls itself; else the interval and the
+    /// limit of [`LiveOptions`](super::LiveOptions) count.
+    fn poll_intervals(&self, _room: &RoomAddress) -> Option<PollIntervals> {
+        None
+    }
+}
+
+/// How often a room is polled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PollIntervals {
+    /// Of a room that is in use, or has an event within the hour.
+    pub busy: Duration,
+    /// Of any other room.
+    pub idle: Duration,
 }
 
 /// Rooms that may share a streaming connection.

@@ -42,7 +42,7 @@ pub use bounded::{
     EVENT_TEXTS_PER_ROOM_MAX, EVENTS_PER_ROOM_MAX, ROOM_EVENTS_BYTES_BEYOND_MAX, ROOM_EVENTS_BYTES_ORDINARY,
     ROOMS_KNOWN_MAX, SUBJECT_CHARS_MAX,
 };
-pub use feed::{ChangeBatch, ChangeStream, Feed, SubscriptionGroup, SyncResult, SyncState};
+pub use feed::{ChangeBatch, ChangeStream, Feed, PollIntervals, SubscriptionGroup, SyncResult, SyncState};
 pub use history::EventHistory;
 pub use pace::{READ_BURST, READ_EVERY};
 pub use rooms::{CacheStats, CachedCalendar, ExtraDeadlines, RoomCache, TrackingMode};
@@ -57,7 +57,7 @@ const TICK: Duration = Duration::from_secs(1);
 pub struct LiveOptions {
     /// The preferred mode: streaming falls back to sync, sync to view.
     pub best_mode: TrackingMode,
-    /// The interval of polling, in rooms without a subscription stream.
+    /// The interval of polling, in rooms without a subscription stream whose feed names none of its own.
     pub poll_interval: Duration,
     /// Streaming connections at once; the rooms beyond them are polled.
     pub connections_max: usize,

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -20,6 +21,8 @@ use crate::concurrency::ConcurrencyLimit;
 const MAX_CONCURRENT_POLLS: usize = 4;
 /// After this many reads of the view, `SyncFolderItems` is tried again.
 const SYNC_RETRY_ROUNDS: u32 = 20;
+/// An event that begins within this time makes its room busy.
+const SOON: TimeDelta = TimeDelta::hours(1);
 /// How often the interval of a room that times out doubles.
 const DOUBLINGS_MAX: u32 = 3;
 
@@ -128,7 +131,11 @@ async fn poll_room(
         let begun = Instant::now();
         let asked_at = live.rooms.now();
         let mode = state.mode;
-        let polled = limit.run(timeout(REQUEST_TIMEOUT, state.check_for_changes(&live, &room))).await;
+        let check = timeout(REQUEST_TIMEOUT, state.check_for_changes(&live, &room));
+        let polled = match live.feed.poll_intervals(&room) {
+            Some(_) => check.await,
+            None => limit.run(check).await,
+        };
         hung = if polled.is_ok() { 0 } else { (hung + 1).min(DOUBLINGS_MAX) };
         if state.mode != mode {
             registration = None;
@@ -146,10 +153,20 @@ async fn poll_room(
                 }
             }
         }
-        let interval = live.options.poll_interval.saturating_mul(1 << hung);
+        let interval = poll_interval(&live, &room);
         // A slow server gets a pause between two polls.
-        sleep(interval.saturating_sub(begun.elapsed()).max(live.options.poll_interval / 4)).await;
+        sleep(interval.saturating_mul(1 << hung).saturating_sub(begun.elapsed()).max(interval / 4)).await;
     }
+}
+
+/// The time to the room's next poll. A room whose calendar is not known counts as busy.
+fn poll_interval(live: &Live, room: &RoomAddress) -> Duration {
+    let Some(intervals) = live.feed.poll_intervals(room) else { return live.options.poll_interval };
+    let soon = live.rooms.now() + SOON;
+    let is_idle = live.rooms.any(room).is_some_and(|calendar| {
+        !calendar.events.iter().any(|event| event.start <= soon && live.rooms.now() < event.end)
+    });
+    if is_idle { intervals.idle } else { intervals.busy }
 }
 
 impl PollState {

@@ -33,7 +33,7 @@ const FLOORS: &[&[&str]] = &[
     &["engine", "telemetry"],
     &["cleanup", "live"],
     &["exchange", "graph", "store"],
-    &["doctor", "service"],
+    &["doctor", "router", "service"],
     &["console"],
     &["api"],
     &["config"],

@@ -75,12 +75,16 @@ pub(in crate::config) struct ServerSection {
     pub(in crate::config) operation_timeout_s: TimeoutSeconds,
     /// How `ExchangeImpersonation` names a room: `smtp-address`, `primary-smtp-address` or `principal-name`. Not for `graph`.
     pub(in crate::config) impersonate_by: Located<ImpersonateBy>,
-    /// Requests to one room at once. Exchange budgets each mailbox (`EWSMaxConcurrency`, 27 by default). Graph serves four; with
-    /// `graph` the default is 3, which leaves the fourth for a write.
+    /// Requests to one room at once. Exchange budgets each mailbox (`EWSMaxConcurrency`, 27 by default). Graph serves four,
+    /// the default with `graph`; reads leave the last one for a write.
     pub(in crate::config) max_concurrent_requests_per_room: Located<Bounded<1, 27>>,
     /// Requests to this Exchange at once. The default stays within `EWSMaxConcurrency` of Exchange 2010, and below the 27 of
     /// later ones, where delegate access charges everything to one account. With `graph` the default is 16.
     pub(in crate::config) max_concurrent_requests: Located<Bounded<1, 1_000>>,
+    /// Permissions of the application besides `Calendars.ReadWrite`: what each buys is in exchange.md. For `graph`. List those that
+    /// were granted.
+    #[schemars(example = ["Mail.ReadBasic", "Place.Read.All"])]
+    pub(in crate::config) optional_permissions: Vec<Permission>,
     /// Time between two readings of a room that is in use or has an event within the hour. For `graph`, which sends no
     /// notifications; over EWS `[live]` has `poll_interval_s`.
     #[schemars(extend("x-alternative" = true))]
@@ -88,6 +92,23 @@ pub(in crate::config) struct ServerSection {
     /// Time between two readings of any other room. For `graph`.
     #[schemars(extend("x-alternative" = true))]
     pub(in crate::config) poll_interval_idle_s: Located<PollSeconds>,
+}
+
+/// A permission of an application over Microsoft Graph, by Microsoft's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub(in crate::config) enum Permission {
+    /// Searches Sent Items for a message whose response was lost.
+    #[serde(rename = "Mail.ReadBasic")]
+    MailReadBasic,
+    /// Searches Deleted Items for a removed event.
+    #[serde(rename = "MailboxItem.Read")]
+    MailboxItemRead,
+    /// Reads the members of room lists.
+    #[serde(rename = "Place.Read.All")]
+    PlaceReadAll,
+    /// Looks up people and addresses.
+    #[serde(rename = "User.ReadBasic.All")]
+    UserReadBasicAll,
 }
 
 /// Seconds between two polls.
@@ -253,6 +274,7 @@ impl Default for ServerSection {
                 max_concurrent_requests_per_room.get(),
             )),
             max_concurrent_requests: Located::unwritten(Bounded::of_count(max_concurrent_requests.get())),
+            optional_permissions: Vec::new(),
             poll_interval_busy_s: Located::unwritten(POLL_INTERVAL_BUSY_S),
             poll_interval_idle_s: Located::unwritten(POLL_INTERVAL_IDLE_S),
         }

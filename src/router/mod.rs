@@ -1,13 +1,14 @@
-//! Routes each room's operations to the Exchange connection that is configured for the room. Decides by the room's
-//! address alone, and never asks one Exchange about another one's rooms.
+//! Routes each room's operations to the connection that is configured for the room. Decides by the room's address alone, and never
+//! asks one server about another one's rooms.
+
+mod connection;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use futures_util::future::join_all;
 
-use super::calendar::Exchange;
-use super::settings::Settings;
 use crate::action::{EventSnapshot, ResponsibleParty, Step};
 use crate::calendar::{Event, EventId, RoomAddress, RoomPattern, Series, Window};
 use crate::clock::WitnessedClock;
@@ -16,83 +17,56 @@ use crate::engine::{
     AddressLookup, CalendarError, CalendarReader, CalendarView, CalendarWriter, Capabilities, DeletedLookup,
     Directory, ErrorKind, EventLookup, Occupancy, PersonLookup, TraceLookup, WriteOutcome, WriteReport,
 };
-use crate::http::settings::SettingsError;
+use crate::live::{ChangeStream, Feed, PollIntervals, SubscriptionGroup, SyncResult, SyncState};
 
-/// The settings of a connection cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot use the connection {name}")]
-#[non_exhaustive]
-pub struct UnusableConnection {
-    /// The connection.
-    pub name: String,
-    /// The cause.
-    #[source]
-    pub error: SettingsError,
-}
+pub use connection::Connection;
 
-/// All configured Exchange connections.
+/// All configured connections.
 #[derive(Default)]
 pub struct ConnectionRouter {
-    routes: Vec<(Vec<RoomPattern>, Exchange)>,
-    fallback: Option<Exchange>,
+    routes: Vec<(Vec<RoomPattern>, Arc<dyn Connection>)>,
+    fallback: Option<Arc<dyn Connection>>,
 }
 
 impl ConnectionRouter {
-    /// Prepares the connection of these rooms. Connects to nothing yet.
-    ///
-    /// # Errors
-    /// When the settings cannot be used.
-    pub fn open(&mut self, rooms: Vec<RoomPattern>, settings: &Settings) -> Result<(), UnusableConnection> {
-        self.add(rooms, prepare(settings)?);
-        Ok(())
-    }
-
-    /// Prepares the connection of all other rooms. Connects to nothing yet.
-    ///
-    /// # Errors
-    /// When the settings cannot be used.
-    pub fn open_fallback(&mut self, settings: &Settings) -> Result<(), UnusableConnection> {
-        self.set_fallback(prepare(settings)?);
-        Ok(())
-    }
-
     /// Adds the connection of these rooms. If several match a room, the first counts.
-    pub fn add(&mut self, rooms: Vec<RoomPattern>, exchange: Exchange) {
-        self.routes.push((rooms, exchange));
+    pub fn add(&mut self, rooms: Vec<RoomPattern>, connection: impl Connection + 'static) {
+        self.routes.push((rooms, Arc::new(connection)));
     }
 
     /// Sets the connection of all other rooms.
-    pub fn set_fallback(&mut self, exchange: Exchange) {
-        self.fallback = Some(exchange);
+    pub fn set_fallback(&mut self, connection: impl Connection + 'static) {
+        self.fallback = Some(Arc::new(connection));
     }
 
     /// All connections, in the order of the configuration.
-    pub fn all(&self) -> impl Iterator<Item = &Exchange> {
-        self.routes.iter().map(|(_, exchange)| exchange).chain(&self.fallback)
+    fn all(&self) -> impl Iterator<Item = &Arc<dyn Connection>> {
+        self.routes.iter().map(|(_, connection)| connection).chain(&self.fallback)
     }
 
     /// Reports the `Date` headers of every server to this clock.
     pub fn report_time_to(&self, clock: &Arc<WitnessedClock>) {
-        self.all().for_each(|exchange| exchange.client.report_time_to(clock.clone()));
+        self.all().for_each(|connection| connection.report_time_to(clock.clone()));
     }
 
     /// The connection that is configured for this room.
     ///
     /// # Errors
     /// When none is configured.
-    pub fn route(&self, room: &RoomAddress) -> Result<&Exchange, CalendarError> {
+    pub fn route(&self, room: &RoomAddress) -> Result<&Arc<dyn Connection>, CalendarError> {
         let named = self.routes.iter().find(|(rooms, _)| rooms.iter().any(|pattern| pattern.matches(room)));
-        named.map(|(_, exchange)| exchange).or(self.fallback.as_ref()).ok_or_else(|| {
+        named.map(|(_, connection)| connection).or(self.fallback.as_ref()).ok_or_else(|| {
             let advice = format!(
-                "no Exchange connection is configured for {room}; add the room to `rooms` of a connection, or set [server]"
+                "no connection is configured for {room}; add the room to `rooms` of a connection, or set [server]"
             );
             CalendarError::new(ErrorKind::Configuration, ResponsibleParty::Administrator, advice, "no connection")
         })
     }
-}
 
-fn prepare(settings: &Settings) -> Result<Exchange, UnusableConnection> {
-    Exchange::new(settings).map_err(|error| UnusableConnection { name: settings.name.clone(), error })
+    /// Whether the room is one of this connection's.
+    fn leads_to(&self, room: &RoomAddress, connection: &Arc<dyn Connection>) -> bool {
+        self.route(room).is_ok_and(|own| Arc::ptr_eq(own, connection))
+    }
 }
 
 #[async_trait]
@@ -152,18 +126,17 @@ impl CalendarReader for ConnectionRouter {
         let mut all = vec![Occupancy::MaybeBusy; rooms.len()];
         let mut first_trouble = None;
         let mut answered = rooms.is_empty();
-        for exchange in self.all() {
-            let lives_here =
-                |room: &&RoomAddress| self.route(room).is_ok_and(|home| std::ptr::eq(home, exchange));
-            let here: Vec<RoomAddress> = rooms.iter().filter(lives_here).cloned().collect();
+        for connection in self.all() {
+            let leads_here = |room: &&RoomAddress| self.leads_to(room, connection);
+            let here: Vec<RoomAddress> = rooms.iter().filter(leads_here).cloned().collect();
             if here.is_empty() {
                 continue;
             }
-            match exchange.occupancy(&here, window).await {
+            match connection.occupancy(&here, window).await {
                 Err(trouble) => first_trouble = first_trouble.or(Some(trouble)),
                 Ok(answers) => {
                     answered = true;
-                    let places = rooms.iter().zip(&mut all).filter(|(room, _)| lives_here(room));
+                    let places = rooms.iter().zip(&mut all).filter(|(room, _)| leads_here(room));
                     for ((_, place), answer) in places.zip(answers) {
                         *place = answer;
                     }
@@ -181,12 +154,12 @@ impl CalendarReader for ConnectionRouter {
 impl CalendarWriter for ConnectionRouter {
     /// The capabilities of the room's own connection.
     fn capabilities(&self, room: &RoomAddress) -> Capabilities {
-        self.route(room).map_or(Capabilities::NONE, |exchange| exchange.capabilities(room))
+        self.route(room).map_or(Capabilities::NONE, |connection| connection.capabilities(room))
     }
 
     async fn write(&self, room: &RoomAddress, step: &Step) -> WriteReport {
         match self.route(room) {
-            Ok(exchange) => exchange.write(room, step).await,
+            Ok(connection) => connection.write(room, step).await,
             Err(trouble) => WriteReport { outcome: WriteOutcome::NotApplied(trouble), requests: Vec::new() },
         }
     }
@@ -223,16 +196,51 @@ impl Directory for ConnectionRouter {
     }
 }
 
+#[async_trait]
+impl Feed for ConnectionRouter {
+    async fn group_rooms(&self, rooms: &[RoomAddress]) -> Vec<SubscriptionGroup> {
+        let of = async |(number, connection): (usize, &Arc<dyn Connection>)| {
+            let leads_here = |room: &&RoomAddress| self.leads_to(room, connection);
+            let here: Vec<_> = rooms.iter().filter(leads_here).cloned().collect();
+            let groups = connection.group_rooms(&here).await;
+            groups
+                .into_iter()
+                .map(move |group| SubscriptionGroup { key: format!("{number} {}", group.key), ..group })
+        };
+        join_all(self.all().enumerate().map(of)).await.into_iter().flatten().collect()
+    }
+
+    fn group_rooms_max(&self) -> usize {
+        self.all().map(|connection| connection.group_rooms_max()).max().unwrap_or(1)
+    }
+
+    fn change_stream(&self, group: &[RoomAddress]) -> Option<Box<dyn ChangeStream>> {
+        self.route(group.first()?).ok()?.change_stream(group)
+    }
+
+    async fn sync_changes(
+        &self,
+        room: &RoomAddress,
+        since: Option<&SyncState>,
+    ) -> Result<SyncResult, CalendarError> {
+        self.route(room)?.sync_changes(room, since).await
+    }
+
+    fn poll_intervals(&self, room: &RoomAddress) -> Option<PollIntervals> {
+        self.route(room).ok()?.poll_intervals(room)
+    }
+}
+
 impl ConnectionMetrics for ConnectionRouter {
     fn metrics(&self) -> Vec<Metric> {
-        self.all().flat_map(ConnectionMetrics::metrics).collect()
+        self.all().flat_map(|connection| connection.metrics()).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::settings::Settings;
     use super::*;
+    use crate::exchange::{Exchange, Settings};
     use crate::secret::Secret;
 
     #[test]

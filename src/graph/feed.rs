@@ -1,0 +1,108 @@
+//! Implements the feed of calendar changes by polling: Graph's change notifications need an address that Microsoft can reach, so
+//! there is no change stream. A poll lists the versions of the room's events; it decides nothing about them.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use chrono::TimeDelta;
+use sha2::{Digest as _, Sha256};
+
+use super::classify::RetryDecision;
+use super::connection::Graph;
+use super::contents::{body, elements, next_page};
+use super::effect::Effect;
+use super::request;
+use super::request_error::RequestError;
+use super::resources::Page;
+use super::view::{PAGES_MAX, calendar_too_large};
+use crate::calendar::{RoomAddress, Window, occupancy};
+use crate::clock::{Clock as _, SystemClock};
+use crate::engine::CalendarError;
+use crate::http::delivery::HttpResponse;
+use crate::live::{ChangeStream, Feed, PollIntervals, SubscriptionGroup, SyncResult, SyncState};
+
+/// How far ahead changes are noticed: as far as the calendars of the rooms are kept.
+const POLLED_AHEAD: TimeDelta = TimeDelta::hours(36);
+
+#[async_trait]
+impl Feed for Graph {
+    /// No room has a change stream.
+    async fn group_rooms(&self, _: &[RoomAddress]) -> Vec<SubscriptionGroup> {
+        Vec::new()
+    }
+
+    fn group_rooms_max(&self) -> usize {
+        1
+    }
+
+    fn change_stream(&self, _: &[RoomAddress]) -> Option<Box<dyn ChangeStream>> {
+        None
+    }
+
+    /// The state is a digest of the events from now on and of their versions. An event that begins beyond the reach, and comes into
+    /// it, counts as a change too.
+    async fn sync_changes(
+        &self,
+        room: &RoomAddress,
+        since: Option<&SyncState>,
+    ) -> Result<SyncResult, CalendarError> {
+        let from = occupancy::reading_start(SystemClock.now());
+        let window = Window::clamped(from, from + POLLED_AHEAD)
+            .ok_or_else(|| CalendarError::configuration("the time to poll is empty"))?;
+        let state = digest(&self.event_versions(room, window).await?);
+        Ok(SyncResult { changed: since.is_some_and(|since| *since != state), state })
+    }
+
+    fn poll_intervals(&self, _: &RoomAddress) -> Option<PollIntervals> {
+        Some(self.poll_intervals)
+    }
+}
+
+impl Graph {
+    /// Id, version and times of each event of a window, as the server wrote them.
+    async fn event_versions(
+        &self,
+        room: &RoomAddress,
+        window: Window,
+    ) -> Result<BTreeSet<String>, RequestError> {
+        let (mut all, mut pages) = (BTreeSet::new(), 0);
+        let mut next = Some(request::versions_in_view(room, window));
+        while let Some(request) = next {
+            pages += 1;
+            if pages > PAGES_MAX {
+                return Err(calendar_too_large());
+            }
+            let read = |response: &HttpResponse| -> Result<_, RetryDecision> {
+                let page: Page<'_> = body(Effect::Read, response)?;
+                let versions: Vec<String> = elements(&page)?.iter().map(|one| one.get().to_owned()).collect();
+                Ok((versions, next_page(&page, &self.client.root)?))
+            };
+            let (versions, path) = self.client.execute(room, &request, read).await?;
+            all.extend(versions);
+            next = path.map(|path| request::next_page("poll", &path));
+        }
+        Ok(all)
+    }
+}
+
+fn digest(versions: &BTreeSet<String>) -> SyncState {
+    let mut hash = Sha256::new();
+    for version in versions {
+        hash.update(version.as_bytes());
+        hash.update([0]);
+    }
+    SyncState(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_order_of_events_is_no_change_and_any_property_is_one() {
+        let set = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<BTreeSet<_>>();
+        assert_eq!(digest(&set(&["a", "b"])), digest(&set(&["b", "a"])));
+        assert_ne!(digest(&set(&["a", "b"])), digest(&set(&["ab"])));
+        assert_ne!(digest(&set(&["a"])), digest(&set(&[])));
+    }
+}
