@@ -93,10 +93,14 @@ pub(crate) enum ItemContent {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct StoredItem {
     pub(crate) number: u64,
+    /// Stays the same when the row moves to another folder; `number` changes.
+    pub(crate) identity: u64,
     pub(crate) folder: MailboxFolder,
     pub(crate) version: u64,
     pub(crate) created: DateTime<Utc>,
     pub(crate) modified: DateTime<Utc>,
+    /// The `transactionId` with which a Graph client created the row.
+    pub(crate) transaction_id: Option<String>,
     pub(crate) content: ItemContent,
 }
 

@@ -32,6 +32,8 @@ pub enum InjectedFault {
     AppliedThenPage(u16),
     /// An HTTP page of this status; nothing is applied.
     Page(u16),
+    /// Graph's error with this status and code; nothing is applied. EWS sends a page of this status.
+    GraphError(u16, &'static str),
     /// A fault of this code; nothing is applied.
     Fault(&'static str),
     /// The item fails with this code; nothing is applied.

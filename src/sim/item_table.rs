@@ -53,6 +53,13 @@ impl ItemTable {
         self.rows.insert(item.number, item);
     }
 
+    /// Notes the `transactionId` with which a row was just created.
+    pub(crate) fn set_transaction_id(&mut self, number: u64, id: Option<String>) {
+        if let Some(item) = self.rows.get_mut(&number) {
+            item.transaction_id = id;
+        }
+    }
+
     /// Removes a row.
     pub(crate) fn remove(&mut self, number: u64, stamp: ChangeStamp<'_>) -> Option<StoredItem> {
         let item = self.rows.remove(&number)?;

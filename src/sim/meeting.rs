@@ -54,6 +54,21 @@ impl World {
         }
     }
 
+    /// Sends an organizer's update after a change of the details from `old`. An appointment with new attendees becomes a
+    /// meeting. Returns whether there was anybody to notify.
+    pub(crate) fn send_update(&mut self, at: ItemLocator, old: &Details) -> bool {
+        let meets = |details: &Details| details.attendees().next().is_some();
+        let Some((event, details)) = self.as_sent(at) else { return false };
+        if event.copy == Copy::Attendee || !(meets(&details) || meets(old)) {
+            return false;
+        }
+        let kind = if event.copy == Copy::Plain { MailKind::Request } else { MailKind::Update };
+        self.change_event(at, |event, _| event.copy = Copy::Organizer);
+        self.cancel_for_removed_attendees(at, old);
+        self.send_invitations(at, kind);
+        true
+    }
+
     /// Cancels an organizer's copy, or one occurrence, and returns the recipients of the cancellation.
     pub(crate) fn cancel_meeting(&mut self, at: ItemLocator, text: &str) -> Vec<Person> {
         let Some((event, details)) = self.as_sent(at) else { return Vec::new() };
@@ -63,7 +78,7 @@ impl World {
     }
 
     /// Sends a cancellation to attendees who were removed from the meeting.
-    pub(crate) fn cancel_for_removed_attendees(&mut self, at: ItemLocator, before: &Details) {
+    fn cancel_for_removed_attendees(&mut self, at: ItemLocator, before: &Details) {
         let Some((event, details)) = self.as_sent(at) else { return };
         let still: BTreeSet<String> =
             details.attendees().map(|attendee| key(&attendee.person.address)).collect();
@@ -124,6 +139,14 @@ impl World {
         if let Some(mail) = sent.cloned() {
             self.deliver_to_inbox(address, &mail, about);
         }
+    }
+
+    /// Records this mailbox's response in the organizer's tracking tab without a mail, as Exchange Online does when an
+    /// attendee's copy is removed.
+    pub(crate) fn track_response(&mut self, at: ItemLocator, answer: InvitationResponse) {
+        let Some((event, _)) = self.as_sent(at) else { return };
+        let Some(me) = self.mailboxes.get(&at.mailbox).map(Mailbox::person) else { return };
+        self.record_response(&event, at.occurrence, &me, answer);
     }
 
     /// Records a response in the organizer's tracking tab.
@@ -268,6 +291,15 @@ impl World {
                 self.remove_item(at);
             }
         }
+    }
+
+    /// Removes a meeting from the calendar: a whole one to Deleted Items, an occurrence permanently.
+    pub(crate) fn remove_from_calendar(&mut self, at: ItemLocator) -> Option<ItemLocator> {
+        if at.occurrence.is_some() {
+            self.delete_without_trace(at);
+            return None;
+        }
+        self.move_item(at, MailboxFolder::Deleted)
     }
 
     fn receive_cancellation(&mut self, address: &str, uid: &str, occurrence: Option<DateTime<Utc>>) {

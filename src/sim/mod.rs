@@ -1,4 +1,4 @@
-//! A simulated Exchange: EWS over HTTP and HTTPS, for demos, tests and integration tests of other projects.
+//! A simulated Exchange: EWS and Microsoft Graph over HTTP and HTTPS, for demos, tests and integration tests of other projects.
 //!
 //! A [`World`] of mailboxes, meetings and series is pure and can be read and changed at any time; a [`Simulator`] serves
 //! it, records the mails it would send, and injects faults by [`FaultRule`]. It parses with roxmltree, writes with
@@ -19,6 +19,7 @@ mod exchange_release;
 mod extended;
 mod faults;
 mod folder;
+mod graph;
 mod ids;
 mod impersonation;
 mod inbox;
@@ -59,6 +60,7 @@ pub use event::*;
 pub use exchange_release::ExchangeRelease;
 pub use faults::{FaultRule, InjectedFault};
 pub use folder::MailboxFolder;
+pub use graph::{GraphOptions, GraphPermission};
 pub use login::{AccessTokens, AuthScheme, ClientBinding, ExtendedProtection, WindowsSignIn};
 pub use mailbox::{BookingPolicy, Mailbox, MailboxKind};
 pub use notify::NotificationOptions;

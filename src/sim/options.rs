@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::exchange_release::ExchangeRelease;
+use super::graph::GraphOptions;
 use super::login::{AccessTokens, AuthScheme, ExtendedProtection};
 use super::notify::NotificationOptions;
 use super::tls::ServerIdentity;
@@ -47,6 +48,8 @@ pub struct SimulatorOptions {
     pub disabled: Vec<String>,
     /// Options of notifications.
     pub notifications: NotificationOptions,
+    /// Options of Microsoft Graph.
+    pub graph: GraphOptions,
 }
 
 impl Default for SimulatorOptions {
@@ -69,6 +72,7 @@ impl Default for SimulatorOptions {
             clock_ahead: TimeDelta::zero(),
             disabled: Vec::new(),
             notifications: NotificationOptions::default(),
+            graph: GraphOptions::default(),
         }
     }
 }

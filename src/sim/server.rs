@@ -77,6 +77,17 @@ impl Simulator {
         format!("{scheme}://{}/EWS/Exchange.asmx", self.listening.address)
     }
 
+    /// The root of Microsoft Graph, without a version.
+    pub fn graph_root(&self) -> String {
+        let scheme = if self.ca_pem.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.listening.address)
+    }
+
+    /// Issues an access token for Graph that is valid for an hour.
+    pub fn graph_token(&self) -> String {
+        self.service.graph.issue_token()
+    }
+
     /// The CA certificate, in PEM, for clients to trust; `None` over plain HTTP.
     pub fn ca_pem(&self) -> Option<&str> {
         self.ca_pem.as_deref()
@@ -200,6 +211,7 @@ fn authenticator(identity: Option<&ServerIdentity>, options: &SimulatorOptions) 
         protection: options.extended_protection,
         binding: binding(identity, options)?,
         tokens: options.tokens.clone(),
+        graph_audience: options.graph.audience.clone(),
     };
     Ok(Authenticator::new(rules, &options.username, &options.domain, &options.password))
 }

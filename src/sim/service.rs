@@ -21,6 +21,7 @@ use super::affinity::{self, BackEndRoute};
 use super::ews_error::EwsError;
 use super::exchange_release::{ExchangeRelease, validate_streaming};
 use super::faults::InjectedFault;
+use super::graph::{self, GraphService};
 use super::login::{AuthDecision, AuthScheme, Authenticator, ConnectionAuth};
 use super::mailbox::key;
 use super::notify::stream_writer;
@@ -44,6 +45,7 @@ const XML: &str = "text/xml; charset=utf-8";
 /// One server, shared by its connections.
 pub(crate) struct SimulatorService {
     state: Arc<SharedState>,
+    pub(crate) graph: GraphService,
     pub(crate) authenticator: Authenticator,
     clock_ahead: TimeDelta,
     disabled: Vec<String>,
@@ -69,8 +71,10 @@ enum HttpOutcome {
 
 impl SimulatorService {
     pub(crate) fn new(world: World, authenticator: Authenticator, options: &SimulatorOptions) -> Self {
+        let state = Arc::new(SharedState::new(world, options));
         Self {
-            state: Arc::new(SharedState::new(world, options)),
+            graph: GraphService::new(state.clone(), options),
+            state,
             authenticator,
             rejected_bodies: AtomicUsize::new(0),
             clock_ahead: options.clock_ahead,
@@ -98,6 +102,9 @@ impl SimulatorService {
         connection_auth: &ConnectionAuth,
         request: Request<Incoming>,
     ) -> io::Result<Response<ResponseBody>> {
+        if graph::is_graph_path(request.uri().path()) {
+            return self.graph.handle(connection_auth.connection, request).await;
+        }
         let (head, body) = request.into_parts();
         if let Some(answer) = autodiscover_http::handle_anonymous(&self.state, &head) {
             return answer;
@@ -347,7 +354,9 @@ fn outcome_before_execution(injected: &InjectedFault) -> Option<HttpOutcome> {
         )),
         InjectedFault::Fault(code) => fault(EwsError::new(code, "Scripted.")),
         InjectedFault::ResetBefore => Some(HttpOutcome::Reset),
-        InjectedFault::Page(status) => Some(HttpOutcome::Page(http_status(*status), None)),
+        InjectedFault::Page(status) | InjectedFault::GraphError(status, _) => {
+            Some(HttpOutcome::Page(http_status(*status), None))
+        }
         _ => None,
     }
 }

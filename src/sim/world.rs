@@ -181,10 +181,26 @@ impl World {
         content: ItemContent,
     ) -> Option<ItemLocator> {
         let (number, version, now) = (self.next(), self.next(), self.now);
-        let item = StoredItem { number, folder, version, created: now, modified: now, content };
+        let item = StoredItem {
+            number,
+            identity: number,
+            folder,
+            version,
+            created: now,
+            modified: now,
+            transaction_id: None,
+            content,
+        };
         let (items, stamp) = self.items_of(mailbox)?;
         items.insert(item, stamp);
         Some(ItemLocator { mailbox, item: number, occurrence: None })
+    }
+
+    /// Notes the `transactionId` with which a row was just created.
+    pub(crate) fn set_transaction_id(&mut self, at: ItemLocator, id: Option<String>) {
+        if let Some(mailbox) = self.mailboxes.get_mut(&at.mailbox) {
+            mailbox.items.set_transaction_id(at.item, id);
+        }
     }
 
     /// Removes a row.

@@ -1,4 +1,5 @@
-//! The valid access tokens, shared by the authority that issues them and the server that accepts them.
+//! The valid access tokens with their audiences, shared by the authority that issues them and the server that accepts
+//! them. Never reads a request.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,18 +17,40 @@ pub struct AccessTokens(Arc<Mutex<TokenTable>>);
 
 #[derive(Debug, Default)]
 struct TokenTable {
-    good_until: HashMap<String, Instant>,
+    issued: HashMap<String, IssuedToken>,
     count: usize,
 }
 
+/// One token.
+#[derive(Debug)]
+struct IssuedToken {
+    good_until: Instant,
+    /// The resource that it is for; empty for Exchange.
+    audience: String,
+}
+
+/// Why a token is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TokenRefusal {
+    UnknownOrExpired,
+    /// It is for another resource.
+    WrongAudience,
+}
+
 impl AccessTokens {
-    /// Issues a token.
+    /// Issues a token for Exchange.
     pub fn issue(&self, lifetime: Duration) -> String {
+        self.issue_for("", lifetime)
+    }
+
+    /// Issues a token for a resource, such as `https://graph.microsoft.com`.
+    pub fn issue_for(&self, audience: &str, lifetime: Duration) -> String {
         let token = format!("sim.{}.{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
         let mut issued = self.issued();
         issued.count += 1;
-        if issued.good_until.len() < KEPT_MAX {
-            issued.good_until.insert(token.clone(), Instant::now() + lifetime);
+        if issued.issued.len() < KEPT_MAX {
+            let good_until = Instant::now() + lifetime;
+            issued.issued.insert(token.clone(), IssuedToken { good_until, audience: audience.to_owned() });
         }
         token
     }
@@ -39,11 +62,27 @@ impl AccessTokens {
 
     /// Invalidates every token issued so far.
     pub fn expire(&self) {
-        self.issued().good_until.clear();
+        self.issued().issued.clear();
     }
 
-    pub(crate) fn accepts(&self, token: &str) -> bool {
-        self.issued().good_until.get(token).is_some_and(|until| Instant::now() < *until)
+    /// Checks that a token is valid for Exchange, which accepts every audience but Graph's.
+    pub(crate) fn accepts_for_exchange(&self, token: &str, graph_audience: &str) -> bool {
+        self.check_token(token, |audience| audience != graph_audience).is_ok()
+    }
+
+    /// Checks that a token is valid for this audience.
+    pub(crate) fn check(&self, token: &str, wanted: &str) -> Result<(), TokenRefusal> {
+        self.check_token(token, |audience| audience.trim_end_matches('/') == wanted.trim_end_matches('/'))
+    }
+
+    fn check_token(&self, token: &str, is_for_us: impl Fn(&str) -> bool) -> Result<(), TokenRefusal> {
+        let table = self.issued();
+        let valid = table.issued.get(token).filter(|issued| Instant::now() < issued.good_until);
+        match valid {
+            None => Err(TokenRefusal::UnknownOrExpired),
+            Some(issued) if is_for_us(&issued.audience) => Ok(()),
+            Some(_) => Err(TokenRefusal::WrongAudience),
+        }
     }
 
     fn issued(&self) -> MutexGuard<'_, TokenTable> {

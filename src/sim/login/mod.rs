@@ -22,6 +22,7 @@ use base64::prelude::BASE64_STANDARD;
 use chrono::{DateTime, Utc};
 
 pub use self::access_tokens::AccessTokens;
+pub(crate) use self::access_tokens::TokenRefusal;
 pub(crate) use self::binding::{ChannelBindingHash, binding_of_certificate};
 
 use self::account::ServiceAccount;
@@ -93,6 +94,8 @@ pub(crate) struct AuthenticationRules {
     /// The expected channel binding; `None` without TLS.
     pub(crate) binding: Option<ChannelBindingHash>,
     pub(crate) tokens: AccessTokens,
+    /// The audience whose tokens Exchange refuses.
+    pub(crate) graph_audience: String,
 }
 
 /// Authenticates requests; shared by all connections.
@@ -199,7 +202,11 @@ impl Authenticator {
         }
         match scheme {
             AuthScheme::Basic if self.password_is_right(credentials) => AuthDecision::Admit(scheme, None),
-            AuthScheme::Bearer if self.rules.tokens.accepts(credentials) => AuthDecision::Admit(scheme, None),
+            AuthScheme::Bearer
+                if self.rules.tokens.accepts_for_exchange(credentials, &self.rules.graph_audience) =>
+            {
+                AuthDecision::Admit(scheme, None)
+            }
             AuthScheme::Bearer => {
                 AuthDecision::Challenge(self.challenges_with(&format!("{BEARER}, error=\"invalid_token\"")))
             }

@@ -16,7 +16,7 @@ const DURATION_MAX: TimeDelta = TimeDelta::days(5 * 366);
 
 /// The change to the recurrence.
 #[derive(Debug, Clone)]
-pub(super) enum RecurrenceChange {
+pub(crate) enum RecurrenceChange {
     Keep,
     Remove,
     /// A series, and the day from which its pattern counts.
@@ -25,22 +25,22 @@ pub(super) enum RecurrenceChange {
 
 /// An event under construction.
 #[derive(Debug, Clone)]
-pub(super) struct EventDraft {
-    pub(super) details: Details,
-    pub(super) copy: Copy,
+pub(crate) struct EventDraft {
+    pub(crate) details: Details,
+    pub(crate) copy: Copy,
     /// Whether it is one occurrence of a series.
-    pub(super) is_date: bool,
-    pub(super) uid: Option<String>,
-    pub(super) recurrence: RecurrenceChange,
+    pub(crate) is_date: bool,
+    pub(crate) uid: Option<String>,
+    pub(crate) recurrence: RecurrenceChange,
     /// Whether its times, or values that they depend on, were set.
-    pub(super) times_changed: bool,
+    pub(crate) times_changed: bool,
     /// The time zone for times without an offset.
     zone: &'static Zone,
 }
 
 impl EventDraft {
     /// A new event with a default duration of half an hour.
-    pub(super) fn new(now: DateTime<Utc>, zone: &'static Zone) -> Self {
+    pub(crate) fn new(now: DateTime<Utc>, zone: &'static Zone) -> Self {
         Self {
             details: Details::between(now, now + TimeDelta::minutes(30)),
             copy: Copy::Organizer,
@@ -53,7 +53,7 @@ impl EventDraft {
     }
 
     /// A copy of an existing event or occurrence.
-    pub(super) fn of(view: &EventInstance<'_>, zone: &'static Zone) -> Self {
+    pub(crate) fn of(view: &EventInstance<'_>, zone: &'static Zone) -> Self {
         let mut details = view.details.clone();
         (details.start, details.end) = (view.start, view.end);
         Self {
@@ -68,14 +68,14 @@ impl EventDraft {
     }
 
     /// Parses a time; without an offset it is local to the request's time zone.
-    pub(super) fn instant(&self, text: &str) -> Option<DateTime<Utc>> {
+    pub(crate) fn instant(&self, text: &str) -> Option<DateTime<Utc>> {
         let at = instant(text)?;
         let naive = NaiveDateTime::parse_from_str(text.trim(), "%Y-%m-%dT%H:%M:%S%.f");
         Some(naive.map_or(at, |local| self.zone.instant(local)))
     }
 
     /// The event's time zone, by default that of the request.
-    pub(super) fn start_zone(&self, event: Option<&Event>) -> &'static Zone {
+    pub(crate) fn start_zone(&self, event: Option<&Event>) -> &'static Zone {
         match (self.details.other_properties.get("StartTimeZone"), event) {
             (None, None) => self.zone,
             (None, Some(event)) => event.start_zone(&self.details),
@@ -84,7 +84,7 @@ impl EventDraft {
     }
 
     /// Makes the times consistent and rejects invalid ones. `event` is the existing event, for an update.
-    pub(super) fn finish(&mut self, event: Option<&Event>) -> Result<(), EwsError> {
+    pub(crate) fn finish(&mut self, event: Option<&Event>) -> Result<(), EwsError> {
         let zone = self.start_zone(event);
         let end_zone =
             self.details.other_properties.get("EndTimeZone").and_then(|id| zones::find(id)).unwrap_or(zone);
@@ -131,7 +131,7 @@ impl EventDraft {
     }
 
     /// Applies the changes to the event as a whole.
-    pub(super) fn apply(self, event: &mut Event) {
+    pub(crate) fn apply(self, event: &mut Event) {
         if let Some(uid) = self.uid {
             event.uid = uid;
         }

@@ -45,6 +45,7 @@ mod update_item;
 
 use roxmltree::Node;
 
+pub(crate) use self::draft::{EventDraft, RecurrenceChange};
 pub(crate) use self::request_context::{OperationResponse, RequestContext, RequestOrigin};
 
 use super::ews_error::EwsError;

@@ -9,7 +9,6 @@ use super::{item_xml, shape};
 use crate::sim::details::InvitationResponse;
 use crate::sim::event::{Copy, ItemContent, MailMessage};
 use crate::sim::ews_error::EwsError;
-use crate::sim::folder::MailboxFolder;
 use crate::sim::ids::ItemLocator;
 use crate::sim::soap_request::{enum_attribute, t, t_text};
 
@@ -115,7 +114,7 @@ pub(super) fn respond(
     context.world.complete_message(response.message);
     let keeps = context.mailbox()?.preserve_declined;
     let at = match (answer, response.at.occurrence) {
-        (InvitationResponse::Decline, _) if !keeps => remove_from_calendar(context, response.at),
+        (InvitationResponse::Decline, _) if !keeps => context.world.remove_from_calendar(response.at),
         (InvitationResponse::Decline, _) => {
             context.world.keep_declined(response.at);
             Some(response.at)
@@ -151,7 +150,7 @@ pub(super) fn cancel(
         return Err(EwsError::new("ErrorInvalidRecipients", "The message has no recipients."));
     }
     let sent = if notified.is_empty() { String::new() } else { save_sent_copy(context, &response) };
-    let at = remove_from_calendar(context, response.at);
+    let at = context.world.remove_from_calendar(response.at);
     // Clients expect one item: the cancellation that was sent, else the meeting.
     Ok(if sent.is_empty() { shown(context, at) } else { sent })
 }
@@ -170,17 +169,8 @@ pub(super) fn remove(
         ));
     }
     context.world.complete_message(response.message);
-    let at = remove_from_calendar(context, response.at);
+    let at = context.world.remove_from_calendar(response.at);
     Ok(shown(context, at))
-}
-
-/// Removes a meeting from the calendar: a whole one to Deleted Items, an occurrence permanently.
-fn remove_from_calendar(context: &mut RequestContext<'_>, at: ItemLocator) -> Option<ItemLocator> {
-    if at.occurrence.is_some() {
-        context.world.delete_without_trace(at);
-        return None;
-    }
-    context.world.move_item(at, MailboxFolder::Deleted)
 }
 
 /// The current id of the meeting.

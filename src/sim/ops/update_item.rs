@@ -9,12 +9,8 @@ use super::ids::{RequestedItem, not_found, view, wanted};
 use super::property_path::{self, PropertyPath};
 use super::request_context::RequestContext;
 use super::shape;
-use crate::sim::details::Details;
-use crate::sim::event::Copy;
 use crate::sim::ews_error::EwsError;
 use crate::sim::folder::MailboxFolder;
-use crate::sim::ids::ItemLocator;
-use crate::sim::outbox::MailKind;
 use crate::sim::soap_request::{elements, enum_attribute, require_m, require_t, t};
 use crate::sim::soap_response::messages;
 
@@ -68,7 +64,12 @@ fn one(
     let changed =
         context.world.change_both(wanted.at, &properties, |now| *now = details, |event| draft.apply(event));
     changed.ok_or_else(not_found)?;
-    send_update(context, wanted.at, manner.send, &old);
+    if manner.send != "SendToNone"
+        && context.world.send_update(wanted.at, &old)
+        && manner.send.ends_with("SaveCopy")
+    {
+        context.world.save_to_sent_items(wanted.at.mailbox);
+    }
     let after = view(context, wanted.at)?;
     Ok(format!(
         "<m:Items>{}</m:Items><m:ConflictResults><t:Count>{conflicts}</t:Count></m:ConflictResults>",
@@ -157,25 +158,5 @@ fn property<'a, 'i>(update: Node<'a, 'i>, named: Node<'_, '_>) -> Result<Node<'a
     match same {
         true => Ok(property),
         false => Err(EwsError::new("ErrorUpdatePropertyMismatch", "The path and the property do not match.")),
-    }
-}
-
-/// Sends an organizer's update. An appointment with new attendees becomes a meeting.
-fn send_update(context: &mut RequestContext<'_>, at: ItemLocator, send: &str, old: &Details) {
-    if send == "SendToNone" {
-        return;
-    }
-    let meets = |details: &Details| details.attendees().next().is_some();
-    let Ok(now) = view(context, at) else { return };
-    let (copy, any) = (now.event.copy, meets(now.details) || meets(old));
-    if copy == Copy::Attendee || !any {
-        return;
-    }
-    let first = copy == Copy::Plain;
-    context.world.change_event(at, |event, _| event.copy = Copy::Organizer);
-    context.world.cancel_for_removed_attendees(at, old);
-    context.world.send_invitations(at, if first { MailKind::Request } else { MailKind::Update });
-    if send.ends_with("SaveCopy") {
-        context.world.save_to_sent_items(at.mailbox);
     }
 }
