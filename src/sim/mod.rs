@@ -21,6 +21,7 @@ mod faults;
 mod folder;
 mod graph;
 mod ids;
+mod immutable_ids;
 mod impersonation;
 mod inbox;
 mod item_table;
@@ -51,7 +52,7 @@ mod world;
 mod xml;
 mod zones;
 
-pub use authority::{Authority, AuthorityOptions, TokenFault};
+pub use authority::{Authority, AuthorityOptions, FederatedCredential, TokenFault};
 pub use autodiscover::{
     AutodiscoverProtocol, AutodiscoverRequest, AutodiscoverResponse, AutodiscoverService,
 };

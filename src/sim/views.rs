@@ -6,6 +6,7 @@ use super::details::{Details, PropertyVersions};
 use super::event::{Event, StoredItem};
 use super::folder::MailboxFolder;
 use super::ids::{self, ItemLocator};
+use super::immutable_ids::ImmutableId;
 use super::mailbox::Mailbox;
 
 /// `CalendarItemType`.
@@ -59,6 +60,12 @@ impl EventInstance<'_> {
             SeriesRole::Exception if !self.mailbox.keeps_exception_ids => ids::exception_id(self.at()),
             _ => ids::item_id(self.at()),
         }
+    }
+
+    /// The id that Graph gives the event under `IdType="ImmutableId"`.
+    pub(crate) fn immutable_id(&self) -> String {
+        let (mailbox, identity) = (self.mailbox.number, self.item.identity);
+        ImmutableId { mailbox, identity, occurrence: self.original_start }.encode()
     }
 
     /// The row's change key: a series is one row, so a change to one occurrence changes the key of all.

@@ -440,6 +440,8 @@ fn date_of(mut details: Details, start: DateTime<Utc>) -> Exception {
 pub struct EventState {
     /// Its item id in this mailbox.
     pub id: String,
+    /// Its id over Graph under `IdType="ImmutableId"`.
+    pub immutable_id: String,
     /// Its change key.
     pub change_key: String,
     /// Equal in all copies.
@@ -475,6 +477,7 @@ impl EventState {
         let details = view.details;
         Self {
             id: view.id(),
+            immutable_id: view.immutable_id(),
             change_key: view.change_key(),
             uid: view.event.uid.clone(),
             copy: view.event.copy,

@@ -18,6 +18,7 @@ mod discovery;
 mod exact;
 mod exchangelib;
 mod foreign_clients;
+mod graph;
 mod histories;
 mod live;
 mod live_apart;

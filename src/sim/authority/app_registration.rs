@@ -1,11 +1,12 @@
-//! The application registered with the authority: whether a token request proves its secret or its certificate. Does no
-//! I/O; the ids of used assertions are its only state.
+//! The application registered with the authority: whether a token request proves its secret, its certificate or an assertion
+//! of another issuer. Does no I/O; the ids of used assertions are its only state.
 
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 
 use super::assertion::{Signer, verify_assertion};
+use super::federated_credential::FederatedKey;
 use super::oauth_error::OAuthError;
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -16,6 +17,8 @@ pub(super) struct AppRegistration {
     pub(super) client_secret: Option<String>,
     /// In DER.
     pub(super) certificate: Option<Vec<u8>>,
+    /// The other issuer whose assertions are accepted.
+    pub(super) federated: Option<FederatedKey>,
     pub(super) scopes: Vec<String>,
     pub(super) assertions: HashSet<String>,
 }
@@ -92,6 +95,9 @@ impl AppRegistration {
         audience: &str,
         now: DateTime<Utc>,
     ) -> Result<(), OAuthError> {
+        if let Some(federated) = self.federated.as_ref().filter(|issuer| issuer.is_issuer_of(assertion)) {
+            return federated.verify(assertion, now);
+        }
         let certificate = self.certificate.as_deref().unwrap_or_default();
         let signer = Signer { client_id: &self.client_id, certificate, audience };
         verify_assertion(assertion, &signer, now, &mut self.assertions)

@@ -89,8 +89,8 @@ fn check_signature(
     }
 }
 
-/// `RSAPublicKey` in DER.
-fn public_key(certificate: &[u8]) -> Option<Vec<u8>> {
+/// The `RSAPublicKey` of a certificate, in DER.
+pub(super) fn public_key(certificate: &[u8]) -> Option<Vec<u8>> {
     let certificate = Certificate::from_der(certificate).ok()?;
     let info = certificate.tbs_certificate().subject_public_key_info();
     Some(info.subject_public_key.as_bytes()?.to_vec())

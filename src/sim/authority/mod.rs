@@ -1,6 +1,6 @@
 //! A simulated Entra ID: a token endpoint over HTTP(S) that issues access tokens to an application for its secret or its
-//! certificate (OAuth 2.0 client credentials, RFC 6749 section 4.4) and rejects requests with Entra ID's error bodies. A
-//! simulator that shares its [`AccessTokens`] accepts the tokens. It never calls the simulator.
+//! certificate, or for the assertion of another issuer (OAuth 2.0 client credentials, RFC 6749 section 4.4), and rejects
+//! requests with Entra ID's error bodies. The same address has a machine's managed identity endpoint. A simulator that shares its [`AccessTokens`] accepts the tokens. It never calls the simulator.
 //!
 //! ```no_run
 //! # use adjourn::sim::{Authority, AuthorityOptions, AuthScheme, Simulator, SimulatorOptions, World};
@@ -14,7 +14,9 @@
 
 mod app_registration;
 mod assertion;
+mod federated_credential;
 mod form;
+mod managed_identity;
 mod oauth_error;
 
 use std::collections::HashSet;
@@ -22,6 +24,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use http::request::Parts;
 use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
@@ -35,6 +38,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsAcceptor;
 
 use self::app_registration::AppRegistration;
+pub use self::federated_credential::FederatedCredential;
 use self::oauth_error::OAuthError;
 use super::listener::ListenerTask;
 use super::login::AccessTokens;
@@ -60,6 +64,10 @@ pub struct AuthorityOptions {
     pub client_secret: Option<String>,
     /// Its certificate (RSA), in PEM, if it has one.
     pub certificate_pem: Option<String>,
+    /// The other issuer whose assertions prove the application, if there is one.
+    pub federated: Option<FederatedCredential>,
+    /// Whether the machine has a managed identity, with the application's rights.
+    pub managed_identity: bool,
     /// Accepted values of `scope`.
     pub scopes: Vec<String>,
     /// Lifetime of each token.
@@ -75,7 +83,12 @@ impl Default for AuthorityOptions {
             client_id: "5ad0c11e-6d1c-4e02-9f3b-0000000000c1".to_owned(),
             client_secret: Some("simulated".to_owned()),
             certificate_pem: None,
-            scopes: vec!["https://outlook.office365.com/.default".to_owned()],
+            federated: None,
+            managed_identity: false,
+            scopes: vec![
+                "https://outlook.office365.com/.default".to_owned(),
+                "https://graph.microsoft.com/.default".to_owned(),
+            ],
             lifetime: Duration::from_secs(3_599),
         }
     }
@@ -107,6 +120,7 @@ pub struct Authority {
 struct AuthorityService {
     scheme: &'static str,
     path: String,
+    managed_identity: bool,
     tokens: AccessTokens,
     state: Mutex<AuthorityState>,
 }
@@ -135,12 +149,14 @@ impl Authority {
             client_id: options.client_id,
             client_secret: options.client_secret,
             certificate: certificate.transpose()?,
+            federated: options.federated.map(FederatedCredential::into_key).transpose()?,
             scopes: options.scopes,
             assertions: HashSet::new(),
         };
         let shared = Arc::new(AuthorityService {
             scheme: if options.tls { "https" } else { "http" },
             path: format!("/{}/oauth2/v2.0/token", options.tenant),
+            managed_identity: options.managed_identity,
             tokens: AccessTokens::default(),
             state: Mutex::new(AuthorityState { app, lifetime: options.lifetime, fault: None, requests: 0 }),
         });
@@ -165,6 +181,11 @@ impl Authority {
     /// URL of the token endpoint.
     pub fn url(&self) -> String {
         format!("{}://{}{}", self.shared.scheme, self.listening.address, self.shared.path)
+    }
+
+    /// Scheme, host and port, where the managed identity endpoint is.
+    pub fn root(&self) -> String {
+        format!("{}://{}", self.shared.scheme, self.listening.address)
     }
 
     /// The CA certificate, in PEM; `None` over plain HTTP.
@@ -243,6 +264,10 @@ impl AuthorityService {
             Some(fault) => return faulty_response(fault),
             None => {}
         }
+        if managed_identity::is_ours(&head) {
+            let (status, answer) = self.identity_token(&head);
+            return respond(status, None, &answer.to_string());
+        }
         if head.method != Method::POST {
             return respond(StatusCode::METHOD_NOT_ALLOWED, None, "");
         }
@@ -262,6 +287,20 @@ impl AuthorityService {
         Some(*fault)
     }
 
+    /// The response of the managed identity endpoint.
+    fn identity_token(&self, head: &Parts) -> (StatusCode, Value) {
+        match managed_identity::resource(head, self.managed_identity) {
+            Err(refusal) => refusal,
+            Ok(resource) => {
+                let state = self.state();
+                let (client, lifetime) = (&state.app.client_id, state.lifetime);
+                let token = self.tokens.issue_for(resource.trim_end_matches('/'), lifetime);
+                let (now, seconds) = (SystemClock.now(), lifetime.as_secs());
+                (StatusCode::OK, managed_identity::token_response(&token, &resource, client, now, seconds))
+            }
+        }
+    }
+
     fn issue_token(&self, path: &str, body: &[u8], endpoint: &str) -> Result<Value, OAuthError> {
         if !path.eq_ignore_ascii_case(&self.path) {
             let tenant = path.split('/').nth(1).unwrap_or_default();
@@ -271,12 +310,14 @@ impl AuthorityService {
             .ok_or_else(|| OAuthError::invalid_request(90014, "The request body is not form-encoded."))?;
         let mut state = self.state();
         state.app.authorize(&form, endpoint, SystemClock.now())?;
+        let scope = form.iter().find(|(name, _)| name == "scope").map_or("", |(_, scope)| scope);
+        let audience = scope.strip_suffix("/.default").unwrap_or(scope).to_owned();
         let seconds = state.lifetime.as_secs();
         Ok(json!({
             "token_type": "Bearer",
             "expires_in": seconds,
             "ext_expires_in": seconds,
-            "access_token": self.tokens.issue(state.lifetime),
+            "access_token": self.tokens.issue_for(&audience, state.lifetime),
         }))
     }
 }
