@@ -22,7 +22,7 @@ EDM = "{http://docs.oasis-open.org/odata/ns/edm}"
 ANNOTATIONS = {"@odata.context", "@odata.etag", "@odata.type", "@odata.nextLink", "@odata.count", "@odata.id"}
 ENTITY_SETS = {"users": "user", "places": "place"}
 # What an extract of the CSDL may leave out.
-STRUCTURED_ELSEWHERE = {"exchangeIdFormat"}
+STRUCTURED_ELSEWHERE = {"exchangeIdFormat", "attachment", "extension", "multiValueLegacyExtendedProperty"}
 NAVIGATION_ELSEWHERE = {("user", "calendars"): ("Collection(graph.calendar)", True)}
 # Open types that really have more properties. `event` is open too, but there a name of beta is a mistake.
 OPEN = {"publicInnerError"}

@@ -7,6 +7,7 @@ mod both_protocols;
 mod client;
 mod directory;
 mod failures;
+mod foreign_clients;
 mod hostile;
 mod reading;
 mod series;

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::call::GraphCall;
-use super::error::{GraphError, RequestIds};
+use super::error::{GraphError, ResponseIds};
 use super::perform::{GraphBackEnd, after_execution, before_execution};
 use super::reply::{GraphOutcome, GraphReply};
 
@@ -143,7 +143,7 @@ fn response(
 
 fn error_response(back_end: &GraphBackEnd, id: &str, error: &GraphError) -> Value {
     let own = Uuid::new_v4().to_string();
-    let ids = RequestIds { request_id: own.clone(), client_request_id: own };
+    let ids = ResponseIds { request_id: own.clone(), client_request_id: own };
     let retry = error.retry_after.map(|seconds| ("Retry-After", seconds.to_string()));
     let body = error.body(back_end.now(), &ids);
     response(id, error.status, retry.into_iter().collect(), Some(body))

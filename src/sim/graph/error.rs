@@ -17,7 +17,7 @@ pub(super) struct GraphError {
 }
 
 /// The ids that an error body repeats.
-pub(super) struct RequestIds {
+pub(super) struct ResponseIds {
     pub(super) request_id: String,
     /// As the client sent it, else the server's own.
     pub(super) client_request_id: String,
@@ -56,7 +56,7 @@ impl GraphError {
         Self::new(status_of(code), code, message)
     }
 
-    pub(super) fn body(&self, now: DateTime<Utc>, ids: &RequestIds) -> Value {
+    pub(super) fn body(&self, now: DateTime<Utc>, ids: &ResponseIds) -> Value {
         json!({
             "error": {
                 "code": self.code,

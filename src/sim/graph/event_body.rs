@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 
 use super::error::GraphError;
-use super::event_properties::EVENT;
+use super::event_properties::{EVENT, NAVIGATION};
 use super::{recurrence, times};
 use crate::sim::details::{Attendee, Details, FreeBusyType, Importance, Person, Sensitivity};
 use crate::sim::event::Copy;
@@ -39,7 +39,9 @@ pub(super) fn apply(
 }
 
 fn check_names(body: &Map<String, Value>) -> Result<(), GraphError> {
-    let unknown = body.keys().find(|name| !name.contains("@odata.") && !EVENT.contains(&name.as_str()));
+    let is_known =
+        |name: &str| name.contains("@odata.") || EVENT.contains(&name) || NAVIGATION.contains(&name);
+    let unknown = body.keys().find(|name| !is_known(name));
     unknown.map_or(Ok(()), |name| {
         Err(GraphError::bad_request(
             "RequestBodyRead",

@@ -47,6 +47,15 @@ pub(super) const EVENT: &[&str] = &[
     "exceptionOccurrences",
 ];
 
+/// Navigation properties that a body may contain; the simulator stores none of them.
+pub(super) const NAVIGATION: &[&str] = &[
+    "attachments",
+    "calendar",
+    "extensions",
+    "multiValueExtendedProperties",
+    "singleValueExtendedProperties",
+];
+
 /// Property paths that `$filter` accepts; all others are answered with 501.
 pub(super) const FILTERABLE: &[&str] = &[
     "iCalUId",

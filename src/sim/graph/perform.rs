@@ -16,7 +16,7 @@ use super::options::GraphOptions;
 use super::preferences::Preferences;
 use super::reply::{GraphOutcome, GraphReply};
 use super::routing::{self, Route, RoutedRequest};
-use super::throttling::{ConcurrencyLimit, throttled};
+use super::throttling::{MailboxConcurrency, throttled};
 use crate::clock::{Clock as _, SystemClock};
 use crate::sim::faults::InjectedFault;
 use crate::sim::login::AuthScheme;
@@ -31,7 +31,7 @@ pub(super) struct GraphBackEnd {
     pub(super) options: GraphOptions,
     latency: Duration,
     fixed_now: Option<DateTime<Utc>>,
-    running: ConcurrencyLimit,
+    running: MailboxConcurrency,
 }
 
 impl GraphBackEnd {
@@ -41,7 +41,7 @@ impl GraphBackEnd {
             options: options.graph.clone(),
             latency: options.latency,
             fixed_now: options.now,
-            running: ConcurrencyLimit::default(),
+            running: MailboxConcurrency::default(),
         }
     }
 

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::batch;
 use super::call::GraphCall;
-use super::error::{GraphError, RequestIds};
+use super::error::{GraphError, ResponseIds};
 use super::perform::GraphBackEnd;
 use super::reply::{GraphOutcome, GraphReply};
 use crate::clock::{Clock as _, SystemClock};
@@ -122,7 +122,7 @@ impl GraphService {
     ) -> io::Result<Response<ResponseBody>> {
         let request_id = Uuid::new_v4().to_string();
         let client_request_id = headers.get("client-request-id").and_then(|id| id.to_str().ok());
-        let ids = RequestIds {
+        let ids = ResponseIds {
             client_request_id: client_request_id.unwrap_or(&request_id).to_owned(),
             request_id: request_id.clone(),
         };
@@ -153,7 +153,7 @@ impl GraphService {
         &self,
         response: Builder,
         error: &GraphError,
-        ids: &RequestIds,
+        ids: &ResponseIds,
     ) -> (Builder, ResponseBody) {
         let mut reply = GraphReply::ok(error.body(self.back_end.now(), ids));
         reply.status = error.status;

@@ -10,16 +10,16 @@ use super::error::GraphError;
 
 /// The running requests of each mailbox.
 #[derive(Debug, Clone, Default)]
-pub(super) struct ConcurrencyLimit(Arc<Mutex<HashMap<u32, usize>>>);
+pub(super) struct MailboxConcurrency(Arc<Mutex<HashMap<u32, usize>>>);
 
 /// One running request.
 #[derive(Debug)]
 pub(super) struct RunningRequest {
-    limit: ConcurrencyLimit,
+    limit: MailboxConcurrency,
     mailbox: u32,
 }
 
-impl ConcurrencyLimit {
+impl MailboxConcurrency {
     /// Counts a request as running until the result is dropped; `None` above `most`.
     pub(super) fn begin(&self, mailbox: u32, most: usize) -> Option<RunningRequest> {
         let mut running = self.running();
