@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::details::{Details, PropertyVersions};
-use super::event::{Event, StoredItem};
+use super::event::{Copy, Event, StoredItem};
 use super::folder::MailboxFolder;
 use super::ids::{self, ItemLocator};
 use super::immutable_ids::ImmutableId;
@@ -60,6 +60,16 @@ impl EventInstance<'_> {
             SeriesRole::Exception if !self.mailbox.keeps_exception_ids => ids::exception_id(self.at()),
             _ => ids::item_id(self.at()),
         }
+    }
+
+    /// `AppointmentState`. Bit 1: meeting; bit 2: received; bit 4: cancelled.
+    pub(crate) fn appointment_state(&self) -> i64 {
+        let role = match self.event.copy {
+            Copy::Plain => 0,
+            Copy::Organizer => 1,
+            Copy::Attendee => 3,
+        };
+        role | if self.details.state_is_cancelled() { 4 } else { 0 }
     }
 
     /// The id that Graph gives the event under `IdType="ImmutableId"`.

@@ -17,6 +17,9 @@ pub(super) fn list(
     mailbox: u32,
     fragment: &str,
 ) -> Result<GraphReply, GraphError> {
+    if !context.options.expands_views && context.call.field("$expand").is_some() {
+        return Err(GraphError::invalid_request("$expand is not supported on calendarView."));
+    }
     let (from, to) = window(context)?;
     let mailbox = context.mailbox(mailbox)?;
     // All-day events float: their midnights in UTC may lie in a window that their instants miss.

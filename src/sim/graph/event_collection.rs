@@ -5,14 +5,14 @@ use serde_json::{Map, Value};
 
 use super::context::GraphContext;
 use super::error::GraphError;
-use super::event_json;
 use super::event_properties::{EVENT, FILTERABLE, SORTABLE};
 use super::filter::{self, Filter};
 use super::ids::IdFormat;
 use super::paging;
 use super::preferences::Preferences;
-use super::query::{self, QueryOptions};
+use super::query::{self, Expansion, QueryOptions};
 use super::reply::GraphReply;
+use super::{event_json, extended_properties};
 use crate::sim::views::EventInstance;
 
 /// The page that a request reads. `fragment` names the collection in `@odata.context`.
@@ -33,10 +33,24 @@ pub(super) fn answer(
     let names = options.select.as_deref();
     let selected = names.map(|names| format!("({})", names.join(","))).unwrap_or_default();
     let metadata = context.metadata(&format!("{fragment}{selected}"));
-    let (format, preferences) = (context.id_format(), &context.preferences);
-    let render =
-        |view: &EventInstance<'_>| query::select(event_json::event(view, format, preferences), names);
+    let (format, preferences, extended) = (context.id_format(), &context.preferences, extended(&options)?);
+    let render = |view: &EventInstance<'_>| {
+        let mut event = query::select(event_json::event(view, format, preferences), names);
+        event.extend(extended.iter().flat_map(|filter| extended_properties::of(view, filter)));
+        event
+    };
     Ok(GraphReply::ok(paging::page(context.call, metadata, &options, &events, render)))
+}
+
+/// The filter on extended properties; no other property of a collection can be expanded.
+fn extended(options: &QueryOptions) -> Result<Option<Filter>, GraphError> {
+    let is_other = |one: &&Expansion| !one.name.eq_ignore_ascii_case(extended_properties::NAME);
+    match options.expand.iter().find(is_other) {
+        Some(other) => {
+            Err(GraphError::parse_uri(format!("The property '{}' cannot be expanded here.", other.name)))
+        }
+        None => extended_properties::requested(&options.expand),
+    }
 }
 
 /// A filter with supported paths only.

@@ -8,7 +8,7 @@ use super::error::GraphError;
 use super::event_properties::EVENT;
 use super::query::QueryOptions;
 use super::reply::GraphReply;
-use super::{event_body, event_collection, event_json, ids, series, times};
+use super::{event_body, event_collection, event_json, extended_properties, ids, series, times};
 use crate::sim::details::InvitationResponse;
 use crate::sim::event::{Copy, ItemContent};
 use crate::sim::folder::MailboxFolder;
@@ -85,11 +85,15 @@ pub(super) fn get(
     let view = context.view(at)?;
     let mut event = event_collection::one(context, &view, names);
     let expansions: &[_] = &options.expand;
-    if let Some(other) = expansions.iter().find(|one| !one.name.eq_ignore_ascii_case("exceptionOccurrences"))
-    {
+    let known = ["exceptionOccurrences", extended_properties::NAME];
+    let is_known = |name: &str| known.iter().any(|known| known.eq_ignore_ascii_case(name));
+    if let Some(other) = expansions.iter().find(|one| !is_known(&one.name)) {
         return Err(GraphError::parse_uri(format!("Could not find a property named '{}'.", other.name)));
     }
     event.extend(series::extend_master(context, &view, names.unwrap_or_default(), expansions)?);
+    if let Some(filter) = extended_properties::requested(expansions)? {
+        event.extend(extended_properties::of(&view, &filter));
+    }
     let selected = names.map(|names| format!("({})", names.join(","))).unwrap_or_default();
     let metadata = context.metadata(&format!("{fragment}{selected}/$entity"));
     event.insert("@odata.context".to_owned(), json!(metadata));

@@ -19,6 +19,7 @@ mod event_json;
 mod event_properties;
 mod events;
 mod execute;
+mod extended_properties;
 mod filter;
 mod get_schedule;
 mod ical_uid;

@@ -56,6 +56,8 @@ pub struct GraphOptions {
     pub keeps_sent_copies: bool,
     /// Whether `GET` by id still finds an event in Deleted Items. Not documented.
     pub shows_deleted_events: bool,
+    /// Whether `calendarView` expands extended properties. Not documented.
+    pub expands_views: bool,
     /// Whether accept, decline and cancel compare `If-Match`. Not documented.
     pub guards_responses: bool,
 }
@@ -71,6 +73,7 @@ impl Default for GraphOptions {
             retry_after: 1,
             keeps_sent_copies: true,
             shows_deleted_events: false,
+            expands_views: false,
             guards_responses: false,
         }
     }

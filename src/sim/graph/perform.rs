@@ -59,11 +59,11 @@ impl GraphBackEnd {
         let routed = routing::route(call);
         let operation = routed.as_ref().map_or("", |routed| routed.operation);
         let mailbox = routed.as_ref().ok().and_then(|routed| self.mailbox_in(&routed.route));
-        self.log(call, operation, mailbox.as_ref().map(|(address, _)| address.clone()), connection);
-        let RoutedRequest { route, .. } = routed?;
         let number = mailbox.as_ref().and_then(|(_, number)| *number);
         let most = self.options.concurrent_requests;
         let permit = number.map(|number| self.running.begin(number, most));
+        self.log(call, operation, mailbox.as_ref().map(|(address, _)| address.clone()), connection);
+        let RoutedRequest { route, .. } = routed?;
         if matches!(permit, Some(None)) {
             return Err(throttled(self.options.retry_after));
         }

@@ -26,11 +26,12 @@ pub(super) struct QueryOptions {
     pub(super) counts: bool,
 }
 
-/// One property of `$expand`, with its own `$select`.
+/// One property of `$expand`, with its own options.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Expansion {
     pub(super) name: String,
     pub(super) select: Option<Vec<String>>,
+    pub(super) filter: Option<String>,
 }
 
 impl QueryOptions {
@@ -131,14 +132,18 @@ fn expansions(value: &str) -> Result<Vec<Expansion>, GraphError> {
 }
 
 fn expansion(part: &str) -> Result<Expansion, GraphError> {
-    let Some((name, inner)) = part.split_once('(') else {
-        return Ok(Expansion { name: part.to_owned(), select: None });
-    };
-    let selected = inner.strip_suffix(')').and_then(|inner| inner.strip_prefix("$select="));
-    match selected {
-        Some(selected) => Ok(Expansion { name: name.trim().to_owned(), select: Some(names(selected)) }),
-        None => Err(GraphError::parse_uri(format!("The $expand of '{name}' is not supported."))),
+    let (name, inner) = part.split_once('(').unwrap_or((part, ")"));
+    let mut expansion = Expansion { name: name.trim().to_owned(), select: None, filter: None };
+    let unsupported = || GraphError::parse_uri(format!("The $expand of '{name}' is not supported."));
+    let inner = inner.strip_suffix(')').ok_or_else(unsupported)?;
+    for option in inner.split(';').filter(|option| !option.is_empty()) {
+        match option.split_once('=') {
+            Some(("$select", value)) => expansion.select = Some(names(value)),
+            Some(("$filter", value)) => expansion.filter = Some(value.to_owned()),
+            _ => return Err(unsupported()),
+        }
     }
+    Ok(expansion)
 }
 
 #[cfg(test)]
@@ -149,8 +154,10 @@ mod tests {
     fn expansions_are_split_outside_of_parentheses() {
         let read = expansions("exceptionOccurrences($select=id,start), calendar").unwrap();
         let select = Some(vec!["id".to_owned(), "start".to_owned()]);
-        let calendar = Expansion { name: "calendar".to_owned(), select: None };
-        assert_eq!(read, [Expansion { name: "exceptionOccurrences".to_owned(), select }, calendar]);
-        assert!(expansions("a($filter=b eq 1)").is_err());
+        let calendar = Expansion { name: "calendar".to_owned(), select: None, filter: None };
+        let exceptions = Expansion { name: "exceptionOccurrences".to_owned(), select, filter: None };
+        assert_eq!(read, [exceptions, calendar]);
+        assert_eq!(expansions("a($filter=b eq 1)").unwrap()[0].filter.as_deref(), Some("b eq 1"));
+        assert!(expansions("a($top=1)").is_err() && expansions("a($select=b").is_err());
     }
 }

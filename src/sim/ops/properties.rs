@@ -120,7 +120,7 @@ pub(super) const PROPERTIES: &[PropertyDefinition] = &[
         Some(PropertyValue::Number(cx.view.event.sequence.into()))
     }),
     property("calendar:AppointmentState", All, true, |cx| {
-        Some(PropertyValue::Number(appointment_state(&cx.view)))
+        Some(PropertyValue::Number(cx.view.appointment_state()))
     }),
     property("calendar:Recurrence", Basic, false, |cx| {
         let series = cx.view.event.series.as_ref().filter(|_| cx.view.role == SeriesRole::Master)?;
@@ -232,16 +232,6 @@ pub(super) fn my_response(view: &EventInstance<'_>) -> InvitationResponse {
         Copy::Attendee => view.details.my_response,
         Copy::Plain | Copy::Organizer => InvitationResponse::Organizer,
     }
-}
-
-/// Bit 1: meeting; bit 2: received; bit 4: cancelled.
-pub(super) fn appointment_state(view: &EventInstance<'_>) -> i64 {
-    let role = match view.event.copy {
-        Copy::Plain => 0,
-        Copy::Organizer => 1,
-        Copy::Attendee => 3,
-    };
-    role | if view.details.state_is_cancelled() { 4 } else { 0 }
 }
 
 /// How other events relate to an event in time.

@@ -1,11 +1,11 @@
 //! Reading: calendar views, paging, query options, preferences and the JSON of events.
 
-use adjourn::sim::{MeetingSpec, PlainSpec};
+use adjourn::sim::{GraphOptions, MeetingSpec, PlainSpec};
 use adjourn_test::{AURORA, ada, meeting, now, plain, world};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
-use super::client::{GraphClient, IMMUTABLE, between, event_path, permitted, view};
+use super::client::{GraphClient, IMMUTABLE, between, event_path, permitted, view, with_options};
 
 #[tokio::test]
 async fn an_attendees_copy_has_the_documented_properties() {
@@ -213,6 +213,35 @@ async fn events_are_found_by_uid_and_type_and_not_by_organizer() {
     assert_eq!(list("iCalUId eq").await.error(), (400, "ErrorInvalidUrlQueryFilter"));
     let sorted = format!("/users/{AURORA}/events?$orderby=start/dateTime desc");
     assert_eq!(client.get(&sorted).await.values().len(), 2);
+}
+
+#[tokio::test]
+async fn the_state_flags_tell_a_meeting_from_a_plain_event() {
+    let mut world = world();
+    world.add_plain(plain());
+    world.add_meeting(MeetingSpec { cancelled: true, ..meeting() });
+    let options = GraphOptions { expands_views: true, ..GraphOptions::with_all_permissions() };
+    let sim = with_options(world.clone(), options).await;
+    let client = GraphClient::new(&sim);
+    let id = "Integer {00062002-0000-0000-C000-000000000046} Id 0x8217";
+    let expand = format!("$select=subject&$expand=singleValueExtendedProperties($filter=id eq '{id}')");
+    let events = client.get(&view(&format!("&{expand}"))).await;
+    let mut flags: Vec<_> = events
+        .values()
+        .iter()
+        .map(|event| event["singleValueExtendedProperties"][0]["value"].as_str().unwrap())
+        .collect();
+    flags.sort_unstable();
+    assert_eq!(flags, ["0", "7"]);
+    let one = client.get(&format!("{}?{expand}", event_path(&events.values()[1]["id"]))).await.json;
+    assert_eq!(one["singleValueExtendedProperties"], events.values()[1]["singleValueExtendedProperties"]);
+    let other = expand.replace("8217", "8218");
+    let listed = client.get(&format!("/users/{AURORA}/events?{other}")).await;
+    assert!(listed.values().iter().all(|event| event.get("singleValueExtendedProperties").is_none()));
+    assert_eq!(client.get(&format!("/users/{AURORA}/events?$expand=instances")).await.status, 400);
+    let sim = permitted(world).await;
+    let answer = GraphClient::new(&sim).get(&view(&format!("&{expand}"))).await;
+    assert_eq!(answer.error(), (400, "ErrorInvalidRequest"), "not known to work, so off by default");
 }
 
 #[tokio::test]

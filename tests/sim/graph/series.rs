@@ -51,15 +51,15 @@ async fn a_changed_occurrence_becomes_an_exception_and_keeps_its_id() {
     let (sim, _, start) = weekly().await;
     let client = GraphClient::new(&sim);
     let date = month(&client).await[0].clone();
-    let answer = client
-        .send("PATCH", &event_path(&date["id"]), &[IMMUTABLE], Some(json!({ "end": utc(now()) })))
-        .await;
+    let end = utc(now());
+    let answer =
+        client.send("PATCH", &event_path(&date["id"]), &[IMMUTABLE], Some(json!({ "end": end }))).await;
     assert_eq!(
         (answer.status, &answer.json["type"], &answer.json["id"]),
         (200, &json!("exception"), &date["id"])
     );
     let after = month(&client).await;
-    assert_eq!((&after[0]["end"], after[1]["type"].as_str()), (&utc(now()), Some("occurrence")));
+    assert_eq!((&after[0]["end"], after[1]["type"].as_str()), (&end, Some("occurrence")));
     let early = utc(start + TimeDelta::weeks(1) - TimeDelta::minutes(10));
     let late = utc(start + TimeDelta::weeks(1) + TimeDelta::minutes(10));
     let body = json!({ "start": early, "end": late });

@@ -50,14 +50,15 @@ async fn an_end_of_an_attendees_copy_changes_this_copy_alone() {
     let client = GraphClient::new(&sim);
     let event = the_event(&client).await;
     let etag = event["@odata.etag"].as_str().unwrap();
-    let body = json!({ "end": utc(now()) });
+    let end = now();
+    let body = json!({ "end": utc(end) });
     let headers = [("If-Match", etag), IMMUTABLE];
     let answer = client.send("PATCH", &event_path(&event["id"]), &headers, Some(body.clone())).await;
-    assert_eq!((answer.status, &answer.json["end"]), (200, &utc(now())));
+    assert_eq!((answer.status, &answer.json["end"]), (200, &utc(end)));
     assert_ne!(answer.json["changeKey"], event["changeKey"]);
     let seen = |who: &str| sim.world(|world| world.event(who, &uid)).unwrap();
-    assert_eq!(seen(AURORA).end, now());
-    assert!(seen("ada@example.com").end > now() && sim.outbox().is_empty());
+    assert_eq!(seen(AURORA).end, end);
+    assert!(seen("ada@example.com").end > end && sim.outbox().is_empty());
     let answer = client.send("PATCH", &event_path(&event["id"]), &headers, Some(body)).await;
     assert_eq!(answer.error(), CONFLICT, "stale");
 }
@@ -70,12 +71,13 @@ async fn a_stale_etag_writes_nothing_and_none_overwrites() {
     let path = event_path(&event["id"]);
     sim.world(|world| world.changes(AURORA, &uid, None, |details| details.location = "Elsewhere".to_owned()));
     let before = sim.world(|world| world.event(AURORA, &uid)).unwrap();
-    let body = json!({ "end": utc(now()) });
+    let end = now();
+    let body = json!({ "end": utc(end) });
     let stale = [("If-Match", event["@odata.etag"].as_str().unwrap())];
     assert_eq!(client.send("PATCH", &path, &stale, Some(body.clone())).await.error(), CONFLICT);
     assert_eq!(sim.world(|world| world.event(AURORA, &uid)).unwrap(), before);
     assert_eq!(client.patch(&path, body).await.status, 200);
-    assert_eq!(sim.world(|world| world.event(AURORA, &uid)).unwrap().end, now());
+    assert_eq!(sim.world(|world| world.event(AURORA, &uid)).unwrap().end, end);
 }
 
 #[tokio::test]
@@ -85,11 +87,12 @@ async fn an_organizers_change_is_sent_to_every_attendee() {
     let sim = permitted(world).await;
     let client = GraphClient::new(&sim);
     let event = the_event(&client).await;
-    let answer = client.patch(&event_path(&event["id"]), json!({ "end": utc(now()) })).await;
+    let end = now();
+    let answer = client.patch(&event_path(&event["id"]), json!({ "end": utc(end) })).await;
     assert_eq!(answer.status, 200);
     let mails = sim.outbox();
     assert_eq!((kinds(&mails), mails[0].to.len()), (vec![MailKind::Update], 2));
-    assert_eq!(sim.world(|world| world.event("ada@example.com", &uid)).unwrap().end, now());
+    assert_eq!(sim.world(|world| world.event("ada@example.com", &uid)).unwrap().end, end);
 }
 
 #[tokio::test]
