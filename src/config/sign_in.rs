@@ -353,7 +353,7 @@ mod tests {
         let secrets = NotedReads::default();
         let sign_in = match config.server.unwrap() {
             ConnectionSource::Ews(settings) => settings.read_secrets(&secrets).map(|read| read.sign_in),
-            ConnectionSource::Graph(graph) => graph.read_secrets(&secrets).map(|read| read.sign_in),
+            ConnectionSource::Graph(graph) => graph.sign_in.read(&secrets),
         };
         (sign_in, secrets.0.into_inner())
     }
