@@ -66,7 +66,7 @@
 //! config
 //! api
 //! console
-//! service      doctor
+//! service      doctor  router
 //! exchange  graph  store       implement the traits of engine (Calendar), live (Feed) and journal (Journal)
 //! cleanup      live
 //! engine       telemetry
