@@ -106,6 +106,8 @@ pub enum Notified {
     Organizer,
     /// The attendees received an update or a cancellation.
     Attendees,
+    /// Nobody received a message, and the meeting's tracking at the organizer shows the room as declined.
+    OrganizerSeesDecline,
     /// The calendar was changed, but Exchange did not confirm that a message was sent.
     Unknown,
 }
@@ -117,6 +119,7 @@ impl Notified {
             Self::Nobody => "nobody",
             Self::Organizer => "organizer",
             Self::Attendees => "attendees",
+            Self::OrganizerSeesDecline => "organizer-sees-decline",
             Self::Unknown => "unknown",
         }
     }

@@ -128,6 +128,9 @@ fn notified(notified: Notified) -> &'static str {
         Notified::Nobody => "Nobody was notified.",
         Notified::Organizer => "The organizer was notified.",
         Notified::Attendees => "The attendees were notified.",
+        Notified::OrganizerSeesDecline => {
+            "Nobody was notified; the organizer's tracking shows the room as declined."
+        }
         Notified::Unknown => "Exchange did not confirm that a notification was sent.",
     }
 }

@@ -280,6 +280,7 @@ impl From<&Done> for ChangeView {
             notification: match done.notified {
                 Notified::Nobody => "none",
                 Notified::Organizer | Notified::Attendees => "sent",
+                Notified::OrganizerSeesDecline => "shown-as-declined",
                 Notified::Unknown => "unknown",
             },
             undoable: done.reversibility == Reversibility::Reversible,

@@ -240,12 +240,11 @@ fn plan_delete(
     Ok(Plan { step, done: done(event, copy, change, notified, reversibility) })
 }
 
-/// Who is notified of a silent removal; refused where the server cannot do one. A server that shows the room as declined sends no
-/// message, and nobody knows whether the organizer notices it.
+/// Who is notified of a silent removal; refused where the server cannot do one.
 pub(super) fn removal_notifies(copy: Option<Copy>, server: Capabilities) -> Result<Notified, Refusal> {
     match server.silent_removal_of(copy) {
         SilentRemoval::Unnoticed => Ok(Notified::Nobody),
-        SilentRemoval::ShownAsDeclined => Ok(Notified::Unknown),
+        SilentRemoval::ShownAsDeclined => Ok(Notified::OrganizerSeesDecline),
         SilentRemoval::Impossible => Err(Refusal::ServerAlwaysNotifies),
     }
 }
@@ -287,7 +286,7 @@ mod tests {
         let event = Event::sample("A", start, start + TimeDelta::hours(1));
         let notified = |removal| silently(&event, of(removal)).map(|plan| plan.done.notified);
         assert_eq!(notified(SilentRemoval::Unnoticed), Ok(Notified::Nobody));
-        assert_eq!(notified(SilentRemoval::ShownAsDeclined), Ok(Notified::Unknown));
+        assert_eq!(notified(SilentRemoval::ShownAsDeclined), Ok(Notified::OrganizerSeesDecline));
         let refused = Err(PlanError::Refused(Refusal::ServerAlwaysNotifies));
         assert_eq!(notified(SilentRemoval::Impossible), refused);
     }

@@ -123,7 +123,7 @@ fn plan_end_undo(
 pub(super) fn notify_again(notified: Notified) -> Notify {
     match notified {
         Notified::Attendees | Notified::Unknown => Notify::Attendees,
-        Notified::Nobody | Notified::Organizer => Notify::Nobody,
+        Notified::Nobody | Notified::Organizer | Notified::OrganizerSeesDecline => Notify::Nobody,
     }
 }
 

@@ -69,7 +69,8 @@ pub struct EntryText {
 /// | 4 | copies that were declined and kept: new words and new properties of events, and everything of version 3 as it was |
 /// | 5 | `settled` after `closed`, `recheck`, `told: unknown`, a release's proof: new words, and everything of version 4 as it was |
 /// | 6 | admin events, `key_id` of an actor: new words; personal values stand beside the body, which holds their HMACs |
-const VERSION: u32 = 6;
+/// | 7 | what a server other than Exchange's EWS does: new words, and everything of version 6 as it was |
+const VERSION: u32 = 7;
 
 #[derive(Serialize, Deserialize)]
 struct FactBody<F> {

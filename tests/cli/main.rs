@@ -8,6 +8,7 @@ mod file_limits;
 mod installed;
 mod journal;
 mod killed;
+mod over_graph;
 #[cfg(unix)]
 mod permissions;
 mod printed;

@@ -14,7 +14,7 @@ use adjourn::journal::{
 
 use crate::sample_entries::{
     everything, everything_of_version_2, everything_of_version_3, everything_of_version_4,
-    everything_of_version_5, everything_of_version_6,
+    everything_of_version_5, everything_of_version_6, everything_of_version_7,
 };
 
 const V1: &str = include_str!("../../fixtures/journals/v1.jsonl");
@@ -23,6 +23,7 @@ const V3: &str = include_str!("../../fixtures/journals/v3.jsonl");
 const V4: &str = include_str!("../../fixtures/journals/v4.jsonl");
 const V5: &str = include_str!("../../fixtures/journals/v5.jsonl");
 const V6: &str = include_str!("../../fixtures/journals/v6.jsonl");
+const V7: &str = include_str!("../../fixtures/journals/v7.jsonl");
 
 /// From format 6 on, personal values follow after a tab: a list of pointer, salt and value.
 fn sealed(number: usize, line: &str) -> SealedEntry {
@@ -43,6 +44,7 @@ fn every_version_is_read_as_what_it_meant() {
     assert_eq!(read(V4), (of_actions(everything_of_version_4()), 38));
     assert_eq!(read(V5), (of_actions(everything_of_version_5()), 43));
     assert_eq!(read(V6), (everything_of_version_6(), 45));
+    assert_eq!(read(V7), (everything_of_version_7(), 47));
 }
 
 fn of_actions(entries: Vec<ActionEntry>) -> Vec<JournalEntry> {
@@ -85,7 +87,7 @@ fn what_this_version_writes() {
     let mut text = String::new();
     // Salts are random outside of this test.
     let mut salt = 0_u128;
-    for record in everything_of_version_6() {
+    for record in everything_of_version_7() {
         let record_text = record.to_text(&mut || {
             salt += 1;
             salt.to_be_bytes()
@@ -98,12 +100,12 @@ fn what_this_version_writes() {
     if let Some(path) = std::env::var_os("ADJOURN_WRITE_JOURNAL") {
         std::fs::write(path, &text).unwrap();
     }
-    assert_eq!(text, V6, "the format of the journal has changed: give it a new version");
+    assert_eq!(text, V7, "the format of the journal has changed: give it a new version");
 }
 
 #[test]
 fn a_later_version_and_rubbish_are_errors() {
-    let later = V1.lines().next().unwrap().split_once(' ').unwrap().1.replace("\"v\":1", "\"v\":7");
+    let later = V1.lines().next().unwrap().split_once(' ').unwrap().1.replace("\"v\":1", "\"v\":8");
     assert!(JournalEntry::parse(&later, &[]).unwrap_err().to_string().contains("later version"));
     for rubbish in ["", "{}", "null", "{\"v\":1}", "{\"v\":1,\"fact\":{\"kind\":\"accepted\"}}"] {
         assert!(JournalEntry::parse(rubbish, &[]).is_err(), "{rubbish}");

@@ -314,6 +314,26 @@ pub fn everything_of_version_2() -> Vec<ActionEntry> {
     all
 }
 
+/// What version 7 added.
+pub fn everything_of_version_7() -> Vec<JournalEntry> {
+    let mut all = everything_of_version_6();
+    let because = IrreversibleReason::ServerCannotRestore;
+    let removed = Done {
+        change: Change::Removed,
+        notified: Notified::OrganizerSeesDecline,
+        reversibility: Reversibility::Irreversible { because },
+        ..ended("n")
+    };
+    let (event_id, change_key) = (EventId::new("AAMk-n"), ChangeKey::new("DwAB"));
+    let step = Step::Remove { id: event_id, change_key };
+    all.push(accepted(action(600, "r9", ActionKind::Delete(DeleteMode::Silent)), 60).into());
+    all.push(intended_step(600, step, event("n"), removed.clone(), 60).into());
+    all.push(closed(600, Outcome::Done(removed), 60).into());
+    all.push(accepted(action(601, "r9", ActionKind::Delete(DeleteMode::Silent)), 60).into());
+    all.push(closed(601, Outcome::Refused { refusal: Refusal::ServerAlwaysNotifies }, 60).into());
+    all
+}
+
 /// What version 6 added.
 pub fn everything_of_version_6() -> Vec<JournalEntry> {
     let mut all: Vec<JournalEntry> = everything_of_version_5().into_iter().map(JournalEntry::from).collect();
