@@ -1,4 +1,5 @@
-//! A simulated Exchange: EWS and Microsoft Graph over HTTP and HTTPS, for demos, tests and integration tests of other projects.
+//! A simulated Exchange: EWS and Microsoft Graph over HTTP and HTTPS, for demos, tests and integration tests of other
+//! projects.
 //!
 //! A [`World`] of mailboxes, meetings and series is pure and can be read and changed at any time; a [`Simulator`] serves
 //! it, records the mails it would send, and injects faults by [`FaultRule`]. It parses with roxmltree, writes with

@@ -8,6 +8,7 @@ mod client;
 mod directory;
 mod failures;
 mod foreign_clients;
+mod histories;
 mod hostile;
 mod reading;
 mod series;

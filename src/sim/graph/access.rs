@@ -1,6 +1,8 @@
 //! Which mailbox a request opens, and whether it may: the application's permissions, the management scope, access policies
 //! and mailboxes on premises.
 
+use std::collections::BTreeSet;
+
 use http::StatusCode;
 
 use super::context::GraphContext;
@@ -21,11 +23,12 @@ pub(super) fn open(context: &GraphContext<'_>, user: &str) -> Result<u32, GraphE
         GraphError::of_code("ErrorInvalidUser", format!("The requested user '{user}' is invalid."))
     })?;
     let address = key(&mailbox.address);
-    if context.options.on_premises.contains(&address) {
+    let contains = |addresses: &BTreeSet<String>| addresses.iter().any(|one| key(one) == address);
+    if contains(&context.options.on_premises) {
         let text = "The mailbox is either inactive, soft-deleted, or is hosted on-premise.";
         return Err(GraphError::of_code("MailboxNotEnabledForRESTAPI", text));
     }
-    if context.options.blocked_by_policy.contains(&address) {
+    if contains(&context.options.blocked_by_policy) {
         let text = "Access to OData is disabled: [RAOP] : Blocked by tenant configured AppOnly AccessPolicy \
                     settings.";
         return Err(GraphError::new(StatusCode::FORBIDDEN, "ErrorAccessDenied", text));

@@ -9,6 +9,7 @@ use super::ids::{self, IdFormat};
 use super::reply::GraphReply;
 use crate::sim::ids as ews_ids;
 use crate::sim::mailbox::Mailbox;
+use crate::sim::views;
 
 /// Limit of ids in one request.
 const IDS_MAX: usize = 1_000;
@@ -76,7 +77,10 @@ fn target(
     let at = ids::find(mailbox, &if is_ews { ids::classic(source) } else { source.to_owned() })?;
     let item = mailbox.items.get(&at.item).ok_or_else(GraphError::item_not_found)?;
     Ok(match to {
-        ExchangeIdFormat::Ews => ews_ids::item_id(at),
+        // An exception may have another EWS id than its occurrence had.
+        ExchangeIdFormat::Ews => {
+            views::view(mailbox, at).map_or_else(|_| ews_ids::item_id(at), |view| view.id())
+        }
         ExchangeIdFormat::Rest => IdFormat::Classic.encode(at, item),
         ExchangeIdFormat::RestImmutable => IdFormat::Immutable.encode(at, item),
     })

@@ -120,6 +120,30 @@ async fn a_removal_over_graph_is_in_deleted_items_over_ews() {
 }
 
 #[tokio::test]
+async fn an_exception_has_one_id_over_graph_and_is_translated_to_its_new_one_of_ews() {
+    let mut world = world();
+    let spec = meeting();
+    let start = spec.start;
+    let series = Some(Series::weekly_on(start, RecurrenceRange::Count(3)));
+    let uid = world.add_meeting(MeetingSpec { series, ..spec });
+    let sim = permitted(world).await;
+    let client = GraphClient::new(&sim);
+    let occurrence = || sim.world(|world| world.occurrence(AURORA, &uid, start)).unwrap();
+    let before = occurrence();
+    let answer =
+        client.patch(&event_path(&json!(before.immutable_id)), json!({ "subject": "Changed" })).await;
+    assert_eq!((answer.status, &answer.json["type"]), (200, &json!("exception")));
+    let after = occurrence();
+    assert_eq!((after.id == before.id, &after.immutable_id), (false, &before.immutable_id));
+    let body = json!({
+        "inputIds": [after.immutable_id], "sourceIdType": "restImmutableEntryId", "targetIdType": "ewsId",
+    });
+    let translated = client.post(&format!("/users/{AURORA}/translateExchangeIds"), body).await;
+    assert_eq!(translated.values()[0]["targetId"], json!(after.id));
+    assert!(ews_get(&sim, &after.id).await.contains("<t:Subject>Changed</t:Subject>"));
+}
+
+#[tokio::test]
 async fn an_occurrence_declined_over_ews_is_gone_over_graph() {
     let mut world = world();
     let spec = meeting();
