@@ -1,5 +1,5 @@
-//! Immutable ids: each names an item for as long as it is in its mailbox, through moves between folders. To clients they
-//! are opaque. Encoding only; never looks an item up.
+//! Immutable ids: each names an item for as long as it is in its mailbox, through moves between folders. To clients
+//! they are opaque. Encoding only; never looks an item up.
 //!
 //! ```text
 //! immutable id, 54 bytes → 72 characters

@@ -55,7 +55,7 @@ impl World {
     }
 
     /// Sends an organizer's update after a change of the details from `old`. An appointment with new attendees becomes a
-    /// meeting. Returns whether there was anybody to notify.
+    /// meeting. Returns whether an update was sent.
     pub(crate) fn send_update(&mut self, at: ItemLocator, old: &Details) -> bool {
         let meets = |details: &Details| details.attendees().next().is_some();
         let Some((event, details)) = self.as_sent(at) else { return false };

@@ -1,5 +1,5 @@
-//! Simulated Graph from outside: raw JSON over HTTP, one test for each documented behaviour. No client of this crate takes
-//! part.
+//! Simulated Graph from outside: raw JSON over HTTP, one test for each documented behaviour. No client of this crate
+//! takes part.
 
 mod access;
 mod batches;

@@ -1,5 +1,5 @@
-//! The application registered with the authority: whether a token request proves its secret, its certificate or an assertion
-//! of another issuer. Does no I/O; the ids of used assertions are its only state.
+//! The application registered with the authority: whether a token request proves its secret, its certificate or an
+//! assertion of another issuer. Does no I/O; the ids of used assertions are its only state.
 
 use std::collections::HashSet;
 

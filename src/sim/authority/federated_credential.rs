@@ -1,5 +1,5 @@
-//! Workload identity federation: an application proves itself by a JWT of another issuer, signed with RS256 and valid for
-//! many requests. Never creates an assertion and remembers none.
+//! Workload identity federation: an application proves itself by a JWT of another issuer, signed with RS256 and valid
+//! for many requests. Never creates an assertion and remembers none.
 
 use std::io;
 

@@ -1,5 +1,5 @@
-//! The managed identity endpoint of a virtual machine (IMDS): which requests get a token, and the form of its responses.
-//! Issues no token.
+//! The managed identity endpoint of a virtual machine (IMDS): which requests get a token, and the form of its
+//! responses. Issues no token.
 
 use chrono::{DateTime, Utc};
 use http::request::Parts;

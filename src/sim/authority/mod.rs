@@ -1,6 +1,7 @@
-//! A simulated Entra ID: a token endpoint over HTTP(S) that issues access tokens to an application for its secret or its
-//! certificate, or for the assertion of another issuer (OAuth 2.0 client credentials, RFC 6749 section 4.4), and rejects
-//! requests with Entra ID's error bodies. The same address has a machine's managed identity endpoint. A simulator that shares its [`AccessTokens`] accepts the tokens. It never calls the simulator.
+//! A simulated Entra ID: a token endpoint over HTTP(S) that issues access tokens to an application for its secret or
+//! its certificate, or for the assertion of another issuer (OAuth 2.0 client credentials, RFC 6749 section 4.4), and
+//! rejects requests with Entra ID's error bodies. The same address has a machine's managed identity endpoint. A
+//! simulator that shares its [`AccessTokens`] accepts the tokens. It never calls the simulator.
 //!
 //! ```no_run
 //! # use adjourn::sim::{Authority, AuthorityOptions, AuthScheme, Simulator, SimulatorOptions, World};

@@ -1,5 +1,5 @@
-//! Which mailbox a request opens, and whether it may: the application's permissions, the management scope, access policies
-//! and mailboxes on premises.
+//! Which mailbox a request opens, and whether it may: the application's permissions, the management scope, access
+//! policies and mailboxes on premises.
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,5 @@
-//! `$batch`: up to twenty requests in one, worked off one after the other, each with its own headers. The responses come in
-//! another order and are matched by `id`; a request whose dependency failed is answered with 424.
+//! `$batch`: up to twenty requests in one, worked off one after the other, each with its own headers. The responses
+//! come in another order and are matched by `id`; a request whose dependency failed is answered with 424.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,5 +1,5 @@
-//! The JSON of an event in a request: sets the properties of a draft. Rejects names that v1.0 does not have, and ignores
-//! properties that the simulator does not model.
+//! The JSON of an event in a request: sets the properties of a draft. Rejects names that v1.0 does not have, and
+//! ignores properties that the simulator does not model.
 
 use serde_json::{Map, Value};
 

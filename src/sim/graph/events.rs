@@ -174,8 +174,8 @@ fn created(context: &GraphContext<'_>, at: ItemLocator, fragment: &str) -> Resul
     Ok(GraphReply::created(body, location))
 }
 
-/// Deletes an event. An organizer's copy sends cancellations to all attendees. An attendee's copy sends nothing, but the
-/// organizer's tracking shows the mailbox as declined.
+/// Deletes an event. An organizer's copy sends cancellations to all attendees. An attendee's copy sends nothing, but
+/// the organizer's tracking shows the mailbox as declined.
 pub(super) fn delete(context: &mut GraphContext<'_>, at: ItemLocator) -> Result<GraphReply, GraphError> {
     let view = context.view(at)?;
     let (copy, is_cancelled) = (view.event.copy, view.details.is_cancelled());

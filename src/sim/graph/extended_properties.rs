@@ -1,5 +1,5 @@
-//! `singleValueExtendedProperties` where `$expand` requests them. The simulator has one: `AppointmentStateFlags`, the only
-//! exact mark of a meeting.
+//! `singleValueExtendedProperties` where `$expand` requests them. The simulator has one: `AppointmentStateFlags`, the
+//! only exact mark of a meeting.
 
 use serde_json::{Map, Value, json};
 

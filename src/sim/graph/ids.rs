@@ -1,5 +1,5 @@
-//! Ids of items in Graph's two formats. A classic id is the EWS id in the URL-safe alphabet and changes when the item moves
-//! to another folder; an immutable id does not. Requests may send either.
+//! Ids of items in Graph's two formats. A classic id is the EWS id in the URL-safe alphabet and changes when the item
+//! moves to another folder; an immutable id does not. Requests may send either.
 
 use super::error::GraphError;
 use crate::sim::event::StoredItem;

@@ -1,5 +1,5 @@
-//! The items of a folder without their content, by the mailbox id of Exchange settings: the only place where Graph shows
-//! events in Deleted Items.
+//! The items of a folder without their content, by the mailbox id of Exchange settings: the only place where Graph
+//! shows events in Deleted Items.
 
 use serde_json::{Map, Value, json};
 

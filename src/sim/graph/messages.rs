@@ -1,5 +1,5 @@
-//! The messages of a mail folder, as `Mail.ReadBasic` shows them: addresses, subject and times, no body. Calendar items in
-//! the folder are not listed.
+//! The messages of a mail folder, as `Mail.ReadBasic` shows them: addresses, subject and times, no body. Calendar items
+//! in the folder are not listed.
 
 use serde_json::{Map, Value, json};
 

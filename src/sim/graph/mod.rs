@@ -1,5 +1,5 @@
-//! Microsoft Graph v1.0 over the world that EWS serves too: calendars, places, free/busy, Sent Items and Deleted Items, for
-//! an application without a user. Written from Microsoft's documentation; shares no code with the client.
+//! Microsoft Graph v1.0 over the world that EWS serves too: calendars, places, free/busy, Sent Items and Deleted Items,
+//! for an application without a user. Written from Microsoft's documentation; shares no code with the client.
 //!
 //! ```text
 //! service ── batch ──► perform ──► routing, throttling, faults ──► execute ──► events, calendar_view, …

@@ -1,5 +1,5 @@
-//! One request from its route to its outcome: log, concurrency limit, latency, injected faults, and the operation on the
-//! locked world. Writes no HTTP.
+//! One request from its route to its outcome: log, concurrency limit, latency, injected faults, and the operation on
+//! the locked world. Writes no HTTP.
 
 use std::sync::Arc;
 use std::time::Duration;

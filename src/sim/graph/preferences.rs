@@ -1,5 +1,5 @@
-//! The `Prefer` header: the id format, the time zone of times and the type of bodies. Unknown preferences are ignored, as
-//! RFC 7240 requires.
+//! The `Prefer` header: the id format, the time zone of times and the type of bodies. Unknown preferences are ignored,
+//! as RFC 7240 requires.
 
 use http::HeaderMap;
 

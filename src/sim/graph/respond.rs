@@ -1,5 +1,5 @@
-//! The actions of an event: accept, tentativelyAccept, decline and cancel. An accepted request is answered with 202 and no
-//! body.
+//! The actions of an event: accept, tentativelyAccept, decline and cancel. An accepted request is answered with 202 and
+//! no body.
 
 use http::StatusCode;
 use serde_json::{Map, Value};

@@ -1,4 +1,5 @@
-//! Which resource a path names, and the name of the operation for the request log and for fault rules. Opens no mailbox.
+//! Which resource a path names, and the name of the operation for the request log and for fault rules. Opens no
+//! mailbox.
 
 use http::{Method, StatusCode};
 

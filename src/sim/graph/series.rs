@@ -1,5 +1,5 @@
-//! A series by id: its instances, exceptions and cancelled occurrences, and the rule that an occurrence stays between its
-//! neighbours.
+//! A series by id: its instances, exceptions and cancelled occurrences, and the rule that an occurrence stays between
+//! its neighbours.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};

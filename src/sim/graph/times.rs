@@ -1,5 +1,5 @@
-//! Times on the wire: `dateTimeTimeZone` with seven digits and no offset, `DateTimeOffset` in UTC, and the names of time
-//! zones. All-day events float: they begin at midnight in whatever zone is requested.
+//! Times on the wire: `dateTimeTimeZone` with seven digits and no offset, `DateTimeOffset` in UTC, and the names of
+//! time zones. All-day events float: they begin at midnight in whatever zone is requested.
 
 use chrono::{DateTime, Datelike as _, Days, NaiveDate, NaiveDateTime, NaiveTime, Timelike as _, Utc};
 use serde_json::{Value, json};

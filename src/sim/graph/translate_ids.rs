@@ -1,5 +1,5 @@
-//! `translateExchangeIds`: converts ids of one mailbox between the formats of EWS and Graph. An id that does not convert
-//! has error details in its place.
+//! `translateExchangeIds`: converts ids of one mailbox between the formats of EWS and Graph. An id that does not
+//! convert has error details in its place.
 
 use serde_json::{Map, Value, json};
 
