@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::context::GraphContext;
 use super::error::GraphError;
+use super::json_object::object;
 use super::paging;
 use super::query::{self, QueryOptions};
 use super::reply::GraphReply;
@@ -73,7 +74,7 @@ fn calendar_id(mailbox: u32) -> String {
 }
 
 fn calendar(mailbox: &Mailbox) -> Map<String, Value> {
-    let calendar = json!({
+    object(json!({
         "id": calendar_id(mailbox.number),
         "name": "Calendar",
         "color": "auto",
@@ -88,6 +89,5 @@ fn calendar(mailbox: &Mailbox) -> Map<String, Value> {
         "allowedOnlineMeetingProviders": ["teamsForBusiness"],
         "defaultOnlineMeetingProvider": "teamsForBusiness",
         "owner": { "name": mailbox.name, "address": mailbox.address },
-    });
-    if let Value::Object(calendar) = calendar { calendar } else { Map::new() }
+    }))
 }

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::ical_uid::ical_uid;
 use super::ids::IdFormat;
+use super::json_object::object;
 use super::preferences::Preferences;
 use super::{recurrence, times};
 use crate::sim::details::{
@@ -210,12 +211,5 @@ fn sensitivity(sensitivity: Sensitivity) -> &'static str {
         Sensitivity::Personal => "personal",
         Sensitivity::Private => "private",
         Sensitivity::Confidential => "confidential",
-    }
-}
-
-fn object(value: Value) -> Map<String, Value> {
-    match value {
-        Value::Object(object) => object,
-        _ => Map::new(),
     }
 }

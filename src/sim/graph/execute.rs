@@ -5,7 +5,7 @@ use http::Method;
 use super::access::{open, require, require_directory};
 use super::context::GraphContext;
 use super::error::GraphError;
-use super::options::GraphPermission as Permission;
+use super::options::{GraphOptions, GraphPermission as Permission};
 use super::reply::GraphReply;
 use super::routing::{MailboxTarget, Route};
 use super::{
@@ -20,18 +20,12 @@ pub(super) fn execute(context: &mut GraphContext<'_>, route: &Route) -> Result<G
     let options = context.options;
     match route {
         Route::Batch => Err(GraphError::bad_request("BadRequest", "Batch requests cannot be nested.")),
-        Route::Users | Route::User(_) => {
-            require_directory(options, &[Permission::UserReadBasicAll, Permission::UserReadAll])?;
-            if let Route::User(user) = route { users::get(context, user) } else { users::list(context) }
-        }
-        Route::Rooms | Route::RoomLists | Route::RoomsOfList(_) => {
-            require_directory(options, &[Permission::PlaceReadAll])?;
-            match route {
-                Route::Rooms => places::rooms(context),
-                Route::RoomLists => places::room_lists(context),
-                Route::RoomsOfList(list) => places::rooms_of_list(context, list),
-                _ => Err(GraphError::item_not_found()),
-            }
+        Route::Users => require_users(options).and_then(|()| users::list(context)),
+        Route::User(user) => require_users(options).and_then(|()| users::get(context, user)),
+        Route::Rooms => require_places(options).and_then(|()| places::rooms(context)),
+        Route::RoomLists => require_places(options).and_then(|()| places::room_lists(context)),
+        Route::RoomsOfList(list) => {
+            require_places(options).and_then(|()| places::rooms_of_list(context, list))
         }
         Route::MailboxItems { mailbox, folder } => {
             require(options, &[Permission::MailboxItemRead])?;
@@ -49,6 +43,14 @@ pub(super) fn execute(context: &mut GraphContext<'_>, route: &Route) -> Result<G
             in_mailbox(context, number, target)
         }
     }
+}
+
+fn require_users(options: &GraphOptions) -> Result<(), GraphError> {
+    require_directory(options, &[Permission::UserReadBasicAll, Permission::UserReadAll])
+}
+
+fn require_places(options: &GraphOptions) -> Result<(), GraphError> {
+    require_directory(options, &[Permission::PlaceReadAll])
 }
 
 fn permissions(target: &MailboxTarget, method: &Method) -> &'static [Permission] {

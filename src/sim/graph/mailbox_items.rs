@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::context::GraphContext;
 use super::error::GraphError;
+use super::json_object::object;
 use super::paging;
 use super::query::{self, QueryOptions};
 use super::reply::GraphReply;
@@ -60,7 +61,7 @@ fn item_json(at: ItemLocator, item: &StoredItem) -> Map<String, Value> {
         ItemContent::Event(event) => ("IPM.Appointment", event.details.body.len()),
         ItemContent::Message(message) => (message.class, message.body.len()),
     };
-    let item = json!({
+    object(json!({
         "@odata.etag": format!("W/\"{}\"", ids::change_key(item.version)),
         "id": super::ids::IdFormat::Immutable.encode(at, item),
         "type": class,
@@ -69,6 +70,5 @@ fn item_json(at: ItemLocator, item: &StoredItem) -> Map<String, Value> {
         "lastModifiedDateTime": times::offset_time(item.modified),
         "changeKey": ids::change_key(item.version),
         "categories": [],
-    });
-    if let Value::Object(item) = item { item } else { Map::new() }
+    }))
 }

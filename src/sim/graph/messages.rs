@@ -8,6 +8,7 @@ use super::error::GraphError;
 use super::event_json::{recipient, response};
 use super::filter::Filter;
 use super::ids::IdFormat;
+use super::json_object::object;
 use super::paging;
 use super::preferences::Preferences;
 use super::query::{self, QueryOptions};
@@ -152,8 +153,4 @@ fn meeting_json(message: &MailMessage, preferences: &Preferences) -> Map<String,
         out.insert("responseType".to_owned(), json!(response(answer, "none")));
     }
     out
-}
-
-fn object(value: Value) -> Map<String, Value> {
-    if let Value::Object(object) = value { object } else { Map::new() }
 }

@@ -24,6 +24,7 @@ mod filter;
 mod get_schedule;
 mod ical_uid;
 mod ids;
+mod json_object;
 mod mailbox_items;
 mod messages;
 mod options;

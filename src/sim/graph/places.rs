@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::context::GraphContext;
 use super::error::GraphError;
+use super::json_object::object;
 use super::paging;
 use super::query::QueryOptions;
 use super::reply::GraphReply;
@@ -90,8 +91,4 @@ fn room_list(at: usize, list: &RoomList) -> Map<String, Value> {
 /// The object id of the list at this position.
 fn list_id(at: usize) -> String {
     format!("7c1d0000-6d1c-4e02-9f3b-{at:012x}")
-}
-
-fn object(value: Value) -> Map<String, Value> {
-    if let Value::Object(object) = value { object } else { Map::new() }
 }

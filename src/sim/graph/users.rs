@@ -7,6 +7,7 @@ use super::access::mailbox_of;
 use super::context::GraphContext;
 use super::error::GraphError;
 use super::filter::Filter;
+use super::json_object::object;
 use super::paging;
 use super::query::{self, QueryOptions};
 use super::reply::GraphReply;
@@ -69,7 +70,7 @@ fn shown(mailbox: &Mailbox, options: &QueryOptions) -> Map<String, Value> {
 fn user(mailbox: &Mailbox) -> Map<String, Value> {
     let others = mailbox.entry.proxies.iter().map(|proxy| format!("smtp:{proxy}"));
     let proxies: Vec<String> = std::iter::once(format!("SMTP:{}", mailbox.address)).chain(others).collect();
-    let user = json!({
+    object(json!({
         "id": ids::guid(mailbox.number),
         "displayName": mailbox.name,
         "mail": mailbox.address,
@@ -77,6 +78,5 @@ fn user(mailbox: &Mailbox) -> Map<String, Value> {
         "userPrincipalName": mailbox.address,
         "proxyAddresses": proxies,
         "accountEnabled": true,
-    });
-    if let Value::Object(user) = user { user } else { Map::new() }
+    }))
 }
