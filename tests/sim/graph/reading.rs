@@ -172,6 +172,30 @@ async fn all_day_events_float() {
 }
 
 #[tokio::test]
+async fn an_all_day_event_of_another_zone_is_matched_by_midnights_in_utc() {
+    let sim = permitted(world()).await;
+    let client = GraphClient::new(&sim);
+    let pacific = |time: &str| json!({ "dateTime": time, "timeZone": "Pacific Standard Time" });
+    let body = |start: &str| json!({ "isAllDay": true, "start": pacific(start), "end": pacific("2026-07-02T00:00:00") });
+    let events = format!("/users/{AURORA}/events");
+    let refused = client.post(&events, body("2026-07-01T09:00:00")).await;
+    assert_eq!(refused.error(), (400, "ErrorPropertyValidationFailure"));
+    assert_eq!(client.post(&events, body("2026-07-01T00:00:00")).await.status, 201);
+    let hour = async |from: &str, to: &str| {
+        let path = format!("/users/{AURORA}/calendarView?startDateTime={from}&endDateTime={to}");
+        client.get(&path).await.all("type").len()
+    };
+    assert_eq!(
+        hour("2026-07-01T01:00:00Z", "2026-07-01T02:00:00Z").await,
+        1,
+        "still 30 June on the West Coast"
+    );
+    assert_eq!(hour("2026-07-02T01:00:00Z", "2026-07-02T02:00:00Z").await, 0, "still 1 July there");
+    let answer = client.get(&events).await;
+    assert_eq!(answer.values()[0]["start"]["dateTime"], "2026-07-01T00:00:00.0000000");
+}
+
+#[tokio::test]
 async fn immutable_ids_survive_changes_and_classic_ids_do_not_survive_a_move() {
     let mut world = world();
     let uid = world.add_plain(plain());
