@@ -1,19 +1,21 @@
 //! The program with a connection over Microsoft Graph: the same commands and the same API as over EWS.
 
-use adjourn_test::http::HttpReply;
-use adjourn_test::{Installation, room_name, simulator, wait_until};
-use chrono::TimeDelta;
+use adjourn::sim::World;
+use adjourn_test::{
+    HttpReply, Installation, meeting_in, now, room_name, simulator, wait_until, world_of_rooms,
+};
 
 use crate::installed::{PROGRAM, world_of_formulas};
 
-/// The program with this many rooms, all of them over Graph; a token signs in.
-async fn install(rooms: usize) -> Installation {
-    let office = Installation::new(PROGRAM, simulator(world_of_formulas(rooms)).await);
+/// The program with the rooms of this world, all of them over Graph; a token signs in.
+async fn install(world: World) -> Installation {
+    let office = Installation::new(PROGRAM, simulator(world).await);
     office.write_secret("graph-token", office.sim.graph_token());
     let root = office.sim.graph_root();
     let text = format!(
         "[server]\nprotocol = \"graph\"\nurl = \"{root}\"\ntoken = {{ file = \"graph-token\" }}\npoll_interval_busy_s = 5\n\
-         [scope]\ndomains = [\"example.com\"]\n[engine]\nverify_delay_ms = 10\n[live]\nrooms = \"all\"\n"
+         [scope]\nrooms = [\"{}\"]\n[engine]\nverify_delay_ms = 10\n",
+        room_name(0)
     );
     std::fs::write(office.path("adjourn.toml"), text).unwrap();
     office
@@ -21,7 +23,7 @@ async fn install(rooms: usize) -> Installation {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_meeting_is_ended_and_the_end_is_undone() {
-    let office = install(1).await;
+    let office = install(world_of_formulas(1)).await;
     let room = room_name(0);
     let before = office.end_of(0).unwrap();
     let ended = office.run(&["--json", "end", &room]).await;
@@ -36,7 +38,7 @@ async fn a_meeting_is_ended_and_the_end_is_undone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_silent_removal_says_who_notices_it_and_cannot_be_undone() {
-    let office = install(1).await;
+    let office = install(world_of_formulas(1)).await;
     let removed = office.run(&["--json", "delete", "--silent", &room_name(0)]).await;
     assert_eq!(removed.code, 0, "{} {}", removed.out, removed.err);
     let answer = removed.json();
@@ -48,7 +50,7 @@ async fn a_silent_removal_says_who_notices_it_and_cannot_be_undone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_service_follows_a_room_by_polling_and_books_it() {
-    let office = install(1).await;
+    let office = install(world_of_rooms(1, |_, _, _| {})).await;
     let token = office.add_key("panel", &[]).await;
     let served = office.serve();
     let room = room_name(0);
@@ -56,21 +58,18 @@ async fn the_service_follows_a_room_by_polling_and_books_it() {
         let text = served.send(&token, &format!("GET /v1/rooms/{room}"), "").await;
         HttpReply::parse(&text).is_some_and(|reply| reply.json()["state"].as_str() == Some(expected))
     };
-    assert!(state("busy").await);
-    // A person ends the meeting in Outlook, that is, by another program over EWS.
-    office.sim.world(|world| {
-        let now = world.now();
-        let id = world.events(&room, now - TimeDelta::hours(1), now + TimeDelta::hours(1))[0].id.clone();
-        world.set_end(&id, now - TimeDelta::minutes(1));
-    });
-    for _ in 0..300 {
-        if state("free").await {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
     assert!(state("free").await);
-    let booked = served.send(&token, &format!("POST /v1/rooms/{room}/book?minutes=30"), "").await;
-    assert!(booked.starts_with("HTTP/1.1 200"), "{booked}");
-    wait_until("the booking is in the calendar", || office.end_of(0).is_some()).await;
+    // A person books the room in Outlook, that is, by another program.
+    office.sim.world(|world| {
+        world.add_meeting(meeting_in(&room));
+    });
+    let mut is_busy = false;
+    for _ in 0..300 {
+        is_busy = is_busy || state("busy").await;
+        tokio::time::sleep(std::time::Duration::from_millis(if is_busy { 0 } else { 100 })).await;
+    }
+    assert!(is_busy);
+    let ended = served.send(&token, &format!("POST /v1/rooms/{room}/end"), "").await;
+    assert!(ended.starts_with("HTTP/1.1 200"), "{ended}");
+    wait_until("the meeting has ended", || office.end_of(0).is_none_or(|end| end <= now())).await;
 }
