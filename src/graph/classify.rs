@@ -242,7 +242,7 @@ fn kind_of_status(status: u16) -> ErrorKind {
 
 fn rejection_kind(rejection: Option<&AuthRejection>) -> ErrorKind {
     match rejection {
-        Some(AuthRejection::Offers(_)) => ErrorKind::SignIn,
+        Some(AuthRejection::Offers(_)) => ErrorKind::AuthScheme,
         _ => ErrorKind::Token,
     }
 }

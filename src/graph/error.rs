@@ -88,6 +88,11 @@ fn advice_of_access(kind: ErrorKind) -> Option<(ResponsibleParty, &'static str)>
             ResponsibleParty::Administrator,
             "Microsoft Graph rejects the token; check its audience (the scope ends in /.default), its tenant and its cloud",
         ),
+        ErrorKind::AuthScheme => (
+            ResponsibleParty::Administrator,
+            "the server takes no bearer tokens, so it is not Microsoft Graph; check the connection's cloud or url, and the \
+             proxy",
+        ),
         ErrorKind::SignIn | ErrorKind::Account => (
             ResponsibleParty::Administrator,
             "the application cannot sign in as configured: the code names the rejected secret, certificate or token source",

@@ -5,6 +5,7 @@ use crate::http::error::TransportError;
 
 /// Why a request failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum RequestError {
     /// Graph refused. As far as its error proves, nothing was changed.
     Refused(ErrorKind, String),
