@@ -18,7 +18,8 @@ use super::global_object_id;
 use super::request::{self, GraphRequest};
 use super::request_error::RequestError;
 use super::resources::{
-    EventTimes, ExchangeSettingsResource, MailboxItemResource, MessageResource, Page, Recipient,
+    EventTimes, ExchangeSettingsResource, ExtendedProperty, MailboxItemResource, MessageResource, Page,
+    Recipient,
 };
 use crate::action::{EventSnapshot, Step};
 use crate::calendar::{ChangeKey, Event, EventId, EventKind, FreeBusy, RoomAddress};
@@ -171,23 +172,12 @@ fn goes_to_organizer(message: &MessageResource<'_>, about: &Event) -> bool {
     message.to_recipients.iter().flatten().any(is_organizer)
 }
 
-/// The event, if the item is an appointment with the UID and the times of the snapshot.
+/// The event, if the item is an appointment with the id of the snapshot, which is immutable, or with its UID and times.
 fn deleted_event(item: &MailboxItemResource<'_>, seen: &EventSnapshot) -> Option<Event> {
-    let value = |id: &str| {
-        let mut properties = item.single_value_extended_properties.iter().flatten();
-        let property = properties
-            .find(|property| property.id.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(id)))?;
-        property.value.as_deref()
-    };
-    let is_appointment = item.item_type.as_deref() == Some("IPM.Appointment");
-    let has_times =
-        value(START).and_then(instant) == Some(seen.start) && value(END).and_then(instant) == Some(seen.end);
-    let uid = value(GLOBAL_OBJECT_ID).and_then(hex_of_base64)?;
-    let has_uid = seen
-        .uid
-        .as_ref()
-        .is_some_and(|uid_seen| global_object_id::clean(&uid).eq_ignore_ascii_case(uid_seen.as_str()));
-    let id = item.id.as_deref().filter(|_| is_appointment && has_times && has_uid)?;
+    let id = item.id.as_deref().filter(|_| item.item_type.as_deref() == Some("IPM.Appointment"))?;
+    if !EventId::new(id).is_same(&seen.id) && !has_identity(item, seen) {
+        return None;
+    }
     Some(Event {
         id: EventId::new(id),
         change_key: ChangeKey::new(item.change_key.as_deref().unwrap_or_default()),
@@ -207,6 +197,23 @@ fn deleted_event(item: &MailboxItemResource<'_>, seen: &EventSnapshot) -> Option
         created: None,
         modified: None,
     })
+}
+
+/// Whether the item's extended properties are the UID and the times of the snapshot.
+fn has_identity(item: &MailboxItemResource<'_>, seen: &EventSnapshot) -> bool {
+    let value = |id: &str| {
+        let is_it = |property: &&ExtendedProperty<'_>| {
+            property.id.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(id))
+        };
+        item.single_value_extended_properties.iter().flatten().find(is_it)?.value.as_deref()
+    };
+    let has_times =
+        value(START).and_then(instant) == Some(seen.start) && value(END).and_then(instant) == Some(seen.end);
+    let uid = value(GLOBAL_OBJECT_ID).and_then(hex_of_base64);
+    let has_uid = uid
+        .zip(seen.uid.as_ref())
+        .is_some_and(|(uid, uid_seen)| global_object_id::clean(&uid).eq_ignore_ascii_case(uid_seen.as_str()));
+    has_times && has_uid
 }
 
 /// A binary property, in the hex digits of an iCalUId.
@@ -300,6 +307,10 @@ mod tests {
             other[property] = value;
             assert_eq!(find(&other), None, "{property}");
         }
+        let mut kept = item.clone();
+        kept["id"] = json!("A");
+        kept["singleValueExtendedProperties"] = Value::Null;
+        assert_eq!(find(&kept).unwrap().id, EventId::new("A"), "by its immutable id alone");
         let mut moved = item;
         moved["singleValueExtendedProperties"][2]["value"] = json!("2026-10-05T11:00:00Z");
         assert_eq!(find(&moved), None);
