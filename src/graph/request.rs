@@ -226,15 +226,16 @@ pub(super) fn mailbox_id(room: &RoomAddress) -> GraphRequest {
     GraphRequest::get("mailboxId", format!("{}/settings/exchange", user_path(room.as_str())))
 }
 
-/// Items of Deleted Items with the properties that name an appointment. They are MAPI properties, since a `mailboxItem` has no
-/// others.
+/// Items of Deleted Items, with these MAPI properties: a `mailboxItem` has no subject, times or UID.
 pub(super) fn deleted_items(mailbox: &str, properties: &[&str]) -> GraphRequest {
     let ids: Vec<_> = properties.iter().map(|id| format!("id eq '{id}'")).collect();
     let filter = encode(&ids.join(" or "));
     let folder = format!("{VERSION}admin/exchange/mailboxes/{}/folders/deleteditems/items", encode(mailbox));
-    let select = "id,changeKey,type";
-    let expand = format!("singleValueExtendedProperties($filter={filter})");
-    GraphRequest::get("deletedItems", format!("{folder}?$select={select}&$expand={expand}&$top={PAGE_SIZE}"))
+    let expand = match properties {
+        [] => String::new(),
+        _ => format!("&$expand=singleValueExtendedProperties($filter={filter})"),
+    };
+    GraphRequest::get("deletedItems", format!("{folder}?$select=id,changeKey,type&$top={PAGE_SIZE}{expand}"))
 }
 
 fn action(name: &'static str, room: &RoomAddress, id: &EventId) -> GraphRequest {

@@ -80,15 +80,18 @@ impl Graph {
         };
         let mailbox = self.client.execute(room, &request::mailbox_id(room), read).await.map(Some);
         let Some(mailbox) = known(mailbox)?.flatten() else { return Ok(DeletedLookup::Unknown) };
-        let first = request::deleted_items(&mailbox, &[GLOBAL_OBJECT_ID, START, END]);
-        let found = self.search(room, first, DELETED_PAGES_MAX, |page| {
-            let items = elements(page)?.iter().filter_map(|element| decode_element(element).ok());
-            Ok(items.into_iter().find_map(|item: MailboxItemResource<'_>| deleted_event(&item, seen)))
-        });
-        Ok(match known(found.await)? {
-            Some(event) => DeletedLookup::Found(Box::new(event)),
-            None => DeletedLookup::Unknown,
-        })
+        // No source confirms that the properties of a mailboxItem can be requested, so its immutable id is searched before.
+        for properties in [&[][..], &[GLOBAL_OBJECT_ID, START, END]] {
+            let first = request::deleted_items(&mailbox, properties);
+            let found = self.search(room, first, DELETED_PAGES_MAX, |page| {
+                let items = elements(page)?.iter().filter_map(|element| decode_element(element).ok());
+                Ok(items.into_iter().find_map(|item: MailboxItemResource<'_>| deleted_event(&item, seen)))
+            });
+            if let Some(event) = known(found.await)? {
+                return Ok(DeletedLookup::Found(Box::new(event)));
+            }
+        }
+        Ok(DeletedLookup::Unknown)
     }
 
     /// The first match in the pages of a collection.

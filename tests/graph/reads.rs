@@ -290,3 +290,25 @@ async fn a_message_that_is_found_proves_a_decline_and_a_missing_one_proves_nothi
         assert!(request.contains("$filter=sentDateTime%20ge%202026-10-05T09%3A00%3A00Z"), "{request}");
     }
 }
+
+#[tokio::test]
+async fn a_removed_event_is_searched_by_its_id_and_then_by_its_uid_and_times() {
+    let settings = ok(&json!({"id": "guid", "primaryMailboxId": "MBX:1@2"}));
+    let lookup = |pages: Vec<Reaction>| {
+        let reactions = [vec![settings.clone()], pages].concat();
+        async {
+            let script = ScriptedServer::start(reactions).await;
+            let found = graph(&script).find_deleted(&aurora(), &EventSnapshot::from(&seen())).await.unwrap();
+            (matches!(found, DeletedLookup::Found(_)), script.requests())
+        }
+    };
+    let other = json!({"id": "B", "type": "IPM.Appointment"});
+    let (found, requests) =
+        lookup(vec![page(&[other.clone(), json!({"id": "A", "type": "IPM.Appointment"})])]).await;
+    assert!(found && requests.len() == 2);
+    assert!(
+        requests[1].starts_with("GET /v1.0/admin/exchange/mailboxes/MBX%3A1%402/folders/deleteditems/items?")
+    );
+    let (found, requests) = lookup(vec![page(&[other]), error(400, "RequestBroker--ParseUri")]).await;
+    assert!(!found && requests[2].contains("$expand=singleValueExtendedProperties"), "{requests:?}");
+}
