@@ -19,6 +19,7 @@ mod exact;
 mod exchangelib;
 mod foreign_clients;
 mod graph;
+mod graph_backend;
 mod histories;
 mod live;
 mod live_apart;
