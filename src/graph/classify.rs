@@ -10,7 +10,7 @@
 //! | 409 or 412, `ErrorIrresolvableConflict` | the event was changed; nothing was written |
 //! | 429 | wait, as long as `Retry-After` requests |
 //! | 503 with `Retry-After` | wait |
-//! | 500, 502, 503, 504 | a read is retried, a write is in doubt |
+//! | 408, 500, 502, 503, 504 | a read is retried, a write is in doubt |
 //! | other 4xx, 501 | refused, by the error's code |
 //! | redirects, and responses without Graph's error | another server or a device in front of it answered |
 //!
@@ -95,6 +95,7 @@ pub(super) fn classify(effect: Effect, response: ResponseParts<'_>) -> RetryDeci
         503 if response.retry_after.is_some() => RetryDecision::Wait { at_least: response.retry_after, code },
         401 => RetryDecision::Refused(rejection_kind(response.rejection), code_of_rejection(response, code)),
         501 => RetryDecision::Refused(ErrorKind::BadRequest, code),
+        408 => failed(effect, code),
         300..=499 => match error {
             Some(error) => RetryDecision::Refused(error.kind(effect, status), code),
             None => RetryDecision::Refused(kind_of_status(status), code),
@@ -203,7 +204,7 @@ fn kind_of_code(code: &str) -> Option<KnownCode> {
     match code {
         "ErrorItemNotFound" => nothing_done(ErrorKind::Gone),
         "ErrorIrresolvableConflict" => nothing_done(ErrorKind::Conflict),
-        "ErrorInvalidUser" | "ResourceNotFound" | "Request_ResourceNotFound" => {
+        "ErrorInvalidUser" | "ErrorNonExistentMailbox" | "ResourceNotFound" | "Request_ResourceNotFound" => {
             nothing_done(ErrorKind::NoMailbox)
         }
         "MailboxNotEnabledForRESTAPI" | "MailboxNotSupportedForRESTAPI" => {
@@ -358,6 +359,7 @@ mod tests {
     #[test]
     fn a_server_error_leaves_a_write_in_doubt() {
         for (status, code) in [
+            (408, "RequestTimeout"),
             (500, "ErrorInternalServerError"),
             (502, "UnknownError"),
             (503, "ServiceUnavailable"),
