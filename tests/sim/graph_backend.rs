@@ -9,6 +9,7 @@ use adjourn::action::{
 };
 use adjourn::calendar::{Copy, Event, EventKind, RoomAddress, Uid, Window};
 use adjourn::clock::{Clock as _, SystemClock};
+use adjourn::connection_metrics::ConnectionMetrics as _;
 use adjourn::engine::{
     AddressLookup, CalendarReader as _, CalendarWriter as _, DeletedLookup, Directory as _, EventLookup,
     Mode, Occupancy, PersonLookup, TraceLookup, WriteOutcome,
@@ -233,4 +234,55 @@ async fn rooms_are_looked_at_in_batches() {
         let expected = if number % 9 == 0 { Occupancy::MaybeBusy } else { Occupancy::Free };
         assert_eq!(*occupancy, expected, "room {number}");
     }
+}
+
+#[tokio::test]
+async fn a_decline_whose_response_is_lost_is_mailed_once_and_known_to_be() {
+    let mut world = world();
+    world.add_meeting(meeting());
+    let office = GraphOffice::open(world).await;
+    office.sim.inject_fault(FaultRule::new(InjectedFault::ResetAfter).on("DeclineEvent").times(1));
+    let done = done(office.perform(action(ActionKind::Delete(DeleteMode::Notify))).await.outcome);
+    assert_eq!((done.change, office.mails()), (Change::Declined, vec![MailKind::Decline]));
+}
+
+#[tokio::test]
+async fn one_date_of_a_series_ends_early_and_the_others_stay() {
+    let mut world = world();
+    let start = now() - TimeDelta::minutes(20);
+    let series = Some(Series::weekly_on(start, RecurrenceRange::Count(5)));
+    world.add_meeting(MeetingSpec { start, series, ..meeting() });
+    let office = GraphOffice::open(world).await;
+    let before = office.events().await.remove(0);
+    assert_eq!(before.kind, EventKind::Occurrence);
+    done(office.perform(action(ActionKind::End(Notify::Attendees))).await.outcome);
+    let after = office.events().await.remove(0);
+    assert_eq!((after.kind, &after.uid), (EventKind::Exception, &before.uid));
+    assert!(after.end <= now() && after.original_start == before.original_start);
+    let series = office.graph.series(&aurora(), &after.id).await.unwrap().unwrap();
+    assert_eq!(series.exceptions.len(), 1);
+}
+
+#[tokio::test]
+async fn a_silent_removal_of_a_meeting_of_the_room_is_refused_before_anything_is_sent() {
+    let mut world = world();
+    let organizer = adjourn::sim::Person::new("Aurora", AURORA);
+    world.add_meeting(MeetingSpec { organizer, rooms: Vec::new(), ..meeting() });
+    let office = GraphOffice::open(world).await;
+    assert_eq!(office.events().await[0].copy, Some(Copy::Organizer));
+    let answer = office.perform(action(ActionKind::Delete(DeleteMode::Silent))).await;
+    assert!(matches!(answer.outcome, Outcome::Refused { .. }), "{answer:?}");
+    assert_eq!((office.events().await.len(), office.mails()), (1, Vec::new()));
+}
+
+#[tokio::test]
+async fn many_reads_of_one_room_stay_below_the_limit_of_its_mailbox() {
+    let mut world = world();
+    world.add_meeting(meeting());
+    let office = GraphOffice::open(world).await;
+    let reads = (0..24).map(|_| office.events());
+    let all = futures_util::future::join_all(reads).await;
+    assert!(all.iter().all(|events| events.len() == 1));
+    let throttled = office.graph.metrics().into_iter().find(|metric| metric.kind == "throttled").unwrap();
+    assert_eq!(throttled.count, 0);
 }
