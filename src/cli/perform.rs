@@ -8,7 +8,8 @@ use super::exit::{CommandError, Exit};
 use super::output::Output;
 use super::suggest;
 use crate::action::{
-    Action, ActionId, ActionKind, Actor, AllDay, Answer, DeleteMode, Notify, Outcome, Target, TimeRange,
+    Action, ActionId, ActionKind, Actor, AllDay, Answer, DeleteMode, IrreversibleReason, Notify, Outcome,
+    Reversibility, Target, TimeRange,
 };
 use crate::calendar::RoomAddress;
 use crate::engine::Mode;
@@ -96,7 +97,24 @@ pub(super) fn print_answer(
     let message = format!("{again}{}", outcome);
     let printed = PrintedAnswer { id: *action, repeated: *repeated, room, outcome, message: &message };
     output.data(&printed, || format!("{room}: {}\naction {action}", escape(&message)))?;
+    if let Outcome::Done(done) = outcome
+        && !done.dry_run
+        && done.reversibility
+            == (Reversibility::Irreversible { because: IrreversibleReason::ServerCannotRestore })
+    {
+        output.note(&way_back(room));
+    }
     Ok(Exit::of(outcome))
+}
+
+/// How an administrator brings a removed event back where the server has no operation for it. The restored item is shown as
+/// declined, and takes its time again once the room has accepted it.
+fn way_back(room: &RoomAddress) -> String {
+    format!(
+        "adjourn: an administrator can bring the event back for 14 days, in Exchange Online PowerShell:\n  \
+         Get-RecoverableItems -Identity {room} -SourceFolder DeletedItems -FilterItemType IPM.Appointment\n  \
+         Restore-RecoverableItems -Identity {room} -SourceFolder DeletedItems -EntryID <EntryID>"
+    )
 }
 
 fn build_action(args: TargetArgs, ask: ActionKind) -> Result<Action, CommandError> {

@@ -45,6 +45,8 @@ async fn a_silent_removal_says_who_notices_it_and_cannot_be_undone() {
     assert_eq!(removed.code, 0, "{} {}", removed.out, removed.err);
     let answer = removed.json();
     assert_eq!(answer["told"].as_str(), Some("organizer-sees-decline"), "{answer}");
+    let restore = format!("Restore-RecoverableItems -Identity {}", room_name(0));
+    assert!(removed.err.contains(&restore), "{}", removed.err);
     let undone = office.run(&["undo", answer["id"].as_str().unwrap()]).await;
     assert_ne!(undone.code, 0, "Graph moves nothing back: {}", undone.out);
     assert_eq!(office.end_of(0), None);
