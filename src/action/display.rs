@@ -196,8 +196,8 @@ impl fmt::Display for Refusal {
                 "Exchange did not return whether the room organizes or attends the event, so it was left alone.",
             ),
             Self::ServerAlwaysNotifies => f.write_str(
-                "The room's server sends messages whenever such an event is removed, so it cannot be removed silently. Delete it \
-                 with a message instead.",
+                "The room's server notifies the other participants of this change in any case, so it cannot be made silently. \
+                 Request it with a message instead.",
             ),
             Self::WholeSeries => f.write_str(
                 "The request and the event do not agree: one means a whole series, the other a single date. Name one of its dates; \

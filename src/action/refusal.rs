@@ -68,7 +68,7 @@ pub enum Refusal {
     Declined,
     /// The server did not return whose copy the event is.
     UnknownCopy,
-    /// The room's server cannot remove the event without messages to people. Exchange can.
+    /// Silence was requested, and the room's server notifies people of this change in any case.
     ServerAlwaysNotifies,
     /// The request names a whole series where it needs one of its dates, or the other way round.
     WholeSeries,

@@ -168,6 +168,9 @@ fn plan_end(
     if event.end <= end {
         return Err(PlanError::NoChange(NoChangeReason::Over));
     }
+    if server.effective_notify(Some(copy), notify) != notify {
+        return Err(Refusal::ServerAlwaysNotifies.into()); // silence was requested
+    }
     Ok(set_end(event, copy, EndMove::Earlier(end), notify, server))
 }
 

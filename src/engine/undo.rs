@@ -112,11 +112,13 @@ fn plan_end_undo(
         return Err(Refusal::NotAsSeen { seen, is: TimeRange::from(event) }.into());
     }
     let wanted = notify_again(done.notified);
-    let notify = server.effective_notify(Some(done.copy), wanted);
-    let notified = if notify == wanted { done.notified } else { Notified::Attendees };
-    let step = Step::SetEnd { id: event.id.clone(), change_key: event.change_key.clone(), end: from, notify };
+    if server.effective_notify(Some(done.copy), wanted) != wanted {
+        return Err(Refusal::ServerAlwaysNotifies.into()); // nobody was notified of the end that is taken back
+    }
+    let (id, change_key) = (event.id.clone(), event.change_key.clone());
+    let step = Step::SetEnd { id, change_key, end: from, notify: wanted };
     let change = Change::EndRestored { from: to, to: from };
-    Ok(Plan { step, done: undone(done, event, change, notified) })
+    Ok(Plan { step, done: undone(done, event, change, done.notified) })
 }
 
 /// Who receives an update when a new end is taken back: those who received it, or may have.

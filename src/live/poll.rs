@@ -2,6 +2,7 @@
 //! `SyncFolderItems`; where the server rejects that, its calendar view is read at the same interval.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +20,9 @@ use crate::concurrency::ConcurrencyLimit;
 
 /// Rooms polled at once; Exchange's throttling policy allows five (`ConcurrentSyncCalls`).
 const MAX_CONCURRENT_POLLS: usize = 4;
+/// Rooms with intervals of their own that are polled at once: half of the requests that such a connection sends at once by default,
+/// so that an action finds a place.
+const MAX_CONCURRENT_OWN_POLLS: usize = 8;
 /// After this many reads of the view, `SyncFolderItems` is tried again.
 const SYNC_RETRY_ROUNDS: u32 = 20;
 /// An event that begins within this time makes its room busy.
@@ -30,6 +34,8 @@ const DOUBLINGS_MAX: u32 = 3;
 pub(super) struct Poller {
     live: Arc<Live>,
     limit: Arc<ConcurrencyLimit>,
+    /// For rooms whose feed has intervals of its own.
+    own_limit: Arc<ConcurrencyLimit>,
     rooms: HashMap<RoomAddress, PolledRoom>,
 }
 
@@ -60,8 +66,13 @@ impl Drop for AbortOnDrop {
 
 impl Poller {
     pub(super) fn new(live: &Arc<Live>) -> Self {
-        let limit = Arc::new(ConcurrencyLimit::new(MAX_CONCURRENT_POLLS, SLOW_AFTER));
-        Self { live: live.clone(), limit, rooms: HashMap::new() }
+        let limit = |polls| Arc::new(ConcurrencyLimit::new(polls, SLOW_AFTER));
+        Self {
+            live: live.clone(),
+            limit: limit(MAX_CONCURRENT_POLLS),
+            own_limit: limit(MAX_CONCURRENT_OWN_POLLS),
+            rooms: HashMap::new(),
+        }
     }
 
     /// Starts to poll the room after this time, or earlier if an earlier start is set.
@@ -70,10 +81,13 @@ impl Poller {
         if best == TrackingMode::OnDemand {
             return;
         }
-        let (from, poll) = (Instant::now() + after, self.rooms.entry(room.clone()));
+        let own = self.live.feed.poll_intervals(room);
+        let spread = own.map_or(Duration::ZERO, |intervals| spread_of(room, intervals.busy));
+        let limit = if own.is_some() { &self.own_limit } else { &self.limit };
+        let (from, poll) = (Instant::now() + after + spread, self.rooms.entry(room.clone()));
         let poll = poll.or_insert_with(|| PolledRoom::new(best));
         if poll.task.as_ref().is_none_or(|(begins, _)| from < *begins) {
-            let (live, limit, state) = (self.live.clone(), self.limit.clone(), poll.state.clone());
+            let (live, limit, state) = (self.live.clone(), limit.clone(), poll.state.clone());
             let polling = poll_room(live, limit, room.clone(), state, from);
             poll.task = Some((from, AbortOnDrop(tokio::spawn(polling))));
         }
@@ -132,10 +146,7 @@ async fn poll_room(
         let asked_at = live.rooms.now();
         let mode = state.mode;
         let check = timeout(REQUEST_TIMEOUT, state.check_for_changes(&live, &room));
-        let polled = match live.feed.poll_intervals(&room) {
-            Some(_) => check.await,
-            None => limit.run(check).await,
-        };
+        let polled = limit.run(check).await;
         hung = if polled.is_ok() { 0 } else { (hung + 1).min(DOUBLINGS_MAX) };
         if state.mode != mode {
             registration = None;
@@ -157,6 +168,13 @@ async fn poll_room(
         // A slow server gets a pause between two polls.
         sleep(interval.saturating_mul(1 << hung).saturating_sub(begun.elapsed()).max(interval / 4)).await;
     }
+}
+
+/// When within the interval this room is polled: many rooms are not polled all at once.
+fn spread_of(room: &RoomAddress, interval: Duration) -> Duration {
+    let mut hash = DefaultHasher::new();
+    room.hash(&mut hash);
+    interval.mul_f64(f64::from((hash.finish() & 0xFFFF) as u16) / f64::from(u16::MAX))
 }
 
 /// The time to the room's next poll. A room whose calendar is not known counts as busy.
