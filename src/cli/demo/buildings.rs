@@ -53,6 +53,16 @@ const LIVELY: [Building; 2] = [
     },
 ];
 
+/// The rooms of the upper floor, and those of Pier 9.
+const OVER_GRAPH: [&str; 6] = [
+    "room-delta@example.com",
+    "room-ember@example.com",
+    "room-fjord@example.com",
+    "room-lark@example.com",
+    "room-merlin@example.com",
+    "room-nightjar@example.com",
+];
+
 struct Building {
     name: &'static str,
     time_zone: &'static str,
@@ -67,6 +77,11 @@ pub(super) fn quiet() -> Result<Vec<RoomAddress>, CommandError> {
 /// Rooms with simulated meetings.
 pub(super) fn lively() -> Result<Vec<RoomAddress>, CommandError> {
     LIVELY.iter().flat_map(|building| building.rooms).map(|(room, _)| address(room)).collect()
+}
+
+/// Rooms that are reached over Microsoft Graph; all others are reached over EWS.
+pub(super) fn over_graph() -> impl Iterator<Item = &'static str> {
+    OVER_GRAPH.into_iter()
 }
 
 /// Adds the rooms with simulated meetings.

@@ -1,7 +1,8 @@
-//! `adjourn demo`: runs the whole product on a simulated Exchange, over real HTTP, in a few seconds and without any setup. With
-//! --serve it runs until Ctrl-C, with simulated people.
+//! `adjourn demo`: runs the whole product on a simulated Exchange, over real HTTP, in a few seconds and without any setup: some
+//! rooms over EWS, the others over Microsoft Graph. With --serve it runs until Ctrl-C, with simulated people.
 
 mod buildings;
+mod connections;
 mod people;
 
 use std::collections::BTreeSet;
@@ -12,7 +13,9 @@ use chrono::TimeDelta;
 use serde::Serialize;
 
 use crate::access::{Right, Rights, StoredKey};
-use crate::action::{Action, ActionId, ActionKind, Actor, DeleteMode, Notify, Outcome, ReasonText};
+use crate::action::{
+    Action, ActionId, ActionKind, Actor, DeleteMode, Notify, Outcome, ReasonText, RequestedMinutes,
+};
 use crate::api::Doctor;
 use crate::calendar::{RoomAddress, Scope, Window};
 use crate::cleanup::{
@@ -30,29 +33,33 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Overrides};
 use crate::doctor::{DoctorReport, DoctorTarget, examine};
 use crate::engine::Mode;
-use crate::exchange::{Exchange, Secret, Settings};
+use crate::exchange::{Exchange, Settings};
 use crate::journal::MemoryJournal;
 use crate::presence::{Interval, PresenceState, Sign, SignLog};
-use crate::sim::{Mail, Simulator, SimulatorOptions, demo_world};
+use crate::sim::{Mail, demo_world};
 use crate::store::ServiceStore;
 use buildings::address;
+use connections::{RequestCounts, SimulatedSite};
 use people::DemoPeople;
 
 /// The output of `--json`.
 #[derive(Serialize)]
 struct DemoTranscript {
     url: String,
+    graph_root: String,
     actions: Vec<DemoAction>,
     plan: SweepPlan,
     applied: Vec<AppliedAction>,
     mails: Vec<MailLine>,
-    requests: usize,
+    requests: RequestCounts,
 }
 
 #[derive(Serialize)]
 struct DemoAction {
     what: &'static str,
     room: RoomAddress,
+    /// The protocol of the room's connection.
+    over: &'static str,
     #[serde(flatten)]
     outcome: Outcome,
 }
@@ -67,6 +74,10 @@ struct MailLine {
 
 /// A personal mailbox, where Adjourn must not act.
 const OUTSIDER: &str = "ada.albers@example.com";
+/// The room whose event is ended and restored, over Graph.
+const EMBER: &str = "room-ember@example.com";
+/// Minutes of the booking at the door of a free room.
+const BOOKED_MINUTES: u16 = 30;
 /// The API key of the served demo. It gives access to a simulated Exchange on this machine only.
 const DEMO_KEY: (&str, &str) = ("demo", "demo");
 /// Requests per minute: the demo may be used for benchmarks.
@@ -82,34 +93,21 @@ pub(super) async fn run(args: DemoArgs, output: &Output) -> Result<Exit, Command
     if args.serve {
         world.allow_impersonation_of(room_names.iter().map(String::as_str));
     }
-    let options = SimulatorOptions::default();
-    let settings = |url| settings(url, &options.username, &options.password);
-    let simulator = Simulator::start(world, options.clone())
-        .await
-        .map_err(|error| CommandError::new(Exit::Usage, "cannot start the simulator").caused_by(error))?;
-    let settings = settings(simulator.url());
-    let exchange = Exchange::new(&settings)
-        .map_err(|error| CommandError::new(Exit::Usage, "cannot reach the simulator").caused_by(error))?;
-    let (exchange, simulator) = (Arc::new(exchange), Arc::new(simulator));
+    let site = SimulatedSite::start(world).await?;
     let journal = Arc::new(MemoryJournal::default());
-    let mut opened =
-        connect::open_with(exchange.clone(), config(&room_names)?, journal, Arc::default()).await?;
+    let router = Arc::new(site.router()?);
+    let mut opened = connect::open_with(router, config(&room_names)?, journal, Arc::default()).await?;
     let exit = if args.serve {
         configure_served_demo(&mut opened.config)?;
-        let rooms = opened.config.scope.rooms().cloned().collect();
-        let (doctor, people) = (
-            Arc::new(DemoDoctor { settings, exchange, rooms, outsider: address(OUTSIDER)? }),
-            DemoPeople::of(simulator.clone())?,
-        );
+        let doctor = Arc::new(DemoDoctor::new(&site, &opened.config)?);
+        let people = DemoPeople::of(site.simulator.clone())?;
         serve(opened, args.listen, doctor, people, output).await?
     } else {
-        let transcript = run_scenes(&opened, &simulator).await?;
+        let transcript = run_scenes(&opened, &site).await?;
         output.data(&transcript, || render(&transcript))?;
         Exit::Done
     };
-    if let Some(simulator) = Arc::into_inner(simulator) {
-        simulator.stop().await;
-    }
+    site.stop().await;
     Ok(exit)
 }
 
@@ -123,13 +121,25 @@ fn configure_served_demo(config: &mut Config) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// The doctor of the served demo.
+/// The doctor of the served demo. It examines the connection over EWS and its rooms.
 struct DemoDoctor {
     settings: Settings,
     exchange: Arc<Exchange>,
     rooms: Vec<RoomAddress>,
     /// A mailbox that is out of scope.
     outsider: RoomAddress,
+}
+
+impl DemoDoctor {
+    fn new(site: &SimulatedSite, config: &Config) -> Result<Self, CommandError> {
+        let is_over_ews = |room: &&RoomAddress| buildings::over_graph().all(|other| other != room.as_str());
+        Ok(Self {
+            settings: site.settings.clone(),
+            exchange: Arc::new(site.exchange()?),
+            rooms: config.scope.rooms().filter(is_over_ews).cloned().collect(),
+            outsider: address(OUTSIDER)?,
+        })
+    }
 }
 
 #[async_trait::async_trait]
@@ -172,38 +182,67 @@ async fn serve(
     crate::cli::serve::serve(opened, store, listen, context, output).await
 }
 
-async fn run_scenes(opened: &OpenedEngine, simulator: &Simulator) -> Result<DemoTranscript, CommandError> {
+/// The scenes at the doors: what happens, the room, and the request.
+fn scenes() -> Vec<(&'static str, &'static str, ActionKind, Mode)> {
     let end = ActionKind::End(Notify::Attendees);
-    let scenes = [
+    let cancel = ActionKind::Delete(DeleteMode::Notify);
+    let mut scenes = vec![
         ("end the meeting (dry run)", "room-aurora@example.com", end, Mode::DryRun),
         ("end the meeting", "room-aurora@example.com", end, Mode::Perform),
         ("end it again", "room-aurora@example.com", end, Mode::Perform),
         ("end the current meeting (there are two)", "room-borealis@example.com", end, Mode::Perform),
-        (
-            "delete a meeting the room organized",
-            "room-delta@example.com",
-            ActionKind::Delete(DeleteMode::Notify),
-            Mode::Perform,
-        ),
-        ("end a meeting in a personal mailbox", OUTSIDER, end, Mode::Perform),
+        ("delete a meeting the room organized", "room-delta@example.com", cancel, Mode::Perform),
+        ("end the event", EMBER, end, Mode::Perform),
     ];
+    if let Some(minutes) = RequestedMinutes::new(BOOKED_MINUTES) {
+        scenes.push((
+            "book the free room",
+            "room-fjord@example.com",
+            ActionKind::Book { minutes },
+            Mode::Perform,
+        ));
+    }
+    scenes.push(("end a meeting in a personal mailbox", OUTSIDER, end, Mode::Perform));
+    scenes
+}
+
+async fn run_scenes(opened: &OpenedEngine, site: &SimulatedSite) -> Result<DemoTranscript, CommandError> {
     let mut actions = Vec::new();
-    for (what, room, ask, mode) in scenes {
-        let action = action(room, ask)?;
-        let room = action.room.clone();
-        let outcome = opened.engine.perform(action, mode).await.map_err(journal_failed)?.outcome;
-        actions.push(DemoAction { what, room, outcome });
+    for (what, room, ask, mode) in scenes() {
+        let (id, done) = perform(opened, what, action(room, ask)?, mode).await?;
+        actions.push(done);
+        if room == EMBER {
+            let undo = action(room, ActionKind::Undo { of: id })?;
+            actions.push(perform(opened, "undo that", undo, Mode::Perform).await?.1);
+        }
     }
     let (plan, applied) = clean_up(opened).await?;
-    let mails = simulator.outbox().iter().map(mail_line).collect();
     Ok(DemoTranscript {
-        url: simulator.url(),
+        url: site.simulator.url(),
+        graph_root: site.simulator.graph_root(),
         actions,
         plan,
         applied,
-        mails,
-        requests: simulator.requests().len(),
+        mails: site.simulator.outbox().iter().map(mail_line).collect(),
+        requests: site.request_counts(),
     })
+}
+
+async fn perform(
+    opened: &OpenedEngine,
+    what: &'static str,
+    action: Action,
+    mode: Mode,
+) -> Result<(ActionId, DemoAction), CommandError> {
+    let (id, room) = (action.id, action.room.clone());
+    let over = protocol(room.as_str());
+    let outcome = opened.engine.perform(action, mode).await.map_err(journal_failed)?.outcome;
+    Ok((id, DemoAction { what, room, over, outcome }))
+}
+
+/// The protocol that a room is reached over.
+fn protocol(room: &str) -> &'static str {
+    if buildings::over_graph().any(|other| other == room) { "Microsoft Graph" } else { "EWS" }
 }
 
 async fn clean_up(opened: &OpenedEngine) -> Result<(SweepPlan, Vec<AppliedAction>), CommandError> {
@@ -253,10 +292,6 @@ fn config(rooms: &[String]) -> Result<Config, CommandError> {
     Ok(config)
 }
 
-fn settings(url: String, username: &str, password: &str) -> Settings {
-    Settings::new(url, username, Secret::new(password.to_owned()))
-}
-
 fn action(room: &str, ask: ActionKind) -> Result<Action, CommandError> {
     let action = Action::new(ActionId::random(), address(room)?, ask, Actor::program("adjourn demo"));
     Ok(action.reason(ReasonText::truncated("The room is needed.".to_owned())))
@@ -276,9 +311,12 @@ fn mail_line(mail: &Mail) -> MailLine {
 }
 
 fn render(transcript: &DemoTranscript) -> String {
-    let mut text = format!("A simulated Exchange runs on {}.\n\nActions at the doors:\n", transcript.url);
-    for action in &transcript.actions {
-        text += &format!("  {} — {}\n      {}\n", action.room, action.what, action.outcome);
+    let mut text = format!(
+        "A simulated Exchange runs on {} (EWS) and {} (Microsoft Graph).\n\nActions at the doors:\n",
+        transcript.url, transcript.graph_root
+    );
+    for DemoAction { what, room, over, outcome } in &transcript.actions {
+        text += &format!("  {room} — {what}, over {over}\n      {outcome}\n");
     }
     text += "\nPlan of a sweep over all rooms:\n";
     for room in &transcript.plan.rooms {
@@ -299,5 +337,6 @@ fn render(transcript: &DemoTranscript) -> String {
     for mail in &transcript.mails {
         text += &format!("  {} from {} to {}: {}\n", mail.kind, mail.from, mail.to.join(", "), mail.subject);
     }
-    text + &format!("\nEWS requests over HTTP: {}.", transcript.requests)
+    let RequestCounts { ews, graph } = &transcript.requests;
+    text + &format!("\nRequests over HTTP: {ews} over EWS, {graph} over Microsoft Graph.")
 }
