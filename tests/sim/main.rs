@@ -20,6 +20,7 @@ mod exchangelib;
 mod foreign_clients;
 mod graph;
 mod graph_backend;
+mod graph_sweeps;
 mod histories;
 mod live;
 mod live_apart;

@@ -11,13 +11,15 @@ use adjourn::cleanup::{AppliedAction, CancelledLeftover, NoCheckIn, Rules, Sweep
 use adjourn::clock::ManualClock;
 use adjourn::engine::Mode;
 use adjourn::presence::{Coverage, PresenceState, SignLog};
-use adjourn::sim::{FaultRule, InjectedFault, MailKind, MailboxKind, SimulatorOptions, large_world};
+use adjourn::sim::{
+    FaultRule, InjectedFault, MailKind, MailboxKind, Simulator, SimulatorOptions, World, large_world,
+};
 use adjourn_test::{Office, settings, simulator_with};
 use chrono::{DateTime, TimeDelta, Utc};
 
 const ROOMS: usize = 1_000;
 
-fn rules() -> Rules {
+pub fn rules() -> Rules {
     Rules {
         no_check_in: Some(NoCheckIn::default()),
         cancelled_leftover: Some(CancelledLeftover),
@@ -27,19 +29,20 @@ fn rules() -> Rules {
 }
 
 /// A Wednesday morning, whenever the test runs: the rules expect empty buildings at night and on Sundays.
-fn working_hour() -> DateTime<Utc> {
+pub fn working_hour() -> DateTime<Utc> {
     "2026-11-25T10:45:00Z".parse().unwrap()
+}
+
+pub fn rooms_of(world: &World) -> Vec<RoomAddress> {
+    let rooms = world.mailboxes().filter(|mailbox| mailbox.kind == MailboxKind::Room);
+    rooms.map(|mailbox| mailbox.address.parse().unwrap()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_throttled_sweep_of_a_thousand_rooms_loses_and_repeats_nothing() {
     let now = working_hour();
     let world = large_world(now, ROOMS, 7);
-    let rooms: Vec<RoomAddress> = world
-        .mailboxes()
-        .filter(|mailbox| mailbox.kind == MailboxKind::Room)
-        .map(|mailbox| mailbox.address.parse().unwrap())
-        .collect();
+    let rooms = rooms_of(&world);
     assert_eq!(rooms.len(), ROOMS);
     let sim = simulator_with(world, SimulatorOptions { now: Some(now), ..SimulatorOptions::default() }).await;
     for (wrong, every) in [
@@ -70,23 +73,23 @@ async fn a_throttled_sweep_of_a_thousand_rooms_loses_and_repeats_nothing() {
     assert!(planned > 100, "{planned}");
     let applied = sweep.apply(&plan, Mode::Perform).await.unwrap().applied;
     assert_eq!(applied.len(), planned, "every planned action has an outcome");
-    check(&office, &applied);
+    check(&office.sim, &applied);
     println!("{planned} actions in {ROOMS} rooms, {} requests", office.sim.requests().len());
 }
 
 /// Each decline was mailed exactly once; outcomes reported as done are done, and refused ones (both requests were lost)
 /// had no effect.
-fn check(office: &Office, applied: &[AppliedAction]) {
+pub fn check(sim: &Simulator, applied: &[AppliedAction]) {
     let mut declines: BTreeMap<_, usize> = BTreeMap::new();
-    for mail in office.sim.outbox().into_iter().filter(|mail| mail.kind == MailKind::Decline) {
+    for mail in sim.outbox().into_iter().filter(|mail| mail.kind == MailKind::Decline) {
         *declines.entry((mail.from, mail.uid, mail.occurrence)).or_default() += 1;
     }
     assert!(declines.values().all(|mails| *mails == 1), "a decline was mailed twice");
     let (mut declined, mut open) = (0, 0);
     for one in applied {
-        let events =
-            office.sim.world(|world| world.events(one.room.as_str(), one.event.start, one.event.end));
-        let stands = events.iter().any(|event| event.id == one.event.id.as_str());
+        let events = sim.world(|world| world.events(one.room.as_str(), one.event.start, one.event.end));
+        let id = one.event.id.as_str();
+        let stands = events.iter().any(|event| [&event.id, &event.immutable_id].contains(&&id.to_owned()));
         match &one.outcome {
             Outcome::Done(done) => {
                 assert!(!stands, "{} still stands", one.room);

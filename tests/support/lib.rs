@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! room  time  action  outcome  event         values
-//! engine  exchange  service  journal         one constructor of the library each, with the options that tests want
+//! engine  exchange  graph  service  journal  one constructor of the library each, with the options that tests want
 //! world → simulator → office                 a simulated Exchange, and an engine that works on it
 //!                   → installation → served  the program in a directory of its own, and as a service
 //! http  random  wait                         tools
@@ -17,6 +17,7 @@ mod action;
 mod engine;
 mod event;
 mod exchange;
+mod graph;
 mod http;
 mod installation;
 mod journal;
@@ -35,6 +36,7 @@ pub use action::{action, named};
 pub use engine::{engine, quick_options};
 pub use event::event;
 pub use exchange::{account_settings, exchange, patient_settings, settings};
+pub use graph::{graph, graph_settings};
 pub use http::{HttpReply, read_head, read_reply, send_and_read};
 pub use installation::{CommandOutput, Installation};
 pub use journal::{journal_in, record_refused};

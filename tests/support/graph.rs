@@ -1,0 +1,37 @@
+//! The one place where tests and benches build a client of Microsoft Graph and its settings.
+
+use std::sync::Arc;
+
+use adjourn::calendar::RoomAddress;
+use adjourn::graph::{Graph, GraphRights, GraphSettings, RoomTimeZones};
+use adjourn::login::{ExternalToken, SignInMethod};
+use adjourn::sim::Simulator;
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+
+/// A client with these settings.
+pub fn graph(settings: &GraphSettings) -> Graph {
+    Graph::new(settings).unwrap()
+}
+
+/// Settings for a simulator, with a token that is valid for an hour, all rights, and rooms whose days are those of UTC.
+pub fn graph_settings(sim: &Simulator) -> GraphSettings {
+    let token = ExternalToken::Command(vec!["echo".to_owned(), sim.graph_token()]);
+    GraphSettings {
+        rights: GraphRights {
+            read_mail: true,
+            read_mailbox_items: true,
+            read_places: true,
+            read_users: true,
+        },
+        time_zones: Arc::new(DaysInUtc),
+        ..GraphSettings::new(sim.graph_root(), SignInMethod::Token(token))
+    }
+}
+
+struct DaysInUtc;
+
+impl RoomTimeZones for DaysInUtc {
+    fn start_of_day(&self, _: &RoomAddress, date: NaiveDate) -> Option<DateTime<Utc>> {
+        Some(date.and_time(NaiveTime::MIN).and_utc())
+    }
+}
