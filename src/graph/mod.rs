@@ -32,6 +32,7 @@ mod global_object_id;
 #[cfg(feature = "service")]
 mod limits;
 mod occupancy;
+mod page_of_events;
 mod reader;
 mod request;
 mod request_error;
@@ -49,6 +50,8 @@ pub use connection::Graph;
 pub use every_type::read_as_every_type;
 #[cfg(feature = "service")]
 pub(crate) use limits::limits;
+#[doc(hidden)]
+pub use page_of_events::read_page_of_events;
 pub use request_error::RequestError;
 pub use settings::{GraphRights, GraphSettings, GraphTimeouts, REQUESTS, REQUESTS_PER_ROOM, WORLDWIDE};
 pub use time_zones::{RoomTimeZones, UnknownTimeZones};
