@@ -62,7 +62,7 @@ pub(super) enum RetryDecision {
     },
 }
 
-/// The parts of a response that decide: of a request of its own, or of one in a batch.
+/// The parts of a response that decide.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ResponseParts<'r> {
     pub(super) status: u16,

@@ -207,11 +207,6 @@ impl GraphClient {
         Ok(())
     }
 
-    /// Sends nothing for a room of a batch for a while, after the server asked for it.
-    pub(super) fn pause_room(&self, room: &RoomAddress, at_least: Option<Duration>) {
-        self.pause(&self.rooms.of(room), at_least, 0);
-    }
-
     fn pause(&self, room: &RoomState, at_least: Option<Duration>, attempt: u32) {
         self.throttled.fetch_add(1, Ordering::Relaxed);
         room.pause(back_off(at_least, attempt, jitter()));

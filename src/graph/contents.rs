@@ -3,21 +3,18 @@
 //! A success without its content does not count: a missing list must not free a room, and a write is done only if the response shows
 //! it. A read fails then, and a write is in doubt.
 
-use std::time::Duration;
-
 use chrono::{DateTime, Utc};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::classify::{ResponseParts, RetryDecision, classify, unexpected_response};
+use super::classify::{RetryDecision, unexpected_response};
 use super::decode::{DecodeError, decode, decode_element};
 use super::effect::Effect;
-use super::event::{EventContext, end, event, readable_times, series, start_and_end};
-use super::resources::{BatchPart, BatchResponse, EventResource, EventTimes, Page, SeriesExceptions, Text};
+use super::event::{EventContext, end, event, series, start_and_end};
+use super::resources::{EventResource, Page, SeriesExceptions};
 use super::root::GraphRoot;
-use crate::calendar::{Event, EventId, EventKind, Series, Uid, Window};
-use crate::engine::Occupancy;
+use crate::calendar::{Event, EventId, EventKind, Series, Uid};
 use crate::http::delivery::HttpResponse;
 use http::uri::PathAndQuery;
 
@@ -143,92 +140,6 @@ pub(super) fn accepted(response: &HttpResponse) -> Result<(), RetryDecision> {
     }
 }
 
-/// The response of one room in a batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct RoomOccupancy {
-    /// Its position in the batch.
-    pub(super) position: usize,
-    pub(super) occupancy: Occupancy,
-    /// The server asks for a pause.
-    pub(super) pause: Option<Option<Duration>>,
-}
-
-/// Whether each room of a batch has an event in the window. A response that is missing, refused or unreadable is left out.
-pub(super) fn occupancies<'c>(
-    response: &HttpResponse,
-    window: Window,
-    context: impl Fn(usize) -> Option<EventContext<'c>>,
-) -> Result<Vec<RoomOccupancy>, RetryDecision> {
-    let batch: BatchResponse<'_> = body(Effect::Read, response)?;
-    let parts = batch
-        .responses
-        .ok_or_else(|| unexpected_response(Effect::Read, "a batch without responses".to_owned()))?;
-    let mut rooms: Vec<RoomOccupancy> = Vec::with_capacity(parts.len());
-    for part in &parts {
-        let position = part.id.as_ref().and_then(|id| usize::try_from(id.number()?).ok());
-        let Some((position, context)) = position.and_then(|at| Some((at, context(at)?))) else {
-            return Err(unexpected_response(
-                Effect::Read,
-                "a response to no request of the batch".to_owned(),
-            ));
-        };
-        if rooms.iter().any(|other| other.position == position) {
-            return Err(unexpected_response(
-                Effect::Read,
-                "two responses to one request of the batch".to_owned(),
-            ));
-        }
-        rooms.push(room_occupancy(part, position, window, context));
-    }
-    Ok(rooms)
-}
-
-fn room_occupancy(
-    part: &BatchPart<'_>,
-    position: usize,
-    window: Window,
-    context: EventContext<'_>,
-) -> RoomOccupancy {
-    let status = part.status.as_ref().and_then(|status| u16::try_from(status.number()?).ok()).unwrap_or(0);
-    let body = part.body.map_or("", RawValue::get);
-    let parts =
-        ResponseParts { status, retry_after: retry_after(part), rejection: None, body: body.as_bytes() };
-    let decision = classify(Effect::Read, parts);
-    let is_free = decision == RetryDecision::Done && is_free(body, window, context);
-    RoomOccupancy {
-        position,
-        occupancy: if is_free { Occupancy::Free } else { Occupancy::MaybeBusy },
-        pause: match decision {
-            RetryDecision::Wait { at_least, .. } => Some(at_least),
-            _ => None,
-        },
-    }
-}
-
-/// Only a complete, readable page without an event in the window proves that the room is free.
-fn is_free(body: &str, window: Window, context: EventContext<'_>) -> bool {
-    let Ok(page) = decode::<Page<'_>>(body.as_bytes()) else { return false };
-    let is_elsewhere = |element: &&RawValue| {
-        let Ok(item) = decode_element::<EventTimes<'_>>(element) else { return false };
-        match readable_times(&item, context) {
-            (Some(start), Some(end)) => start <= end && (end <= window.start() || window.end() <= start),
-            _ => false,
-        }
-    };
-    page.next_link.is_none() && page.value.is_some_and(|items| items.iter().all(is_elsewhere))
-}
-
-/// `Retry-After` of a part in seconds, whatever the case of its name.
-fn retry_after(part: &BatchPart<'_>) -> Option<Duration> {
-    #[derive(Deserialize)]
-    struct Headers<'a> {
-        #[serde(borrow, rename = "Retry-After", alias = "retry-after")]
-        retry_after: Option<Text<'a>>,
-    }
-    let headers: Headers<'_> = decode_element(part.headers?).ok()?;
-    headers.retry_after?.trim().parse().ok().map(Duration::from_secs)
-}
-
 fn missing_property(missing: &str) -> RetryDecision {
     unexpected_response(Effect::Read, format!("an event without {missing}"))
 }
@@ -316,58 +227,5 @@ mod tests {
         assert!(read_event(&response(200, &single), None, context).is_ok());
         assert!(read_series(&response(200, &single), &id, context).is_err(), "no series");
         assert_eq!(series_of(&response(200, &single)), Ok(None));
-    }
-
-    fn occupancy_of(part: Value) -> Occupancy {
-        let room: RoomAddress = "aurora@example.com".parse().unwrap();
-        let context = EventContext { room: &room, zones: &UnknownTimeZones };
-        let window = Window::new(at("2026-10-05T09:00:00Z"), at("2026-10-05T10:00:00Z")).unwrap();
-        let all = response(200, &json!({"responses": [part]}));
-        occupancies(&all, window, |at| (at == 0).then_some(context)).unwrap()[0].occupancy
-    }
-
-    #[test]
-    fn a_room_is_free_only_if_a_complete_page_shows_no_event() {
-        let page = |value: Value| occupancy_of(json!({"id": "0", "status": 200, "body": {"value": value}}));
-        let event = |from: &str, to: &str, all_day: bool| {
-            let time = |text: &str| json!({"dateTime": format!("2026-10-{text}:00"), "timeZone": "UTC"});
-            json!({"id": "A", "start": time(from), "end": time(to), "isAllDay": all_day})
-        };
-        assert_eq!(page(json!([])), Occupancy::Free);
-        assert_eq!(page(json!([event("05T08:00", "05T09:00", false)])), Occupancy::Free);
-        assert_eq!(page(json!([event("05T08:00", "05T09:01", false)])), Occupancy::MaybeBusy);
-        // In some time zone that day is on.
-        assert_eq!(page(json!([event("06T00:00", "07T00:00", true)])), Occupancy::Free);
-        assert_eq!(page(json!([event("04T00:00", "05T00:00", true)])), Occupancy::MaybeBusy);
-        assert_eq!(page(json!([{"id": "A"}])), Occupancy::MaybeBusy);
-        assert_eq!(page(Value::Null), Occupancy::MaybeBusy);
-        for part in [
-            json!({"id": "0", "status": 403, "body": {"error": {"code": "ErrorAccessDenied"}}}),
-            json!({"id": "0", "status": 200}),
-            json!({"id": "0", "body": {"value": []}}),
-            json!({"id": "0", "status": 200, "body": {"value": [], "@odata.nextLink": "https://x/"}}),
-        ] {
-            assert_eq!(occupancy_of(part.clone()), Occupancy::MaybeBusy, "{part}");
-        }
-    }
-
-    #[test]
-    fn parts_of_a_batch_come_in_any_order_and_each_once() {
-        let room: RoomAddress = "aurora@example.com".parse().unwrap();
-        let context = EventContext { room: &room, zones: &UnknownTimeZones };
-        let window = Window::new(at("2026-10-05T09:00:00Z"), at("2026-10-05T10:00:00Z")).unwrap();
-        let read = |parts: Value| {
-            occupancies(&response(200, &json!({"responses": parts})), window, |at| {
-                (at < 3).then_some(context)
-            })
-        };
-        let free = |id: Value| json!({"id": id, "status": "200", "body": {"value": []}});
-        let throttled = json!({"id": "0", "status": 429, "headers": {"Retry-After": "7"}, "body": null});
-        let rooms = read(json!([free(json!("2")), throttled, free(json!(1))])).unwrap();
-        assert_eq!(rooms.iter().map(|room| room.position).collect::<Vec<_>>(), [2, 0, 1]);
-        assert_eq!(rooms[1].pause, Some(Some(Duration::from_secs(7))));
-        assert!(read(json!([free(json!("1")), free(json!("1"))])).is_err());
-        assert!(read(json!([free(json!("3"))])).is_err());
-        assert!(read(json!([{"status": 200}])).is_err());
     }
 }

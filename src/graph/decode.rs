@@ -55,7 +55,7 @@ pub(super) fn decode_element<'a, T: Deserialize<'a>>(element: &'a RawValue) -> R
 
 #[cfg(test)]
 mod tests {
-    use super::super::resources::{BatchResponse, ErrorBody, EventResource, Page};
+    use super::super::resources::{ErrorBody, EventResource, Page};
     use super::*;
 
     const EVENT: &str = r#"{"id":"A\u00e9","changeKey":"k","type":"aFutureType","futureProperty":{"a":[1,2]},
@@ -109,14 +109,10 @@ mod tests {
     }
 
     #[test]
-    fn numbers_of_a_batch_may_be_text() {
-        for body in
-            [r#"{"responses":[{"id":7,"status":"200"}]}"#, r#"{"responses":[{"id":"7","status":200}]}"#]
-        {
-            let batch: BatchResponse<'_> = decode(body.as_bytes()).unwrap();
-            let part = &batch.responses.unwrap()[0];
-            let numbers = [&part.id, &part.status].map(|value| value.as_ref().unwrap().number());
-            assert_eq!(numbers, [Some(7), Some(200)], "{body}");
+    fn the_code_of_an_error_may_be_a_number() {
+        for body in [r#"{"error":{"code":5016}}"#, r#"{"error":{"code":"5016"}}"#] {
+            let code = decode::<ErrorBody<'_>>(body.as_bytes()).unwrap().error.unwrap().code.unwrap();
+            assert_eq!(code.to_string(), "5016", "{body}");
         }
     }
 

@@ -4,15 +4,13 @@ use chrono::{DateTime, NaiveDate, Utc};
 use http::HeaderMap;
 
 use super::classify::{ResponseParts, classify, request_id_of_error};
-use super::contents::{
-    booked, elements, next_page, occupancies, read_event, read_series, series_of, updated,
-};
+use super::contents::{booked, elements, next_page, read_event, read_series, series_of, updated};
 use super::decode::decode;
 use super::effect::Effect;
 use super::event::EventContext;
 use super::resources::{
-    BatchResponse, ErrorBody, EventResource, ExchangeSettingsResource, MailboxItemResource, MessageResource,
-    Page, RoomResource, ScheduleResource, SeriesExceptions, UserResource,
+    ErrorBody, EventResource, ExchangeSettingsResource, MailboxItemResource, MessageResource, Page,
+    RoomResource, ScheduleResource, SeriesExceptions, UserResource,
 };
 use super::root::GraphRoot;
 use super::settings::WORLDWIDE;
@@ -39,7 +37,6 @@ pub fn read_as_every_type(body: &[u8]) -> Vec<&'static str> {
         ("event", decode::<EventResource<'_>>(body).is_ok()),
         ("exceptionOccurrences", decode::<SeriesExceptions<'_>>(body).is_ok()),
         ("page", decode::<Page<'_>>(body).is_ok()),
-        ("batch", decode::<BatchResponse<'_>>(body).is_ok()),
         ("error", decode::<ErrorBody<'_>>(body).is_ok()),
         ("room", decode::<RoomResource<'_>>(body).is_ok()),
         ("user", decode::<UserResource<'_>>(body).is_ok()),
@@ -68,7 +65,6 @@ fn read_with_every_function(body: &[u8], room: &RoomAddress) {
     let _ = series_of(&response);
     let _ = updated(&response, &id, window.end());
     let _ = booked(&response, &Uid::new("adjourn-1"), (window.start(), window.end()));
-    let _ = occupancies(&response, window, |position| (position < 20).then_some(context));
     for status in STATUSES {
         let parts = ResponseParts { status, retry_after: None, rejection: None, body };
         let _ = [classify(Effect::Read, parts), classify(Effect::Write, parts)];

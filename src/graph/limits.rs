@@ -77,12 +77,6 @@ fn requests() -> Vec<LimitRow> {
             "the next page is requested",
         ),
         row(
-            "rooms of one batch",
-            Amount::Count(request::BATCH_MAX),
-            "what Graph grants",
-            "a further batch is sent",
-        ),
-        row(
             "wait of a write for a busy server",
             Amount::time(WRITE_WAIT_MAX),
             "it was decided on a calendar that was read a moment ago",

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! reader.rs  writer.rs  directory.rs       the operations that the engine calls
-//!   occupancy.rs  traces.rs  connection.rs
+//!   traces.rs  connection.rs
 //! client.rs                                one request with its retries: admit, attempt, decide
 //!   decide.rs  (crate::throttle)           what follows an attempt (pure); how many requests at once
 //!   request.rs  (crate::http, login)       build, send, authenticate
@@ -31,7 +31,6 @@ mod feed;
 mod global_object_id;
 #[cfg(feature = "service")]
 mod limits;
-mod occupancy;
 mod page_of_events;
 mod reader;
 mod request;

@@ -95,11 +95,11 @@ impl CalendarReader for Graph {
         Ok(self.search_sent_items(room, step, about, since).await?)
     }
 
-    async fn occupancy(
-        &self,
-        rooms: &[RoomAddress],
-        window: Window,
-    ) -> Result<Vec<Occupancy>, CalendarError> {
-        Ok(self.occupancy_of(rooms, window).await?)
+    /// Sends no request: any room may be busy, so the caller reads each calendar once. Graph works a `$batch` off one request after the
+    /// other, 20 calendars in 4 to 5 s. With 16 requests in flight and 225 ms a calendar, the simulated Graph returned 640 calendars
+    /// in 9.4 s by batches and in 9.7 s one by one (`benches/graph/rooms.rs`). A batch that only finds the free rooms therefore saves
+    /// time where fewer than one room in thirty is busy: the busy ones have to be read once more.
+    async fn occupancy(&self, rooms: &[RoomAddress], _: Window) -> Result<Vec<Occupancy>, CalendarError> {
+        Ok(vec![Occupancy::MaybeBusy; rooms.len()])
     }
 }

@@ -14,8 +14,6 @@ use crate::http::error::TransportError;
 
 /// Events of one page. A page of 100 has some 200 KB; attendees of large meetings come to some 100 KB for each event.
 pub(super) const PAGE_SIZE: u32 = 100;
-/// Requests in one `$batch` ("JSON batching").
-pub(super) const BATCH_MAX: usize = 20;
 /// The coarsest interval of getSchedule.
 const SCHEDULE_INTERVAL_MINUTES: u32 = 1440;
 /// How far a window is widened on each side. An all-day event takes days of the room's time zone, and Graph finds it by the
@@ -34,7 +32,7 @@ const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("client-request-id
 const RETURN_CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("return-client-request-id");
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 /// Immutable ids survive a move to another folder. Without the time zone, times are in UTC as well, but for some resources.
-pub(super) const PREFERENCES: &str = "IdType=\"ImmutableId\", outlook.timezone=\"UTC\"";
+const PREFERENCES: &str = "IdType=\"ImmutableId\", outlook.timezone=\"UTC\"";
 
 /// One request. A retry is sent under an id of its own.
 #[derive(Debug, Clone)]
@@ -165,24 +163,6 @@ pub(super) fn book(
     });
     GraphRequest::write("create", Method::POST, format!("{}/events", user_path(room.as_str())))
         .with_body(&body)
-}
-
-/// The events of several rooms, only to find out whether there are any. The ids of the parts are the positions of the rooms.
-pub(super) fn batch_of_views(rooms: &[RoomAddress], window: Window) -> GraphRequest {
-    let part = |(position, room): (usize, &RoomAddress)| {
-        let path = view_path(room, window, PAGE_SIZE, TIME_PROPERTIES);
-        json!({
-            "id": position.to_string(),
-            "method": "GET",
-            // Relative to the version of the API.
-            "url": path.strip_prefix("/v1.0").unwrap_or(&path),
-            "headers": {"Prefer": PREFERENCES},
-        })
-    };
-    let requests: Vec<_> = rooms.iter().enumerate().map(part).collect();
-    let request = GraphRequest::write("batch", Method::POST, format!("{VERSION}$batch"));
-    // All parts read.
-    GraphRequest { effect: Effect::Read, ..request }.with_body(&json!({"requests": requests}))
 }
 
 /// The users with this SMTP address as their primary or a proxy address; two suffice to see that it is not unique.
@@ -322,8 +302,6 @@ mod tests {
         assert_eq!(header_of(&request, "client-request-id").as_deref(), Some("3f1c"));
         assert_eq!(header_of(&request, "return-client-request-id").as_deref(), Some("true"));
         assert_eq!(header_of(&request, "content-type"), None);
-        let batch = body(&batch_of_views(&[room()], Window::instant(at("2026-10-05T09:00:00Z"))));
-        assert_eq!(batch["requests"][0]["headers"]["Prefer"].as_str(), preferences.as_deref());
     }
 
     #[test]
@@ -379,17 +357,6 @@ mod tests {
         assert_eq!(body(&request)["transactionId"], "adjourn-1");
         assert_eq!(body(&request)["start"], json!({"dateTime": "2026-10-05T09:00:00", "timeZone": "UTC"}));
         assert!(request.path.ends_with("/events"));
-    }
-
-    #[test]
-    fn the_parts_of_a_batch_are_relative_to_the_version() {
-        let window = Window::instant(at("2026-10-05T09:00:00Z"));
-        let request = batch_of_views(&[room(), "r2@example.com".parse().unwrap()], window);
-        let parts = body(&request);
-        let second = &parts["requests"][1];
-        assert!(second["url"].as_str().unwrap().starts_with("/users/r2%40example.com/calendarView?"));
-        assert_eq!((&second["id"], &second["method"]), (&json!("1"), &json!("GET")));
-        assert_eq!((request.path.as_str(), request.effect), ("/v1.0/$batch", Effect::Read));
     }
 
     #[test]

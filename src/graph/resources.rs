@@ -25,23 +25,13 @@ impl Deref for Text<'_> {
     }
 }
 
-/// A number or text: batches and errors have both for the same property.
+/// A number or text: errors have both for the same property.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
 pub(super) enum Scalar<'a> {
     Number(u64),
     #[serde(borrow)]
     Text(Cow<'a, str>),
-}
-
-impl Scalar<'_> {
-    /// The value as a number.
-    pub(super) fn number(&self) -> Option<u64> {
-        match self {
-            Self::Number(number) => Some(*number),
-            Self::Text(text) => text.trim().parse().ok(),
-        }
-    }
 }
 
 impl fmt::Display for Scalar<'_> {
@@ -161,26 +151,6 @@ pub(super) struct SeriesExceptions<'a> {
     /// The server sent a part of them.
     #[serde(borrow, rename = "exceptionOccurrences@odata.nextLink")]
     pub(super) next_link: Option<Text<'a>>,
-}
-
-/// Response of `$batch`.
-#[derive(Debug, Deserialize)]
-pub(super) struct BatchResponse<'a> {
-    #[serde(borrow)]
-    pub(super) responses: Option<Vec<BatchPart<'a>>>,
-}
-
-/// Response of one request of a batch.
-#[derive(Debug, Deserialize)]
-pub(super) struct BatchPart<'a> {
-    #[serde(borrow)]
-    pub(super) id: Option<Scalar<'a>>,
-    #[serde(borrow)]
-    pub(super) status: Option<Scalar<'a>>,
-    #[serde(borrow)]
-    pub(super) headers: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub(super) body: Option<&'a RawValue>,
 }
 
 /// Body of a response that reports an error.

@@ -16,7 +16,7 @@ pub const WORLDWIDE: &str = "https://graph.microsoft.com";
 /// Concurrent requests to one mailbox: Outlook's services grant an application four (Microsoft, "Microsoft Graph service-specific
 /// throttling limits", Outlook).
 pub const REQUESTS_PER_ROOM: NonZeroUsize = NonZeroUsize::MIN.saturating_add(3);
-/// Concurrent requests to Graph. Its limit for an application is far higher; sixteen batches at once were seen to work in production.
+/// Concurrent requests to Graph. Its limit for an application is far higher; sixteen were seen to work in production.
 pub const REQUESTS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(15);
 
 /// Settings of one connection.
@@ -60,7 +60,7 @@ pub struct GraphTimeouts {
 }
 
 impl Default for GraphTimeouts {
-    /// A batch of twenty calendars takes some five seconds.
+    /// As long as over EWS.
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(10),

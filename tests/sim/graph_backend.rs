@@ -7,12 +7,12 @@ use std::sync::Arc;
 use adjourn::action::{
     Action, ActionKind, Actor, Answer, Change, DeleteMode, EventSnapshot, Notified, Notify, Outcome, Step,
 };
-use adjourn::calendar::{Copy, Event, EventKind, RoomAddress, Uid, Window};
-use adjourn::clock::{Clock as _, SystemClock};
+use adjourn::calendar::{Copy, Event, EventKind, Uid, Window};
+use adjourn::clock::SystemClock;
 use adjourn::connection_metrics::ConnectionMetrics as _;
 use adjourn::engine::{
     AddressLookup, CalendarReader as _, CalendarWriter as _, DeletedLookup, Directory as _, EventLookup,
-    Mode, Occupancy, PersonLookup, TraceLookup, WriteOutcome,
+    Mode, PersonLookup, TraceLookup, WriteOutcome,
 };
 use adjourn::graph::{Graph, GraphRights, GraphSettings};
 use adjourn::journal::MemoryJournal;
@@ -22,8 +22,8 @@ use adjourn::sim::{
     SimulatorOptions, World,
 };
 use adjourn_test::{
-    AURORA, aurora, done, engine, every_room, exchange, meeting, now, numbered_room, plain, quick_options,
-    settings, simulator_with, world, world_of_rooms,
+    AURORA, aurora, done, engine, every_room, exchange, meeting, now, plain, quick_options, settings,
+    simulator_with, world,
 };
 use chrono::TimeDelta;
 use tempfile::NamedTempFile;
@@ -218,22 +218,6 @@ async fn people_addresses_and_room_lists_are_found() {
     assert_eq!(members, [aurora()]);
     let found = office.graph.resolve_address(&aurora(), "alias@example.com").await.unwrap();
     assert!(matches!(found, AddressLookup::Found(mailbox) if mailbox.primary == AURORA));
-}
-
-#[tokio::test]
-async fn rooms_are_looked_at_in_batches() {
-    let world = world_of_rooms(45, |world, number, room| {
-        if number % 9 == 0 {
-            world.add_meeting(adjourn_test::meeting_in(room));
-        }
-    });
-    let office = GraphOffice::open(world).await;
-    let rooms: Vec<RoomAddress> = (0..45).map(numbered_room).collect();
-    let found = office.graph.occupancy(&rooms, Window::instant(SystemClock.now())).await.unwrap();
-    for (number, occupancy) in found.iter().enumerate() {
-        let expected = if number % 9 == 0 { Occupancy::MaybeBusy } else { Occupancy::Free };
-        assert_eq!(*occupancy, expected, "room {number}");
-    }
 }
 
 #[tokio::test]
