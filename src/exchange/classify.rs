@@ -28,6 +28,7 @@ use crate::ews::types::MessageXmlEntry;
 use crate::http::auth::AuthRejection;
 use crate::http::delivery::HttpResponse;
 use crate::http::field::printable_line;
+use crate::http::tls_port_page::is_tls_port_page;
 
 /// Longest response code that is passed on; Exchange's have some 60 characters.
 const CODE_BYTES_MAX: usize = 100;
@@ -35,8 +36,6 @@ const CODE_BYTES_MAX: usize = 100;
 pub(super) const NO_CODE: &str = "fault without a code";
 /// How much of a server's reason is passed on.
 const REASON_CHARS_MAX: usize = 240;
-/// How much of a page is searched for its reason.
-const PAGE_BYTES_MAX: usize = 16 << 10;
 
 /// What to do with a request after its response.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -226,18 +225,6 @@ fn reason(text: &[u8]) -> &[u8] {
     let begins = text.windows(BEFORE.len()).position(|part| part.eq_ignore_ascii_case(BEFORE));
     let Some(rest) = begins.and_then(|at| text.get(at + BEFORE.len()..)) else { return text };
     rest.split(|byte| *byte == b'"').next().unwrap_or(rest)
-}
-
-/// Whether an error page of nginx, Apache, or Go reports plain HTTP on a TLS port.
-pub(super) fn is_tls_port_page(page: &[u8]) -> bool {
-    let page = String::from_utf8_lossy(&page[..page.len().min(PAGE_BYTES_MAX)]).to_ascii_lowercase();
-    [
-        "http request was sent to https port",
-        "plain http to an ssl-enabled server port",
-        "http request to an https server",
-    ]
-    .iter()
-    .any(|words| page.contains(words))
 }
 
 /// A read may be retried at once; a write may have been executed.

@@ -8,7 +8,8 @@
 //!     dialer.rs        TCP (happy_eyeballs.rs), proxy (tunnel.rs), TLS (tls.rs, pinning.rs)
 //!     answer_budget.rs memory for all responses together
 //!   delivery.rs        the fate of a request: not sent, maybe sent, answered
-//! field/  url.rs  error.rs  settings.rs  pem.rs
+//! probe.rs             one anonymous request: certificate, schemes, clock
+//! field/  url.rs  error.rs  settings.rs  pem.rs  tls_port_page.rs
 //! ```
 
 pub(crate) mod answer_budget;
@@ -22,7 +23,10 @@ pub(crate) mod field;
 pub(crate) mod happy_eyeballs;
 pub(crate) mod pem;
 pub(crate) mod pinning;
+#[cfg(feature = "negotiate")]
+pub(crate) mod probe;
 pub(crate) mod settings;
 pub(crate) mod tls;
+pub(crate) mod tls_port_page;
 mod tunnel;
 pub(crate) mod url;
