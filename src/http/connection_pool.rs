@@ -430,15 +430,18 @@ fn idle_for(headers: &HeaderMap) -> Duration {
 }
 
 /// In TLS 1.3 a server reports only after the handshake that it requires another client certificate, possibly before the first
-/// request; then only the closed connection has the reason. Without one, the error is `failure`.
+/// request; then the closed connection has the reason, or `failure` itself. Without one, the error is `failure`.
 async fn closing_error(connection: &mut AuthConnection, failure: TransportError) -> TransportError {
     let reason = timeout(CLOSE_REASON_WAIT, &mut connection.closed).await.ok().and_then(Result::ok).flatten();
     let about_us = ["CertificateRequired", "BadCertificate", "UnknownCA", "CertificateUnknown"];
-    match reason {
-        Some(why) if about_us.iter().any(|alert| why.contains(alert)) => {
-            TransportError::Tls(TlsFailure::ClientCertificate, why)
-        }
-        _ => failure,
+    let own = match &failure {
+        TransportError::ConnectionLost(why) => Some(why.clone()),
+        _ => None,
+    };
+    let mut reasons = reason.into_iter().chain(own);
+    match reasons.find(|why| about_us.iter().any(|alert| why.contains(alert))) {
+        Some(why) => TransportError::Tls(TlsFailure::ClientCertificate, why),
+        None => failure,
     }
 }
 
