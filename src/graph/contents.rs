@@ -119,16 +119,22 @@ pub(super) fn booked(
     uid: &Uid,
     times: (DateTime<Utc>, DateTime<Utc>),
 ) -> Result<(), RetryDecision> {
+    booked_id(response, uid, times).map(drop)
+}
+
+/// The same, and the id of the event.
+pub(super) fn booked_id(
+    response: &HttpResponse,
+    uid: &Uid,
+    times: (DateTime<Utc>, DateTime<Utc>),
+) -> Result<EventId, RetryDecision> {
     let item: EventResource<'_> = body(Effect::Write, response)?;
-    let has_id = item.id.as_deref().is_some_and(|id| !id.is_empty());
     let is_ours = item.transaction_id.as_deref().is_none_or(|id| id == uid.as_str());
-    match has_id && is_ours && start_and_end(&item) == Some(times) {
-        true => Ok(()),
-        false => Err(unexpected_response(
-            Effect::Write,
-            "a success with another event than the booked one".to_owned(),
-        )),
-    }
+    let id = item.id.as_deref().filter(|id| !id.is_empty() && is_ours && start_and_end(&item) == Some(times));
+    id.map(EventId::new).ok_or_else(|| {
+        let code = "a success with another event than the booked one".to_owned();
+        unexpected_response(Effect::Write, code)
+    })
 }
 
 /// Checks the response to a decline, a cancellation or a deletion: accepted, and empty.

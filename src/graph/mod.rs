@@ -4,6 +4,7 @@
 //! ```text
 //! reader.rs  writer.rs  directory.rs       the operations that the engine calls
 //!   traces.rs  connection.rs
+//! probe.rs  rights_probe.rs  write_probe.rs  what only `doctor` calls
 //! client.rs                                one request with its retries: admit, attempt, decide
 //!   decide.rs  (crate::throttle)           what follows an attempt (pure); how many requests at once
 //!   request.rs  (crate::http, login)       build, send, authenticate
@@ -32,15 +33,19 @@ mod global_object_id;
 #[cfg(feature = "service")]
 mod limits;
 mod page_of_events;
+#[cfg(feature = "negotiate")]
+mod probe;
 mod reader;
 mod request;
 mod request_error;
 mod resources;
+mod rights_probe;
 mod root;
 mod settings;
 mod time_zones;
 mod traces;
 mod view;
+mod write_probe;
 mod writer;
 
 pub use crate::http::settings::{ProxySettings, SettingsError};
@@ -51,6 +56,9 @@ pub use every_type::read_as_every_type;
 pub(crate) use limits::limits;
 #[doc(hidden)]
 pub use page_of_events::read_page_of_events;
+#[cfg(feature = "negotiate")]
+pub(crate) use probe::probe;
 pub use request_error::RequestError;
+pub use rights_probe::OptionalRight;
 pub use settings::{GraphRights, GraphSettings, GraphTimeouts, REQUESTS, REQUESTS_PER_ROOM, WORLDWIDE};
 pub use time_zones::{RoomTimeZones, UnknownTimeZones};

@@ -218,6 +218,28 @@ pub(super) fn deleted_items(mailbox: &str, properties: &[&str]) -> GraphRequest 
     GraphRequest::get("deletedItems", format!("{folder}?$select=id,changeKey,type&$top={PAGE_SIZE}{expand}"))
 }
 
+/// One message of Sent Items: needs `Mail.ReadBasic`.
+pub(super) fn one_sent_message(room: &RoomAddress) -> GraphRequest {
+    let folder = format!("{}/mailFolders/sentitems/messages", user_path(room.as_str()));
+    GraphRequest::get("sentItems", format!("{folder}?$select=id&$top=1"))
+}
+
+/// One item of Deleted Items: needs `MailboxItem.Read`.
+pub(super) fn one_deleted_item(mailbox: &str) -> GraphRequest {
+    let folder = format!("{VERSION}admin/exchange/mailboxes/{}/folders/deleteditems/items", encode(mailbox));
+    GraphRequest::get("deletedItems", format!("{folder}?$select=id&$top=1"))
+}
+
+/// One room list: needs `Place.Read.All`.
+pub(super) fn one_room_list() -> GraphRequest {
+    GraphRequest::get("places", format!("{VERSION}places/microsoft.graph.roomlist?$top=1"))
+}
+
+/// One user: needs `User.ReadBasic.All`.
+pub(super) fn one_user() -> GraphRequest {
+    GraphRequest::get("users", format!("{VERSION}users?$select=id&$top=1"))
+}
+
 fn action(name: &'static str, room: &RoomAddress, id: &EventId) -> GraphRequest {
     GraphRequest::write(name, Method::POST, format!("{}/{name}", event_path(room, id)))
 }
