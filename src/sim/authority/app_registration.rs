@@ -15,6 +15,7 @@ const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-be
 pub(super) struct AppRegistration {
     pub(super) client_id: String,
     pub(super) client_secret: Option<String>,
+    pub(super) is_secret_expired: bool,
     /// In DER.
     pub(super) certificate: Option<Vec<u8>>,
     /// The other issuer whose assertions are accepted.
@@ -79,7 +80,15 @@ impl AppRegistration {
 
     fn check_secret(&self, secret: &str) -> Result<(), OAuthError> {
         if self.client_secret.as_deref() == Some(secret) {
-            return Ok(());
+            let text = format!(
+                "The provided client secret keys for app '{}' are expired. Visit the Azure portal to create new keys for \
+                 your app, or consider using certificate credentials for added security.",
+                self.client_id
+            );
+            return match self.is_secret_expired {
+                true => Err(OAuthError::invalid_client(7000222, text)),
+                false => Ok(()),
+            };
         }
         let text = format!(
             "Invalid client secret provided. Ensure the secret being sent in the request is the client secret \

@@ -149,6 +149,7 @@ impl Authority {
         let app = AppRegistration {
             client_id: options.client_id,
             client_secret: options.client_secret,
+            is_secret_expired: false,
             certificate: certificate.transpose()?,
             federated: options.federated.map(FederatedCredential::into_key).transpose()?,
             scopes: options.scopes,
@@ -214,9 +215,16 @@ impl Authority {
         self.shared.tokens.expire();
     }
 
-    /// Replaces the client secret.
+    /// Replaces the client secret by one that has not expired.
     pub fn change_secret(&self, secret: &str) {
-        self.shared.state().app.client_secret = Some(secret.to_owned());
+        let mut state = self.shared.state();
+        state.app.client_secret = Some(secret.to_owned());
+        state.app.is_secret_expired = false;
+    }
+
+    /// Lets the client secret expire.
+    pub fn expire_secret(&self) {
+        self.shared.state().app.is_secret_expired = true;
     }
 
     /// Sets the lifetime of tokens issued from now on.

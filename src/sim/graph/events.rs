@@ -123,7 +123,8 @@ pub(super) fn create(
         None | Some(Value::Null) => None,
         Some(_) => return Err(GraphError::invalid_request("The transactionId is invalid.")),
     };
-    if let Some(at) = transaction.as_deref().and_then(|id| created_before(context, mailbox, id)) {
+    let known = transaction.as_deref().filter(|_| !context.options.repeats_transactions);
+    if let Some(at) = known.and_then(|id| created_before(context, mailbox, id)) {
         return created(context, at, fragment);
     }
     for required in ["start", "end"] {

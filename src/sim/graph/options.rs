@@ -60,6 +60,10 @@ pub struct GraphOptions {
     pub expands_views: bool,
     /// Whether accept, decline and cancel compare `If-Match`. Not documented.
     pub guards_responses: bool,
+    /// Whether an update is stored although `If-Match` names another version: a server against the documentation.
+    pub ignores_if_match: bool,
+    /// Whether a repeated `transactionId` creates another event: a server against the documentation.
+    pub repeats_transactions: bool,
 }
 
 impl Default for GraphOptions {
@@ -75,6 +79,8 @@ impl Default for GraphOptions {
             shows_deleted_events: false,
             expands_views: false,
             guards_responses: false,
+            ignores_if_match: false,
+            repeats_transactions: false,
         }
     }
 }

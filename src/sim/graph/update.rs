@@ -15,7 +15,9 @@ pub(super) fn update(
     at: ItemLocator,
     fragment: &str,
 ) -> Result<GraphReply, GraphError> {
-    events::check_if_match(context, at)?;
+    if !context.options.ignores_if_match {
+        events::check_if_match(context, at)?;
+    }
     let body = context.call.json()?;
     let view = context.view(at)?;
     let same = |id: &Value| view.item.transaction_id.as_deref() == id.as_str();
