@@ -2,21 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, TimeDelta, Utc};
-
+use super::exchange_online::check_retirement;
+use super::server::{check_certificate, check_clock, report_unreachable};
 use super::{DoctorTarget, FindingId, Findings};
 use crate::calendar::RoomAddress;
-use crate::clock::{Clock, SKEW_MAX};
+use crate::clock::Clock;
 use crate::engine::{CalendarError, ErrorKind};
-use crate::exchange::{
-    ExchangeLocation, ProbeResult, RequestError, ServerCertificate, SignInMethod, TlsFailure, TransportError,
-    probe,
-};
+use crate::exchange::{ExchangeLocation, ProbeResult, RequestError, SignInMethod, probe};
 
-/// A certificate that expires within this time is a warning: three weeks are enough to order a new one.
-const CERTIFICATE_EXPIRES_SOON: TimeDelta = TimeDelta::days(21);
-/// People notice an early end that is off by more than this.
-const CLOCK_SKEW_WARNING: TimeDelta = TimeDelta::minutes(1);
+/// The name of the server in sentences about connections.
+const SERVER: &str = "Exchange";
 
 /// Whether every server of the rooms can be signed in to.
 pub(super) async fn check_connectivity(
@@ -26,6 +21,7 @@ pub(super) async fn check_connectivity(
 ) -> bool {
     let Some(urls) = resolve_endpoints(target, findings).await else { return false };
     let mut ready = 0;
+    check_retirement(&urls, clock.now(), findings);
     for url in &urls {
         ready += usize::from(check_server(url, target, clock, findings).await);
     }
@@ -35,7 +31,7 @@ pub(super) async fn check_connectivity(
 async fn check_server(url: &str, target: &DoctorTarget, clock: &dyn Clock, findings: &mut Findings) -> bool {
     match probe(&target.settings, url).await {
         Err(failure) => {
-            report_unreachable(url, &failure, findings);
+            report_unreachable(url, &failure, SERVER, findings);
             false
         }
         Ok(response) => {
@@ -45,7 +41,7 @@ async fn check_server(url: &str, target: &DoctorTarget, clock: &dyn Clock, findi
                 check_certificate(certificate, now, findings);
             }
             check_ews(target, &response, findings)
-                && check_clock(&response, now, findings)
+                && check_clock(response.server_time, now, findings)
                 && check_auth_schemes(target, &response, findings)
         }
     }
@@ -96,87 +92,6 @@ async fn resolve_endpoints(target: &DoctorTarget, findings: &mut Findings) -> Op
     Some(found_at.into_keys().collect())
 }
 
-fn report_unreachable(url: &str, failure: &TransportError, findings: &mut Findings) {
-    let (id, check, remedy) = match failure {
-        TransportError::Resolve(_) => (
-            FindingId::NameNotResolved,
-            "name resolution",
-            "check the host name in server.url and this machine's DNS",
-        ),
-        TransportError::Connect(_) | TransportError::ConnectTimeout(_) => (
-            FindingId::ConnectionFailed,
-            "connection",
-            "check host and port in server.url, and the firewalls on the way",
-        ),
-        TransportError::Proxy(_) => (
-            FindingId::ProxyFailed,
-            "proxy",
-            "check server.proxy: its URL, user name and password, and its access rules",
-        ),
-        TransportError::Tls(TlsFailure::Expired, _) => {
-            (FindingId::CertificateExpired, "certificate", "renew the certificate on the server")
-        }
-        TransportError::Tls(TlsFailure::NotYetValid, _) => (
-            FindingId::CertificateNotYetValid,
-            "certificate",
-            "check this machine's clock, then the certificate",
-        ),
-        TransportError::Tls(TlsFailure::WrongName, _) => (
-            FindingId::CertificateWrongName,
-            "certificate",
-            "use the name in the certificate, or issue the server a certificate for this name",
-        ),
-        TransportError::Tls(TlsFailure::UnknownIssuer, _) => (
-            FindingId::CertificateUnknownIssuer,
-            "certificate",
-            "set server.ca_file to the site's own CA, or make the server send its whole chain",
-        ),
-        TransportError::Tls(TlsFailure::ClientCertificate, _) => (
-            FindingId::ClientCertificateRejected,
-            "client certificate",
-            "set server.client_certificate to one that the server's administrator issued",
-        ),
-        TransportError::Tls(TlsFailure::CaCertificate, _) => (
-            FindingId::CertificateIsAuthority,
-            "certificate",
-            "set server.ca_file to this certificate, or issue the server one that is not marked as an authority's \
-             (basicConstraints=CA:FALSE)",
-        ),
-        TransportError::Tls(TlsFailure::BadCertificate, _) => (
-            FindingId::CertificateInvalid,
-            "certificate",
-            "issue the server a certificate without this fault",
-        ),
-        TransportError::Tls(TlsFailure::NotTls, _) | TransportError::NotHttp(_) => (
-            FindingId::NotTls,
-            "port",
-            "check scheme and port in server.url: https needs a TLS port, usually 443",
-        ),
-        TransportError::Tls(TlsFailure::Other, _) => (
-            FindingId::TlsFailed,
-            "TLS",
-            "check that the port accepts TLS 1.2 or 1.3, and that no proxy on the way breaks it",
-        ),
-        _ => (
-            FindingId::NoHttpResponse,
-            "answer",
-            "check the firewalls and load balancers on the way: the connection was accepted without an HTTP response",
-        ),
-    };
-    findings.fail(id, check, format!("{url}: {}", failure.describe("Exchange")), remedy);
-}
-
-fn check_certificate(certificate: &ServerCertificate, now: DateTime<Utc>, findings: &mut Findings) {
-    let until = certificate.not_after.format("%F");
-    let says = format!("{}, issued by {}, valid until {until}", certificate.subject, certificate.issuer);
-    if certificate.not_after - now < CERTIFICATE_EXPIRES_SOON {
-        let remedy = "renew it before that day; afterwards no action reaches Exchange";
-        findings.warn(FindingId::CertificateExpiresSoon, "certificate", says, remedy);
-    } else {
-        findings.pass("certificate", says);
-    }
-}
-
 /// Checks the response to a request without credentials. EWS responds with 401, a login form with 200 or 302, another path with
 /// 404. With a client certificate the request is authenticated already; then EWS responds with its page for people (200), or
 /// demands POST (405).
@@ -222,24 +137,6 @@ fn check_ews(target: &DoctorTarget, response: &ProbeResult, findings: &mut Findi
     let says = "the response is not from EWS";
     findings.fail(id, "EWS", says, remedy).code = Some(format!("HTTP {}", response.status));
     false
-}
-
-fn check_clock(response: &ProbeResult, now: DateTime<Utc>, findings: &mut Findings) -> bool {
-    let Some(theirs) = response.server_time else { return true };
-    let apart = (theirs - now).abs();
-    let says = format!("the server's clock and this machine's differ by {} s", apart.num_seconds());
-    let remedy =
-        "set both by NTP; while they differ by more than 5 minutes, Adjourn decides about no meeting";
-    if apart > SKEW_MAX {
-        findings.fail(FindingId::ClockSkew, "clock", says, remedy);
-        return false;
-    }
-    if apart > CLOCK_SKEW_WARNING {
-        findings.warn(FindingId::ClockSkew, "clock", says, remedy);
-    } else {
-        findings.pass("clock", says);
-    }
-    true
 }
 
 /// Whether the server offers the configured sign-in method. A server that offers none is checked by the sign-in itself.

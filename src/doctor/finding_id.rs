@@ -72,6 +72,12 @@ finding_ids! {
     EwsServerError = "ews-server-error",
     /// EWS is turned off.
     EwsDisabled = "ews-disabled",
+    /// Exchange Online turns EWS off on 1 April 2027.
+    EwsRetirement = "ews-retirement",
+    /// The URL is not the root of Microsoft Graph.
+    GraphWrongRoot = "graph-wrong-root",
+    /// Microsoft Graph, or a machine in front of it, is out of order.
+    GraphServerError = "graph-server-error",
     /// The clocks of server and machine differ.
     ClockSkew = "clock-skew",
     /// The server does not offer the configured sign-in method.
@@ -84,9 +90,21 @@ finding_ids! {
     ChannelBindingRejected = "channel-binding-rejected",
     /// The token endpoint issues no token.
     TokenNotIssued = "token-not-issued",
+    /// The token endpoint rejects the application's secret.
+    ClientSecretRejected = "client-secret-rejected",
+    /// The application's secret has expired.
+    ClientSecretExpired = "client-secret-expired",
+    /// The token endpoint rejects the application's certificate, or the assertion of another issuer.
+    ClientAssertionRejected = "client-assertion-rejected",
+    /// The token endpoint knows no such tenant.
+    TenantNotFound = "tenant-not-found",
+    /// The tenant has no such application, or it is disabled there.
+    ApplicationNotFound = "application-not-found",
+    /// The token endpoint does not accept the scope.
+    TokenScopeRejected = "token-scope-rejected",
     /// The token endpoint cannot be reached.
     TokenEndpointUnreachable = "token-endpoint-unreachable",
-    /// Exchange rejects the token.
+    /// Exchange, or Microsoft Graph, rejects the token.
     TokenRejected = "token-rejected",
     /// No KDC can be reached.
     KdcUnreachable = "kdc-unreachable",
@@ -112,6 +130,10 @@ finding_ids! {
     RoomNotFound = "room-not-found",
     /// EWS is turned off for the room's mailbox.
     RoomEwsDisabled = "room-ews-disabled",
+    /// An application access policy excludes the room.
+    RoomBlockedByPolicy = "room-blocked-by-policy",
+    /// The room's mailbox is on premises, where Graph does not reach it.
+    RoomOnPremises = "room-on-premises",
     /// The room cannot be read for another reason.
     RoomUnreadable = "room-unreadable",
     /// The account may act in some configured rooms only.
@@ -122,6 +144,10 @@ finding_ids! {
     ScopeTooWide = "scope-too-wide",
     /// A refusal does not prove that the mailbox is out of scope.
     ScopeUnclear = "scope-unclear",
+    /// Graph refuses an optional right that the configuration names.
+    OptionalRightRefused = "optional-right-refused",
+    /// No response shows whether the application has an optional right.
+    OptionalRightUnclear = "optional-right-unclear",
     /// Calendar processing removes the private mark, which a rule reads.
     PrivateMarkRemoved = "private-mark-removed",
     /// Exchange denies the write test.
@@ -130,6 +156,10 @@ finding_ids! {
     WriteFailed = "write-failed",
     /// Another program removed the event of the write test.
     WriteTestEventMissing = "write-test-event-missing",
+    /// Graph changes an event although it was changed since it was read.
+    StaleUpdateAccepted = "stale-update-accepted",
+    /// Graph creates a second event for a repeated booking.
+    RepeatedBookingDuplicated = "repeated-booking-duplicated",
     /// The write test names a room outside the configured scope.
     WriteTestOutOfScope = "write-test-out-of-scope",
     /// Exchange rejects a new end on an attendee copy.

@@ -3,11 +3,18 @@
 //! Checks run in the order in which they depend on each other, and stop at a failure on which the rest depends, so the first
 //! failure is the cause. The doctor never changes a calendar, except in the write test, which creates one event and removes it.
 
+mod calendar_processing;
 mod connectivity;
+mod end_update;
+mod exchange_online;
 mod finding_id;
 mod report;
+mod room_probes;
 mod rooms;
+mod server;
 mod sign_in;
+mod test_event;
+mod token;
 mod write;
 
 use std::sync::Arc;
@@ -17,10 +24,11 @@ use crate::clock::Clock;
 use crate::exchange::{Exchange, Settings};
 use crate::progress::ProgressListener;
 
+use calendar_processing::check_calendar_processing;
 pub use finding_id::{FINDINGS, FindingId};
 pub use report::{DoctorFinding, DoctorReport, FindingStatus};
 
-/// One Exchange to check.
+/// One Exchange to check over EWS.
 pub struct DoctorTarget {
     /// How to reach it.
     pub settings: Settings,
@@ -48,7 +56,8 @@ pub async fn examine(
         && rooms::check_room_access(target, progress, &mut findings).await
     {
         rooms::check_out_of_scope(target, &mut findings).await;
-        rooms::check_calendar_processing(target, clock, &mut findings).await;
+        let (exchange, rooms) = (&*target.exchange, target.rooms.as_slice());
+        check_calendar_processing(exchange, rooms, target.spares_private, clock.now(), &mut findings).await;
         write::check_write_access(target, clock, &mut findings).await;
     }
     findings.all

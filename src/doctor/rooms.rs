@@ -1,22 +1,11 @@
-//! Checks the account's rights: that it may act in every configured room, and in no mailbox outside its scope. Then it checks
-//! which fields the rooms' calendar processing leaves for the rules. Reads only.
+//! Checks the account's rights: that it may act in every configured room, and in no mailbox outside its scope. Reads only.
 
-use std::sync::Arc;
-
-use chrono::TimeDelta;
-use tokio::task::JoinSet;
-
+use super::room_probes::probe_rooms;
 use super::{DoctorFinding, DoctorTarget, FindingId, FindingStatus, Findings};
-use crate::calendar::{Copy, Event, RoomAddress, Window};
-use crate::clock::Clock;
-use crate::engine::{CalendarError, CalendarReader as _, ErrorKind};
+use crate::calendar::RoomAddress;
+use crate::engine::{CalendarError, ErrorKind};
 use crate::exchange::{Access, Exchange, RequestError};
 use crate::progress::{PhaseProgress, ProgressListener};
-
-/// Rooms to check at once.
-const MAX_CONCURRENT_ROOMS: usize = 8;
-/// Rooms whose meetings show what calendar processing removes.
-const ROOMS_READ: usize = 5;
 
 /// Whether the account may act in at least one room, or read it.
 pub(super) async fn check_room_access(
@@ -27,7 +16,11 @@ pub(super) async fn check_room_access(
     let access = target.settings.access;
     let phase = format!("{}: rooms", target.settings.name);
     let progress = PhaseProgress::begin(progress, &phase, target.rooms.len());
-    let answers = probe_rooms(&target.exchange, access, &target.rooms, progress).await;
+    let answers = probe_rooms(&target.rooms, progress, |room| {
+        let exchange = target.exchange.clone();
+        async move { probe_room(&exchange, access, &room).await }
+    });
+    let answers = answers.await;
     let reached = answers.iter().filter(|(_, answer)| matches!(answer, Ok(RoomAccess::Write))).count();
     let readable = answers.iter().filter(|(_, answer)| answer.is_ok()).count();
     let (all, by) = (answers.len(), access_name(target.settings.access));
@@ -171,48 +164,6 @@ fn is_out_of_scope(access: Access, code: &str) -> bool {
     }
 }
 
-/// The booking attendant's defaults remove fields that some rules read (Set-CalendarProcessing: AddOrganizerToSubject,
-/// DeleteSubject, RemovePrivateProperty). EWS does not return these settings, so the events themselves have to show them.
-pub(super) async fn check_calendar_processing(
-    target: &DoctorTarget,
-    clock: &dyn Clock,
-    findings: &mut Findings,
-) {
-    let now = clock.now();
-    let Ok(window) = Window::new(now - TimeDelta::days(7), now + TimeDelta::days(30)) else { return };
-    let mut meetings = Vec::new();
-    for room in target.rooms.iter().take(ROOMS_READ) {
-        let events = target.exchange.events(room, window).await.unwrap_or_default().events;
-        meetings.extend(events.into_iter().filter(|event| event.copy == Some(Copy::Attendee)));
-    }
-    if meetings.is_empty() {
-        findings.add("calendar processing", FindingStatus::Skip, "no meeting to check it with");
-        return;
-    }
-    let all = meetings.len();
-    let named = meetings.iter().filter(|event| is_named_after_its_organizer(event)).count();
-    let private = meetings.iter().filter(|event| event.is_private).count();
-    let says = format!(
-        "of {all} meetings, {named} have their organizer's name for a subject, {private} are marked private"
-    );
-    if target.spares_private && private == 0 {
-        findings.warn(
-            FindingId::PrivateMarkRemoved,
-            "calendar processing",
-            format!("{says}; cleanup.exceptions.private may have no effect"),
-            "keep the mark on the room's copy: Set-CalendarProcessing -Identity ROOM -RemovePrivateProperty $false",
-        );
-    } else {
-        findings.pass("calendar processing", says);
-    }
-}
-
-fn is_named_after_its_organizer(event: &Event) -> bool {
-    let subject = event.subject.as_deref().unwrap_or_default().trim();
-    let name = event.organizer.as_ref().and_then(|person| person.name.as_deref());
-    subject.is_empty() || name.is_some_and(|name| subject == name)
-}
-
 /// An impersonated room owns its calendar, so only delegate access needs the effective rights.
 async fn probe_room(
     exchange: &Exchange,
@@ -226,37 +177,6 @@ async fn probe_room(
             Some(true) | None => Ok(RoomAccess::Write),
         },
     }
-}
-
-async fn probe_rooms(
-    exchange: &Arc<Exchange>,
-    access: Access,
-    rooms: &[RoomAddress],
-    mut progress: PhaseProgress<'_>,
-) -> Vec<(RoomAddress, Result<RoomAccess, RequestError>)> {
-    let mut waiting = rooms.iter().cloned().enumerate();
-    let mut looking = JoinSet::new();
-    let mut all = Vec::with_capacity(rooms.len());
-    loop {
-        while looking.len() < MAX_CONCURRENT_ROOMS
-            && let Some((place, room)) = waiting.next()
-        {
-            let exchange = exchange.clone();
-            looking.spawn(async move {
-                let answer = probe_room(&exchange, access, &room).await;
-                (place, room, answer)
-            });
-        }
-        match looking.join_next().await {
-            None => break,
-            Some(Ok(looked)) => all.push(looked),
-            // A panic is a defect of Adjourn; the missing room shows it.
-            Some(Err(_)) => {}
-        }
-        progress.step();
-    }
-    all.sort_by_key(|(place, ..)| *place);
-    all.into_iter().map(|(_, room, answer)| (room, answer)).collect()
 }
 
 fn access_name(access: Access) -> &'static str {

@@ -1,6 +1,7 @@
 //! Checks that the server accepts the account: one request in a room's name. Where Windows sign-in is rejected, one more request
 //! distinguishes a wrong password from a channel binding that does not fit. It never tries a password twice.
 
+use super::token::token_finding;
 use super::{DoctorTarget, FindingId, Findings};
 use crate::action::ResponsibleParty;
 use crate::calendar::RoomAddress;
@@ -92,8 +93,9 @@ async fn report_rejected(
     }
     let method = &target.settings.sign_in;
     let check = RejectedCheck::of(&failed, method);
-    let CalendarError { responsible, advice, code, .. } = CalendarError::from(failed);
-    let (id, message, remedy) = check.finding(method, responsible, advice);
+    let error = CalendarError::from(failed);
+    let code = error.code.clone();
+    let (id, message, remedy) = check.finding(method, error);
     findings.fail(id, check.name(), message, remedy).code = Some(code);
 }
 
@@ -140,15 +142,11 @@ impl RejectedCheck {
         }
     }
 
-    /// The finding, what it says, and the remedy. `advice` is what the error itself advises.
-    fn finding(
-        self,
-        method: &SignInMethod,
-        responsible: ResponsibleParty,
-        advice: String,
-    ) -> (FindingId, String, &'static str) {
+    /// The finding, what it says, and the remedy.
+    fn finding(self, method: &SignInMethod, error: CalendarError) -> (FindingId, String, &'static str) {
+        let CalendarError { responsible, advice, code, .. } = error;
         match self {
-            Self::Token => token_finding(responsible),
+            Self::Token => token_finding(responsible, &code),
             Self::SignIn => sign_in_finding(method, responsible, advice),
             Self::Account => (FindingId::AccountUnusable, advice, "unlock the account or renew its password"),
             Self::Ews => (FindingId::EwsWrongPath, advice, "end server.url in /EWS/Exchange.asmx"),
@@ -169,21 +167,6 @@ impl RejectedCheck {
                 "try again; then check the server, and the proxies and firewalls on the way",
             ),
         }
-    }
-}
-
-fn token_finding(responsible: ResponsibleParty) -> (FindingId, String, &'static str) {
-    match responsible {
-        ResponsibleParty::Administrator => (
-            FindingId::TokenNotIssued,
-            "the token endpoint issues no token to the application".to_owned(),
-            "check tenant and client_id, and that the secret has not expired or the certificate is registered",
-        ),
-        _ => (
-            FindingId::TokenEndpointUnreachable,
-            "the token endpoint cannot be reached".to_owned(),
-            "check that this machine reaches the token endpoint (proxy, firewall)",
-        ),
     }
 }
 

@@ -152,6 +152,30 @@ async fn the_network_and_what_stands_in_it() {
     assert!(!proxy.tunnels().is_empty());
 }
 
+/// The proxy lets nothing through, so no request leaves this machine.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_to_exchange_online_over_ews_has_days_left() {
+    let closed = ProxyOptions { allowed: Some(Vec::new()), ..ProxyOptions::default() };
+    let proxy = ProxyServer::start(closed).await.unwrap();
+    let mut site = DoctorFixture::right(SimulatorOptions::default())
+        .await
+        .server(&format!("proxy = {{ url = \"{}\" }}\n", proxy.url()));
+    let warnings = |said: &CommandOutput| -> Vec<Value> {
+        let findings = said.json()["findings"].as_array().unwrap().clone();
+        findings.into_iter().filter(|finding| finding["id"] == "ews-retirement").collect()
+    };
+    assert_eq!(warnings(&site.examined(&["--json"]).await), Vec::<Value>::new());
+    site.url = Some("https://outlook.office365.com/EWS/Exchange.asmx".to_owned());
+    let found = warnings(&site.examined(&["--json"]).await);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0]["status"], "warn");
+    assert!(found[0]["message"].as_str().unwrap().contains("EWS off on 1 April 2027"), "{found:?}");
+    let remedy = found[0]["remedy"].as_str().unwrap();
+    for command in ["--protocol both", "-EwsAllowedAppIDs", "Get-CASMailbox ROOM"] {
+        assert!(remedy.contains(command), "{command}: {remedy}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn certificates() {
     let mut site = DoctorFixture::right(SimulatorOptions::default()).await;
@@ -292,6 +316,9 @@ async fn tokens() {
 
     let site = DoctorFixture::right(options()).await.server(&oauth("PATH"));
     site.says("AADSTS7000215").await; // 18
+    authority.expire_secret();
+    let site = DoctorFixture::right(options()).await.server(&oauth("ADJOURN_PASSWORD"));
+    site.says("FAIL  default: token: the client secret has expired").await;
     authority.inject_fault(TokenFault::Down, usize::MAX);
     let site = DoctorFixture::right(options()).await.server(&oauth("ADJOURN_PASSWORD"));
     site.says("FAIL  default: token: the token endpoint cannot be reached").await; // 19
