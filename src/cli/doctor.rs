@@ -12,10 +12,14 @@ use super::progress::progress_listener;
 use crate::api::Doctor;
 use crate::calendar::RoomAddress;
 use crate::clock::SystemClock;
-use crate::config::{Config, ConnectionSource};
-use crate::doctor::{DoctorFinding, DoctorReport, DoctorTarget, FindingId, FindingStatus, examine};
-use crate::engine::{CalendarError, Directory as _};
+use crate::config::{Config, ConnectionSource, GraphSource, UnreadSettings};
+use crate::doctor::{
+    DoctorFinding, DoctorReport, DoctorTarget, FindingId, FindingStatus, GraphDoctorTarget, examine,
+    examine_graph,
+};
+use crate::engine::{CalendarError, Directory, ErrorKind};
 use crate::exchange::Exchange;
+use crate::graph::Graph;
 use crate::progress::ProgressListener;
 
 pub(super) async fn run(
@@ -47,12 +51,9 @@ async fn report(
     let mut findings = rooms_without_connection(config, write_in);
     findings.extend(exposure::findings(config));
     for unread in config.exchanges() {
-        match doctor_target(unread, config, write_in).await {
+        match examined(unread, config, write_in, progress).await {
             Err(finding) => findings.push(finding),
-            Ok((patient, lists)) => {
-                findings.extend(lists);
-                findings.extend(examine(&patient, &SystemClock, progress).await);
-            }
+            Ok(found) => findings.extend(found),
         }
     }
     DoctorReport::new(findings)
@@ -71,57 +72,110 @@ impl Doctor for ConfigDoctor {
     }
 }
 
-/// Prepares the checks of one connection, or returns the error in its configuration.
-async fn doctor_target(
-    unread: &ConnectionSource,
+/// The findings of one connection, or the error in its configuration.
+async fn examined(
+    source: &ConnectionSource,
+    config: &Config,
+    write_in: Option<&RoomAddress>,
+    progress: Option<&ProgressListener>,
+) -> Result<Vec<DoctorFinding>, DoctorFinding> {
+    match source {
+        ConnectionSource::Ews(unread) => {
+            let target = exchange_target(unread, config, write_in).await?;
+            let found = examine(&target.0, &SystemClock, progress).await;
+            Ok([target.1, found].concat())
+        }
+        ConnectionSource::Graph(unread) => {
+            let target = graph_target(unread, config, write_in).await?;
+            let found = examine_graph(&target.0, &SystemClock, progress).await;
+            Ok([target.1, found].concat())
+        }
+    }
+}
+
+/// Prepares the checks of a connection over EWS, with the findings about its rooms.
+async fn exchange_target(
+    unread: &UnreadSettings,
     config: &Config,
     write_in: Option<&RoomAddress>,
 ) -> Result<(DoctorTarget, Vec<DoctorFinding>), DoctorFinding> {
-    let name = unread.name();
-    let ConnectionSource::Ews(unread) = unread else { return Err(not_checked(name)) };
+    let name = unread.name.as_str();
     let settings = connect::read_secrets(unread).map_err(|failure| misconfigured(Some(name), &failure))?;
     let exchange = Exchange::new(&settings)
         .map_err(|error| misconfigured(Some(name), &connect::unusable(name, error)))?;
-    let exchange = Arc::new(exchange);
-    let lives_here = |room: &RoomAddress| config.connection_name(room) == Some(name);
-    let mut rooms: Vec<RoomAddress> = config.scope.rooms().filter(|room| lives_here(room)).cloned().collect();
-    let mut lists = Vec::new();
-    if let Some(asking) = rooms.first().cloned() {
-        for list in &config.room_lists {
-            match exchange.room_list_members(list, &asking).await {
-                Ok(members) => rooms.extend(members.into_iter().filter(|room| lives_here(room))),
-                Err(trouble) => lists.push(unreadable_list(name, list, trouble)),
-            }
-        }
-    }
-    rooms.sort();
-    rooms.dedup();
-    let write_in = write_in.filter(|room| lives_here(room));
-    let is_in_scope = |room: &RoomAddress| config.scope.contains(room) || rooms.contains(room);
-    lists.extend(write_in.filter(|room| !is_in_scope(room)).map(|room| outside_scope(name, room)));
-    let write_in = write_in.filter(|room| is_in_scope(room)).cloned();
-    let patient = DoctorTarget {
-        exchange,
-        rooms,
-        out_of_scope: config.out_of_scope.iter().filter(|room| lives_here(room)).cloned().collect(),
-        write_test_room: write_in,
+    let reach = ConnectionRooms::read(name, config, &exchange, write_in).await;
+    let target = DoctorTarget {
+        exchange: Arc::new(exchange),
+        rooms: reach.rooms,
+        out_of_scope: reach.out_of_scope,
+        write_test_room: reach.write_test_room,
         spares_private: config.service.rules.exceptions.private,
         settings,
     };
-    Ok((patient, lists))
+    Ok((target, reach.findings))
 }
 
-/// The finding that no check of this connection ran.
-fn not_checked(name: &str) -> DoctorFinding {
-    DoctorFinding {
-        connection: Some(name.to_owned()),
-        room: None,
-        check: "connection",
-        id: None,
-        status: FindingStatus::Skip,
-        message: "connections over Microsoft Graph are not checked yet".to_owned(),
-        remedy: None,
-        code: None,
+/// Prepares the checks of a connection over Graph, with the findings about its rooms.
+async fn graph_target(
+    unread: &GraphSource,
+    config: &Config,
+    write_in: Option<&RoomAddress>,
+) -> Result<(GraphDoctorTarget, Vec<DoctorFinding>), DoctorFinding> {
+    let name = unread.name.as_str();
+    let settings =
+        connect::read_graph_secrets(unread, config).map_err(|failure| misconfigured(Some(name), &failure))?;
+    let graph =
+        Graph::new(&settings).map_err(|error| misconfigured(Some(name), &connect::unusable(name, error)))?;
+    let reach = ConnectionRooms::read(name, config, &graph, write_in).await;
+    let target = GraphDoctorTarget {
+        graph: Arc::new(graph),
+        rooms: reach.rooms,
+        out_of_scope: reach.out_of_scope,
+        write_test_room: reach.write_test_room,
+        spares_private: config.service.rules.exceptions.private,
+        settings,
+    };
+    Ok((target, reach.findings))
+}
+
+/// The mailboxes of one connection, by the configuration and its room lists.
+struct ConnectionRooms {
+    rooms: Vec<RoomAddress>,
+    out_of_scope: Vec<RoomAddress>,
+    write_test_room: Option<RoomAddress>,
+    findings: Vec<DoctorFinding>,
+}
+
+impl ConnectionRooms {
+    async fn read(
+        name: &str,
+        config: &Config,
+        directory: &dyn Directory,
+        write_in: Option<&RoomAddress>,
+    ) -> Self {
+        let lives_here = |room: &RoomAddress| config.connection_name(room) == Some(name);
+        let mut rooms: Vec<RoomAddress> =
+            config.scope.rooms().filter(|room| lives_here(room)).cloned().collect();
+        let mut findings = Vec::new();
+        if let Some(asking) = rooms.first().cloned() {
+            for list in &config.room_lists {
+                match directory.room_list_members(list, &asking).await {
+                    Ok(members) => rooms.extend(members.into_iter().filter(|room| lives_here(room))),
+                    Err(trouble) => findings.push(unreadable_list(name, list, trouble)),
+                }
+            }
+        }
+        rooms.sort();
+        rooms.dedup();
+        let write_in = write_in.filter(|room| lives_here(room));
+        let is_in_scope = |room: &RoomAddress| config.scope.contains(room) || rooms.contains(room);
+        findings.extend(write_in.filter(|room| !is_in_scope(room)).map(|room| outside_scope(name, room)));
+        Self {
+            write_test_room: write_in.filter(|room| is_in_scope(room)).cloned(),
+            out_of_scope: config.out_of_scope.iter().filter(|room| lives_here(room)).cloned().collect(),
+            rooms,
+            findings,
+        }
     }
 }
 
@@ -143,6 +197,10 @@ fn outside_scope(name: &str, room: &RoomAddress) -> DoctorFinding {
 /// The finding that a room list cannot be read. It is a warning: if nothing can be read there, other findings say why. Other
 /// commands stop at such a list.
 fn unreadable_list(name: &str, list: &str, trouble: CalendarError) -> DoctorFinding {
+    let remedy = match trouble.kind {
+        ErrorKind::Permission => "grant the right, or name the rooms themselves in scope.rooms",
+        _ => "check the list's address in scope.room_lists",
+    };
     DoctorFinding {
         connection: Some(name.to_owned()),
         room: None,
@@ -150,7 +208,7 @@ fn unreadable_list(name: &str, list: &str, trouble: CalendarError) -> DoctorFind
         id: Some(FindingId::RoomListUnreadable),
         status: FindingStatus::Warn,
         message: format!("cannot read room list {list}: {}", trouble.advice),
-        remedy: Some("check the list's address in scope.room_lists".to_owned()),
+        remedy: Some(remedy.to_owned()),
         code: Some(trouble.code),
     }
 }

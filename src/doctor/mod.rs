@@ -1,4 +1,5 @@
-//! The doctor checks a set-up with real calls to each Exchange. Each check yields a finding: its cause, and the remedy.
+//! The doctor checks a set-up with real calls to each Exchange, over EWS ([`examine`]) or Microsoft Graph ([`examine_graph`]). Each
+//! check yields a finding: its cause, and the remedy.
 //!
 //! Checks run in the order in which they depend on each other, and stop at a failure on which the rest depends, so the first
 //! failure is the cause. The doctor never changes a calendar, except in the write test, which creates one event and removes it.
@@ -8,6 +9,7 @@ mod connectivity;
 mod end_update;
 mod exchange_online;
 mod finding_id;
+mod graph;
 mod report;
 mod room_probes;
 mod rooms;
@@ -26,6 +28,7 @@ use crate::progress::ProgressListener;
 
 use calendar_processing::check_calendar_processing;
 pub use finding_id::{FINDINGS, FindingId};
+pub use graph::{GraphDoctorTarget, examine_graph};
 pub use report::{DoctorFinding, DoctorReport, FindingStatus};
 
 /// One Exchange to check over EWS.

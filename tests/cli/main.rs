@@ -3,6 +3,7 @@
 
 mod deploy;
 mod doctor;
+mod doctor_graph;
 #[cfg(target_os = "linux")]
 mod file_limits;
 mod installed;
