@@ -68,7 +68,7 @@
 //! console
 //! service      doctor  router
 //! exchange  graph  store       implement the traits of engine (Calendar), live (Feed) and journal (Journal)
-//! cleanup      live
+//! cleanup      live     migration
 //! engine       telemetry
 //! journal      autodiscover  login
 //! action       http
@@ -141,6 +141,8 @@ mod json;
 mod keyed_mutex;
 #[cfg(feature = "service")]
 mod limits;
+#[cfg(feature = "service")]
+mod migration;
 #[cfg(feature = "service")]
 mod permissions;
 #[cfg(feature = "negotiate")]

@@ -135,6 +135,11 @@ pub enum Command {
         after_help = "Example:\n  adjourn doctor\n  adjourn doctor --out-of-scope ceo@example.com --write-test room1@example.com\n  adjourn doctor --json\n\nExit code 5 when something fails, 0 otherwise."
     )]
     Doctor(DoctorArgs),
+    /// Rehearse the move of rooms from EWS to Microsoft Graph: compare their calendars, and change nothing
+    #[command(
+        after_help = "Example:\n  adjourn migrate room1@example.com --to graph\n  adjourn migrate --all --to graph --days 90 --json\n\nExit code 0 when every room is ready, 3 when calendars or undos differ, 4 when an action is not finished or a server is unavailable, 5 when a server refuses."
+    )]
+    Migrate(MigrateArgs),
     /// Print the commands that grant Adjourn access to rooms and nothing else (Exchange Server or Exchange Online)
     #[command(
         after_help = "Example:\n  adjourn setup --scope rooms\n  adjourn setup --scope group --group engine-rooms@example.com > grant.ps1\n  adjourn setup --deployment online --app-id 11111111-2222-4333-8444-555555555555 --object-id aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee"
@@ -561,6 +566,24 @@ pub struct DoctorArgs {
     /// present value
     #[arg(long, value_name = "ROOM")]
     pub write_test: Option<String>,
+}
+
+/// `adjourn migrate`.
+#[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("which").required(true).multiple(false).args(["rooms", "all"])))]
+pub struct MigrateArgs {
+    /// SMTP addresses of the rooms
+    #[arg(value_name = "ROOM")]
+    pub rooms: Vec<String>,
+    /// Every configured room, and the members of the configured room lists
+    #[arg(long)]
+    pub all: bool,
+    /// Connection that the rooms move to, by its name in the configuration; `graph` suffices if one connection is over Graph
+    #[arg(long, value_name = "CONNECTION")]
+    pub to: String,
+    /// Days from now that are compared, besides the last day
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=365))]
+    pub days: u32,
 }
 
 /// `adjourn sim`.

@@ -96,7 +96,8 @@ fn open_exchange(unread: &UnreadSettings) -> Result<Exchange, CommandError> {
     Exchange::new(&read_secrets(unread)?).map_err(|error| unusable(&unread.name, error))
 }
 
-fn open_graph(source: &GraphSource, config: &Config) -> Result<Graph, CommandError> {
+/// Prepares a connection over Graph. Connects to nothing yet.
+pub(super) fn open_graph(source: &GraphSource, config: &Config) -> Result<Graph, CommandError> {
     Graph::new(&read_graph_secrets(source, config)?).map_err(|error| unusable(&source.name, error))
 }
 

@@ -22,6 +22,8 @@ mod key_args;
 mod limit_table;
 mod limits;
 mod log_lines;
+mod migrate;
+mod migration_report;
 mod output;
 mod perform;
 mod process_limits;
@@ -94,6 +96,7 @@ async fn dispatch(line: CommandLine, output: &Output) -> Result<Exit, CommandErr
         Command::Serve(args) => serve::run(args, connection, output).await,
         Command::Key(args) => key::run(args, connection, output).await,
         Command::Doctor(args) => doctor::run(args, connection, output).await,
+        Command::Migrate(args) => migrate::run(args, connection, output).await,
         Command::Setup(args) => setup::run(args, connection, output),
         Command::Report(args) => report::run(args, connection, output).await,
         Command::Config(args) => config_command::run(&args, connection, output),

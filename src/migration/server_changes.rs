@@ -1,0 +1,105 @@
+//! What the other server does otherwise, in sentences for administrators. Pure; the values are the servers' capabilities.
+
+use crate::calendar::Copy;
+use crate::engine::{Capabilities, SilentRemoval};
+
+/// One sentence for each difference between two servers.
+pub(crate) fn server_changes(source: Capabilities, target: Capabilities) -> Vec<&'static str> {
+    let switches = SWITCHES.iter().filter_map(|(value, gained, lost)| match (value(source), value(target)) {
+        (false, true) => Some(*gained),
+        (true, false) => Some(*lost),
+        _ => None,
+    });
+    let removals = REMOVALS.iter().filter_map(|(copy, sentences)| {
+        let value = |server: Capabilities| match copy {
+            Copy::Attendee => server.silent_removal.attendee,
+            Copy::Organizer => server.silent_removal.organizer,
+            Copy::Plain => server.silent_removal.plain,
+        };
+        (value(source) != value(target)).then(|| match value(target) {
+            SilentRemoval::Unnoticed => sentences[0],
+            SilentRemoval::ShownAsDeclined => sentences[1],
+            SilentRemoval::Impossible => sentences[2],
+        })
+    });
+    switches.chain(removals).collect()
+}
+
+/// A capability, and the sentences if the room gains or loses it.
+type Switch = (fn(Capabilities) -> bool, &'static str, &'static str);
+
+const SWITCHES: &[Switch] = &[
+    (
+        |server| server.can_mute_updates,
+        "A meeting that the room organized can be ended or extended without a message to its attendees (`--silent`).",
+        "The end of a meeting that the room organized always sends its attendees an update, even with `--silent`.",
+    ),
+    (
+        |server| server.can_move_back,
+        "A meeting that was removed silently can be moved back from Deleted Items by an undo.",
+        "A removed meeting cannot be moved back from Deleted Items by an undo.",
+    ),
+    (
+        |server| server.traces.sent_items,
+        "After a lost reply, Sent Items can prove whether a decline or cancellation was sent.",
+        "After a lost reply, nothing proves whether a decline or cancellation was sent: Sent Items cannot be read, and a person has to check more often.",
+    ),
+    (
+        |server| server.traces.deleted_items,
+        "After a lost reply, Deleted Items can prove whether Adjourn removed an event.",
+        "After a lost reply, nothing proves whether Adjourn removed an event: Deleted Items cannot be read, and a person has to check more often.",
+    ),
+    (
+        |server| server.guarded.set_end,
+        "The server refuses a new end of an event that was changed meanwhile.",
+        "The server does not refuse a new end of an event that was changed meanwhile; Adjourn reads the event right before.",
+    ),
+    (
+        |server| server.guarded.decline && server.guarded.cancel,
+        "The server refuses to decline or cancel a meeting that was changed meanwhile.",
+        "The server does not refuse to decline or cancel a meeting that was changed meanwhile; Adjourn reads the meeting right before.",
+    ),
+    (
+        |server| server.guarded.remove,
+        "The server refuses to remove an event that was changed meanwhile.",
+        "The server does not refuse to remove an event that was changed meanwhile; Adjourn reads the event right before.",
+    ),
+    (
+        |server| server.has_idempotent_booking,
+        "A booking whose reply was lost can be requested again without a second event.",
+        "A booking whose reply was lost is searched in the calendar before it is requested again.",
+    ),
+    (
+        |server| server.reports_changes,
+        "The server reports changes of calendars, so displays show them at once.",
+        "The server reports no changes: calendars are polled, and displays show changes later.",
+    ),
+];
+
+/// By copy: the sentences if a silent removal is unnoticed, shown as declined, or impossible.
+const REMOVALS: &[(Copy, [&str; 3])] = &[
+    (
+        Copy::Attendee,
+        [
+            "A meeting that the room was invited to can be removed silently, and nobody notices.",
+            "A meeting that the room was invited to can be removed silently, but its organizer sees the room as declined.",
+            "A meeting that the room was invited to cannot be removed silently: the request is refused.",
+        ],
+    ),
+    (
+        Copy::Organizer,
+        [
+            "A meeting that the room organized can be removed silently, and nobody notices.",
+            "A meeting that the room organized can be removed silently, but its attendees see the room as declined.",
+            "A meeting that the room organized cannot be removed silently: its server always sends a cancellation, so the request is refused.",
+        ],
+    ),
+    (
+        Copy::Plain,
+        [
+            "An event without attendees can be removed, and nobody notices.",
+            "An event without attendees can be removed, but the room is shown as declined.",
+            "An event without attendees cannot be removed silently: the request is refused.",
+        ],
+    ),
+];
