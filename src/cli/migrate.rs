@@ -157,19 +157,18 @@ impl Rehearsal<'_> {
         Ok(RoomReport::new(room, source, verdict).with_comparison(compared.ok()).with_actions(actions))
     }
 
-    /// Compares the room's calendars. An event can change between the two reads, so a difference counts when both were read again.
+    /// Compares the room's calendars. An event can change between the two reads, so a difference counts when it is there in a
+    /// second comparison.
     async fn compared(&self, room: &RoomAddress) -> Result<Comparison, Obstacle> {
         let first = self.read_and_compare(room).await?;
         if first.differences.is_empty() { Ok(first) } else { self.read_and_compare(room).await }
     }
 
     async fn read_and_compare(&self, room: &RoomAddress) -> Result<Comparison, Obstacle> {
-        let source = self.opened.engine.calendar().events(room, self.window);
-        let target = self.target.events(room, self.window);
-        let (source, target) = tokio::join!(source, target);
-        // The target's error first: the source is known to work.
-        let target = target.map_err(|error| Obstacle::unread(Side::Target, error))?;
+        let source = self.opened.engine.calendar().events(room, self.window).await;
         let source = source.map_err(|error| Obstacle::unread(Side::Source, error))?;
+        let target = self.target.events(room, self.window).await;
+        let target = target.map_err(|error| Obstacle::unread(Side::Target, error))?;
         Ok(compare(&source, &target, &self.window))
     }
 

@@ -156,25 +156,12 @@ fn has_uid(record: &ActionRecord) -> bool {
 mod tests {
     use chrono::TimeDelta;
 
+    use super::super::server_changes::tests::EVERYTHING;
     use super::*;
     use crate::action::{Action, Actor, Outcome, Step};
     use crate::calendar::{ChangeKey, Copy, EventId, RoomAddress, Uid};
-    use crate::engine::{GuardedSteps, ReadableTraces, SilentRemoval, SilentRemovals};
+    use crate::engine::ReadableTraces;
     use crate::journal::Intent;
-
-    const EVERYTHING: Capabilities = Capabilities {
-        can_mute_updates: true,
-        guarded: GuardedSteps { set_end: true, decline: true, cancel: true, remove: true, move_back: true },
-        silent_removal: SilentRemovals {
-            attendee: SilentRemoval::Unnoticed,
-            organizer: SilentRemoval::Unnoticed,
-            plain: SilentRemoval::Unnoticed,
-        },
-        can_move_back: true,
-        traces: ReadableTraces { sent_items: true, deleted_items: true },
-        has_idempotent_booking: true,
-        reports_changes: true,
-    };
 
     fn at(minutes: i64) -> DateTime<Utc> {
         DateTime::UNIX_EPOCH + TimeDelta::minutes(minutes)

@@ -103,3 +103,45 @@ const REMOVALS: &[(Copy, [&str; 3])] = &[
         ],
     ),
 ];
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::engine::{GuardedSteps, ReadableTraces, SilentRemovals};
+
+    /// A server that can do and guarantees everything.
+    pub(in crate::migration) const EVERYTHING: Capabilities = Capabilities {
+        can_mute_updates: true,
+        guarded: GuardedSteps { set_end: true, decline: true, cancel: true, remove: true, move_back: true },
+        silent_removal: SilentRemovals {
+            attendee: SilentRemoval::Unnoticed,
+            organizer: SilentRemoval::Unnoticed,
+            plain: SilentRemoval::Unnoticed,
+        },
+        can_move_back: true,
+        traces: ReadableTraces { sent_items: true, deleted_items: true },
+        has_idempotent_booking: true,
+        reports_changes: true,
+    };
+
+    #[test]
+    fn each_change_has_one_sentence_and_its_reverse_has_another() {
+        let lost = server_changes(EVERYTHING, Capabilities::NONE);
+        let gained = server_changes(Capabilities::NONE, EVERYTHING);
+        assert_eq!((lost.len(), gained.len()), (SWITCHES.len() + REMOVALS.len(), lost.len()));
+        let all: BTreeSet<_> = lost.iter().chain(&gained).collect();
+        assert_eq!(all.len(), lost.len() + gained.len());
+        assert!(all.iter().all(|sentence| sentence.ends_with('.')));
+        assert_eq!(server_changes(EVERYTHING, EVERYTHING), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn one_change_is_one_sentence() {
+        let silent_removal =
+            SilentRemovals { attendee: SilentRemoval::ShownAsDeclined, ..EVERYTHING.silent_removal };
+        let changes = server_changes(EVERYTHING, Capabilities { silent_removal, ..EVERYTHING });
+        assert!(matches!(&changes[..], [one] if one.contains("sees the room as declined")), "{changes:?}");
+    }
+}

@@ -56,3 +56,57 @@ pub(crate) fn verdict(compared: Result<&Comparison, Obstacle>, actions: &[HeldAc
         (Ok(_), None) => Verdict::ReadyWithDifferences,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::super::difference::Difference;
+    use super::super::held_actions::HeldState;
+    use super::*;
+
+    fn action(state: HeldState, is_lost_by_move: bool) -> HeldAction {
+        HeldAction {
+            id: ActionId::random(),
+            kind: "end",
+            state,
+            accepted_at: DateTime::UNIX_EPOCH,
+            event: None,
+            is_lost_by_move,
+            message: "",
+        }
+    }
+
+    fn different() -> Comparison {
+        let item = "calendar item 1 without End".to_owned();
+        let difference = Difference::Unreadable { on: Side::Target, item, start: None, end: None };
+        Comparison { differences: vec![difference], ..Comparison::default() }
+    }
+
+    #[test]
+    fn only_equal_calendars_without_lost_actions_are_ready() {
+        let same = Comparison::default();
+        let undoable = action(HeldState::Undoable, false);
+        assert_eq!(verdict(Ok(&same), &[undoable.clone()]), Verdict::Ready);
+        assert_eq!(verdict(Ok(&different()), &[undoable]), Verdict::ReadyWithDifferences);
+        let lost = action(HeldState::Undoable, true);
+        assert_eq!(verdict(Ok(&same), &[lost]), Verdict::ReadyWithDifferences);
+    }
+
+    #[test]
+    fn an_unread_calendar_and_an_unfinished_action_hold_the_room_back() {
+        let open = action(HeldState::InDoubt, false);
+        let unfinished = Obstacle::ActionUnfinished { action: open.id };
+        assert_eq!(
+            verdict(Ok(&different()), std::slice::from_ref(&open)),
+            Verdict::NotReady { reason: unfinished }
+        );
+        let unread = Obstacle::CalendarUnread {
+            over: Side::Target,
+            responsible: ResponsibleParty::Administrator,
+            message: String::new(),
+            code: String::new(),
+        };
+        assert_eq!(verdict(Err(unread.clone()), &[open]), Verdict::NotReady { reason: unread });
+    }
+}

@@ -10,6 +10,7 @@ mod installed;
 mod journal;
 mod killed;
 mod over_graph;
+mod migrate;
 #[cfg(unix)]
 mod permissions;
 mod printed;
