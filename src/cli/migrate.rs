@@ -140,7 +140,8 @@ impl Rehearsal<'_> {
         }
         Ok(MigrationReport {
             target: self.target_name.to_owned(),
-            window: self.window,
+            from: self.window.start(),
+            to: self.window.end(),
             rooms: reports.into_values().collect(),
             servers: self.servers(rooms),
         })

@@ -2,11 +2,12 @@
 
 use std::fmt;
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::exit::Exit;
 use crate::action::ResponsibleParty;
-use crate::calendar::{RoomAddress, Window};
+use crate::calendar::RoomAddress;
 use crate::migration::{Comparison, Difference, DifferenceCounts, HeldAction, Obstacle, SideNames, Verdict};
 
 /// Differences of one room that the report lists. The counts have all of them.
@@ -19,8 +20,10 @@ const ACTIONS_SHOWN: usize = 20;
 pub(super) struct MigrationReport {
     /// The connection that the rooms move to.
     pub(super) target: String,
-    /// The compared time, from and to.
-    pub(super) window: Window,
+    /// First compared instant.
+    pub(super) from: DateTime<Utc>,
+    /// First instant that is not compared.
+    pub(super) to: DateTime<Utc>,
     pub(super) rooms: Vec<RoomReport>,
     pub(super) servers: Vec<ServerReport>,
 }
@@ -145,7 +148,7 @@ fn who_acts(responsible: ResponsibleParty) -> &'static str {
         ResponsibleParty::Administrator => "an administrator has to act",
         ResponsibleParty::Server => "the server's failure is temporary: try again later",
         ResponsibleParty::Network => "the network's failure is temporary: try again later",
-        ResponsibleParty::Caller => "check the room's address",
+        ResponsibleParty::Caller => "the request is wrong for this connection",
         ResponsibleParty::Nobody => "the calendar is the reason",
     }
 }

@@ -3,11 +3,11 @@
 use adjourn::action::{ActionKind, Notify};
 use adjourn::journal::{ActionEntry, Fact, Journal as _};
 use adjourn::sim::{
-    FaultRule, GraphOptions, InjectedFault, MeetingSpec, PlainSpec, RecurrenceRange, RoomSpec, Series,
-    Simulator, SimulatorOptions, World,
+    FaultRule, GraphOptions, InjectedFault, MeetingSpec, Person, PlainSpec, RecurrenceRange, RoomSpec,
+    Series, Simulator, SimulatorOptions, World,
 };
 use adjourn_test::{
-    CommandOutput, Installation, action, bo, journal_in, meeting_in, now, numbered_room, people, room_name,
+    CommandOutput, Installation, action, ada, bo, journal_in, now, numbered_room, people, room_name,
     simulator, simulator_with,
 };
 use chrono::{DateTime, TimeDelta, Utc};
@@ -17,36 +17,41 @@ use crate::installed::PROGRAM;
 
 const ROOMS: usize = 2;
 
-/// In every room: a current meeting, a private one, a cancelled one, a series, one that the room organized, and a plain event.
-fn world() -> World {
+/// In every room: a current meeting, a private one, a cancelled one, a series, one that the room organized, and a plain event. Two
+/// worlds of one instant are equal, with the UIDs of their events.
+fn world_of(at: DateTime<Utc>) -> World {
     let mut world = people();
     for number in 0..ROOMS {
         let address = room_name(number);
         world.add_room(RoomSpec::new(format!("Room {number}"), &address));
-        furnish(&mut world, &address);
+        furnish(&mut world, &address, at);
     }
     world
 }
 
-fn furnish(world: &mut World, room: &str) {
-    let current = meeting_in(room);
-    let on_day = |day: i64| {
-        let (start, end) = (current.start + TimeDelta::days(day), current.end + TimeDelta::days(day));
-        MeetingSpec { start, end, ..current.clone() }
-    };
-    world.add_meeting(current.clone());
+fn world() -> World {
+    world_of(now())
+}
+
+/// Ada's meeting in this room, so many days after this instant.
+fn meeting_on(room: &str, at: DateTime<Utc>, days: i64) -> MeetingSpec {
+    let day = at + TimeDelta::days(days);
+    let meeting = MeetingSpec::new(ada(), day - TimeDelta::minutes(20), day + TimeDelta::minutes(40));
+    MeetingSpec { rooms: vec![room.to_owned()], ..meeting }
+}
+
+fn furnish(world: &mut World, room: &str, at: DateTime<Utc>) {
+    let on_day = |days: i64| meeting_on(room, at, days);
+    world.add_meeting(on_day(0));
     world.add_meeting(MeetingSpec { private: true, attendees: vec![bo()], ..on_day(1) });
     world.add_meeting(MeetingSpec { cancelled: true, ..on_day(2) });
     let weekly = on_day(3);
     let series = Series::weekly_on(weekly.start, RecurrenceRange::Count(10));
     world.add_meeting(MeetingSpec { series: Some(series), ..weekly });
-    let own = adjourn::sim::Person::new("Room", room);
+    let own = Person::new("Room", room);
     world.add_meeting(MeetingSpec { organizer: own, rooms: Vec::new(), attendees: vec![bo()], ..on_day(4) });
-    world.add_plain(PlainSpec::new(
-        room,
-        current.start + TimeDelta::days(5),
-        current.end + TimeDelta::days(5),
-    ));
+    let plain = on_day(5);
+    world.add_plain(PlainSpec::new(room, plain.start, plain.end));
 }
 
 async fn over_graph(world: World, graph: GraphOptions) -> Simulator {
@@ -119,21 +124,33 @@ async fn one_world_is_the_same_over_both_protocols_and_nothing_is_changed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_changed_date_of_a_series_is_the_same_over_both_protocols() {
+    let mut world = people();
+    for number in 0..ROOMS {
+        world.add_room(RoomSpec::new("Room", room_name(number)));
+    }
+    let weekly = meeting_on(&room_name(0), now(), 0);
+    let series = Series::weekly_on(weekly.start, RecurrenceRange::Count(4));
+    world.add_meeting(MeetingSpec { series: Some(series), ..weekly });
+    let office = one_world(world).await;
+    assert_eq!(office.run(&["end", &room_name(0)]).await.code, 0);
+    let said = rehearsed(&office, &[&room_name(0), "--json"]).await;
+    assert_eq!(said.code, 0, "{}\n{}", said.out, said.err);
+    assert_eq!(room(&said.json(), 0)["events"]["same"], 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_differs_between_two_worlds_is_named() {
-    let (mut here, mut there) = (world(), world());
+    let at = now();
+    let (mut here, mut there) = (world_of(at), world_of(at));
     let late = |minutes: i64| {
-        let spec = meeting_in(&room_name(1));
-        let (start, end) = (spec.start + TimeDelta::days(6), spec.end + TimeDelta::days(6));
-        MeetingSpec { start, end: end + TimeDelta::minutes(minutes), private: minutes > 0, ..spec }
+        let meeting = meeting_on(&room_name(1), at, 6);
+        let end = meeting.end + TimeDelta::minutes(minutes);
+        MeetingSpec { end, private: minutes > 0, ..meeting }
     };
-    // The same UID, by the order of creation.
     here.add_meeting(late(0));
     there.add_meeting(late(15));
-    here.add_meeting(MeetingSpec {
-        start: now() + TimeDelta::days(9),
-        end: now() + TimeDelta::days(10),
-        ..late(0)
-    });
+    here.add_meeting(meeting_on(&room_name(1), at, 9));
     let graph = over_graph(there, GraphOptions::default()).await;
     let office = Installation::new(PROGRAM, simulator(here).await);
     configure(&office, &graph, &[], "");
@@ -165,7 +182,8 @@ async fn an_all_day_event_differs_until_the_rooms_time_zone_is_configured() {
     let office = one_world(world).await;
     let without = rehearsed(&office, &[&room_name(0), "--json"]).await;
     assert_eq!(without.code, 3, "{}", without.out);
-    let properties = &room(&without.json(), 0)["differences"][0]["properties"];
+    let report = without.json();
+    let properties = &room(&report, 0)["differences"][0]["properties"];
     let copy = json!({"property": "copy", "source": "plain", "target": "unknown"});
     assert!(properties.as_array().unwrap().contains(&copy), "{properties}");
     let zone = "[[room_groups]]\nname = \"all\"\nrooms = [\"*\"]\ntime_zone = \"Etc/UTC\"\n";
@@ -176,26 +194,28 @@ async fn an_all_day_event_differs_until_the_rooms_time_zone_is_configured() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_room_that_graph_does_not_open_is_not_ready_and_the_other_is() {
-    let mut elsewhere = people();
-    elsewhere.add_room(RoomSpec::new("Room 1", room_name(1)));
-    furnish(&mut elsewhere, &room_name(1));
-    let office = Installation::new(PROGRAM, simulator(world()).await);
+    let at = now();
+    let mut elsewhere = world_of(at);
+    elsewhere.remove_mailbox(&room_name(0));
+    let office = Installation::new(PROGRAM, simulator(world_of(at)).await);
     let graph = over_graph(elsewhere, GraphOptions::default()).await;
     configure(&office, &graph, &[], "");
     let unknown = rehearsed(&office, &["--all", "--json"]).await;
-    assert_ne!(unknown.code, 0, "{}", unknown.out);
+    assert_eq!(unknown.code, 1, "{}", unknown.out);
     let report = unknown.json();
     let reason = &room(&report, 0)["reason"];
     assert_eq!((&reason["kind"], &reason["over"]), (&json!("calendar-unread"), &json!("target")), "{report}");
-    assert_ne!(room(&report, 1)["verdict"], "not-ready", "{report}");
+    assert_eq!(reason["responsible"], "caller", "{report}");
+    assert_eq!(room(&report, 1)["verdict"], "ready", "{report}");
 
     let options = GraphOptions::default().place_on_premises(&room_name(1));
-    let graph = over_graph(world(), options).await;
+    let graph = over_graph(world_of(at), options).await;
     configure(&office, &graph, &[], "");
     let said = rehearsed(&office, &["--all"]).await;
     assert_eq!(said.code, 5, "{}\n{}", said.out, said.err);
     assert!(said.out.contains("not ready: the calendar cannot be read over cloud"), "{}", said.out);
-    assert!(said.out.contains("(MailboxNotEnabledForRESTAPI); an administrator has to act"), "{}", said.out);
+    assert!(said.out.contains("(MailboxNotEnabledForRESTAPI: "), "{}", said.out);
+    assert!(said.out.contains("); an administrator has to act\n"), "{}", said.out);
     assert!(said.out.contains("2 rooms: 1 ready, 0 ready with differences, 1 not ready"), "{}", said.out);
 }
 
@@ -212,7 +232,8 @@ async fn an_action_that_is_not_finished_or_can_be_undone_is_named() {
     assert_eq!(ended["outcome"], "done", "{ended}");
     let kept = rehearsed(&office, &[&room_name(1), "--json"]).await;
     assert_eq!(kept.code, 0, "{}", kept.out);
-    let held = &room(&kept.json(), 1)["actions"][0];
+    let report = kept.json();
+    let held = &room(&report, 1)["actions"][0];
     assert_eq!((&held["state"], &held["id"]), (&json!("undoable"), &ended["id"]));
 
     let journal = journal_in(&office.state());
