@@ -92,7 +92,7 @@ fn match_group<'e>(
 ) -> usize {
     let before = pair.source.len();
     pair.source.retain(|event| {
-        let twin = pair.target.iter().position(|other| changed_properties(event, other).is_empty());
+        let twin = pair.target.iter().position(|other| is_same(event, other));
         twin.map(|index| pair.target.remove(index)).is_none()
     });
     let same = before - pair.source.len();
@@ -129,6 +129,16 @@ fn is_one_event(event: &Event, other: &Event) -> bool {
 
 fn changed(event: &Event, other: &Event) -> Difference {
     Difference::Changed { event: EventTimes::from(event), properties: changed_properties(event, other) }
+}
+
+/// Whether no compared property differs. It makes no text: a calendar can have thousands of copies of one event.
+fn is_same(event: &Event, other: &Event) -> bool {
+    let values = |event: &Event| {
+        let marks = (event.is_all_day, event.is_private, event.is_declined, event.is_cancelled);
+        let place = event.original_start.unwrap_or(event.start);
+        (event.start, event.end, place, event.kind, event.copy, event.free_busy, marks)
+    };
+    values(event) == values(other) && is_same_person(event.organizer.as_ref(), other.organizer.as_ref())
 }
 
 /// The properties that differ. Ids, versions and subjects are not compared: ids and versions differ by protocol, and Exchange

@@ -87,7 +87,7 @@ mod tests {
     fn only_equal_calendars_without_lost_actions_are_ready() {
         let same = Comparison::default();
         let undoable = action(HeldState::Undoable, false);
-        assert_eq!(verdict(Ok(&same), &[undoable.clone()]), Verdict::Ready);
+        assert_eq!(verdict(Ok(&same), std::slice::from_ref(&undoable)), Verdict::Ready);
         assert_eq!(verdict(Ok(&different()), &[undoable]), Verdict::ReadyWithDifferences);
         let lost = action(HeldState::Undoable, true);
         assert_eq!(verdict(Ok(&same), &[lost]), Verdict::ReadyWithDifferences);

@@ -76,7 +76,7 @@ async fn one_world(world: World) -> Installation {
     office
 }
 
-fn room<'r>(report: &'r Value, number: usize) -> &'r Value {
+fn room(report: &Value, number: usize) -> &Value {
     let rooms = report["rooms"].as_array().unwrap();
     rooms.iter().find(|room| room["room"] == json!(room_name(number))).unwrap()
 }

@@ -59,6 +59,7 @@ fn every_compared_property_makes_a_difference_of_its_own() {
         (Property::Organizer, Event { organizer: who("ada@example.com"), ..event.clone() }),
     ];
     for (property, other) in others {
+        assert!(!is_same(&event, &other));
         let change = only_change(&event, &other);
         assert_eq!(change.property, property);
         assert_ne!(change.source, change.target);
@@ -205,6 +206,13 @@ proptest! {
                 prop_assert!(properties.iter().all(|change| change.source != change.target));
             }
         }
+    }
+
+    /// Two events are the same exactly if no property is named as different.
+    #[test]
+    fn the_same_is_what_has_no_changed_property(event in any_event(), other in any_event()) {
+        prop_assert_eq!(is_same(&event, &other), changed_properties(&event, &other).is_empty());
+        prop_assert!(is_same(&event, &event));
     }
 
     /// The order of the events on either side has no influence, and a calendar is the same as itself.
