@@ -4,6 +4,7 @@
 use adjourn::action::{Action, ActionKind, DeleteMode, Notify, Outcome, Refusal, Target, TimeRange};
 use adjourn::calendar::{Event, EventId};
 use adjourn::engine::{CalendarWriter as _, EndOrDelete, EngineOptions, Plan, plan};
+use adjourn::exchange::Exchange;
 use adjourn::journal::{ActionEntry, Fact, Journal};
 use adjourn_test::{at, room};
 
@@ -166,7 +167,7 @@ async fn a_late_deletion_that_nothing_guards_is_not_denied() {
         tokio::spawn(async move {
             tokio::time::sleep(std::time::Duration::from_secs(5)).await;
             for (room, step) in late {
-                calendar.0.lock().unwrap().arrive(&room, &step);
+                calendar.0.lock().unwrap().arrive(&room, &step, Exchange::CAPABILITIES);
             }
         });
     }

@@ -1,16 +1,18 @@
 //! A calendar in memory that keeps versions like a server does, and fails on command.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 
-use adjourn::action::{Action, ActionKind, EventSnapshot, Outcome, RequestIds, ResponsibleParty, Step};
+use adjourn::action::{
+    Action, ActionKind, EventSnapshot, Notify, Outcome, RequestIds, ResponsibleParty, Step,
+};
 use adjourn::calendar::{ChangeKey, Copy, Event, EventId, EventKind, RoomAddress, Series, Uid, Window};
 use adjourn::clock::ManualClock;
 use adjourn::connection_metrics::{ConnectionMetrics, Metric};
 use adjourn::engine::{
     AddressLookup, CalendarError, CalendarReader, CalendarView, CalendarWriter, Capabilities, DeletedLookup,
     Directory, Engine, EngineOptions, ErrorKind, MailboxAddresses, Mode, Occupancy, PersonLookup,
-    TraceLookup, WriteOutcome, WriteReport,
+    SilentRemoval, TraceLookup, WriteOutcome, WriteReport,
 };
 use adjourn::exchange::Exchange;
 use adjourn::journal::{Journal, MemoryJournal};
@@ -80,7 +82,37 @@ pub struct State {
     pub late: Vec<(RoomAddress, Step)>,
     /// What the server can do; `None`: as Exchange.
     pub server: Option<Capabilities>,
+    /// A folder that the account may read shows what is there, and proves nothing by what is not.
+    pub absence_proves_nothing: bool,
+    /// The room moved to another server, which returns every event under another id.
+    pub moved: Option<OldIds>,
+    /// Writes that notified people although the step asked for silence, or that the server cannot do.
+    pub violations: Vec<String>,
+    /// The UIDs of bookings that an idempotent server made.
+    transactions: BTreeSet<Uid>,
     version: u32,
+}
+
+/// What a server returns for the id of the server that had the room before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OldIds {
+    /// The event under its own id.
+    Translated,
+    NotFound,
+    Invalid,
+}
+
+/// Begins the ids of the server that the room moved to.
+const NEW_ID: &str = "new:";
+
+/// The id that the server to which the room moved has for this one.
+pub fn new_id(id: &EventId) -> EventId {
+    EventId::new(format!("{NEW_ID}{id}"))
+}
+
+/// The id that the first server had, or would have.
+pub fn first_id(id: &EventId) -> EventId {
+    EventId::new(id.as_str().strip_prefix(NEW_ID).unwrap_or(id.as_str()))
 }
 
 #[derive(Default, Clone)]
@@ -120,14 +152,41 @@ impl State {
         }
     }
 
-    fn capabilities(&self) -> Capabilities {
+    pub fn capabilities(&self) -> Capabilities {
         self.server.unwrap_or(Exchange::CAPABILITIES)
+    }
+
+    /// Moves every room to another server.
+    pub fn move_to(&mut self, server: Capabilities, old_ids: OldIds) {
+        (self.server, self.moved) = (Some(server), Some(old_ids));
+        for place in [&mut self.events, &mut self.deleted] {
+            for ((room, id), event) in std::mem::take(place) {
+                let id = new_id(&id);
+                place.insert((room, id.clone()), Event { id, ..event });
+            }
+        }
+    }
+
+    /// The id of a new item.
+    fn id_of_new(&self, name: String) -> EventId {
+        let id = EventId::new(name);
+        if self.moved.is_some() { new_id(&id) } else { id }
+    }
+
+    /// The id of an item now, by the id that it had on either server.
+    fn id_now(&self, id: &EventId) -> EventId {
+        if self.is_old(id) { new_id(id) } else { id.clone() }
+    }
+
+    fn is_old(&self, id: &EventId) -> bool {
+        self.moved.is_some() && !id.as_str().starts_with(NEW_ID)
     }
 
     /// Delivers the requests in flight.
     pub fn land_late(&mut self) {
+        let server = self.capabilities();
         for (room, step) in std::mem::take(&mut self.late) {
-            self.arrive(&room, &step);
+            self.arrive(&room, &step, server);
         }
     }
 
@@ -142,23 +201,36 @@ impl State {
 
     /// As the adapter does: items that the server does not guard are read and compared just before the write.
     pub fn carry_out(&mut self, room: &RoomAddress, step: &Step) -> WriteOutcome {
-        let Some((id, change_key)) = step.item() else { return self.arrive(room, step) };
-        let key = (room.clone(), id.clone());
-        let event = self.place(step).get(&key);
-        if event.is_some_and(|event| event.change_key != *change_key) && !self.capabilities().guards(step) {
+        let server = self.capabilities();
+        let Some((id, change_key)) = step.item() else { return self.arrive(room, step, server) };
+        if self.is_old(id) && self.moved != Some(OldIds::Translated) {
+            return WriteOutcome::Gone;
+        }
+        let key = (room.clone(), self.id_now(id));
+        let event = self.place(step).get(&key).cloned();
+        if event.as_ref().is_some_and(|event| event.change_key != *change_key) && !server.guards(step) {
             return WriteOutcome::Conflict;
         }
-        self.arrive(room, step)
+        let outcome = self.arrive(room, step, server);
+        if let (WriteOutcome::Done, Some(event)) = (&outcome, event)
+            && !can_do(step, event.copy, server)
+        {
+            self.violations.push(format!("{step:?} of {event:?}"));
+        }
+        outcome
     }
 
     fn place(&self, step: &Step) -> &BTreeMap<(RoomAddress, EventId), Event> {
         if matches!(step, Step::MoveBack { .. }) { &self.deleted } else { &self.events }
     }
 
-    /// What Exchange does with the request, whenever it arrives.
-    pub fn arrive(&mut self, room: &RoomAddress, step: &Step) -> WriteOutcome {
+    /// What the server that the request was sent to does with it, whenever it arrives.
+    pub fn arrive(&mut self, room: &RoomAddress, step: &Step, server: Capabilities) -> WriteOutcome {
         if let Step::Book { uid, start, end, subject } = step {
-            let id = EventId::new(format!("made-{}", self.effects.len()));
+            if server.has_idempotent_booking && !self.transactions.insert(uid.clone()) {
+                return WriteOutcome::Done;
+            }
+            let id = self.id_of_new(format!("made-{}", self.effects.len()));
             let made = Event {
                 uid: Some(uid.clone()),
                 start: *start,
@@ -172,9 +244,9 @@ impl State {
             return WriteOutcome::Done;
         }
         let Some((id, change_key)) = step.item() else { return WriteOutcome::Gone };
-        let key = (room.clone(), id.clone());
+        let key = (room.clone(), self.id_now(id));
         let Some(event) = self.place(step).get(&key).cloned() else { return WriteOutcome::Gone };
-        if event.change_key != *change_key && self.capabilities().guards(step) {
+        if event.change_key != *change_key && server.guards(step) {
             return WriteOutcome::Conflict;
         }
         self.effects.push((room.clone(), step.clone()));
@@ -207,6 +279,20 @@ impl State {
     }
 }
 
+/// Whether the server does this and no more.
+fn can_do(step: &Step, copy: Option<Copy>, server: Capabilities) -> bool {
+    match step {
+        Step::SetEnd { notify: Notify::Nobody, .. } => {
+            copy != Some(Copy::Organizer) || server.can_mute_updates
+        }
+        Step::Remove { .. } => {
+            copy != Some(Copy::Organizer) || server.silent_removal.organizer != SilentRemoval::Impossible
+        }
+        Step::MoveBack { .. } => server.can_move_back,
+        _ => true,
+    }
+}
+
 #[async_trait]
 impl CalendarReader for FakeCalendar {
     async fn events(&self, room: &RoomAddress, window: Window) -> Result<CalendarView, CalendarError> {
@@ -233,8 +319,13 @@ impl CalendarReader for FakeCalendar {
         if state.blind {
             return Err(network_error());
         }
+        match state.moved.filter(|_| state.is_old(id)) {
+            Some(OldIds::NotFound) => return Ok(None),
+            Some(OldIds::Invalid) => return Err(invalid_id()),
+            Some(OldIds::Translated) | None => {}
+        }
         // By id, whatever folder it is in: like GetItem.
-        let key = (room.clone(), id.clone());
+        let key = (room.clone(), state.id_now(id));
         Ok(state.events.get(&key).or_else(|| state.deleted.get(&key)).cloned())
     }
 
@@ -263,7 +354,9 @@ impl CalendarReader for FakeCalendar {
             |event: &&Event| event.uid == seen.uid && event.start == seen.start && event.end == seen.end;
         let here = state.deleted.iter().filter(|((of, _), _)| of == room).map(|(_, event)| event);
         let found = here.rev().find(is_it).cloned().map(Box::new);
-        Ok(found.map_or(DeletedLookup::NotFound, DeletedLookup::Found))
+        let absent =
+            if state.absence_proves_nothing { DeletedLookup::Unknown } else { DeletedLookup::NotFound };
+        Ok(found.map_or(absent, DeletedLookup::Found))
     }
 
     async fn find_sent_message(
@@ -281,7 +374,11 @@ impl CalendarReader for FakeCalendar {
             return Ok(TraceLookup::Unknown);
         }
         let mail = (room.clone(), std::mem::discriminant(step), about.uid.clone(), about.start);
-        Ok(if state.sent.contains(&mail) { TraceLookup::Found } else { TraceLookup::NotFound })
+        Ok(match state.sent.contains(&mail) {
+            true => TraceLookup::Found,
+            false if state.absence_proves_nothing => TraceLookup::Unknown,
+            false => TraceLookup::NotFound,
+        })
     }
 
     async fn occupancy(
@@ -307,7 +404,7 @@ impl CalendarWriter for FakeCalendar {
         let mut state = self.0.lock().unwrap();
         state.writes.push(step.clone());
         state.land_late();
-        let key = (room.clone(), step.id().cloned().unwrap_or(EventId::new("")));
+        let key = (room.clone(), step.id().map_or(EventId::new(""), |id| state.id_now(id)));
         let written = match state.next.pop_front() {
             None => state.carry_out(room, step),
             Some(NextWrite::LostAfter) => {
@@ -424,6 +521,10 @@ impl ConnectionMetrics for FakeCalendar {
 
 pub fn network_error() -> CalendarError {
     CalendarError::new(ErrorKind::Unreachable, ResponsibleParty::Network, "try again", "reset")
+}
+
+fn invalid_id() -> CalendarError {
+    CalendarError::new(ErrorKind::InvalidId, ResponsibleParty::Caller, "check the id", "malformed")
 }
 
 /// An attendee copy from nine to ten.

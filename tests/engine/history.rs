@@ -2,9 +2,11 @@
 //! anywhere. At the end of each: nothing acknowledged is lost, nothing was done twice, no unrelated event was changed,
 //! every action is closed.
 //!
+//! The rooms are on EWS, on Microsoft Graph, or move from the one to the other while nobody runs (`backends.rs`).
+//!
 //! Time is tokio's paused clock, so a history of an hour takes a millisecond and always goes the same way.
-//! `ADJOURN_SEEDS=N` runs so many seeds from a random one on; `ADJOURN_SEED=N` runs one. A seed that failed goes into
-//! `fixtures/seeds.txt` and is run for ever.
+//! `ADJOURN_SEEDS=N` runs so many seeds from a random one on; `ADJOURN_SEED=N` runs one, with `ADJOURN_BACKEND` on this
+//! backend. A seed that failed goes into `fixtures/seeds.txt` and is run for ever.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -29,9 +31,9 @@ use proptest::test_runner::{RngAlgorithm, TestRng};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use crate::fake::{FakeCalendar, NextWrite, meeting, network_error};
+use crate::backends::{Backend, ListedSeed, listed_seeds};
+use crate::fake::{FakeCalendar, NextWrite, first_id, meeting, network_error, new_id};
 
-const SEEDS_THAT_FAILED: &str = include_str!("../../fixtures/seeds.txt");
 /// Enough to find likely failures, few enough for every run of the tests.
 const SEEDS_DEFAULT: u64 = 400;
 
@@ -98,9 +100,10 @@ impl Way {
     /// The request gets there in its own time, whatever becomes of the process that sent it.
     fn arrive_late(&self, room: RoomAddress, step: Step) {
         let (calendar, millis) = (self.calendar.clone(), roll(&self.dice, |dice| dice.below(9_000)));
+        let server = self.calendar.capabilities(&room);
         tokio::spawn(async move {
             sleep(Duration::from_millis(millis)).await;
-            calendar.0.lock().unwrap().arrive(&room, &step);
+            calendar.0.lock().unwrap().arrive(&room, &step, server);
         });
     }
 
@@ -233,6 +236,8 @@ struct Story {
     dice: Shared,
     calm: Arc<std::sync::atomic::AtomicBool>,
     start: Instant,
+    seed: u64,
+    backend: Backend,
     /// Whether what cannot be read is given up soon, and settled later.
     gives_up: bool,
     names: Vec<(RoomAddress, EventId)>,
@@ -256,7 +261,7 @@ struct Tally {
 }
 
 impl Story {
-    fn begin(seed: u64) -> Self {
+    fn begin(seed: u64, backend: Backend) -> Self {
         let mut dice = Dice::new(seed);
         let calendar = FakeCalendar::default();
         let mut names = Vec::new();
@@ -278,7 +283,10 @@ impl Story {
             }
         }
         let at_first = calendar.0.lock().unwrap().events.clone();
+        backend.begin(&calendar, seed);
         Self {
+            seed,
+            backend,
             calendar,
             journal: Arc::default(),
             dice: Arc::new(Mutex::new(dice)),
@@ -309,8 +317,12 @@ impl Story {
             });
             closed.map(|(id, _)| *id).collect()
         };
+        let has_moved = self.calendar.0.lock().unwrap().moved.is_some();
         roll(&self.dice, |dice| {
-            let (room, id) = dice.one(&self.names);
+            let (room, mut id) = dice.one(&self.names);
+            if has_moved && dice.percent(50) {
+                id = new_id(&id);
+            }
             let ask = match dice.below(11) {
                 0..4 => ActionKind::End(Notify::Attendees),
                 4..6 => ActionKind::Delete(DeleteMode::Notify),
@@ -367,7 +379,7 @@ impl Story {
             return;
         }
         let key = keys[pick % keys.len()].clone();
-        self.edited.lock().unwrap().push(key.1.clone());
+        self.edited.lock().unwrap().push(first_id(&key.1));
         let unique = self.edited.lock().unwrap().len() as i64;
         match what {
             // Odd seconds: nothing that Adjourn would ever set, and never the same end twice.
@@ -382,7 +394,11 @@ impl Story {
     async fn tell(&self, tally: &mut Tally) {
         let phases = 1 + roll(&self.dice, |dice| dice.below(4));
         let mut unanswered: Vec<Action> = Vec::new();
+        let moves_before = self.backend.moves_before(self.seed, phases);
         for phase in 0..phases {
+            if moves_before == Some(phase) {
+                self.backend.move_rooms(&self.calendar, self.seed);
+            }
             let engine = self.process();
             if phase > 0 {
                 engine.recover().await.expect("memory does not fail");
@@ -438,6 +454,9 @@ impl Story {
             if roll(&self.dice, |dice| dice.percent(30)) {
                 sleep(Duration::from_secs(60 * roll(&self.dice, |dice| dice.below(12)))).await;
             }
+        }
+        if moves_before == Some(phases) {
+            self.backend.move_rooms(&self.calendar, self.seed);
         }
         self.calm.store(true, std::sync::atomic::Ordering::SeqCst);
         self.process().recover().await.expect("memory does not fail");
@@ -505,7 +524,7 @@ impl Story {
             } else {
                 0
             };
-            let events: BTreeSet<_> = back.iter().map(|(_, step)| step.id()).collect();
+            let events: BTreeSet<_> = back.iter().map(|(_, step)| step.id().map(first_id)).collect();
             assert!(
                 alone.len() <= bookings_max
                     && back.len() == events.len()
@@ -534,19 +553,22 @@ impl Story {
                 // Two of ours wanted to write to the same version, both in doubt: either may have done it.
                 Outcome::AlreadyDone { why: NoChangeReason::ByAction { action } }
                     if intended.get(action).is_some_and(|steps| {
-                        steps.iter().any(|step| alone.iter().all(|(_, own)| own.item() == step.item()))
+                        steps.iter().any(|step| alone.iter().all(|(_, own)| same_version(own, step)))
                     }) => {}
                 other => assert!(alone.is_empty(), "done, and said to be {other:?}: {record:?}"),
             }
         }
         self.check_answers();
         self.check_untouched(&effects);
+        let violations = &self.calendar.0.lock().unwrap().violations;
+        assert!(violations.is_empty(), "more than the server can do: {violations:#?}");
     }
 
     /// Bookings that people took away.
     fn bookings_taken(&self) -> usize {
-        let stands =
-            |id: &EventId| self.calendar.0.lock().unwrap().events.keys().any(|(_, other)| other == id);
+        let stands = |id: &EventId| {
+            self.calendar.0.lock().unwrap().events.keys().any(|(_, other)| first_id(other) == *id)
+        };
         self.edited
             .lock()
             .unwrap()
@@ -565,15 +587,19 @@ impl Story {
     /// Another write gave the event the times again that it had before this action.
     fn is_put_back(&self, record: &ActionRecord) -> bool {
         let Some(Intent { before, step: Step::SetEnd { .. }, .. }) = &record.intent else { return false };
-        let as_before =
-            |event: &Event| event.id == before.id && event.end == before.end && event.start == before.start;
+        let as_before = |event: &Event| {
+            first_id(&event.id) == first_id(&before.id)
+                && event.end == before.end
+                && event.start == before.start
+        };
         self.calendar.0.lock().unwrap().events.values().any(as_before)
     }
 
     /// The event that an action wanted to change is on no calendar any more.
     fn is_removed(&self, record: &ActionRecord) -> bool {
         let Some(intent) = &record.intent else { return false };
-        !self.calendar.0.lock().unwrap().events.values().any(|event| event.id == intent.before.id)
+        let id = first_id(&intent.before.id);
+        !self.calendar.0.lock().unwrap().events.values().any(|event| first_id(&event.id) == id)
     }
 
     /// What was acknowledged is what the journal says, and the same key never got two answers.
@@ -599,10 +625,17 @@ impl Story {
 
     fn check_untouched(&self, effects: &[(RoomAddress, Step)]) {
         let now = self.calendar.0.lock().unwrap().events.clone();
+        let now: BTreeMap<_, _> = now
+            .into_iter()
+            .map(|((room, id), event)| {
+                let id = first_id(&id);
+                ((room, id.clone()), Event { id, ..event })
+            })
+            .collect();
         let edited = self.edited.lock().unwrap();
         for (key, event) in &self.at_first {
-            let touched =
-                edited.contains(&key.1) || effects.iter().any(|(_, step)| step.id() == Some(&key.1));
+            let touched = edited.contains(&key.1)
+                || effects.iter().any(|(_, step)| step.id().map(first_id).as_ref() == Some(&key.1));
             if !touched {
                 assert_eq!(now.get(key), Some(event), "nobody touched it");
             }
@@ -610,12 +643,18 @@ impl Story {
     }
 }
 
-fn run(seed: u64, tally: &mut Tally) {
+/// Both steps are about the same version of the same event, whatever the server's id for it.
+fn same_version(one: &Step, other: &Step) -> bool {
+    let version = |step: &Step| step.item().map(|(id, version)| (first_id(id), version.clone()));
+    version(one) == version(other)
+}
+
+fn run(ListedSeed { seed, backend }: ListedSeed, tally: &mut Tally) {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     tally.histories += 1;
     runtime.block_on(async {
-        let story = Story::begin(seed);
+        let story = Story::begin(seed, backend);
         story.tell(tally).await;
         if std::env::var_os("ADJOURN_SEED").is_some() {
             story.print();
@@ -627,18 +666,25 @@ fn run(seed: u64, tally: &mut Tally) {
 #[test]
 fn random_histories_keep_their_promises() {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
-    let listed = SEEDS_THAT_FAILED.lines().filter_map(|line| line.split('#').next()?.trim().parse().ok());
+    let backend = std::env::var("ADJOURN_BACKEND").ok().map(|name| name.parse::<Backend>().unwrap());
+    let with_backend =
+        |seed: u64| ListedSeed { seed, backend: backend.unwrap_or_else(|| Backend::of_seed(seed)) };
     let first = u64::from(std::process::id()) << 32 | u64::from(Instant::now().elapsed().subsec_nanos());
-    let seeds: Vec<u64> = match (number("ADJOURN_SEED"), number("ADJOURN_SEEDS")) {
-        (Some(seed), _) => vec![seed],
-        (None, Some(count)) => listed.chain((0..count).map(|n| first.wrapping_add(n))).collect(),
-        (None, None) => listed.chain(0..SEEDS_DEFAULT).collect(),
+    let seeds: Vec<ListedSeed> = match (number("ADJOURN_SEED"), number("ADJOURN_SEEDS")) {
+        (Some(seed), _) => vec![with_backend(seed)],
+        (None, Some(count)) => {
+            listed_seeds().chain((0..count).map(|n| with_backend(first.wrapping_add(n)))).collect()
+        }
+        (None, None) => listed_seeds().chain((0..SEEDS_DEFAULT).map(with_backend)).collect(),
     };
     let mut tally = Tally::default();
-    for seed in seeds {
-        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(seed, &mut tally)));
+    for listed in seeds {
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(listed, &mut tally)));
         if let Err(panic) = outcome {
-            eprintln!("seed {seed} failed: ADJOURN_SEED={seed} cargo test --test engine random_histories");
+            let ListedSeed { seed, backend } = listed;
+            eprintln!(
+                "seed {seed} failed: ADJOURN_SEED={seed} ADJOURN_BACKEND={backend} cargo test --test engine random_histories"
+            );
             std::panic::resume_unwind(panic);
         }
     }

@@ -7,6 +7,7 @@
     reason = "a helper that fails must fail its test"
 )]
 
+mod backends;
 mod clock;
 mod doubt;
 mod extend;
