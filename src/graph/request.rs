@@ -259,9 +259,11 @@ pub(super) fn widened(window: Window) -> (DateTime<Utc>, DateTime<Utc>) {
     (start.checked_sub_signed(WIDENED_BY).unwrap_or(start), later.unwrap_or(end))
 }
 
-/// By the mailbox, not by its calendar: Graph refuses a PATCH below `calendar/events`.
+/// By the mailbox, not by its calendar: Graph refuses a PATCH below `calendar/events`. Ids of EWS are written in Graph's alphabet,
+/// which has `-` for `/` and `_` for `+`.
 fn event_path(room: &RoomAddress, id: &EventId) -> String {
-    format!("{}/events/{}", user_path(room.as_str()), encode(id.as_str()))
+    let id = id.as_str().replace('/', "-").replace('+', "_");
+    format!("{}/events/{}", user_path(room.as_str()), encode(&id))
 }
 
 fn user_path(address: &str) -> String {
@@ -340,7 +342,7 @@ mod tests {
     fn an_id_is_one_segment_of_the_path() {
         let path = event(&room(), &EventId::new("AA/..?#+=%")).path;
         assert!(
-            path.starts_with("/v1.0/users/o%27hara%40example.com/events/AA%2F..%3F%23%2B%3D%25?$select="),
+            path.starts_with("/v1.0/users/o%27hara%40example.com/events/AA-..%3F%23_%3D%25?$select="),
             "{path}"
         );
     }
