@@ -70,6 +70,16 @@ impl Before {
         }
     }
 
+    /// The same event, under the id that the room's server has for it now.
+    pub(super) fn under_id(&self, id: &EventId) -> Cow<'_, Self> {
+        match self {
+            Self::Event(before) if before.id != *id => {
+                Cow::Owned(Self::Event(Box::new(Event { id: id.clone(), ..(**before).clone() })))
+            }
+            before => Cow::Borrowed(before),
+        }
+    }
+
     /// The id; `None` before the server has created the event.
     pub(super) fn id(&self) -> Option<&EventId> {
         match self {
@@ -119,11 +129,11 @@ impl From<&Intent> for Before {
 
 impl LocateFrom {
     /// The plan of the earlier attempt, if it is about this very version: the same step is sent again, and the first one applied
-    /// makes the other a conflict. Extensions and bookings depend on other events too, and are planned anew.
+    /// makes the other a conflict. Extensions and bookings depend on other events too, and are planned anew; so is an event that
+    /// has another id, because the room may have moved to a server that can do less.
     pub(super) fn plan_for_same_version(&self, now: &Before, kind: ActionKind) -> Option<&Plan> {
-        let Self::Attempt(attempt) = self else { return None };
-        let (Before::Event(before), Before::Event(now)) = (&attempt.before, now) else { return None };
+        let (Self::Attempt(attempt), Before::Event(now)) = (self, now) else { return None };
         let depends_on_others = matches!(kind, ActionKind::Extend { .. } | ActionKind::Book { .. });
-        (before.change_key == now.change_key && !depends_on_others).then_some(&attempt.plan)
+        (attempt.before.is_unchanged(now) && !depends_on_others).then_some(&attempt.plan)
     }
 }

@@ -22,7 +22,9 @@ pub trait CalendarReader: Send + Sync {
     /// Items that could not be decoded are returned beside the events.
     async fn events(&self, room: &RoomAddress, window: Window) -> Result<CalendarView, CalendarError>;
 
-    /// One event as it is now; `None` when it does not exist or the room may not see it.
+    /// One event as it is now; `None` when it does not exist or the room may not see it. The id may be one of the server that had the
+    /// room before: the event is then returned under the id that this server has for the same item, or the id is not found, or
+    /// rejected ([`ErrorKind::InvalidId`](super::ErrorKind)).
     async fn event(&self, room: &RoomAddress, id: &EventId) -> Result<Option<Event>, CalendarError>;
 
     /// The event of an id that a caller supplied. Never returns an event of another mailbox, and returns "not found" only for a

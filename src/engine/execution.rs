@@ -35,7 +35,7 @@ use super::reconcile::Observation;
 use super::select::Selected;
 use super::sends::{InFlight, Sends};
 use super::undo::UndoTarget;
-use super::verify::{find_again, find_trace, verified_outcome, verify};
+use super::verify::{FoundAgain, find_again, find_trace, verified_outcome, verify};
 use super::{CalendarError, TraceLookup, WriteOutcome, messages};
 use crate::action::{Done, NoChangeReason, Outcome, Refusal, Reversibility};
 use crate::journal::{Fact, JournalError};
@@ -284,12 +284,10 @@ async fn verify_not_found(
     }
     match find_again(context, &attempt.before).await {
         Err(unreadable) => Execution::Decided(attempt.needs_attention(&unreadable)),
-        Ok(None) if attempt.plan.step.removes_event() => {
+        Ok(FoundAgain { after: None, .. }) if attempt.plan.step.removes_event() => {
             Execution::Decided(Outcome::AlreadyDone { why: NoChangeReason::Gone })
         }
-        Ok(Some(event)) if attempt.before.is_unchanged(&event) => {
-            Execution::Decided(refused(messages::not_writable().into()))
-        }
+        Ok(found) if found.is_unchanged() => Execution::Decided(refused(messages::not_writable().into())),
         Ok(_) => conflict(sends, attempt),
     }
 }

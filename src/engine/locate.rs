@@ -13,9 +13,10 @@ use super::select::{Selected, current, named};
 use super::sends::Sends;
 use super::undo::{UndoTarget, conflict, time_needed, undo_target};
 use super::verify::{find_again, find_by_identity, observe};
-use super::{CalendarError, DeletedLookup, EventLookup, messages};
+use super::{CalendarError, DeletedLookup, ErrorKind, EventLookup, messages};
 use crate::action::{
-    ActionId, ActionKind, IrreversibleReason, NoChangeReason, Outcome, Refusal, Target, TimeRange,
+    ActionId, ActionKind, Change, Done, IrreversibleReason, NoChangeReason, Outcome, Refusal, Target,
+    TimeRange,
 };
 use crate::calendar::occupancy::booking_read_window;
 use crate::calendar::{Event, EventId, Window};
@@ -68,8 +69,9 @@ async fn locate_again(
             false => attempt.needs_attention(&error),
         })
     };
-    let after = find_again(context, before).await.map_err(unreadable)?;
-    let found = observe(context, attempt, after.as_ref(), &sends.doubt).await.map_err(unreadable)?;
+    let again = find_again(context, before).await.map_err(unreadable)?;
+    let found = observe(context, attempt, &again, &sends.doubt).await.map_err(unreadable)?;
+    let after = again.after;
     let in_doubt = sends.doubt.exists();
     // A mark without a message is someone else's change, unless one of our sends is in doubt.
     let is_anothers =
@@ -152,7 +154,8 @@ async fn select_named(
 /// belong to a date whose series was changed, or be invisible to the account. An event counts as gone only if journal or cache
 /// remember it under this id, and its UID is nowhere near its time.
 async fn select_missing(context: &ActionContext<'_>, id: &EventId) -> Result<Selected, CalendarError> {
-    let Some(before) = remembered_event(context, id).await? else {
+    let remembered = remembered_event(context, id).await?;
+    let Some(before) = remembered.filter(|before| before.identity().is_some()) else {
         return Ok(Selected::Refused(Refusal::EventNotFound));
     };
     Ok(match find_by_identity(context, &before).await? {
@@ -188,7 +191,7 @@ async fn select_undo_target(
     let done = undo.done();
     let own = match undo {
         UndoTarget::End { .. } | UndoTarget::Booked(_) => {
-            match find_changed(context, &done.event.id).await? {
+            match find_changed(context, done).await? {
                 Some(event) => event,
                 // A booking that is gone needs no removal; an event that is gone cannot get its end back.
                 None if matches!(undo, UndoTarget::Booked(_)) => {
@@ -214,14 +217,27 @@ async fn select_undo_target(
     if_time_is_free(context, undo, own).await
 }
 
-/// The event that an action changed: by its id, or by the identity that the journal recorded.
-async fn find_changed(context: &ActionContext<'_>, id: &EventId) -> Result<Option<Event>, CalendarError> {
-    if let Some(event) = context.calendar().event(context.room(), id).await? {
-        return Ok(Some(event));
-    }
-    match remembered_event(context, id).await? {
-        Some(before) => find_by_identity(context, &before).await,
-        None => Ok(None),
+/// The event that an action changed: by its id, or by the identity that the journal recorded. An id that the server rejects is one
+/// of another server. A booking may have another UID there, so it does not count as gone.
+async fn find_changed(context: &ActionContext<'_>, done: &Done) -> Result<Option<Event>, CalendarError> {
+    let id = &done.event.id;
+    let by_id = context.calendar().event(context.room(), id).await;
+    let rejected = match by_id {
+        Ok(Some(event)) => return Ok(Some(event)),
+        Err(error) if error.kind == ErrorKind::InvalidId => Some(error),
+        by_id => {
+            by_id?;
+            None
+        }
+    };
+    let before = remembered_event(context, id).await?.filter(|before| before.identity().is_some());
+    let found = match &before {
+        Some(before) => find_by_identity(context, before).await?,
+        None => None,
+    };
+    match rejected {
+        Some(error) if found.is_none() && (before.is_none() || done.change == Change::Booked) => Err(error),
+        _ => Ok(found),
     }
 }
 

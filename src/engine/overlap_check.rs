@@ -9,6 +9,7 @@ use super::action_context::ActionContext;
 use super::attempt::Before;
 use super::capabilities::{Capabilities, SilentRemoval};
 use super::early_exit::refused;
+use super::reconcile::is_same_version;
 use super::undo::{conflict, conflict_with, notify_again};
 use super::verify::find_again;
 use super::{CalendarError, ErrorKind, WriteOutcome, messages};
@@ -41,8 +42,22 @@ pub(super) async fn check_overlap(
         other => return Ok(other),
     };
     match context.events(window).await {
-        Ok(events) => resolve_overlap(context, done, (window, &events), Revert::NotSent, requests).await,
+        Ok(events) => {
+            let done = with_present_id(context, done, &events).await;
+            resolve_overlap(context, done, (window, &events), Revert::NotSent, requests).await
+        }
         Err(error) => Ok(messages::overlap_unchecked(&done, &error)),
+    }
+}
+
+/// The change under the id that the room's server has for its event now. The change was settled after a restart if the id differs.
+async fn with_present_id(context: &ActionContext<'_>, done: Done, events: &[Event]) -> Done {
+    if !has_lasting_id(&done) || events.iter().any(|event| is_own(event, &done)) {
+        return done;
+    }
+    match context.calendar().event(context.room(), &done.event.id).await {
+        Ok(Some(event)) if event.uid == done.event.uid => with_id(done, &event),
+        _ => done,
     }
 }
 
@@ -54,15 +69,57 @@ pub(super) async fn resume_revert(
     since: DateTime<Utc>,
 ) -> Result<(Outcome, Vec<RequestIds>), JournalError> {
     context.wait_delivery_window(since).await;
-    let (done, mut requests) = (intent.done.clone(), Vec::new());
-    let Some(window) = time_added(&done) else { return Ok((Outcome::Done(done), requests)) };
+    let (before, mut requests) = (Before::from(intent), Vec::new());
+    let Some(window) = time_added(&intent.done) else {
+        return Ok((Outcome::Done(intent.done.clone()), requests));
+    };
+    let unreadable = |error| messages::needs_attention(&before.snapshot(), &intent.step, &error);
+    let done = match under_present_id(context, intent.done.clone(), &before).await {
+        Ok(PresentId::Known(done)) => done,
+        Ok(PresentId::MaybeAnother(event)) => return Ok((messages::overlap_remains(&event), requests)),
+        Err(error) => return Ok((unreadable(error), requests)),
+    };
     let outcome = match context.events(window).await {
-        Err(error) => messages::needs_attention(&Before::from(intent).snapshot(), &intent.step, &error),
+        Err(error) => unreadable(error),
         Ok(events) => {
             resolve_overlap(context, done, (window, &events), Revert::MaybeSent, &mut requests).await?
         }
     };
     Ok((outcome, requests))
+}
+
+/// The id that the room's server has now for the event of a change.
+enum PresentId {
+    /// The change, under that id.
+    Known(Done),
+    /// An event with the same UID stands under another id, and may be another item.
+    MaybeAnother(EventSnapshot),
+}
+
+/// Finds the event of a recorded change, which has another id if the room moved to another server.
+async fn under_present_id(
+    context: &ActionContext<'_>,
+    done: Done,
+    before: &Before,
+) -> Result<PresentId, CalendarError> {
+    if !has_lasting_id(&done) {
+        return Ok(PresentId::Known(done));
+    }
+    let found = find_again(context, before).await?;
+    Ok(match found.after {
+        None => PresentId::Known(done),
+        Some(event) => {
+            let is_same_version = match &*found.before {
+                Before::Event(before) => is_same_version(before, &event),
+                Before::Draft(_) => false,
+            };
+            let is_reverted = matches!(end_state(&event, &done), EndState::Reverted);
+            match found.before.id() == Some(&event.id) || is_same_version || is_reverted {
+                true => PresentId::Known(with_id(done, &event)),
+                false => PresentId::MaybeAnother(EventSnapshot::from(&event)),
+            }
+        }
+    })
 }
 
 async fn resolve_overlap(
@@ -162,7 +219,7 @@ async fn revert_failure(
         WriteOutcome::Gone => {
             let before = Before::Event(Box::new(own.clone()));
             match find_again(context, &before).await {
-                Ok(Some(event)) if before.is_unchanged(&event) => failed(&messages::not_writable()),
+                Ok(found) if found.is_unchanged() => failed(&messages::not_writable()),
                 Ok(_) => None,
                 Err(unreadable) => failed(&unreadable),
             }
@@ -216,11 +273,18 @@ fn time_added(done: &Done) -> Option<Window> {
 }
 
 fn is_own(event: &Event, done: &Done) -> bool {
-    match done.change {
-        // The id is not the one in the journal: created or moved items get a new one.
-        Change::Booked | Change::MovedBack => event.uid.is_some() && event.uid == done.event.uid,
-        _ => event.id == done.event.id,
+    let has_uid = event.uid.is_some() && event.uid == done.event.uid;
+    match has_lasting_id(done) {
+        false => has_uid,
+        // A date of a series may get another id by its change, but never another start.
+        true if event.kind.is_date_of_series() && has_uid => event.start == done.event.start,
+        true => event.id == done.event.id,
     }
+}
+
+/// Whether the journal has the id of the event after the change: created or moved items get a new one.
+fn has_lasting_id(done: &Done) -> bool {
+    !matches!(done.change, Change::Booked | Change::MovedBack)
 }
 
 /// Whether Exchange created this item for the same booking: the request was delivered twice.

@@ -67,7 +67,12 @@ async fn was_followed(context: &ActionContext<'_>, record: &ActionRecord) -> boo
     let Some(Done { event, change: Change::Ended { to, .. }, .. }) = record.done() else { return false };
     let Some(since) = Window::clamped(*to, context.now()) else { return false };
     let Ok(events) = context.events(since).await else { return true };
-    events.iter().any(|other| !other.id.is_same(&event.id) && other.occupies_room())
+    // The room's server may have another id for the event now.
+    let is_own = |other: &Event| {
+        other.id.is_same(&event.id)
+            || event.uid.is_some() && other.uid == event.uid && other.start == event.start
+    };
+    events.iter().any(|other| !is_own(other) && other.occupies_room())
 }
 
 /// The room's latest changes, newest first.
@@ -84,8 +89,10 @@ pub(super) async fn other_claimant(
     step: &Step,
 ) -> Result<Option<ActionId>, JournalError> {
     let Step::SetEnd { end: wanted, .. } = step else { return Ok(None) };
+    // By the version alone: the earlier action may have been on another server, with another id.
+    let version = |step: &Step| step.item().map(|(_, version)| version.clone());
     let same = |other: &Step| {
-        matches!(other, Step::SetEnd { end, .. } if end == wanted) && other.item() == step.item()
+        matches!(other, Step::SetEnd { end, .. } if end == wanted) && version(other) == version(step)
     };
     let may_be = |record: &&ActionRecord| {
         record.intent.as_ref().is_some_and(|intent| same(&intent.step))
@@ -96,7 +103,7 @@ pub(super) async fn other_claimant(
     Ok(records.iter().find(may_be).map(|record| record.action.id))
 }
 
-/// Another action that made the same change to the same item since this one was accepted, and is known to be done.
+/// Another action that made the same change to the same event since this one was accepted, and is known to be done.
 pub(super) async fn done_by_other_since(
     context: &ActionContext<'_>,
     Attempt { before, plan, .. }: &Attempt,
@@ -104,9 +111,8 @@ pub(super) async fn done_by_other_since(
     let step = &plan.step;
     let kind = std::mem::discriminant(step);
     let end = |step: &Step| if let Step::SetEnd { end, .. } = step { Some(*end) } else { None };
-    let same = |other: &Step| {
-        std::mem::discriminant(other) == kind && other.id() == step.id() && end(other) == end(step)
-    };
+    // Not by the id: the other action may have been on another server.
+    let same = |other: &Step| std::mem::discriminant(other) == kind && end(other) == end(step);
     let did = |other: &&ActionRecord| {
         other.action.id != context.action.id
             // Actions in one room run one after another: one that ended before this one began is not the cause.

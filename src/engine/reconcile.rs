@@ -58,11 +58,13 @@ pub(super) fn reconcile(
 }
 
 /// Compares the item after a doubtful write with the item before it. An item with another id was found by its UID: it was
-/// moved, or created again by an update or by calendar repair, from any of its versions.
+/// moved, or created again by an update or by calendar repair, from any of its versions, or the room moved to a server with
+/// other ids. If it still has its `ChangeKey`, it is the same version: servers of one mailbox have the same keys.
 fn reconcile_event(step: &Step, before: &Event, after: Option<&Event>, trace: TraceLookup) -> Observation {
     match step {
         Step::SetEnd { end, .. } => match after {
             None => Observation::Gone,
+            Some(after) if after.id != before.id && is_same_version(before, after) => Observation::Unchanged,
             // Its end may have been set by someone else, or by an earlier action. Only a date of a series keeps its identity under
             // another id: an update turns an occurrence into an exception.
             Some(after) if after.id != before.id && !is_date(before) => Observation::Indeterminate,
@@ -82,9 +84,7 @@ fn reconcile_event(step: &Step, before: &Event, after: Option<&Event>, trace: Tr
             applied(trace == TraceLookup::Found)
         }
         Step::Decline { .. } | Step::Cancel { .. } | Step::Remove { .. } => match after {
-            Some(after) if after.id == before.id && after.change_key == before.change_key => {
-                Observation::Unchanged
-            }
+            Some(after) if is_same_version(before, after) => Observation::Unchanged,
             Some(after) if after.id == before.id => Observation::Modified,
             _ if trace == TraceLookup::Found => Observation::Applied,
             // Where Deleted Items cannot be searched, our step and a removal by someone else look the same.
@@ -101,6 +101,12 @@ fn reconcile_event(step: &Step, before: &Event, after: Option<&Event>, trace: Tr
             None => Observation::Indeterminate,
         },
     }
+}
+
+/// Whether this is the version before, under its id or under that of another server of the same mailbox.
+pub(super) fn is_same_version(before: &Event, after: &Event) -> bool {
+    let same_times = TimeRange::from(after) == TimeRange::from(before);
+    after.change_key == before.change_key && (after.id == before.id || same_times)
 }
 
 fn applied(is_told_known: bool) -> Observation {

@@ -133,7 +133,7 @@ impl Engine {
         let outcome = match outcome {
             // The intent of a booking was recorded before the server assigned an id.
             Outcome::Done(done) if done.change == Change::Booked => {
-                match find_again(&context, &attempt.before).await {
+                match find_again(&context, &attempt.before).await.map(|found| found.after) {
                     Ok(Some(made)) => Outcome::Done(with_id(done, &made)),
                     _ => return Ok(()),
                 }

@@ -1,19 +1,41 @@
 //! Reads the mailbox after a doubtful write, a conflict or a restart: where the event is now, and whether our write was
 //! applied. Reads only.
+//!
+//! A room may move to another server between two processes (from EWS to Microsoft Graph). That server returns the event under
+//! another id, does not find the old id, or rejects it; so an id that is not found proves nothing by itself, and the event is
+//! searched for by its UID and place in its series.
+
+use std::borrow::Cow;
 
 use chrono::TimeDelta;
 
 use super::action_context::ActionContext;
 use super::attempt::{Attempt, Before};
 use super::past_actions::{other_claimant, was_taken_away_before};
-use super::reconcile::{Observation, is_marked, reconcile};
+use super::reconcile::{Observation, is_marked, is_same_version, reconcile};
 use super::sends::Doubt;
-use super::{CalendarError, TraceLookup};
+use super::{CalendarError, ErrorKind, TraceLookup};
 use crate::action::{EventSnapshot, Outcome, Step};
-use crate::calendar::{Event, EventKind, Window};
+use crate::calendar::{Event, EventId, EventKind, Window};
 
 /// How far around its times an event is searched for when its id no longer exists.
 const SEARCH_MARGIN: TimeDelta = TimeDelta::days(1);
+
+/// An event before a step, and the same event now.
+pub(super) struct FoundAgain<'b> {
+    /// The event before the step, under the id that the server has for the same item now. It has its old id if the event was
+    /// found by its UID: that may be another item.
+    pub(super) before: Cow<'b, Before>,
+    /// The event now; `None` if it is not on the calendar.
+    pub(super) after: Option<Event>,
+}
+
+impl FoundAgain<'_> {
+    /// Whether the calendar still has the event as it was: the same item in the same version.
+    pub(super) fn is_unchanged(&self) -> bool {
+        self.after.as_ref().is_some_and(|after| self.before.is_unchanged(after))
+    }
+}
 
 /// What the mailbox shows of a step that may have been applied, after a pause in which the server can finish it.
 pub(super) async fn verify(
@@ -22,8 +44,8 @@ pub(super) async fn verify(
     doubt: &Doubt,
 ) -> Result<Observation, CalendarError> {
     tokio::time::sleep(context.options().settle_delay).await;
-    let after = find_again(context, &attempt.before).await?;
-    observe(context, attempt, after.as_ref(), doubt).await
+    let found = find_again(context, &attempt.before).await?;
+    observe(context, attempt, &found, doubt).await
 }
 
 /// The outcome by what the mailbox shows, in the running process and after a restart alike; `None`: the step was not applied, or
@@ -41,16 +63,35 @@ pub(super) async fn verified_outcome(
 }
 
 /// The event as it is now: by its id, else by its UID and place in its series.
-pub(super) async fn find_again(
+pub(super) async fn find_again<'b>(
+    context: &ActionContext<'_>,
+    before: &'b Before,
+) -> Result<FoundAgain<'b>, CalendarError> {
+    let by_id = match before.id() {
+        Some(id) => find_by_id(context, before, id).await?,
+        None => None,
+    };
+    Ok(match by_id {
+        Some(event) => FoundAgain { before: before.under_id(&event.id), after: Some(event) },
+        None => FoundAgain { before: Cow::Borrowed(before), after: find_by_identity(context, before).await? },
+    })
+}
+
+/// The event with this id, or the item for which the server has another id now.
+async fn find_by_id(
     context: &ActionContext<'_>,
     before: &Before,
+    id: &EventId,
 ) -> Result<Option<Event>, CalendarError> {
-    if let Some(id) = before.id()
-        && let Some(event) = context.calendar().event(context.room(), id).await?
-    {
-        return Ok(Some(event));
+    match context.calendar().event(context.room(), id).await {
+        Ok(Some(event)) => {
+            let is_it = event.id.is_same(id) || before.identity() == event.identity();
+            Ok(is_it.then_some(event))
+        }
+        // The id is one of another server, and the event may be there under another id.
+        Err(error) if error.kind == ErrorKind::InvalidId && before.identity().is_some() => Ok(None),
+        not_found => not_found,
     }
-    find_by_identity(context, before).await
 }
 
 /// The event with the same UID and place in its series, near its time.
@@ -70,17 +111,16 @@ pub(super) async fn find_by_identity(
     }
 }
 
-/// Compares `after` with the event before an attempt. Searches Sent Items and Deleted Items only where one of our sends may have
+/// Compares the event now with the event before an attempt. Searches Sent Items and Deleted Items only where one of our sends may have
 /// left an item there.
 pub(super) async fn observe(
     context: &ActionContext<'_>,
     attempt: &Attempt,
-    after: Option<&Event>,
+    FoundAgain { before, after }: &FoundAgain<'_>,
     doubt: &Doubt,
 ) -> Result<Observation, CalendarError> {
-    let Attempt { before, plan, .. } = attempt;
-    let step = &plan.step;
-    let trace = match before {
+    let (step, after) = (&attempt.plan.step, after.as_ref());
+    let trace = match &**before {
         Before::Event(event) if may_have_left_trace(step, event, after, doubt) => {
             find_trace(context, event, step).await?
         }
@@ -97,7 +137,8 @@ pub(super) async fn observe(
 /// Whether a send of ours may have left an item in another folder. A message in Sent Items proves that our step was applied; an
 /// item in Deleted Items does so only if a send of ours is in doubt.
 fn may_have_left_trace(step: &Step, before: &Event, after: Option<&Event>, doubt: &Doubt) -> bool {
-    let stands = after.is_some_and(|after| after.id == before.id && !is_marked(step, before, after));
+    let is_item = |after: &Event| after.id == before.id || is_same_version(before, after);
+    let stands = after.is_some_and(|after| is_item(after) && !is_marked(step, before, after));
     (doubt.exists() && step.removes_event() || step.sends_meeting_message()) && !stands
 }
 

@@ -66,10 +66,19 @@ impl Backend {
     /// Moves all rooms to Graph.
     pub fn move_rooms(self, calendar: &FakeCalendar, seed: u64) {
         let old_ids = [OldIds::Translated, OldIds::NotFound, OldIds::Invalid][(seed / 8 % 3) as usize];
-        let mut state = calendar.0.lock().unwrap();
-        state.move_to(graph_capabilities(rights(seed)), old_ids);
-        state.absence_proves_nothing = true;
+        move_rooms(calendar, rights(seed), old_ids);
     }
+
+    /// Moves all rooms to Graph, where the account may read no folder of traces.
+    pub fn move_to_graph(calendar: &FakeCalendar, old_ids: OldIds) {
+        move_rooms(calendar, GraphRights::default(), old_ids);
+    }
+}
+
+fn move_rooms(calendar: &FakeCalendar, rights: GraphRights, old_ids: OldIds) {
+    let mut state = calendar.0.lock().unwrap();
+    state.move_to(graph_capabilities(rights), old_ids);
+    state.absence_proves_nothing = true;
 }
 
 /// The application may read the folders of the traces, or neither.

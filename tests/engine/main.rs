@@ -16,6 +16,7 @@ mod full_rooms;
 mod history;
 mod known;
 mod live;
+mod moved;
 mod offers;
 mod outage;
 mod perform;
