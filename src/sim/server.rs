@@ -105,6 +105,11 @@ impl Simulator {
         self.service.state().fault_rules.push(rule);
     }
 
+    /// Removes every fault rule.
+    pub fn clear_faults(&self) {
+        self.service.state().fault_rules.clear();
+    }
+
     /// Reads or changes Autodiscover's responses and its request log between two requests.
     pub fn autodiscover<R>(&self, look: impl FnOnce(&mut AutodiscoverService) -> R) -> R {
         look(&mut self.service.state().autodiscover)

@@ -1,6 +1,8 @@
 //! The one place where tests and benches build a client of Microsoft Graph and its settings.
 
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use adjourn::calendar::RoomAddress;
 use adjourn::graph::{Graph, GraphRights, GraphSettings, RoomTimeZones};
@@ -34,4 +36,14 @@ impl RoomTimeZones for DaysInUtc {
     fn start_of_day(&self, _: &RoomAddress, date: NaiveDate) -> Option<DateTime<Utc>> {
         Some(date.and_time(NaiveTime::MIN).and_utc())
     }
+}
+
+/// A client with these rights that gives a lost response up soon. It reads its token from a file in this directory.
+pub fn graph_with_rights(sim: &Simulator, directory: &Path, rights: GraphRights) -> Graph {
+    let token = directory.join("graph-token");
+    std::fs::write(&token, sim.graph_token()).unwrap();
+    let sign_in = SignInMethod::Token(ExternalToken::File(token));
+    let mut settings = GraphSettings { rights, ..GraphSettings::new(sim.graph_root(), sign_in) };
+    settings.timeouts.first_byte = Duration::from_secs(2);
+    graph(&settings)
 }

@@ -36,7 +36,7 @@ pub use action::{action, named};
 pub use engine::{engine, quick_options};
 pub use event::event;
 pub use exchange::{account_settings, exchange, patient_settings, settings};
-pub use graph::{graph, graph_settings};
+pub use graph::{graph, graph_settings, graph_with_rights};
 pub use http::{HttpReply, read_head, read_reply, send_and_read};
 pub use installation::{CommandOutput, Installation};
 pub use journal::{journal_in, record_refused};
