@@ -253,14 +253,18 @@ impl RandomHistory {
         }
     }
 
-    /// The event of an action as the mailbox has it now. A booking has a UID of Graph's own there, so it is found by its times.
+    /// The event of an action as the mailbox has it now. A booking has a UID of Graph's own there, so it is found by its id, or by
+    /// its times.
     fn find(&self, room: &RoomAddress, before: &Event, is_booking: bool) -> Option<EventState> {
         let uid = before.uid.as_ref().unwrap().to_string();
         let (from, to) = (now() - TimeDelta::hours(2), now() + TimeDelta::days(20));
         let all = self.sim.world(|world| world.events(room.as_str(), from, to));
         all.into_iter().find(|event| match is_booking {
             true => is_booked(event) && event.start == before.start && event.end == before.end,
-            false => event.uid == uid && event.original_start == before.original_start,
+            false => {
+                let has_id = [&event.id, &event.immutable_id].contains(&&before.id.to_string());
+                has_id || event.uid == uid && event.original_start == before.original_start
+            }
         })
     }
 
