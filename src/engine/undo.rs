@@ -93,7 +93,10 @@ pub(super) fn plan_undo(target: &UndoTarget, event: &Event, server: Capabilities
     check_no_series(event)?;
     match target {
         UndoTarget::End { done, from, to } => plan_end_undo(done, (*from, *to), event, server),
-        UndoTarget::Removed(done) => Ok(plan_removal_undo(done, event)),
+        UndoTarget::Removed(done) if server.can_restore() => Ok(plan_removal_undo(done, event)),
+        UndoTarget::Removed(_) => {
+            Err(Refusal::NotUndoable { because: IrreversibleReason::ServerCannotRestore }.into())
+        }
         UndoTarget::Booked(done) => plan_booking_undo(done, event, server),
     }
 }

@@ -324,9 +324,11 @@ impl CalendarReader for FakeCalendar {
             Some(OldIds::Invalid) => return Err(invalid_id()),
             Some(OldIds::Translated) | None => {}
         }
-        // By id, whatever folder it is in: like GetItem.
+        // By id: like GetItem, whatever folder it is in; like Graph, only in the calendar.
         let key = (room.clone(), state.id_now(id));
-        Ok(state.events.get(&key).or_else(|| state.deleted.get(&key)).cloned())
+        let shows_deleted = state.capabilities().can_move_back;
+        let deleted = || state.deleted.get(&key).filter(|_| shows_deleted);
+        Ok(state.events.get(&key).or_else(deleted).cloned())
     }
 
     /// Here every date is an event of its own.
