@@ -9,8 +9,8 @@ mod file_limits;
 mod installed;
 mod journal;
 mod killed;
-mod over_graph;
 mod migrate;
+mod over_graph;
 #[cfg(unix)]
 mod permissions;
 mod printed;

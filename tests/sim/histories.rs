@@ -25,8 +25,8 @@ use adjourn::sim::{
 };
 use adjourn::store::SqliteJournal;
 use adjourn_test::{
-    SeededRandom, Seeds, action, bo, engine, every_room, exchange, graph, journal_in, meeting_in, named, now,
-    numbered_room, quick_options, room_name, settings, simulator_with, world_of_rooms,
+    SeededRandom, Seeds, action, bo, engine, every_room, exchange, graph_with_rights, journal_in, meeting_in,
+    named, now, numbered_room, quick_options, room_name, settings, simulator_with, world_of_rooms,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::task::JoinSet;
@@ -94,7 +94,7 @@ impl RandomHistory {
     fn new_process(&self) -> Arc<Engine> {
         let mut router = ConnectionRouter::default();
         match self.on_graph {
-            true => router.set_fallback(graph(&self.sim, self.directory.path(), self.rights())),
+            true => router.set_fallback(graph_with_rights(&self.sim, self.directory.path(), self.rights())),
             false => router.set_fallback(exchange(&settings(&self.sim, None))),
         }
         let journal = Arc::new(journal_in(self.directory.path()));
