@@ -77,7 +77,7 @@ pub(super) fn read_event(
 /// Whether the requested id has the form that Graph does not return: ids of EWS are twice as long as immutable ones. Damaged responses
 /// aside, Graph then returned the same item; the caller compares its UID.
 fn is_of_another_form(requested: &EventId, returned: &EventId) -> bool {
-    requested.as_str().len() != returned.as_str().len()
+    requested.as_str().len() > returned.as_str().len()
 }
 
 /// The id of the series of this date; `None` if it belongs to none.

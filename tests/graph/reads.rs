@@ -137,6 +137,18 @@ async fn a_missing_event_is_none_and_a_missing_mailbox_is_an_error() {
     assert_eq!(read_event(vec![ok(&event("B", "k1"))]).await, Err(ErrorKind::Unknown), "another event");
 }
 
+/// The journal of a room that was on EWS has such ids.
+#[tokio::test]
+async fn an_id_of_ews_is_sent_in_graphs_alphabet_and_names_the_event_under_its_own_id() {
+    let script = ScriptedServer::start(vec![ok(&event("A", "k1")), page(&[event("A", "k1")])]).await;
+    let found = graph(&script).event(&aurora(), &EventId::new("AAMk/x+y=")).await.unwrap();
+    assert_eq!(found.unwrap().id, EventId::new("A"));
+    let sent = lines(&script);
+    assert!(sent[0].ends_with("/events/AAMk-x_y%3D"), "{sent:?}");
+    let rejected = read_event(vec![error(400, "ErrorInvalidIdMalformed")]).await;
+    assert_eq!(rejected, Err(ErrorKind::InvalidId));
+}
+
 #[tokio::test]
 async fn an_event_that_is_in_deleted_items_under_its_id_is_gone() {
     assert_eq!(read_event(vec![ok(&event("A", "k2")), page(&[event("B", "k1")])]).await, Ok(None));
