@@ -164,7 +164,7 @@ async fn an_external_id_is_found_in_the_rooms_own_calendar_alone() {
     let here = vec![ok(&event("A", "k1")), page(&[event("A", "k1")])];
     let (found, requests) = lookup(here).await;
     assert!(matches!(found, Ok(EventLookup::Found(event)) if event.id == EventId::new("A")));
-    assert_eq!(requests, ["GET /v1.0/users/aurora%40example.com/events/AAMk%2Fclassic%3D", VIEW]);
+    assert_eq!(requests, ["GET /v1.0/users/aurora%40example.com/events/AAMk-classic%3D", VIEW]);
     let (elsewhere, _) = lookup(vec![ok(&event("A", "k1")), page(&[]), ok(&json!({"id": "c"}))]).await;
     assert_eq!(elsewhere, Ok(EventLookup::NotFound));
     let (missing, requests) = lookup(vec![error(404, "ErrorItemNotFound"), ok(&json!({"id": "c"}))]).await;
