@@ -185,17 +185,15 @@ mod tests {
     }
 
     #[test]
-    fn an_end_is_restored_with_updates_where_they_cannot_be_muted() {
+    fn a_silent_end_is_not_taken_back_where_updates_cannot_be_muted() {
         let event = Event { copy: Some(Copy::Organizer), ..Event::sample("A", at(0), at(30)) };
         let (from, to) = (at(60), at(30));
         let target = UndoTarget::End { done: done(&event, Change::Ended { from, to }), from, to };
-        for (can_mute_updates, notify, notified) in
-            [(true, Notify::Nobody, Notified::Nobody), (false, Notify::Attendees, Notified::Attendees)]
-        {
-            let plan = plan_undo(&target, &event, Capabilities { can_mute_updates, ..ALL }).unwrap();
-            assert!(matches!(plan.step, Step::SetEnd { notify: sent, .. } if sent == notify));
-            assert_eq!(plan.done.notified, notified);
-        }
+        let plan = plan_undo(&target, &event, ALL).unwrap();
+        assert!(matches!(plan.step, Step::SetEnd { notify: Notify::Nobody, .. }));
+        let refused =
+            plan_undo(&target, &event, Capabilities { can_mute_updates: false, ..ALL }).unwrap_err();
+        assert_eq!(refused, PlanError::Refused(Refusal::ServerAlwaysNotifies));
     }
 
     /// Someone invited people to the booking since.
