@@ -74,7 +74,7 @@ async fn an_end_that_landed_over_ews_is_settled_over_graph_where_the_item_is_kno
 async fn an_end_that_was_lost_on_its_way_is_set_over_graph_with_graphs_capabilities() {
     for old_ids in ALL {
         let stage = stage(Event { copy: Some(Copy::Organizer), ..meeting("a") });
-        let action = request_for("a", END);
+        let action = request_for("a", ActionKind::End(Notify::Attendees));
         killed(&stage, action.clone(), 3, Some(NextWrite::LostBefore)).await;
         move_room(&stage, old_ids);
         let outcome = settled(&stage, &action).await.outcome;
@@ -83,6 +83,19 @@ async fn an_end_that_was_lost_on_its_way_is_set_over_graph_with_graphs_capabilit
         let [(_, Step::SetEnd { id, notify, .. })] = state.effects.as_slice() else { panic!() };
         assert_eq!((id, *notify), (&new_id(&EventId::new("a")), Notify::Attendees), "{old_ids:?}");
         assert!(state.violations.is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_end_of_ews_is_refused_over_graph_where_it_would_notify() {
+    for old_ids in ALL {
+        let stage = stage(Event { copy: Some(Copy::Organizer), ..meeting("a") });
+        let action = request_for("a", END);
+        killed(&stage, action.clone(), 3, Some(NextWrite::LostBefore)).await;
+        move_room(&stage, old_ids);
+        let outcome = settled(&stage, &action).await.outcome;
+        assert_eq!(outcome, Some(Outcome::Refused { refusal: Refusal::ServerAlwaysNotifies }), "{old_ids:?}");
+        assert!(stage.calendar.0.lock().unwrap().effects.is_empty());
     }
 }
 

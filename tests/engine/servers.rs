@@ -119,7 +119,7 @@ async fn a_removal_that_cannot_be_silent_is_refused_and_never_becomes_a_cancella
     assert!(refusal.is_final());
     assert_eq!(refusal.responsible(), ResponsibleParty::Caller);
     assert_eq!(stage.calendar.writes(), 0);
-    for (copy, who) in [(Copy::Attendee, Notified::Unknown), (Copy::Plain, Notified::Nobody)] {
+    for (copy, who) in [(Copy::Attendee, Notified::OrganizerSeesDecline), (Copy::Plain, Notified::Nobody)] {
         let outcome = perform(&on(server, copy), SILENT).await;
         let Outcome::Done(done) = &outcome else { panic!("{outcome:?}") };
         assert_eq!(done.notified, who, "{copy:?}");
