@@ -8,8 +8,8 @@
 //! | 404 `ErrorItemNotFound` | the event does not exist |
 //! | other 404 | no such mailbox, or it is elsewhere: an error, never "no event" |
 //! | 409 or 412, `ErrorIrresolvableConflict` | the event was changed; nothing was written |
-//! | 429 | wait, as long as `Retry-After` requests |
-//! | 503 with `Retry-After` | wait |
+//! | 429 | wait, as long as `Retry-After` requests; a write needs Graph's error, else it is in doubt |
+//! | 503 with `Retry-After` | the same |
 //! | 408, 500, 502, 503, 504 | a read is retried, a write is in doubt |
 //! | other 4xx, 501 | refused, by the error's code |
 //! | redirects, and responses without Graph's error | another server or a device in front of it answered |
@@ -90,7 +90,9 @@ pub(super) fn classify(effect: Effect, response: ResponseParts<'_>) -> RetryDeci
     }
     let error = GraphError::read(response.body);
     let code = error.as_ref().map_or_else(|| format!("{NOT_GRAPH}{status}"), GraphError::text);
+    let may_be_of_proxy = error.is_none() && effect != Effect::Read;
     match status {
+        429 | 503 if may_be_of_proxy => failed(effect, code),
         429 => RetryDecision::Wait { at_least: response.retry_after, code },
         503 if response.retry_after.is_some() => RetryDecision::Wait { at_least: response.retry_after, code },
         401 => RetryDecision::Refused(rejection_kind(response.rejection), code_of_rejection(response, code)),
@@ -115,7 +117,7 @@ pub(super) fn proves_nothing_done(code: &str) -> bool {
 pub(super) fn failed(effect: Effect, code: String) -> RetryDecision {
     match effect {
         Effect::Read => RetryDecision::Retry { code },
-        Effect::Write => RetryDecision::InDoubt { code },
+        Effect::Write | Effect::UnguardedWrite => RetryDecision::InDoubt { code },
     }
 }
 
@@ -123,7 +125,7 @@ pub(super) fn failed(effect: Effect, code: String) -> RetryDecision {
 pub(super) fn unexpected_response(effect: Effect, code: String) -> RetryDecision {
     match effect {
         Effect::Read => RetryDecision::Refused(ErrorKind::Unknown, code),
-        Effect::Write => RetryDecision::InDoubt { code },
+        Effect::Write | Effect::UnguardedWrite => RetryDecision::InDoubt { code },
     }
 }
 
@@ -353,6 +355,18 @@ mod tests {
                     "{status}: {decided:?}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn a_busy_page_without_graphs_error_leaves_a_write_in_doubt() {
+        for status in [429, 503] {
+            for effect in [Effect::Write, Effect::UnguardedWrite] {
+                let write = decision(effect, status, Some(1), "<html>");
+                assert!(matches!(write, RetryDecision::InDoubt { .. }), "{status}: {write:?}");
+            }
+            let read = decision(Effect::Read, status, Some(1), "<html>");
+            assert!(matches!(read, RetryDecision::Wait { .. }), "{status}: {read:?}");
         }
     }
 

@@ -177,7 +177,7 @@ impl GraphClient {
         let busy = || RequestError::Busy(String::from("waiting for a request slot"));
         let deadline = Instant::now() + self.operation_timeout;
         let (send_by, read_slot) = match effect {
-            Effect::Write => (deadline.min(Instant::now() + WRITE_WAIT_MAX), None),
+            Effect::Write | Effect::UnguardedWrite => (deadline.min(Instant::now() + WRITE_WAIT_MAX), None),
             Effect::Read => {
                 let reads = self.reads.of(room);
                 let slot = timeout_at(deadline, reads.requests.clone().acquire_owned()).await;
@@ -192,6 +192,10 @@ impl GraphClient {
     async fn follow(&self, next: Next, progress: &mut RequestProgress) -> Result<(), RequestError> {
         match next {
             Next::Fail(error) => return Err(error),
+            Next::PauseAndFail { at_least, error } => {
+                self.pause(&progress.room, at_least, progress.attempt);
+                return Err(error);
+            }
             Next::Pause { at_least, last } => {
                 self.pause(&progress.room, at_least, progress.attempt);
                 progress.last_error = last;

@@ -117,6 +117,19 @@ impl Graph {
         found(self.client.execute(room, &request::event(room, id), read).await)
     }
 
+    /// An event by its immutable id, if the room's calendar shows it.
+    pub(super) async fn event_in_calendar(
+        &self,
+        room: &RoomAddress,
+        id: &EventId,
+    ) -> Result<Option<Event>, RequestError> {
+        let event = self.event_in_any_folder(room, id, true).await?;
+        match event {
+            Some(event) if !self.is_in_calendar(room, &event).await? => Ok(None),
+            event => Ok(event),
+        }
+    }
+
     /// Whether the room's calendar shows this event, or occurrences of this series. An immutable id also names an event that was moved
     /// to Deleted Items.
     pub(super) async fn is_in_calendar(

@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | no token can be fetched | fail: an administrator has to remedy it |
 //! | not sent | a few more attempts, each after a longer delay |
-//! | the server is busy and did nothing | pause the room, then send again |
+//! | the server is busy and did nothing | pause the room, then send again; an unguarded write fails: the engine reads and decides again |
 //! | a read without a usable response | a few more attempts |
 //! | refused | fail |
 //! | the server may have executed it | fail as in doubt: the engine reads the mailbox |
@@ -36,6 +36,8 @@ pub(super) enum Next {
     Delay { last: Option<RequestError> },
     /// The server is busy: pause the room, at least as long as the server requested, and send again.
     Pause { at_least: Option<Duration>, last: RequestError },
+    /// The server is busy: pause the room, and fail.
+    PauseAndFail { at_least: Option<Duration>, error: RequestError },
 }
 
 /// The table.
@@ -51,10 +53,11 @@ pub(super) fn decide(effect: Effect, attempt: u32, outcome: Unfinished) -> Next 
                 false => Next::Delay { last: Some(error) },
             }
         }
-        Unfinished::Decision(RetryDecision::Wait { at_least, code }) => {
-            Next::Pause { at_least, last: RequestError::Busy(code) }
-        }
-        Unfinished::Decision(RetryDecision::Retry { code }) if effect == Effect::Write => {
+        Unfinished::Decision(RetryDecision::Wait { at_least, code }) => match effect {
+            Effect::UnguardedWrite => Next::PauseAndFail { at_least, error: RequestError::Busy(code) },
+            Effect::Read | Effect::Write => Next::Pause { at_least, last: RequestError::Busy(code) },
+        },
+        Unfinished::Decision(RetryDecision::Retry { code }) if effect != Effect::Read => {
             Next::Fail(RequestError::InDoubt(code))
         }
         Unfinished::Decision(RetryDecision::Retry { code }) if attempt >= RETRIES_MAX => {
@@ -73,7 +76,7 @@ fn without_content(effect: Effect) -> RequestError {
     let code = "a success without its content".to_owned();
     match effect {
         Effect::Read => RequestError::Refused(ErrorKind::WrongProtocol, code),
-        Effect::Write => RequestError::InDoubt(code),
+        Effect::Write | Effect::UnguardedWrite => RequestError::InDoubt(code),
     }
 }
 
@@ -115,6 +118,15 @@ mod tests {
         let next =
             decide(Effect::Read, 0, Unfinished::NotSent(TransportError::sign_in("the secret is wrong")));
         assert!(matches!(next, Next::Fail(RequestError::Refused(ErrorKind::SignIn, _))), "{next:?}");
+    }
+
+    #[test]
+    fn an_unguarded_write_is_not_sent_again_to_a_busy_server() {
+        let at_least = Some(Duration::from_secs(1));
+        let busy = RetryDecision::Wait { at_least, code: "TooManyRequests".to_owned() };
+        let error = RequestError::Busy("TooManyRequests".to_owned());
+        let next = decide(Effect::UnguardedWrite, 0, decided(busy));
+        assert_eq!(next, Next::PauseAndFail { at_least, error });
     }
 
     #[test]

@@ -5,6 +5,8 @@
 pub(super) enum Effect {
     /// It may be sent again.
     Read,
-    /// Without its response it is in doubt.
+    /// Without its response it is in doubt. Graph compares the version, or knows the repetition.
     Write,
+    /// The same, but Graph compares nothing: it is sent once after each read of its event.
+    UnguardedWrite,
 }

@@ -23,11 +23,7 @@ impl CalendarReader for Graph {
 
     /// An event that was moved to Deleted Items keeps its immutable id, so the calendar has to show it.
     async fn event(&self, room: &RoomAddress, id: &EventId) -> Result<Option<Event>, CalendarError> {
-        let event = self.event_in_any_folder(room, id, true).await?;
-        match event {
-            Some(event) if !self.is_in_calendar(room, &event).await? => Ok(None),
-            event => Ok(event),
-        }
+        Ok(self.event_in_calendar(room, id).await?)
     }
 
     /// Ids in other forms than the immutable one are accepted; the event is returned under its immutable id. No source confirms that

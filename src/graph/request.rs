@@ -55,6 +55,10 @@ impl GraphRequest {
         Self { operation, effect: Effect::Write, method, path, if_match: None, body: None }
     }
 
+    fn unguarded(operation: &'static str, method: Method, path: String) -> Self {
+        Self { effect: Effect::UnguardedWrite, ..Self::write(operation, method, path) }
+    }
+
     fn with_body(self, body: &serde_json::Value) -> Self {
         Self { body: Some(body.to_string().into()), ..self }
     }
@@ -143,7 +147,7 @@ pub(super) fn cancel(room: &RoomAddress, id: &EventId, text: Option<&str>) -> Gr
 
 /// Moves the event to Deleted Items. Graph ignores `If-Match` here.
 pub(super) fn delete(room: &RoomAddress, id: &EventId) -> GraphRequest {
-    GraphRequest::write("delete", Method::DELETE, event_path(room, id))
+    GraphRequest::unguarded("delete", Method::DELETE, event_path(room, id))
 }
 
 /// Creates a plain event. A repetition with the same `transactionId` returns the first event.
@@ -241,7 +245,7 @@ pub(super) fn one_user() -> GraphRequest {
 }
 
 fn action(name: &'static str, room: &RoomAddress, id: &EventId) -> GraphRequest {
-    GraphRequest::write(name, Method::POST, format!("{}/{name}", event_path(room, id)))
+    GraphRequest::unguarded(name, Method::POST, format!("{}/{name}", event_path(room, id)))
 }
 
 fn view_path(room: &RoomAddress, window: Window, top: u32, properties: &str) -> String {

@@ -62,7 +62,7 @@ impl Graph {
         }
     }
 
-    /// Sends a step whose version Graph does not compare. The event is read right before it.
+    /// Sends a step whose version Graph does not compare. The event is read right before it, and the calendar has to show it.
     async fn send_unguarded(
         &self,
         room: &RoomAddress,
@@ -70,7 +70,7 @@ impl Graph {
         request: &GraphRequest,
         trail: &mut Vec<RequestIds>,
     ) -> Result<(), RequestError> {
-        match self.event_in_any_folder(room, id, true).await? {
+        match self.event_in_calendar(room, id).await? {
             None => {
                 return Err(RequestError::Refused(
                     ErrorKind::Gone,

@@ -6,10 +6,11 @@ use adjourn::engine::{CalendarWriter as _, ErrorKind, WriteOutcome, WriteReport}
 use adjourn_test::aurora;
 use serde_json::json;
 
-use crate::conversation::{at, error, error_with, event, graph, lines, ok, time};
+use crate::conversation::{at, error, error_with, event, graph, lines, ok, page, time};
 use crate::script::{Reaction, ScriptedServer};
 
 const EVENT: &str = "/v1.0/users/aurora%40example.com/events/A%3D";
+const VIEW: &str = "GET /v1.0/users/aurora%40example.com/calendarView";
 
 fn id() -> (EventId, ChangeKey) {
     (EventId::new("A="), ChangeKey::new("k1"))
@@ -47,6 +48,11 @@ fn shortened() -> Reaction {
 
 fn empty(status: u16) -> Reaction {
     Reaction::Answer(status, "request-id: theirs-1\r\n", Vec::new())
+}
+
+/// The event and the calendar as they are read before a step whose version Graph does not compare, and the rest.
+fn after_reads(rest: Reaction) -> Vec<Reaction> {
+    vec![ok(&event("A=", "k1")), page(&[event("A=", "k1")]), rest]
 }
 
 async fn written(reactions: Vec<Reaction>, step: &Step) -> (WriteReport, ScriptedServer) {
@@ -175,7 +181,7 @@ async fn a_success_that_does_not_show_the_change_is_in_doubt() {
         assert!(matches!(report.outcome, WriteOutcome::InDoubt(_)), "{:?}", report.outcome);
         assert_eq!(script.requests().len(), 1);
     }
-    let (report, _) = written(vec![ok(&event("A=", "k1")), empty(200)], &decline()).await;
+    let (report, _) = written(after_reads(empty(200)), &decline()).await;
     assert!(matches!(report.outcome, WriteOutcome::InDoubt(_)), "{:?}", report.outcome);
 }
 
@@ -186,10 +192,10 @@ async fn an_unguarded_step_reads_the_event_right_before_it() {
         (cancel(), 202, format!("POST {EVENT}/cancel")),
         (remove(), 204, format!("DELETE {EVENT}")),
     ] {
-        let (report, script) = written(vec![ok(&event("A=", "k1")), empty(status)], &step).await;
+        let (report, script) = written(after_reads(empty(status)), &step).await;
         assert_eq!(report.outcome, WriteOutcome::Done, "{request}");
-        assert_eq!(lines(&script), [format!("GET {EVENT}"), request]);
-        assert_eq!(report.requests.len(), 1, "the read is no request of the step");
+        assert_eq!(lines(&script), [format!("GET {EVENT}"), VIEW.to_owned(), request]);
+        assert_eq!(report.requests.len(), 1, "a read is no request of the step");
     }
 }
 
@@ -197,12 +203,12 @@ async fn an_unguarded_step_reads_the_event_right_before_it() {
 async fn an_unguarded_step_is_not_sent_to_a_changed_or_missing_event() {
     for step in [decline(), cancel(), remove()] {
         for (before, outcome) in [
-            (ok(&event("A=", "k2")), WriteOutcome::Conflict),
-            (error(404, "ErrorItemNotFound"), WriteOutcome::Gone),
+            (vec![ok(&event("A=", "k2")), page(&[event("A=", "k2")])], WriteOutcome::Conflict),
+            (vec![error(404, "ErrorItemNotFound")], WriteOutcome::Gone),
         ] {
-            let (report, script) = written(vec![before], &step).await;
+            let (report, script) = written(before, &step).await;
             assert_eq!(report.outcome, outcome);
-            assert_eq!((lines(&script), report.requests.len()), (vec![format!("GET {EVENT}")], 0));
+            assert!(lines(&script).iter().all(|line| line.starts_with("GET ")) && report.requests.is_empty());
         }
         let (report, script) = written(vec![error(403, "ErrorAccessDenied")], &step).await;
         assert!(matches!(report.outcome, WriteOutcome::NotApplied(_)), "{:?}", report.outcome);
@@ -213,9 +219,42 @@ async fn an_unguarded_step_is_not_sent_to_a_changed_or_missing_event() {
 #[tokio::test]
 async fn an_unguarded_step_whose_response_is_lost_is_in_doubt() {
     for step in [decline(), cancel(), remove()] {
-        let (report, script) = written(vec![ok(&event("A=", "k1")), Reaction::Drop], &step).await;
+        let (report, script) = written(after_reads(Reaction::Drop), &step).await;
         assert!(matches!(report.outcome, WriteOutcome::InDoubt(_)), "{:?}", report.outcome);
-        assert_eq!(script.requests().len(), 2);
+        assert_eq!(script.requests().len(), 3);
+    }
+}
+
+#[tokio::test]
+async fn an_unguarded_step_is_not_sent_again_to_a_busy_server() {
+    for step in [decline(), cancel(), remove()] {
+        for (status, code) in [(429, "ApplicationThrottled"), (503, "ServiceUnavailable")] {
+            let busy = error_with(status, "Retry-After: 0\r\n", code);
+            let (report, script) = written([after_reads(busy), vec![empty(204)]].concat(), &step).await;
+            assert!(matches!(report.outcome, WriteOutcome::Throttled(_)), "{:?}", report.outcome);
+            assert_eq!(script.requests().len(), 3, "the engine reads before it decides again");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_busy_page_of_another_server_leaves_a_write_in_doubt() {
+    for status in [429, 503] {
+        let page = Reaction::Answer(status, "Retry-After: 0\r\n", b"<html>".to_vec());
+        for (reactions, step) in [(vec![page.clone()], shorten()), (after_reads(page), remove())] {
+            let (report, _) = written(reactions, &step).await;
+            assert!(matches!(report.outcome, WriteOutcome::InDoubt(_)), "{:?}", report.outcome);
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_unguarded_step_is_not_sent_to_an_event_outside_the_calendar() {
+    for step in [decline(), cancel(), remove()] {
+        let (get, view) = (ok(&event("A=", "k1")), page(&[]));
+        let (report, script) = written(vec![get.clone(), view, get], &step).await;
+        assert_eq!((report.outcome, report.requests.len()), (WriteOutcome::Gone, 0));
+        assert!(lines(&script).iter().all(|line| line.starts_with("GET ")));
     }
 }
 
