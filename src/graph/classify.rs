@@ -7,7 +7,7 @@
 //! | 401 | the token is rejected, after a new one was tried |
 //! | 404 `ErrorItemNotFound` | the event does not exist |
 //! | other 404 | no such mailbox, or it is elsewhere: an error, never "no event" |
-//! | 409 or 412, `ErrorIrresolvableConflict` | the event was changed; nothing was written |
+//! | 409 `ErrorIrresolvableConflict`, or 412 | the event was changed; a PATCH with `If-Match` wrote nothing (`writer.rs`) |
 //! | 429 | wait, as long as `Retry-After` requests; a write needs Graph's error, else it is in doubt |
 //! | 503 with `Retry-After` | the same |
 //! | 408, 500, 502, 503, 504 | a read is retried, a write is in doubt |
@@ -183,7 +183,7 @@ impl GraphError {
                 ErrorKind::BadRequest
             }
             (Some(known), _) => known.kind,
-            (None, 409 | 412) => ErrorKind::Conflict,
+            (None, 412) => ErrorKind::Conflict,
             (None, 403) => ErrorKind::Permission,
             (None, 410) => ErrorKind::StateExpired,
             (None, 413) => ErrorKind::TooLarge,
@@ -237,7 +237,7 @@ fn kind_of_code(code: &str) -> Option<KnownCode> {
 
 fn kind_of_status(status: u16) -> ErrorKind {
     match status {
-        409 | 412 => ErrorKind::Conflict,
+        412 => ErrorKind::Conflict,
         413 => ErrorKind::TooLarge,
         _ => ErrorKind::WrongProtocol,
     }
@@ -296,12 +296,14 @@ mod tests {
     }
 
     #[test]
-    fn a_conflict_is_one_by_its_code_or_its_status() {
+    fn a_conflict_is_one_by_its_code_or_as_a_failed_precondition() {
         for status in [409, 412] {
             assert_eq!(refused(status, &error("ErrorIrresolvableConflict")), ErrorKind::Conflict);
-            assert_eq!(refused(status, &error("AFutureCode")), ErrorKind::Conflict);
-            assert_eq!(refused(status, ""), ErrorKind::Conflict);
         }
+        assert_eq!(refused(412, &error("AFutureCode")), ErrorKind::Conflict);
+        assert_eq!(refused(412, ""), ErrorKind::Conflict);
+        assert_eq!(refused(409, &error("AFutureCode")), ErrorKind::Unknown);
+        assert_eq!(refused(409, ""), ErrorKind::WrongProtocol);
     }
 
     #[test]

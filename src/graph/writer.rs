@@ -22,7 +22,7 @@ impl CalendarWriter for Graph {
     async fn write(&self, room: &RoomAddress, step: &Step) -> WriteReport {
         let mut requests = Vec::new();
         let sent = self.send_step(room, step, &mut requests).await;
-        WriteReport { outcome: outcome(sent, !requests.is_empty()), requests }
+        WriteReport { outcome: outcome(sent, !requests.is_empty(), step), requests }
     }
 }
 
@@ -89,12 +89,19 @@ impl Graph {
     }
 }
 
-/// What the result of a step proves about the calendar. Without a sent write, nothing was applied.
-fn outcome(sent: Result<(), RequestError>, was_sent: bool) -> WriteOutcome {
+/// What the result of a step proves about the calendar. Without a sent write, nothing was applied. A conflict proves that only for the
+/// step whose version Graph compares: another one may have been stored before.
+fn outcome(sent: Result<(), RequestError>, was_sent: bool, step: &Step) -> WriteOutcome {
+    let compares_version = matches!(step, Step::SetEnd { .. });
     match sent {
         Ok(()) => WriteOutcome::Done,
         Err(RequestError::Refused(ErrorKind::Gone, _)) => WriteOutcome::Gone,
-        Err(RequestError::Refused(ErrorKind::Conflict, _)) => WriteOutcome::Conflict,
+        Err(RequestError::Refused(ErrorKind::Conflict, _)) if !was_sent || compares_version => {
+            WriteOutcome::Conflict
+        }
+        Err(conflict @ RequestError::Refused(ErrorKind::Conflict, _)) => {
+            WriteOutcome::Unproven(conflict.into())
+        }
         Err(busy @ RequestError::Busy(_)) => WriteOutcome::Throttled(busy.into()),
         Err(doubt @ RequestError::InDoubt(_)) => WriteOutcome::InDoubt(doubt.into()),
         Err(RequestError::Refused(kind, code)) if was_sent && !proves_nothing_done(&code) => {

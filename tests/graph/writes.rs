@@ -119,6 +119,27 @@ async fn a_changed_event_is_a_conflict_and_a_missing_one_is_gone() {
 }
 
 #[tokio::test]
+async fn a_conflict_proves_nothing_for_a_step_whose_version_is_not_compared() {
+    for status in [409, 412] {
+        let conflict = error(status, "ErrorIrresolvableConflict");
+        for (reactions, step) in [
+            (after_reads(conflict.clone()), decline()),
+            (after_reads(conflict.clone()), remove()),
+            (vec![conflict], book()),
+        ] {
+            let (report, _) = written(reactions, &step).await;
+            assert!(matches!(report.outcome, WriteOutcome::Unproven(_)), "{status}: {:?}", report.outcome);
+        }
+    }
+    for refusal in [error(409, "AFutureCode"), Reaction::Answer(409, "", b"<html>".to_vec())] {
+        let (report, _) = written(vec![refusal], &shorten()).await;
+        assert!(matches!(report.outcome, WriteOutcome::Unproven(_)), "{:?}", report.outcome);
+    }
+    let (report, _) = written(vec![error(412, "AFutureCode")], &shorten()).await;
+    assert_eq!(report.outcome, WriteOutcome::Conflict);
+}
+
+#[tokio::test]
 async fn throttling_is_waited_out_even_for_a_write() {
     let busy = [
         error_with(429, "Retry-After: 0\r\n", "ApplicationThrottled"),
