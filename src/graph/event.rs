@@ -63,7 +63,7 @@ pub(super) fn event(item: &EventResource<'_>, context: EventContext<'_>) -> Resu
         organizer: item.organizer.as_ref().map(person),
         kind: kind.unwrap_or(EventKind::Single),
         copy: kind.filter(|_| !times.are_widened).and_then(|_| copy(item, response, context.room)),
-        is_all_day: item.is_all_day.unwrap_or(false),
+        is_all_day: item.is_all_day.ok_or("isAllDay")?,
         is_cancelled: item.is_cancelled.unwrap_or(false),
         is_declined: response == Some("declined"),
         free_busy: item.show_as.as_deref().map_or_else(FreeBusy::default, free_busy),
@@ -148,7 +148,7 @@ fn times(item: &EventResource<'_>, context: EventContext<'_>) -> Result<Times, &
     if end < start {
         return Err("an end that is not before its start");
     }
-    if item.is_all_day != Some(true) {
+    if !item.is_all_day.ok_or("isAllDay")? {
         return Ok(Times { start: start.and_utc(), end: end.and_utc(), are_widened: false });
     }
     if !is_midnight(start) || !is_midnight(end) {
@@ -432,6 +432,7 @@ mod tests {
             (json!({"start": local}), "a start in UTC"),
             (json!({"end": {"dateTime": "+262142-12-31T23:59:59", "timeZone": "UTC"}}), "an end in UTC"),
             (json!({"start": late}), "an end that is not before its start"),
+            (json!({"isAllDay": null}), "isAllDay"),
             (json!({"isAllDay": true}), "whole days, though it is an all-day event"),
             (json!({"subject": "x".repeat(SUBJECT_BYTES_MAX + 1)}), "a subject of usable length"),
         ] {
