@@ -5,15 +5,17 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
+use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
-use super::classify::RetryDecision;
+use super::classify::{RetryDecision, unexpected_response};
 use super::connection::Graph;
 use super::contents::{body, elements, next_page};
+use super::decode::decode_element;
 use super::effect::Effect;
 use super::request;
 use super::request_error::RequestError;
-use super::resources::Page;
+use super::resources::{EventVersion, Page};
 use super::view::{PAGES_MAX, calendar_too_large};
 use crate::calendar::{RoomAddress, Window, occupancy};
 use crate::clock::{Clock as _, SystemClock};
@@ -59,7 +61,7 @@ impl Feed for Graph {
 }
 
 impl Graph {
-    /// Id, version and times of each event of a window, as the server wrote them.
+    /// The polled properties of each event of a window, as the server wrote them.
     async fn event_versions(
         &self,
         room: &RoomAddress,
@@ -74,7 +76,8 @@ impl Graph {
             }
             let read = |response: &HttpResponse| -> Result<_, RetryDecision> {
                 let page: Page<'_> = body(Effect::Read, response)?;
-                let versions: Vec<String> = elements(&page)?.iter().map(|one| one.get().to_owned()).collect();
+                let versions: Vec<_> =
+                    elements(&page)?.iter().map(|one| version(one)).collect::<Result<_, _>>()?;
                 Ok((versions, next_page(&page, &self.client.root)?))
             };
             let (versions, path) = self.client.execute(room, &request, read).await?;
@@ -82,6 +85,20 @@ impl Graph {
             next = path.map(|path| request::next_page("poll", &path));
         }
         Ok(all)
+    }
+}
+
+/// The element as it is, if it shows the event's version: without one, a change could look like none, and a cached calendar would count
+/// as current.
+fn version(element: &RawValue) -> Result<String, RetryDecision> {
+    let is_missing = |text: Option<&str>| text.is_none_or(str::is_empty);
+    let found: EventVersion<'_> =
+        decode_element(element).map_err(|error| unexpected_response(Effect::Read, error.to_string()))?;
+    match is_missing(found.id.as_deref())
+        || is_missing(found.change_key.as_deref()) && is_missing(found.etag.as_deref())
+    {
+        true => Err(unexpected_response(Effect::Read, "an event without id or version".to_owned())),
+        false => Ok(element.get().to_owned()),
     }
 }
 

@@ -24,8 +24,8 @@ const WIDENED_BY: TimeDelta = TimeDelta::days(1);
 const EVENT_PROPERTIES: &str = "id,changeKey,iCalUId,transactionId,subject,start,end,isAllDay,isCancelled,isOrganizer,\
     responseStatus,type,seriesMasterId,originalStart,organizer,attendees,sensitivity,showAs,createdDateTime,\
     lastModifiedDateTime";
-/// The properties that show whether an event takes time.
-const TIME_PROPERTIES: &str = "id,start,end,isAllDay";
+/// The properties that a poll compares: the version, and the ones that show whether an event takes time.
+const POLLED_PROPERTIES: &str = "id,changeKey,start,end,isAllDay,isCancelled,showAs";
 
 /// Our id of the request in Microsoft's logs.
 const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("client-request-id");
@@ -96,7 +96,7 @@ pub(super) fn calendar_view(room: &RoomAddress, window: Window) -> GraphRequest 
 
 /// The first page of the versions of the room's events in a window.
 pub(super) fn versions_in_view(room: &RoomAddress, window: Window) -> GraphRequest {
-    GraphRequest::get("poll", view_path(room, window, PAGE_SIZE, TIME_PROPERTIES))
+    GraphRequest::get("poll", view_path(room, window, PAGE_SIZE, POLLED_PROPERTIES))
 }
 
 /// A further page, by the path that the server returned.

@@ -142,6 +142,18 @@ pub(super) struct EventTimes<'a> {
     pub(super) is_all_day: Option<bool>,
 }
 
+/// Id and version of an `event`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct EventVersion<'a> {
+    #[serde(borrow)]
+    pub(super) id: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) change_key: Option<Text<'a>>,
+    #[serde(borrow, rename = "@odata.etag")]
+    pub(super) etag: Option<Text<'a>>,
+}
+
 /// The changed dates of a series master.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -4,6 +4,7 @@ use adjourn::action::{EventSnapshot, Step};
 use adjourn::calendar::{ChangeKey, Event, EventId, Window};
 use adjourn::engine::{CalendarReader as _, DeletedLookup, ErrorKind, EventLookup, Occupancy, TraceLookup};
 use adjourn::graph::GraphRights;
+use adjourn::live::Feed as _;
 use adjourn_test::{aurora, numbered_room};
 use serde_json::{Value, json};
 
@@ -115,6 +116,31 @@ async fn an_unreadable_event_takes_its_time() {
     let view = graph(&script).events(&aurora(), window()).await.unwrap();
     assert_eq!((view.events.len(), view.unreadable.len()), (1, 1));
     assert_eq!((view.unreadable[0].start, view.unreadable[0].end), (Some(at(9, 0)), Some(at(9, 30))));
+}
+
+#[tokio::test]
+async fn a_poll_notices_any_version_and_fails_without_one() {
+    let poll = |element: Value| async move {
+        let script = ScriptedServer::start(vec![page(&[element])]).await;
+        let polled = graph(&script).sync_changes(&aurora(), None).await;
+        (polled.map(|result| result.state).map_err(|error| error.kind), script.requests())
+    };
+    let (first, requests) = poll(json!({"id": "A", "changeKey": "k1"})).await;
+    assert!(
+        requests[0].contains("$select=id,changeKey,start,end,isAllDay,isCancelled,showAs "),
+        "{requests:?}"
+    );
+    assert_eq!(first, poll(json!({"id": "A", "changeKey": "k1"})).await.0);
+    assert_ne!(first, poll(json!({"id": "A", "changeKey": "k2"})).await.0);
+    assert!(poll(json!({"id": "A", "@odata.etag": "W/\"k1\""})).await.0.is_ok());
+    for unusable in [
+        json!({"id": "A", "start": time(at(9, 0))}),
+        json!({"id": "A", "changeKey": ""}),
+        json!({"changeKey": "k1"}),
+        json!(7),
+    ] {
+        assert_eq!(poll(unusable.clone()).await.0, Err(ErrorKind::Unknown), "{unusable}");
+    }
 }
 
 async fn read_event(reactions: Vec<Reaction>) -> Result<Option<Event>, ErrorKind> {
