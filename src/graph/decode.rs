@@ -55,7 +55,9 @@ pub(super) fn decode_element<'a, T: Deserialize<'a>>(element: &'a RawValue) -> R
 
 #[cfg(test)]
 mod tests {
-    use super::super::resources::{ErrorBody, EventResource, Page};
+    use super::super::resources::{
+        EXCEPTIONS_MAX, ErrorBody, EventResource, PAGE_ELEMENTS_MAX, Page, SeriesExceptions,
+    };
     use super::*;
 
     const EVENT: &str = r#"{"id":"A\u00e9","changeKey":"k","type":"aFutureType","futureProperty":{"a":[1,2]},
@@ -106,6 +108,18 @@ mod tests {
         assert!(decode::<Page<'_>>(element.as_bytes()).is_ok());
         let errors = format!(r#"{{"error":{}null{}}}"#, r#"{"innerError":"#.repeat(1_000), "}".repeat(1_000));
         assert!(decode::<ErrorBody<'_>>(errors.as_bytes()).is_err());
+    }
+
+    #[test]
+    fn a_list_has_a_limit_before_it_is_kept() {
+        let list = |count: usize, element: &str| vec![element; count].join(",");
+        let page = |count| format!(r#"{{"value":[{}]}}"#, list(count, "0"));
+        assert!(decode::<Page<'_>>(page(PAGE_ELEMENTS_MAX).as_bytes()).is_ok());
+        let error = decode::<Page<'_>>(page(PAGE_ELEMENTS_MAX + 1).as_bytes()).unwrap_err();
+        assert!(!error.is_damaged(), "it would be the same again");
+        let dates = |count| format!(r#"{{"exceptionOccurrences":[{}]}}"#, list(count, "{}"));
+        assert!(decode::<SeriesExceptions<'_>>(dates(EXCEPTIONS_MAX).as_bytes()).is_ok());
+        assert!(decode::<SeriesExceptions<'_>>(dates(EXCEPTIONS_MAX + 1).as_bytes()).is_err());
     }
 
     #[test]

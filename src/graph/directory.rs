@@ -167,7 +167,7 @@ fn usable_rooms(rooms: &[RoomResource<'_>]) -> Vec<RoomAddress> {
 fn addresses(user: &UserResource<'_>, found_by: &str) -> Option<MailboxAddresses> {
     let primary =
         user.mail.as_deref().filter(|mail| mail.contains('@') && mail.len() <= ADDRESS_BYTES_MAX)?;
-    let listed = user.proxy_addresses.iter().flatten().filter_map(|entry| {
+    let listed = user.proxy_addresses.as_deref().unwrap_or_default().iter().filter_map(|entry| {
         let (kind, address) = entry.split_once(':')?;
         let is_usable = kind.eq_ignore_ascii_case("smtp") && address.len() <= ADDRESS_BYTES_MAX;
         is_usable.then(|| address.to_owned())

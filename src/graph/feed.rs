@@ -16,7 +16,7 @@ use super::effect::Effect;
 use super::request;
 use super::request_error::RequestError;
 use super::resources::{EventVersion, Page};
-use super::view::{PAGES_MAX, calendar_too_large};
+use super::view::{EVENTS_MAX, PAGES_MAX, calendar_too_large};
 use crate::calendar::{RoomAddress, Window, occupancy};
 use crate::clock::{Clock as _, SystemClock};
 use crate::engine::CalendarError;
@@ -25,6 +25,9 @@ use crate::live::{ChangeStream, Feed, PollIntervals, SubscriptionGroup, SyncResu
 
 /// How far ahead changes are noticed: as far as the calendars of the rooms are kept.
 const POLLED_AHEAD: TimeDelta = TimeDelta::hours(36);
+
+/// SHA-256 of the polled properties of one event: the events of all rooms are polled at the same time.
+type VersionDigest = [u8; 32];
 
 #[async_trait]
 impl Feed for Graph {
@@ -61,12 +64,12 @@ impl Feed for Graph {
 }
 
 impl Graph {
-    /// The polled properties of each event of a window, as the server wrote them.
+    /// Digests of the polled properties of each event of a window, as the server wrote them.
     async fn event_versions(
         &self,
         room: &RoomAddress,
         window: Window,
-    ) -> Result<BTreeSet<String>, RequestError> {
+    ) -> Result<BTreeSet<VersionDigest>, RequestError> {
         let (mut all, mut pages) = (BTreeSet::new(), 0);
         let mut next = Some(request::versions_in_view(room, window));
         while let Some(request) = next {
@@ -82,15 +85,18 @@ impl Graph {
             };
             let (versions, path) = self.client.execute(room, &request, read).await?;
             all.extend(versions);
+            if all.len() > EVENTS_MAX {
+                return Err(calendar_too_large());
+            }
             next = path.map(|path| request::next_page("poll", &path));
         }
         Ok(all)
     }
 }
 
-/// The element as it is, if it shows the event's version: without one, a change could look like none, and a cached calendar would count
+/// The element's digest, if it shows the event's version: without one, a change could look like none, and a cached calendar would count
 /// as current.
-fn version(element: &RawValue) -> Result<String, RetryDecision> {
+fn version(element: &RawValue) -> Result<VersionDigest, RetryDecision> {
     let is_missing = |text: Option<&str>| text.is_none_or(str::is_empty);
     let found: EventVersion<'_> =
         decode_element(element).map_err(|error| unexpected_response(Effect::Read, error.to_string()))?;
@@ -98,15 +104,14 @@ fn version(element: &RawValue) -> Result<String, RetryDecision> {
         || is_missing(found.change_key.as_deref()) && is_missing(found.etag.as_deref())
     {
         true => Err(unexpected_response(Effect::Read, "an event without id or version".to_owned())),
-        false => Ok(element.get().to_owned()),
+        false => Ok(Sha256::digest(element.get()).into()),
     }
 }
 
-fn digest(versions: &BTreeSet<String>) -> SyncState {
+fn digest(versions: &BTreeSet<VersionDigest>) -> SyncState {
     let mut hash = Sha256::new();
     for version in versions {
-        hash.update(version.as_bytes());
-        hash.update([0]);
+        hash.update(version);
     }
     SyncState(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
@@ -117,7 +122,8 @@ mod tests {
 
     #[test]
     fn the_order_of_events_is_no_change_and_any_property_is_one() {
-        let set = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<BTreeSet<_>>();
+        let set =
+            |texts: &[&str]| texts.iter().map(|text| Sha256::digest(text).into()).collect::<BTreeSet<_>>();
         assert_eq!(digest(&set(&["a", "b"])), digest(&set(&["b", "a"])));
         assert_ne!(digest(&set(&["a", "b"])), digest(&set(&["ab"])));
         assert_ne!(digest(&set(&["a"])), digest(&set(&[])));

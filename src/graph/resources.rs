@@ -6,10 +6,11 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 use std::ops::Deref;
 
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::{Error as _, IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 /// Text, borrowed where it has no escapes.
@@ -43,11 +44,57 @@ impl fmt::Display for Scalar<'_> {
     }
 }
 
+/// Elements of one page: the most that Graph returns for any `$top`.
+pub(super) const PAGE_ELEMENTS_MAX: usize = 1_000;
+/// Changed dates of one series: every date of a daily series in thirteen years.
+pub(super) const EXCEPTIONS_MAX: usize = 5_000;
+/// Elements of the other lists: recipients of a message, addresses of a user, properties of an item.
+pub(super) const LIST_MAX: usize = 1_000;
+
+/// A list of at most so many elements. A longer one is an error before it is kept: a small compressed body can have millions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct List<T, const MAX: usize>(Vec<T>);
+
+impl<T, const MAX: usize> Deref for List<T, MAX> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        &self.0
+    }
+}
+
+impl<'de, T: Deserialize<'de>, const MAX: usize> Deserialize<'de> for List<T, MAX> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(ListVisitor(PhantomData))
+    }
+}
+
+struct ListVisitor<T, const MAX: usize>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>, const MAX: usize> Visitor<'de> for ListVisitor<T, MAX> {
+    type Value = List<T, MAX>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a list of at most {MAX} elements")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Self::Value, A::Error> {
+        let mut all = Vec::new();
+        while let Some(element) = elements.next_element()? {
+            if all.len() == MAX {
+                return Err(A::Error::custom("too many elements"));
+            }
+            all.push(element);
+        }
+        Ok(List(all))
+    }
+}
+
 /// One page of a collection.
 #[derive(Debug, Deserialize)]
 pub(super) struct Page<'a> {
     #[serde(borrow)]
-    pub(super) value: Option<Vec<&'a RawValue>>,
+    pub(super) value: Option<List<&'a RawValue, PAGE_ELEMENTS_MAX>>,
     /// URL of the next page.
     #[serde(borrow, rename = "@odata.nextLink")]
     pub(super) next_link: Option<Text<'a>>,
@@ -159,7 +206,7 @@ pub(super) struct EventVersion<'a> {
 #[serde(rename_all = "camelCase")]
 pub(super) struct SeriesExceptions<'a> {
     #[serde(borrow)]
-    pub(super) exception_occurrences: Option<Vec<EventTimes<'a>>>,
+    pub(super) exception_occurrences: Option<List<EventTimes<'a>, EXCEPTIONS_MAX>>,
     /// The server sent a part of them.
     #[serde(borrow, rename = "exceptionOccurrences@odata.nextLink")]
     pub(super) next_link: Option<Text<'a>>,
@@ -209,7 +256,7 @@ pub(super) struct UserResource<'a> {
     #[serde(borrow)]
     pub(super) mail: Option<Text<'a>>,
     #[serde(borrow)]
-    pub(super) proxy_addresses: Option<Vec<Text<'a>>>,
+    pub(super) proxy_addresses: Option<List<Text<'a>, LIST_MAX>>,
 }
 
 /// A `scheduleInformation`: the free/busy information of one recipient, or why there is none.
@@ -244,7 +291,7 @@ pub(super) struct MessageResource<'a> {
     #[serde(borrow)]
     pub(super) start_date_time: Option<DateTimeTimeZone<'a>>,
     #[serde(borrow)]
-    pub(super) to_recipients: Option<Vec<Recipient<'a>>>,
+    pub(super) to_recipients: Option<List<Recipient<'a>, LIST_MAX>>,
 }
 
 /// `exchangeSettings` of a user.
@@ -266,7 +313,7 @@ pub(super) struct MailboxItemResource<'a> {
     #[serde(borrow, rename = "type")]
     pub(super) item_type: Option<Text<'a>>,
     #[serde(borrow)]
-    pub(super) single_value_extended_properties: Option<Vec<ExtendedProperty<'a>>>,
+    pub(super) single_value_extended_properties: Option<List<ExtendedProperty<'a>, LIST_MAX>>,
 }
 
 /// A `singleValueLegacyExtendedProperty`.

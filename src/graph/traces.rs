@@ -172,7 +172,7 @@ fn goes_to_organizer(message: &MessageResource<'_>, about: &Event) -> bool {
         let address = recipient.email_address.as_ref().and_then(|who| who.address.as_deref());
         address.zip(organizer).is_some_and(|(address, organizer)| address.eq_ignore_ascii_case(organizer))
     };
-    message.to_recipients.iter().flatten().any(is_organizer)
+    message.to_recipients.as_deref().unwrap_or_default().iter().any(is_organizer)
 }
 
 /// The event, if the item is an appointment with the id of the snapshot, which is immutable, or with its UID and times.
@@ -208,7 +208,7 @@ fn has_identity(item: &MailboxItemResource<'_>, seen: &EventSnapshot) -> bool {
         let is_it = |property: &&ExtendedProperty<'_>| {
             property.id.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(id))
         };
-        item.single_value_extended_properties.iter().flatten().find(is_it)?.value.as_deref()
+        item.single_value_extended_properties.as_deref()?.iter().find(is_it)?.value.as_deref()
     };
     let has_times =
         value(START).and_then(instant) == Some(seen.start) && value(END).and_then(instant) == Some(seen.end);

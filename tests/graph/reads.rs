@@ -143,6 +143,25 @@ async fn a_poll_notices_any_version_and_fails_without_one() {
     }
 }
 
+#[tokio::test]
+async fn a_poll_of_too_many_events_is_an_error() {
+    let script = ScriptedServer::answering(|number, request| {
+        let event = |index: usize| json!({"id": format!("{number}-{index}"), "changeKey": "k1"});
+        let events: Vec<_> = (0..1_000).map(event).collect();
+        ok(&json!({"value": events, "@odata.nextLink": format!("http://{}/v1.0/x", host(request))}))
+    })
+    .await;
+    let error = graph(&script).sync_changes(&aurora(), None).await.unwrap_err();
+    assert_eq!((error.kind, script.requests().len()), (ErrorKind::TooLarge, 6));
+}
+
+#[tokio::test]
+async fn a_page_of_too_many_elements_is_an_error() {
+    let script = ScriptedServer::start(vec![ok(&json!({"value": vec![0; 1_001]}))]).await;
+    let error = graph(&script).events(&aurora(), window()).await.unwrap_err();
+    assert_eq!((error.kind, script.requests().len()), (ErrorKind::Unknown, 1));
+}
+
 async fn read_event(reactions: Vec<Reaction>) -> Result<Option<Event>, ErrorKind> {
     let script = ScriptedServer::start(reactions).await;
     graph(&script).event(&aurora(), &EventId::new("A")).await.map_err(|error| error.kind)
