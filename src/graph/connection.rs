@@ -24,6 +24,8 @@ use crate::http::delivery::HttpResponse;
 use crate::http::settings::SettingsError;
 use crate::live::PollIntervals;
 
+/// Reads of an event that is changed while the calendar is read.
+const EVENT_READS_MAX: usize = 3;
 /// A series has an occurrence within this time after its first.
 const SERIES_SHOWS_WITHIN: TimeDelta = TimeDelta::days(366);
 
@@ -117,39 +119,54 @@ impl Graph {
         found(self.client.execute(room, &request::event(room, id), read).await)
     }
 
-    /// An event by its immutable id, if the room's calendar shows it.
+    /// An event by its id, if the room's calendar shows it: an immutable id also names an event that was moved to Deleted Items. The
+    /// event may be moved to another time between the two reads, so it is gone only if it is the same after them.
     pub(super) async fn event_in_calendar(
         &self,
         room: &RoomAddress,
         id: &EventId,
+        is_immutable: bool,
     ) -> Result<Option<Event>, RequestError> {
-        let event = self.event_in_any_folder(room, id, true).await?;
-        match event {
-            Some(event) if !self.is_in_calendar(room, &event).await? => Ok(None),
-            event => Ok(event),
+        let mut read = self.event_in_any_folder(room, id, is_immutable).await?;
+        for _ in 0..EVENT_READS_MAX {
+            let Some(event) = read else { return Ok(None) };
+            if let Some(shown) = self.shown_in_calendar(room, &event).await? {
+                return Ok(Some(shown));
+            }
+            read = self.event_in_any_folder(room, id, is_immutable).await?;
+            if read.as_ref().is_some_and(|again| is_same_version(again, &event)) {
+                return Ok(None);
+            }
         }
+        Err(RequestError::InvalidResponse("the event changed while it was read".to_owned()))
     }
 
-    /// Whether the room's calendar shows this event, or occurrences of this series. An immutable id also names an event that was moved
-    /// to Deleted Items.
-    pub(super) async fn is_in_calendar(
+    /// The event as the room's calendar shows it, which is its later version; a series if occurrences of it are shown.
+    async fn shown_in_calendar(
         &self,
         room: &RoomAddress,
         event: &Event,
-    ) -> Result<bool, RequestError> {
+    ) -> Result<Option<Event>, RequestError> {
         let is_series = event.kind == EventKind::Series;
         let (from, to) = match is_series {
             true => (event.start, event.start + SERIES_SHOWS_WITHIN),
             false => (event.start - TimeDelta::minutes(1), event.end + TimeDelta::minutes(1)),
         };
-        let Some(around) = Window::clamped(from, to) else { return Ok(false) };
+        let Some(around) = Window::clamped(from, to) else { return Ok(None) };
         let shown = self.view(room, around).await?;
-        let unreadable = shown.unreadable.iter().filter_map(|one| one.id.as_ref());
-        Ok(match is_series {
-            true => shown.events.iter().any(|one| one.uid.is_some() && one.uid == event.uid),
-            false => shown.events.iter().map(|one| &one.id).chain(unreadable).any(|id| *id == event.id),
-        })
+        if is_series {
+            let is_shown = shown.events.iter().any(|one| one.uid.is_some() && one.uid == event.uid);
+            return Ok(is_shown.then(|| event.clone()));
+        }
+        let is_unreadable = shown.unreadable.iter().any(|one| one.id.as_ref() == Some(&event.id));
+        let readable = shown.events.into_iter().find(|one| one.id == event.id);
+        Ok(readable.or_else(|| is_unreadable.then(|| event.clone())))
     }
+}
+
+fn is_same_version(one: &Event, other: &Event) -> bool {
+    let version = |event: &Event| (event.change_key.clone(), event.start, event.end);
+    version(one) == version(other)
 }
 
 /// `None` for an event that does not exist.

@@ -23,7 +23,7 @@ impl CalendarReader for Graph {
 
     /// An event that was moved to Deleted Items keeps its immutable id, so the calendar has to show it.
     async fn event(&self, room: &RoomAddress, id: &EventId) -> Result<Option<Event>, CalendarError> {
-        Ok(self.event_in_calendar(room, id).await?)
+        Ok(self.event_in_calendar(room, id, true).await?)
     }
 
     /// Ids in other forms than the immutable one are accepted; the event is returned under its immutable id. No source confirms that
@@ -33,17 +33,15 @@ impl CalendarReader for Graph {
         room: &RoomAddress,
         id: &EventId,
     ) -> Result<EventLookup, CalendarError> {
-        let event = match self.event_in_any_folder(room, id, false).await {
+        let event = match self.event_in_calendar(room, id, false).await {
             Err(RequestError::Refused(ErrorKind::InvalidId, code)) => {
                 return Ok(EventLookup::InvalidId { code });
             }
             event => event?,
         };
         match event {
-            Some(event) if self.is_in_calendar(room, &event).await? => {
-                Ok(EventLookup::Found(Box::new(event)))
-            }
-            _ => {
+            Some(event) => Ok(EventLookup::Found(Box::new(event))),
+            None => {
                 self.check_calendar(room).await?;
                 Ok(EventLookup::NotFound)
             }

@@ -70,7 +70,7 @@ impl Graph {
         request: &GraphRequest,
         trail: &mut Vec<RequestIds>,
     ) -> Result<(), RequestError> {
-        match self.event_in_calendar(room, id).await? {
+        match self.event_in_calendar(room, id, true).await? {
             None => {
                 return Err(RequestError::Refused(
                     ErrorKind::Gone,

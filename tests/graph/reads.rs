@@ -196,7 +196,31 @@ async fn an_id_of_ews_is_sent_in_graphs_alphabet_and_names_the_event_under_its_o
 
 #[tokio::test]
 async fn an_event_that_is_in_deleted_items_under_its_id_is_gone() {
-    assert_eq!(read_event(vec![ok(&event("A", "k2")), page(&[event("B", "k1")])]).await, Ok(None));
+    let get = ok(&event("A", "k2"));
+    assert_eq!(read_event(vec![get.clone(), page(&[event("B", "k1")]), get]).await, Ok(None));
+}
+
+#[tokio::test]
+async fn an_event_that_is_moved_between_the_two_reads_is_not_gone() {
+    let moved = |key: &str| {
+        let mut moved = at_hour("A", 15);
+        moved["changeKey"] = json!(key);
+        moved
+    };
+    let (before, none) = (ok(&event("A", "k1")), page(&[]));
+    let found =
+        read_event(vec![before.clone(), none.clone(), ok(&moved("k2")), page(&[moved("k2")])]).await.unwrap();
+    assert_eq!(found.unwrap().start, at(15, 0));
+    let again = |key| [ok(&moved(key)), none.clone()];
+    let restless =
+        [vec![before, none.clone()], again("k2").to_vec(), again("k3").to_vec(), vec![ok(&moved("k4"))]];
+    assert!(read_event(restless.concat()).await.is_err(), "its version is unknown");
+}
+
+#[tokio::test]
+async fn the_version_that_the_calendar_shows_is_the_later_one() {
+    let found = read_event(vec![ok(&event("A", "k1")), page(&[event("A", "k2")])]).await.unwrap();
+    assert_eq!(found.unwrap().change_key, ChangeKey::new("k2"));
 }
 
 #[tokio::test]
@@ -210,7 +234,8 @@ async fn an_external_id_is_found_in_the_rooms_own_calendar_alone() {
     let (found, requests) = lookup(here).await;
     assert!(matches!(found, Ok(EventLookup::Found(event)) if event.id == EventId::new("A")));
     assert_eq!(requests, ["GET /v1.0/users/aurora%40example.com/events/AAMk-classic%3D", VIEW]);
-    let (elsewhere, _) = lookup(vec![ok(&event("A", "k1")), page(&[]), ok(&json!({"id": "c"}))]).await;
+    let get = ok(&event("A", "k1"));
+    let (elsewhere, _) = lookup(vec![get.clone(), page(&[]), get, ok(&json!({"id": "c"}))]).await;
     assert_eq!(elsewhere, Ok(EventLookup::NotFound));
     let (missing, requests) = lookup(vec![error(404, "ErrorItemNotFound"), ok(&json!({"id": "c"}))]).await;
     assert_eq!((missing, requests.len()), (Ok(EventLookup::NotFound), 2));
