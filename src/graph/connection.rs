@@ -17,7 +17,7 @@ use super::settings::{GraphRights, GraphSettings};
 use super::time_zones::RoomTimeZones;
 use super::view::ViewAssembler;
 use crate::calendar::{Event, EventId, EventKind, RoomAddress, Window};
-use crate::clock::WitnessedClock;
+use crate::clock::{Clock as _, SystemClock, WitnessedClock};
 use crate::connection_metrics::{ConnectionMetrics, Metric};
 use crate::engine::{CalendarView, Capabilities, ErrorKind};
 use crate::http::delivery::HttpResponse;
@@ -26,7 +26,7 @@ use crate::live::PollIntervals;
 
 /// Reads of an event that is changed while the calendar is read.
 const EVENT_READS_MAX: usize = 3;
-/// A series has an occurrence within this time after its first.
+/// How far after a series' start, and after now, its occurrences are looked for.
 const SERIES_SHOWS_WITHIN: TimeDelta = TimeDelta::days(366);
 
 /// One connection to Microsoft Graph with its application. Every request names its room's mailbox.
@@ -141,26 +141,35 @@ impl Graph {
         Err(RequestError::InvalidResponse("the event changed while it was read".to_owned()))
     }
 
-    /// The event as the room's calendar shows it, which is its later version; a series if occurrences of it are shown.
+    /// The event as the room's calendar shows it, which is its later version.
     async fn shown_in_calendar(
         &self,
         room: &RoomAddress,
         event: &Event,
     ) -> Result<Option<Event>, RequestError> {
-        let is_series = event.kind == EventKind::Series;
-        let (from, to) = match is_series {
-            true => (event.start, event.start + SERIES_SHOWS_WITHIN),
-            false => (event.start - TimeDelta::minutes(1), event.end + TimeDelta::minutes(1)),
-        };
-        let Some(around) = Window::clamped(from, to) else { return Ok(None) };
-        let shown = self.view(room, around).await?;
-        if is_series {
-            let is_shown = shown.events.iter().any(|one| one.uid.is_some() && one.uid == event.uid);
-            return Ok(is_shown.then(|| event.clone()));
+        if event.kind == EventKind::Series {
+            return self.check_series_in_calendar(room, event).await.map(|()| Some(event.clone()));
         }
+        let minute = TimeDelta::minutes(1);
+        let Some(around) = Window::clamped(event.start - minute, event.end + minute) else { return Ok(None) };
+        let shown = self.view(room, around).await?;
         let is_unreadable = shown.unreadable.iter().any(|one| one.id.as_ref() == Some(&event.id));
         let readable = shown.events.into_iter().find(|one| one.id == event.id);
         Ok(readable.or_else(|| is_unreadable.then(|| event.clone())))
+    }
+
+    /// Checks that the room's calendar shows occurrences of this series, after its start or from now on. A series without any may have
+    /// later ones, or may be in Deleted Items: it is never known to be gone.
+    async fn check_series_in_calendar(&self, room: &RoomAddress, series: &Event) -> Result<(), RequestError> {
+        for from in [series.start, SystemClock.now() - TimeDelta::days(1)] {
+            let Some(window) = Window::clamped(from, from + SERIES_SHOWS_WITHIN) else { continue };
+            let shown = self.view(room, window).await?;
+            if shown.events.iter().any(|one| one.uid.is_some() && one.uid == series.uid) {
+                return Ok(());
+            }
+        }
+        let code = "a series of which the calendar shows no occurrence".to_owned();
+        Err(RequestError::Refused(ErrorKind::Unknown, code))
     }
 }
 

@@ -218,6 +218,22 @@ async fn an_event_that_is_moved_between_the_two_reads_is_not_gone() {
 }
 
 #[tokio::test]
+async fn a_series_is_in_the_calendar_with_any_later_occurrence_and_never_gone_without_one() {
+    let mut master: Value =
+        serde_json::from_str(include_str!("../../fixtures/graph/series-master.json")).unwrap();
+    master["id"] = json!("A");
+    let now = chrono::Utc::now();
+    let mut date = event("O", "k1");
+    date["type"] = json!("occurrence");
+    date["iCalUId"] = master["iCalUId"].clone();
+    (date["start"], date["end"]) = (time(now), time(now + chrono::TimeDelta::minutes(30)));
+    let late = read_event(vec![ok(&master), page(&[]), page(&[date])]).await.unwrap();
+    assert_eq!(late.unwrap().kind, adjourn::calendar::EventKind::Series);
+    let unknown = read_event(vec![ok(&master), page(&[]), page(&[]), ok(&master)]).await;
+    assert_eq!(unknown, Err(ErrorKind::Unknown), "it may have occurrences elsewhere");
+}
+
+#[tokio::test]
 async fn the_version_that_the_calendar_shows_is_the_later_one() {
     let found = read_event(vec![ok(&event("A", "k1")), page(&[event("A", "k2")])]).await.unwrap();
     assert_eq!(found.unwrap().change_key, ChangeKey::new("k2"));
