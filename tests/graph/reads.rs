@@ -351,10 +351,12 @@ async fn without_a_right_a_trace_is_unknown_and_nothing_is_requested() {
 async fn a_message_that_is_found_proves_a_decline_and_a_missing_one_proves_nothing() {
     let message = json!({
         "meetingMessageType": "meetingDeclined", "subject": "Declined: Ada Example",
-        "sentDateTime": "2026-10-05T09:10:00Z", "toRecipients": [{"emailAddress": {"address": "ada@example.com"}}],
+        "sentDateTime": "2026-10-05T09:10:00Z", "startDateTime": time(at(9, 0)),
+        "toRecipients": [{"emailAddress": {"address": "ada@example.com"}}],
     });
     for (found, expected) in [
-        (page(&[json!({"subject": 7}), message]), TraceLookup::Found),
+        (page(&[json!({"subject": 7}), message.clone()]), TraceLookup::Found),
+        (page(&[message.clone(), message]), TraceLookup::Unknown),
         (page(&[]), TraceLookup::Unknown),
         (error(403, "ErrorAccessDenied"), TraceLookup::Unknown),
     ] {
@@ -362,7 +364,7 @@ async fn a_message_that_is_found_proves_a_decline_and_a_missing_one_proves_nothi
         let sent = graph(&script).find_sent_message(&aurora(), &decline(), &seen(), at(9, 5)).await;
         assert_eq!(sent, Ok(expected));
         let request = &script.requests()[0];
-        assert!(request.contains("$filter=sentDateTime%20ge%202026-10-05T09%3A00%3A00Z"), "{request}");
+        assert!(request.contains("$filter=sentDateTime%20ge%202026-10-05T09%3A04%3A50Z"), "{request}");
     }
 }
 
