@@ -24,6 +24,8 @@ pub struct Capabilities {
     pub has_idempotent_booking: bool,
     /// The server reports changes of calendars, so that a cached calendar can be current.
     pub reports_changes: bool,
+    /// The server can set the end of an all-day event to any time.
+    pub can_end_all_day: bool,
 }
 
 /// The steps of which the server itself compares the `ChangeKey`, however late the request arrives. Before any other step the
@@ -93,6 +95,7 @@ impl Capabilities {
         traces: ReadableTraces { sent_items: false, deleted_items: false },
         has_idempotent_booking: false,
         reports_changes: false,
+        can_end_all_day: false,
     };
 
     /// Whether the server refuses the step when the event has another version. A new event has no version yet.
@@ -183,6 +186,7 @@ pub(super) mod tests {
         traces: ReadableTraces { sent_items: true, deleted_items: true },
         has_idempotent_booking: true,
         reports_changes: true,
+        can_end_all_day: true,
     };
 
     /// One of each step.

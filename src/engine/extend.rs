@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::capabilities::Capabilities;
-use super::plan::{EndMove, Plan, PlanError, check_no_series, set_end};
+use super::plan::{EndMove, Plan, PlanError, check_no_series, check_whole_days, set_end};
 use super::undo::conflict_with;
 use crate::action::{AllDay, Notify, Refusal, ResponsibleParty, TimeRange};
 use crate::calendar::occupancy::{EndFixedReason, conflicts, free_until, may_move_end};
@@ -31,6 +31,7 @@ pub(super) fn plan_extend(
 ) -> Result<Plan, PlanError> {
     let copy = event.copy.ok_or(Refusal::UnknownCopy)?;
     check_no_series(event)?;
+    check_whole_days(event, server)?;
     may_move_end(event, now, all_day == AllDay::Include).map_err(|fixed| extension_refused(fixed, event))?;
     let until = match event.occupies_room() {
         true => free_until(around, Some(&event.id), &wanted),

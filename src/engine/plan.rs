@@ -18,7 +18,7 @@ use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use super::capabilities::{Capabilities, SilentRemoval};
 use crate::action::{
     Action, ActionKind, AllDay, Change, DeleteMode, Done, EventSnapshot, IrreversibleReason, NoChangeReason,
-    Notified, Notify, ReasonText, Refusal, Reversibility, Step, Target, TimeRange,
+    Notified, Notify, ReasonText, Refusal, ResponsibleParty, Reversibility, Step, Target, TimeRange,
 };
 use crate::calendar::occupancy::{EndFixedReason, may_move_end};
 use crate::calendar::{Copy, Event, EventKind};
@@ -168,10 +168,23 @@ fn plan_end(
     if event.end <= end {
         return Err(PlanError::NoChange(NoChangeReason::Over));
     }
+    check_whole_days(event, server)?;
     if server.effective_notify(Some(copy), notify) != notify {
         return Err(Refusal::ServerAlwaysNotifies.into()); // silence was requested
     }
     Ok(set_end(event, copy, EndMove::Earlier(end), notify, server))
+}
+
+/// Refuses a new end of an all-day event where the server keeps whole days only.
+pub(super) fn check_whole_days(event: &Event, server: Capabilities) -> Result<(), Refusal> {
+    match event.is_all_day && !server.can_end_all_day {
+        true => Err(Refusal::Exchange {
+            responsible: ResponsibleParty::Caller,
+            advice: "delete the all-day event: its server keeps whole days, and sets no other end".to_owned(),
+            code: "isAllDay".to_owned(),
+        }),
+        false => Ok(()),
+    }
 }
 
 /// A new end, before or after the present one.
@@ -292,6 +305,19 @@ mod tests {
         assert_eq!(notified(SilentRemoval::ShownAsDeclined), Ok(Notified::OrganizerSeesDecline));
         let refused = Err(PlanError::Refused(Refusal::ServerAlwaysNotifies));
         assert_eq!(notified(SilentRemoval::Impossible), refused);
+    }
+
+    #[test]
+    fn an_all_day_event_gets_no_other_end_where_the_server_keeps_whole_days() {
+        let start = DateTime::<Utc>::UNIX_EPOCH;
+        let (now, end) = (start + TimeDelta::hours(9), start + TimeDelta::hours(24));
+        let event = Event { is_all_day: true, ..Event::sample("A", start, end) };
+        let planned = |event: &Event, server| plan_end(event, Copy::Attendee, Notify::Nobody, now, server);
+        assert!(planned(&event, ALL).is_ok());
+        let whole_days = Capabilities { can_end_all_day: false, ..ALL };
+        let refused = planned(&event, whole_days).unwrap_err();
+        assert!(matches!(refused, PlanError::Refused(Refusal::Exchange { code, .. }) if code == "isAllDay"));
+        assert!(planned(&Event { is_all_day: false, ..event }, whole_days).is_ok());
     }
 
     #[test]

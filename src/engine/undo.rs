@@ -14,7 +14,7 @@
 use chrono::{DateTime, Utc};
 
 use super::capabilities::Capabilities;
-use super::plan::{Plan, PlanError, check_no_series, removal_notifies};
+use super::plan::{Plan, PlanError, check_no_series, check_whole_days, removal_notifies};
 use crate::action::{
     Change, Done, EventSnapshot, IrreversibleReason, NoChangeReason, Notified, Notify, Refusal,
     Reversibility, Step, TimeRange,
@@ -107,6 +107,7 @@ fn plan_end_undo(
     event: &Event,
     server: Capabilities,
 ) -> Result<Plan, PlanError> {
+    check_whole_days(event, server)?;
     let seen = TimeRange { start: done.event.start, end: to };
     if TimeRange::from(event) == (TimeRange { start: seen.start, end: from }) {
         return Err(PlanError::NoChange(NoChangeReason::Restored));
@@ -194,6 +195,15 @@ mod tests {
         let refused =
             plan_undo(&target, &event, Capabilities { can_mute_updates: false, ..ALL }).unwrap_err();
         assert_eq!(refused, PlanError::Refused(Refusal::ServerAlwaysNotifies));
+    }
+
+    #[test]
+    fn an_all_day_event_gets_its_end_back_only_where_the_server_can_set_it() {
+        let event = Event { is_all_day: true, ..Event::sample("A", at(0), at(30)) };
+        let (from, to) = (at(60), at(30));
+        let target = UndoTarget::End { done: done(&event, Change::Ended { from, to }), from, to };
+        assert!(plan_undo(&target, &event, ALL).is_ok());
+        assert!(plan_undo(&target, &event, Capabilities { can_end_all_day: false, ..ALL }).is_err());
     }
 
     /// Someone invited people to the booking since.

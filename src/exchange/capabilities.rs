@@ -19,6 +19,7 @@ impl Exchange {
         has_idempotent_booking: false,
         // Streaming notifications and SyncFolderItems (MS-OXWSNTIF, MS-OXWSSYNC).
         reports_changes: true,
+        can_end_all_day: true,
     };
 }
 

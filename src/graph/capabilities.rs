@@ -18,6 +18,8 @@ pub(super) const fn capabilities(rights: GraphRights) -> Capabilities {
         has_idempotent_booking: true,
         // Change notifications need an address on the Internet; the calendars are polled.
         reports_changes: false,
+        // An all-day event has dates without a zone, and starts and ends at midnight ("event resource type", `isAllDay`).
+        can_end_all_day: false,
     }
 }
 

@@ -74,6 +74,11 @@ const SWITCHES: &[Switch] = &[
         "The server reports changes of calendars, so displays show them at once.",
         "The server reports no changes: calendars are polled, and displays show changes later.",
     ),
+    (
+        |server| server.can_end_all_day,
+        "An all-day event can be ended or extended.",
+        "An all-day event cannot be ended or extended; it can be deleted.",
+    ),
 ];
 
 /// By copy: the sentences if a silent removal is unnoticed, shown as declined, or impossible.
@@ -124,6 +129,7 @@ pub(super) mod tests {
         traces: ReadableTraces { sent_items: true, deleted_items: true },
         has_idempotent_booking: true,
         reports_changes: true,
+        can_end_all_day: true,
     };
 
     #[test]
