@@ -1,6 +1,7 @@
 //! The rows of the table of limits (`crate::limits`) for the Graph client.
 
 use super::client::WRITE_WAIT_MAX;
+use super::resources::{EXCEPTIONS_MAX, LIST_MAX, PAGE_ELEMENTS_MAX};
 use super::settings::REQUESTS_PER_ROOM;
 use super::traces::{DELETED_PAGES_MAX, SENT_PAGES_MAX};
 use super::view::{EVENTS_MAX, PAGES_MAX, TEXT_BYTES_MAX};
@@ -17,6 +18,10 @@ fn calendars() -> Vec<LimitRow> {
     let row = |what, default, reason| {
         LimitRow::fixed("Calendars of Graph", what, default, reason, TOO_FULL, "log, and the error's code")
     };
+    let list = |what, max, reason| {
+        let (group, beyond) = ("Calendars of Graph", "an error, and nothing in the room is touched");
+        LimitRow::fixed(group, what, Amount::Count(max), reason, beyond, "log, and the error's code")
+    };
     vec![
         row(
             "events of one window",
@@ -25,6 +30,9 @@ fn calendars() -> Vec<LimitRow> {
         ),
         row("text of the events of one window", Amount::Bytes(TEXT_BYTES_MAX), "1 KiB for each event"),
         row("pages of one window", Amount::Count(PAGES_MAX), "twice the full pages of the largest calendar"),
+        list("elements of one page", PAGE_ELEMENTS_MAX, "Graph's largest `$top`"),
+        list("changed dates of one series", EXCEPTIONS_MAX, "each date of thirteen years"),
+        list("elements of another list", LIST_MAX, "Exchange takes 500 recipients by default"),
     ]
 }
 
