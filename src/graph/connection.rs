@@ -15,7 +15,7 @@ use super::request_error::RequestError;
 use super::resources::Page;
 use super::settings::{GraphRights, GraphSettings};
 use super::time_zones::RoomTimeZones;
-use super::view::ViewAssembler;
+use super::view::{PAGES_MAX, ViewAssembler, calendar_too_large, changed_while_read};
 use crate::calendar::{Event, EventId, EventKind, RoomAddress, Window};
 use crate::clock::{Clock as _, SystemClock, WitnessedClock};
 use crate::connection_metrics::{ConnectionMetrics, Metric};
@@ -104,7 +104,37 @@ impl Graph {
             all.add(events)?;
             next = path.map(|path| request::next_page("calendarView", &path));
         }
+        if all.has_several_pages() {
+            self.check_no_event_missed(room, window, &all).await?;
+        }
         Ok(all.finish())
+    }
+
+    /// Lists the events again. Pages are counted by events: after a deletion on an earlier page, the next one begins one event too far.
+    async fn check_no_event_missed(
+        &self,
+        room: &RoomAddress,
+        window: Window,
+        all: &ViewAssembler<'_>,
+    ) -> Result<(), RequestError> {
+        let (mut next, mut pages) = (Some(request::versions_in_view(room, window)), 0);
+        while let Some(request) = next {
+            pages += 1;
+            if pages > PAGES_MAX {
+                return Err(calendar_too_large());
+            }
+            let read = |response: &HttpResponse| -> Result<_, RetryDecision> {
+                let page: Page<'_> = body(Effect::Read, response)?;
+                let has_missed = elements(&page)?.iter().any(|element| all.has_missed(element));
+                Ok((has_missed, next_page(&page, &self.client.root)?))
+            };
+            let (has_missed, path) = self.client.execute(room, &request, read).await?;
+            if has_missed {
+                return Err(changed_while_read());
+            }
+            next = path.map(|path| request::next_page("calendarView", &path));
+        }
+        Ok(())
     }
 
     /// An event by its id, in any folder. With `is_immutable`, the server must return this id.

@@ -3,7 +3,7 @@
 //! A response that cannot be the calendar of the requested window is an error, and so is a calendar beyond the limits: omitting an
 //! event could free a room that is taken. An event that cannot be read is returned beside the others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::value::RawValue;
@@ -14,7 +14,7 @@ use super::effect::Effect;
 use super::event::{EventContext, event, readable_times};
 use super::request::widened;
 use super::request_error::RequestError;
-use super::resources::{EventResource, EventTimes};
+use super::resources::{EventResource, EventTimes, EventVersion};
 use crate::calendar::{Event, EventId, EventKind, Person, Window};
 use crate::engine::{CalendarView, ErrorKind, UnreadableItem};
 
@@ -34,6 +34,8 @@ pub(super) struct ViewAssembler<'r> {
     all: CalendarView,
     /// Times of each event by id: an event may move to the next page while the pages are read.
     times: BTreeMap<EventId, (DateTime<Utc>, DateTime<Utc>)>,
+    /// Ids of all events that were listed, also of those outside the window.
+    listed: BTreeSet<EventId>,
     pages: usize,
     /// Events so far, for the positions of unreadable ones.
     position: usize,
@@ -42,8 +44,8 @@ pub(super) struct ViewAssembler<'r> {
 
 impl<'r> ViewAssembler<'r> {
     pub(super) fn new(window: Window, context: EventContext<'r>) -> Self {
-        let (all, times) = (CalendarView::default(), BTreeMap::new());
-        Self { window, context, all, times, pages: 0, position: 0, text_bytes: 0 }
+        let (all, times, listed) = (CalendarView::default(), BTreeMap::new(), BTreeSet::new());
+        Self { window, context, all, times, listed, pages: 0, position: 0, text_bytes: 0 }
     }
 
     /// Counts a page before it is requested.
@@ -52,19 +54,29 @@ impl<'r> ViewAssembler<'r> {
         if self.pages > PAGES_MAX { Err(calendar_too_large()) } else { Ok(()) }
     }
 
+    /// Whether the calendar came in several pages.
+    pub(super) fn has_several_pages(&self) -> bool {
+        self.pages > 1
+    }
+
+    /// Whether no page had this event, which the server lists now.
+    pub(super) fn has_missed(&self, element: &RawValue) -> bool {
+        let listed: Result<EventVersion<'_>, _> = decode_element(element);
+        let id = listed.ok().and_then(|event| event.id.map(|id| EventId::new(&*id)));
+        id.is_some_and(|id| !self.listed.contains(&id))
+    }
+
     /// Adds one page. The request is wider than the window, so many events are dropped.
     pub(super) fn add(&mut self, page: CalendarView) -> Result<(), RequestError> {
         let window = self.window;
         self.position += page.events.len() + page.unreadable.len();
+        let unreadable = page.unreadable.iter().filter_map(|item| item.id.as_ref());
+        self.listed.extend(page.events.iter().map(|event| &event.id).chain(unreadable).cloned());
         for event in page.events.into_iter().filter(|event| event.overlaps(&window)) {
             let times = (event.start, event.end);
             match self.times.insert(event.id.clone(), times) {
                 Some(known) if known == times => continue,
-                Some(_) => {
-                    return Err(RequestError::InvalidResponse(
-                        "the calendar changed while it was read".to_owned(),
-                    ));
-                }
+                Some(_) => return Err(changed_while_read()),
                 None => {}
             }
             self.text_bytes += text_bytes(&event);
@@ -143,6 +155,10 @@ fn text_bytes(event: &Event) -> usize {
     let uid = event.uid.as_ref().map_or(0, |uid| uid.as_str().len());
     let ids = event.id.as_str().len() + event.change_key.as_str().len() + uid;
     ids + length(&event.subject) + event.organizer.as_ref().map_or(0, person)
+}
+
+pub(super) fn changed_while_read() -> RequestError {
+    RequestError::InvalidResponse("the calendar changed while it was read".to_owned())
 }
 
 pub(super) fn calendar_too_large() -> RequestError {
