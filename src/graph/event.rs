@@ -212,8 +212,10 @@ fn copy(item: &EventResource<'_>, response: Option<&str>, room: &RoomAddress) ->
     if !is_organizer {
         return Some(Copy::Attendee);
     }
-    let organizer = item.organizer.as_ref().and_then(|who| person(who).address);
-    if organizer.is_some_and(|organizer| !organizer.eq_ignore_ascii_case(room.as_str())) {
+    // An X.500 address is the one of a person who is not in the directory any more, so not the room's.
+    let organizer = item.organizer.as_ref().map(person).unwrap_or_default();
+    let is_other = |address: &str| !address.eq_ignore_ascii_case(room.as_str());
+    if organizer.legacy_dn.is_some() || organizer.address.as_deref().is_some_and(is_other) {
         return None;
     }
     match item.attendees.as_ref()?.is_empty() {
@@ -350,10 +352,12 @@ mod tests {
     #[test]
     fn contradictions_and_missing_properties_are_no_knowledge() {
         let own = json!({"emailAddress": {"address": ROOM}});
+        let x500 = json!({"emailAddress": {"address": "/o=ExchangeLabs/cn=Recipients/cn=ada"}});
         for unknown in [
             json!({"isOrganizer": null}),
             json!({"isOrganizer": true}), // the organizer has another address
             json!({"isOrganizer": true, "organizer": own}), // and the room has accepted
+            json!({"isOrganizer": true, "organizer": x500, "responseStatus": {"response": "organizer"}, "attendees": []}),
             json!({"responseStatus": {"response": "organizer"}}),
             json!({"isOrganizer": true, "organizer": own, "responseStatus": {"response": "organizer"}, "attendees": null}),
             json!({"type": null}),
