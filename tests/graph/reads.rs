@@ -243,7 +243,7 @@ async fn a_series_is_in_the_calendar_with_any_later_occurrence_and_never_gone_wi
     let mut master: Value =
         serde_json::from_str(include_str!("../../fixtures/graph/series-master.json")).unwrap();
     master["id"] = json!("A");
-    let now = chrono::Utc::now();
+    let now = adjourn_test::now();
     let mut date = event("O", "k1");
     date["type"] = json!("occurrence");
     date["iCalUId"] = master["iCalUId"].clone();
