@@ -35,7 +35,7 @@ const SMOKE: Size = Size { turns: 1, ends: 3, rooms: 40, latency: Duration::from
 fn main() {
     let smoke = std::env::args().any(|argument| argument == "--test");
     let size = if smoke { SMOKE } else { FULL };
-    // The servers run here; what is measured runs on the main thread.
+    // The servers run on these threads, and the main thread runs the measured code.
     let servers = Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     let client = Builder::new_current_thread().enable_all().build().expect("a runtime");
     page::decode(size.turns);

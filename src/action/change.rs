@@ -1,4 +1,4 @@
-//! The change that a successful action made: what was changed, who was notified, and whether an undo is possible. Values only;
+//! The change that a successful action made, the people notified of it, and whether an undo is possible. Values only;
 //! `display.rs` has the messages.
 
 use chrono::{DateTime, Utc};
@@ -95,7 +95,7 @@ pub enum Change {
     MovedBack,
 }
 
-/// The people to whom Exchange sent a message about the change.
+/// The people who received a message from Exchange about the change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -106,7 +106,7 @@ pub enum Notified {
     Organizer,
     /// The attendees received an update or a cancellation.
     Attendees,
-    /// Nobody received a message, and the meeting's tracking at the organizer shows the room as declined.
+    /// Exchange sent no message, and the meeting's tracking at the organizer shows the room as declined.
     OrganizerSeesDecline,
     /// The calendar was changed, but Exchange did not confirm that a message was sent.
     Unknown,

@@ -182,7 +182,7 @@ pub enum Notify {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DeleteMode {
-    /// With a message: an attendee copy is declined, an organizer copy is cancelled, a plain event is removed.
+    /// Adjourn declines an attendee copy and cancels an organizer copy, both with a message, and removes a plain event.
     #[default]
     #[serde(rename = "tell")]
     Notify,

@@ -25,9 +25,9 @@ pub type UnreadSettings = Settings<SignInSource, SecretSource>;
 /// A connection before its secrets are read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ConnectionSource {
-    /// To an Exchange, over EWS.
+    /// A connection to an Exchange, over EWS.
     Ews(UnreadSettings),
-    /// To Exchange Online, over Microsoft Graph.
+    /// A connection to Exchange Online, over Microsoft Graph.
     Graph(GraphSource),
 }
 

@@ -195,7 +195,7 @@ fn a_service_is_described_and_what_cannot_be_is_named() {
 fn the_examples_of_the_documentation_are_configurations() {
     let blocks =
         |text: &'static str| text.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap());
-    // Of the ways to connect, each is a configuration of its own.
+    // Each example of a connection is a configuration of its own.
     let connections: Vec<_> = blocks(include_str!("../../docs/exchange.md"))
         .map(|text| {
             Config::parse(None, text, Overrides::default()).unwrap_or_else(|why| panic!("{why}\n{text}"))

@@ -68,7 +68,7 @@ enum RoomAccess {
     ReadOnly,
 }
 
-/// With a folder permission such as Reviewer, displays work and every action fails.
+/// Reports a folder permission such as Reviewer: displays work and every action fails.
 fn report_read_only_room<'f>(
     by: &'static str,
     room: &RoomAddress,
@@ -159,7 +159,7 @@ fn is_out_of_scope(access: Access, code: &str) -> bool {
         Access::Impersonation => {
             matches!(code, "ErrorImpersonateUserDenied" | "ErrorImpersonationDenied" | "ErrorAccessDenied")
         }
-        // To an account without any right to a mailbox, its folders look absent.
+        // Exchange reports the folders of a mailbox as absent to an account that has no right to it.
         Access::Delegate => matches!(code, "ErrorAccessDenied" | "ErrorFolderNotFound" | "ErrorItemNotFound"),
     }
 }

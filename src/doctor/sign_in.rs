@@ -142,7 +142,7 @@ impl RejectedCheck {
         }
     }
 
-    /// The finding, what it says, and the remedy.
+    /// The finding, its message, and the remedy.
     fn finding(self, method: &SignInMethod, error: CalendarError) -> (FindingId, String, &'static str) {
         let CalendarError { responsible, advice, code, .. } = error;
         match self {

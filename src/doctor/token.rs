@@ -94,7 +94,7 @@ const NO_PROOF: &str = "the token endpoint rejects the certificate or the assert
 const PROOF: &str = "register this certificate with the application in Entra, or correct issuer, subject and audience of its \
                      federated credential; then check this machine's clock";
 
-/// The finding, what it says, and the remedy. `code` is the endpoint's own reason.
+/// The finding, its message, and the remedy. `code` is the endpoint's own reason.
 pub(super) fn token_finding(responsible: ResponsibleParty, code: &str) -> (FindingId, String, &'static str) {
     if responsible != ResponsibleParty::Administrator {
         return (

@@ -1,4 +1,4 @@
-//! One attempt of an action: what was on the calendar before the step, and the plan. Values only.
+//! One attempt of an action: the calendar before the step, and the plan. Values only.
 
 use std::borrow::Cow;
 
@@ -22,7 +22,7 @@ pub(super) struct Attempt {
     pub(super) undo: Option<UndoTarget>,
 }
 
-/// What was on the calendar before the step.
+/// The calendar before the step.
 #[derive(Debug, Clone)]
 pub(super) enum Before {
     Event(Box<Event>),

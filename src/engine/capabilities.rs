@@ -7,7 +7,7 @@
 use crate::action::{Notify, Step};
 use crate::calendar::Copy;
 
-/// What the server of a room can do, and what it guarantees. It has no defaults, so that every backend decides about a new field.
+/// The operations and guarantees of a room's server. The type has no defaults, so that every backend decides about a new field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capabilities {
     /// The server can update an organizer copy without sending updates to the attendees.

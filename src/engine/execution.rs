@@ -78,7 +78,7 @@ pub(super) struct Reply {
 
 /// A failure that the server reported, and that has to be verified.
 pub(super) enum Failure {
-    /// The item was not found. The server also says so where the account may read the item but not write to it.
+    /// The server did not find the item. It reports the same where the account may read the item but not write to it.
     NotFound,
     /// A refusal of a step that sends mail: the server may have changed the calendar before the mail failed.
     Refused(CalendarError),

@@ -167,7 +167,7 @@ async fn select_missing(context: &ActionContext<'_>, id: &EventId) -> Result<Sel
     })
 }
 
-/// For a booking: the event to create, if the room is free.
+/// Selects the event to create for a booking, if the room is free.
 async fn select_booking_time(context: &ActionContext<'_>, minutes: u16) -> Result<Selected, CalendarError> {
     let now = context.now();
     if now - context.requested_at > context.options().resume_within {
@@ -183,7 +183,8 @@ async fn select_booking_time(context: &ActionContext<'_>, minutes: u16) -> Resul
     Ok(draft.map_or_else(Selected::Refused, Selected::Draft))
 }
 
-/// For an undo: the event whose end was changed or that was booked, or the one in Deleted Items, if its time is free.
+/// Selects the event of an undo: the event whose end was changed or that was booked, or the one in Deleted Items, if its time is
+/// free.
 async fn select_undo_target(
     context: &ActionContext<'_>,
     undo: &UndoTarget,

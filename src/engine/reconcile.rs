@@ -42,7 +42,7 @@ impl Observation {
     }
 }
 
-/// Compares the item after a doubtful write with what was there before. `trace`: whether Sent Items or Deleted Items contain the
+/// Compares the item after a doubtful write with the calendar before it. `trace`: whether Sent Items or Deleted Items contain the
 /// item that our step leaves there.
 pub(super) fn reconcile(
     step: &Step,

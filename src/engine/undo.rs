@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | ended early, extended | sets the earlier end again; notifies the same people |
 //! | booked | removes the booking |
-//! | removed, single event | moves it back from Deleted Items; nobody is notified, as before |
+//! | removed, single event | moves it back from Deleted Items; sends no message, as the removal sent none |
 //! | removed, on a server that cannot move it back | not possible |
 //! | removed, occurrence | not possible: the removal was an edit of the series and left no item |
 //! | declined, cancelled | not possible: the message was sent, and accepting again takes a new invitation |

@@ -1,4 +1,4 @@
-//! What Exchange Web Services can do and what they guarantee, with the source of each value. Constants only.
+//! The operations and guarantees of Exchange Web Services, with the source of each value. Constants only.
 
 use super::calendar::Exchange;
 use crate::engine::{Capabilities, GuardedSteps, ReadableTraces, SilentRemoval, SilentRemovals};

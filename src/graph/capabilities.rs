@@ -1,5 +1,5 @@
-//! What Microsoft Graph can do and what it guarantees, with the source of each value. Values only. What no source confirms is the
-//! weaker value.
+//! The operations and guarantees of Microsoft Graph, with the source of each value. Values only. Values that no source confirms
+//! are the weaker ones.
 
 use super::settings::GraphRights;
 use crate::engine::{Capabilities, GuardedSteps, ReadableTraces, SilentRemoval, SilentRemovals};

@@ -197,7 +197,7 @@ fn kind(item: &EventResource<'_>) -> Option<EventKind> {
 }
 
 /// Whose copy it is; `None` where two properties contradict each other. Graph has no `IsMeeting`: a meeting all of whose attendees
-/// were removed looks like a plain event, and nobody receives a message about it either.
+/// were removed looks like a plain event, and Graph sends no message about it either.
 fn copy(item: &EventResource<'_>, response: Option<&str>, room: &RoomAddress) -> Option<Copy> {
     let is_organizer = item.is_organizer?;
     let responded_as_organizer = match response {

@@ -263,8 +263,8 @@ pub(super) fn widened(window: Window) -> (DateTime<Utc>, DateTime<Utc>) {
     (start.checked_sub_signed(WIDENED_BY).unwrap_or(start), later.unwrap_or(end))
 }
 
-/// By the mailbox, not by its calendar: Graph refuses a PATCH below `calendar/events`. Ids of EWS are written in Graph's alphabet,
-/// which has `-` for `/` and `_` for `+`.
+/// Names the event by its mailbox, not by its calendar: Graph refuses a PATCH below `calendar/events`. Writes ids of EWS in
+/// Graph's alphabet, which has `-` for `/` and `_` for `+`.
 fn event_path(room: &RoomAddress, id: &EventId) -> String {
     let id = id.as_str().replace('/', "-").replace('+', "_");
     format!("{}/events/{}", user_path(room.as_str()), encode(&id))

@@ -49,13 +49,13 @@ pub struct GraphSettings {
 /// Time limits of requests to Graph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GraphTimeouts {
-    /// Of a connection attempt, TLS included.
+    /// Limit of a connection attempt, TLS included.
     pub connect: Duration,
     /// Longest wait for the first byte of a response.
     pub first_byte: Duration,
-    /// Of a complete response, counted from the request.
+    /// Limit of a complete response, counted from the request.
     pub response: Duration,
-    /// Of one operation with all its waits and retries.
+    /// Limit of one operation with all its waits and retries.
     pub operation: Duration,
 }
 

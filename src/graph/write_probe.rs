@@ -1,5 +1,5 @@
 //! The requests of `doctor`'s write test that the engine does not send: a booking whose id matters, and a look for a deleted event
-//! under its id. Each sends one request; the caller removes what it created.
+//! under its id. Each sends one request; the caller removes the booking.
 
 use chrono::{DateTime, Utc};
 

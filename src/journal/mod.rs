@@ -59,7 +59,7 @@ pub trait Journal: Send + Sync {
     /// The record of one action.
     async fn action_record(&self, action: ActionId) -> Result<Option<ActionRecord>, JournalError>;
 
-    /// The records that match a query, the last accepted first. For the engine's queries about one room, key or event.
+    /// The records that match a query, the last accepted first. The engine's queries name one room, key or event.
     async fn find(&self, query: &Query) -> Result<Vec<ActionRecord>, JournalError>;
 
     /// A page of the audit: those of the next `examine` actions after `after` in a query's range (its room, else its actor, else

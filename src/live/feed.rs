@@ -38,9 +38,9 @@ pub trait Feed: Send + Sync {
 /// How often a room is polled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PollIntervals {
-    /// Of a room that is in use, or has an event within the hour.
+    /// Interval of a room that is in use, or has an event within the hour.
     pub busy: Duration,
-    /// Of any other room.
+    /// Interval of any other room.
     pub idle: Duration,
 }
 

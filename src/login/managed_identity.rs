@@ -1,8 +1,8 @@
 //! Managed identities of Azure: requests a token from the machine's instance metadata service (Microsoft, "How to use managed
 //! identities for Azure resources on an Azure VM to acquire an access token"). The machine is the proof, so there is no secret.
 //!
-//! The service has a link-local address, and whoever sends its response decides whose token is used. So the request never goes
-//! through a proxy.
+//! The service has a link-local address, and the sender of its response decides whose token Adjourn uses. So the request never
+//! goes through a proxy.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -28,7 +28,7 @@ const DESCRIPTION_CHARS_MAX: usize = 200;
 pub(super) struct TokenIssuer<'e> {
     /// Its URL, for messages.
     pub(super) endpoint: &'e str,
-    /// Whether a request with this status may succeed later, although nobody changes anything.
+    /// Whether a request with this status may succeed later without any change by a person.
     pub(super) is_transient: fn(u16) -> bool,
 }
 

@@ -6,7 +6,7 @@
 //! | file | has |
 //! | --- | --- |
 //! | `compare.rs` | the comparison of two calendars |
-//! | `difference.rs` | what can differ, and the sentences about it |
+//! | `difference.rs` | the kinds of differences, and their sentences |
 //! | `held_actions.rs` | actions that are not finished or can still be undone |
 //! | `server_changes.rs` | what the other server does otherwise, for administrators |
 //! | `verdict.rs` | whether the room can move |

@@ -93,7 +93,7 @@ impl Tenant {
         world
     }
 
-    /// Runs the doctor. Whatever the way it ends, no test event is left, and nobody got a message.
+    /// Runs the doctor, and asserts that it left no test event and caused no message, however it ended.
     async fn examined(&self, args: &[&str]) -> CommandOutput {
         let authority = Authority::start(AuthorityOptions::default()).await.unwrap();
         if let Some(fault) = self.token_fault {

@@ -82,7 +82,7 @@ pub struct State {
     pub late: Vec<(RoomAddress, Step)>,
     /// What the server can do; `None`: as Exchange.
     pub server: Option<Capabilities>,
-    /// A folder that the account may read shows what is there, and proves nothing by what is not.
+    /// An item in a readable folder proves the write, and a missing item proves nothing.
     pub absence_proves_nothing: bool,
     /// The room moved to another server, which returns every event under another id.
     pub moved: Option<OldIds>,

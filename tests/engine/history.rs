@@ -2,7 +2,7 @@
 //! anywhere. At the end of each: nothing acknowledged is lost, nothing was done twice, no unrelated event was changed,
 //! every action is closed.
 //!
-//! The rooms are on EWS, on Microsoft Graph, or move from the one to the other while nobody runs (`backends.rs`).
+//! The rooms are on EWS, on Microsoft Graph, or move from the one to the other while no process runs (`backends.rs`).
 //!
 //! Time is tokio's paused clock, so a history of an hour takes a millisecond and always goes the same way.
 //! `ADJOURN_SEEDS=N` runs so many seeds from a random one on; `ADJOURN_SEED=N` runs one, with `ADJOURN_BACKEND` on this

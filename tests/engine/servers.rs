@@ -1,5 +1,5 @@
 //! Rooms of servers that can do less, or guarantee less, than Exchange. The engine refuses, waits or asks a person; it never claims
-//! what it cannot know.
+//! an outcome that it cannot know.
 
 use std::time::Duration;
 

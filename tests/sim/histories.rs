@@ -40,7 +40,7 @@ const ROOMS: u64 = 3;
 enum Backend {
     Ews,
     Graph,
-    /// On EWS at first, on Graph from the second process on, or only when the last one settles what is left.
+    /// On EWS at first, on Graph from the second process on, or only when the last process settles the open actions.
     Move,
 }
 
@@ -154,7 +154,7 @@ impl RandomHistory {
             5 => InjectedFault::AppliedThenPage(503),
             6 => InjectedFault::BusyPage(None),
             7 => InjectedFault::BusyPage(Some(1)),
-            // Exchange Online reports a conflict although nobody changed the event.
+            // Exchange Online reports a conflict although the event did not change.
             8 => InjectedFault::GraphError(412, "ErrorIrresolvableConflict"),
             _ => return,
         };

@@ -1,5 +1,5 @@
 //! Values of the configuration file that cannot be wrong: numbers within limits, and values that remember where they were
-//! written. Limits are part of the type, so the parser refuses what is beyond them, and the reference (`config/reference.rs`)
+//! written. Limits are part of the type, so the parser refuses values beyond them, and the reference (`config/reference.rs`)
 //! prints them.
 
 use std::borrow::Cow;

@@ -1,5 +1,5 @@
-//! Checks which optional rights the application has, what is lost without each, and whether `optional_permissions` agrees. One request
-//! for each right; reads only.
+//! Checks which optional rights the application has, what Adjourn loses without each, and whether `optional_permissions` agrees.
+//! One request for each right; reads only.
 
 use super::super::{FindingId, FindingStatus, Findings};
 use super::GraphDoctorTarget;

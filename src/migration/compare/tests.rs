@@ -236,7 +236,7 @@ proptest! {
         prop_assert!(!compared(&fewer, &events).differences.is_empty());
     }
 
-    /// With the sides exchanged, the same differences have their sides exchanged.
+    /// A comparison with exchanged sides returns the same differences with exchanged sides.
     #[test]
     fn the_sides_are_treated_alike(source in any_calendar(), target in any_calendar()) {
         let exchange = |kind: u8| match kind { 0 => 1, 1 => 0, 2 => 3, 3 => 2, 5 => 6, 6 => 5, other => other };

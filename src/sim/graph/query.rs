@@ -1,5 +1,5 @@
 //! The OData query options of a request: `$top`, `$skip`, `$select`, `$filter`, `$expand`, `$orderby` and `$count`.
-//! Rejects what it does not know, as Graph does. Evaluates nothing.
+//! Rejects unknown options and properties, as Graph does. Evaluates nothing.
 
 use serde_json::{Map, Value};
 

@@ -1,4 +1,4 @@
-//! One world behind both protocols: what is done over EWS is seen over Graph, and the reverse.
+//! One world behind both protocols: Graph shows a change made over EWS, and EWS shows a change made over Graph.
 
 use adjourn::sim::{EventState, MailKind, MeetingSpec, RecurrenceRange, Series, Simulator};
 use adjourn_test::{AURORA, meeting, now, world};

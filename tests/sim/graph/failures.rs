@@ -1,4 +1,4 @@
-//! Throttling and injected faults: what was done, and what the client sees.
+//! Throttling and injected faults: whether the operation changed the event, and which response the client receives.
 
 use std::sync::Arc;
 use std::time::Duration;

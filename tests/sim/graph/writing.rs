@@ -1,4 +1,4 @@
-//! Writing: update, accept, decline, cancel, delete and create, and who is told.
+//! Writing: update, accept, decline, cancel, delete and create, and who receives a message.
 
 use adjourn::sim::{GraphOptions, InvitationResponse, Mail, MailKind, MeetingSpec, Person, Simulator, World};
 use adjourn_test::{AURORA, ada, bo, meeting, now, plain, world};
