@@ -238,7 +238,7 @@ async fn a_hash_from_before_proves_that_nothing_was_cut_off() {
 async fn what_a_later_version_wrote_is_no_damage() {
     let directory = tempfile::tempdir().unwrap();
     drop(journal_in(directory.path()));
-    let body = r#"{"v":7,"action":"00000000-0000-0000-0000-000000000001"}"#;
+    let body = r#"{"v":4294967295,"action":"00000000-0000-0000-0000-000000000001"}"#;
     let sealed = Chain::default().seal(body.to_owned());
     let connection = Connection::open(directory.path().join("journal.sqlite")).unwrap();
     let row = (1, "00000000-0000-0000-0000-000000000001", body, sealed.hash.0);

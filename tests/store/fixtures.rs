@@ -105,7 +105,7 @@ fn what_this_version_writes() {
 
 #[test]
 fn a_later_version_and_rubbish_are_errors() {
-    let later = V1.lines().next().unwrap().split_once(' ').unwrap().1.replace("\"v\":1", "\"v\":8");
+    let later = V1.lines().next().unwrap().split_once(' ').unwrap().1.replace("\"v\":1", "\"v\":4294967295");
     assert!(JournalEntry::parse(&later, &[]).unwrap_err().to_string().contains("later version"));
     for rubbish in ["", "{}", "null", "{\"v\":1}", "{\"v\":1,\"fact\":{\"kind\":\"accepted\"}}"] {
         assert!(JournalEntry::parse(rubbish, &[]).is_err(), "{rubbish}");
