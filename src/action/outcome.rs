@@ -7,7 +7,6 @@ use super::{ActionId, Done, EventSnapshot, Refusal};
 
 /// The response to one request for an action.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Answer {
     /// The action that the outcome belongs to: an earlier one when the answer is repeated.
     pub action: ActionId,
