@@ -218,13 +218,12 @@ impl Event {
     }
 }
 
-#[cfg(test)]
 impl Event {
-    /// An attendee copy of a single meeting, about which nothing else is known; tests say what matters to them.
-    pub(crate) fn sample(id: &str, start: DateTime<Utc>, end: DateTime<Utc>) -> Self {
+    /// An event of which the id and the times alone are known: it takes its time, and no action touches it.
+    pub(crate) fn opaque(id: EventId, start: DateTime<Utc>, end: DateTime<Utc>) -> Self {
         Self {
-            id: EventId::new(id),
-            change_key: ChangeKey::new("1"),
+            id,
+            change_key: ChangeKey::new(""),
             uid: None,
             original_start: None,
             start,
@@ -232,14 +231,27 @@ impl Event {
             subject: None,
             organizer: None,
             kind: EventKind::Single,
-            copy: Some(Copy::Attendee),
+            copy: None,
             is_all_day: false,
             is_cancelled: false,
             is_declined: false,
             free_busy: FreeBusy::Busy,
-            is_private: false,
+            is_private: true,
             created: None,
             modified: None,
+        }
+    }
+}
+
+#[cfg(test)]
+impl Event {
+    /// An attendee copy of a single meeting, about which nothing else is known; tests say what matters to them.
+    pub(crate) fn sample(id: &str, start: DateTime<Utc>, end: DateTime<Utc>) -> Self {
+        Self {
+            change_key: ChangeKey::new("1"),
+            copy: Some(Copy::Attendee),
+            is_private: false,
+            ..Self::opaque(EventId::new(id), start, end)
         }
     }
 }

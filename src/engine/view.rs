@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 
 use super::error::{CalendarError, ErrorKind};
 use crate::action::ResponsibleParty;
-use crate::calendar::{ChangeKey, Event, EventId, EventKind, FreeBusy, Window};
+use crate::calendar::{Event, EventId, Window};
 
 /// All items of one room's calendar in a window.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -90,25 +90,8 @@ impl UnreadableItem {
     /// A busy event at its time; `None` when its times are unknown.
     fn stand_in(&self) -> Option<Event> {
         let (start, end) = (self.start?, self.end?);
-        (start <= end).then(|| Event {
-            id: self.id.clone().unwrap_or_else(|| EventId::new("")),
-            change_key: ChangeKey::new(""),
-            uid: None,
-            original_start: None,
-            start,
-            end,
-            subject: None,
-            organizer: None,
-            kind: EventKind::Single,
-            copy: None,
-            is_all_day: false,
-            is_cancelled: false,
-            is_declined: false,
-            free_busy: FreeBusy::Busy,
-            is_private: true,
-            created: None,
-            modified: None,
-        })
+        let id = || self.id.clone().unwrap_or_else(|| EventId::new(""));
+        (start <= end).then(|| Event::opaque(id(), start, end))
     }
 }
 
