@@ -1,6 +1,6 @@
 //! Reads any bytes as every kind of response, for the fuzz target and the test with recorded responses. No part of the library.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::DateTime;
 use http::HeaderMap;
 
 use super::classify::{ResponseParts, classify, request_id_of_error};
@@ -14,22 +14,13 @@ use super::resources::{
 };
 use super::root::GraphRoot;
 use super::settings::WORLDWIDE;
-use super::time_zones::RoomTimeZones;
+use super::time_zones::UtcDays;
 use super::view::ViewAssembler;
 use crate::calendar::{EventId, RoomAddress, Uid, Window};
 use crate::http::delivery::HttpResponse;
 
 /// The statuses that a body is judged with.
 const STATUSES: [u16; 10] = [200, 202, 400, 401, 403, 404, 412, 429, 500, 503];
-
-/// Rooms whose days are those of UTC.
-struct UtcDays;
-
-impl RoomTimeZones for UtcDays {
-    fn start_of_day(&self, _: &RoomAddress, date: NaiveDate) -> Option<DateTime<Utc>> {
-        Some(date.and_hms_opt(0, 0, 0)?.and_utc())
-    }
-}
 
 /// The resource types that the body decodes as. If it does, every function that reads a body is called with it.
 pub fn read_as_every_type(body: &[u8]) -> Vec<&'static str> {

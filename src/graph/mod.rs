@@ -61,4 +61,4 @@ pub(crate) use probe::probe;
 pub use request_error::RequestError;
 pub use rights_probe::OptionalRight;
 pub use settings::{GraphRights, GraphSettings, GraphTimeouts, REQUESTS, REQUESTS_PER_ROOM, WORLDWIDE};
-pub use time_zones::{RoomTimeZones, UnknownTimeZones};
+pub use time_zones::{RoomTimeZones, UnknownTimeZones, UtcDays};

@@ -85,6 +85,12 @@ pub struct GraphRights {
     pub read_users: bool,
 }
 
+impl GraphRights {
+    /// Every right.
+    pub const ALL: Self =
+        Self { read_mail: true, read_mailbox_items: true, read_places: true, read_users: true };
+}
+
 impl GraphSettings {
     /// This sign-in at this root, and the default of everything else.
     pub fn new(root: impl Into<String>, sign_in: SignInMethod) -> Self {

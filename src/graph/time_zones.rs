@@ -26,6 +26,16 @@ impl RoomTimeZones for UnknownTimeZones {
     }
 }
 
+/// The days of every room are those of UTC.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct UtcDays;
+
+impl RoomTimeZones for UtcDays {
+    fn start_of_day(&self, _: &RoomAddress, date: NaiveDate) -> Option<DateTime<Utc>> {
+        Some(midnight(date))
+    }
+}
+
 /// The whole days of an all-day event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Days {

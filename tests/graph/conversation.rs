@@ -27,8 +27,7 @@ impl std::ops::Deref for Connection {
 
 /// A connection to this server with all rights.
 pub fn graph(script: &ScriptedServer) -> Connection {
-    let all = GraphRights { read_mail: true, read_mailbox_items: true, read_places: true, read_users: true };
-    graph_with(script, all)
+    graph_with(script, GraphRights::ALL)
 }
 
 pub fn graph_with(script: &ScriptedServer, rights: GraphRights) -> Connection {

@@ -4,11 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use adjourn::calendar::RoomAddress;
-use adjourn::graph::{Graph, GraphRights, GraphSettings, RoomTimeZones};
+use adjourn::graph::{Graph, GraphRights, GraphSettings, UtcDays};
 use adjourn::login::{ExternalToken, SignInMethod};
 use adjourn::sim::Simulator;
-use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 
 /// A client with these settings.
 pub fn graph(settings: &GraphSettings) -> Graph {
@@ -19,22 +17,9 @@ pub fn graph(settings: &GraphSettings) -> Graph {
 pub fn graph_settings(sim: &Simulator) -> GraphSettings {
     let token = ExternalToken::Command(vec!["echo".to_owned(), sim.graph_token()]);
     GraphSettings {
-        rights: GraphRights {
-            read_mail: true,
-            read_mailbox_items: true,
-            read_places: true,
-            read_users: true,
-        },
-        time_zones: Arc::new(DaysInUtc),
+        rights: GraphRights::ALL,
+        time_zones: Arc::new(UtcDays),
         ..GraphSettings::new(sim.graph_root(), SignInMethod::Token(token))
-    }
-}
-
-struct DaysInUtc;
-
-impl RoomTimeZones for DaysInUtc {
-    fn start_of_day(&self, _: &RoomAddress, date: NaiveDate) -> Option<DateTime<Utc>> {
-        Some(date.and_time(NaiveTime::MIN).and_utc())
     }
 }
 

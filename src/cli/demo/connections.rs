@@ -4,13 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
-
 use super::buildings;
-use crate::calendar::{RoomAddress, RoomPattern};
+use crate::calendar::RoomPattern;
 use crate::cli::exit::{CommandError, Exit};
 use crate::exchange::{Exchange, Secret, Settings};
-use crate::graph::{Graph, GraphRights, GraphSettings, RoomTimeZones};
+use crate::graph::{Graph, GraphRights, GraphSettings, UtcDays};
 use crate::live::PollIntervals;
 use crate::login::{ClientAuthentication, ClientCredentials, SignInMethod};
 use crate::router::ConnectionRouter;
@@ -77,13 +75,8 @@ impl SimulatedSite {
         });
         GraphSettings {
             poll_intervals: PollIntervals { busy: POLL_INTERVAL, idle: POLL_INTERVAL },
-            rights: GraphRights {
-                read_mail: true,
-                read_mailbox_items: true,
-                read_places: true,
-                read_users: true,
-            },
-            time_zones: Arc::new(DaysInUtc),
+            rights: GraphRights::ALL,
+            time_zones: Arc::new(UtcDays),
             ..GraphSettings::new(root, sign_in)
         }
     }
@@ -100,15 +93,6 @@ impl SimulatedSite {
             simulator.stop().await;
         }
         self.authority.stop().await;
-    }
-}
-
-/// The days of the simulated all-day events begin at midnight in UTC.
-struct DaysInUtc;
-
-impl RoomTimeZones for DaysInUtc {
-    fn start_of_day(&self, _: &RoomAddress, date: NaiveDate) -> Option<DateTime<Utc>> {
-        Some(date.and_time(NaiveTime::MIN).and_utc())
     }
 }
 
