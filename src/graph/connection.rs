@@ -5,9 +5,8 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use super::capabilities::capabilities;
-use super::classify::RetryDecision;
 use super::client::GraphClient;
-use super::contents::{body, elements, next_page, read_event};
+use super::contents::{body, elements, read_event};
 use super::effect::Effect;
 use super::event::EventContext;
 use super::request;
@@ -93,18 +92,14 @@ impl Graph {
         window: Window,
     ) -> Result<CalendarView, RequestError> {
         let mut all = ViewAssembler::new(window, self.context(room));
-        let mut next = Some(request::calendar_view(room, window));
-        while let Some(request) = next {
-            all.count_page()?;
-            let read = |response: &HttpResponse| -> Result<_, RetryDecision> {
-                let page: Page<'_> = body(Effect::Read, response)?;
-                Ok((all.read(elements(&page)?)?, next_page(&page, &self.client.root)?))
-            };
-            let (events, path) = self.client.execute(room, &request, read).await?;
+        let mut pages = self.pages(room, request::calendar_view(room, window), PAGES_MAX);
+        while let Some(events) = pages.next(|page| all.read(elements(page)?)).await? {
             all.add(events)?;
-            next = path.map(|path| request::next_page("calendarView", &path));
         }
-        if all.has_several_pages() {
+        if !pages.is_complete() {
+            return Err(calendar_too_large());
+        }
+        if pages.received() > 1 {
             self.check_no_event_missed(room, window, &all).await?;
         }
         Ok(all.finish())
@@ -117,24 +112,14 @@ impl Graph {
         window: Window,
         all: &ViewAssembler<'_>,
     ) -> Result<(), RequestError> {
-        let (mut next, mut pages) = (Some(request::versions_in_view(room, window)), 0);
-        while let Some(request) = next {
-            pages += 1;
-            if pages > PAGES_MAX {
-                return Err(calendar_too_large());
-            }
-            let read = |response: &HttpResponse| -> Result<_, RetryDecision> {
-                let page: Page<'_> = body(Effect::Read, response)?;
-                let has_missed = elements(&page)?.iter().any(|element| all.has_missed(element));
-                Ok((has_missed, next_page(&page, &self.client.root)?))
-            };
-            let (has_missed, path) = self.client.execute(room, &request, read).await?;
+        let has_missed = |page: &Page<'_>| Ok(elements(page)?.iter().any(|element| all.has_missed(element)));
+        let mut pages = self.pages(room, request::versions_in_view(room, window), PAGES_MAX);
+        while let Some(has_missed) = pages.next(has_missed).await? {
             if has_missed {
                 return Err(changed_while_read());
             }
-            next = path.map(|path| request::next_page("calendarView", &path));
         }
-        Ok(())
+        if pages.is_complete() { Ok(()) } else { Err(calendar_too_large()) }
     }
 
     /// An event by its id, in any folder. With `is_immutable`, the server must return this id.

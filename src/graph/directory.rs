@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 
 use super::classify::RetryDecision;
 use super::connection::Graph;
-use super::contents::{body, next_page, readable};
+use super::contents::{body, readable};
 use super::effect::Effect;
 use super::error::missing_right;
 use super::request;
@@ -127,24 +127,18 @@ impl Graph {
     }
 
     async fn members(&self, room_list: &str, asking: &RoomAddress) -> Result<Vec<RoomAddress>, RequestError> {
-        let (mut members, mut pages) = (Vec::new(), 0);
-        let mut next = Some(request::rooms_of_list(room_list));
-        while let Some(request) = next {
-            pages += 1;
-            if pages > PAGES_MAX {
-                let code = format!("a room list of more than {PAGES_MAX} pages");
-                return Err(RequestError::Refused(ErrorKind::TooLarge, code));
-            }
-            let read = |response: &HttpResponse| -> Result<_, RetryDecision> {
-                let page: Page<'_> = body(Effect::Read, response)?;
-                let rooms: Vec<RoomResource<'_>> = readable(&page)?;
-                Ok((usable_rooms(&rooms), next_page(&page, &self.client.root)?))
-            };
-            let (rooms, path) = self.client.execute(asking, &request, read).await?;
+        let mut members = Vec::new();
+        let mut pages = self.pages(asking, request::rooms_of_list(room_list), PAGES_MAX);
+        while let Some(rooms) = pages.next(|page| Ok(usable_rooms(&readable(page)?))).await? {
             members.extend(rooms);
-            next = path.map(|path| request::next_page("places", &path));
         }
-        Ok(members)
+        match pages.is_complete() {
+            true => Ok(members),
+            false => {
+                let code = format!("a room list of more than {PAGES_MAX} pages");
+                Err(RequestError::Refused(ErrorKind::TooLarge, code))
+            }
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::classify::{RetryDecision, unexpected_response};
 use super::connection::Graph;
-use super::contents::{body, elements, next_page};
+use super::contents::elements;
 use super::decode::decode_element;
 use super::effect::Effect;
 use super::request;
@@ -20,7 +20,6 @@ use super::view::{EVENTS_MAX, PAGES_MAX, calendar_too_large};
 use crate::calendar::{RoomAddress, Window, occupancy};
 use crate::clock::{Clock as _, SystemClock};
 use crate::engine::CalendarError;
-use crate::http::delivery::HttpResponse;
 use crate::live::{ChangeStream, Feed, PollIntervals, SubscriptionGroup, SyncResult, SyncState};
 
 /// How far ahead changes are noticed: as far as the calendars of the rooms are kept.
@@ -70,27 +69,17 @@ impl Graph {
         room: &RoomAddress,
         window: Window,
     ) -> Result<BTreeSet<VersionDigest>, RequestError> {
-        let (mut all, mut pages) = (BTreeSet::new(), 0);
-        let mut next = Some(request::versions_in_view(room, window));
-        while let Some(request) = next {
-            pages += 1;
-            if pages > PAGES_MAX {
-                return Err(calendar_too_large());
-            }
-            let read = |response: &HttpResponse| -> Result<_, RetryDecision> {
-                let page: Page<'_> = body(Effect::Read, response)?;
-                let versions: Vec<_> =
-                    elements(&page)?.iter().map(|one| version(one)).collect::<Result<_, _>>()?;
-                Ok((versions, next_page(&page, &self.client.root)?))
-            };
-            let (versions, path) = self.client.execute(room, &request, read).await?;
+        let read =
+            |page: &Page<'_>| elements(page)?.iter().map(|one| version(one)).collect::<Result<Vec<_>, _>>();
+        let mut all = BTreeSet::new();
+        let mut pages = self.pages(room, request::versions_in_view(room, window), PAGES_MAX);
+        while let Some(versions) = pages.next(read).await? {
             all.extend(versions);
             if all.len() > EVENTS_MAX {
                 return Err(calendar_too_large());
             }
-            next = path.map(|path| request::next_page("poll", &path));
         }
-        Ok(all)
+        if pages.is_complete() { Ok(all) } else { Err(calendar_too_large()) }
     }
 }
 

@@ -33,6 +33,7 @@ mod global_object_id;
 #[cfg(feature = "service")]
 mod limits;
 mod page_of_events;
+mod pages;
 #[cfg(feature = "negotiate")]
 mod probe;
 mod reader;

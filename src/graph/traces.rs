@@ -3,15 +3,13 @@
 //! proves nothing.
 
 use std::fmt::Write as _;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::classify::RetryDecision;
 use super::connection::Graph;
-use super::contents::{body, elements, next_page};
+use super::contents::{body, elements};
 use super::decode::decode_element;
 use super::effect::Effect;
 use super::event::{EventContext, instant, readable_times};
@@ -23,7 +21,7 @@ use super::resources::{
     Recipient,
 };
 use crate::action::{EventSnapshot, Step};
-use crate::calendar::{ChangeKey, Event, EventId, EventKind, FreeBusy, RoomAddress};
+use crate::calendar::{ChangeKey, Event, EventId, RoomAddress};
 use crate::engine::{DeletedLookup, ErrorKind, TraceLookup};
 use crate::http::delivery::HttpResponse;
 
@@ -55,20 +53,19 @@ impl Graph {
         }
         let since = since - CLOCKS_APART;
         let context = self.context(room);
-        let matches = AtomicUsize::new(0);
-        let searched = self.search(room, request::sent_messages(room, since), SENT_PAGES_MAX, |page| {
-            let of_step = |message: &MessageResource<'_>| is_message_of(message, step, about, since, context);
+        let count = |page: &Page<'_>| {
             let messages = elements(page)?.iter().filter_map(|element| decode_element(element).ok());
-            matches.fetch_add(messages.filter(of_step).count(), Ordering::Relaxed);
-            Ok(None::<()>)
-        });
-        let searched = searched.await;
-        let is_complete = searched.is_ok();
-        known(searched)?;
-        Ok(match matches.into_inner() {
-            1 if is_complete => TraceLookup::Found,
-            _ => TraceLookup::Unknown,
-        })
+            Ok(messages.filter(|message| is_message_of(message, step, about, since, context)).count())
+        };
+        let mut matches = 0;
+        let mut pages = self.pages(room, request::sent_messages(room, since), SENT_PAGES_MAX);
+        loop {
+            match unless_refused(pages.next(count).await)? {
+                Some(Some(found)) => matches += found,
+                Some(None) if matches == 1 => return Ok(TraceLookup::Found),
+                Some(None) | None => return Ok(TraceLookup::Unknown),
+            }
+        }
     }
 
     /// The event in Deleted Items.
@@ -84,55 +81,46 @@ impl Graph {
             let settings: ExchangeSettingsResource<'_> = body(Effect::Read, response)?;
             Ok(settings.primary_mailbox_id.as_deref().filter(|id| !id.is_empty()).map(str::to_owned))
         };
-        let mailbox = self.client.execute(room, &request::mailbox_id(room), read).await.map(Some);
-        let Some(mailbox) = known(mailbox)?.flatten() else { return Ok(DeletedLookup::Unknown) };
+        let mailbox = self.client.execute(room, &request::mailbox_id(room), read).await;
+        let Some(mailbox) = unless_refused(mailbox)?.flatten() else { return Ok(DeletedLookup::Unknown) };
         // No source confirms that the properties of a mailboxItem can be requested, so its immutable id is searched before.
         for properties in [&[][..], &[GLOBAL_OBJECT_ID, START, END]] {
-            let first = request::deleted_items(&mailbox, properties);
-            let found = self.search(room, first, DELETED_PAGES_MAX, |page| {
-                let items = elements(page)?.iter().filter_map(|element| decode_element(element).ok());
-                Ok(items.into_iter().find_map(|item: MailboxItemResource<'_>| deleted_event(&item, seen)))
-            });
-            if let Some(event) = known(found.await)? {
+            let found =
+                self.search_deleted_pages(room, request::deleted_items(&mailbox, properties), seen).await;
+            if let Some(event) = unless_refused(found)?.flatten() {
                 return Ok(DeletedLookup::Found(Box::new(event)));
             }
         }
         Ok(DeletedLookup::Unknown)
     }
 
-    /// The first match in the pages of a collection.
-    async fn search<T: Send>(
+    async fn search_deleted_pages(
         &self,
         room: &RoomAddress,
         first: GraphRequest,
-        pages_max: usize,
-        find: impl Fn(&Page<'_>) -> Result<Option<T>, RetryDecision> + Send + Sync,
-    ) -> Result<Option<T>, RequestError> {
-        let operation = first.operation;
-        let mut next = Some(first);
-        for _ in 0..pages_max {
-            let Some(request) = next else { break };
-            let read = |response: &HttpResponse| -> Result<_, RetryDecision> {
-                let page: Page<'_> = body(Effect::Read, response)?;
-                Ok((find(&page)?, next_page(&page, &self.client.root)?))
-            };
-            let (found, path) = self.client.execute(room, &request, read).await?;
+        seen: &EventSnapshot,
+    ) -> Result<Option<Event>, RequestError> {
+        let find = |page: &Page<'_>| {
+            let mut items = elements(page)?.iter().filter_map(|element| decode_element(element).ok());
+            Ok(items.find_map(|item: MailboxItemResource<'_>| deleted_event(&item, seen)))
+        };
+        let mut pages = self.pages(room, first, DELETED_PAGES_MAX);
+        while let Some(found) = pages.next(find).await? {
             if found.is_some() {
                 return Ok(found);
             }
-            next = path.map(|path| request::next_page(operation, &path));
         }
         Ok(None)
     }
 }
 
-/// A refused search proves nothing; a mailbox that cannot be reached is an error.
-fn known<T>(searched: Result<Option<T>, RequestError>) -> Result<Option<T>, RequestError> {
+/// `None` for a refused search, which proves nothing; a mailbox that cannot be reached is an error.
+fn unless_refused<T>(searched: Result<T, RequestError>) -> Result<Option<T>, RequestError> {
     match searched {
         Err(RequestError::Refused(kind, _)) if kind != ErrorKind::Token && kind != ErrorKind::SignIn => {
             Ok(None)
         }
-        searched => searched,
+        searched => searched.map(Some),
     }
 }
 
@@ -189,23 +177,9 @@ fn deleted_event(item: &MailboxItemResource<'_>, seen: &EventSnapshot) -> Option
         return None;
     }
     Some(Event {
-        id: EventId::new(id),
         change_key: ChangeKey::new(item.change_key.as_deref().unwrap_or_default()),
         uid: seen.uid.clone(),
-        original_start: None,
-        start: seen.start,
-        end: seen.end,
-        subject: None,
-        organizer: None,
-        kind: EventKind::Single,
-        copy: None,
-        is_all_day: false,
-        is_cancelled: false,
-        is_declined: false,
-        free_busy: FreeBusy::Busy,
-        is_private: true,
-        created: None,
-        modified: None,
+        ..Event::opaque(EventId::new(id), seen.start, seen.end)
     })
 }
 

@@ -36,7 +36,6 @@ pub(super) struct ViewAssembler<'r> {
     times: BTreeMap<EventId, (DateTime<Utc>, DateTime<Utc>)>,
     /// Ids of all events that were listed, also of those outside the window.
     listed: BTreeSet<EventId>,
-    pages: usize,
     /// Events so far, for the positions of unreadable ones.
     position: usize,
     text_bytes: usize,
@@ -45,18 +44,7 @@ pub(super) struct ViewAssembler<'r> {
 impl<'r> ViewAssembler<'r> {
     pub(super) fn new(window: Window, context: EventContext<'r>) -> Self {
         let (all, times, listed) = (CalendarView::default(), BTreeMap::new(), BTreeSet::new());
-        Self { window, context, all, times, listed, pages: 0, position: 0, text_bytes: 0 }
-    }
-
-    /// Counts a page before it is requested.
-    pub(super) fn count_page(&mut self) -> Result<(), RequestError> {
-        self.pages += 1;
-        if self.pages > PAGES_MAX { Err(calendar_too_large()) } else { Ok(()) }
-    }
-
-    /// Whether the calendar came in several pages.
-    pub(super) fn has_several_pages(&self) -> bool {
-        self.pages > 1
+        Self { window, context, all, times, listed, position: 0, text_bytes: 0 }
     }
 
     /// Whether no page had this event, which the server lists now.
@@ -282,10 +270,6 @@ mod tests {
     #[test]
     fn a_calendar_that_is_too_full_is_an_error_and_never_cut() {
         let is_too_full = |result| matches!(result, Err(RequestError::Refused(ErrorKind::TooLarge, _)));
-        in_a_view(|all| {
-            assert!((0..PAGES_MAX).all(|_| all.count_page().is_ok()));
-            assert!(is_too_full(all.count_page()));
-        });
         in_a_view(|all| {
             let event = |number| Event::sample(&format!("E{number}"), window().start(), window().end());
             let full: Vec<_> = (0..EVENTS_MAX).map(event).collect();
