@@ -8,11 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use http::{HeaderMap, header};
+use http::HeaderMap;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
 use tracing::Instrument as _;
-use uuid::Uuid;
 
 use super::affinity::Affinity;
 use super::classify::{RetryDecision, classify};
@@ -41,12 +40,10 @@ use crate::http::answer_budget::AnswerBudget;
 use crate::http::connection_pool::{ConnectionPool, StreamingBody};
 use crate::http::delivery::Delivery;
 use crate::http::error::TransportError;
-use crate::http::field::parse_date;
+use crate::http::field::response_date;
 use crate::http::settings::SettingsError;
-use crate::throttle::{RoomState, RoomStates, Throttle, back_off};
+use crate::throttle::{RoomState, RoomStates, Throttle, back_off, retry_delay};
 
-/// Delay before the first retry; doubles.
-const RETRY_FIRST: Duration = Duration::from_millis(250);
 /// Streams that start at once: as many can be rejected together after a password change.
 const STREAM_STARTS_MAX: usize = 2;
 /// A stream that takes longer to start lets the next one begin: its server has not rejected the account.
@@ -407,7 +404,7 @@ impl EwsClient {
         if reduce_concurrency {
             self.throttle.halve_limit();
         }
-        progress.room.pause(back_off(at_least, progress.retry.attempt, jitter()));
+        progress.room.pause(back_off(at_least, progress.retry.attempt));
     }
 
     /// Opens a stream, once, without a throttle permit: it does not count among the concurrent requests.
@@ -563,8 +560,7 @@ impl EwsClient {
 
     fn record_server_time(&self, server: &ServerKey, headers: &HeaderMap) {
         if let Some(clock) = self.clock.get() {
-            let date = headers.get(header::DATE).and_then(|date| date.to_str().ok());
-            clock.record_answer(server.as_str(), date.and_then(|date| parse_date(date, SystemClock.now())));
+            clock.record_answer(server.as_str(), response_date(headers, SystemClock.now()));
         }
     }
 
@@ -589,14 +585,4 @@ fn lost_response(effect: Effect, failure: &TransportError) -> RetryDecision {
         Effect::Read => RetryDecision::Retry { code },
         Effect::Write => RetryDecision::InDoubt { code },
     }
-}
-
-fn retry_delay(attempt: u32) -> Duration {
-    RETRY_FIRST.saturating_mul(1 << attempt.min(8)).mul_f64(1.0 + jitter() / 4.0)
-}
-
-/// Random number between 0 and 1, from the same source as the request ids.
-fn jitter() -> f64 {
-    let (_, low) = Uuid::new_v4().as_u64_pair();
-    f64::from((low & 0xFFFF) as u16) / f64::from(u16::MAX)
 }

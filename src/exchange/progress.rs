@@ -12,11 +12,7 @@ use super::server_state::ServerKey;
 use crate::ews::op::{Effect, Operation};
 use crate::http::connection_pool::ConnectionPool;
 use crate::http::error::TransportError;
-use crate::throttle::{Permit, RoomState};
-
-/// Longest wait of a write for a permit or for a busy server. The engine decided it on a calendar that it read a moment
-/// ago; after this time the engine decides again. Autodiscover is not counted: it runs once and can take longer.
-const WRITE_WAIT_MAX: Duration = Duration::from_secs(2);
+use crate::throttle::{Permit, RoomState, WRITE_WAIT_MAX};
 
 /// The state of one operation, which every attempt continues.
 pub(super) struct OperationProgress {
@@ -52,6 +48,7 @@ pub(super) struct AdmittedRequest {
 impl OperationProgress {
     pub(super) fn new<O: Operation>(op: &O, room: Arc<RoomState>, operation_timeout: Duration) -> Self {
         let deadline = Instant::now() + operation_timeout;
+        // The time of Autodiscover does not count for a write: it runs once and can take longer.
         let send_by = match O::EFFECT {
             Effect::Read => deadline,
             Effect::Write => deadline.min(Instant::now() + WRITE_WAIT_MAX),

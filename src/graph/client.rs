@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use http::{HeaderMap, header};
+use http::HeaderMap;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::Instrument as _;
@@ -28,17 +28,12 @@ use crate::http::answer_budget::AnswerBudget;
 use crate::http::connection_pool::{ConnectionPool, PoolOptions};
 use crate::http::delivery::{Delivery, HttpResponse};
 use crate::http::dialer::{ClientIdentity, Dialer};
-use crate::http::field::parse_date;
+use crate::http::field::response_date;
 use crate::http::settings::SettingsError;
 use crate::http::url::ConnectTarget;
 use crate::login::CredentialProvider;
-use crate::throttle::{Permit, RoomState, RoomStates, Throttle, back_off};
+use crate::throttle::{Permit, RoomState, RoomStates, Throttle, WRITE_WAIT_MAX, back_off, retry_delay};
 
-/// Longest wait of a write for a permit or for a busy server. The engine decided it on a calendar that it read a moment ago; after
-/// this time the engine decides again.
-pub(super) const WRITE_WAIT_MAX: Duration = Duration::from_secs(2);
-/// Delay before the first retry; doubles.
-const RETRY_FIRST: Duration = Duration::from_millis(250);
 /// Longest request id that is kept: it goes into the journal and to callers, and Microsoft's is a GUID.
 const REQUEST_ID_BYTES_MAX: usize = 128;
 
@@ -213,7 +208,7 @@ impl GraphClient {
 
     fn pause(&self, room: &RoomState, at_least: Option<Duration>, attempt: u32) {
         self.throttled.fetch_add(1, Ordering::Relaxed);
-        room.pause(back_off(at_least, attempt, jitter()));
+        room.pause(back_off(at_least, attempt));
     }
 
     /// Sends the request once.
@@ -269,9 +264,7 @@ impl GraphClient {
 
     fn record_server_time(&self, headers: &HeaderMap) {
         if let Some(clock) = self.clock.get() {
-            let date = headers.get(header::DATE).and_then(|date| date.to_str().ok());
-            let date = date.and_then(|date| parse_date(date, SystemClock.now()));
-            clock.record_answer(self.root.as_str(), date);
+            clock.record_answer(self.root.as_str(), response_date(headers, SystemClock.now()));
         }
     }
 }
@@ -284,14 +277,4 @@ fn request_id(delivery: &Delivery) -> Option<String> {
     let id = header.map(str::to_owned).or_else(of_error)?;
     let is_printable = id.bytes().all(|byte| byte.is_ascii_graphic());
     (is_printable && id.len() <= REQUEST_ID_BYTES_MAX).then_some(id)
-}
-
-fn retry_delay(attempt: u32) -> Duration {
-    RETRY_FIRST.saturating_mul(1 << attempt.min(8)).mul_f64(1.0 + jitter() / 4.0)
-}
-
-/// Random number between 0 and 1, from the same source as the request ids.
-fn jitter() -> f64 {
-    let (_, low) = Uuid::new_v4().as_u64_pair();
-    f64::from((low & 0xFFFF) as u16) / f64::from(u16::MAX)
 }

@@ -1,12 +1,12 @@
 //! The rows of the table of limits (`crate::limits`) for the Graph client.
 
-use super::client::WRITE_WAIT_MAX;
 use super::resources::{EXCEPTIONS_MAX, LIST_MAX, PAGE_ELEMENTS_MAX};
 use super::settings::REQUESTS_PER_ROOM;
 use super::traces::{DELETED_PAGES_MAX, SENT_PAGES_MAX};
 use super::view::{EVENTS_MAX, PAGES_MAX, TEXT_BYTES_MAX};
 use super::{directory, event, request};
 use crate::limits::{Amount, LimitRow};
+use crate::throttle::WRITE_WAIT_MAX;
 
 /// The limits on responses, calendars and requests.
 pub(crate) fn limits() -> Vec<LimitRow> {

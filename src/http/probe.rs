@@ -15,7 +15,7 @@ use super::connection_pool::{ConnectionPool, HttpRequest, PoolOptions};
 use super::delivery::{Delivery, HttpResponse};
 use super::dialer::{ClientIdentity, Dialer};
 use super::error::{TransportError, error_chain};
-use super::field::{challenges, parse_date};
+use super::field::{challenges, response_date};
 use super::settings::{DialerSettings, SettingsError};
 use super::tls_port_page::is_tls_port_page;
 use super::url::ConnectTarget;
@@ -123,7 +123,7 @@ impl Prober {
             is_html: text(&headers, header::CONTENT_TYPE)
                 .is_some_and(|kind| kind.to_ascii_lowercase().starts_with("text/html")),
             auth_schemes: names.take(SCHEMES_MAX).map(|name| name.chars().take(20).collect()).collect(),
-            server_time: text(&headers, header::DATE).and_then(|text| parse_date(text, SystemClock.now())),
+            server_time: response_date(&headers, SystemClock.now()),
             answers_post: false,
             is_tls_port: !self.is_tls
                 && status == StatusCode::BAD_REQUEST

@@ -17,6 +17,8 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
+use uuid::Uuid;
+
 use crate::concurrency::call_when_slow;
 #[cfg(feature = "service")]
 pub(crate) use room_state::ROOMS_KEPT;
@@ -26,6 +28,11 @@ pub(crate) use room_state::{RoomState, RoomStates};
 const REGROW_AFTER: usize = 20;
 /// Longest wait that a server can impose: 20 minutes have been observed, and a restart cures most.
 const BACK_OFF_MAX: Duration = Duration::from_secs(5 * 60);
+/// Longest wait of a write for a permit or for a busy server. The engine decided it on a calendar that it read a moment ago; after
+/// this time the engine decides again.
+pub(crate) const WRITE_WAIT_MAX: Duration = Duration::from_secs(2);
+/// Delay before the first retry; doubles.
+const RETRY_FIRST: Duration = Duration::from_millis(250);
 /// First wait if the server names none.
 const BACK_OFF_FIRST: Duration = Duration::from_secs(1);
 /// Shortest wait from the second attempt on, even if the server asks for none.
@@ -206,13 +213,29 @@ impl Drop for Permit {
     }
 }
 
-/// Wait before attempt `attempt + 1`: what the server requested, or doubling from a second; capped, and spread by up to
-/// a quarter so that requests do not return at once. `chance` is between 0 and 1.
-pub(crate) fn back_off(requested: Option<Duration>, attempt: u32, chance: f64) -> Duration {
+/// Pause before attempt `attempt + 1` to a server that is busy: what it requested, or doubling from a second; capped, and spread by up
+/// to a quarter so that requests do not return at once.
+pub(crate) fn back_off(requested: Option<Duration>, attempt: u32) -> Duration {
+    spread_back_off(requested, attempt, jitter())
+}
+
+/// `chance` is between 0 and 1.
+fn spread_back_off(requested: Option<Duration>, attempt: u32, chance: f64) -> Duration {
     let doubled = BACK_OFF_FIRST.saturating_mul(1 << attempt.min(16));
     let floor = if attempt == 0 { Duration::ZERO } else { BACK_OFF_LEAST };
     let base = requested.unwrap_or(doubled).clamp(floor, BACK_OFF_MAX);
     base + base.mul_f64(chance.clamp(0.0, 1.0) / 4.0)
+}
+
+/// Pause before attempt `attempt + 1` of a request that had no response: doubling, and spread by up to a quarter.
+pub(crate) fn retry_delay(attempt: u32) -> Duration {
+    RETRY_FIRST.saturating_mul(1 << attempt.min(8)).mul_f64(1.0 + jitter() / 4.0)
+}
+
+/// Random number between 0 and 1, from the same source as the request ids.
+fn jitter() -> f64 {
+    let (_, low) = Uuid::new_v4().as_u64_pair();
+    f64::from((low & 0xFFFF) as u16) / f64::from(u16::MAX)
 }
 
 /// No code panics while holding one of these locks; the numbers would be valid all the same.
@@ -242,12 +265,12 @@ mod tests {
 
     #[test]
     fn back_off_obeys_the_server_within_reason() {
-        assert_eq!(back_off(Some(Duration::from_millis(300)), 5, 0.0), Duration::from_millis(300));
-        assert_eq!(back_off(Some(Duration::from_secs(86_400)), 0, 0.0), BACK_OFF_MAX);
-        assert_eq!(back_off(None, 2, 0.0), Duration::from_secs(4));
-        assert_eq!(back_off(Some(Duration::ZERO), 0, 0.0), Duration::ZERO);
-        assert_eq!(back_off(Some(Duration::ZERO), 1, 0.0), BACK_OFF_LEAST);
-        assert_eq!(back_off(None, 60, 1.0), BACK_OFF_MAX + BACK_OFF_MAX / 4);
+        assert_eq!(spread_back_off(Some(Duration::from_millis(300)), 5, 0.0), Duration::from_millis(300));
+        assert_eq!(spread_back_off(Some(Duration::from_secs(86_400)), 0, 0.0), BACK_OFF_MAX);
+        assert_eq!(spread_back_off(None, 2, 0.0), Duration::from_secs(4));
+        assert_eq!(spread_back_off(Some(Duration::ZERO), 0, 0.0), Duration::ZERO);
+        assert_eq!(spread_back_off(Some(Duration::ZERO), 1, 0.0), BACK_OFF_LEAST);
+        assert_eq!(spread_back_off(None, 60, 1.0), BACK_OFF_MAX + BACK_OFF_MAX / 4);
     }
 
     #[tokio::test(start_paused = true)]

@@ -25,6 +25,11 @@ pub(crate) fn parse_date(text: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>
     Some(found.and_utc())
 }
 
+/// The `Date` of a response (section 6.6.1).
+pub(crate) fn response_date(headers: &HeaderMap, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    parse_date(headers.get(header::DATE)?.to_str().ok()?, now)
+}
+
 /// `Retry-After` (section 10.2.3): seconds, or a date, measured from the response's own `Date` if present, since the
 /// server's clock and ours may differ. A date in the past means no wait. The caller limits the wait.
 pub(crate) fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
@@ -33,7 +38,7 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Dur
         return Some(text.parse().map_or(Duration::MAX, Duration::from_secs));
     }
     let until = parse_date(text, now)?;
-    let said_at = headers.get(header::DATE).and_then(|said| parse_date(said.to_str().ok()?, now));
+    let said_at = response_date(headers, now);
     Some((until - said_at.unwrap_or(now)).to_std().unwrap_or_default())
 }
 

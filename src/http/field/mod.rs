@@ -7,7 +7,7 @@ mod date;
 use http::{HeaderMap, HeaderName};
 
 pub(crate) use challenge::challenges;
-pub(crate) use date::{parse_date, retry_after};
+pub(crate) use date::{parse_date, response_date, retry_after};
 
 /// Whether a list field contains this element, in any case (section 5.6.1).
 pub(crate) fn list_contains(headers: &HeaderMap, name: &HeaderName, word: &str) -> bool {
