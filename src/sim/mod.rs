@@ -20,6 +20,7 @@ mod exchange_release;
 mod extended;
 mod faults;
 mod folder;
+mod free_busy;
 mod graph;
 mod ids;
 mod immutable_ids;

@@ -1,7 +1,7 @@
 //! `getSchedule`: free/busy times of mailboxes, in the order of the request. A mailbox that fails has an error in its
 //! place; items have no ids.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use serde_json::{Map, Value, json};
 
 use super::context::GraphContext;
@@ -10,6 +10,7 @@ use super::event_json::show_as;
 use super::reply::GraphReply;
 use super::times;
 use crate::sim::details::{FreeBusyType, Sensitivity};
+use crate::sim::free_busy::{Intervals, merged};
 use crate::sim::mailbox::Mailbox;
 use crate::sim::views::{self, EventInstance};
 use crate::sim::zones::Zone;
@@ -21,9 +22,7 @@ const SPAN_MAX: TimeDelta = TimeDelta::days(62);
 
 /// The parameters that apply to every mailbox of a request.
 struct ScheduleQuery {
-    from: DateTime<Utc>,
-    to: DateTime<Utc>,
-    step: TimeDelta,
+    intervals: Intervals,
     zone: &'static Zone,
 }
 
@@ -71,7 +70,10 @@ fn read(context: &GraphContext<'_>, body: &Map<String, Value>) -> Result<Schedul
         let text = "The interval is not within 5 and 1440.";
         GraphError::bad_request("ErrorInvalidMergedFreeBusyInterval", text)
     })?;
-    Ok(ScheduleQuery { from, to, step: TimeDelta::minutes(minutes), zone: context.preferences.zone })
+    Ok(ScheduleQuery {
+        intervals: Intervals { from, to, step: TimeDelta::minutes(minutes) },
+        zone: context.preferences.zone,
+    })
 }
 
 fn one(context: &GraphContext<'_>, query: &ScheduleQuery, id: &str) -> Value {
@@ -87,11 +89,11 @@ fn one(context: &GraphContext<'_>, query: &ScheduleQuery, id: &str) -> Value {
 }
 
 fn schedule(query: &ScheduleQuery, id: &str, mailbox: &Mailbox) -> Value {
-    let events = views::window(mailbox, query.from, query.to);
+    let events = views::window(mailbox, query.intervals.from, query.intervals.to);
     let items: Vec<Value> = events.iter().map(|event| item(query, event)).collect();
     json!({
         "scheduleId": id,
-        "availabilityView": merged(query, &events),
+        "availabilityView": merged(query.intervals, &events, state),
         "scheduleItems": items,
         "workingHours": {
             "daysOfWeek": ["monday", "tuesday", "wednesday", "thursday", "friday"],
@@ -116,18 +118,6 @@ fn item(query: &ScheduleQuery, event: &EventInstance<'_>) -> Value {
         item.insert("location".to_owned(), json!(event.details.location));
     }
     item
-}
-
-fn merged(query: &ScheduleQuery, events: &[EventInstance<'_>]) -> String {
-    let mut digits = String::new();
-    let mut at = query.from;
-    while at < query.to {
-        let next = at + query.step;
-        let states = events.iter().filter(|event| event.start < next && at < event.end).map(state);
-        digits.push(states.max().unwrap_or('0'));
-        at = next;
-    }
-    digits
 }
 
 fn state(event: &EventInstance<'_>) -> char {

@@ -7,6 +7,7 @@ use roxmltree::Node;
 use super::request_context::RequestContext;
 use crate::sim::details::FreeBusyType;
 use crate::sim::ews_error::EwsError;
+use crate::sim::free_busy::{Intervals, merged};
 use crate::sim::mailbox::{Mailbox, key};
 use crate::sim::soap_request::{elements, instant, require_m, require_t, t, t_text};
 use crate::sim::soap_response::{element, error_elements, response};
@@ -19,9 +20,7 @@ const SPAN_MAX: TimeDelta = TimeDelta::days(42);
 
 /// The parameters that apply to every mailbox of a request.
 struct AvailabilityQuery {
-    from: DateTime<Utc>,
-    to: DateTime<Utc>,
-    step: TimeDelta,
+    intervals: Intervals,
     bias: TimeDelta,
 }
 
@@ -69,7 +68,7 @@ fn parse_query(request: Node<'_, '_>) -> Result<AvailabilityQuery, EwsError> {
             "The interval is not within 5 and 1440.",
         ));
     }
-    Ok(AvailabilityQuery { from, to, step: TimeDelta::minutes(minutes), bias })
+    Ok(AvailabilityQuery { intervals: Intervals { from, to, step: TimeDelta::minutes(minutes) }, bias })
 }
 
 /// The offset from UTC: that of the request's `TimeZone`, or of the `TimeZoneContext` header that newer clients send
@@ -114,7 +113,7 @@ fn failure(refusal: &EwsError) -> String {
 }
 
 fn free_busy(query: &AvailabilityQuery, mailbox: &Mailbox) -> String {
-    let events = views::window(mailbox, query.from, query.to);
+    let events = views::window(mailbox, query.intervals.from, query.intervals.to);
     let shown: String = events.iter().map(|event| calendar_event(query, event)).collect();
     let array = if events.is_empty() {
         shown
@@ -124,7 +123,7 @@ fn free_busy(query: &AvailabilityQuery, mailbox: &Mailbox) -> String {
     format!(
         r#"<m:FreeBusyResponse><m:ResponseMessage ResponseClass="Success"><m:ResponseCode>NoError</m:ResponseCode></m:ResponseMessage><m:FreeBusyView>{}{}{array}</m:FreeBusyView></m:FreeBusyResponse>"#,
         element("FreeBusyViewType", "DetailedMerged"),
-        element("MergedFreeBusy", &merged(query, &events))
+        element("MergedFreeBusy", &merged(query.intervals, &events, state))
     )
 }
 
@@ -137,18 +136,6 @@ fn calendar_event(query: &AvailabilityQuery, event: &EventInstance<'_>) -> Strin
         element("EndTime", &local(event.end)),
         element("BusyType", event.details.busy.wire_name())
     )
-}
-
-fn merged(query: &AvailabilityQuery, events: &[EventInstance<'_>]) -> String {
-    let mut digits = String::new();
-    let mut at = query.from;
-    while at < query.to {
-        let next = at + query.step;
-        let states = events.iter().filter(|event| event.start < next && at < event.end).map(state);
-        digits.push(states.max().unwrap_or('0'));
-        at = next;
-    }
-    digits
 }
 
 fn state(event: &EventInstance<'_>) -> char {
