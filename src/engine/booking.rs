@@ -100,7 +100,6 @@ mod tests {
     use chrono::TimeDelta;
     use uuid::Uuid;
 
-    use super::super::capabilities::tests::ALL;
     use super::*;
 
     #[test]
@@ -111,7 +110,7 @@ mod tests {
         };
         let (first, second) = (draft(0), draft(1));
         let expected = BookingDraft { start: first.start, end: first.end, ..second.clone() };
-        assert_eq!(second.clone().repeating(&first, ALL), expected);
+        assert_eq!(second.clone().repeating(&first, Capabilities::ALL), expected);
         assert_eq!(second.clone().repeating(&first, Capabilities::NONE), second);
     }
 

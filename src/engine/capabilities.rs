@@ -98,6 +98,23 @@ impl Capabilities {
         can_end_all_day: false,
     };
 
+    /// Everything is possible and guaranteed: tests take away what matters to them.
+    #[cfg(test)]
+    pub(crate) const ALL: Self = Self {
+        can_mute_updates: true,
+        guarded: GuardedSteps { set_end: true, decline: true, cancel: true, remove: true, move_back: true },
+        silent_removal: SilentRemovals {
+            attendee: SilentRemoval::Unnoticed,
+            organizer: SilentRemoval::Unnoticed,
+            plain: SilentRemoval::Unnoticed,
+        },
+        can_move_back: true,
+        traces: ReadableTraces { sent_items: true, deleted_items: true },
+        has_idempotent_booking: true,
+        reports_changes: true,
+        can_end_all_day: true,
+    };
+
     /// Whether the server refuses the step when the event has another version. A new event has no version yet.
     pub fn guards(&self, step: &Step) -> bool {
         match step {
@@ -167,27 +184,11 @@ impl Capabilities {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use chrono::{DateTime, Utc};
 
     use super::*;
     use crate::calendar::{ChangeKey, EventId, Uid};
-
-    /// A server that can do and guarantees everything.
-    pub(in crate::engine) const ALL: Capabilities = Capabilities {
-        can_mute_updates: true,
-        guarded: GuardedSteps { set_end: true, decline: true, cancel: true, remove: true, move_back: true },
-        silent_removal: SilentRemovals {
-            attendee: SilentRemoval::Unnoticed,
-            organizer: SilentRemoval::Unnoticed,
-            plain: SilentRemoval::Unnoticed,
-        },
-        can_move_back: true,
-        traces: ReadableTraces { sent_items: true, deleted_items: true },
-        has_idempotent_booking: true,
-        reports_changes: true,
-        can_end_all_day: true,
-    };
 
     /// One of each step.
     fn steps() -> [Step; 7] {
@@ -208,16 +209,19 @@ pub(super) mod tests {
 
     #[test]
     fn a_server_without_guarantees_guards_nothing_and_late_requests_change_newer_versions() {
-        assert_eq!(steps().map(|step| ALL.guards(&step)), [true, true, true, true, true, true, false]);
+        assert_eq!(
+            steps().map(|step| Capabilities::ALL.guards(&step)),
+            [true, true, true, true, true, true, false]
+        );
         assert_eq!(steps().map(|step| Capabilities::NONE.guards(&step)), [false; 7]);
-        assert_eq!(steps().map(|step| ALL.may_change_newer_version(&step)), [false; 7]);
+        assert_eq!(steps().map(|step| Capabilities::ALL.may_change_newer_version(&step)), [false; 7]);
         let late = [true, true, true, true, false, false, false];
         assert_eq!(steps().map(|step| Capabilities::NONE.may_change_newer_version(&step)), late);
     }
 
     #[test]
     fn a_step_is_sent_again_at_once_only_where_the_second_request_has_no_effect() {
-        let all = steps().map(|step| ALL.may_send_again_at_once(&step));
+        let all = steps().map(|step| Capabilities::ALL.may_send_again_at_once(&step));
         assert_eq!(all, [true, true, false, false, true, true, true]);
         let none = steps().map(|step| Capabilities::NONE.may_send_again_at_once(&step));
         assert_eq!(none, [false, false, false, false, true, true, false]);
@@ -226,7 +230,7 @@ pub(super) mod tests {
     #[test]
     fn only_an_organizer_copy_is_updated_with_messages_where_they_cannot_be_muted() {
         let organizer = Some(Copy::Organizer);
-        assert_eq!(ALL.effective_notify(organizer, Notify::Nobody), Notify::Nobody);
+        assert_eq!(Capabilities::ALL.effective_notify(organizer, Notify::Nobody), Notify::Nobody);
         assert_eq!(Capabilities::NONE.effective_notify(organizer, Notify::Nobody), Notify::Attendees);
         for copy in [Some(Copy::Attendee), Some(Copy::Plain), None] {
             assert_eq!(Capabilities::NONE.effective_notify(copy, Notify::Nobody), Notify::Nobody, "{copy:?}");
@@ -240,7 +244,7 @@ pub(super) mod tests {
             organizer: SilentRemoval::Impossible,
             plain: SilentRemoval::Unnoticed,
         };
-        let server = Capabilities { silent_removal, ..ALL };
+        let server = Capabilities { silent_removal, ..Capabilities::ALL };
         for (copy, expected) in [
             (Some(Copy::Attendee), SilentRemoval::ShownAsDeclined),
             (Some(Copy::Organizer), SilentRemoval::Impossible),
@@ -249,15 +253,18 @@ pub(super) mod tests {
         ] {
             assert_eq!(server.silent_removal_of(copy), expected, "{copy:?}");
         }
-        assert_eq!(ALL.silent_removal_of(None), SilentRemoval::Unnoticed);
+        assert_eq!(Capabilities::ALL.silent_removal_of(None), SilentRemoval::Unnoticed);
     }
 
     #[test]
     fn an_event_that_cannot_be_found_again_cannot_be_restored() {
-        let blind = Capabilities { traces: ReadableTraces { sent_items: true, deleted_items: false }, ..ALL };
-        assert!(ALL.can_restore());
+        let blind = Capabilities {
+            traces: ReadableTraces { sent_items: true, deleted_items: false },
+            ..Capabilities::ALL
+        };
+        assert!(Capabilities::ALL.can_restore());
         assert!(!blind.can_restore());
-        assert!(!Capabilities { can_move_back: false, ..ALL }.can_restore());
+        assert!(!Capabilities { can_move_back: false, ..Capabilities::ALL }.can_restore());
         let traced = steps().map(|step| blind.can_trace(&step));
         assert_eq!(traced, [false, false, true, true, false, false, false]);
     }

@@ -330,7 +330,6 @@ mod tests {
     use chrono::TimeDelta;
 
     use super::super::capabilities::SilentRemovals;
-    use super::super::capabilities::tests::ALL;
     use super::*;
     use crate::action::{Notified, Notify, Reversibility};
     use crate::calendar::Copy;
@@ -350,13 +349,14 @@ mod tests {
     fn our_event_stays_where_its_removal_would_send_messages() {
         let start = DateTime::<Utc>::UNIX_EPOCH;
         let own = |copy| Event { copy, ..Event::sample("A", start, start + TimeDelta::hours(1)) };
-        let noisy = SilentRemovals { organizer: SilentRemoval::Impossible, ..ALL.silent_removal };
-        let noisy = Capabilities { silent_removal: noisy, ..ALL };
+        let noisy =
+            SilentRemovals { organizer: SilentRemoval::Impossible, ..Capabilities::ALL.silent_removal };
+        let noisy = Capabilities { silent_removal: noisy, ..Capabilities::ALL };
         for (copy, server, is_removed) in [
             (Some(Copy::Plain), noisy, true),
             (Some(Copy::Organizer), noisy, false),
             (None, noisy, false),
-            (None, ALL, true),
+            (None, Capabilities::ALL, true),
         ] {
             let own = own(copy);
             let step = revert_step(&own, &done(&own, Change::Booked), server);

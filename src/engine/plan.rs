@@ -6,8 +6,7 @@
 //! | organizer | `SetEnd`, attendees notified unless silent | `Cancel`, attendees notified | `Remove` |
 //! | plain | `SetEnd` | `Remove` | `Remove` |
 //!
-//! The capabilities of the room's server limit it: where updates cannot be muted the attendees are notified, and where a removal
-//! cannot be silent it is refused.
+//! The capabilities of the room's server limit it: where the server cannot be silent, a silent end or removal is refused.
 //!
 //! Why an attendee copy is declined rather than deleted: a decline is the only documented way to free the room *and* notify
 //! the organizer (MS-OXWSMTGS, `DeclineItem`). After a silent removal the organizer still expects the room, and calendar
@@ -284,7 +283,6 @@ fn done(event: &Event, copy: Copy, change: Change, notified: Notified, reversibi
 
 #[cfg(test)]
 mod tests {
-    use super::super::capabilities::tests::ALL;
     use super::super::capabilities::{ReadableTraces, SilentRemovals};
     use super::*;
 
@@ -293,7 +291,10 @@ mod tests {
     }
 
     fn of(attendee: SilentRemoval) -> Capabilities {
-        Capabilities { silent_removal: SilentRemovals { attendee, ..ALL.silent_removal }, ..ALL }
+        Capabilities {
+            silent_removal: SilentRemovals { attendee, ..Capabilities::ALL.silent_removal },
+            ..Capabilities::ALL
+        }
     }
 
     #[test]
@@ -313,8 +314,8 @@ mod tests {
         let (now, end) = (start + TimeDelta::hours(9), start + TimeDelta::hours(24));
         let event = Event { is_all_day: true, ..Event::sample("A", start, end) };
         let planned = |event: &Event, server| plan_end(event, Copy::Attendee, Notify::Nobody, now, server);
-        assert!(planned(&event, ALL).is_ok());
-        let whole_days = Capabilities { can_end_all_day: false, ..ALL };
+        assert!(planned(&event, Capabilities::ALL).is_ok());
+        let whole_days = Capabilities { can_end_all_day: false, ..Capabilities::ALL };
         let refused = planned(&event, whole_days).unwrap_err();
         assert!(matches!(refused, PlanError::Refused(Refusal::Exchange { code, .. }) if code == "isAllDay"));
         assert!(planned(&Event { is_all_day: false, ..event }, whole_days).is_ok());
@@ -325,10 +326,13 @@ mod tests {
         let start = DateTime::<Utc>::UNIX_EPOCH;
         let event = Event::sample("A", start, start + TimeDelta::hours(1));
         let reversibility = |server| silently(&event, server).map(|plan| plan.done.reversibility);
-        assert_eq!(reversibility(ALL), Ok(Reversibility::Reversible));
+        assert_eq!(reversibility(Capabilities::ALL), Ok(Reversibility::Reversible));
         let because = IrreversibleReason::ServerCannotRestore;
-        let traces = ReadableTraces { deleted_items: false, ..ALL.traces };
-        for server in [Capabilities { can_move_back: false, ..ALL }, Capabilities { traces, ..ALL }] {
+        let traces = ReadableTraces { deleted_items: false, ..Capabilities::ALL.traces };
+        for server in [
+            Capabilities { can_move_back: false, ..Capabilities::ALL },
+            Capabilities { traces, ..Capabilities::ALL },
+        ] {
             assert_eq!(reversibility(server), Ok(Reversibility::Irreversible { because }));
         }
     }

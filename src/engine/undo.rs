@@ -117,7 +117,7 @@ fn plan_end_undo(
     }
     let wanted = notify_again(done.notified);
     if server.effective_notify(Some(done.copy), wanted) != wanted {
-        return Err(Refusal::ServerAlwaysNotifies.into()); // nobody was notified of the end that is taken back
+        return Err(Refusal::ServerAlwaysNotifies.into()); // the first change sent no message
     }
     let (id, change_key) = (event.id.clone(), event.change_key.clone());
     let step = Step::SetEnd { id, change_key, end: from, notify: wanted };
@@ -164,7 +164,6 @@ fn undone(done: &Done, event: &Event, change: Change, notified: Notified) -> Don
 mod tests {
     use chrono::{DateTime, TimeDelta, Utc};
 
-    use super::super::capabilities::tests::ALL;
     use super::super::capabilities::{SilentRemoval, SilentRemovals};
     use super::*;
     use crate::calendar::Copy;
@@ -190,10 +189,11 @@ mod tests {
         let event = Event { copy: Some(Copy::Organizer), ..Event::sample("A", at(0), at(30)) };
         let (from, to) = (at(60), at(30));
         let target = UndoTarget::End { done: done(&event, Change::Ended { from, to }), from, to };
-        let plan = plan_undo(&target, &event, ALL).unwrap();
+        let plan = plan_undo(&target, &event, Capabilities::ALL).unwrap();
         assert!(matches!(plan.step, Step::SetEnd { notify: Notify::Nobody, .. }));
         let refused =
-            plan_undo(&target, &event, Capabilities { can_mute_updates: false, ..ALL }).unwrap_err();
+            plan_undo(&target, &event, Capabilities { can_mute_updates: false, ..Capabilities::ALL })
+                .unwrap_err();
         assert_eq!(refused, PlanError::Refused(Refusal::ServerAlwaysNotifies));
     }
 
@@ -202,8 +202,10 @@ mod tests {
         let event = Event { is_all_day: true, ..Event::sample("A", at(0), at(30)) };
         let (from, to) = (at(60), at(30));
         let target = UndoTarget::End { done: done(&event, Change::Ended { from, to }), from, to };
-        assert!(plan_undo(&target, &event, ALL).is_ok());
-        assert!(plan_undo(&target, &event, Capabilities { can_end_all_day: false, ..ALL }).is_err());
+        assert!(plan_undo(&target, &event, Capabilities::ALL).is_ok());
+        assert!(
+            plan_undo(&target, &event, Capabilities { can_end_all_day: false, ..Capabilities::ALL }).is_err()
+        );
     }
 
     /// Someone invited people to the booking since.
@@ -211,9 +213,11 @@ mod tests {
     fn a_booking_is_not_removed_where_its_removal_would_send_messages() {
         let event = Event { copy: Some(Copy::Organizer), ..Event::sample("A", at(0), at(30)) };
         let target = UndoTarget::Booked(done(&event, Change::Booked));
-        assert!(plan_undo(&target, &event, ALL).is_ok());
-        let silent_removal = SilentRemovals { organizer: SilentRemoval::Impossible, ..ALL.silent_removal };
-        let refused = plan_undo(&target, &event, Capabilities { silent_removal, ..ALL }).unwrap_err();
+        assert!(plan_undo(&target, &event, Capabilities::ALL).is_ok());
+        let silent_removal =
+            SilentRemovals { organizer: SilentRemoval::Impossible, ..Capabilities::ALL.silent_removal };
+        let refused =
+            plan_undo(&target, &event, Capabilities { silent_removal, ..Capabilities::ALL }).unwrap_err();
         assert_eq!(refused, PlanError::Refused(Refusal::ServerAlwaysNotifies));
     }
 }

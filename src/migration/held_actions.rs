@@ -156,7 +156,6 @@ fn has_uid(record: &ActionRecord) -> bool {
 mod tests {
     use chrono::TimeDelta;
 
-    use super::super::server_changes::tests::EVERYTHING;
     use super::*;
     use crate::action::{Action, Actor, Outcome, Step};
     use crate::calendar::{ChangeKey, Copy, EventId, RoomAddress, Uid};
@@ -204,9 +203,9 @@ mod tests {
     #[test]
     fn an_end_can_be_undone_until_the_event_would_have_ended() {
         let records = [ended(Some("uid"))];
-        assert_eq!(only(&records, 59, EVERYTHING), Some((HeldState::Undoable, false)));
-        assert_eq!(only(&records, 60, EVERYTHING), None);
-        assert_eq!(only(&[ended(None)], 59, EVERYTHING), Some((HeldState::Undoable, true)));
+        assert_eq!(only(&records, 59, Capabilities::ALL), Some((HeldState::Undoable, false)));
+        assert_eq!(only(&records, 60, Capabilities::ALL), None);
+        assert_eq!(only(&[ended(None)], 59, Capabilities::ALL), Some((HeldState::Undoable, true)));
     }
 
     #[test]
@@ -219,16 +218,19 @@ mod tests {
             done.reversibility =
                 Reversibility::Irreversible { because: crate::action::IrreversibleReason::IsAnUndo };
         }
-        assert_eq!(only(&[undone, done], 30, EVERYTHING), None);
+        assert_eq!(only(&[undone, done], 30, Capabilities::ALL), None);
     }
 
     #[test]
     fn a_removal_loses_its_undo_where_the_other_server_cannot_move_it_back() {
         let records = [record(Change::Removed, Some("uid"))];
-        assert_eq!(only(&records, 30, EVERYTHING), Some((HeldState::Undoable, false)));
+        assert_eq!(only(&records, 30, Capabilities::ALL), Some((HeldState::Undoable, false)));
         for target in [
-            Capabilities { can_move_back: false, ..EVERYTHING },
-            Capabilities { traces: ReadableTraces { deleted_items: false, sent_items: true }, ..EVERYTHING },
+            Capabilities { can_move_back: false, ..Capabilities::ALL },
+            Capabilities {
+                traces: ReadableTraces { deleted_items: false, sent_items: true },
+                ..Capabilities::ALL
+            },
         ] {
             assert_eq!(only(&records, 30, target), Some((HeldState::Undoable, true)));
         }
@@ -242,8 +244,8 @@ mod tests {
             (ActionStage::InDoubt, HeldState::InDoubt),
         ] {
             let open = ActionRecord { stage, outcome: None, ..ended(Some("uid")) };
-            assert_eq!(only(std::slice::from_ref(&open), 100_000, EVERYTHING), Some((state, false)));
-            assert!(held_actions(&[open], at(0), EVERYTHING)[0].is_unfinished());
+            assert_eq!(only(std::slice::from_ref(&open), 100_000, Capabilities::ALL), Some((state, false)));
+            assert!(held_actions(&[open], at(0), Capabilities::ALL)[0].is_unfinished());
         }
     }
 }

@@ -31,8 +31,8 @@ type Switch = (fn(Capabilities) -> bool, &'static str, &'static str);
 const SWITCHES: &[Switch] = &[
     (
         |server| server.can_mute_updates,
-        "A meeting that the room organized can be ended or extended without a message to its attendees (`--silent`).",
-        "The end of a meeting that the room organized always sends its attendees an update, even with `--silent`.",
+        "Adjourn can end a meeting that the room organized without a message to its attendees (`--silent`).",
+        "Every new end of a meeting that the room organized sends its attendees an update; Adjourn refuses to end it silently (`--silent`).",
     ),
     (
         |server| server.can_move_back,
@@ -86,68 +86,52 @@ const REMOVALS: &[(Copy, [&str; 3])] = &[
     (
         Copy::Attendee,
         [
-            "A meeting that the room was invited to can be removed silently, and nobody notices.",
-            "A meeting that the room was invited to can be removed silently, but its organizer sees the room as declined.",
-            "A meeting that the room was invited to cannot be removed silently: the request is refused.",
+            "Adjourn can remove a meeting that the room was invited to silently: no other calendar changes.",
+            "Adjourn can remove a meeting that the room was invited to without a message, but its organizer sees the room as declined.",
+            "Adjourn refuses to remove a meeting that the room was invited to silently: the server always sends a message.",
         ],
     ),
     (
         Copy::Organizer,
         [
-            "A meeting that the room organized can be removed silently, and nobody notices.",
-            "A meeting that the room organized can be removed silently, but its attendees see the room as declined.",
-            "A meeting that the room organized cannot be removed silently: its server always sends a cancellation, so the request is refused.",
+            "Adjourn can remove a meeting that the room organized silently: no other calendar changes.",
+            "Adjourn can remove a meeting that the room organized without a message, but its attendees see the room as declined.",
+            "Adjourn refuses to remove a meeting that the room organized silently: the server always sends a cancellation.",
         ],
     ),
     (
         Copy::Plain,
         [
-            "An event without attendees can be removed, and nobody notices.",
-            "An event without attendees can be removed, but the room is shown as declined.",
-            "An event without attendees cannot be removed silently: the request is refused.",
+            "Adjourn can remove an event without attendees: no other calendar changes.",
+            "Adjourn can remove an event without attendees, but the server shows the room as declined.",
+            "Adjourn refuses to remove an event without attendees silently: the server always sends a message.",
         ],
     ),
 ];
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::engine::{GuardedSteps, ReadableTraces, SilentRemovals};
-
-    /// A server that can do and guarantees everything.
-    pub(in crate::migration) const EVERYTHING: Capabilities = Capabilities {
-        can_mute_updates: true,
-        guarded: GuardedSteps { set_end: true, decline: true, cancel: true, remove: true, move_back: true },
-        silent_removal: SilentRemovals {
-            attendee: SilentRemoval::Unnoticed,
-            organizer: SilentRemoval::Unnoticed,
-            plain: SilentRemoval::Unnoticed,
-        },
-        can_move_back: true,
-        traces: ReadableTraces { sent_items: true, deleted_items: true },
-        has_idempotent_booking: true,
-        reports_changes: true,
-        can_end_all_day: true,
-    };
+    use crate::engine::SilentRemovals;
 
     #[test]
     fn each_change_has_one_sentence_and_its_reverse_has_another() {
-        let lost = server_changes(EVERYTHING, Capabilities::NONE);
-        let gained = server_changes(Capabilities::NONE, EVERYTHING);
+        let lost = server_changes(Capabilities::ALL, Capabilities::NONE);
+        let gained = server_changes(Capabilities::NONE, Capabilities::ALL);
         assert_eq!((lost.len(), gained.len()), (SWITCHES.len() + REMOVALS.len(), lost.len()));
         let all: BTreeSet<_> = lost.iter().chain(&gained).collect();
         assert_eq!(all.len(), lost.len() + gained.len());
         assert!(all.iter().all(|sentence| sentence.ends_with('.')));
-        assert_eq!(server_changes(EVERYTHING, EVERYTHING), Vec::<&str>::new());
+        assert_eq!(server_changes(Capabilities::ALL, Capabilities::ALL), Vec::<&str>::new());
     }
 
     #[test]
     fn one_change_is_one_sentence() {
         let silent_removal =
-            SilentRemovals { attendee: SilentRemoval::ShownAsDeclined, ..EVERYTHING.silent_removal };
-        let changes = server_changes(EVERYTHING, Capabilities { silent_removal, ..EVERYTHING });
+            SilentRemovals { attendee: SilentRemoval::ShownAsDeclined, ..Capabilities::ALL.silent_removal };
+        let changes = server_changes(Capabilities::ALL, Capabilities { silent_removal, ..Capabilities::ALL });
         assert!(matches!(&changes[..], [one] if one.contains("sees the room as declined")), "{changes:?}");
     }
 }

@@ -108,7 +108,10 @@ async fn one_world_is_the_same_over_both_protocols_and_nothing_is_changed() {
         assert!(events["same"].as_u64().unwrap() >= 9 && events["different"] == 0, "{room}");
     }
     let changes = report["servers"][0]["changes"].to_string();
-    assert!(changes.contains("even with `--silent`") && changes.contains("Deleted Items"), "{changes}");
+    assert!(
+        changes.contains("refuses to end it silently (`--silent`)") && changes.contains("Deleted Items"),
+        "{changes}"
+    );
     assert_eq!(calendars(&office.sim), before);
     assert!(office.sim.outbox().is_empty());
     assert!(!office.state().exists(), "no journal is made");
