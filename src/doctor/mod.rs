@@ -93,6 +93,19 @@ impl Findings {
         &mut self.all[at]
     }
 
+    /// The first of the connection's rooms. Without one there is nothing to check, which is a failure.
+    fn first_room<'r>(&mut self, rooms: &'r [RoomAddress]) -> Option<&'r RoomAddress> {
+        if rooms.is_empty() {
+            self.fail(
+                FindingId::NoRoomConfigured,
+                "rooms",
+                "no configured room belongs to this connection",
+                "list its rooms in scope.rooms, or a room list and one room",
+            );
+        }
+        rooms.first()
+    }
+
     fn pass(&mut self, check: &'static str, message: impl Into<String>) {
         self.add(check, FindingStatus::Pass, message);
     }

@@ -14,15 +14,7 @@ const ROOMS_TRIED: usize = 3;
 
 /// Whether the server accepts the account. Its rights in rooms are another check.
 pub(super) async fn check_sign_in(target: &DoctorTarget, findings: &mut Findings) -> bool {
-    let Some(first) = target.rooms.first() else {
-        findings.fail(
-            FindingId::NoRoomConfigured,
-            "rooms",
-            "no configured room belongs to this connection",
-            "list its rooms in scope.rooms, or a room list and one room",
-        );
-        return false;
-    };
+    let Some(first) = findings.first_room(&target.rooms) else { return false };
     match target.exchange.check_calendar(first).await {
         Err(RequestError::Refused(ErrorKind::ApiDisabled, code)) => {
             check_ews_disabled(target, code, findings).await

@@ -10,15 +10,7 @@ use crate::graph::RequestError;
 
 /// Whether Graph accepts the application. Its rights in rooms are another check.
 pub(super) async fn check_sign_in(target: &GraphDoctorTarget, findings: &mut Findings) -> bool {
-    let Some(first) = target.rooms.first() else {
-        findings.fail(
-            FindingId::NoRoomConfigured,
-            "rooms",
-            "no configured room belongs to this connection",
-            "list its rooms in scope.rooms, or a room list and one room",
-        );
-        return false;
-    };
+    let Some(first) = findings.first_room(&target.rooms) else { return false };
     match target.graph.check_calendar(first).await {
         Err(failed) if affects_every_room(&failed) => {
             report_rejected(&target.settings.sign_in, failed, findings);
