@@ -115,7 +115,7 @@ fn refuse_keys_of_ews(source: &SourceText<'_>, file: &ServerSection) -> Result<(
         return Err(source.error_at(&file.access, why));
     }
     if file.impersonate_by.is_written() {
-        let why = "Graph names a room by its address and impersonates nobody; remove impersonate_by";
+        let why = "Graph names a room by its address and has no impersonation; remove impersonate_by";
         return Err(source.error_at(&file.impersonate_by, why));
     }
     if let Some(table) = &file.autodiscover {
