@@ -14,6 +14,9 @@ use super::StoreError;
 
 /// The process that locks this file owns the directory.
 const LOCK_FILE: &str = "adjourn.lock";
+/// The Unix socket of a running service.
+#[cfg(feature = "service")]
+pub(crate) const SOCKET_FILE: &str = "adjourn.sock";
 /// The journal's database.
 pub(super) const JOURNAL_FILE: &str = "journal.sqlite";
 /// Number and hash of the journal's last entry.
@@ -24,15 +27,19 @@ const LOCK_RETRY: Duration = Duration::from_millis(50);
 /// The default state directory: `$STATE_DIRECTORY` (systemd sets it for a service with `StateDirectory=`), else the user's own
 /// state directory.
 pub fn default_directory() -> Option<PathBuf> {
-    let by_systemd = std::env::var_os("STATE_DIRECTORY").filter(|value| !value.is_empty()).map(PathBuf::from);
-    by_systemd.or_else(|| Some(dirs::state_dir().or_else(dirs::data_local_dir)?.join("adjourn")))
+    systemd_directory().or_else(|| Some(dirs::state_dir().or_else(dirs::data_local_dir)?.join("adjourn")))
 }
 
-/// Whether Adjourn owns a file of this name in the directory: the lock, the journal's head, a database, or SQLite's files beside one.
+/// The directory of the unit of systemd in which this process runs.
+pub(crate) fn systemd_directory() -> Option<PathBuf> {
+    std::env::var_os("STATE_DIRECTORY").filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+/// Whether Adjourn owns a file of this name in the directory: the lock, the socket, the journal's head, a database, or SQLite's files beside one.
 #[cfg(feature = "service")]
 pub(crate) fn is_state_file(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
-    name == LOCK_FILE || name.starts_with(HEAD_FILE) || name.contains(".sqlite")
+    name == LOCK_FILE || name == SOCKET_FILE || name.starts_with(HEAD_FILE) || name.contains(".sqlite")
 }
 
 /// Creates the directory, accessible to its owner alone.

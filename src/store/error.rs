@@ -18,7 +18,7 @@ pub enum StoreError {
     },
     /// Another process owns the directory.
     #[error(
-        "process {owner} is using the state directory {path}; wait until it ends, use its API, or name another --state-dir",
+        "process {owner} is using the state directory {path}; wait until it ends; if it is the service, have it act (--server URL), or stop it",
         path = path.display()
     )]
     InUse {

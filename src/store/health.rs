@@ -9,6 +9,7 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::StoreError;
 use super::connection::open_to_write;
+use super::directory::JOURNAL_FILE;
 use super::error::journal_error;
 use crate::journal::{JournalError, JournalHealth};
 
@@ -69,8 +70,16 @@ impl CommitStats {
             failed_commits: self.failed.load(Ordering::Relaxed),
             last_commit_age: last.map(|last| last.elapsed()),
             free_bytes: free_bytes(&self.directory),
+            size_bytes: size_bytes(&self.directory),
         }
     }
+}
+
+/// The size of the journal and of SQLite's log beside it.
+fn size_bytes(directory: &Path) -> Option<u64> {
+    let size = |suffix: &str| std::fs::metadata(directory.join(format!("{JOURNAL_FILE}{suffix}"))).ok();
+    let log = size("-wal").map_or(0, |file| file.len());
+    size("").map(|file| file.len().saturating_add(log))
 }
 
 /// Free space for an unprivileged process on the disk of this directory.
@@ -115,6 +124,7 @@ mod tests {
         let health = journal.health();
         assert_eq!((health.failed_commits, health.last_commit_age.is_some()), (0, true));
         assert!(cfg!(not(unix)) || health.free_bytes.is_some_and(|bytes| bytes > 0));
+        assert!(health.size_bytes.is_some_and(|bytes| bytes > 0), "{health:?}");
         let read = SqliteJournal::read(directory.path()).unwrap();
         assert!(read.try_commit().await.is_err(), "a reader cannot vouch for writes");
     }

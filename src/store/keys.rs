@@ -21,6 +21,11 @@ const REVOKED_KEPT: usize = 10_000;
 /// Room patterns of one key.
 pub const KEY_PATTERNS_MAX: usize = 1_000;
 
+/// The columns of [`record`], of the keys in force.
+const KEYS_IN_FORCE: &str =
+    "SELECT id, name, rooms, rights, per_minute, hash, expires_ms, certificate, created_ms, last_used_ms
+                             FROM keys WHERE revoked_ms IS NULL";
+
 /// A stored key, and when it was created and used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyRecord {
@@ -86,11 +91,7 @@ impl ServiceStore {
         by: AdminActor,
         now: DateTime<Utc>,
     ) -> Result<(), KeyError> {
-        self.with_key_result(move |transaction| {
-            insert(transaction, &key, now)?;
-            queue_admin_event(transaction, AdminEvent::KeyCreated(key_facts(&key)), by, now)
-        })
-        .await
+        self.with_key_result(move |transaction| create(transaction, &key, by, now)).await
     }
 
     /// Replaces the key with this id and stores the admin event that `by` changed it; `false` when no key in force has the id.
@@ -103,13 +104,30 @@ impl ServiceStore {
         by: AdminActor,
         now: DateTime<Utc>,
     ) -> Result<bool, KeyError> {
+        self.with_key_result(move |transaction| change(transaction, &key, by, now)).await
+    }
+
+    /// Reads the key in force with this id and stores what `edit` makes of it, with the admin event that `by` changed it, in one
+    /// transaction, so that no change of another writer is lost. `None` when no key in force has the id; an error of `edit` leaves the
+    /// key as it is.
+    ///
+    /// # Errors
+    /// The new name is taken, or the store cannot be used.
+    pub async fn edit_key<E: Send + 'static>(
+        &self,
+        id: KeyId,
+        by: AdminActor,
+        now: DateTime<Utc>,
+        edit: impl FnOnce(StoredKey) -> Result<StoredKey, E> + Send + 'static,
+    ) -> Result<Option<Result<KeyRecord, E>>, KeyError> {
         self.with_key_result(move |transaction| {
-            check(transaction, &key)?;
-            let is_there = update(transaction, &key)?;
-            if is_there {
-                queue_admin_event(transaction, AdminEvent::KeyChanged(key_facts(&key)), by, now)?;
-            }
-            Ok(is_there)
+            let Some(record) = find(transaction, &id)? else { return Ok(None) };
+            let key = match edit(record.key) {
+                Ok(key) => key,
+                Err(error) => return Ok(Some(Err(error))),
+            };
+            change(transaction, &key, by, now)?;
+            Ok(Some(Ok(KeyRecord { key, ..record })))
         })
         .await
     }
@@ -158,13 +176,20 @@ impl ServiceStore {
     /// The store cannot be read.
     pub async fn key_records(&self) -> Result<Vec<KeyRecord>, StoreError> {
         self.with_connection(|connection| {
-            let sql = "SELECT id, name, rooms, rights, per_minute, hash, expires_ms, certificate, created_ms, last_used_ms
-                       FROM keys WHERE revoked_ms IS NULL ORDER BY created_ms, id";
-            let mut statement = connection.prepare_cached(sql)?;
+            let sql = format!("{KEYS_IN_FORCE} ORDER BY created_ms, id");
+            let mut statement = connection.prepare_cached(&sql)?;
             let rows = statement.query_map([], record)?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
         .await
+    }
+
+    /// The key in force with this id.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn key_record(&self, id: KeyId) -> Result<Option<KeyRecord>, StoreError> {
+        self.with_connection(move |connection| Ok(find(connection, &id)?)).await
     }
 
     /// The number of keys in force; readiness checks use it to see whether the store answers.
@@ -195,7 +220,7 @@ impl ServiceStore {
         .await
     }
 
-    async fn with_key_result<T: Send + 'static>(
+    pub(super) async fn with_key_result<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, KeyError> + Send + 'static,
     ) -> Result<T, KeyError> {
@@ -213,6 +238,26 @@ impl ServiceStore {
     }
 }
 
+fn find(connection: &Connection, id: &KeyId) -> rusqlite::Result<Option<KeyRecord>> {
+    let sql = format!("{KEYS_IN_FORCE} AND id = ?1");
+    connection.prepare_cached(&sql)?.query_row([&id.0], record).optional()
+}
+
+/// Replaces the key with this id; `false` when no key in force has the id.
+fn change(
+    connection: &Connection,
+    key: &StoredKey,
+    by: AdminActor,
+    now: DateTime<Utc>,
+) -> Result<bool, KeyError> {
+    check(connection, key)?;
+    let is_there = update(connection, key)?;
+    if is_there {
+        queue_admin_event(connection, AdminEvent::KeyChanged(key_facts(key)), by, now)?;
+    }
+    Ok(is_there)
+}
+
 /// Checks the name, that no other key in force has it, and the number of patterns.
 fn check(connection: &Connection, key: &StoredKey) -> Result<(), KeyError> {
     let name: KeyName = key.holder.name.parse()?;
@@ -222,6 +267,17 @@ fn check(connection: &Connection, key: &StoredKey) -> Result<(), KeyError> {
     let sql = "SELECT id FROM keys WHERE revoked_ms IS NULL AND name = ?1 AND id <> ?2";
     let taken = connection.query_row(sql, (name.as_str(), &key.holder.id.0), |row| row.get(0)).optional()?;
     taken.map_or(Ok(()), |id| Err(KeyError::NameTaken(KeyId(id), name.to_string())))
+}
+
+/// Stores a new key and the admin event that `by` created it.
+pub(super) fn create(
+    connection: &Connection,
+    key: &StoredKey,
+    by: AdminActor,
+    now: DateTime<Utc>,
+) -> Result<(), KeyError> {
+    insert(connection, key, now)?;
+    queue_admin_event(connection, AdminEvent::KeyCreated(key_facts(key)), by, now)
 }
 
 fn insert(connection: &Connection, key: &StoredKey, now: DateTime<Utc>) -> Result<(), KeyError> {
@@ -266,6 +322,7 @@ fn revoke(connection: &Connection, id: &KeyId, now: DateTime<Utc>) -> Result<boo
     let sql = "DELETE FROM keys WHERE id IN
                (SELECT id FROM keys WHERE revoked_ms IS NOT NULL ORDER BY revoked_ms DESC LIMIT -1 OFFSET ?1)";
     connection.execute(sql, [REVOKED_KEPT as i64])?;
+    connection.execute("DELETE FROM displays WHERE key_id = ?1", [&id.0])?;
     Ok(revoked)
 }
 
@@ -441,6 +498,24 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn edits_at_the_same_time_lose_nothing() {
+        let store = ServiceStore::in_memory().unwrap();
+        let door = key("door", &["*"]);
+        store.add_key(door.clone(), now()).await.unwrap();
+        let edit = async || {
+            let longer = |mut key: StoredKey| {
+                key.holder.per_minute += 1;
+                Ok::<_, ()>(key)
+            };
+            store.edit_key(door.holder.id.clone(), by(), now(), longer).await.unwrap().unwrap().unwrap()
+        };
+        tokio::join!(edit(), edit(), edit(), edit());
+        assert_eq!(edit().await.key.holder.per_minute, door.holder.per_minute + 5);
+        let nobody = KeyId("nobody".to_owned());
+        assert_eq!(store.edit_key(nobody, by(), now(), Ok::<_, ()>).await.unwrap(), None);
+    }
+
+    #[tokio::test]
     async fn each_change_of_a_key_is_an_admin_event_and_a_failed_one_is_none() {
         let (store, journal) = (ServiceStore::in_memory().unwrap(), MemoryJournal::default());
         let mut door = key("door", &["*"]);
@@ -449,7 +524,13 @@ mod tests {
         door.expires = Some(now() + TimeDelta::days(1));
         assert!(store.change_key(door.clone(), by(), now()).await.unwrap());
         assert!(!store.change_key(key("nobody", &["*"]), by(), now()).await.unwrap());
+        let refused =
+            store.edit_key(door.holder.id.clone(), by(), now(), |_| Err::<StoredKey, _>("no")).await;
+        assert_eq!(refused.unwrap(), Some(Err("no")));
+        let stored = store.key_record(door.holder.id.clone()).await.unwrap().unwrap();
+        assert_eq!((&stored.key, stored.created, stored.last_used), (&door, now(), None));
         assert!(store.revoke_key_by(door.holder.id.clone(), by(), now()).await.unwrap());
+        assert_eq!(store.key_record(door.holder.id.clone()).await.unwrap(), None);
         assert!(!store.revoke_key_by(door.holder.id.clone(), by(), now()).await.unwrap());
         assert_eq!(store.move_pending_events(&journal).await.unwrap(), 3);
         let page = journal.admin_events(&AdminQuery::default()).await.unwrap();

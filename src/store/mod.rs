@@ -18,6 +18,8 @@ mod archived;
 mod checkpointer;
 mod connection;
 mod directory;
+#[cfg(feature = "service")]
+mod displays;
 mod erase;
 mod error;
 #[cfg(feature = "service")]
@@ -49,14 +51,20 @@ pub use archive::{ArchiveError, ArchiveOrder, ArchiveReport};
 pub use archive_file::{ArchiveFileError, VerifiedArchive, verify_archive};
 pub use directory::default_directory;
 #[cfg(feature = "service")]
-pub(crate) use directory::is_state_file;
+pub(crate) use directory::{SOCKET_FILE, is_state_file, systemd_directory};
+#[cfg(feature = "service")]
+#[doc(hidden)]
+pub use displays::{DISPLAYS_MAX, DisplayContact, DisplayRecord, NewDisplay};
 pub use error::StoreError;
 #[cfg(feature = "service")]
 #[doc(hidden)]
 pub use keys::{KEY_PATTERNS_MAX, KEYS_MAX, KeyError, KeyRecord};
 #[cfg(feature = "service")]
 #[doc(hidden)]
-pub use outbox::{OUTBOX_BYTES_MAX, OUTBOX_NOTICES_MAX, OutboxEntry, OutboxNotice};
+pub use outbox::{
+    DROPPED_KEPT, DueQuery, FailedAttempt, OUTBOX_BYTES_MAX, OUTBOX_NOTICES_MAX, OutboxBatch, OutboxEntry,
+    OutboxNotice, QueueState, SendOrder,
+};
 #[cfg(feature = "service")]
 #[doc(hidden)]
 pub use pending_events::{PENDING_MAX, PendingError};

@@ -3,8 +3,10 @@
 use super::schema::Schema;
 
 /// The schema of the service store. The file's application id is `adjd`.
-pub(super) const SERVICE: Schema =
-    Schema { application_id: 0x6164_6a64, migrations: &[TABLES, SERIES, PRESENCE, KEYS, EVIDENCE, OUTBOX] };
+pub(super) const SERVICE: Schema = Schema {
+    application_id: 0x6164_6a64,
+    migrations: &[TABLES, SERIES, PRESENCE, KEYS, EVIDENCE, OUTBOX, WEBHOOK_QUEUES, DISPLAYS],
+};
 
 /// The first version: API keys, signs of presence, runs of schedules.
 const TABLES: &str = "
@@ -117,7 +119,7 @@ const EVIDENCE: &str = "
 ";
 
 /// The sixth version: the outbox of webhooks.
-const OUTBOX: &str = "
+pub(super) const OUTBOX: &str = "
     CREATE TABLE webhooks (
         webhook TEXT PRIMARY KEY,
         last    INTEGER NOT NULL
@@ -132,4 +134,53 @@ const OUTBOX: &str = "
         PRIMARY KEY (webhook, number)
     ) STRICT, WITHOUT ROWID;
     CREATE UNIQUE INDEX outbox_by_id ON outbox (webhook, id);
+";
+
+/// The seventh version: a queue for each webhook, with the state of delivery. The one webhook of the sixth version, named by a hash of its
+/// URL, becomes `default`. Where the URL had changed, the webhook with the most notices stays. `body` is the last column, so that SQLite
+/// reads the others without it.
+pub(super) const WEBHOOK_QUEUES: &str = "
+    CREATE TABLE webhook_queues (
+        webhook         TEXT PRIMARY KEY,
+        last            INTEGER NOT NULL,
+        paused_until_ms INTEGER,
+        attempted_ms    INTEGER,
+        result          TEXT
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE webhook_notices (
+        webhook    TEXT NOT NULL,
+        number     INTEGER NOT NULL,
+        id         TEXT NOT NULL,
+        kind       TEXT NOT NULL,
+        at_ms      INTEGER NOT NULL,
+        expires_ms INTEGER NOT NULL,
+        attempts   INTEGER NOT NULL DEFAULT 0,
+        next_ms    INTEGER NOT NULL DEFAULT 0,
+        dropped_ms INTEGER,
+        bytes      INTEGER NOT NULL,
+        body       TEXT NOT NULL,
+        PRIMARY KEY (webhook, number)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX webhook_notices_by_state
+        ON webhook_notices (webhook, dropped_ms, attempts, number, next_ms, at_ms, bytes);
+    INSERT INTO webhook_queues (webhook, last)
+        SELECT 'default', last FROM webhooks ORDER BY last DESC, webhook LIMIT 1;
+    INSERT INTO webhook_notices (webhook, number, id, kind, at_ms, expires_ms, bytes, body)
+        SELECT 'default', number, id, kind, at_ms, at_ms + 86400000, length(CAST(body AS BLOB)), body FROM outbox
+        WHERE webhook = (SELECT webhook FROM webhooks ORDER BY last DESC, webhook LIMIT 1);
+    DROP TABLE outbox;
+    DROP TABLE webhooks;
+";
+
+/// The eighth version: paired displays. A display is named by its key; `lost_ms` is set while it counts as lost.
+pub(super) const DISPLAYS: &str = "
+    CREATE TABLE displays (
+        key_id     TEXT PRIMARY KEY,
+        room       TEXT NOT NULL,
+        paired_ms  INTEGER NOT NULL,
+        paired_by  TEXT NOT NULL,
+        contact_ms INTEGER,
+        version    TEXT,
+        lost_ms    INTEGER
+    ) STRICT, WITHOUT ROWID;
 ";

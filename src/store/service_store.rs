@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
 use super::error::StoreError;
 use super::service_schema::SERVICE;
@@ -38,6 +38,9 @@ impl ServiceStore {
         directory::create(path).map_err(|error| StoreError::Directory { path: path.to_owned(), error })?;
         refuse_former_name(path)?;
         let mut connection = connection::open_to_write(&path.join(FILE))?;
+        // Another process may write at the same time. A transaction that begins by reading cannot wait for it: SQLite refuses its first
+        // write at once ("database is locked").
+        connection.set_transaction_behavior(TransactionBehavior::Immediate);
         SERVICE.migrate(&mut connection)?;
         Ok(Self(Arc::new(Mutex::new(connection))))
     }
@@ -201,6 +204,20 @@ mod tests {
         std::fs::rename(&former, &file).unwrap();
         let store = ServiceStore::open(directory.path()).unwrap();
         assert_eq!(store.last_run("hourly".to_owned()).await.unwrap(), Some(ran));
+    }
+
+    #[test]
+    fn opening_waits_while_another_process_writes() {
+        let directory = tempfile::tempdir().unwrap();
+        drop(ServiceStore::open(directory.path()).unwrap());
+        let other = Connection::open(directory.path().join(FILE)).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE; INSERT INTO runs VALUES ('hourly', 1)").unwrap();
+        let writing = std::thread::spawn(move || {
+            std::thread::sleep(std::time::Duration::from_millis(100));
+            other.execute_batch("COMMIT").unwrap();
+        });
+        ServiceStore::open(directory.path()).unwrap();
+        assert!(writing.join().is_ok());
     }
 
     #[test]

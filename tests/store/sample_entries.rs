@@ -1,9 +1,9 @@
 //! Sample entries for the tests: every kind of fact and every outcome.
 
 use adjourn::action::{
-    Action, ActionId, ActionKind, Actor, AllDay, Change, DeleteMode, Done, EventSnapshot, IrreversibleReason,
-    NoChangeReason, Notified, Notify, Outcome, Refusal, RequestIds, RequestedMinutes, ResponsibleParty,
-    Reversibility, Step, Target, TimeRange,
+    Action, ActionId, ActionKind, Actor, AllDay, BookingTime, Change, DeleteMode, Done, EventSnapshot,
+    IrreversibleReason, NoChangeReason, Notified, Notify, Outcome, Refusal, RequestIds, RequestedBound,
+    RequestedEnd, RequestedMinutes, ResponsibleParty, Reversibility, Step, Target, TimeRange,
 };
 use adjourn::calendar::{ChangeKey, Copy, Event, EventId, EventKind, FreeBusy, Person, Uid};
 use adjourn::journal::{
@@ -45,7 +45,7 @@ pub fn event(name: &str) -> Event {
 }
 
 pub fn action(number: u128, room_name: &str, ask: ActionKind) -> Action {
-    Action::new(id(number), room(room_name), ask, Actor::User { name: "ada".to_owned() })
+    Action::new(id(number), room(room_name), ask, Actor::User { name: "ada".to_owned(), origin: None })
 }
 
 pub fn ended(name: &str) -> Done {
@@ -224,10 +224,7 @@ pub fn everything_of_version_4() -> Vec<ActionEntry> {
     all.push(closed(305, Outcome::Done(gone), 60));
     all.push(accepted(action(306, "r7", ActionKind::Delete(DeleteMode::Notify)), 61));
     all.push(closed(306, Outcome::AlreadyDone { why: NoChangeReason::Declined }, 61));
-    all.push(accepted(
-        action(307, "r7", ActionKind::Extend { minutes: RequestedMinutes::new(15).unwrap() }),
-        62,
-    ));
+    all.push(accepted(action(307, "r7", ActionKind::extend(RequestedMinutes::new(15).unwrap())), 62));
     all.push(closed(307, Outcome::Refused { refusal: Refusal::Declined }, 62));
     all
 }
@@ -286,10 +283,7 @@ pub fn everything_of_version_2() -> Vec<ActionEntry> {
     let (event_id, change_key) = (EventId::new("AAMk-a"), ChangeKey::new("DwAB"));
     let extended = Done { change: Change::Extended { from: at(60), to: at(75) }, ..ended("a") };
     let longer = Step::SetEnd { id: event_id, change_key, end: at(75), notify: Notify::Nobody };
-    all.push(accepted(
-        action(300, "r5", ActionKind::Extend { minutes: RequestedMinutes::new(15).unwrap() }),
-        55,
-    ));
+    all.push(accepted(action(300, "r5", ActionKind::extend(RequestedMinutes::new(15).unwrap())), 55));
     all.push(intended_step(300, longer, event("a"), extended.clone(), 55));
     all.push(closed(300, Outcome::Done(extended), 55));
     let to_be = Event { id: EventId::new(""), change_key: ChangeKey::new(""), ..event("c") };
@@ -300,16 +294,10 @@ pub fn everything_of_version_2() -> Vec<ActionEntry> {
         end: at(60),
         subject: "Booked at the door".to_owned(),
     };
-    all.push(accepted(
-        action(301, "r5", ActionKind::Book { minutes: RequestedMinutes::new(60).unwrap() }),
-        56,
-    ));
+    all.push(accepted(action(301, "r5", ActionKind::book(RequestedMinutes::new(60).unwrap())), 56));
     all.push(intended_step(301, book, to_be, booked.clone(), 56));
     all.push(closed(301, Outcome::Done(booked), 56));
-    all.push(accepted(
-        action(302, "r5", ActionKind::Extend { minutes: RequestedMinutes::new(15).unwrap() }),
-        57,
-    ));
+    all.push(accepted(action(302, "r5", ActionKind::extend(RequestedMinutes::new(15).unwrap())), 57));
     all.push(closed(302, Outcome::Refused { refusal: Refusal::NotCurrent { times } }, 57));
     all
 }
@@ -334,6 +322,25 @@ pub fn everything_of_version_7() -> Vec<JournalEntry> {
     all
 }
 
+/// What version 8 added.
+pub fn everything_of_version_8() -> Vec<JournalEntry> {
+    let mut all = everything_of_version_7();
+    let (start, end) = (at(120), at(150));
+    let minutes = RequestedMinutes::new(30).unwrap();
+    let mut booking = action(700, "r9", ActionKind::Book(BookingTime::exactly(start, minutes)));
+    booking.subject = Some("Planning (Ada)".parse().unwrap());
+    let until_next = BookingTime { start: Some(start), end: RequestedEnd::AtMost(minutes) };
+    let to_end = ActionKind::Extend(RequestedEnd::At(end));
+    let asks = [booking, action(701, "r9", ActionKind::Book(until_next)), action(702, "r9", to_end)];
+    for ask in asks {
+        let (bound, number) = (RequestedBound::Start, ask.id.0.as_u128());
+        let refusal = Refusal::TimeOutOfRange { bound, earliest: start, latest: end };
+        all.push(accepted(ask, 61).into());
+        all.push(closed(number, Outcome::Refused { refusal }, 61).into());
+    }
+    all
+}
+
 /// What version 6 added.
 pub fn everything_of_version_6() -> Vec<JournalEntry> {
     let mut all: Vec<JournalEntry> = everything_of_version_5().into_iter().map(JournalEntry::from).collect();
@@ -346,6 +353,17 @@ pub fn everything_of_version_6() -> Vec<JournalEntry> {
     all.push(accepted(action(501, "r8", ActionKind::Undo { of: id(7) }), 60).into());
     all.push(closed(501, Outcome::Refused { refusal }, 60).into());
     all.extend(admin_events().into_iter().map(JournalEntry::from));
+    all
+}
+
+/// What version 9 added.
+pub fn everything_of_version_9() -> Vec<JournalEntry> {
+    let mut all = everything_of_version_8();
+    let mut asked = action(800, "r9", ActionKind::End(Notify::Nobody));
+    let origin = Some("uid 0 (root), ssh from 192.0.2.7".to_owned());
+    asked.actor = Actor::User { name: "ada".to_owned(), origin };
+    all.push(accepted(asked, 62).into());
+    all.push(closed(800, Outcome::AlreadyDone { why: NoChangeReason::Over }, 62).into());
     all
 }
 
