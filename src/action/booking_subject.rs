@@ -3,16 +3,15 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// The subject of a booking: what people read in Outlook and on other displays.
 ///
 /// It has 1 to [`CHARS_MAX`](Self::CHARS_MAX) characters, and no control characters. Exchange limits a subject to 255 characters
 /// (EWS reference, "Subject").
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-#[cfg_attr(feature = "service", derive(serde::Serialize, schemars::JsonSchema))]
-#[cfg_attr(feature = "service", serde(into = "String"), schemars(with = "String"))]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+#[cfg_attr(feature = "service", derive(schemars::JsonSchema), schemars(with = "String"))]
 pub struct BookingSubject(String);
 
 /// A text cannot be the subject of a booking.

@@ -95,6 +95,22 @@ pub enum Change {
     MovedBack,
 }
 
+impl Change {
+    /// The value as the API, the metrics and the log have it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ended { .. } => "ended",
+            Self::Declined => "declined",
+            Self::Cancelled => "cancelled",
+            Self::Removed => "removed",
+            Self::Extended { .. } => "extended",
+            Self::Booked => "booked",
+            Self::EndRestored { .. } => "end-restored",
+            Self::MovedBack => "moved-back",
+        }
+    }
+}
+
 /// The people who received a message from Exchange about the change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -113,6 +129,15 @@ pub enum Notified {
 }
 
 impl Notified {
+    /// The number of messages that Exchange sends; `None` where it is not known. Adjourn does not read how many attendees an event has.
+    pub fn messages(self) -> Option<u32> {
+        match self {
+            Self::Nobody | Self::OrganizerSeesDecline => Some(0),
+            Self::Organizer => Some(1),
+            Self::Attendees | Self::Unknown => None,
+        }
+    }
+
     /// The value as the API and the command line print it.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -15,7 +15,7 @@ use std::fmt;
 use super::refusal::CANDIDATES_MAX;
 use super::{
     Change, Done, EventSnapshot, IrreversibleReason, NoChangeReason, Notified, Outcome, Refusal,
-    Reversibility, TimeRange,
+    RequestedBound, Reversibility, TimeRange,
 };
 use crate::calendar::{Copy, EventKind};
 
@@ -76,14 +76,27 @@ impl fmt::Display for Done {
         if self.dry_run {
             f.write_str("Dry run, nothing was changed. The action would report: ")?;
         }
-        write_change(f, self)?;
-        if self.change != Change::Booked {
-            write!(f, " {}", notified(self.notified))?;
-        }
+        write_effect(f, self)?;
         match self.reversibility {
             Reversibility::Reversible => f.write_str(" Undo is possible."),
             Reversibility::Irreversible { because } => write!(f, " Undo is not possible: {because}."),
         }
+    }
+}
+
+impl Done {
+    /// The message of a change that a later action has undone.
+    pub fn undone_message(&self) -> String {
+        format!("{} It was undone.", fmt::from_fn(|f| write_effect(f, self)))
+    }
+}
+
+/// What was changed, and who was notified.
+fn write_effect(f: &mut fmt::Formatter<'_>, done: &Done) -> fmt::Result {
+    write_change(f, done)?;
+    match done.change {
+        Change::Booked => Ok(()),
+        _ => write!(f, " {}", notified(done.notified)),
     }
 }
 
@@ -245,6 +258,14 @@ impl fmt::Display for Refusal {
             Self::NothingToUndo => f.write_str("That action changed nothing, so there is nothing to undo."),
             Self::NotUndoable { because } => write!(f, "That action cannot be undone: {because}."),
             Self::Collides { events } => write_collision(f, events),
+            Self::TimeOutOfRange { bound, earliest, latest } => {
+                let bound = match bound {
+                    RequestedBound::Start => "start",
+                    RequestedBound::End => "end",
+                };
+                let (earliest, latest) = (earliest.format("%F %H:%MZ"), latest.format("%F %H:%MZ"));
+                write!(f, "The {bound} must be between {earliest} and {latest}.")
+            }
             Self::LeftDeletedItems => f.write_str(
                 "The event is no longer in the room's Deleted Items. Only a mailbox restore can bring it back.",
             ),
@@ -331,6 +352,9 @@ mod tests {
     fn a_change_is_a_sentence_each_for_what_was_done_who_was_notified_and_the_undo() {
         let text = "Meeting of 2026-05-06 13:30Z ended at 13:42Z (was 14:30Z). Nobody was notified. Undo is possible.";
         assert_eq!(Outcome::Done(ended()).to_string(), text);
+        let text =
+            "Meeting of 2026-05-06 13:30Z ended at 13:42Z (was 14:30Z). Nobody was notified. It was undone.";
+        assert_eq!(ended().undone_message(), text);
         let declined = Done {
             change: Change::Declined,
             notified: Notified::Organizer,

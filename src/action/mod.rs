@@ -16,6 +16,7 @@ mod outcome;
 mod refusal;
 mod request;
 mod requested;
+mod requested_time;
 mod step;
 
 use std::fmt;
@@ -33,8 +34,9 @@ pub use display::Naming;
 pub(crate) use display::sentence;
 pub use idempotency_key::{IdempotencyKey, IdempotencyKeyError};
 pub use outcome::{Answer, NoChangeReason, Outcome};
-pub use refusal::{CANDIDATES_MAX, Refusal, ResponsibleParty};
+pub use refusal::{CANDIDATES_MAX, Refusal, RequestedBound, ResponsibleParty};
 pub use requested::{ReasonText, ReasonTextError, RequestedMinutes, RequestedMinutesError};
+pub use requested_time::{BookingTime, RequestedEnd};
 pub use step::{RequestIds, Step};
 
 /// The unique id of an action, in the journal, in logs and in the API.
@@ -73,16 +75,27 @@ pub struct Action {
     pub reason: Option<ReasonText>,
     /// Whether the action may change an all-day event.
     pub all_day: AllDay,
+    /// The subject of a booking; `None` for the one that the engine's options name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<BookingSubject>,
     /// The caller's idempotency key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<IdempotencyKey>,
 }
 
 impl Action {
-    /// Whether both request the same change. Actor, id and idempotency key are not compared.
+    /// Whether both request the same change. Actor, id and idempotency key are not compared. The undone action decides alone about the
+    /// event of an undo: earlier versions stored another target and another [`AllDay`] with one.
     pub fn same_request(&self, other: &Self) -> bool {
-        (&self.room, &self.target, self.kind, &self.reason, self.all_day)
-            == (&other.room, &other.target, other.kind, &other.reason, other.all_day)
+        let is_undo = matches!(self.kind, ActionKind::Undo { .. });
+        (&self.room, self.kind, &self.reason, &self.subject)
+            == (&other.room, other.kind, &other.reason, &other.subject)
+            && (is_undo || (&self.target, self.all_day) == (&other.target, other.all_day))
+    }
+
+    /// Whether the action, requested at `at`, is a sign that people are in the room. A person at the command line acts from elsewhere.
+    pub fn implies_presence(&self, at: DateTime<Utc>) -> bool {
+        !matches!(self.actor, Actor::User { .. }) && self.kind.implies_presence(at)
     }
 }
 
@@ -116,6 +129,14 @@ pub struct TimeRange {
     pub end: DateTime<Utc>,
 }
 
+impl TimeRange {
+    /// Whether both have the same times, without fractions of a second, which callers do not see.
+    pub(crate) fn is_same_to_the_second(&self, other: &Self) -> bool {
+        let seconds = |range: &Self| (range.start.timestamp(), range.end.timestamp());
+        seconds(self) == seconds(other)
+    }
+}
+
 impl From<&Event> for TimeRange {
     fn from(event: &Event) -> Self {
         Self { start: event.start, end: event.end }
@@ -131,16 +152,10 @@ pub enum ActionKind {
     End(Notify),
     /// Removes the event from the calendar.
     Delete(DeleteMode),
-    /// Extends the current event, at most until the next one begins.
-    Extend {
-        /// Minutes to add.
-        minutes: RequestedMinutes,
-    },
-    /// Books the room from now on, at most until the next event begins.
-    Book {
-        /// Minutes to book.
-        minutes: RequestedMinutes,
-    },
+    /// Extends the current event by some minutes, or to an end, at most until the next event begins.
+    Extend(RequestedEnd),
+    /// Books the room.
+    Book(BookingTime),
     /// Reverts an earlier action.
     Undo {
         /// The action to undo.
@@ -149,20 +164,35 @@ pub enum ActionKind {
 }
 
 impl ActionKind {
+    /// Extends the current event by these minutes, at most until the next one begins.
+    pub const fn extend(minutes: RequestedMinutes) -> Self {
+        Self::Extend(RequestedEnd::AtMost(minutes))
+    }
+
+    /// Books the room from now on for these minutes, at most until the next event begins.
+    pub const fn book(minutes: RequestedMinutes) -> Self {
+        Self::Book(BookingTime::from_now(minutes))
+    }
+
     /// The kind as a verb, as stored and printed.
     pub fn verb(self) -> &'static str {
         match self {
             Self::End(_) => "end",
             Self::Delete(_) => "delete",
-            Self::Extend { .. } => "extend",
-            Self::Book { .. } => "book",
+            Self::Extend(_) => "extend",
+            Self::Book(_) => "book",
             Self::Undo { .. } => "undo",
         }
     }
 
-    /// Whether a request of this kind is a sign of presence. A deletion is not: it needs no person in the room.
-    pub fn implies_presence(self) -> bool {
-        !matches!(self, Self::Delete(_))
+    /// Whether a request of this kind, made at `at`, is a sign of presence. A deletion and a booking of a later time are not: they
+    /// need no person in the room.
+    pub fn implies_presence(self, at: DateTime<Utc>) -> bool {
+        match self {
+            Self::Delete(_) => false,
+            Self::Book(BookingTime { start: Some(start), .. }) => start <= at,
+            Self::End(_) | Self::Extend(_) | Self::Book(_) | Self::Undo { .. } => true,
+        }
     }
 }
 
@@ -207,6 +237,14 @@ impl Actor {
         Self::Program { name: name.into(), key_id: None }
     }
 
+    /// The account of a user, and the host from which the person signed in.
+    pub fn origin(&self) -> Option<&str> {
+        match self {
+            Self::User { origin, .. } => origin.as_deref(),
+            Self::Sweep { .. } | Self::Program { .. } => None,
+        }
+    }
+
     /// The id of the API key that the program used.
     pub fn key_id(&self) -> Option<&str> {
         match self {
@@ -227,7 +265,7 @@ impl Actor {
     /// The user's or program's name, or the rule's.
     pub fn name(&self) -> &str {
         match self {
-            Self::User { name } | Self::Program { name, .. } => name,
+            Self::User { name, .. } | Self::Program { name, .. } => name,
             Self::Sweep { rule, .. } => rule,
         }
     }
@@ -258,6 +296,9 @@ pub enum Actor {
     User {
         /// Login name.
         name: String,
+        /// The account, and the host from which the person signed in. Journal entries of formats 1 to 8 have none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        origin: Option<String>,
     },
     /// A sweep, by the rule that chose the event.
     Sweep {
@@ -275,4 +316,36 @@ pub enum Actor {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         key_id: Option<String>,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn action(kind: ActionKind, actor: Actor) -> Action {
+        Action::new(ActionId::random(), "room@example.com".parse().unwrap(), kind, actor)
+    }
+
+    #[test]
+    fn an_undo_is_the_same_request_whatever_target_an_earlier_version_stored() {
+        let door = || Actor::program("door");
+        let of = ActionId::random();
+        let undo = action(ActionKind::Undo { of }, door());
+        let event = Target::Event { id: EventId::new("a"), seen: None };
+        let stored = Action { target: event.clone(), all_day: AllDay::Include, ..undo.clone() };
+        assert!(undo.same_request(&stored) && stored.same_request(&undo));
+        let other = action(ActionKind::Undo { of: ActionId::random() }, door());
+        assert!(!undo.same_request(&other), "the undo of another action");
+        let end = action(ActionKind::End(Notify::Attendees), door());
+        assert!(!end.same_request(&Action { target: event, ..end.clone() }));
+        assert!(!end.same_request(&Action { all_day: AllDay::Include, ..end.clone() }));
+    }
+
+    #[test]
+    fn a_person_at_the_command_line_is_not_in_the_room() {
+        let extend = ActionKind::extend(RequestedMinutes::clamped(15));
+        let user = Actor::User { name: "ada".to_owned(), origin: None };
+        assert!(action(extend, Actor::program("door")).implies_presence(DateTime::UNIX_EPOCH));
+        assert!(!action(extend, user).implies_presence(DateTime::UNIX_EPOCH));
+    }
 }

@@ -1,6 +1,7 @@
 //! Refusals: why an action changed nothing, who can resolve that, and what to do next. Values only; `display.rs` has the
 //! sentences.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{ActionId, EventSnapshot, IrreversibleReason, TimeRange};
@@ -21,6 +22,16 @@ pub enum ResponsibleParty {
     Network,
     /// Nobody: the state of the calendar is the reason.
     Nobody,
+}
+
+/// A time that a request names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RequestedBound {
+    /// The start of a booking.
+    Start,
+    /// The end of a booking, or the new end of an event.
+    End,
 }
 
 /// Limit on the candidates of an ambiguous request, in its answer and in the journal.
@@ -141,6 +152,15 @@ pub enum Refusal {
         /// Those events.
         events: Vec<EventSnapshot>,
     },
+    /// The request names a time that is too early or too late.
+    TimeOutOfRange {
+        /// Which of its times.
+        bound: RequestedBound,
+        /// The earliest possible time.
+        earliest: DateTime<Utc>,
+        /// The latest possible time.
+        latest: DateTime<Utc>,
+    },
     /// The event is no longer in the room's Deleted Items.
     LeftDeletedItems,
     /// Exchange could not be reached, or refused.
@@ -204,6 +224,7 @@ impl Refusal {
             | Self::MaybeArchived { .. }
             | Self::EventNotFound
             | Self::InvalidEventId { .. }
+            | Self::TimeOutOfRange { .. }
             | Self::NotAsSeen { .. } => ResponsibleParty::Caller,
             Self::NoCurrentEvent
             | Self::Interrupted
@@ -250,6 +271,7 @@ impl Refusal {
             | Self::NothingToUndo
             | Self::NotUndoable { .. }
             | Self::Collides { .. }
+            | Self::TimeOutOfRange { .. }
             | Self::LeftDeletedItems
             | Self::Exchange { .. } => None,
         }

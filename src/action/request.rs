@@ -2,8 +2,8 @@
 //! arguments have the limits, so every action that can be made can be requested. Values only.
 
 use super::{
-    Action, ActionId, ActionKind, Actor, AllDay, DeleteMode, IdempotencyKey, Notify, ReasonText,
-    RequestedMinutes, Target, TimeRange,
+    Action, ActionId, ActionKind, Actor, AllDay, BookingSubject, BookingTime, DeleteMode, IdempotencyKey,
+    Notify, ReasonText, RequestedMinutes, Target, TimeRange,
 };
 use crate::calendar::{EventId, RoomAddress};
 
@@ -11,7 +11,7 @@ impl Action {
     /// An action on the current event, without a reason, that leaves all-day events alone.
     pub fn new(id: ActionId, room: RoomAddress, kind: ActionKind, actor: Actor) -> Self {
         let (target, all_day) = (Target::Current, AllDay::Spare);
-        Self { id, room, target, kind, actor, reason: None, all_day, key: None }
+        Self { id, room, target, kind, actor, reason: None, all_day, subject: None, key: None }
     }
 
     /// Ends the current event now, or with [`event`](Self::event) another one.
@@ -26,12 +26,17 @@ impl Action {
 
     /// Extends the current event, until the next one at most.
     pub fn extend(room: RoomAddress, minutes: RequestedMinutes, actor: Actor) -> Self {
-        Self::new(ActionId::random(), room, ActionKind::Extend { minutes }, actor)
+        Self::new(ActionId::random(), room, ActionKind::extend(minutes), actor)
     }
 
     /// Books the room from now on, until the next event at most.
     pub fn book(room: RoomAddress, minutes: RequestedMinutes, actor: Actor) -> Self {
-        Self::new(ActionId::random(), room, ActionKind::Book { minutes }, actor)
+        Self::new(ActionId::random(), room, ActionKind::book(minutes), actor)
+    }
+
+    /// Books the room at another time, or to another end.
+    pub fn book_at(room: RoomAddress, time: BookingTime, actor: Actor) -> Self {
+        Self::new(ActionId::random(), room, ActionKind::Book(time), actor)
     }
 
     /// Undoes an earlier action in this room.
@@ -81,6 +86,12 @@ impl Action {
         Self { reason: Some(reason), ..self }
     }
 
+    /// Sets the subject of a booking. Without effect on other kinds.
+    #[must_use]
+    pub fn subject(self, subject: BookingSubject) -> Self {
+        Self { subject: Some(subject), ..self }
+    }
+
     /// Sets the idempotency key: a second request under it gets the answer of the first and changes nothing.
     #[must_use]
     pub fn key(self, key: IdempotencyKey) -> Self {
@@ -122,6 +133,6 @@ mod tests {
         let actor = || Actor::program("door");
         assert_eq!(silent(Action::delete(room(), actor())), ActionKind::Delete(DeleteMode::Silent));
         let minutes = RequestedMinutes::new(15).unwrap();
-        assert_eq!(silent(Action::book(room(), minutes, actor())), ActionKind::Book { minutes });
+        assert_eq!(silent(Action::book(room(), minutes, actor())), ActionKind::book(minutes));
     }
 }

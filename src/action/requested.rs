@@ -29,6 +29,11 @@ impl RequestedMinutes {
         if minutes >= Self::MIN && minutes <= Self::MAX { Some(Self(minutes)) } else { None }
     }
 
+    /// The nearest number of minutes within the limits.
+    pub fn clamped(minutes: i64) -> Self {
+        Self(u16::try_from(minutes.clamp(Self::MIN.into(), Self::MAX.into())).unwrap_or(Self::MAX))
+    }
+
     /// The number.
     pub const fn get(self) -> u16 {
         self.0
@@ -116,6 +121,8 @@ mod tests {
         for (minutes, fits) in [(0, false), (1, true), (1_440, true), (1_441, false)] {
             assert_eq!(RequestedMinutes::new(minutes).is_some(), fits, "{minutes}");
         }
+        let clamped = |minutes| RequestedMinutes::clamped(minutes).get();
+        assert_eq!([clamped(-5), clamped(480), clamped(i64::MAX)], [1, 480, 1_440]);
         assert_eq!(RequestedMinutesError.to_string(), "minutes are 1 to 1440");
     }
 

@@ -80,6 +80,7 @@ impl FreeBusy {
 /// The relation of an event to its series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "service", derive(utoipa::ToSchema))]
 pub enum EventKind {
     /// An event without a series.
     Single,
@@ -121,6 +122,7 @@ pub struct ModifiedOccurrence {
 /// Whose copy of a meeting an item is. It decides which operations are possible and who is notified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "service", derive(utoipa::ToSchema))]
 pub enum Copy {
     /// Someone else organizes the meeting and invited the room. The normal room booking.
     Attendee,

@@ -1,4 +1,5 @@
-//! Ids of calendar items. All opaque: they are compared and passed on, never parsed.
+//! Ids of calendar items. All opaque: they are compared and passed on, never parsed. Only the UIDs that Adjourn chooses itself are
+//! recognized, by their prefix.
 
 use std::fmt;
 use std::str::FromStr;
@@ -49,6 +50,21 @@ impl FromStr for EventId {
 
     fn from_str(text: &str) -> Result<Self, EventIdError> {
         if (1..=Self::BYTES_MAX).contains(&text.len()) { Ok(Self::new(text)) } else { Err(EventIdError) }
+    }
+}
+
+/// Begins the UID of every booking of Adjourn.
+const OWN_UID_PREFIX: &str = "adjourn-";
+
+impl Uid {
+    /// The UID of a booking of Adjourn with this name.
+    pub(crate) fn own(name: impl fmt::Display) -> Self {
+        Self(format!("{OWN_UID_PREFIX}{name}"))
+    }
+
+    /// Whether this text is the UID of a booking of Adjourn.
+    pub(crate) fn is_own(text: &str) -> bool {
+        text.starts_with(OWN_UID_PREFIX)
     }
 }
 

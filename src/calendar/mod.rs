@@ -5,6 +5,7 @@
 
 mod event;
 mod ids;
+mod local_day;
 pub mod occupancy;
 mod pattern;
 mod room;
@@ -12,6 +13,8 @@ mod window;
 
 pub use event::{Copy, CopyClues, Event, EventKind, FreeBusy, ModifiedOccurrence, Person, Series};
 pub use ids::{ChangeKey, EventId, EventIdError, Uid};
-pub use pattern::RoomPattern;
+pub use local_day::{local_day, start_of_day};
+pub use pattern::{RoomPattern, can_match_address};
+
 pub use room::{RoomAddress, RoomAddressError, Scope};
 pub use window::{Window, WindowError};

@@ -60,6 +60,14 @@ fn display_order(event: &Event) -> (bool, Reverse<DateTime<Utc>>, DateTime<Utc>,
     (event.is_all_day, Reverse(event.start), event.end, event.id.as_str())
 }
 
+/// The events that occupy the room within the window, in order of start, then id.
+pub fn agenda<'e>(events: impl IntoIterator<Item = &'e Event>, window: &Window) -> Vec<&'e Event> {
+    let within = |event: &&Event| event.occupies_room() && event.overlaps(window);
+    let mut events: Vec<_> = events.into_iter().filter(within).collect();
+    events.sort_by(|a, b| (a.start, a.id.as_str()).cmp(&(b.start, b.id.as_str())));
+    events
+}
+
 /// The next event that occupies the room.
 pub fn next(events: &[Event], now: DateTime<Utc>) -> Option<&Event> {
     let ahead = occupying(events).filter(|event| event.start > now);
@@ -130,19 +138,34 @@ pub fn booking_read_window(now: DateTime<Utc>, minutes: u16) -> Option<Window> {
 /// The window of a booking from now on, at most as long as requested, or the events in its way. It begins with this minute, since
 /// calendars show whole minutes, or within it, where an event ended to the second.
 pub fn booking_window(events: &[Event], now: DateTime<Utc>, minutes: u16) -> Result<Window, Vec<&Event>> {
+    let Some(wanted) = booking_from(booking_start(events, now), minutes) else { return Err(Vec::new()) };
+    free_part(events, &wanted)
+}
+
+/// The start of a booking from now on.
+pub fn booking_start(events: &[Event], now: DateTime<Utc>) -> DateTime<Utc> {
     let minute = minute(now);
     let ends = occupying(events).map(|event| event.end).filter(|end| minute < *end && *end <= now);
-    let start = ends.max().unwrap_or(minute);
-    let Some(wanted) = booking_from(start, minutes) else { return Err(Vec::new()) };
-    let end = free_until(events, None, &wanted);
+    ends.max().unwrap_or(minute)
+}
+
+/// The window up to the first event in it, or the events in its way.
+pub fn free_part<'e>(events: &'e [Event], wanted: &Window) -> Result<Window, Vec<&'e Event>> {
+    let (start, end) = (wanted.start(), free_until(events, None, wanted));
     match Window::new(start, end) {
         Ok(free) if end - start >= BOOKING_MIN => Ok(free),
-        _ => Err(conflicts(events, None, &wanted)),
+        _ => Err(conflicts(events, None, wanted)),
     }
 }
 
-/// At least as long as requested, rounded up to a full minute.
-fn booking_from(start: DateTime<Utc>, minutes: u16) -> Option<Window> {
+/// The window, if no event is in it, or the events in its way.
+pub fn free_window<'e>(events: &'e [Event], wanted: &Window) -> Result<Window, Vec<&'e Event>> {
+    let conflicts = conflicts(events, None, wanted);
+    if conflicts.is_empty() { Ok(*wanted) } else { Err(conflicts) }
+}
+
+/// The window of a booking from `start` on: at least as long as requested, rounded up to a full minute.
+pub fn booking_from(start: DateTime<Utc>, minutes: u16) -> Option<Window> {
     let end = start + TimeDelta::minutes(minutes.into());
     let full = minute(end);
     Window::new(start, if full < end { full + TimeDelta::minutes(1) } else { full }).ok()

@@ -80,7 +80,7 @@ impl Decision {
         acts: bool,
         now: DateTime<Utc>,
     ) -> Option<Self> {
-        let EvaluatedEvent { event, verdict } = evaluated;
+        let EvaluatedEvent { event, verdict, .. } = evaluated;
         let (outcome, why) = match verdict {
             Verdict::Act { proof: Some(proof), .. } if acts => (DecisionKind::Released, proof.to_string()),
             Verdict::Act { proof: Some(proof), .. } => (DecisionKind::WouldRelease, proof.to_string()),

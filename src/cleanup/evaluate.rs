@@ -105,6 +105,11 @@ pub enum KeepReason {
         /// Why the clock is not trusted.
         why: String,
     },
+    /// A person left the event out when the plan was applied.
+    LeftOut {
+        /// The API key, or the person signed in.
+        by: String,
+    },
     /// No rule applies.
     NoRule,
 }
@@ -325,6 +330,7 @@ impl fmt::Display for KeepReason {
                 f.write_str("the event reappeared after an earlier action: calendar repair, or its organizer")
             }
             Self::ClockInDoubt { why } => write!(f, "the clock is not trusted: {why}"),
+            Self::LeftOut { by } => write!(f, "left out by {by}"),
             Self::NoRule => f.write_str("no rule applies"),
         }
     }

@@ -8,10 +8,11 @@ use serde::Serialize;
 
 use super::evaluate::is_zero;
 use super::plan::EvaluatedEvent;
+use super::release_action::release_action;
 use super::room_evaluator::{EventPrecondition, RoomEvaluator, SeriesPrecondition};
 use super::{KeepReason, Rule, Verdict};
 use crate::action::{
-    Action, ActionId, Actor, AllDay, Answer, EventSnapshot, Outcome, ReasonText, Refusal, Target, TimeRange,
+    Action, ActionId, Actor, Answer, EventSnapshot, Outcome, ReasonText, Refusal, Target, TimeRange,
 };
 use crate::calendar::{EventKind, ModifiedOccurrence, RoomAddress, Series};
 use crate::engine::{Engine, Mode, Precondition};
@@ -87,20 +88,9 @@ impl AppliedAction {
 
 impl PlannedAction {
     pub(super) fn from_verdict(room: &RoomAddress, evaluated: &EvaluatedEvent) -> Option<Self> {
-        let Verdict::Act { rule, how, why, missed, proof } = &evaluated.verdict else { return None };
-        let event = evaluated.event.clone();
-        let seen = Some(TimeRange { start: event.start, end: event.end });
-        let action = Action {
-            id: ActionId::random(),
-            room: room.clone(),
-            target: Target::Event { id: event.id.clone(), seen },
-            kind: how.action_kind(),
-            actor: Actor::Sweep { rule: rule.to_string(), proof: proof.clone() },
-            reason: Some(ReasonText::truncated(format!("This room was released automatically: {why}."))),
-            all_day: AllDay::Include,
-            key: None,
-        };
-        Some(Self { action, event, rule: *rule, missed: *missed })
+        let Verdict::Act { rule, missed, .. } = evaluated.verdict else { return None };
+        let (action, event) = (release_action(room, evaluated)?, evaluated.event.clone());
+        Some(Self { action, event, rule, missed })
     }
 
     pub(super) async fn perform(&self, engine: &Engine, evaluator: RoomEvaluator, mode: Mode) -> WorkResult {

@@ -26,5 +26,5 @@ pub(super) fn last_date_of_people(records: &[ActionRecord]) -> Option<DateTime<U
 /// Whether a person's action shows interest in the meeting. Removing it from the calendar does not.
 fn shows_interest(record: &ActionRecord) -> bool {
     let by_people = !matches!(record.action.actor, Actor::Sweep { .. });
-    by_people && record.done().is_some() && record.action.kind.implies_presence()
+    by_people && record.done().is_some() && record.action.kind.implies_presence(record.accepted_at)
 }

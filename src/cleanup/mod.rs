@@ -12,7 +12,9 @@ mod evaluate;
 mod executor;
 mod journal_signs;
 mod plan;
+mod plan_evidence;
 mod reappearance;
+mod release_action;
 mod room_evaluator;
 mod room_groups;
 mod rules;
@@ -20,12 +22,15 @@ mod shard;
 mod strikes;
 mod sweep;
 
+pub use crate::color::Color;
 pub use decision::{Decision, DecisionKind};
 #[cfg(feature = "service")]
 pub(crate) use evaluate::attendance_reason;
 pub use evaluate::{EventCase, KeepReason, Verdict, evaluate};
 pub use executor::{AppliedAction, UnfinishedAction};
 pub use plan::{EvaluatedEvent, PlanStop, RoomPlan, SignsRead, SweepPlan};
+pub use plan_evidence::PlanEvidence;
+pub use release_action::ReleasePreview;
 pub use room_evaluator::Sightings;
 pub use room_groups::{RoomInfo, Setting};
 pub use rules::{

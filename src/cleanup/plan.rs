@@ -1,14 +1,15 @@
 //! A sweep's plan: every event with its verdict and reason. A value that can be stored, reviewed and applied; it decides nothing
 //! about a single event.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{KeepReason, ReleaseMethod, Rule, SweepLimits, Verdict};
+use super::{KeepReason, PlanEvidence, ReleaseMethod, Rule, SweepLimits, Verdict};
 use crate::action::EventSnapshot;
-use crate::calendar::{RoomAddress, Window};
+use crate::calendar::{Event, EventId, RoomAddress, Window};
 use crate::presence::{CrowdLimits, CrowdLog, JudgedMeeting, UnknownReason};
 
 /// The events of a sweep, and the actions it would perform.
@@ -28,6 +29,9 @@ pub struct SweepPlan {
     /// The evidence file of the plan, if there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signs: Option<SignsRead>,
+    /// The evidence that the service had when the plan was made. Not part of a plan in a file.
+    #[serde(skip)]
+    pub evidence: Option<PlanEvidence>,
 }
 
 /// Counts of the signs in an evidence file.
@@ -65,6 +69,9 @@ pub struct EvaluatedEvent {
     /// The verdict.
     #[serde(flatten)]
     pub verdict: Verdict,
+    /// The whole event, for review. A plan in a file does not have it: it would name people and subjects.
+    #[serde(skip)]
+    pub read: Option<Box<Event>>,
 }
 
 /// Why a plan is not applied.
@@ -98,13 +105,27 @@ impl SweepPlan {
     /// A plan for one room only.
     #[must_use]
     pub fn for_room(&self, room: RoomPlan) -> Self {
-        Self { rooms: vec![room], stop: None, signs: None, ..*self }
+        Self { rooms: vec![room], stop: None, signs: None, evidence: None, ..*self }
     }
 
     /// The plan, limited to the rooms for which `keep` returns true.
     #[must_use]
     pub fn retain_rooms(mut self, keep: impl Fn(&RoomAddress) -> bool) -> Self {
         self.rooms.retain(|room| keep(&room.room));
+        self
+    }
+
+    /// The plan without the release of these events: they are kept, as left out by this caller.
+    #[must_use]
+    pub fn leave_out(mut self, left_out: &BTreeSet<(RoomAddress, EventId)>, by: &str) -> Self {
+        for room in &mut self.rooms {
+            for evaluated in &mut room.events {
+                let is_left_out = left_out.contains(&(room.room.clone(), evaluated.event.id.clone()));
+                if is_left_out && matches!(evaluated.verdict, Verdict::Act { .. }) {
+                    evaluated.verdict = Verdict::Keep { why: KeepReason::LeftOut { by: by.to_owned() } };
+                }
+            }
+        }
         self
     }
 

@@ -16,7 +16,7 @@ use super::strikes::{SeriesRecord, apply_strikes, is_whole_series};
 use super::{Attendance, EventCase, KeepReason, OnLastStrike, Rule, Rules, Verdict, evaluate};
 use crate::action::{EventSnapshot, Refusal};
 use crate::calendar::{Event, EventId, RoomAddress, Uid, Window};
-use crate::engine::{CalendarError, Directory, Engine, PersonLookup, Precondition};
+use crate::engine::{CalendarError, CalendarView, Directory, Engine, PersonLookup, Precondition};
 use crate::journal::Query;
 use crate::presence::{PresenceState, SharedPresence, Sign};
 
@@ -80,11 +80,14 @@ impl RoomEvaluator {
         window: Window,
         now: DateTime<Utc>,
     ) -> Result<(Vec<EvaluatedEvent>, Option<String>), CalendarError> {
-        let view = self.engine.calendar().events(room, window).await?;
-        let beside = |time: Window| view.unreadable.iter().any(|item| item.may_overlap(&time));
-        let mut evaluated = self.evaluate_events(room, &view.events, now).await?;
+        let CalendarView { events, unreadable } = self.engine.calendar().events(room, window).await?;
+        let beside = |time: Window| unreadable.iter().any(|item| item.may_overlap(&time));
+        let mut evaluated = self.evaluate_events(room, &events, now).await?;
+        for (one, event) in evaluated.iter_mut().zip(events) {
+            one.read = Some(Box::new(event));
+        }
         evaluated.retain(|one| !Window::clamped(one.event.start, one.event.end).is_some_and(beside));
-        Ok((evaluated, view.unreadable.first().map(|item| item.to_error().to_string())))
+        Ok((evaluated, unreadable.first().map(|item| item.to_error().to_string())))
     }
 
     /// The verdicts on these events of a room.
@@ -100,7 +103,7 @@ impl RoomEvaluator {
         let mut evaluated = Vec::new();
         for event in events {
             let verdict = self.evaluate_event(room, event, events, now).await?;
-            evaluated.push(EvaluatedEvent { event: EventSnapshot::from(event), verdict });
+            evaluated.push(EvaluatedEvent { event: EventSnapshot::from(event), verdict, read: None });
         }
         Ok(evaluated)
     }

@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 
 use super::rules::{CleanupMode, NoCheckIn, RoomGroup, Rules};
 use crate::calendar::RoomAddress;
+use crate::color::Color;
 
 /// Descriptive data of a room, for displays and lists.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -15,8 +16,20 @@ pub struct RoomInfo {
     pub name: Option<String>,
     /// The building.
     pub building: Option<String>,
+    /// The floor.
+    pub floor: Option<String>,
+    /// The number of people that the room holds.
+    pub capacity: Option<u32>,
+    /// What the room has, such as `video`.
+    pub equipment: Vec<String>,
     /// The time zone, as an IANA name.
     pub time_zone: Option<String>,
+    /// The language of the displays, as a BCP 47 tag.
+    pub language: Option<String>,
+    /// The accent colour of the displays.
+    pub accent: Option<Color>,
+    /// The path at which the service serves the logo of the displays.
+    pub logo: Option<String>,
 }
 
 /// The value of a setting in one room, and where it is set.
@@ -76,6 +89,12 @@ impl Rules {
         groups.filter_map(|group| group.building.as_deref()).next_back()
     }
 
+    /// The room's time zone, as the configuration names it.
+    pub fn time_zone(&self, room: &RoomAddress) -> Option<&str> {
+        let groups = self.room_groups.iter().filter(|group| group.includes(room));
+        groups.filter_map(|group| group.time_zone.as_deref()).next_back()
+    }
+
     /// The room's descriptive data.
     pub fn room_info(&self, room: &RoomAddress) -> RoomInfo {
         let mut info = RoomInfo::default();
@@ -87,9 +106,24 @@ impl Rules {
             };
             set(group.names.get(room), &mut info.name);
             set(group.building.as_ref(), &mut info.building);
+            set(group.floor.as_ref(), &mut info.floor);
+            info.capacity = group.capacity.or(info.capacity);
+            if let Some(equipment) = &group.equipment {
+                info.equipment.clone_from(equipment);
+            }
             set(group.time_zone.as_ref(), &mut info.time_zone);
+            set(group.language.as_ref(), &mut info.language);
+            set(group.logo.as_ref(), &mut info.logo);
+            info.accent = group.accent.or(info.accent);
         }
         info
+    }
+
+    /// The names of all groups that include the room, in the order of the configuration.
+    #[cfg(feature = "service")]
+    pub(crate) fn group_names(&self, room: &RoomAddress) -> Vec<String> {
+        let groups = self.room_groups.iter().filter(|group| group.includes(room));
+        groups.map(|group| group.name.clone()).collect()
     }
 
     /// Whether the check-in rule is on in any room.
@@ -195,14 +229,19 @@ mod tests {
         let all = RoomGroup { time_zone: zone("Europe/London"), ..group("all", "*") };
         let berlin = RoomGroup {
             building: Some("Mitte".to_owned()),
+            floor: Some("2".to_owned()),
+            capacity: Some(12),
+            equipment: Some(vec!["video".to_owned()]),
             time_zone: zone("Europe/Berlin"),
             names,
             ..group("Berlin", "berlin-*@x.example")
         };
-        let rules = Rules { room_groups: vec![all, berlin], ..Rules::default() };
+        let small = RoomGroup { capacity: Some(4), ..group("small", "berlin-1@x.example") };
+        let rules = Rules { room_groups: vec![all, berlin, small], ..Rules::default() };
         let info = rules.room_info(&"berlin-1@x.example".parse().unwrap());
         assert_eq!(info.name.as_deref(), Some("Spree"));
         assert_eq!((info.building.as_deref(), info.time_zone), (Some("Mitte"), zone("Europe/Berlin")));
+        assert_eq!((info.floor.as_deref(), info.capacity, info.equipment.len()), (Some("2"), Some(4), 1));
         let other = rules.room_info(&"paris@x.example".parse().unwrap());
         assert_eq!(other, RoomInfo { time_zone: zone("Europe/London"), ..RoomInfo::default() });
     }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::action::{ActionKind, DeleteMode, Notify};
 use crate::calendar::{RoomAddress, RoomPattern};
+use crate::color::Color;
 use crate::presence::{CheckInTiming, CrowdLimits, SilenceLimits};
 
 /// The rules of a sweep. A rule that is `None` is off.
@@ -63,8 +64,20 @@ pub struct RoomGroup {
     pub on_last_strike: Option<OnLastStrike>,
     /// The rooms' building.
     pub building: Option<String>,
+    /// The rooms' floor.
+    pub floor: Option<String>,
+    /// The number of people that each room holds.
+    pub capacity: Option<u32>,
+    /// What each room has; replaces the list of earlier groups.
+    pub equipment: Option<Vec<String>>,
     /// The rooms' time zone, as an IANA name.
     pub time_zone: Option<String>,
+    /// The language of the rooms' displays, as a BCP 47 tag.
+    pub language: Option<String>,
+    /// The accent colour of the rooms' displays.
+    pub accent: Option<Color>,
+    /// The path at which the service serves the logo of the rooms' displays.
+    pub logo: Option<String>,
     /// Display names of single rooms.
     pub names: BTreeMap<RoomAddress, String>,
 }
@@ -179,7 +192,7 @@ pub struct SweepLimits {
 /// How an abandoned event is released.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-#[cfg_attr(feature = "service", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "service", derive(schemars::JsonSchema, utoipa::ToSchema))]
 #[non_exhaustive]
 pub enum ReleaseMethod {
     /// Decline it, or cancel it if the room is the organizer; the other side is notified.

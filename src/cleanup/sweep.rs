@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use super::executor::{AppliedAction, PlannedAction, UnfinishedAction, WorkResult};
 use super::plan::{CrowdContext, PlanStop, RoomPlan, SweepPlan};
 use super::room_evaluator::{DirectoryCache, RoomEvaluator, Sightings};
-use super::{Attendance, CleanupMode, NoAttendance, Rules};
+use super::{Attendance, CleanupMode, NoAttendance, PlanEvidence, Rules};
 use crate::calendar::{Event, RoomAddress, Window};
 use crate::engine::{Engine, Mode, Occupancy};
 use crate::journal::JournalError;
@@ -134,12 +134,20 @@ impl Sweep {
             }
             progress.step();
         }
-        let rooms = plans
+        let rooms: Vec<RoomPlan> = plans
             .into_iter()
             .zip(rooms)
             .map(|(plan, room)| plan.unwrap_or_else(|| failed_room_plan(room)))
             .collect();
-        self.finish_plan(rooms, window, made_at)
+        let evidence = Some(self.evidence(&rooms, made_at));
+        SweepPlan { evidence, ..self.finish_plan(rooms, window, made_at) }
+    }
+
+    /// The evidence for these rooms now.
+    fn evidence(&self, rooms: &[RoomPlan], now: DateTime<Utc>) -> PlanEvidence {
+        let rooms = rooms.iter().map(|room| &room.room);
+        let rooms = rooms.filter(|room| self.rules.check_in(room).is_some());
+        PlanEvidence::of(&self.presence.read(), rooms.map(|room| (room, self.rules.watch_group(room))), now)
     }
 
     /// Makes a plan from events that were read before, in the order of the rooms.
@@ -158,8 +166,8 @@ impl Sweep {
 
     /// Makes a plan of these verdicts and checks it against the limits.
     fn finish_plan(&self, rooms: Vec<RoomPlan>, window: Window, made_at: DateTime<Utc>) -> SweepPlan {
-        let mut plan =
-            SweepPlan { version: SweepPlan::VERSION, made_at, window, rooms, stop: None, signs: None };
+        let version = SweepPlan::VERSION;
+        let mut plan = SweepPlan { version, made_at, window, rooms, stop: None, signs: None, evidence: None };
         let group = |room: &RoomAddress| self.rules.watch_group(room).map(str::to_owned);
         let any_sign = |of: Option<&str>, from, to| {
             let presence = self.presence.read();

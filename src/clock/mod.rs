@@ -3,10 +3,12 @@
 //! Durations are measured elsewhere too, but only with monotonic clocks, which no step of the wall clock changes: tokio's in async
 //! code (tests pause it), and std's in `store`, whose threads have no runtime.
 
+mod boot_time;
 mod doubt;
 mod witnessed;
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -26,6 +28,11 @@ pub trait Clock: Send + Sync {
     /// The offset from each server that sent a `Date` header; positive when this clock is ahead.
     fn offsets(&self) -> Vec<(String, TimeDelta)> {
         Vec::new()
+    }
+
+    /// The time since the machine was started, suspension included. No step of the wall clock changes it.
+    fn since_boot(&self) -> Duration {
+        boot_time::since_boot()
     }
 
     /// The time since which this process has run without a pause of the machine; `None`: since its start.
@@ -65,5 +72,10 @@ impl ManualClock {
 impl Clock for ManualClock {
     fn now(&self) -> DateTime<Utc> {
         *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Moves with the clock.
+    fn since_boot(&self) -> Duration {
+        (self.now() - DateTime::UNIX_EPOCH).to_std().unwrap_or_default()
     }
 }

@@ -1,14 +1,19 @@
 //! The context of an action: what stays the same from its first read to its outcome, and short ways to the engine's calendar,
 //! journal and clock. It decides nothing.
 
-use chrono::{DateTime, Utc};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::time::Instant;
 
 use super::attempt::Attempt;
 use super::context::{Engine, Mode, Precondition};
+use super::intent_age::{INTENT_FRESH_FOR, StoredIntent};
+use super::observer::EndedAction;
 use super::{Calendar, CalendarError, Capabilities, EngineOptions};
-use crate::action::{Action, ActionKind, Done, Outcome, RequestIds, Step};
+use crate::action::{Action, ActionKind, Outcome, RequestIds};
 use crate::calendar::{Event, RoomAddress, Window};
-use crate::journal::{ActionRecord, Fact, Journal, JournalError};
+use crate::journal::{ActionRecord, Fact, Intent, Journal, JournalError};
 
 /// What never changes while an action is carried out.
 #[derive(Clone, Copy)]
@@ -19,6 +24,10 @@ pub(super) struct ActionContext<'a> {
     pub(super) precondition: &'a dyn Precondition,
     /// The time of the request: no write was sent before it, and the event that the caller means was on then.
     pub(super) requested_at: DateTime<Utc>,
+    /// When this process began with the action.
+    pub(super) begun: Instant,
+    /// The action was accepted earlier, and is taken up again.
+    pub(super) is_recheck: bool,
 }
 
 impl<'a> ActionContext<'a> {
@@ -28,8 +37,8 @@ impl<'a> ActionContext<'a> {
         record: &'a ActionRecord,
         precondition: &'a dyn Precondition,
     ) -> Self {
-        let (action, requested_at) = (&record.action, record.accepted_at);
-        Self { engine, action, mode: Mode::Perform, precondition, requested_at }
+        let (action, requested_at, begun) = (&record.action, record.accepted_at, Instant::now());
+        Self { engine, action, mode: Mode::Perform, precondition, requested_at, begun, is_recheck: true }
     }
 
     pub(super) fn room(&self) -> &'a RoomAddress {
@@ -66,21 +75,24 @@ impl<'a> ActionContext<'a> {
         self.calendar().events(self.room(), window).await?.with_stand_ins()
     }
 
-    /// Stores the intent of an attempt. Its step may be sent only after that.
-    pub(super) async fn record_attempt(&self, attempt: &Attempt) -> Result<(), JournalError> {
-        let (step, done) = (attempt.plan.step.clone(), attempt.plan.done.clone());
-        self.record_intent(step, attempt.before.stored().into_owned(), done).await
+    /// The time since the machine was started.
+    pub(super) fn since_boot(&self) -> Duration {
+        self.engine.clock().since_boot()
     }
 
-    /// Stores an intent: the step, the event before it, and the change to report.
-    pub(super) async fn record_intent(
-        &self,
-        step: Step,
-        before: Event,
-        done: Done,
-    ) -> Result<(), JournalError> {
+    /// Stores the intent of an attempt. Its step may be sent only after that.
+    pub(super) async fn record_attempt(&self, attempt: &Attempt) -> Result<StoredIntent, JournalError> {
+        let (step, done) = (attempt.plan.step.clone(), attempt.plan.done.clone());
+        self.record_intent(Intent { step, before: attempt.before.stored().into_owned(), done }).await
+    }
+
+    /// Stores an intent.
+    pub(super) async fn record_intent(&self, intent: Intent) -> Result<StoredIntent, JournalError> {
+        let stored_at = self.since_boot();
+        let Intent { step, before, done } = intent.clone();
         let before = Box::new(self.engine.as_journalled(before));
-        self.record(Fact::Intended { step, before, done: Box::new(done) }).await
+        self.record(Fact::Intended { step, before, done: Box::new(done) }).await?;
+        Ok(StoredIntent { intent, stored_at })
     }
 
     /// Stores a fact about the action.
@@ -88,20 +100,35 @@ impl<'a> ActionContext<'a> {
         self.engine.record(self.action.id, fact).await
     }
 
-    /// Closes the action and returns its outcome; `None` if it stays open.
+    /// Closes the action and returns its outcome; `None` if it stays open. `writes` counts the requests of the action, those that
+    /// are recorded already included.
     pub(super) async fn close_if_known(
         &self,
         outcome: Outcome,
         requests: Vec<RequestIds>,
+        writes: usize,
     ) -> Result<Option<Outcome>, JournalError> {
-        self.engine.close_if_known(self.action.id, self.requested_at, outcome, requests).await
+        let (id, at) = (self.action.id, self.requested_at);
+        let closed = self.engine.close_if_known(id, at, outcome, requests).await?;
+        // An action that is open stays so for many re-checks, of which none is news.
+        if closed.is_some() || !self.is_recheck {
+            self.report_end(closed.as_ref(), writes);
+        }
+        Ok(closed)
+    }
+
+    /// Reports how the action ended.
+    pub(super) fn report_end(&self, outcome: Option<&Outcome>, writes: usize) {
+        let (action, took, is_recheck) = (self.action, self.begun.elapsed(), self.is_recheck);
+        self.engine.report_end(&EndedAction { action, outcome, writes, took, is_recheck });
     }
 
     /// Waits until a request sent at that time has been applied, or can no longer be.
     pub(super) async fn wait_delivery_window(&self, sent: DateTime<Utc>) {
         let lands_within = self.options().delivery_window;
         // A clock that was set back since must not prolong the wait.
-        let left = (sent + lands_within - self.now()).min(lands_within);
+        let longest = lands_within + TimeDelta::from_std(INTENT_FRESH_FOR).unwrap_or_default();
+        let left = (sent + lands_within - self.now()).min(longest);
         tokio::time::sleep(left.to_std().unwrap_or_default()).await;
     }
 }

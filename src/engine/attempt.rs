@@ -133,7 +133,7 @@ impl LocateFrom {
     /// has another id, because the room may have moved to a server that can do less.
     pub(super) fn plan_for_same_version(&self, now: &Before, kind: ActionKind) -> Option<&Plan> {
         let (Self::Attempt(attempt), Before::Event(now)) = (self, now) else { return None };
-        let depends_on_others = matches!(kind, ActionKind::Extend { .. } | ActionKind::Book { .. });
+        let depends_on_others = matches!(kind, ActionKind::Extend(_) | ActionKind::Book(_));
         (attempt.before.is_unchanged(now) && !depends_on_others).then_some(&attempt.plan)
     }
 }

@@ -12,6 +12,7 @@ use super::capabilities::Capabilities;
 use super::error::CalendarError;
 use super::view::CalendarView;
 use crate::action::{EventSnapshot, RequestIds, Step};
+use crate::before_send::{BeforeSend, Unconditional};
 use crate::calendar::{Event, EventId, RoomAddress, Series, Window};
 
 /// Reads the rooms' calendars. A reader changes nothing.
@@ -76,8 +77,9 @@ pub trait CalendarWriter: Send + Sync {
     fn capabilities(&self, room: &RoomAddress) -> Capabilities;
 
     /// Sends one step, once. Before a step that the server does not guard ([`Capabilities::guards`]), it reads the event and
-    /// sends nothing if the version is another one.
-    async fn write(&self, room: &RoomAddress, step: &Step) -> WriteReport;
+    /// sends nothing if the version is another one. It asks `before` each time right before the step leaves the process; if the
+    /// step may not leave, the outcome is [`WriteOutcome::Throttled`].
+    async fn write(&self, room: &RoomAddress, step: &Step, before: &dyn BeforeSend) -> WriteReport;
 }
 
 /// Looks up people, mailboxes and room lists in the server's directory.
@@ -106,6 +108,11 @@ pub trait Directory: Send + Sync {
         room_list: &str,
         asking: &RoomAddress,
     ) -> Result<Vec<RoomAddress>, CalendarError>;
+
+    /// What the directory has about the room; `None` when it shows nothing to this account.
+    async fn place(&self, _room: &RoomAddress) -> Result<Option<Place>, CalendarError> {
+        Ok(None)
+    }
 }
 
 /// All that the engine needs from a server. Every type with the three traits has it.
@@ -178,6 +185,24 @@ pub struct WriteReport {
     pub requests: Vec<RequestIds>,
 }
 
+/// The requests of one operation on their way: what is asked before each leaves, and the ids of those that left.
+pub(crate) struct Trail<'t> {
+    pub(crate) before: &'t dyn BeforeSend,
+    pub(crate) requests: Vec<RequestIds>,
+}
+
+impl<'t> Trail<'t> {
+    pub(crate) fn new(before: &'t dyn BeforeSend) -> Self {
+        Self { before, requests: Vec::new() }
+    }
+}
+
+impl Default for Trail<'_> {
+    fn default() -> Self {
+        Self::new(&Unconditional)
+    }
+}
+
 /// The result of a write, as far as the reply proves it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WriteOutcome {
@@ -187,7 +212,7 @@ pub enum WriteOutcome {
     Gone,
     /// The item was changed since it was read; the server did nothing.
     Conflict,
-    /// The server is busy and did nothing. The next read waits for the server's back-off; then plan again.
+    /// The server is busy and did nothing, or the step was decided too long ago and was not sent. The next read waits for the server's back-off; then plan again.
     Throttled(CalendarError),
     /// The server did nothing, or never received the request.
     NotApplied(CalendarError),
@@ -216,6 +241,43 @@ pub enum PersonLookup {
     NotFound,
     /// The lookups prove neither: an entry hidden from the address lists, a partial match, an error.
     Unknown,
+}
+
+/// A room as the directory describes it (Microsoft Graph: the resource `place`).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Place {
+    /// The display name.
+    pub name: Option<String>,
+    /// The building.
+    pub building: Option<String>,
+    /// The floor.
+    pub floor: Option<String>,
+    /// The number of people that the room holds.
+    pub capacity: Option<u32>,
+    /// What the room has, such as `video`.
+    pub equipment: Vec<String>,
+}
+
+impl Place {
+    /// The most pieces of equipment that are kept.
+    pub const EQUIPMENT_MAX: usize = 50;
+    /// The most characters that are kept of a text.
+    pub const TEXT_CHARS_MAX: usize = 255;
+
+    /// The same within its limits, and without empty texts.
+    #[must_use]
+    pub fn bounded(self) -> Self {
+        let cut = |text: String| text.trim().chars().take(Self::TEXT_CHARS_MAX).collect::<String>();
+        let text = |text: Option<String>| text.map(cut).filter(|text| !text.is_empty());
+        let equipment = self.equipment.into_iter().map(cut).filter(|one| !one.is_empty());
+        Self {
+            name: text(self.name),
+            building: text(self.building),
+            floor: text(self.floor),
+            capacity: self.capacity.filter(|capacity| *capacity > 0),
+            equipment: equipment.take(Self::EQUIPMENT_MAX).collect(),
+        }
+    }
 }
 
 /// Result of looking up the mailbox behind an address.

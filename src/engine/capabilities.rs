@@ -4,8 +4,9 @@
 //! A backend that does not know a value states the weaker one: the engine then refuses, waits longer or leaves the event for a
 //! person, and never changes an event on a guess.
 
+use super::replacement::can_be_replaced;
 use crate::action::{Notify, Step};
-use crate::calendar::Copy;
+use crate::calendar::{Copy, Event};
 
 /// The operations and guarantees of a room's server. The type has no defaults, so that every backend decides about a new field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -170,8 +171,13 @@ impl Capabilities {
     }
 
     /// Whether a removed single event can be found again and moved back.
-    pub(super) fn can_restore(&self) -> bool {
+    pub(crate) fn can_restore(&self) -> bool {
         self.can_move_back && self.traces.deleted_items
+    }
+
+    /// Whether an undo can bring this event back after its removal: moved back, or booked again.
+    pub(crate) fn can_bring_back(&self, event: &Event) -> bool {
+        self.can_restore() || can_be_replaced(event)
     }
 
     /// Whether the account can read the folder in which this step leaves a message or an item.

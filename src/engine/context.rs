@@ -8,9 +8,10 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::OwnedMutexGuard;
 
+use super::observer::{ActionObserver, EndedAction};
 use super::options::EngineOptions;
 use super::{Calendar, CalendarCache};
-use crate::action::{ActionId, ActionKind, IdempotencyKey, Outcome, Refusal, RequestIds};
+use crate::action::{ActionId, ActionKind, IdempotencyKey, Outcome, Refusal, RequestIds, RequestedMinutes};
 use crate::calendar::{Event, EventId, RoomAddress, Scope};
 use crate::clock::Clock;
 use crate::journal::{ActionEntry, Fact, Journal, JournalError};
@@ -26,6 +27,7 @@ pub struct Engine {
     /// One for each room and each idempotency key, and one for the removal of series.
     locks: KeyedMutex,
     cache: OnceLock<Arc<dyn CalendarCache>>,
+    observer: OnceLock<Arc<dyn ActionObserver>>,
 }
 
 /// Whether the engine writes.
@@ -71,6 +73,7 @@ impl Engine {
             options,
             locks: KeyedMutex::default(),
             cache: OnceLock::new(),
+            observer: OnceLock::new(),
         }
     }
 
@@ -82,6 +85,18 @@ impl Engine {
     /// Lets actions use cached calendars where the event's `ChangeKey` guards against a stale entry. Only the first call counts.
     pub fn set_cache(&self, known: Arc<dyn CalendarCache>) {
         let _ = self.cache.set(known);
+    }
+
+    /// Reports the end of every action to this observer. Only the first call counts.
+    pub fn set_observer(&self, observer: Arc<dyn ActionObserver>) {
+        let _ = self.observer.set(observer);
+    }
+
+    /// Reports the end of an action.
+    pub(super) fn report_end(&self, ended: &EndedAction<'_>) {
+        if let Some(observer) = self.observer.get() {
+            observer.action_ended(ended);
+        }
     }
 
     /// The cache, if an action of this kind may be planned from it in this room: only an early end, on a server that compares the
@@ -116,6 +131,22 @@ impl Engine {
     /// How long an idempotency key is remembered.
     pub fn key_ttl(&self) -> TimeDelta {
         self.options.key_ttl
+    }
+
+    /// How far ahead a booking may begin.
+    pub fn booking_horizon(&self) -> TimeDelta {
+        self.options.booking_horizon
+    }
+
+    /// The longest time until the next event that a request may ask for without naming minutes: the horizon, but no more than a
+    /// request with minutes may ask for.
+    pub fn until_next_event(&self) -> RequestedMinutes {
+        RequestedMinutes::clamped(self.options.booking_horizon.num_minutes())
+    }
+
+    /// Whether callers of the HTTP API may choose the subject of a booking.
+    pub fn booking_subjects_allowed(&self) -> bool {
+        self.options.booking_subjects_allowed
     }
 
     pub(super) fn options(&self) -> &EngineOptions {

@@ -27,17 +27,20 @@ use super::action_context::ActionContext;
 use super::attempt::{Attempt, Before, LocateFrom};
 use super::context::Mode;
 use super::early_exit::{EarlyExit, refused};
+use super::intent_age::StoredIntent;
 use super::locate::{find_undo_target, locate};
 use super::overlap_check::check_overlap;
 use super::past_actions::{nothing_to_do, refuse};
+use super::plan::check_reversible;
 use super::planning::make_plan;
 use super::reconcile::Observation;
 use super::select::Selected;
+use super::send_permission::send_intended;
 use super::sends::{InFlight, Sends};
 use super::undo::UndoTarget;
 use super::verify::{FoundAgain, find_again, find_trace, verified_outcome, verify};
 use super::{CalendarError, TraceLookup, WriteOutcome, messages};
-use crate::action::{Done, NoChangeReason, Outcome, Refusal, Reversibility};
+use crate::action::{Done, NoChangeReason, Outcome, Refusal};
 use crate::journal::{Fact, JournalError};
 
 /// The state of an action in progress.
@@ -47,7 +50,7 @@ pub(super) enum Execution {
     /// The event was read. Nothing was recorded about it.
     Located(Box<LocatedEvent>),
     /// The journal has stored the intent. The step was not sent.
-    Planned(Box<Attempt>),
+    Planned(Box<Attempt>, Box<StoredIntent>),
     /// The step was sent once.
     Written(Box<Attempt>, Reply),
     /// The server reported a failure that does not prove what happened. No send is in doubt.
@@ -111,7 +114,7 @@ impl Execution {
             let next = match self {
                 Self::Locating(from) => locate_again(context, &sends, from).await,
                 Self::Located(located) => plan_and_record(context, &sends, *located).await,
-                Self::Planned(attempt) => send(context, &mut sends, attempt).await,
+                Self::Planned(attempt, intent) => send(context, &mut sends, attempt, *intent).await,
                 Self::Written(attempt, reply) => Ok(judge_reply(&mut sends, attempt, reply)),
                 Self::Verifying(attempt, failure) => {
                     Ok(verify_failure(context, &mut sends, attempt, failure).await)
@@ -181,16 +184,15 @@ async fn plan_and_record(
         Some(plan) => plan.clone(),
         None => make_plan(context, undo.as_ref(), &before).await?,
     };
-    let may_be_final = undo.is_some() || plan.done.reversibility == Reversibility::Reversible;
-    if context.options().forbid_irreversible && !may_be_final {
-        return Err(Refusal::IrreversibleForbidden.into());
+    if undo.is_none() {
+        check_reversible(&plan, context.capabilities(), context.options())?;
     }
     if context.mode == Mode::DryRun {
         return Err(Outcome::Done(Done { dry_run: true, ..plan.done }).into());
     }
     let attempt = Attempt { before, plan, undo };
-    context.record_attempt(&attempt).await?;
-    Ok(Execution::Planned(Box::new(attempt)))
+    let intent = context.record_attempt(&attempt).await?;
+    Ok(Execution::Planned(Box::new(attempt), Box::new(intent)))
 }
 
 /// Planned → Written: sends the step once.
@@ -198,8 +200,9 @@ async fn send(
     context: &ActionContext<'_>,
     sends: &mut Sends,
     attempt: Box<Attempt>,
+    intent: StoredIntent,
 ) -> Result<Execution, EarlyExit> {
-    let report = context.calendar().write(context.room(), &attempt.plan.step).await;
+    let report = send_intended(context, &intent, sends).await?;
     let reply = Reply { was_sent: !report.requests.is_empty(), outcome: report.outcome };
     sends.add(&reply.outcome, report.requests);
     if let WriteOutcome::InDoubt(why) = &reply.outcome {
@@ -381,8 +384,8 @@ async fn close(
     if context.mode == Mode::DryRun {
         return Ok(Execution::Closed(outcome));
     }
-    let requests = std::mem::take(&mut sends.requests);
-    let closed = context.close_if_known(outcome, requests).await?;
+    let requests = sends.take_requests();
+    let closed = context.close_if_known(outcome, requests, sends.recorded()).await?;
     Ok(closed.map_or(Execution::LeftOpen, Execution::Closed))
 }
 

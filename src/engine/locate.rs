@@ -4,21 +4,22 @@
 use super::action_context::ActionContext;
 use super::attempt::{Attempt, Before, LocateFrom};
 use super::booking::BookingDraft;
+use super::booking_time::BookingTimeRequest;
 use super::early_exit::{EarlyExit, refused};
 use super::extend::no_length;
-use super::past_actions::{recent_changes, remembered_event};
+use super::past_actions::{recent_changes, remembered_event, replacement_of};
 use super::plan::{EndOrDelete, plan};
 use super::reconcile::Observation;
+use super::replacement::can_be_replaced;
 use super::select::{Selected, current, named};
 use super::sends::Sends;
-use super::undo::{UndoTarget, conflict, time_needed, undo_target};
+use super::undo::{UndoTarget, cannot_restore, conflict, conflict_with, time_needed, undo_target};
 use super::verify::{find_again, find_by_identity, observe};
 use super::{CalendarError, DeletedLookup, ErrorKind, EventLookup, messages};
 use crate::action::{
-    ActionId, ActionKind, Change, Done, IrreversibleReason, NoChangeReason, Outcome, Refusal, Target,
-    TimeRange,
+    ActionId, ActionKind, BookingTime, Change, Done, NoChangeReason, Outcome, Refusal, Target, TimeRange,
 };
-use crate::calendar::occupancy::booking_read_window;
+use crate::calendar::occupancy::free_window;
 use crate::calendar::{Event, EventId, Window};
 use crate::journal::{Archived, Journal, JournalError};
 
@@ -82,14 +83,17 @@ async fn locate_again(
     if found == Observation::Indeterminate && in_doubt {
         return Err(EarlyExit::Decided(attempt.indeterminate(context.capabilities())));
     }
-    if let (ActionKind::Book { minutes }, None) = (context.kind(), &after) {
+    if let (Before::Draft(first), None) = (before, &after) {
         // The booking was not made, and the room may be taken by now.
-        let selected = select_booking_time(context, minutes.get()).await.map_err(unreadable)?;
-        return Ok(match (selected, before) {
-            (Selected::Draft(draft), Before::Draft(first)) if in_doubt => {
+        let selected = match undo {
+            None => select(context).await,
+            Some(undo) => select_undo_target(context, undo).await,
+        };
+        return Ok(match selected.map_err(unreadable)? {
+            Selected::Draft(draft) if in_doubt => {
                 Selected::Draft(draft.repeating(first, context.capabilities()))
             }
-            (selected, _) => selected,
+            selected => selected,
         });
     }
     match (select_again(context.kind(), before, after), undo) {
@@ -101,8 +105,8 @@ async fn locate_again(
 }
 
 async fn select(context: &ActionContext<'_>) -> Result<Selected, CalendarError> {
-    if let ActionKind::Book { minutes } = context.kind() {
-        return select_booking_time(context, minutes.get()).await;
+    if let ActionKind::Book(time) = context.kind() {
+        return select_booking_time(context, time).await;
     }
     match &context.action.target {
         Target::Current => select_current(context).await,
@@ -168,18 +172,27 @@ async fn select_missing(context: &ActionContext<'_>, id: &EventId) -> Result<Sel
 }
 
 /// Selects the event to create for a booking, if the room is free.
-async fn select_booking_time(context: &ActionContext<'_>, minutes: u16) -> Result<Selected, CalendarError> {
+async fn select_booking_time(
+    context: &ActionContext<'_>,
+    time: BookingTime,
+) -> Result<Selected, CalendarError> {
     let now = context.now();
     if now - context.requested_at > context.options().resume_within {
         // The person at the door left minutes ago, so the room must not be booked for them any more.
         return Ok(Selected::Refused(Refusal::Interrupted));
     }
-    let Some(reach) = booking_read_window(now, minutes) else {
+    let horizon = context.options().booking_horizon;
+    let request = match BookingTimeRequest::new(time, (context.requested_at, now), horizon) {
+        Ok(request) => request,
+        Err(refusal) => return Ok(Selected::Refused(refusal)),
+    };
+    let Some(reach) = request.read_window() else {
         return Ok(Selected::Refused(no_length("a booking takes at least a minute")));
     };
     let around = context.events(reach).await?;
-    let subject = context.options().booking_subject.as_str();
-    let draft = BookingDraft::new(context.action.id, subject, (minutes, &around), now);
+    let subject = context.action.subject.as_ref().unwrap_or(&context.options().booking_subject);
+    let draft =
+        request.free(&around).map(|free| BookingDraft::new(context.action.id, subject.as_str(), free, now));
     Ok(draft.map_or_else(Selected::Refused, Selected::Draft))
 }
 
@@ -195,27 +208,67 @@ async fn select_undo_target(
             match find_changed(context, done).await? {
                 Some(event) => event,
                 // A booking that is gone needs no removal; an event that is gone cannot get its end back.
-                None if matches!(undo, UndoTarget::Booked(_)) => {
-                    return Ok(Selected::NoChange(NoChangeReason::Gone));
-                }
+                None if matches!(undo, UndoTarget::Booked(_)) => match find_replacement(context, done).await?
+                {
+                    Some(event) => event,
+                    None => return Ok(Selected::NoChange(NoChangeReason::Gone)),
+                },
                 None => {
                     let was = TimeRange { start: done.event.start, end: done.event.end };
                     return Ok(Selected::Refused(Refusal::ChangedMeanwhile { was, is: None }));
                 }
             }
         }
-        UndoTarget::Removed(_) => match context.calendar().find_deleted(context.room(), &done.event).await? {
-            // The room may have another server than at the time of the action.
-            DeletedLookup::Found(_) | DeletedLookup::Unknown if !context.capabilities().can_restore() => {
-                let because = IrreversibleReason::ServerCannotRestore;
-                return Ok(Selected::Refused(Refusal::NotUndoable { because }));
+        // The room may have another server than at the time of the action.
+        UndoTarget::Removed { before, .. } if !context.capabilities().can_restore() => {
+            return select_replacement(context, undo, before).await;
+        }
+        UndoTarget::Removed { .. } => {
+            match context.calendar().find_deleted(context.room(), &done.event).await? {
+                DeletedLookup::Found(event) => *event,
+                DeletedLookup::NotFound => return Ok(Selected::Refused(Refusal::LeftDeletedItems)),
+                DeletedLookup::Unknown => return Err(messages::deleted_items_unknown()),
             }
-            DeletedLookup::Found(event) => *event,
-            DeletedLookup::NotFound => return Ok(Selected::Refused(Refusal::LeftDeletedItems)),
-            DeletedLookup::Unknown => return Err(messages::deleted_items_unknown()),
-        },
+        }
     };
     if_time_is_free(context, undo, own).await
+}
+
+/// The event that an undo booked in place of this booking after its removal. That one may have been removed and replaced in turn.
+async fn find_replacement(context: &ActionContext<'_>, made: &Done) -> Result<Option<Event>, CalendarError> {
+    let changes = recent_changes(context).await?;
+    let mut of = made;
+    // Ends: each action has a UID of its own.
+    while let Some(replacement) = replacement_of(&changes, of) {
+        if let Some(event) = find_changed(context, replacement).await? {
+            return Ok(Some(event));
+        }
+        of = replacement;
+    }
+    Ok(None)
+}
+
+/// Selects the booking that replaces a removed event, if its time is free.
+async fn select_replacement(
+    context: &ActionContext<'_>,
+    undo: &UndoTarget,
+    removed: &Event,
+) -> Result<Selected, CalendarError> {
+    let Some(window) = time_needed(undo).filter(|_| can_be_replaced(removed)) else {
+        return Ok(Selected::Refused(cannot_restore()));
+    };
+    // Someone else may have brought the event back, and moved it.
+    if let Some(event) = find_changed(context, undo.done()).await? {
+        let (was, is) = (TimeRange::from(removed), Some(TimeRange::from(&event)));
+        return Ok(Selected::Refused(Refusal::ChangedMeanwhile { was, is }));
+    }
+    let events = context.events(window).await?;
+    if let Err(taken) = free_window(&events, &window) {
+        return Ok(Selected::Refused(conflict_with(taken)));
+    }
+    let subject = context.options().booking_subject.as_str();
+    let draft = BookingDraft::replacing(context.action.id, removed, subject, context.now());
+    Ok(Selected::Draft(draft))
 }
 
 /// The event that an action changed: by its id, or by the identity that the journal recorded. An id that the server rejects is one

@@ -30,11 +30,13 @@
 //! | the doubt, the request in flight, the counts | `sends.rs` |
 //! | the journal's memory of the room | `past_actions.rs` |
 //! | the outcome that ends it early | `early_exit.rs` |
+//! | the change that it would make, from an event that was read before | `preview.rs` |
 
 mod action_context;
 mod attempt;
 mod backend;
 mod booking;
+mod booking_time;
 mod builder;
 mod capabilities;
 mod context;
@@ -43,31 +45,43 @@ mod error;
 mod execution;
 mod extend;
 mod idempotency;
+mod intent_age;
+#[cfg(feature = "service")]
+mod limits;
 mod locate;
 mod messages;
+mod observer;
 mod options;
 mod overlap_check;
 mod past_actions;
 mod perform;
 mod plan;
 mod planning;
+mod preview;
 mod reconcile;
 mod recover;
+mod replacement;
+
 mod select;
+mod send_permission;
 mod sends;
 mod undo;
 mod verify;
 mod view;
 
+pub(crate) use backend::Trail;
 pub use backend::{
     AddressLookup, Calendar, CalendarCache, CalendarReader, CalendarWriter, DeletedLookup, Directory,
-    EventLookup, MailboxAddresses, Occupancy, PersonLookup, TraceLookup, WriteOutcome, WriteReport,
+    EventLookup, MailboxAddresses, Occupancy, PersonLookup, Place, TraceLookup, WriteOutcome, WriteReport,
 };
 pub use builder::EngineBuilder;
 pub use capabilities::{Capabilities, GuardedSteps, ReadableTraces, SilentRemoval, SilentRemovals};
 pub use context::{Engine, Mode, Precondition};
 pub use error::{CalendarError, ErrorKind};
+#[cfg(feature = "service")]
+pub(crate) use limits::limits;
 pub use locate::unknown_action;
+pub use observer::{ActionObserver, EndedAction};
 pub use options::EngineOptions;
 
 pub use plan::{EndOrDelete, Plan, PlanError, plan};

@@ -33,6 +33,10 @@ pub struct EngineOptions {
     pub journal_subjects: bool,
     /// The subject of a booking.
     pub booking_subject: BookingSubject,
+    /// How far ahead a booking may begin, and how long one that ends with the next event may last if no event follows.
+    pub booking_horizon: TimeDelta,
+    /// Whether callers of the HTTP API may choose the subject of a booking.
+    pub booking_subjects_allowed: bool,
 }
 
 impl Default for EngineOptions {
@@ -48,6 +52,8 @@ impl Default for EngineOptions {
             key_ttl: TimeDelta::hours(24),
             journal_subjects: false,
             booking_subject: BookingSubject::default(),
+            booking_horizon: TimeDelta::hours(8),
+            booking_subjects_allowed: false,
         }
     }
 }

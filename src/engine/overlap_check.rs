@@ -10,6 +10,8 @@ use super::attempt::Before;
 use super::capabilities::{Capabilities, SilentRemoval};
 use super::early_exit::refused;
 use super::reconcile::is_same_version;
+use super::send_permission::send_intended;
+use super::sends::Sends;
 use super::undo::{conflict, conflict_with, notify_again};
 use super::verify::find_again;
 use super::{CalendarError, ErrorKind, WriteOutcome, messages};
@@ -182,7 +184,7 @@ async fn revert(
     Ok(revert_failure(context, outcome, own, &step).await.unwrap_or_else(|| refused(refusal)))
 }
 
-/// Sends the step of a revert, after the journal has stored its intent.
+/// Sends the step of a revert, each time after the journal has stored its intent.
 async fn record_and_send(
     context: &ActionContext<'_>,
     own: &Event,
@@ -190,19 +192,18 @@ async fn record_and_send(
     done: Done,
     requests: &mut Vec<RequestIds>,
 ) -> Result<WriteOutcome, JournalError> {
-    context.record_intent(step.clone(), own.clone(), done).await?;
-    let mut reply = context.calendar().write(context.room(), step).await;
-    requests.append(&mut reply.requests);
-    for _ in 0..REVERT_SENDS_MAX {
-        if !matches!(reply.outcome, WriteOutcome::Throttled(_)) {
-            break;
+    let intent = Intent { step: step.clone(), before: own.clone(), done };
+    let mut sends = Sends::default();
+    loop {
+        let stored = context.record_intent(intent.clone()).await?;
+        let mut report = send_intended(context, &stored, &mut sends).await?;
+        requests.append(&mut report.requests);
+        if !matches!(report.outcome, WriteOutcome::Throttled(_)) || !sends.may_wait() {
+            return Ok(report.outcome);
         }
         // The same version: a late delivery overwrites no other change.
         tokio::time::sleep(context.options().settle_delay).await;
-        reply = context.calendar().write(context.room(), step).await;
-        requests.append(&mut reply.requests);
     }
-    Ok(reply.outcome)
 }
 
 /// The outcome of a failed revert; `None` when the revert succeeded.
@@ -247,18 +248,15 @@ fn removal_step(own: &Event, server: Capabilities) -> Option<Step> {
     is_silent.then(|| Step::Remove { id: own.id.clone(), change_key: own.change_key.clone() })
 }
 
-/// How often a revert is sent to a busy server.
-const REVERT_SENDS_MAX: u32 = 30;
-
 /// Whether the last intent reverts the action's own change.
 pub(super) fn is_revert(kind: ActionKind, intent: &Intent) -> bool {
     match (kind, &intent.step, intent.done.change) {
-        (ActionKind::Book { .. }, Step::Remove { .. }, _) => true,
-        (ActionKind::Extend { .. }, Step::SetEnd { end, .. }, Change::Extended { from, .. })
+        (ActionKind::Book(_), Step::Remove { .. }, _) => true,
+        (ActionKind::Extend(_), Step::SetEnd { end, .. }, Change::Extended { from, .. })
         | (ActionKind::Undo { .. }, Step::SetEnd { end, .. }, Change::EndRestored { from, .. }) => {
             *end == from
         }
-        (ActionKind::Undo { .. }, Step::Remove { .. }, Change::MovedBack) => true,
+        (ActionKind::Undo { .. }, Step::Remove { .. }, Change::MovedBack | Change::Booked) => true,
         _ => false,
     }
 }

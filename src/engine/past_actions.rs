@@ -9,7 +9,8 @@ use super::attempt::{Attempt, Before};
 use super::early_exit::refused;
 use super::idempotency::earlier_same_action;
 use crate::action::{
-    ActionId, ActionKind, Change, Done, NoChangeReason, Outcome, Refusal, Step, Target, TimeRange,
+    ActionId, ActionKind, Change, Done, EventSnapshot, NoChangeReason, Outcome, Refusal, Step, Target,
+    TimeRange,
 };
 use crate::calendar::{Event, EventId, Uid, Window};
 use crate::journal::{ActionRecord, ActionStatus, JournalError, Query};
@@ -23,7 +24,7 @@ pub(super) async fn nothing_to_do(
     why: NoChangeReason,
     read: Option<&Event>,
 ) -> Result<Outcome, JournalError> {
-    if matches!(context.kind(), ActionKind::Extend { .. }) {
+    if matches!(context.kind(), ActionKind::Extend(_)) {
         return refuse(context, Refusal::NoCurrentEvent, read).await;
     }
     let by = earlier_action(context, read, None).await?;
@@ -68,10 +69,8 @@ async fn was_followed(context: &ActionContext<'_>, record: &ActionRecord) -> boo
     let Some(since) = Window::clamped(*to, context.now()) else { return false };
     let Ok(events) = context.events(since).await else { return true };
     // The room's server may have another id for the event now.
-    let is_own = |other: &Event| {
-        other.id.is_same(&event.id)
-            || event.uid.is_some() && other.uid == event.uid && other.start == event.start
-    };
+    let is_own =
+        |other: &Event| other.id.is_same(&event.id) || has_identity(event, other.uid.as_ref(), other.start);
     events.iter().any(|other| !is_own(other) && other.occupies_room())
 }
 
@@ -79,6 +78,25 @@ async fn was_followed(context: &ActionContext<'_>, record: &ActionRecord) -> boo
 pub(super) async fn recent_changes(context: &ActionContext<'_>) -> Result<Vec<ActionRecord>, JournalError> {
     let query = Query { limit: Some(RECENT_ACTIONS_MAX), ..Query::room(context.room()) };
     context.journal().find(&query.with_status(ActionStatus::Done)).await
+}
+
+/// The booking that an undo made in place of this one, which had been removed, among the room's changes.
+pub(super) fn replacement_of<'c>(changes: &'c [ActionRecord], made: &Done) -> Option<&'c Done> {
+    let removed_it = |of: ActionId| {
+        let done = changes.iter().find(|record| record.action.id == of).and_then(ActionRecord::done);
+        done.is_some_and(|Done { event, change, .. }| {
+            *change == Change::Removed && has_identity(&made.event, event.uid.as_ref(), event.start)
+        })
+    };
+    let undid_it =
+        |record: &&ActionRecord| matches!(record.action.kind, ActionKind::Undo { of } if removed_it(of));
+    let undo = changes.iter().find(undid_it).and_then(ActionRecord::done);
+    undo.filter(|done| done.change == Change::Booked)
+}
+
+/// Whether the event has this UID and this start.
+fn has_identity(event: &EventSnapshot, uid: Option<&Uid>, start: DateTime<Utc>) -> bool {
+    uid.is_some() && uid == event.uid.as_ref() && start == event.start
 }
 
 /// An earlier action that set the same end on the same version and was closed in doubt: its request may have been applied

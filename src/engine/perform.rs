@@ -1,6 +1,7 @@
 //! Performs an action: at most once under its idempotency key, and one after another in each room. `execution.rs` carries it out.
 
 use chrono::TimeDelta;
+use tokio::time::Instant;
 
 use super::action_context::ActionContext;
 use super::attempt::LocateFrom;
@@ -28,7 +29,9 @@ impl Engine {
         precondition: &dyn Precondition,
     ) -> Result<Answer, JournalError> {
         let (id, requested_at) = (action.id, self.clock().now());
-        let context = ActionContext { engine: self, action: &action, mode, precondition, requested_at };
+        let (engine, begun, is_recheck) = (self, Instant::now(), false);
+        let context =
+            ActionContext { engine, action: &action, mode, precondition, requested_at, begun, is_recheck };
         if mode == Mode::DryRun {
             let first = begin(&context).await?;
             return finish(&context, first).await;

@@ -15,6 +15,7 @@
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 
 use super::capabilities::{Capabilities, SilentRemoval};
+use super::options::EngineOptions;
 use crate::action::{
     Action, ActionKind, AllDay, Change, DeleteMode, Done, EventSnapshot, IrreversibleReason, NoChangeReason,
     Notified, Notify, ReasonText, Refusal, ResponsibleParty, Reversibility, Step, Target, TimeRange,
@@ -80,7 +81,7 @@ impl<'a> EndOrDelete<'a> {
                 let is_series = matches!(action.target, Target::Series { .. });
                 Some(Self::Delete { mode, all_day, reason, is_series })
             }
-            ActionKind::Extend { .. } | ActionKind::Book { .. } | ActionKind::Undo { .. } => None,
+            ActionKind::Extend(_) | ActionKind::Book(_) | ActionKind::Undo { .. } => None,
         }
     }
 }
@@ -154,6 +155,18 @@ fn check_delete(
         AllDay::Spare if event.is_all_day => Err(Refusal::AllDay.into()),
         AllDay::Spare | AllDay::Include => Ok(()),
     }
+}
+
+/// Refuses what cannot be undone, where the configuration forbids it.
+pub(super) fn check_reversible(
+    plan: &Plan,
+    server: Capabilities,
+    options: &EngineOptions,
+) -> Result<(), Refusal> {
+    // A booking in place of a removed event brings back its time alone.
+    let loses_more = plan.done.change == Change::Removed && !server.can_restore();
+    let is_reversible = plan.done.reversibility == Reversibility::Reversible && !loses_more;
+    if options.forbid_irreversible && !is_reversible { Err(Refusal::IrreversibleForbidden) } else { Ok(()) }
 }
 
 fn plan_end(
@@ -249,7 +262,7 @@ fn plan_delete(
             Step::Remove { id, change_key },
             Change::Removed,
             removal_notifies(Some(copy), server)?,
-            removal_reversibility(event.kind, server),
+            removal_reversibility(event, server),
         ),
     };
     Ok(Plan { step, done: done(event, copy, change, notified, reversibility) })
@@ -264,12 +277,10 @@ pub(super) fn removal_notifies(copy: Option<Copy>, server: Capabilities) -> Resu
     }
 }
 
-fn removal_reversibility(kind: EventKind, server: Capabilities) -> Reversibility {
-    match kind {
-        EventKind::Single if !server.can_restore() => {
-            Reversibility::Irreversible { because: IrreversibleReason::ServerCannotRestore }
-        }
-        EventKind::Single => Reversibility::Reversible,
+fn removal_reversibility(event: &Event, server: Capabilities) -> Reversibility {
+    match event.kind {
+        EventKind::Single if server.can_bring_back(event) => Reversibility::Reversible,
+        EventKind::Single => Reversibility::Irreversible { because: IrreversibleReason::ServerCannotRestore },
         EventKind::Series => Reversibility::Irreversible { because: IrreversibleReason::SeriesWent },
         EventKind::Occurrence | EventKind::Exception => {
             Reversibility::Irreversible { because: IrreversibleReason::OccurrenceLeavesNothing }

@@ -18,6 +18,7 @@ pub(super) async fn make_plan(
 ) -> Result<Plan, EarlyExit> {
     let event = match before {
         Before::Event(event) => &**event,
+        Before::Draft(draft) if undo.is_some() => return Ok(draft.plan_as_undo()),
         Before::Draft(draft) => return Ok(draft.plan()),
     };
     match plan_event(context, undo, event).await {
@@ -37,10 +38,10 @@ async fn plan_event(
     if let Some(undo) = undo {
         return plan_undo(undo, event, server);
     }
-    if let ActionKind::Extend { minutes } = context.kind() {
-        let added = extension_window(event, minutes.get())?;
+    if let ActionKind::Extend(until) = context.kind() {
+        let added = extension_window(event, until)?;
         let around = context.events(added).await.map_err(Refusal::from)?;
-        return plan_extend(context.action.all_day, event, (added, &around), now, server);
+        return plan_extend((until, context.action.all_day), event, (added, &around), now, server);
     }
     match EndOrDelete::of(context.action) {
         Some(request) => plan(request, event, now, server),

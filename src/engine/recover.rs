@@ -17,9 +17,9 @@ use super::messages;
 use super::overlap_check::{is_revert, resume_revert, with_id};
 use super::past_actions::{done_by_other_since, was_taken_away_before};
 use super::reconcile::Observation;
-use super::sends::Sends;
+use super::sends::{Sends, latest_send};
 use super::verify::{find_again, verified_outcome, verify};
-use crate::action::{ActionKind, Actor, Change, NoChangeReason, Outcome, Refusal};
+use crate::action::{Actor, Change, NoChangeReason, Outcome, Refusal, Step};
 use crate::calendar::RoomAddress;
 use crate::journal::{ActionRecord, ActionStatus, Fact, JournalError, Query};
 
@@ -140,7 +140,9 @@ impl Engine {
             }
             outcome => outcome,
         };
-        context.record(Fact::Settled { outcome: Box::new(outcome) }).await
+        context.record(Fact::Settled { outcome: Box::new(outcome.clone()) }).await?;
+        context.report_end(Some(&outcome), record.requests.len());
+        Ok(())
     }
 
     /// Settles one open action and closes it; `None` when its mailbox cannot be read now. The caller holds the room lock.
@@ -155,13 +157,14 @@ impl Engine {
             None if goes_on => Execution::begin(&context, &sends, LocateFrom::Request).await?,
             None => Execution::Decided(refused(Refusal::Interrupted)),
             Some(intent) if is_revert(record.action.kind, intent) => {
-                let (outcome, requests) = resume_revert(&context, intent, record.last_at).await?;
-                return context.close_if_known(outcome, requests).await;
+                let (outcome, requests) = resume_revert(&context, intent, latest_send(&record)).await?;
+                let writes = record.requests.len() + requests.len();
+                return context.close_if_known(outcome, requests, writes).await;
             }
             Some(intent) => {
                 let attempt = Attempt::from(intent);
                 if goes_on && context.capabilities().may_change_newer_version(&attempt.plan.step) {
-                    context.wait_delivery_window(record.last_at).await;
+                    context.wait_delivery_window(latest_send(&record)).await;
                 }
                 resume_attempt(&context, &sends, attempt, goes_on).await?
             }
@@ -176,7 +179,7 @@ impl Engine {
         let is_certain = self.clock().doubt().is_none();
         let is_young = is_certain && -CLOCK_SLACK <= age && age <= self.options().resume_within;
         // A booking that may have been sent is never sent again.
-        let booking = matches!(record.action.kind, ActionKind::Book { .. }) && record.intent.is_some();
+        let booking = record.intent.as_ref().is_some_and(|intent| matches!(intent.step, Step::Book { .. }));
         // A sweep's precondition ended with its process, so its actions are not started again.
         is_young && !booking && !matches!(record.action.actor, Actor::Sweep { .. })
     }

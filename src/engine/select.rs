@@ -34,7 +34,7 @@ pub(super) fn named(event: Option<Event>, seen: Option<TimeRange>) -> Selected {
     let Some(event) = event else { return Selected::NoChange(NoChangeReason::Gone) };
     let is = TimeRange::from(&event);
     match seen {
-        Some(seen) if seen != is => Selected::Refused(Refusal::NotAsSeen { seen, is }),
+        Some(seen) if !seen.is_same_to_the_second(&is) => Selected::Refused(Refusal::NotAsSeen { seen, is }),
         _ => Selected::Event(Box::new(event)),
     }
 }

@@ -5,11 +5,15 @@ use chrono::{DateTime, Utc};
 
 use super::WriteOutcome;
 use super::attempt::Attempt;
+use super::intent_age::INTENT_FRESH_FOR;
 use crate::action::RequestIds;
 use crate::journal::ActionRecord;
 
 /// How often a write waits for a busy server, each time at least for the server's back-off.
-const WAITS_MAX: u32 = 30;
+pub(super) const WAITS_MAX: u32 = 30;
+
+/// How often a step may be decided too long ago when it can be sent: each time takes half a minute, and the room waits.
+pub(super) const WITHHELD_MAX: u32 = 2;
 
 /// The memory of an action's sends, across all its states.
 #[derive(Debug, Default)]
@@ -20,9 +24,13 @@ pub(super) struct Sends {
     /// Sends whose reply was lost.
     pub(super) lost: u32,
     waits: u32,
+    /// Steps that were decided too long ago when they could be sent.
+    withheld: u32,
     was_throttled: bool,
     /// Requests sent since the last recorded fact.
     pub(super) requests: Vec<RequestIds>,
+    /// The number of requests in recorded facts.
+    recorded: usize,
 }
 
 /// Whether a write may have been, or may still be, applied without our seeing the reply. No method clears it: the reply to a
@@ -41,11 +49,11 @@ pub(super) struct InFlight {
 }
 
 impl Sends {
-    /// The sends of an earlier process: its last recorded step may have been sent just after it was recorded.
+    /// The sends of an earlier process: its last recorded step may have been sent as long as its intent was fresh.
     pub(super) fn of_earlier_process(record: &ActionRecord) -> Self {
-        let mut sends = Self::default();
+        let mut sends = Self { recorded: record.requests.len(), ..Self::default() };
         if let Some(intent) = &record.intent {
-            sends.doubt.add(InFlight { attempt: Attempt::from(intent), at: record.last_at });
+            sends.doubt.add(InFlight { attempt: Attempt::from(intent), at: latest_send(record) });
         }
         sends
     }
@@ -60,19 +68,40 @@ impl Sends {
     pub(super) fn add_lost(&mut self, in_flight: InFlight) -> Vec<RequestIds> {
         self.doubt.add(in_flight);
         self.lost += 1;
+        self.take_requests()
+    }
+
+    /// The requests for the next fact.
+    pub(super) fn take_requests(&mut self) -> Vec<RequestIds> {
+        self.recorded += self.requests.len();
         std::mem::take(&mut self.requests)
+    }
+
+    /// The number of requests that facts have.
+    pub(super) fn recorded(&self) -> usize {
+        self.recorded
+    }
+
+    /// Counts a step that was not sent because it was decided too long ago.
+    pub(super) fn add_withheld(&mut self) {
+        self.withheld += 1;
     }
 
     /// Counts one wait for a busy server; false at the limit.
     pub(super) fn may_wait(&mut self) -> bool {
         self.waits += 1;
-        self.waits <= WAITS_MAX
+        self.waits <= WAITS_MAX && self.withheld <= WITHHELD_MAX
     }
 
     /// Whether it is certain that nothing was changed: the last reply was that the server is busy, and no send is in doubt.
     pub(super) fn changed_nothing(&self) -> bool {
         self.was_throttled && !self.doubt.exists()
     }
+}
+
+/// The last moment at which an earlier process can have sent the step of its last fact.
+pub(super) fn latest_send(record: &ActionRecord) -> DateTime<Utc> {
+    record.last_at + INTENT_FRESH_FOR
 }
 
 impl Doubt {

@@ -5,7 +5,7 @@
 //! | ended early, extended | sets the earlier end again; notifies the same people |
 //! | booked | removes the booking |
 //! | removed, single event | moves it back from Deleted Items; sends no message, as the removal sent none |
-//! | removed, on a server that cannot move it back | not possible |
+//! | removed, on a server that cannot move it back | books a plain event again (`booking.rs`); not possible for a meeting |
 //! | removed, occurrence | not possible: the removal was an edit of the series and left no item |
 //! | declined, cancelled | not possible: the message was sent, and accepting again takes a new invitation |
 //!
@@ -34,8 +34,12 @@ pub(super) enum UndoTarget {
         /// The end that it set.
         to: DateTime<Utc>,
     },
-    /// The removal of an event, which is in Deleted Items.
-    Removed(Done),
+    /// The removal of an event: it is moved back from Deleted Items, or booked again.
+    Removed {
+        done: Done,
+        /// The event before its removal.
+        before: Box<Event>,
+    },
     /// A booking.
     Booked(Done),
 }
@@ -44,7 +48,7 @@ impl UndoTarget {
     /// The change to revert.
     pub(super) fn done(&self) -> &Done {
         match self {
-            Self::End { done, .. } | Self::Removed(done) | Self::Booked(done) => done,
+            Self::End { done, .. } | Self::Removed { done, .. } | Self::Booked(done) => done,
         }
     }
 }
@@ -58,7 +62,10 @@ pub(super) fn undo_target(record: &ActionRecord) -> Result<UndoTarget, Refusal> 
             Ok(UndoTarget::End { done: done.clone(), from, to })
         }
         (Reversibility::Reversible, Change::Booked) => Ok(UndoTarget::Booked(done.clone())),
-        (Reversibility::Reversible, Change::Removed) => Ok(UndoTarget::Removed(done.clone())),
+        (Reversibility::Reversible, Change::Removed) => {
+            let before = Box::new(record.intent.as_ref().ok_or(Refusal::NothingToUndo)?.before.clone());
+            Ok(UndoTarget::Removed { done: done.clone(), before })
+        }
         (Reversibility::Reversible, Change::Declined | Change::Cancelled) => {
             Err(Refusal::NotUndoable { because: IrreversibleReason::DeclineWasSent })
         }
@@ -74,7 +81,7 @@ pub(super) fn time_needed(target: &UndoTarget) -> Option<Window> {
         // Empty for an extension: its end moves back.
         UndoTarget::End { from, to, .. } => Window::clamped(*to, *from),
         UndoTarget::Booked(_) => None,
-        UndoTarget::Removed(done) => Window::clamped(done.event.start, done.event.end),
+        UndoTarget::Removed { done, .. } => Window::clamped(done.event.start, done.event.end),
     }
 }
 
@@ -93,12 +100,14 @@ pub(super) fn plan_undo(target: &UndoTarget, event: &Event, server: Capabilities
     check_no_series(event)?;
     match target {
         UndoTarget::End { done, from, to } => plan_end_undo(done, (*from, *to), event, server),
-        UndoTarget::Removed(done) if server.can_restore() => Ok(plan_removal_undo(done, event)),
-        UndoTarget::Removed(_) => {
-            Err(Refusal::NotUndoable { because: IrreversibleReason::ServerCannotRestore }.into())
-        }
+        UndoTarget::Removed { done, .. } if server.can_restore() => Ok(plan_removal_undo(done, event)),
+        UndoTarget::Removed { .. } => Err(cannot_restore().into()),
         UndoTarget::Booked(done) => plan_booking_undo(done, event, server),
     }
+}
+
+pub(super) fn cannot_restore() -> Refusal {
+    Refusal::NotUndoable { because: IrreversibleReason::ServerCannotRestore }
 }
 
 fn plan_end_undo(

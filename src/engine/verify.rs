@@ -14,8 +14,8 @@ use super::attempt::{Attempt, Before};
 use super::past_actions::{other_claimant, was_taken_away_before};
 use super::reconcile::{Observation, is_marked, is_same_version, reconcile};
 use super::sends::Doubt;
-use super::{CalendarError, ErrorKind, TraceLookup};
-use crate::action::{EventSnapshot, Outcome, Step};
+use super::{CalendarError, CalendarView, ErrorKind, TraceLookup};
+use crate::action::{EventSnapshot, Outcome, Step, TimeRange};
 use crate::calendar::{Event, EventId, EventKind, Window};
 
 /// How far around its times an event is searched for when its id no longer exists.
@@ -28,6 +28,8 @@ pub(super) struct FoundAgain<'b> {
     pub(super) before: Cow<'b, Before>,
     /// The event now; `None` if it is not on the calendar.
     pub(super) after: Option<Event>,
+    /// Of a booking that is not on the calendar under its UID: another event may be that booking.
+    has_lookalike: bool,
 }
 
 impl FoundAgain<'_> {
@@ -71,10 +73,23 @@ pub(super) async fn find_again<'b>(
         Some(id) => find_by_id(context, before, id).await?,
         None => None,
     };
-    Ok(match by_id {
-        Some(event) => FoundAgain { before: before.under_id(&event.id), after: Some(event) },
-        None => FoundAgain { before: Cow::Borrowed(before), after: find_by_identity(context, before).await? },
-    })
+    if let Some(event) = by_id {
+        return Ok(FoundAgain {
+            before: before.under_id(&event.id),
+            after: Some(event),
+            has_lookalike: false,
+        });
+    }
+    let (after, has_lookalike) = match before {
+        Before::Event(_) => (find_by_identity(context, before).await?, false),
+        Before::Draft(draft) => {
+            let around = events_around(context, before.times()).await?;
+            let after = with_identity(&around, before);
+            let has_lookalike = after.is_none() && around.events.iter().any(|event| draft.resembles(event));
+            (complete_unless_found(around, after)?, has_lookalike)
+        }
+    };
+    Ok(FoundAgain { before: Cow::Borrowed(before), after, has_lookalike })
 }
 
 /// The event with this id, or the item for which the server has another id now.
@@ -99,14 +114,31 @@ pub(super) async fn find_by_identity(
     context: &ActionContext<'_>,
     before: &Before,
 ) -> Result<Option<Event>, CalendarError> {
-    let Some(identity) = before.identity() else { return Ok(None) };
-    let times = before.times();
-    let around = Window::clamped(times.start - SEARCH_MARGIN, times.end + SEARCH_MARGIN);
-    let Some(around) = around else { return Ok(None) };
-    let view = context.calendar().events(context.room(), around).await?;
-    match view.events.iter().find(|event| event.identity() == Some(identity)) {
-        Some(event) => Ok(Some(event.clone())),
-        // An unreadable item may be the event.
+    if before.identity().is_none() {
+        return Ok(None);
+    }
+    let around = events_around(context, before.times()).await?;
+    let found = with_identity(&around, before);
+    complete_unless_found(around, found)
+}
+
+/// The calendar from a day before these times until a day after them.
+async fn events_around(context: &ActionContext<'_>, times: TimeRange) -> Result<CalendarView, CalendarError> {
+    match Window::clamped(times.start - SEARCH_MARGIN, times.end + SEARCH_MARGIN) {
+        Some(around) => context.calendar().events(context.room(), around).await,
+        None => Ok(CalendarView::default()),
+    }
+}
+
+fn with_identity(view: &CalendarView, before: &Before) -> Option<Event> {
+    let identity = before.identity();
+    view.events.iter().find(|event| identity.is_some() && event.identity() == identity).cloned()
+}
+
+/// The event that was found; `None` only if the calendar has no unreadable item, which may be the event.
+fn complete_unless_found(view: CalendarView, found: Option<Event>) -> Result<Option<Event>, CalendarError> {
+    match found {
+        Some(event) => Ok(Some(event)),
         None => view.into_complete().map(|_| None),
     }
 }
@@ -116,7 +148,7 @@ pub(super) async fn find_by_identity(
 pub(super) async fn observe(
     context: &ActionContext<'_>,
     attempt: &Attempt,
-    FoundAgain { before, after }: &FoundAgain<'_>,
+    FoundAgain { before, after, has_lookalike }: &FoundAgain<'_>,
     doubt: &Doubt,
 ) -> Result<Observation, CalendarError> {
     let (step, after) = (&attempt.plan.step, after.as_ref());
@@ -130,6 +162,7 @@ pub(super) async fn observe(
         landed @ (Observation::Applied | Observation::AppliedMaybeNotified) => {
             Ok(other_claimant(context, before, step).await?.map_or(landed, Observation::AppliedBy))
         }
+        Observation::Unchanged if *has_lookalike => Ok(Observation::Indeterminate),
         found => Ok(found),
     }
 }

@@ -17,14 +17,15 @@ use super::response_messages::{require_success, single_message, unexpected_respo
 use super::server_state::ServerKey;
 use super::settings::{Access, Settings};
 use super::view::{VIEW_ENTRIES_MAX, WindowAssembler, read_items};
-use crate::action::{EventSnapshot, Notify, RequestIds, Step};
+use crate::action::{EventSnapshot, Notify, Step};
+use crate::before_send::BeforeSend;
 use crate::calendar::{ChangeKey, Event, EventId, EventKind, RoomAddress, Series, Uid, Window};
 use crate::clock::WitnessedClock;
 use crate::connection_metrics::{ConnectionMetrics, Metric};
 use crate::engine::ErrorKind;
 use crate::engine::{
     CalendarError, CalendarReader, CalendarView, CalendarWriter, Capabilities, DeletedLookup, EventLookup,
-    Occupancy, TraceLookup, WriteOutcome, WriteReport,
+    Occupancy, TraceLookup, Trail, WriteOutcome, WriteReport,
 };
 use crate::ews::codec::SoapBody;
 use crate::ews::op::{
@@ -266,7 +267,7 @@ impl Exchange {
         room: &RoomAddress,
         item: ItemRef<'_>,
         to: DistinguishedFolder,
-        trail: &mut Vec<RequestIds>,
+        trail: &mut Trail<'_>,
     ) -> Result<(), RequestError> {
         let back = MoveItem { items: &[item], to: self.folder(to, room) };
         let read = |body: &SoapBody<'_>| match body {
@@ -281,7 +282,7 @@ impl Exchange {
         room: &RoomAddress,
         item: ItemRef<'_>,
         step: &Step,
-        trail: &mut Vec<RequestIds>,
+        trail: &mut Trail<'_>,
     ) -> Result<(), RequestError> {
         let Step::SetEnd { end, notify, .. } = step else { return Ok(()) };
         let update = UpdateItem {
@@ -317,7 +318,7 @@ impl Exchange {
         &self,
         room: &RoomAddress,
         create: CreateItem<'_>,
-        trail: &mut Vec<RequestIds>,
+        trail: &mut Trail<'_>,
     ) -> Result<(), RequestError> {
         let is_new = matches!(create, CreateItem::CalendarItem(_));
         let read = |body: &SoapBody<'_>| match body {
@@ -333,7 +334,7 @@ impl Exchange {
         room: &RoomAddress,
         event: &Event,
         item: ItemRef<'_>,
-        trail: &mut Vec<RequestIds>,
+        trail: &mut Trail<'_>,
     ) -> Result<(), RequestError> {
         // With delegate access DeleteItem cannot move to Deleted Items ("DeleteItem operation"), so the item is moved.
         // An occurrence cannot be moved, and leaves nothing in Deleted Items either way.
@@ -512,9 +513,8 @@ impl CalendarWriter for Exchange {
         Self::CAPABILITIES
     }
 
-    async fn write(&self, room: &RoomAddress, step: &Step) -> WriteReport {
-        let mut requests = Vec::new();
-        let trail = &mut requests;
+    async fn write(&self, room: &RoomAddress, step: &Step, before: &dyn BeforeSend) -> WriteReport {
+        let mut trail = Trail::new(before);
         let item = item(step);
         let done = match step {
             Step::Book { uid, start, end, subject } => {
@@ -525,21 +525,21 @@ impl CalendarWriter for Exchange {
                     end: *end,
                     calendar: self.folder(DistinguishedFolder::Calendar, room),
                 };
-                self.respond(room, CreateItem::CalendarItem(new), trail).await
+                self.respond(room, CreateItem::CalendarItem(new), &mut trail).await
             }
-            Step::SetEnd { .. } => self.set_end(room, item, step, trail).await,
+            Step::SetEnd { .. } => self.set_end(room, item, step, &mut trail).await,
             Step::Decline { text, .. } => {
-                self.respond(room, CreateItem::Decline(self.response(room, item, text)), trail).await
+                self.respond(room, CreateItem::Decline(self.response(room, item, text)), &mut trail).await
             }
             Step::Cancel { text, .. } => {
-                self.respond(room, CreateItem::Cancel(self.response(room, item, text)), trail).await
+                self.respond(room, CreateItem::Cancel(self.response(room, item, text)), &mut trail).await
             }
             Step::Remove { id, change_key } => match self.read_unchanged(room, id, change_key).await {
-                Ok(event) => self.remove(room, &event, item, trail).await,
+                Ok(event) => self.remove(room, &event, item, &mut trail).await,
                 Err(failed) => Err(failed),
             },
             Step::MoveBack { id, change_key } => match self.read_unchanged(room, id, change_key).await {
-                Ok(_) => self.move_item(room, item, DistinguishedFolder::Calendar, trail).await,
+                Ok(_) => self.move_item(room, item, DistinguishedFolder::Calendar, &mut trail).await,
                 Err(failed) => Err(failed),
             },
         };
@@ -549,12 +549,14 @@ impl CalendarWriter for Exchange {
             Err(RequestError::Refused(ErrorKind::Conflict, _)) => WriteOutcome::Conflict,
             Err(busy @ RequestError::Busy(_)) => WriteOutcome::Throttled(busy.into()),
             Err(doubt @ RequestError::InDoubt(_)) => WriteOutcome::InDoubt(doubt.into()),
-            Err(RequestError::Refused(kind, code)) if !requests.is_empty() && !proves_nothing_done(&code) => {
+            Err(RequestError::Refused(kind, code))
+                if !trail.requests.is_empty() && !proves_nothing_done(&code) =>
+            {
                 WriteOutcome::Unproven(RequestError::Refused(kind, code).into())
             }
             Err(failed) => WriteOutcome::NotApplied(failed.into()),
         };
-        WriteReport { outcome: written, requests }
+        WriteReport { outcome: written, requests: trail.requests }
     }
 }
 
@@ -575,6 +577,10 @@ impl ConnectionMetrics for Exchange {
         ];
         let number = |(kind, label, count)| Metric { connection: self.name.clone(), kind, label, count };
         decoded.chain(own).map(number).collect()
+    }
+
+    fn connection_of(&self, _: &RoomAddress) -> Option<String> {
+        Some(self.name.clone())
     }
 }
 

@@ -32,7 +32,7 @@ use crate::action::RequestIds;
 use crate::calendar::RoomAddress;
 use crate::clock::{Clock as _, SystemClock, WitnessedClock};
 use crate::concurrency::{ConcurrencyLimit, call_when_slow};
-use crate::engine::ErrorKind;
+use crate::engine::{ErrorKind, Trail};
 use crate::ews::codec::{DecodeLimits, Decoded, SoapBody, decode};
 use crate::ews::op::{DistinguishedFolder, Effect, FolderId, Operation};
 use crate::ews::soap::{Impersonate, ServerVersion};
@@ -227,7 +227,7 @@ impl EwsClient {
         T: Send,
         R: Fn(&SoapBody<'_>) -> Result<T, RetryDecision> + Send + Sync,
     {
-        self.execute_traced(room, op, read, &mut Vec::new()).await
+        self.execute_traced(room, op, read, &mut Trail::default()).await
     }
 
     /// The same on the back end that holds the state of the group's earlier requests.
@@ -243,16 +243,16 @@ impl EwsClient {
         T: Send,
         R: Fn(&SoapBody<'_>) -> Result<T, RetryDecision> + Send + Sync,
     {
-        Box::pin(self.execute_with_retries(room, op, read, &mut Vec::new(), Some(affinity))).await
+        Box::pin(self.execute_with_retries(room, op, read, &mut Trail::default(), Some(affinity))).await
     }
 
-    /// The same; `trail` receives the ids of every request that was sent.
+    /// The same; `trail` is asked before each request leaves, and receives its ids.
     pub(super) async fn execute_traced<O, T, R>(
         &self,
         room: &RoomAddress,
         op: &O,
         read: R,
-        trail: &mut Vec<RequestIds>,
+        trail: &mut Trail<'_>,
     ) -> Result<T, RequestError>
     where
         O: Operation + Sync,
@@ -269,7 +269,7 @@ impl EwsClient {
         room: &RoomAddress,
         op: &O,
         read: R,
-        trail: &mut Vec<RequestIds>,
+        trail: &mut Trail<'_>,
         affinity: Option<&Affinity>,
     ) -> Result<T, RequestError>
     where
@@ -300,7 +300,7 @@ impl EwsClient {
         admission: AdmittedRequest,
         request: &EncodedRequest<'_>,
         read: &R,
-        trail: &mut Vec<RequestIds>,
+        trail: &mut Trail<'_>,
         progress: &mut OperationProgress,
     ) -> Result<AttemptOutcome<T>, RequestError>
     where
@@ -494,7 +494,7 @@ impl EwsClient {
         server: &ServerKey,
         request: &EncodedRequest<'_>,
         read: &R,
-        trail: &mut Vec<RequestIds>,
+        trail: &mut Trail<'_>,
         room: &RoomState,
     ) -> AttemptOutcome<T>
     where
@@ -503,7 +503,9 @@ impl EwsClient {
         let effect = request.effect;
         let began = Instant::now();
         let delivery = match request.http_request() {
-            Ok(http_request) => transport.send(&http_request).instrument(request.span()).await,
+            Ok(http_request) => {
+                transport.send_if(trail.before, &http_request).instrument(request.span()).await
+            }
             Err(error) => Delivery::NotSent(error),
         };
         let theirs = match &delivery {
@@ -511,7 +513,7 @@ impl EwsClient {
             Delivery::Answered(answer) => request_id(answer).map(str::to_owned),
         };
         if !matches!(delivery, Delivery::NotSent(_)) {
-            trail.push(RequestIds { ours: request.request_id.clone(), theirs });
+            trail.requests.push(RequestIds { ours: request.request_id.clone(), theirs });
         }
         match delivery {
             Delivery::NotSent(failure) => AttemptOutcome::Unfinished(Unfinished::NotSent(failure)),

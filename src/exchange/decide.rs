@@ -3,6 +3,7 @@
 //! | outcome | next |
 //! | --- | --- |
 //! | sign-in impossible | fail: an administrator has to remedy it |
+//! | not sent, since it was decided too long ago | fail as busy: the engine reads and decides again |
 //! | not sent | a few more attempts, each after a longer delay |
 //! | the server is busy | pause the room, then send again; an item that would be created is left to the engine |
 //! | the server's version is older | send again in an older version |
@@ -66,6 +67,9 @@ pub(super) enum Next {
 /// The table.
 pub(super) fn decide(state: RetryState, outcome: Unfinished) -> Next {
     match outcome {
+        Unfinished::NotSent(late @ TransportError::TooLate) => {
+            Next::Fail(RequestError::Busy(late.to_string()))
+        }
         Unfinished::NotSent(TransportError::SignIn { is_permanent: true, reason, .. }) => {
             Next::Fail(RequestError::Refused(ErrorKind::SignIn, reason))
         }

@@ -13,7 +13,9 @@ use super::request_error::RequestError;
 use super::response_messages::require_success;
 use crate::calendar::{Event, Person, RoomAddress};
 use crate::clock::{Clock as _, SystemClock};
-use crate::engine::{AddressLookup, CalendarError, Directory, MailboxAddresses, PersonLookup};
+use crate::engine::{
+    AddressLookup, CalendarError, Directory, ErrorKind, MailboxAddresses, PersonLookup, Place,
+};
 use crate::ews::codec::SoapBody;
 use crate::ews::op::{
     Effect, FreeBusyView, GetRooms, GetUserAvailability, Resolution, ResolutionSet, ResolveNames,
@@ -68,6 +70,15 @@ impl Directory for Exchange {
         };
         Ok(self.client.execute(asking, &GetRooms { room_list }, read).await?)
     }
+
+    /// EWS has the display name alone.
+    async fn place(&self, room: &RoomAddress) -> Result<Option<Place>, CalendarError> {
+        let name = self.resolve(room, room.as_str(), |found| exact_name(found, room.as_str()));
+        match name.await {
+            Err(RequestError::Refused(ErrorKind::PersonNotFound | ErrorKind::Denied, _)) => Ok(None),
+            name => Ok(name?.flatten().map(|name| Place { name: Some(name), ..Place::default() })),
+        }
+    }
 }
 
 impl Exchange {
@@ -90,19 +101,28 @@ impl Exchange {
         room: &RoomAddress,
         address: &str,
     ) -> Result<AddressLookup, RequestError> {
+        match self.resolve(room, address, |found| exact_match(found, address)).await {
+            Err(RequestError::Refused(..)) => Ok(AddressLookup::Unknown),
+            answered => Ok(answered?.unwrap_or(AddressLookup::NotFound)),
+        }
+    }
+
+    /// Searches the address lists for this address; `None` when there is no match.
+    async fn resolve<T: Send>(
+        &self,
+        room: &RoomAddress,
+        address: &str,
+        read: impl Fn(&ResolutionSet<'_>) -> T + Send + Sync,
+    ) -> Result<Option<T>, RequestError> {
         let entry = format!("smtp:{address}");
         let resolve = ResolveNames { unresolved_entry: &entry, full_contact_data: true };
         let found = self.client.execute(room, &resolve, |body| {
             let SoapBody::ResolveNames(messages) = body else {
                 return Err(wrong_response_type(Effect::Read));
             };
-            let found = contents::resolved(messages)?;
-            Ok(found.map_or(AddressLookup::NotFound, |found| exact_match(found, address)))
+            Ok(contents::resolved(messages)?.map(&read))
         });
-        match found.await {
-            Err(RequestError::Refused(..)) => Ok(AddressLookup::Unknown),
-            answered => answered,
-        }
+        found.await
     }
 
     /// Whether a recipient has this address, also one that is hidden from the address lists.
@@ -214,6 +234,16 @@ fn exact_match(found: &ResolutionSet<'_>, address: &str) -> AddressLookup {
         }
     }
     mailbox.map_or(AddressLookup::Unknown, AddressLookup::Found)
+}
+
+/// The display name of the one match with exactly this address.
+fn exact_name(found: &ResolutionSet<'_>, address: &str) -> Option<String> {
+    let is_exact = |hit: &&Resolution<'_>| addresses(hit).is_some_and(|addresses| addresses.include(address));
+    let mut names = found.resolutions.iter().filter(is_exact).map(|hit| hit.mailbox.name.as_deref());
+    match (names.next(), names.next()) {
+        (Some(name), None) => name.map(str::to_owned),
+        _ => None,
+    }
 }
 
 fn addresses(hit: &Resolution<'_>) -> Option<MailboxAddresses> {

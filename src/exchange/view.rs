@@ -72,8 +72,10 @@ pub(super) fn read_items(items: &[Item<'_>], requested: Window) -> Result<Calend
 
 fn is_outside(item: &CalendarItem<'_>, requested: Window) -> bool {
     let margin = if item.is_all_day_event == Some(true) { MARGIN_ALL_DAY } else { MARGIN };
-    let ends_before = item.end.is_some_and(|end| end < requested.start() - margin);
-    let begins_after = item.start.is_some_and(|start| start > requested.end() + margin);
+    let earliest = requested.start().checked_sub_signed(margin);
+    let latest = requested.end().checked_add_signed(margin);
+    let ends_before = item.end.zip(earliest).is_some_and(|(end, earliest)| end < earliest);
+    let begins_after = item.start.zip(latest).is_some_and(|(start, latest)| start > latest);
     ends_before || begins_after
 }
 

@@ -22,8 +22,10 @@ use super::request_error::RequestError;
 use super::root::GraphRoot;
 use super::settings::{GraphSettings, REQUESTS_PER_ROOM};
 use crate::action::RequestIds;
+use crate::before_send::BeforeSend;
 use crate::calendar::RoomAddress;
 use crate::clock::{Clock as _, SystemClock, WitnessedClock};
+use crate::engine::Trail;
 use crate::http::answer_budget::AnswerBudget;
 use crate::http::connection_pool::{ConnectionPool, PoolOptions};
 use crate::http::delivery::{Delivery, HttpResponse};
@@ -121,7 +123,7 @@ impl GraphClient {
         T: Send,
         R: Fn(&HttpResponse) -> Result<T, RetryDecision> + Send + Sync,
     {
-        self.execute_traced(room, request, read, &mut Vec::new()).await
+        self.execute_traced(room, request, read, &mut Trail::default()).await
     }
 
     /// The same; `trail` receives the ids of every request that was sent.
@@ -130,7 +132,7 @@ impl GraphClient {
         room: &RoomAddress,
         request: &GraphRequest,
         read: R,
-        trail: &mut Vec<RequestIds>,
+        trail: &mut Trail<'_>,
     ) -> Result<T, RequestError>
     where
         T: Send,
@@ -145,7 +147,7 @@ impl GraphClient {
         room: &RoomAddress,
         request: &GraphRequest,
         read: R,
-        trail: &mut Vec<RequestIds>,
+        trail: &mut Trail<'_>,
     ) -> Result<T, RequestError>
     where
         T: Send,
@@ -217,7 +219,7 @@ impl GraphClient {
         room: &RoomAddress,
         request: &GraphRequest,
         read: &R,
-        trail: &mut Vec<RequestIds>,
+        trail: &mut Trail<'_>,
         permit: &mut Permit,
     ) -> Result<T, Unfinished>
     where
@@ -230,9 +232,9 @@ impl GraphClient {
             client_request_id = ours,
             room = room.as_str()
         );
-        let delivery = permit.run(self.send(request, &ours).instrument(span)).await;
+        let delivery = permit.run(self.send(request, &ours, trail.before).instrument(span)).await;
         if !matches!(delivery, Delivery::NotSent(_)) {
-            trail.push(RequestIds { ours, theirs: request_id(&delivery) });
+            trail.requests.push(RequestIds { ours, theirs: request_id(&delivery) });
         }
         let response = match delivery {
             Delivery::NotSent(error) => return Err(Unfinished::NotSent(error)),
@@ -254,10 +256,10 @@ impl GraphClient {
         Ok(value)
     }
 
-    async fn send(&self, request: &GraphRequest, request_id: &str) -> Delivery {
+    async fn send(&self, request: &GraphRequest, request_id: &str, before: &dyn BeforeSend) -> Delivery {
         let built = request.http_request(request_id);
         match built.and_then(|built| Ok((built, request.path_and_query()?))) {
-            Ok((built, path)) => self.pool.send_to(&path, &built).await,
+            Ok((built, path)) => self.pool.send_to_if(&path, before, &built).await,
             Err(error) => Delivery::NotSent(error),
         }
     }

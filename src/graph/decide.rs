@@ -3,6 +3,7 @@
 //! | outcome | next |
 //! | --- | --- |
 //! | no token can be fetched | fail: an administrator has to remedy it |
+//! | not sent, since it was decided too long ago | fail as busy: the engine reads and decides again |
 //! | not sent | a few more attempts, each after a longer delay |
 //! | the server is busy and did nothing | pause the room, then send again; an unguarded write fails: the engine reads and decides again |
 //! | a read without a usable response | a few more attempts |
@@ -43,6 +44,9 @@ pub(super) enum Next {
 /// The table.
 pub(super) fn decide(effect: Effect, attempt: u32, outcome: Unfinished) -> Next {
     match outcome {
+        Unfinished::NotSent(late @ TransportError::TooLate) => {
+            Next::Fail(RequestError::Busy(late.to_string()))
+        }
         Unfinished::NotSent(TransportError::SignIn { is_permanent: true, reason, .. }) => {
             Next::Fail(RequestError::Refused(ErrorKind::SignIn, reason))
         }

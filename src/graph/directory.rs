@@ -9,12 +9,15 @@ use super::connection::Graph;
 use super::contents::{body, readable};
 use super::effect::Effect;
 use super::error::missing_right;
+use super::place::place;
 use super::request;
 use super::request_error::RequestError;
-use super::resources::{Page, RoomResource, Scalar, ScheduleResource, UserResource};
+use super::resources::{Page, PlaceResource, RoomResource, Scalar, ScheduleResource, UserResource};
 use crate::calendar::{Event, RoomAddress, Window};
 use crate::clock::{Clock as _, SystemClock};
-use crate::engine::{AddressLookup, CalendarError, Directory, ErrorKind, MailboxAddresses, PersonLookup};
+use crate::engine::{
+    AddressLookup, CalendarError, Directory, ErrorKind, MailboxAddresses, PersonLookup, Place,
+};
 use crate::http::delivery::HttpResponse;
 
 /// Longest address that is kept (RFC 5321, section 4.5.3.1, and the marks around it).
@@ -73,6 +76,26 @@ impl Directory for Graph {
             members => Ok(members?),
         }
     }
+
+    async fn place(&self, room: &RoomAddress) -> Result<Option<Place>, CalendarError> {
+        if !self.rights.read_places {
+            return Ok(None);
+        }
+        let read = |response: &HttpResponse| -> Result<Option<Place>, RetryDecision> {
+            let resource: PlaceResource<'_> = body(Effect::Read, response)?;
+            Ok(place(&resource, room))
+        };
+        match self.client.execute(room, &request::place(room), read).await {
+            Err(RequestError::Refused(kind, _)) if is_without_entry(kind) => Ok(None),
+            found => Ok(found?),
+        }
+    }
+}
+
+/// Whether the refusal says that the directory shows no entry of the room to this account, now and tomorrow.
+fn is_without_entry(kind: ErrorKind) -> bool {
+    use ErrorKind::{Denied, Gone, NoMailbox, PersonNotFound};
+    matches!(kind, Denied | Gone | NoMailbox | PersonNotFound)
 }
 
 impl Graph {

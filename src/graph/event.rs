@@ -22,9 +22,6 @@ pub(super) const PERSON_BYTES_MAX: usize = 2 << 10;
 /// The years of a `dateTime`; times of other years could not be added to.
 const YEARS: RangeInclusive<i32> = 1..=9999;
 
-/// Begins the UID of every booking of Adjourn, which is the `transactionId` of its event: Graph chooses the `iCalUId` itself.
-const OWN_UID: &str = "adjourn-";
-
 /// The room that an event is read for.
 #[derive(Clone, Copy)]
 pub(super) struct EventContext<'r> {
@@ -178,9 +175,10 @@ fn is_midnight(time: NaiveDateTime) -> bool {
     time.time() == NaiveTime::MIN
 }
 
-/// Our own UID of a booking, else the clean global object id.
+/// Of a booking of Adjourn, its own UID, which is the event's `transactionId`, because Graph chooses the `iCalUId` itself; else the clean
+/// global object id.
 fn uid(item: &EventResource<'_>) -> Option<Uid> {
-    let own = item.transaction_id.as_deref().filter(|id| id.starts_with(OWN_UID));
+    let own = item.transaction_id.as_deref().filter(|id| Uid::is_own(id));
     let shared = || item.ical_uid.as_deref().filter(|id| !id.is_empty()).map(global_object_id::clean);
     own.map(Uid::new).or_else(|| shared().map(Uid::new))
 }

@@ -34,6 +34,7 @@ mod global_object_id;
 mod limits;
 mod page_of_events;
 mod pages;
+mod place;
 #[cfg(feature = "negotiate")]
 mod probe;
 mod reader;

@@ -190,6 +190,11 @@ pub(super) fn schedule(room: &RoomAddress, address: &str, window: Window) -> Gra
         .with_body(&body)
 }
 
+/// What the directory has about a room.
+pub(super) fn place(room: &RoomAddress) -> GraphRequest {
+    GraphRequest::get("places", format!("{VERSION}places/{}", encode(room.as_str())))
+}
+
 /// The rooms of a room list.
 pub(super) fn rooms_of_list(room_list: &str) -> GraphRequest {
     let path =

@@ -249,6 +249,30 @@ pub(super) struct RoomResource<'a> {
     pub(super) email_address: Option<Text<'a>>,
 }
 
+/// The properties of a `room` of `places` that describe it.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PlaceResource<'a> {
+    #[serde(borrow)]
+    pub(super) email_address: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) display_name: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) building: Option<Text<'a>>,
+    pub(super) floor_number: Option<i64>,
+    #[serde(borrow)]
+    pub(super) floor_label: Option<Text<'a>>,
+    pub(super) capacity: Option<i64>,
+    #[serde(borrow)]
+    pub(super) tags: Option<List<Text<'a>, LIST_MAX>>,
+    #[serde(borrow)]
+    pub(super) audio_device_name: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) video_device_name: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) display_device_name: Option<Text<'a>>,
+}
+
 /// A `user`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -134,7 +134,9 @@ fn unreadable(
 
 fn is_outside(event: &Event, window: Window) -> bool {
     let (start, end) = widened(window);
-    event.end < start - MARGIN || event.start > end + MARGIN
+    let ends_before = start.checked_sub_signed(MARGIN).is_some_and(|earliest| event.end < earliest);
+    let begins_after = end.checked_add_signed(MARGIN).is_some_and(|latest| event.start > latest);
+    ends_before || begins_after
 }
 
 fn text_bytes(event: &Event) -> usize {

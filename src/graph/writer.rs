@@ -8,9 +8,10 @@ use super::connection::Graph;
 use super::contents::{accepted, booked, updated};
 use super::request::{self, GraphRequest};
 use super::request_error::RequestError;
-use crate::action::{RequestIds, Step};
+use crate::action::Step;
+use crate::before_send::BeforeSend;
 use crate::calendar::{ChangeKey, EventId, RoomAddress};
-use crate::engine::{CalendarWriter, Capabilities, ErrorKind, WriteOutcome, WriteReport};
+use crate::engine::{CalendarWriter, Capabilities, ErrorKind, Trail, WriteOutcome, WriteReport};
 use crate::http::delivery::HttpResponse;
 
 #[async_trait]
@@ -19,10 +20,10 @@ impl CalendarWriter for Graph {
         self.capabilities_of_rooms()
     }
 
-    async fn write(&self, room: &RoomAddress, step: &Step) -> WriteReport {
-        let mut requests = Vec::new();
-        let sent = self.send_step(room, step, &mut requests).await;
-        WriteReport { outcome: outcome(sent, !requests.is_empty(), step), requests }
+    async fn write(&self, room: &RoomAddress, step: &Step, before: &dyn BeforeSend) -> WriteReport {
+        let mut trail = Trail::new(before);
+        let sent = self.send_step(room, step, &mut trail).await;
+        WriteReport { outcome: outcome(sent, !trail.requests.is_empty(), step), requests: trail.requests }
     }
 }
 
@@ -31,7 +32,7 @@ impl Graph {
         &self,
         room: &RoomAddress,
         step: &Step,
-        trail: &mut Vec<RequestIds>,
+        trail: &mut Trail<'_>,
     ) -> Result<(), RequestError> {
         match step {
             Step::SetEnd { id, change_key, end, .. } => {
@@ -68,7 +69,7 @@ impl Graph {
         room: &RoomAddress,
         (id, version): (&EventId, &ChangeKey),
         request: &GraphRequest,
-        trail: &mut Vec<RequestIds>,
+        trail: &mut Trail<'_>,
     ) -> Result<(), RequestError> {
         match self.event_in_calendar(room, id, true).await? {
             None => {

@@ -48,5 +48,5 @@ pub use source_tracker::{
     Contact, SOURCES_PER_REPORTER_MAX, SOURCES_PER_SCOPE_MAX, SilenceLimits, SourceContact, SourceScope,
     SourceTracker, WATCHED_ROOMS_MAX,
 };
-pub use state::{IDS_MAX, ORGANIZERS_MAX, PresenceQuery, PresenceState, SharedPresence};
+pub use state::{IDS_MAX, ORGANIZERS_MAX, PresenceQuery, PresenceState, RoomWatch, SharedPresence};
 pub use timing::CheckInTiming;

@@ -141,6 +141,12 @@ impl Sign {
         self.has_usable_clock() && self.received_at - self.at <= LATE
     }
 
+    /// The time of the latest sign that was merged into this one, less than a minute too early; else its own time.
+    pub(crate) fn latest_at(&self) -> DateTime<Utc> {
+        let minute = self.minutes.checked_ilog2().unwrap_or_default();
+        self.at + TimeDelta::minutes(minute.into())
+    }
+
     /// The first time in this range that the sign covers.
     pub(super) fn first_in(&self, range: &Range<DateTime<Utc>>) -> Option<DateTime<Utc>> {
         if range.contains(&self.at) {

@@ -341,9 +341,25 @@ impl SourceTracker {
         let sources = self.watching(room, group);
         let by_sources = sources
             .fold(Coverage::default(), |all, (_, alive, silence)| all.union(&alive.coverage(silence, now)));
+        self.intake_until(now).intersection(&by_sources).union(&self.accepted)
+    }
+
+    /// Whether the room has a source, silent or not.
+    pub fn has_source(&self, room: &RoomAddress, group: Option<&str>) -> bool {
+        self.watching(room, group).next().is_some()
+    }
+
+    /// Since when the service has received and stored signs without a pause; `None` if it does not do so now.
+    pub fn receiving_since(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let intake = self.intake_until(now);
+        let current = intake.intervals().iter().find(|interval| interval.from <= now && now <= interval.to);
+        current.map(|interval| interval.from)
+    }
+
+    /// The time in which the service received and stored signs.
+    fn intake_until(&self, now: DateTime<Utc>) -> Coverage {
         let running = self.running_since.and_then(|since| Interval::new(since, now));
-        let intake = running.into_iter().collect::<Coverage>().union(&self.intake);
-        intake.intersection(&by_sources).union(&self.accepted)
+        running.into_iter().collect::<Coverage>().union(&self.intake)
     }
 
     /// The names of the sources that were alive in a part of this interval.

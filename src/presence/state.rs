@@ -56,6 +56,17 @@ const IDS_PER_ROOM_MAX: usize = 256;
 /// meetings are kept.
 pub const IDS_MAX: usize = 100_000;
 
+/// Whether signs of presence in a room would be received now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RoomWatch {
+    /// A source watches the room.
+    Watched,
+    /// The room has sources, and each has been silent for too long.
+    Silent,
+    /// The room has no source.
+    NoSource,
+}
+
 /// A query for the presence at one event.
 #[derive(Debug, Clone, Copy)]
 pub struct PresenceQuery<'a> {
@@ -137,6 +148,17 @@ impl PresenceState {
     /// Whether a sign of presence in this room would be received now.
     pub fn is_watched(&self, room: &RoomAddress, group: Option<&str>, now: DateTime<Utc>) -> bool {
         self.watch.coverage(room, group, now).end().is_some_and(|end| now <= end)
+    }
+
+    /// Whether a source watches the room now, and if not, whether it has one.
+    pub fn room_watch(&self, room: &RoomAddress, group: Option<&str>, now: DateTime<Utc>) -> RoomWatch {
+        if self.is_watched(room, group, now) {
+            RoomWatch::Watched
+        } else if self.watch.has_source(room, group) {
+            RoomWatch::Silent
+        } else {
+            RoomWatch::NoSource
+        }
     }
 
     /// When the grace period ends, if the coverage has no gap.

@@ -10,12 +10,14 @@ use chrono::{DateTime, Utc};
 use futures_util::future::join_all;
 
 use crate::action::{EventSnapshot, ResponsibleParty, Step};
+use crate::before_send::BeforeSend;
 use crate::calendar::{Event, EventId, RoomAddress, RoomPattern, Series, Window};
 use crate::clock::WitnessedClock;
 use crate::connection_metrics::{ConnectionMetrics, Metric};
 use crate::engine::{
     AddressLookup, CalendarError, CalendarReader, CalendarView, CalendarWriter, Capabilities, DeletedLookup,
-    Directory, ErrorKind, EventLookup, Occupancy, PersonLookup, TraceLookup, WriteOutcome, WriteReport,
+    Directory, ErrorKind, EventLookup, Occupancy, PersonLookup, Place, TraceLookup, WriteOutcome,
+    WriteReport,
 };
 use crate::live::{ChangeStream, Feed, PollIntervals, SubscriptionGroup, SyncResult, SyncState};
 
@@ -157,9 +159,9 @@ impl CalendarWriter for ConnectionRouter {
         self.route(room).map_or(Capabilities::NONE, |connection| connection.capabilities(room))
     }
 
-    async fn write(&self, room: &RoomAddress, step: &Step) -> WriteReport {
+    async fn write(&self, room: &RoomAddress, step: &Step, before: &dyn BeforeSend) -> WriteReport {
         match self.route(room) {
-            Ok(connection) => connection.write(room, step).await,
+            Ok(connection) => connection.write(room, step, before).await,
             Err(trouble) => WriteReport { outcome: WriteOutcome::NotApplied(trouble), requests: Vec::new() },
         }
     }
@@ -193,6 +195,10 @@ impl Directory for ConnectionRouter {
         asking: &RoomAddress,
     ) -> Result<Vec<RoomAddress>, CalendarError> {
         self.route(asking)?.room_list_members(room_list, asking).await
+    }
+
+    async fn place(&self, room: &RoomAddress) -> Result<Option<Place>, CalendarError> {
+        self.route(room)?.place(room).await
     }
 }
 
@@ -235,6 +241,10 @@ impl ConnectionMetrics for ConnectionRouter {
     fn metrics(&self) -> Vec<Metric> {
         self.all().flat_map(|connection| connection.metrics()).collect()
     }
+
+    fn connection_of(&self, room: &RoomAddress) -> Option<String> {
+        self.route(room).ok()?.connection_of(room)
+    }
 }
 
 #[cfg(test)]
@@ -252,5 +262,8 @@ mod tests {
         let of = |room: &str| router.capabilities(&room.parse().unwrap());
         assert_eq!(of("r1@here.example"), Exchange::CAPABILITIES);
         assert_eq!(of("r1@elsewhere.example"), Capabilities::NONE);
+        let name = |room: &str| router.connection_of(&room.parse().unwrap());
+        assert_eq!(name("r1@here.example"), router.metrics().first().map(|metric| metric.connection.clone()));
+        assert_eq!(name("r1@elsewhere.example"), None);
     }
 }

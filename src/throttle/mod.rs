@@ -221,19 +221,28 @@ pub(crate) fn back_off(requested: Option<Duration>, attempt: u32) -> Duration {
 
 /// `chance` is between 0 and 1.
 fn spread_back_off(requested: Option<Duration>, attempt: u32, chance: f64) -> Duration {
-    let doubled = BACK_OFF_FIRST.saturating_mul(1 << attempt.min(16));
     let floor = if attempt == 0 { Duration::ZERO } else { BACK_OFF_LEAST };
-    let base = requested.unwrap_or(doubled).clamp(floor, BACK_OFF_MAX);
-    base + base.mul_f64(chance.clamp(0.0, 1.0) / 4.0)
+    let base = requested.unwrap_or(doubled(BACK_OFF_FIRST, attempt)).clamp(floor, BACK_OFF_MAX);
+    spread(base, chance)
+}
+
+/// The first pause, doubled so many times.
+pub(crate) fn doubled(first: Duration, times: u32) -> Duration {
+    first.saturating_mul(1 << times.min(16))
+}
+
+/// The pause, longer by up to a quarter, so that several requests do not return at once. `chance` is between 0 and 1.
+pub(crate) fn spread(pause: Duration, chance: f64) -> Duration {
+    pause + pause.mul_f64(chance.clamp(0.0, 1.0) / 4.0)
 }
 
 /// Pause before attempt `attempt + 1` of a request that had no response: doubling, and spread by up to a quarter.
 pub(crate) fn retry_delay(attempt: u32) -> Duration {
-    RETRY_FIRST.saturating_mul(1 << attempt.min(8)).mul_f64(1.0 + jitter() / 4.0)
+    spread(doubled(RETRY_FIRST, attempt.min(8)), jitter())
 }
 
 /// Random number between 0 and 1, from the same source as the request ids.
-fn jitter() -> f64 {
+pub(crate) fn jitter() -> f64 {
     let (_, low) = Uuid::new_v4().as_u64_pair();
     f64::from((low & 0xFFFF) as u16) / f64::from(u16::MAX)
 }

@@ -27,8 +27,8 @@ fn collides(outcome: &Outcome) -> bool {
     matches!(outcome, Outcome::Refused { refusal: Refusal::Collides { events } } if events.len() == 1)
 }
 
-const EXTEND: ActionKind = ActionKind::Extend { minutes: RequestedMinutes::new(30).unwrap() };
-const BOOK: ActionKind = ActionKind::Book { minutes: RequestedMinutes::new(45).unwrap() };
+const EXTEND: ActionKind = ActionKind::extend(RequestedMinutes::new(30).unwrap());
+const BOOK: ActionKind = ActionKind::book(RequestedMinutes::new(45).unwrap());
 
 #[tokio::test]
 async fn a_meeting_lasts_longer_until_the_next_one_at_most() {
@@ -150,7 +150,7 @@ async fn a_take_back_that_was_interrupted_is_finished() {
     for ask in [BOOK, EXTEND] {
         let stage = test_engine();
         let theirs = match ask {
-            ActionKind::Book { .. } => busy("theirs", (9, 30), (10, 0)),
+            ActionKind::Book(_) => busy("theirs", (9, 30), (10, 0)),
             _ => {
                 stage.calendar.add(&room("r1"), meeting("a"));
                 busy("theirs", (10, 15), (11, 0))

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use adjourn::action::{
     Action, ActionKind, EventSnapshot, Notify, Outcome, RequestIds, ResponsibleParty, Step,
 };
+use adjourn::before_send::BeforeSend;
 use adjourn::calendar::{ChangeKey, Copy, Event, EventId, EventKind, RoomAddress, Series, Uid, Window};
 use adjourn::clock::ManualClock;
 use adjourn::connection_metrics::{ConnectionMetrics, Metric};
@@ -54,6 +55,8 @@ pub enum NextWrite {
     Beside(Box<Event>),
     /// Someone changes the event and books another one, just before.
     Booked(Box<Event>),
+    /// This happens on the way to the server: time passes, somebody else acts.
+    Meanwhile(Box<dyn FnOnce() + Send>),
 }
 
 /// The room, the kind of step, the event's UID and its start.
@@ -142,6 +145,18 @@ impl FakeCalendar {
 }
 
 impl State {
+    /// What happens on the way of the next write.
+    fn meanwhile(&mut self) -> Option<Box<dyn FnOnce() + Send>> {
+        let next = self.next.pop_front()?;
+        match next {
+            NextWrite::Meanwhile(happens) => Some(happens),
+            other => {
+                self.next.push_front(other);
+                None
+            }
+        }
+    }
+
     pub fn touch(&mut self, key: &(RoomAddress, EventId), change: impl FnOnce(&mut Event)) {
         self.version += 1;
         let version = self.version;
@@ -402,7 +417,14 @@ impl CalendarWriter for FakeCalendar {
         self.0.lock().unwrap().capabilities()
     }
 
-    async fn write(&self, room: &RoomAddress, step: &Step) -> WriteReport {
+    async fn write(&self, room: &RoomAddress, step: &Step, before: &dyn BeforeSend) -> WriteReport {
+        let meanwhile = self.0.lock().unwrap().meanwhile();
+        if let Some(happens) = meanwhile {
+            happens();
+        }
+        if !before.may_send().await {
+            return WriteReport { outcome: WriteOutcome::Throttled(network_error()), requests: Vec::new() };
+        }
         let mut state = self.0.lock().unwrap();
         state.writes.push(step.clone());
         state.land_late();
@@ -469,6 +491,7 @@ impl CalendarWriter for FakeCalendar {
                 state.touch(&key, change);
                 state.carry_out(room, step)
             }
+            Some(NextWrite::Meanwhile(_)) => panic!("nothing more may happen on this way"),
             Some(NextWrite::GoneFirst) => {
                 state.events.remove(&key);
                 state.deleted.remove(&key);
@@ -518,6 +541,10 @@ impl Directory for FakeCalendar {
 impl ConnectionMetrics for FakeCalendar {
     fn metrics(&self) -> Vec<Metric> {
         Vec::new()
+    }
+
+    fn connection_of(&self, _: &RoomAddress) -> Option<String> {
+        None
     }
 }
 

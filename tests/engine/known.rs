@@ -197,8 +197,7 @@ async fn a_booking_that_was_made_twice_becomes_one() {
     for next in [NextWrite::Twice, NextWrite::LostAfter] {
         let stage = test_engine();
         stage.calendar.next(next);
-        let outcome =
-            perform(&stage, request(ActionKind::Book { minutes: RequestedMinutes::new(30).unwrap() })).await;
+        let outcome = perform(&stage, request(ActionKind::book(RequestedMinutes::new(30).unwrap()))).await;
         let Outcome::Done(done) = outcome else { panic!("{outcome:?}") };
         assert_eq!(done.change, Change::Booked);
         let events: Vec<_> = stage.calendar.0.lock().unwrap().events.values().cloned().collect();
@@ -210,8 +209,7 @@ async fn a_booking_that_was_made_twice_becomes_one() {
 async fn a_booking_that_was_not_made_is_made_once_more_after_a_look() {
     let stage = test_engine();
     stage.calendar.next(NextWrite::LostBefore);
-    let outcome =
-        perform(&stage, request(ActionKind::Book { minutes: RequestedMinutes::new(30).unwrap() })).await;
+    let outcome = perform(&stage, request(ActionKind::book(RequestedMinutes::new(30).unwrap()))).await;
     assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");
     assert_eq!((stage.calendar.effects(), stage.calendar.writes()), (1, 2));
 }

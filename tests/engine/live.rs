@@ -516,3 +516,16 @@ async fn rooms_whose_mailboxes_hang_keep_no_other_from_being_asked_about() {
     assert!(asked("r1") - before >= 12, "{} times in 160 s, every 8 s", asked("r1") - before);
     assert!(asked("h1") <= 6, "{}: rarer and rarer", asked("h1"));
 }
+
+/// A display shows the agenda of the day.
+#[tokio::test(start_paused = true)]
+async fn a_room_changes_when_its_next_day_begins() {
+    let following = Following::begin(|_| (), quick()).await;
+    let changed =
+        async || tokio::time::timeout(Duration::from_secs(3), following.rooms.next_changed()).await.ok();
+    following.set_clock(at(23, 59));
+    while changed().await.is_some() {}
+    following.set_clock(at(24, 0));
+    let both = [changed().await, changed().await];
+    assert!(both.contains(&Some(room("r1"))) && both.contains(&Some(room("r2"))), "{both:?}");
+}

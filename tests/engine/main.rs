@@ -7,7 +7,9 @@
     reason = "a helper that fails must fail its test"
 )]
 
+mod agenda;
 mod backends;
+mod booking_times;
 mod clock;
 mod doubt;
 mod extend;
@@ -17,10 +19,12 @@ mod history;
 mod known;
 mod live;
 mod moved;
+mod observed;
 mod offers;
 mod outage;
 mod perform;
 mod presence_histories;
 mod restarts;
 mod servers;
+mod stopped;
 mod sweep;

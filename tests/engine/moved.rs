@@ -130,7 +130,7 @@ async fn an_end_of_ews_is_undone_over_graph() {
 async fn a_booking_of_ews_is_undone_over_graph() {
     for old_ids in ALL {
         let stage = test_engine();
-        let booking = request_for("a", ActionKind::Book { minutes: RequestedMinutes::new(30).unwrap() });
+        let booking = request_for("a", ActionKind::book(RequestedMinutes::new(30).unwrap()));
         let booking = Action { target: adjourn::action::Target::Current, ..booking };
         assert!(matches!(crate::fake::perform(&stage, booking.clone()).await, Outcome::Done(_)));
         move_room(&stage, old_ids);
@@ -146,7 +146,7 @@ async fn a_booking_of_ews_is_undone_over_graph() {
 async fn an_extension_that_overlaps_is_taken_back_over_graph_or_left_for_a_person() {
     for old_ids in ALL {
         let stage = stage(meeting("a"));
-        let action = request_for("a", ActionKind::Extend { minutes: RequestedMinutes::new(30).unwrap() });
+        let action = request_for("a", ActionKind::extend(RequestedMinutes::new(30).unwrap()));
         let other = Event { start: at(10, 0), end: at(10, 30), ..meeting("b") };
         killed(&stage, action.clone(), 3, Some(NextWrite::Beside(Box::new(other)))).await;
         assert_eq!(stage.calendar.get(&room("r1"), "a").unwrap().end, at(10, 30));

@@ -4,7 +4,7 @@ use adjourn::action::{
     Action, ActionKind, AllDay, NoChangeReason, Notify, Outcome, Refusal, RequestedMinutes, Target,
 };
 use adjourn::calendar::{Copy, Event, FreeBusy};
-use adjourn::cleanup::Rules;
+use adjourn::cleanup::{RoomInfo, Rules};
 use adjourn::clock::Clock as _;
 use adjourn::engine::Mode;
 use adjourn::live::{RoomCache, SILENCE_MAX};
@@ -65,7 +65,7 @@ async fn shown(stage: &TestEngine) -> RoomStatus {
     let rooms = RoomCache::new(Arc::new(stage.calendar.clone()), Arc::new(stage.clock.clone()), SILENCE_MAX);
     let kept = rooms.get(&room("r1"), TimeDelta::zero()).await.unwrap();
     let view = StatusInput { calendar: &kept, presence: &PresenceState::default(), seen_since: &|_| None };
-    status(&room("r1"), &view, &Rules::default(), stage.clock.now())
+    status(&room("r1"), &view, (RoomInfo::default(), &Rules::default()), stage.clock.now())
 }
 
 async fn ask(stage: &TestEngine, ask: ActionKind, target: Target, all_day: AllDay, mode: Mode) -> Outcome {
@@ -79,7 +79,7 @@ fn accepted(outcome: &Outcome) -> bool {
 }
 
 const END: ActionKind = ActionKind::End(Notify::Nobody);
-const EXTEND: ActionKind = ActionKind::Extend { minutes: RequestedMinutes::new(15).unwrap() };
+const EXTEND: ActionKind = ActionKind::extend(RequestedMinutes::new(15).unwrap());
 
 #[tokio::test]
 async fn what_is_offered_is_what_is_accepted() {
@@ -90,7 +90,7 @@ async fn what_is_offered_is_what_is_accepted() {
         let offers = |may| shown.allowed_actions.contains(&may);
         let book = ask(
             &stage,
-            ActionKind::Book { minutes: RequestedMinutes::new(1).unwrap() },
+            ActionKind::book(RequestedMinutes::new(1).unwrap()),
             Target::Current,
             AllDay::Spare,
             Mode::DryRun,
@@ -146,7 +146,7 @@ async fn a_wish_without_a_name_means_the_one_timed_event_that_is_shown() {
 async fn what_takes_more_time_overlaps_nothing_and_is_not_taken_back() {
     for events in combinations() {
         let names: Vec<_> = events.iter().map(|event| event.id.as_str()).collect();
-        for wish in [ActionKind::Book { minutes: RequestedMinutes::new(45).unwrap() }, EXTEND] {
+        for wish in [ActionKind::book(RequestedMinutes::new(45).unwrap()), EXTEND] {
             let stage = with(&events);
             let outcome = ask(&stage, wish, Target::Current, AllDay::Spare, Mode::Perform).await;
             let Outcome::Done(_) = &outcome else {

@@ -130,7 +130,7 @@ enum Server {
 const AWAY: [TimeDelta; 2] = [TimeDelta::seconds(10), TimeDelta::minutes(10)];
 
 /// The ways to change an event, and to change it back.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 enum Kind {
     Forward(Copy, ActionKind),
     Back(Copy, ActionKind),
@@ -244,11 +244,16 @@ async fn story(
     }
     let lost_to_others = matches!(fate, Fate::GoneFirst | Fate::ExtendedFirst);
     if effects == 0 && !lost_to_others {
+        // EWS moves it back and Graph books it again, so an undo that was begun on the one is not finished on the other.
+        let way_back_of_plain = Kind::Back(Copy::Plain, ActionKind::Delete(DeleteMode::Silent));
         let honest = match &again.outcome {
             Outcome::Refused { refusal: Refusal::Over { .. } | Refusal::NotAsSeen { .. } } => true,
             // Graph cannot do it. Without an event that stands it does not show that nothing was done, either.
             Outcome::Refused { refusal: Refusal::ServerAlwaysNotifies | Refusal::NotUndoable { .. } }
-            | Outcome::NeedsAttention { .. } => server != Server::Ews && is_beyond_graph(kind),
+            | Outcome::NeedsAttention { .. } => {
+                let moved_meanwhile = matches!(server, Server::Moved(_)) && kind == way_back_of_plain;
+                server != Server::Ews && is_beyond_graph(kind) || moved_meanwhile
+            }
             // The request names an id that Graph does not find.
             Outcome::Refused { refusal: Refusal::ChangedMeanwhile { was, is } } => {
                 server == Server::Moved(OldIds::NotFound) && *is == Some(*was)
@@ -271,12 +276,12 @@ async fn story(
     stopped
 }
 
-/// A silent removal of an organizer copy, and the way back from Deleted Items.
+/// A silent removal of an organizer copy, and the way back of a meeting from Deleted Items.
 fn is_beyond_graph(kind: Kind) -> bool {
     let silent = ActionKind::Delete(DeleteMode::Silent);
     match kind {
         Kind::Forward(copy, ask) => copy == Copy::Organizer && ask == silent,
-        Kind::Back(_, ask) => ask == silent,
+        Kind::Back(copy, ask) => ask == silent && copy != Copy::Plain,
     }
 }
 

@@ -5,14 +5,18 @@ use std::time::Duration;
 
 use adjourn::action::{
     Action, ActionKind, Change, DeleteMode, IrreversibleReason, Notified, Notify, Outcome, Refusal,
-    RequestedMinutes, ResponsibleParty, Reversibility, Step,
+    RequestedMinutes, ResponsibleParty, Reversibility, Step, Target, TimeRange,
 };
-use adjourn::calendar::{Copy, Event, EventId};
-use adjourn::engine::{Capabilities, GuardedSteps, Mode, ReadableTraces, SilentRemoval, SilentRemovals};
+use adjourn::calendar::{ChangeKey, Copy, Event, EventId, Uid};
+use adjourn::engine::{
+    Capabilities, EngineOptions, GuardedSteps, Mode, ReadableTraces, SilentRemoval, SilentRemovals,
+};
 use adjourn::exchange::Exchange;
+use adjourn::journal::Journal as _;
 use adjourn_test::room;
+use chrono::TimeDelta;
 
-use crate::fake::{NextWrite, TestEngine, meeting, request_for, test_engine};
+use crate::fake::{NextWrite, TestEngine, meeting, request_for, test_engine, test_engine_with};
 
 const TELL: ActionKind = ActionKind::Delete(DeleteMode::Notify);
 const SILENT: ActionKind = ActionKind::Delete(DeleteMode::Silent);
@@ -104,6 +108,150 @@ async fn a_removal_of_an_earlier_server_is_not_undone_on_one_that_cannot() {
     assert_eq!(stage.calendar.writes(), 1);
 }
 
+/// Removes the event of `r1` on a server that moves nothing back, and asks for the undo.
+async fn remove_and_undo(stage: &TestEngine, before_undo: impl FnOnce(&TestEngine)) -> Outcome {
+    let removal = request(SILENT);
+    let of = removal.id;
+    assert!(matches!(stage.engine.perform(removal, Mode::Perform).await.unwrap().outcome, Outcome::Done(_)));
+    before_undo(stage);
+    let any = Action { target: Target::Current, ..request(ActionKind::Undo { of }) };
+    stage.engine.perform(any, Mode::Perform).await.unwrap().outcome
+}
+
+fn bookings(stage: &TestEngine) -> Vec<Event> {
+    let state = stage.calendar.0.lock().unwrap();
+    let made = |event: &&Event| event.uid.as_ref().is_some_and(|uid| uid.as_str().starts_with("adjourn-"));
+    state.events.values().filter(made).cloned().collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plain_event_is_booked_again_where_nothing_is_moved_back() {
+    for fate in [None, Some(NextWrite::LostAfter), Some(NextWrite::LostBefore), Some(NextWrite::Twice)] {
+        let stage = on(NO_TRACES, Copy::Plain);
+        let undone = remove_and_undo(&stage, |stage| {
+            if let Some(fate) = fate {
+                stage.calendar.next(fate);
+            }
+        })
+        .await;
+        let Outcome::Done(done) = &undone else { panic!("{undone:?}") };
+        let because = IrreversibleReason::IsAnUndo;
+        assert_eq!(done.change, Change::Booked);
+        assert_eq!(done.reversibility, Reversibility::Irreversible { because });
+        let [booking] = &bookings(&stage)[..] else { panic!("{:?}", bookings(&stage)) };
+        let removed = meeting("a");
+        assert_eq!((booking.start, booking.end), (removed.start, removed.end));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_removed_event_is_not_booked_again_over_another_one_or_with_less_privacy() {
+    let stage = on(NO_TRACES, Copy::Plain);
+    let undone = remove_and_undo(&stage, |stage| stage.calendar.add(&room("r1"), meeting("b"))).await;
+    assert!(matches!(undone, Outcome::Refused { refusal: Refusal::Collides { .. } }), "{undone:?}");
+
+    let stage = test_engine();
+    let private = Event { copy: Some(Copy::Plain), is_private: true, ..meeting("a") };
+    stage.calendar.add(&room("r1"), private);
+    stage.calendar.0.lock().unwrap().server = Some(NO_TRACES);
+    let undone = remove_and_undo(&stage, |_| ()).await;
+    assert!(matches!(undone, Outcome::Refused { refusal: Refusal::NotUndoable { .. } }), "{undone:?}");
+    assert!(bookings(&stage).is_empty());
+}
+
+/// Someone dragged it out of Deleted Items, and moved it.
+#[tokio::test(start_paused = true)]
+async fn a_removed_event_that_is_back_at_another_time_is_not_booked_a_second_time() {
+    let stage = on(NO_TRACES, Copy::Plain);
+    let undone = remove_and_undo(&stage, |stage| {
+        let later = TimeDelta::hours(4);
+        let back = Event { start: meeting("a").start + later, end: meeting("a").end + later, ..meeting("a") };
+        stage.calendar.add(&room("r1"), Event { copy: Some(Copy::Plain), ..back });
+    })
+    .await;
+    match undone {
+        Outcome::Refused { refusal: Refusal::ChangedMeanwhile { was, is: Some(_) } } => {
+            assert_eq!(was, TimeRange::from(&meeting("a")));
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(bookings(&stage).is_empty());
+}
+
+/// Booked, removed, booked again by the undo of the removal: the undo of the first booking frees the room.
+#[tokio::test(start_paused = true)]
+async fn the_undo_of_a_booking_finds_the_one_that_replaced_it() {
+    let stage = test_engine();
+    stage.calendar.0.lock().unwrap().server = Some(NO_TRACES);
+    let act = async |kind: ActionKind| {
+        let action = Action { target: Target::Current, ..request(kind) };
+        let id = action.id;
+        let outcome = stage.engine.perform(action, Mode::Perform).await.unwrap().outcome;
+        assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");
+        id
+    };
+    let booking = act(ActionKind::book(RequestedMinutes::new(30).unwrap())).await;
+    let removal = act(SILENT).await;
+    act(ActionKind::Undo { of: removal }).await;
+    assert_eq!(bookings(&stage).len(), 1);
+    // The replacement is removed and replaced in turn.
+    let removal = act(SILENT).await;
+    act(ActionKind::Undo { of: removal }).await;
+    assert_eq!(bookings(&stage).len(), 1);
+    act(ActionKind::Undo { of: booking }).await;
+    assert!(bookings(&stage).is_empty(), "the room is free");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_removal_that_is_undone_only_in_part_is_forbidden_as_irreversible() {
+    let forbidding = EngineOptions { forbid_irreversible: true, ..EngineOptions::default() };
+    for (server, is_done) in [(NO_TRACES, false), (Exchange::CAPABILITIES, true)] {
+        let stage = test_engine_with(forbidding.clone());
+        stage.calendar.add(&room("r1"), Event { copy: Some(Copy::Plain), ..meeting("a") });
+        stage.calendar.0.lock().unwrap().server = Some(server);
+        let outcome = perform(&stage, SILENT).await;
+        assert_eq!(matches!(outcome, Outcome::Done(_)), is_done, "{outcome:?}");
+    }
+}
+
+/// A person books the same time at the same moment: the booking of the undo is taken back.
+#[tokio::test(start_paused = true)]
+async fn a_booking_of_an_undo_that_overlaps_is_taken_back() {
+    let stage = on(NO_TRACES, Copy::Plain);
+    let undone =
+        remove_and_undo(&stage, |stage| stage.calendar.next(NextWrite::Beside(Box::new(meeting("b"))))).await;
+    assert!(matches!(undone, Outcome::Refused { refusal: Refusal::Collides { .. } }), "{undone:?}");
+    assert!(bookings(&stage).is_empty());
+}
+
+/// The room moves to a server that shows the booking under a UID of its own, while the booking is in doubt.
+#[tokio::test(start_paused = true)]
+async fn a_booking_in_doubt_that_another_server_may_show_needs_a_person() {
+    for (shown, expected) in [(true, true), (false, false)] {
+        let stage = test_engine();
+        stage.calendar.next(NextWrite::LostThenBlind { landed: true });
+        let booking = request(ActionKind::book(RequestedMinutes::new(30).unwrap()));
+        let id = booking.id;
+        let _ = stage.engine.perform(booking, Mode::Perform).await.unwrap();
+        let mut events = std::mem::take(&mut stage.calendar.0.lock().unwrap().events);
+        for event in events.values_mut() {
+            event.uid = Some(Uid::new("of-the-other-server"));
+            event.change_key = ChangeKey::new("other");
+            event.created = None;
+        }
+        {
+            let mut state = stage.calendar.0.lock().unwrap();
+            state.events = if shown { events } else { Default::default() };
+            state.blind = false;
+        }
+        stage.clock.advance(TimeDelta::minutes(10));
+        stage.engine.recover().await.unwrap();
+        let record = stage.journal.action_record(id).await.unwrap().unwrap();
+        let needs_attention = matches!(record.outcome, Some(Outcome::NeedsAttention { .. }));
+        assert_eq!(needs_attention, expected, "{record:?}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_removal_that_cannot_be_silent_is_refused_and_never_becomes_a_cancellation() {
     let silent_removal = SilentRemovals {
@@ -153,7 +301,7 @@ async fn an_idempotent_booking_is_sent_again_at_once_with_the_same_times() {
         stage.calendar.0.lock().unwrap().server = Some(server);
         stage.calendar.next(NextWrite::LostBefore);
         let began = tokio::time::Instant::now();
-        let outcome = perform(&stage, ActionKind::Book { minutes: RequestedMinutes::new(30).unwrap() }).await;
+        let outcome = perform(&stage, ActionKind::book(RequestedMinutes::new(30).unwrap())).await;
         assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");
         assert_eq!(began.elapsed() >= Duration::from_secs(10), waited);
         let state = stage.calendar.0.lock().unwrap();

@@ -2,6 +2,7 @@
 //! delete an event.
 
 use adjourn::action::{EventSnapshot, Step};
+use adjourn::before_send::Unconditional;
 use adjourn::calendar::{ChangeKey, EventId, RoomAddress, Uid};
 use adjourn::engine::{
     AddressLookup, CalendarReader as _, CalendarView, CalendarWriter as _, Directory as _, Occupancy,
@@ -169,15 +170,19 @@ async fn a_write_whose_answer_contradicts_itself_is_in_doubt() {
                 continue; // its success carries nothing
             }
             for (_script, exchange) in both_paths(&response(operation, class, code, rest)).await {
-                let written = exchange.write(&aurora(), &step).await.outcome;
+                let written = exchange.write(&aurora(), &step, &Unconditional).await.outcome;
                 assert!(matches!(written, WriteOutcome::InDoubt(_)), "{operation}, {what}: {written:?}");
             }
         }
         for (_script, exchange) in both_paths(&success(operation, &good)).await {
-            assert_eq!(exchange.write(&aurora(), &step).await.outcome, WriteOutcome::Done, "{operation}");
+            assert_eq!(
+                exchange.write(&aurora(), &step, &Unconditional).await.outcome,
+                WriteOutcome::Done,
+                "{operation}"
+            );
         }
         for (_script, exchange) in both_paths(&success("FindItem", "")).await {
-            let written = exchange.write(&aurora(), &step).await.outcome;
+            let written = exchange.write(&aurora(), &step, &Unconditional).await.outcome;
             assert!(
                 matches!(written, WriteOutcome::InDoubt(_)),
                 "{operation} answered by FindItem: {written:?}"

@@ -1,6 +1,7 @@
 //! A success without its content, a warning, an unreadable item: none is an empty calendar or a completed write.
 
 use adjourn::action::{EventSnapshot, Notify, Step};
+use adjourn::before_send::Unconditional;
 use adjourn::calendar::{ChangeKey, EventId, RoomAddress, Uid};
 use adjourn::engine::{
     CalendarReader as _, CalendarWriter as _, Directory as _, Occupancy, PersonLookup, WriteOutcome,
@@ -24,7 +25,7 @@ async fn reads_nothing(body: Vec<u8>, what: &str) {
 
 async fn written(body: Vec<u8>, step: &Step) -> WriteOutcome {
     let script = ScriptedServer::start(vec![ok(body)]).await;
-    exchange(&script).write(&aurora(), step).await.outcome
+    exchange(&script).write(&aurora(), step, &Unconditional).await.outcome
 }
 
 fn book() -> Step {
@@ -107,7 +108,7 @@ async fn a_changed_date_of_a_series_may_get_another_id() {
     };
     let write = async |got| {
         let script = ScriptedServer::start(vec![ok(success("UpdateItem", updated)), got]).await;
-        exchange(&script).write(&aurora(), &shorten()).await.outcome
+        exchange(&script).write(&aurora(), &shorten(), &Unconditional).await.outcome
     };
     assert_eq!(write(date("Exception", "T12:00:00Z")).await, WriteOutcome::Done);
     assert!(matches!(write(date("Exception", "T12:30:00Z")).await, WriteOutcome::InDoubt(_)), "another end");
@@ -137,7 +138,7 @@ async fn what_was_moved_has_an_id() {
     let got = success("GetItem", &format!("<m:Items>{}</m:Items>", item("A", 13)));
     for body in ["", "<m:Items/>"] {
         let script = ScriptedServer::start(vec![ok(got.clone()), ok(success("MoveItem", body))]).await;
-        let moved = exchange(&script).write(&aurora(), &step).await.outcome;
+        let moved = exchange(&script).write(&aurora(), &step, &Unconditional).await.outcome;
         assert!(matches!(moved, WriteOutcome::InDoubt(_)), "{body}: {moved:?}");
     }
 }

@@ -4,13 +4,14 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use adjourn::action::{Notify, Step};
+use adjourn::before_send::Unconditional;
 use adjourn::calendar::{ChangeKey, EventId, Window};
 use adjourn::engine::{
     AddressLookup, CalendarReader as _, CalendarWriter as _, Directory as _, MailboxAddresses, Occupancy,
     PersonLookup, WriteOutcome,
 };
 use adjourn::exchange::{Exchange, ExchangeLocation, Settings};
-use adjourn_test::{account_settings, aurora};
+use adjourn_test::{TooLate, account_settings, aurora};
 use chrono::{DateTime, TimeDelta, Utc};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -90,7 +91,10 @@ pub fn window() -> Window {
 #[tokio::test]
 async fn a_request_names_the_room_three_times_and_the_account_once() {
     let script = ScriptedServer::start(vec![updated()]).await;
-    assert_eq!(exchange(&script).write(&aurora(), &shorten()).await.outcome, WriteOutcome::Done);
+    assert_eq!(
+        exchange(&script).write(&aurora(), &shorten(), &Unconditional).await.outcome,
+        WriteOutcome::Done
+    );
     let seen = script.requests().join("").to_lowercase();
     assert!(seen.contains("x-anchormailbox: aurora@example.com"), "{seen}");
     assert!(seen.contains("<t:smtpaddress>aurora@example.com</t:smtpaddress>"));
@@ -100,16 +104,24 @@ async fn a_request_names_the_room_three_times_and_the_account_once() {
 }
 
 #[tokio::test]
+async fn a_write_that_may_not_leave_any_more_is_not_sent() {
+    let script = ScriptedServer::start(vec![updated()]).await;
+    let report = exchange(&script).write(&aurora(), &shorten(), &TooLate).await;
+    assert!(matches!(report.outcome, WriteOutcome::Throttled(_)), "{report:?}");
+    assert_eq!((report.requests.len(), script.requests().len()), (0, 0));
+}
+
+#[tokio::test]
 async fn connections_are_kept_and_a_dead_one_is_noticed_before_it_costs_a_write() {
     let done = message("UpdateItem", "Success", "NoError", UPDATED);
     let script = ScriptedServer::start(vec![ok(done.clone()), Reaction::AnswerAndClose(done)]).await;
     let exchange = exchange(&script);
     for _ in 0..2 {
-        assert_eq!(exchange.write(&aurora(), &shorten()).await.outcome, WriteOutcome::Done);
+        assert_eq!(exchange.write(&aurora(), &shorten(), &Unconditional).await.outcome, WriteOutcome::Done);
     }
     assert_eq!(script.connections(), 1);
     tokio::time::sleep(Duration::from_millis(50)).await;
-    assert_eq!(exchange.write(&aurora(), &shorten()).await.outcome, WriteOutcome::Done);
+    assert_eq!(exchange.write(&aurora(), &shorten(), &Unconditional).await.outcome, WriteOutcome::Done);
     assert_eq!((script.connections(), script.requests().len()), (2, 3));
 }
 
@@ -118,7 +130,7 @@ async fn a_write_whose_answer_is_lost_is_in_doubt_and_never_sent_again() {
     for lost in [Reaction::Drop, Reaction::Silence, Reaction::Half(vec![b' '; 100])] {
         let script = ScriptedServer::start(vec![lost]).await;
         assert!(matches!(
-            exchange(&script).write(&aurora(), &shorten()).await.outcome,
+            exchange(&script).write(&aurora(), &shorten(), &Unconditional).await.outcome,
             WriteOutcome::InDoubt(_)
         ));
         assert_eq!(script.requests().len(), 1);
@@ -146,7 +158,10 @@ async fn throttling_is_waited_out_whatever_carries_it_even_for_a_write() {
         updated(),
     ])
     .await;
-    assert_eq!(exchange(&script).write(&aurora(), &shorten()).await.outcome, WriteOutcome::Done);
+    assert_eq!(
+        exchange(&script).write(&aurora(), &shorten(), &Unconditional).await.outcome,
+        WriteOutcome::Done
+    );
     assert_eq!(script.requests().len(), 4);
 }
 
@@ -154,7 +169,8 @@ async fn throttling_is_waited_out_whatever_carries_it_even_for_a_write() {
 async fn patience_ends_and_nothing_was_done() {
     let busy = Reaction::Answer(503, "Retry-After: 3600\r\n", Vec::new());
     let script = ScriptedServer::start(vec![busy]).await;
-    let WriteOutcome::Throttled(trouble) = exchange(&script).write(&aurora(), &shorten()).await.outcome
+    let WriteOutcome::Throttled(trouble) =
+        exchange(&script).write(&aurora(), &shorten(), &Unconditional).await.outcome
     else {
         panic!()
     };
@@ -170,10 +186,17 @@ async fn item_errors_become_what_the_engine_decides_on() {
     ];
     for (code, expected) in rows {
         let script = ScriptedServer::start(vec![ok(message("UpdateItem", "Error", code, ""))]).await;
-        assert_eq!(exchange(&script).write(&aurora(), &shorten()).await.outcome, expected, "{code}");
+        assert_eq!(
+            exchange(&script).write(&aurora(), &shorten(), &Unconditional).await.outcome,
+            expected,
+            "{code}"
+        );
     }
     let script = ScriptedServer::start(vec![ok(message("UpdateItem", "Error", "ErrorOfTomorrow", ""))]).await;
-    assert!(matches!(exchange(&script).write(&aurora(), &shorten()).await.outcome, WriteOutcome::InDoubt(_)));
+    assert!(matches!(
+        exchange(&script).write(&aurora(), &shorten(), &Unconditional).await.outcome,
+        WriteOutcome::InDoubt(_)
+    ));
 }
 
 #[tokio::test]
@@ -198,7 +221,10 @@ async fn gzip_is_read_and_a_bomb_is_not() {
     let script = ScriptedServer::start(vec![zip(&page(&item("A", 13), true))]).await;
     assert_eq!(exchange(&script).events(&aurora(), window()).await.unwrap().events.len(), 1);
     let script = ScriptedServer::start(vec![zip(&vec![b' '; 65 << 20])]).await;
-    assert!(matches!(exchange(&script).write(&aurora(), &shorten()).await.outcome, WriteOutcome::InDoubt(_)));
+    assert!(matches!(
+        exchange(&script).write(&aurora(), &shorten(), &Unconditional).await.outcome,
+        WriteOutcome::InDoubt(_)
+    ));
 }
 
 #[tokio::test]
@@ -398,7 +424,8 @@ async fn nobody_listening_is_said_so_and_nothing_was_done() {
     let mut settings = settings(&script);
     drop(script);
     settings.location = ExchangeLocation::Url("http://127.0.0.1:1/EWS/Exchange.asmx".to_owned());
-    let written = adjourn_test::exchange(&settings).write(&aurora(), &shorten()).await.outcome;
+    let written =
+        adjourn_test::exchange(&settings).write(&aurora(), &shorten(), &Unconditional).await.outcome;
     let WriteOutcome::NotApplied(trouble) = written else { panic!("{written:?}") };
     assert!(trouble.advice.contains("cannot be reached"), "{trouble}");
 }
@@ -414,7 +441,7 @@ async fn a_server_that_does_not_know_the_version_is_asked_in_an_older_one_and_th
     let script = ScriptedServer::start(vec![refused.clone(), refused.clone(), updated()]).await;
     let exchange = exchange(&script);
     for _ in 0..2 {
-        assert_eq!(exchange.write(&aurora(), &shorten()).await.outcome, WriteOutcome::Done);
+        assert_eq!(exchange.write(&aurora(), &shorten(), &Unconditional).await.outcome, WriteOutcome::Done);
     }
     let seen = script.requests();
     let versions: Vec<_> =
@@ -422,7 +449,7 @@ async fn a_server_that_does_not_know_the_version_is_asked_in_an_older_one_and_th
     assert_eq!(versions, ["Exchange2013_SP1", "Exchange2013", "Exchange2010_SP2", "Exchange2010_SP2"]);
 
     let script = ScriptedServer::start(vec![refused]).await;
-    let written = self::exchange(&script).write(&aurora(), &shorten()).await.outcome;
+    let written = self::exchange(&script).write(&aurora(), &shorten(), &Unconditional).await.outcome;
     let WriteOutcome::NotApplied(trouble) = written else { panic!("{written:?}") };
     assert!(trouble.advice.contains("older than Exchange 2010 SP2"), "{trouble}");
     assert_eq!(script.requests().len(), 3, "it ends with the oldest");
@@ -436,11 +463,20 @@ async fn what_exchange_does_not_guard_is_looked_at_just_before() {
     let step = |key: &str| Step::Remove { id: EventId::new("A"), change_key: ChangeKey::new(key) };
     let done = ok(message("DeleteItem", "Success", "NoError", ""));
     let script = ScriptedServer::start(vec![get(), done]).await;
-    assert_eq!(exchange(&script).write(&aurora(), &step("c")).await.outcome, WriteOutcome::Done);
+    assert_eq!(
+        exchange(&script).write(&aurora(), &step("c"), &Unconditional).await.outcome,
+        WriteOutcome::Done
+    );
     let script = ScriptedServer::start(vec![get()]).await;
-    assert_eq!(exchange(&script).write(&aurora(), &step("older")).await.outcome, WriteOutcome::Conflict);
+    assert_eq!(
+        exchange(&script).write(&aurora(), &step("older"), &Unconditional).await.outcome,
+        WriteOutcome::Conflict
+    );
     let gone = ok(message("GetItem", "Error", "ErrorItemNotFound", ""));
     let script = ScriptedServer::start(vec![gone]).await;
-    assert_eq!(exchange(&script).write(&aurora(), &step("c")).await.outcome, WriteOutcome::Gone);
+    assert_eq!(
+        exchange(&script).write(&aurora(), &step("c"), &Unconditional).await.outcome,
+        WriteOutcome::Gone
+    );
     assert_eq!(script.requests().len(), 1);
 }

@@ -65,6 +65,24 @@ async fn the_mailbox_of_an_address_has_its_proxies_where_the_right_shows_them() 
 }
 
 #[tokio::test]
+async fn a_place_is_read_only_with_its_right_and_is_that_of_the_room() {
+    let body = json!({"emailAddress": "room1@example.com", "displayName": "Aurora", "capacity": 8, "tags": ["phone"]});
+    let script =
+        ScriptedServer::start(vec![ok(&body), ok(&body), error(403, "Authorization_RequestDenied")]).await;
+    let graph = graph(&script);
+    let place = graph.place(&numbered_room(1)).await.unwrap().unwrap();
+    assert_eq!((place.name.as_deref(), place.capacity), (Some("Aurora"), Some(8)));
+    assert_eq!(place.equipment, ["phone"]);
+    assert!(script.requests()[0].starts_with("GET /v1.0/places/room1%40example.com"));
+    assert_eq!(graph.place(&numbered_room(2)).await, Ok(None), "a place of another room");
+    // The right is configured and missing: an earlier answer stays.
+    assert!(graph.place(&numbered_room(1)).await.is_err());
+    let without = graph_with(&script, GraphRights::default());
+    assert_eq!(without.place(&numbered_room(1)).await, Ok(None));
+    assert_eq!(script.requests().len(), 3);
+}
+
+#[tokio::test]
 async fn a_room_list_needs_its_own_right_and_the_error_names_it() {
     let script = ScriptedServer::start(vec![page(&[])]).await;
     let graph_without = graph_with(&script, GraphRights::default());

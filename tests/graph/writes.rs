@@ -1,9 +1,10 @@
 //! Every fate of a write: done, gone, in conflict, throttled, refused, unproven, in doubt. One request for each step.
 
 use adjourn::action::{Notify, Step};
+use adjourn::before_send::Unconditional;
 use adjourn::calendar::{ChangeKey, EventId, Uid};
 use adjourn::engine::{CalendarWriter as _, ErrorKind, WriteOutcome, WriteReport};
-use adjourn_test::aurora;
+use adjourn_test::{TooLate, aurora};
 use serde_json::json;
 
 use crate::conversation::{at, error, error_with, event, graph, lines, ok, page, time};
@@ -57,7 +58,7 @@ fn after_reads(rest: Reaction) -> Vec<Reaction> {
 
 async fn written(reactions: Vec<Reaction>, step: &Step) -> (WriteReport, ScriptedServer) {
     let script = ScriptedServer::start(reactions).await;
-    let report = graph(&script).write(&aurora(), step).await;
+    let report = graph(&script).write(&aurora(), step, &Unconditional).await;
     (report, script)
 }
 
@@ -80,6 +81,17 @@ async fn an_end_is_set_in_one_request_that_names_the_version() {
     let ids = &report.requests[0];
     assert!(request.contains(&format!("client-request-id: {}", ids.ours)));
     assert_eq!((report.requests.len(), ids.theirs.as_deref()), (1, Some("theirs-1")));
+}
+
+#[tokio::test]
+async fn a_write_that_may_not_leave_any_more_is_not_sent() {
+    for (step, reactions, read) in [(shorten(), vec![shortened()], 0), (remove(), after_reads(empty(204)), 2)]
+    {
+        let script = ScriptedServer::start(reactions).await;
+        let report = graph(&script).write(&aurora(), &step, &TooLate).await;
+        assert!(matches!(report.outcome, WriteOutcome::Throttled(_)), "{report:?}");
+        assert_eq!((report.requests.len(), lines(&script).len()), (0, read), "{step:?}");
+    }
 }
 
 #[tokio::test]
