@@ -7,6 +7,7 @@ use super::details::Person;
 use super::event::StoredItem;
 use super::folder::MailboxFolder;
 use super::item_table::ItemTable;
+use super::place::PlaceSpec;
 
 /// The kind of a mailbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,6 +121,8 @@ pub(crate) struct DirectoryEntry {
     pub(crate) is_hidden: bool,
     /// The mailboxes visible under its address book policy; `None` for all.
     pub(super) sees: Option<BTreeSet<u32>>,
+    /// What `Set-Place` has set.
+    pub(crate) place: PlaceSpec,
     /// The error code with which `GetUserAvailability` fails for this mailbox.
     pub(crate) availability_fails: Option<&'static str>,
 }

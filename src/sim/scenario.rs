@@ -12,6 +12,7 @@ use super::ids::ItemLocator;
 use super::mailbox::{BookingPolicy, MailboxKind};
 use super::meeting::{attendee_copy, mark_cancelled};
 use super::pattern::RecurrencePattern;
+use super::place::PlaceSpec;
 use super::series::{RecurrenceRange, Series};
 use super::world::World;
 
@@ -33,6 +34,8 @@ pub struct RoomSpec {
     pub proxies: Vec<String>,
     /// Hidden from the address lists.
     pub is_hidden: bool,
+    /// What `Set-Place` has set.
+    pub place: PlaceSpec,
 }
 
 impl RoomSpec {
@@ -45,6 +48,7 @@ impl RoomSpec {
             preserve_declined: false,
             proxies: Vec::new(),
             is_hidden: false,
+            place: PlaceSpec::default(),
         }
     }
 }
@@ -179,6 +183,7 @@ impl World {
         let number = self.add_mailbox(&spec.name, &spec.address, kind, spec.booking);
         if let Some(mailbox) = self.mailboxes.get_mut(&number) {
             mailbox.preserve_declined = spec.preserve_declined;
+            mailbox.entry.place = spec.place;
         }
         for proxy in &spec.proxies {
             self.add_proxy_address(&spec.address, proxy);

@@ -155,7 +155,7 @@ async fn throttling_is_waited_out_in_each_of_its_carriers() {
 async fn a_booking_that_was_answered_with_busy_and_made_all_the_same_is_made_once() {
     let office = Office::open(world()).await;
     office.sim.inject_fault(FaultRule::new(InjectedFault::AppliedThenPage(503)).on("CreateItem"));
-    let done = done(office.perform(ActionKind::Book { minutes: RequestedMinutes::new(30).unwrap() }).await);
+    let done = done(office.perform(ActionKind::book(RequestedMinutes::new(30).unwrap())).await);
     assert_eq!(done.change, Change::Booked);
     assert_eq!(office.request_count("CreateItem"), 1);
     let (from, to) = (now() - TimeDelta::hours(1), now() + TimeDelta::hours(1));

@@ -45,7 +45,7 @@ async fn what_ended_this_moment_is_in_the_view_and_in_nobodys_way() {
     let (_, uid, _) = (full.add_plain(at(-30, 0)), full.add_plain(at(0, 30)), full.add_plain(at(45, 60)));
     let office = office_at(now, full).await;
     let Change::Extended { to, .. } =
-        done(office.perform(ActionKind::Extend { minutes: RequestedMinutes::new(15).unwrap() }).await).change
+        done(office.perform(ActionKind::extend(RequestedMinutes::new(15).unwrap())).await).change
     else {
         panic!()
     };
@@ -58,7 +58,7 @@ async fn what_ended_this_moment_is_in_the_view_and_in_nobodys_way() {
     let office = office_at(now, free).await;
     assert!(matches!(refusal(office.perform(END).await), Refusal::NoCurrentEvent));
     assert_eq!(
-        done(office.perform(ActionKind::Book { minutes: RequestedMinutes::new(15).unwrap() }).await).change,
+        done(office.perform(ActionKind::book(RequestedMinutes::new(15).unwrap())).await).change,
         Change::Booked
     );
 }
@@ -79,8 +79,7 @@ async fn a_declined_meeting_that_stays_is_declined_once_and_the_room_is_free() {
             assert!(matches!(refusal(office.perform(again).await), Refusal::NoCurrentEvent));
         }
         assert_eq!(
-            done(office.perform(ActionKind::Book { minutes: RequestedMinutes::new(5).unwrap() }).await)
-                .change,
+            done(office.perform(ActionKind::book(RequestedMinutes::new(5).unwrap())).await).change,
             Change::Booked
         );
         assert_eq!((office.mails().len(), office.request_count("CreateItem")), (1, 2));
@@ -218,8 +217,7 @@ async fn a_booking_that_is_made_and_answered_with_a_failure_is_found_and_not_mad
         let office = Office::open(world()).await;
         office.sim.inject_fault(FaultRule::new(wrong).on("CreateItem"));
         assert_eq!(
-            done(office.perform(ActionKind::Book { minutes: RequestedMinutes::new(15).unwrap() }).await)
-                .change,
+            done(office.perform(ActionKind::book(RequestedMinutes::new(15).unwrap())).await).change,
             Change::Booked,
             "{index}"
         );
@@ -240,9 +238,7 @@ async fn a_date_that_is_changed_is_found_under_its_other_id() {
             if let Some(wrong) = wrong {
                 office.sim.inject_fault(FaultRule::new(wrong).on("UpdateItem"));
             }
-            let extended = done(
-                office.perform(ActionKind::Extend { minutes: RequestedMinutes::new(15).unwrap() }).await,
-            );
+            let extended = done(office.perform(ActionKind::extend(RequestedMinutes::new(15).unwrap())).await);
             let Change::Extended { to, .. } = extended.change else { panic!("{extended:?}") };
             let end = action(aurora(), END);
             let of = end.id;
@@ -266,7 +262,7 @@ async fn an_id_from_before_a_date_was_changed_leads_to_it_where_the_server_still
     world.add_meeting(weekly(meeting()));
     let office = Office::open(world).await;
     let seen = office.engine.calendar().events(&aurora(), Window::instant(now())).await.unwrap().events;
-    done(office.perform(ActionKind::Extend { minutes: RequestedMinutes::new(15).unwrap() }).await);
+    done(office.perform(ActionKind::extend(RequestedMinutes::new(15).unwrap())).await);
     let end =
         Action { target: Target::Event { id: seen[0].id.clone(), seen: None }, ..action(aurora(), END) };
     done(office.engine.perform(end, Mode::Perform).await.unwrap().outcome);
@@ -281,7 +277,7 @@ async fn an_id_that_a_changed_date_has_lost_is_never_called_done() {
         let uid = world.add_meeting(weekly(meeting()));
         let office = Office::open(world).await;
         let seen = office.engine.calendar().events(&aurora(), Window::instant(now())).await.unwrap().events;
-        done(office.perform(ActionKind::Extend { minutes: RequestedMinutes::new(15).unwrap() }).await);
+        done(office.perform(ActionKind::extend(RequestedMinutes::new(15).unwrap())).await);
         let wish =
             Action { target: Target::Event { id: seen[0].id.clone(), seen: None }, ..action(aurora(), ask) };
         let refusal = refusal(office.engine.perform(wish, Mode::Perform).await.unwrap().outcome);
@@ -352,7 +348,7 @@ async fn a_room_that_was_renamed_goes_on_under_its_former_address() {
     world.add_meeting(meeting());
     world.rename_mailbox(AURORA, "Boreas", "boreas@example.com");
     let office = Office::open(world).await;
-    done(office.perform(ActionKind::Extend { minutes: RequestedMinutes::new(5).unwrap() }).await);
+    done(office.perform(ActionKind::extend(RequestedMinutes::new(5).unwrap())).await);
     office.sim.inject_fault(FaultRule::new(InjectedFault::ResetAfter).on("CreateItem"));
     let declined = done(office.perform(TELL).await);
     assert_eq!(

@@ -5,8 +5,10 @@ use std::io::Write as _;
 use std::sync::Arc;
 
 use adjourn::action::{
-    Action, ActionKind, Actor, Answer, Change, DeleteMode, EventSnapshot, Notified, Notify, Outcome, Step,
+    Action, ActionKind, Actor, Answer, BookingTime, Change, DeleteMode, EventSnapshot, Notified, Notify,
+    Outcome, Refusal, RequestedEnd, Step,
 };
+use adjourn::before_send::Unconditional;
 use adjourn::calendar::{Copy, Event, EventKind, Uid, Window};
 use adjourn::clock::SystemClock;
 use adjourn::connection_metrics::ConnectionMetrics as _;
@@ -18,8 +20,8 @@ use adjourn::graph::{Graph, GraphRights, GraphSettings};
 use adjourn::journal::MemoryJournal;
 use adjourn::login::{ExternalToken, SignInMethod};
 use adjourn::sim::{
-    FaultRule, GraphOptions, InjectedFault, MailKind, MeetingSpec, RecurrenceRange, Series, Simulator,
-    SimulatorOptions, World,
+    FaultRule, GraphOptions, InjectedFault, MailKind, MeetingSpec, PlaceSpec, RecurrenceRange, RoomSpec,
+    Series, Simulator, SimulatorOptions, World,
 };
 use adjourn_test::{
     AURORA, aurora, done, engine, every_room, exchange, meeting, now, plain, quick_options, settings,
@@ -167,7 +169,7 @@ async fn a_booking_is_made_once_and_found_by_its_uid() {
         subject: "Booked".to_owned(),
     };
     for _ in 0..2 {
-        assert_eq!(office.graph.write(&aurora(), &book).await.outcome, WriteOutcome::Done);
+        assert_eq!(office.graph.write(&aurora(), &book, &Unconditional).await.outcome, WriteOutcome::Done);
     }
     let events = office.events().await;
     assert_eq!((events.len(), &events[0].uid, events[0].copy), (1, &Some(uid), Some(Copy::Plain)));
@@ -188,7 +190,7 @@ async fn a_stale_version_is_a_conflict_for_every_step() {
         Step::Decline { id: id.clone(), change_key: change_key.clone(), text: None },
         Step::Remove { id, change_key },
     ] {
-        let report = office.graph.write(&aurora(), &step).await;
+        let report = office.graph.write(&aurora(), &step, &Unconditional).await;
         assert_eq!(report.outcome, WriteOutcome::Conflict, "{step:?}");
     }
     assert_eq!(office.events().await.len(), 1);
@@ -218,6 +220,49 @@ async fn people_addresses_and_room_lists_are_found() {
     assert_eq!(members, [aurora()]);
     let found = office.graph.resolve_address(&aurora(), "alias@example.com").await.unwrap();
     assert!(matches!(found, AddressLookup::Found(mailbox) if mailbox.primary == AURORA));
+}
+
+#[tokio::test]
+async fn a_later_time_is_booked_and_an_event_gets_a_named_end() {
+    let mut world = world();
+    world.add_meeting(meeting());
+    let office = GraphOffice::open(world).await;
+    let (start, end) = (now() + TimeDelta::minutes(120), now() + TimeDelta::minutes(150));
+    let time = BookingTime { start: Some(start), end: RequestedEnd::At(end) };
+    let subject = Some("Planning (Ada)".parse().unwrap());
+    let booked = done(office.perform(Action { subject, ..action(ActionKind::Book(time)) }).await.outcome);
+    assert_eq!((booked.change, booked.event.start, booked.event.end), (Change::Booked, start, end));
+    let events = office.events().await;
+    let made = events.iter().find(|event| event.start == start).unwrap();
+    assert_eq!((made.subject.as_deref(), made.copy), (Some("Planning (Ada)"), Some(Copy::Plain)));
+    let until = |end| action(ActionKind::Extend(RequestedEnd::At(end)));
+    let collides = office.perform(until(end)).await.outcome;
+    assert!(matches!(collides, Outcome::Refused { refusal: Refusal::Collides { .. } }), "{collides:?}");
+    let extended = done(office.perform(until(start)).await.outcome);
+    assert!(matches!(extended.change, Change::Extended { to, .. } if to == start), "{extended:?}");
+}
+
+#[tokio::test]
+async fn a_room_is_described_as_the_administrator_set_its_place() {
+    let mut world = world();
+    let place = PlaceSpec {
+        building: Some("Mitte".to_owned()),
+        floor: Some(3),
+        capacity: Some(12),
+        video_device: Some("Teams Room".to_owned()),
+        tags: vec!["whiteboard".to_owned()],
+        ..PlaceSpec::default()
+    };
+    let borealis = "borealis@example.com";
+    world.add_room(RoomSpec { place, ..RoomSpec::new("Borealis", borealis) });
+    let office = GraphOffice::open(world).await;
+    let place = office.graph.place(&borealis.parse().unwrap()).await.unwrap().unwrap();
+    assert_eq!((place.name.as_deref(), place.building.as_deref()), (Some("Borealis"), Some("Mitte")));
+    assert_eq!((place.floor.as_deref(), place.capacity), (Some("3"), Some(12)));
+    assert_eq!(place.equipment, ["video", "whiteboard"]);
+    let over_ews = exchange(&settings(&office.sim, None)).place(&borealis.parse().unwrap()).await.unwrap();
+    assert_eq!(over_ews.unwrap().name.as_deref(), Some("Borealis"));
+    assert_eq!(office.graph.place(&"gone@example.com".parse().unwrap()).await.unwrap(), None);
 }
 
 #[tokio::test]

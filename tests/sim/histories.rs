@@ -2,8 +2,8 @@
 //! lost replies, throttling, an organizer who edits, killed processes. (`tests/engine/history.rs` runs many more,
 //! without HTTP.) The rooms are on EWS, on Microsoft Graph, or move from the one to the other at a restart.
 //!
-//! The seed decides the events; the exact moment of a kill depends on the machine. `ADJOURN_SIM_SEEDS=N` runs N seeds,
-//! `ADJOURN_SIM_SEED=N` only this one.
+//! The seed decides the events; the exact moment of a kill depends on the machine. `ADJOURN_SIM_SEEDS=N` runs N seeds
+//! from `ADJOURN_SIM_FIRST` on, `ADJOURN_SIM_SEED=N` only this one.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -113,7 +113,7 @@ impl RandomHistory {
         let ask = match self.dice.below(5) {
             0 | 1 => ActionKind::End(Notify::Attendees),
             2 => ActionKind::Delete(DeleteMode::Notify),
-            3 => ActionKind::Book { minutes: RequestedMinutes::new(15).unwrap() },
+            3 => ActionKind::book(RequestedMinutes::new(15).unwrap()),
             _ => ActionKind::Delete(DeleteMode::Silent),
         };
         let mut action = action(numbered_room(number), ask);
@@ -236,6 +236,10 @@ impl RandomHistory {
                     }
                     Change::Removed => assert!(now.is_none(), "{}", described()),
                     Change::MovedBack => assert!(now.is_some() && !self.on_graph, "{}", described()),
+                    Change::Booked => {
+                        let booked = self.find(&record.action.room, &intent.before, true);
+                        assert!(booked.is_some() && self.on_graph, "{}", described());
+                    }
                     _ => panic!("{}", described()),
                 },
                 Outcome::AlreadyDone { why: NoChangeReason::Gone } => {

@@ -8,18 +8,21 @@ use std::time::Duration;
 use adjourn::action::{ActionKind, Notify, Outcome};
 use adjourn::calendar::Scope;
 use adjourn::clock::SystemClock;
-use adjourn::engine::{Engine, Mode};
+use adjourn::engine::{Calendar, Engine, Mode};
 use adjourn::exchange::{Access, Settings};
+use adjourn::graph::GraphSettings;
 use adjourn::journal::MemoryJournal;
-use adjourn::live::{CachedCalendar, Live, LiveOptions as Following, RoomCache, TrackingMode};
+use adjourn::live::{
+    CachedCalendar, Feed, Live, LiveOptions as Following, PollIntervals, RoomCache, TrackingMode,
+};
 use adjourn::login::{ChannelBinding, WindowsScheme};
 use adjourn::sim::{
-    AuthScheme, AutodiscoverProtocol, ExchangeRelease, ExtendedProtection, FaultRule, InjectedFault,
-    NotificationOptions, PlainSpec, Simulator, SimulatorOptions, World,
+    AuthScheme, AutodiscoverProtocol, EventState, ExchangeRelease, ExtendedProtection, FaultRule,
+    GraphOptions, InjectedFault, NotificationOptions, PlainSpec, Simulator, SimulatorOptions, World,
 };
 use adjourn_test::{
-    account_settings, action, ca_file, engine, exchange, now, numbered_room, quick_options, request_count,
-    room_name, settings, simulator_with, wait_until, world_of_meetings,
+    account_settings, action, ca_file, engine, exchange, graph, graph_settings, now, numbered_room,
+    quick_options, request_count, room_name, settings, simulator_with, wait_until, world_of_meetings,
 };
 use chrono::TimeDelta;
 use tokio::task::JoinHandle;
@@ -50,6 +53,8 @@ pub struct LiveFixture {
     pub rooms: Arc<RoomCache>,
     pub live: Arc<Live>,
     count: u64,
+    /// Whether the rooms are on Microsoft Graph, where events have other ids.
+    on_graph: bool,
     following: JoinHandle<()>,
 }
 
@@ -73,16 +78,43 @@ impl LiveFixture {
 
     pub fn start(sim: Simulator, count: u64, mut settings: Settings, following: Following) -> Self {
         settings.stream_idle_timeout = SILENCE;
-        let (exchange, clock) = (Arc::new(exchange(&settings)), Arc::new(SystemClock));
-        let journal = Arc::new(MemoryJournal::default());
+        Self::start_on(Arc::new(exchange(&settings)), sim, count, following)
+    }
+
+    /// The same with the rooms on Microsoft Graph, which are polled.
+    pub async fn open_on_graph(count: u64) -> Self {
+        let sim = simulator_with(
+            world_of_meetings(usize::try_from(count).unwrap()),
+            SimulatorOptions { graph: GraphOptions::with_all_permissions(), ..SimulatorOptions::default() },
+        )
+        .await;
+        let poll = Duration::from_millis(200);
+        let mut settings = GraphSettings {
+            poll_intervals: PollIntervals { busy: poll, idle: poll },
+            ..graph_settings(&sim)
+        };
+        settings.timeouts.first_byte = Duration::from_secs(2);
+        let mut house = Self::start_on(Arc::new(graph(&settings)), sim, count, following_options());
+        house.on_graph = true;
+        house.wait_until("all rooms are cached", |house| (0..count).all(|n| house.cached(n).is_some())).await;
+        house
+    }
+
+    fn start_on<B: Calendar + Feed + 'static>(
+        backend: Arc<B>,
+        sim: Simulator,
+        count: u64,
+        following: Following,
+    ) -> Self {
+        let (journal, clock) = (Arc::new(MemoryJournal::default()), Arc::new(SystemClock));
         let scope = Scope::new((0..count).map(numbered_room), []);
-        let engine = engine(exchange.clone(), journal, clock.clone(), scope, quick_options());
+        let engine = engine(backend.clone(), journal, clock.clone(), scope, quick_options());
         let silence = TimeDelta::from_std(SILENCE).unwrap();
         let rooms = Arc::new(RoomCache::new(engine.calendar().clone(), clock, silence));
         engine.set_cache(rooms.clone());
-        let live = Live::new(rooms.clone(), exchange, following);
+        let live = Live::new(rooms.clone(), backend, following);
         let following = tokio::spawn(live.clone().run(move || (0..count).map(numbered_room).collect()));
-        Self { sim, engine, rooms, live, count, following }
+        Self { sim, engine, rooms, live, count, on_graph: false, following }
     }
 
     pub fn cached(&self, number: u64) -> Option<CachedCalendar> {
@@ -102,8 +134,12 @@ impl LiveFixture {
         let Some(kept) = self.cached(number) else { return false };
         let (from, to) = (kept.read_at, kept.read_at + TimeDelta::hours(36));
         let truth = self.sim.world(|world| world.events(&room_name(number), from, to));
+        let id = |event: &EventState| match self.on_graph {
+            true => event.immutable_id.clone(),
+            false => event.id.clone(),
+        };
         let mut truth: Vec<_> =
-            truth.into_iter().map(|event| (event.start, event.end, event.id, event.change_key)).collect();
+            truth.into_iter().map(|event| (event.start, event.end, id(&event), event.change_key)).collect();
         let told = kept.events.iter().map(|event| {
             (event.start, event.end, event.id.to_string(), event.change_key.as_str().to_owned())
         });

@@ -2,6 +2,7 @@
 
 use adjourn::action::Step;
 use adjourn::autodiscover::Policy;
+use adjourn::before_send::Unconditional;
 use adjourn::calendar::{Uid, Window};
 use adjourn::engine::{CalendarReader as _, CalendarWriter as _, ErrorKind, Occupancy, WriteOutcome};
 use adjourn::exchange::{ExchangeLocation, RequestError};
@@ -92,7 +93,7 @@ async fn a_write_has_its_patience_still_when_its_server_took_long_to_find() {
         end: start + TimeDelta::minutes(30),
         subject: "At once".to_owned(),
     };
-    let reply = exchange(&settings).write(&address(HERE), &book).await;
+    let reply = exchange(&settings).write(&address(HERE), &book, &Unconditional).await;
     assert_eq!(reply.outcome, WriteOutcome::Done);
     assert_eq!(sim.autodiscover(|it| it.requests().len()), 1);
 }

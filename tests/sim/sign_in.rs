@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::sync::Arc;
 
 use adjourn::autodiscover::{Host, Policy};
+use adjourn::before_send::Unconditional;
 use adjourn::calendar::RoomAddress;
 use adjourn::engine::ErrorKind;
 use adjourn::exchange::{
@@ -376,7 +377,7 @@ async fn a_write_is_sent_whole_on_the_last_leg_only() {
         end: start + chrono::TimeDelta::minutes(30),
         subject: "Once".to_owned(),
     };
-    let reply = exchange.write(&aurora(), &book).await;
+    let reply = exchange.write(&aurora(), &book, &Unconditional).await;
     assert_eq!(reply.outcome, WriteOutcome::Done);
     assert_eq!(reply.requests.len(), 1);
     let made: Vec<_> =
@@ -400,12 +401,15 @@ async fn a_connection_that_breaks_before_the_last_leg_has_sent_nothing() {
         subject: "Perhaps".to_owned(),
     };
     // The body was sent with the last leg: whether the write was applied is unknown.
-    assert!(matches!(exchange.write(&aurora(), &book).await.outcome, WriteOutcome::InDoubt(_)));
+    assert!(matches!(
+        exchange.write(&aurora(), &book, &Unconditional).await.outcome,
+        WriteOutcome::InDoubt(_)
+    ));
     site.sim.stop().await;
     let mut settings = account_settings(&url, "", "");
     settings.location = ExchangeLocation::Url("https://127.0.0.1:1/EWS/Exchange.asmx".to_owned());
     settings.sign_in = windows(WindowsScheme::Ntlm, ChannelBinding::Auto);
-    let away = adjourn_test::exchange(&settings).write(&aurora(), &book).await;
+    let away = adjourn_test::exchange(&settings).write(&aurora(), &book, &Unconditional).await;
     assert!(matches!(away.outcome, WriteOutcome::NotApplied(_)), "{away:?}");
 }
 

@@ -6,7 +6,7 @@
 //! engine  exchange  graph  service  journal  one constructor of the library each, with the options that tests want
 //! world → simulator → office                 a simulated Exchange, and an engine that works on it
 //!                   → installation → served  the program in a directory of its own, and as a service
-//! http  random  wait                         tools
+//! http  random  receiver  wait               tools
 //! ```
 //!
 //! A crate of its own, because a module that nine programs include would be compiled nine times, each time with the warnings about
@@ -24,11 +24,13 @@ mod journal;
 mod office;
 mod outcome;
 mod random;
+mod receiver;
 mod room;
 mod served;
 mod service;
 mod simulator;
 mod time;
+mod too_late;
 mod wait;
 mod world;
 
@@ -43,10 +45,12 @@ pub use journal::{journal_in, record_refused};
 pub use office::Office;
 pub use outcome::{done, refusal};
 pub use random::{SeededRandom, Seeds};
+pub use receiver::{ReceivedPost, WebhookReceiver};
 pub use room::{AURORA, address, aurora, every_room, numbered_room, room, room_name};
 pub use served::ServedProcess;
 pub use service::service_options;
 pub use simulator::{ca_file, host, over_tls, request_count, simulator, simulator_with};
 pub use time::{at, now};
-pub use wait::wait_until;
+pub use too_late::TooLate;
+pub use wait::{wait_until, wait_until_async};
 pub use world::{ada, bo, meeting, meeting_in, people, plain, world, world_of_meetings, world_of_rooms};

@@ -24,7 +24,8 @@ impl SeededRandom {
     }
 }
 
-/// The seeds of one run: `{PREFIX}_SEED` names the only one, `{PREFIX}_SEEDS` how many, beginning with 0.
+/// The seeds of one run: `{PREFIX}_SEED` names the only one, `{PREFIX}_SEEDS` how many, beginning with
+/// `{PREFIX}_FIRST` or 0.
 pub struct Seeds {
     pub range: Range<u64>,
     prefix: &'static str,
@@ -37,7 +38,10 @@ impl Seeds {
         };
         let range = match (number("SEED"), number("SEEDS")) {
             (Some(seed), _) => seed..seed + 1,
-            (None, count) => 0..count.unwrap_or(default_count),
+            (None, count) => {
+                let first = number("FIRST").unwrap_or(0);
+                first..first + count.unwrap_or(default_count)
+            }
         };
         Self { range, prefix }
     }

@@ -17,7 +17,7 @@ impl ServedProcess {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let at = line.trim().strip_prefix("http://").unwrap_or_default().to_owned();
+        let at = line.trim().split_once("://").map(|(_, at)| at.to_owned()).unwrap_or_default();
         let served = Self { child, at };
         (!served.at.is_empty()).then_some(served)
     }

@@ -13,5 +13,7 @@ pub fn service_options(rules: Rules) -> ServiceOptions {
         horizon: TimeDelta::hours(24),
         max_concurrent_rooms: 4,
         schedules: vec![Schedule::new("hourly", "0 * * * *", "UTC").unwrap()],
+        report_organizers: false,
+        display_lost_after: TimeDelta::minutes(10),
     }
 }

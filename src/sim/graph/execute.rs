@@ -23,6 +23,7 @@ pub(super) fn execute(context: &mut GraphContext<'_>, route: &Route) -> Result<G
         Route::Users => require_users(options).and_then(|()| users::list(context)),
         Route::User(user) => require_users(options).and_then(|()| users::get(context, user)),
         Route::Rooms => require_places(options).and_then(|()| places::rooms(context)),
+        Route::Place(place) => require_places(options).and_then(|()| places::room(context, place)),
         Route::RoomLists => require_places(options).and_then(|()| places::room_lists(context)),
         Route::RoomsOfList(list) => {
             require_places(options).and_then(|()| places::rooms_of_list(context, list))

@@ -22,6 +22,21 @@ pub(super) fn rooms(context: &GraphContext<'_>) -> Result<GraphReply, GraphError
     page(context, "places/microsoft.graph.room", &rooms, |room| place(room))
 }
 
+/// The room with this id or address.
+pub(super) fn room(context: &GraphContext<'_>, wanted: &str) -> Result<GraphReply, GraphError> {
+    let is_wanted = |room: &&Mailbox| {
+        room.kind == MailboxKind::Room
+            && (key(&room.address) == key(wanted) || ids::guid(room.number) == key(wanted))
+    };
+    let room = context.world.mailboxes().find(is_wanted).ok_or_else(|| {
+        GraphError::new(StatusCode::NOT_FOUND, "ResourceNotFound", "The place was not found.")
+    })?;
+    let mut shown = place(room);
+    shown.insert("@odata.context".to_owned(), json!(context.metadata("places/$entity")));
+    shown.insert("@odata.type".to_owned(), json!("#microsoft.graph.room"));
+    Ok(GraphReply::ok(Value::Object(shown)))
+}
+
 pub(super) fn room_lists(context: &GraphContext<'_>) -> Result<GraphReply, GraphError> {
     let lists: Vec<(usize, &RoomList)> = context.world.room_lists.iter().enumerate().collect();
     page(context, "places/microsoft.graph.roomList", &lists, |(at, list)| room_list(*at, list))
@@ -55,6 +70,7 @@ fn page<T>(
 }
 
 fn place(room: &Mailbox) -> Map<String, Value> {
+    let spec = &room.entry.place;
     object(json!({
         "id": ids::guid(room.number),
         "displayName": room.name,
@@ -64,15 +80,15 @@ fn place(room: &Mailbox) -> Map<String, Value> {
         "geoCoordinates": null,
         "phone": "",
         "label": null,
-        "capacity": null,
-        "building": null,
-        "floorNumber": null,
-        "floorLabel": null,
+        "capacity": spec.capacity,
+        "building": spec.building,
+        "floorNumber": spec.floor,
+        "floorLabel": spec.floor_label,
         "isWheelChairAccessible": false,
         "bookingType": "standard",
-        "tags": [],
+        "tags": spec.tags,
         "audioDeviceName": null,
-        "videoDeviceName": null,
+        "videoDeviceName": spec.video_device,
         "displayDeviceName": null,
     }))
 }

@@ -47,6 +47,8 @@ pub(super) enum Route {
         target: MailboxTarget,
     },
     Rooms,
+    /// A room of `places`, by its id or address.
+    Place(String),
     RoomLists,
     /// The rooms of a room list, by its id or address.
     RoomsOfList(String),
@@ -80,6 +82,7 @@ pub(super) fn route(call: &GraphCall) -> Result<RoutedRequest, GraphError> {
         ["users", _, rest @ ..] => mailbox_route(call, rest)?,
         ["places", "microsoft.graph.room" | "graph.room"] => Route::Rooms,
         ["places", "microsoft.graph.roomlist" | "graph.roomlist"] => Route::RoomLists,
+        ["places", _] => Route::Place(segment(1)),
         ["places", _, "microsoft.graph.roomlist" | "graph.roomlist", "rooms"] => {
             Route::RoomsOfList(segment(1))
         }
@@ -157,6 +160,7 @@ fn operation(route: &Route, method: &Method) -> Option<&'static str> {
         Route::Users => return get("ListUsers"),
         Route::User(_) => return get("GetUser"),
         Route::Rooms => return get("ListRooms"),
+        Route::Place(_) => return get("GetPlace"),
         Route::RoomLists => return get("ListRoomLists"),
         Route::RoomsOfList(_) => return get("ListRoomsOfList"),
         Route::MailboxItems { .. } => return get("ListMailboxItems"),
