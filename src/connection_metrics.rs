@@ -1,6 +1,8 @@
 //! The counters of the connections to calendar servers, for metrics and for the readiness check. Only reports; nothing is
 //! decided by them.
 
+use crate::calendar::RoomAddress;
+
 /// One value for metrics: a counter, or the number of requests that are `waiting` now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Metric {
@@ -18,4 +20,7 @@ pub struct Metric {
 pub trait ConnectionMetrics: Send + Sync {
     /// The present values.
     fn metrics(&self) -> Vec<Metric>;
+
+    /// The name of the room's connection; `None` where none is configured.
+    fn connection_of(&self, room: &RoomAddress) -> Option<String>;
 }

@@ -67,7 +67,7 @@
 //! api
 //! console
 //! service      doctor  router
-//! exchange  graph  store       implement the traits of engine (Calendar), live (Feed) and journal (Journal)
+//! exchange  graph  store  report   the first three implement Calendar (engine), Feed (live) and Journal (journal)
 //! cleanup      live     migration
 //! engine       telemetry
 //! journal      autodiscover  login
@@ -90,6 +90,7 @@
 // The library.
 pub mod action;
 pub mod autodiscover;
+pub mod before_send;
 pub mod calendar;
 pub mod cleanup;
 pub mod clock;
@@ -131,10 +132,14 @@ pub mod console;
 pub mod ews;
 #[doc(hidden)]
 #[cfg(feature = "service")]
+pub mod report;
+#[doc(hidden)]
+#[cfg(feature = "service")]
 pub mod service;
 
 #[cfg(feature = "service")]
 mod client_prefix;
+mod color;
 mod concurrency;
 mod http;
 mod json;
@@ -143,6 +148,8 @@ mod keyed_mutex;
 mod limits;
 #[cfg(feature = "service")]
 mod migration;
+#[cfg(feature = "service")]
+mod os_user;
 #[cfg(feature = "service")]
 mod permissions;
 #[cfg(feature = "negotiate")]
@@ -162,6 +169,8 @@ mod suggestion;
 mod telemetry;
 mod text_file;
 mod throttle;
+#[cfg(feature = "service")]
+mod timestamp;
 
 /// The names that a program with an engine of its own needs: `use adjourn::prelude::*`. They are enough to handle every outcome:
 ///
@@ -220,9 +229,10 @@ mod throttle;
 /// The simulator is not among them: `use adjourn::sim` (feature `sim`).
 pub mod prelude {
     pub use crate::action::{
-        Action, ActionId, ActionKind, Actor, AllDay, Answer, Change, DeleteMode, Done, EventSnapshot,
-        IdempotencyKey, IrreversibleReason, NoChangeReason, Notified, Notify, Outcome, ReasonText, Refusal,
-        RequestedMinutes, ResponsibleParty, Reversibility, Target, TimeRange,
+        Action, ActionId, ActionKind, Actor, AllDay, Answer, BookingSubject, BookingTime, Change, DeleteMode,
+        Done, EventSnapshot, IdempotencyKey, IrreversibleReason, NoChangeReason, Notified, Notify, Outcome,
+        ReasonText, Refusal, RequestedBound, RequestedEnd, RequestedMinutes, ResponsibleParty, Reversibility,
+        Target, TimeRange,
     };
     pub use crate::calendar::{EventId, EventKind, RoomAddress, Scope};
     pub use crate::clock::{Clock, SystemClock};

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 /// The value of a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case", tag = "unit", content = "value")]
 pub enum Amount {
     /// A number of things.
     Count(usize),

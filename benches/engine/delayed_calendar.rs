@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use adjourn::action::{EventSnapshot, RequestIds, Step};
+use adjourn::before_send::BeforeSend;
 use adjourn::calendar::{ChangeKey, Event, EventId, RoomAddress, Series, Uid, Window};
 use adjourn::clock::ManualClock;
 use adjourn::engine::{
@@ -137,7 +138,7 @@ impl CalendarWriter for DelayedCalendar {
         Exchange::CAPABILITIES
     }
 
-    async fn write(&self, room: &RoomAddress, step: &Step) -> WriteReport {
+    async fn write(&self, room: &RoomAddress, step: &Step, _: &dyn BeforeSend) -> WriteReport {
         let written = self
             .ask(|events| match step {
                 Step::SetEnd { end, .. } => match events.get_mut(room) {

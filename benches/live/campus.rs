@@ -90,7 +90,10 @@ impl Listener {
         );
         stream.write_all(request.as_bytes()).await.expect("it is sent");
         read_head(&mut stream).await.expect("a head");
-        Self(tokio::io::BufReader::new(stream).lines())
+        let mut lines = tokio::io::BufReader::new(stream).lines();
+        // The states that a stream begins with end with an id; what follows are changes.
+        while !lines.next_line().await.expect("a stream").expect("it goes on").starts_with("id: ") {}
+        Self(lines)
     }
 
     /// Receives events until this many rooms appeared: when each appeared first, and its next event.

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use adjourn::action::{Notify, Step};
+use adjourn::before_send::Unconditional;
 use adjourn::calendar::Window;
 use adjourn::engine::{CalendarReader as _, CalendarWriter as _, WriteOutcome};
 use adjourn::exchange::Exchange;
@@ -115,7 +116,7 @@ async fn end_without_service(exchange: &Exchange, number: usize) {
     let (room, now) = (numbered_room(number), now());
     let event = exchange.events(&room, Window::instant(now)).await.expect("events").events.remove(0);
     let (id, change_key, end, notify) = (event.id, event.change_key, now, Notify::Nobody);
-    let reply = exchange.write(&room, &Step::SetEnd { id, change_key, end, notify }).await;
+    let reply = exchange.write(&room, &Step::SetEnd { id, change_key, end, notify }, &Unconditional).await;
     assert_eq!(reply.outcome, WriteOutcome::Done);
 }
 

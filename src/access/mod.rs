@@ -4,8 +4,10 @@
 //! A key is `adj_` + its id + `_` + 32 random bytes. Only a hash of the secret part is kept: it is as random as a hash is
 //! long, so a plain SHA-256 is enough, where a password would need a slow one.
 
+mod check_in_link;
 mod fingerprint;
 mod issuer;
+mod key_change;
 mod key_name;
 mod rights;
 mod signature;
@@ -19,10 +21,14 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
+pub use check_in_link::{CHECK_IN_TOKEN_CHARS_MAX, CheckInLink, CheckInLinkError, CheckInLinkKey};
 pub use fingerprint::{Fingerprint, FingerprintError};
 pub use issuer::{AcceptedToken, Grant, RejectedToken, TrustedIssuer};
+pub use key_change::{
+    ExpiryInPast, KeyChange, ROOM_PATTERN_CHARS_MAX, RoomPatternsError, future_expiry, room_patterns,
+};
 pub use key_name::{KeyName, KeyNameError};
-pub use rights::{Right, Rights, UnknownRight};
+pub use rights::{COVER_STEPS_MAX, NotCovered, Right, Rights, UnknownRight};
 
 /// The prefix of every key, by which secret scanners recognize one in a log or a repository.
 const PREFIX: &str = "adj";
@@ -71,10 +77,7 @@ pub struct NewKey {
 impl StoredKey {
     /// A new random key with these rights, without expiry and without a client certificate.
     pub fn generate(name: &str, rights: Rights, per_minute: u32) -> NewKey {
-        let mut secret = [0; 32];
-        secret[..16].copy_from_slice(Uuid::new_v4().as_bytes());
-        secret[16..].copy_from_slice(Uuid::new_v4().as_bytes());
-        let secret = URL_SAFE_NO_PAD.encode(secret);
+        let secret = random_secret();
         let id = Uuid::new_v4().simple().to_string()[..10].to_owned();
         let token = format!("{PREFIX}_{id}_{secret}");
         let holder = Holder { id: KeyId(id), name: name.to_owned(), rights, per_minute };
@@ -99,6 +102,14 @@ impl StoredKey {
     pub fn has_secret(&self, secret: &str) -> bool {
         self.hash.ct_eq(&hash(secret)).into()
     }
+}
+
+/// A new secret from the system's random source: 244 random bits as 43 characters.
+pub fn random_secret() -> String {
+    let mut secret = [0; 32];
+    secret[..16].copy_from_slice(Uuid::new_v4().as_bytes());
+    secret[16..].copy_from_slice(Uuid::new_v4().as_bytes());
+    URL_SAFE_NO_PAD.encode(secret)
 }
 
 /// The id and the secret of a token.

@@ -94,11 +94,11 @@ impl<'m> Unknown<'m> {
     fn explain(&self) -> String {
         let Self { is_key, word, accepted } = self;
         let (renamed, kind) = match is_key {
-            true => (renamed::new_key(word, accepted), "key"),
-            false => (renamed::new_value(word, accepted), "value"),
+            true => (renamed::explain_key(word, accepted), "key"),
+            false => (renamed::explain_value(word, accepted), "value"),
         };
-        if let Some(new) = renamed {
-            return format!("`{word}` is now `{new}`");
+        if let Some(sentence) = renamed {
+            return sentence;
         }
         if let Some(near) = closest(word, accepted.iter().copied()) {
             return format!("unknown {kind} `{word}`; did you mean `{near}`?");

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! adjourn.toml ─► file (types of the tables, limits) ─► server, service, rules (checks of several keys together) ─► Config
-//!                   └─► reference (docs/configuration.md)                           warnings (keys that have no effect) ─┘
+//!                   └─► schema (for editors) ─► reference (docs/configuration.md)  warnings (keys that have no effect) ─┘
 //! ```
 //!
 //! Loading never connects to anything and never reads a secret: the connections of a [`Config`] are [`ConnectionSource`]s, which
@@ -12,6 +12,7 @@
 
 mod cloud;
 mod error;
+mod every_error;
 mod file;
 mod graph;
 mod private_files;
@@ -19,6 +20,7 @@ mod proxy;
 pub mod reference;
 mod renamed;
 mod rules;
+pub mod schema;
 mod secrets;
 mod server;
 mod service;
@@ -40,6 +42,7 @@ use crate::text_file;
 
 pub use error::ConfigError;
 use error::SourceText;
+pub(crate) use every_error::CHECK_ERRORS_MAX;
 use file::ConfigFile;
 pub use graph::GraphSource;
 use rules::{check_room_group, check_rules};
@@ -47,10 +50,10 @@ pub use secrets::{SecretError, SecretResolver, SecretSource, VariableError};
 pub use server::{ConnectionConfig, ConnectionSource, UnreadSettings};
 use server::{check_connections, check_server};
 pub use service::{ApiConfig, OidcConfig, WebhookConfig};
-use service::{check_api, check_live, check_schedules, check_webhook};
+use service::{check_api, check_live, check_schedules, check_webhooks};
 pub use sign_in::{ApplicationSecretSource, PASSWORD_VARIABLE, SignInSource, WindowsSecretSource};
 use warnings::warnings;
-pub use warnings::{NO_RULE, can_match_address, has_rule};
+pub use warnings::{NO_RULE, has_rule};
 
 /// A configuration of ten thousand rooms, each with a name of its own, has about one megabyte.
 const FILE_BYTES_MAX: u64 = 16 << 20;
@@ -74,16 +77,27 @@ pub struct Config {
     pub journal: JournalConfig,
     /// Rules and schedules of sweeps and releases, and the limits of the service and the sweeps.
     pub service: ServiceOptions,
+    /// Files with the logos of room groups.
+    pub logos: Vec<LogoFile>,
     /// The HTTP service.
     pub api: ApiConfig,
-    /// The endpoint that receives notices.
-    pub webhook: Option<WebhookConfig>,
+    /// The endpoints that receive notices.
+    pub webhooks: Vec<WebhookConfig>,
     /// How the service tracks the rooms' calendars.
     pub live: live::LiveOptions,
     /// Use files with secrets and the state directory although other users can read or change them.
     pub allow_insecure_permissions: bool,
     /// Valid settings that have no effect, or not the one their names promise; shown to the administrator.
     pub warnings: Vec<String>,
+}
+
+/// A file with the logo of a room group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogoFile {
+    /// The room group, by its place in the configuration.
+    pub group: usize,
+    /// The file.
+    pub path: PathBuf,
 }
 
 /// The journal on disk.
@@ -136,6 +150,8 @@ fn check(source: &SourceText<'_>, file: ConfigFile, overrides: Overrides) -> Res
     let wants_cleanup = file.cleanup.is_some() || !file.schedules.is_empty();
     let room_patterns = room_patterns(&file);
     let cleanup = file.cleanup.unwrap_or_default();
+    let logos = file.room_groups.iter().enumerate();
+    let logos = logos.filter_map(|(group, one)| Some(LogoFile { group, path: one.logo.clone()? })).collect();
     let room_groups = file.room_groups.into_iter().map(|group| check_room_group(source, group));
     let room_groups = room_groups.collect::<Result<_, _>>()?;
     let out_of_scope = file.doctor.out_of_scope.iter();
@@ -145,6 +161,7 @@ fn check(source: &SourceText<'_>, file: ConfigFile, overrides: Overrides) -> Res
     let allow_insecure_permissions = file.allow_insecure_permissions || overrides.allow_insecure_permissions;
     let engine = engine_options(&file.journal, file.engine);
     let config = Config {
+        logos,
         connections: check_connections(source, file.connections)?,
         out_of_scope: out_of_scope.collect::<Result<_, _>>()?,
         server: check_server(source, file.server, overrides)?,
@@ -162,10 +179,12 @@ fn check(source: &SourceText<'_>, file: ConfigFile, overrides: Overrides) -> Res
             max_concurrent_rooms: cleanup.max_concurrent_rooms.count(),
             rules: check_rules(source, cleanup, room_groups)?,
             schedules: check_schedules(source, file.schedules)?,
+            report_organizers: file.report.organizers,
+            display_lost_after: file.displays.lost_after_minutes.as_minutes(),
         },
         api: check_api(source, &file.api)?,
         live: check_live(&file.live),
-        webhook: file.webhook.map(|hook| check_webhook(source, hook)).transpose()?,
+        webhooks: check_webhooks(source, file.webhooks)?,
         allow_insecure_permissions,
         warnings: Vec::new(),
     };
@@ -202,6 +221,8 @@ fn engine_options(journal: &file::JournalSection, engine: file::EngineSection) -
         key_ttl: TimeDelta::hours(engine.idempotency_key_ttl_hours.get()),
         journal_subjects: journal.record_subjects,
         booking_subject: engine.booking_subject,
+        booking_horizon: TimeDelta::minutes(engine.booking_horizon_minutes.get()),
+        booking_subjects_allowed: engine.booking_subjects_allowed,
         ..engine::EngineOptions::default()
     }
 }
@@ -226,7 +247,9 @@ fn room_patterns(file: &ConfigFile) -> Vec<(String, String)> {
         schedules.flat_map(|one| named(format!("schedules `{}`", one.name.get_ref()), &one.rooms));
     let grants = file.api.oidc.iter().flat_map(|oidc| &oidc.grants);
     let grants = grants.flat_map(|one| named(format!("api.oidc.grants `{}`", one.value), &one.rooms));
-    groups.chain(schedules).chain(grants).collect()
+    let webhooks = file.webhooks.iter();
+    let webhooks = webhooks.flat_map(|one| named(format!("webhooks `{}`", one.name.get_ref()), &one.rooms));
+    groups.chain(schedules).chain(grants).chain(webhooks).collect()
 }
 
 fn room_patterns_of(texts: &[String]) -> Vec<RoomPattern> {

@@ -14,8 +14,9 @@ impl Config {
     /// Every file that holds a secret. Credentials of systemd are not listed: systemd protects those itself.
     pub fn private_files(&self) -> Vec<PrivateFile<'_>> {
         let tls = self.api.tls.as_ref().map(|tls| ("private key", tls.key.as_path()));
-        let webhook = self.webhook.as_ref().map(|hook| ("webhook secret", hook.secret_file.as_path()));
-        self.exchanges().flat_map(private_files_of_exchange).chain(tls).chain(webhook).collect()
+        let webhooks = self.webhooks.iter();
+        let webhooks = webhooks.filter_map(|one| private_file_of_secret("webhook secret", &one.secret));
+        self.exchanges().flat_map(private_files_of_exchange).chain(tls).chain(webhooks).collect()
     }
 }
 

@@ -3,17 +3,14 @@
 
 use std::fmt::Write as _;
 
-use schemars::generate::SchemaSettings;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::error::accepted_keys;
-use super::file::ConfigFile;
+use super::schema::{ONLY_IN_CONNECTIONS, table_in, tables};
 
 /// The version in which a key came, unless it says another one (`#[schemars(extend("x-since" = "0.2.0"))]`).
 const FIRST_VERSION: &str = "0.1.0";
-/// `[[connections]]` has the keys of `[server]`, which are listed once, and these two.
-const ONLY_IN_CONNECTIONS: [&str; 2] = ["name", "rooms"];
 /// Keys of `[server]` without which an entry of `[[connections]]` is no connection, for its example; then an entry over Graph.
 const CONNECTION_EXAMPLE: &str = "\
 url = \"https://mail2.example.com/EWS/Exchange.asmx\"
@@ -52,21 +49,16 @@ pub struct KeyReference {
     #[serde(rename = "type")]
     pub value_type: String,
     /// Unit of its number.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub unit: Option<&'static str>,
     /// The table needs it.
     pub required: bool,
     /// Its value when it is not set, in TOML; `None`: none.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub default: Option<String>,
     /// Least number.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub minimum: Option<i64>,
     /// Greatest number.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub maximum: Option<i64>,
     /// Its values, where it takes no others.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub choices: Vec<String>,
     /// The version in which it came.
     pub since: String,
@@ -80,11 +72,9 @@ pub struct KeyReference {
 
 /// Every table and key of the configuration, in the order of the file's types.
 pub fn reference() -> Vec<TableReference> {
-    let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
-    let schema = settings.into_generator().into_root_schema_for::<ConfigFile>();
-    let mut tables = Vec::new();
-    describe("", "", "Keys at the top of the file, before the first table.", schema.as_value(), &mut tables);
-    tables
+    let mut found = Vec::new();
+    describe("", "", "Keys at the top of the file, before the first table.", &tables(), &mut found);
+    found
 }
 
 /// Describes the table at `path`, then the tables within it.
@@ -114,13 +104,6 @@ fn describe(path: &str, header: &str, description: &str, schema: &Value, tables:
     for (header, at, property, table) in inner {
         describe(&at, &header, &text(property, "description"), table, tables);
     }
-}
-
-/// The schema of a table, also of one that may be left out.
-fn table_in(schema: &Value) -> Option<&Value> {
-    let choices = schema.get("anyOf").and_then(Value::as_array);
-    let mut all = std::iter::once(schema).chain(choices.into_iter().flatten());
-    all.find(|one| one.get("properties").is_some())
 }
 
 impl KeyReference {
@@ -175,7 +158,7 @@ fn text(schema: &Value, name: &str) -> String {
         .join(" ")
 }
 
-/// Constant values of a schema, in their order.
+/// Constant values of a schema, or of the items of its list, in their order.
 fn collect_choices(schema: &Value, choices: &mut Vec<String>) {
     let constant = schema.get("const").and_then(Value::as_str);
     let listed = schema.get("enum").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
@@ -184,6 +167,7 @@ fn collect_choices(schema: &Value, choices: &mut Vec<String>) {
         let inner = schema.get(name).and_then(Value::as_array).into_iter().flatten();
         inner.for_each(|one| collect_choices(one, choices));
     }
+    schema.get("items").into_iter().for_each(|items| collect_choices(items, choices));
 }
 
 fn type_of(key: &str, schema: &Value, choices: &[String]) -> String {
@@ -197,6 +181,7 @@ fn type_of(key: &str, schema: &Value, choices: &[String]) -> String {
     };
     let inner = |name: &str| schema.get(name).map(|inner| type_of("", inner, &[])).unwrap_or_default();
     match name {
+        "array" if !choices.is_empty() => "list of choices".to_owned(),
         _ if !choices.is_empty() => "choice".to_owned(),
         "string" if key.ends_with("_file") || key == "directory" => "path".to_owned(),
         "array" => format!("list of {}s", inner("items")),
@@ -307,6 +292,7 @@ impl TableReference {
 
 #[cfg(test)]
 mod tests {
+    use super::super::file::ConfigFile;
     use super::*;
 
     /// `ADJOURN_WRITE_REFERENCE=1 cargo test --lib config::reference` writes it anew.

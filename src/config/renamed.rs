@@ -2,7 +2,7 @@
 //! message names the new one; no old word is ever read.
 
 /// Old and new path of every renamed key. `[server]` stands for `[[connections]]` too.
-pub(super) const KEYS: [(&str, &str); 30] = [
+pub(super) const KEYS: [(&str, &str); 32] = [
     ("places", "room_groups"),
     ("room_groups.how", "room_groups.release_by"),
     ("room_groups.strikes_then", "room_groups.on_last_strike"),
@@ -33,23 +33,44 @@ pub(super) const KEYS: [(&str, &str); 30] = [
     ("cleanup.limits.share_max", "cleanup.limits.max_fraction"),
     ("cleanup.limits.share_from", "cleanup.limits.min_events"),
     ("cleanup.limits.series_max", "cleanup.limits.max_series"),
+    ("webhook", "webhooks"),
+    ("webhooks.secret_file", "webhooks.secret"),
 ];
 
 /// Key, old value and new value of every renamed value.
 pub(super) const VALUES: [(&str, &str, &str); 2] =
     [("live.mode", "asked", "on-demand"), ("cleanup.on_reappearance", "again", "repeat")];
 
+/// What to write besides the new name, where that alone does not suffice.
+const REMARKS: [(&str, &str); 2] = [
+    (
+        "webhook",
+        "write [[webhooks]] with name = \"default\" (which goes on with the numbers and the waiting notices), url, and \
+         secret = { file = \"…\" }",
+    ),
+    ("secret_file", "write secret = { file = \"…\" }"),
+];
+
+/// The sentence about a renamed key, given the keys that its table has; `None`: the key was not renamed.
+pub(super) fn explain_key(old: &str, accepted: &[&str]) -> Option<String> {
+    let new = new_key(old, accepted)?;
+    let remark = REMARKS.iter().find(|(key, _)| *key == old);
+    let remark = remark.map_or_else(String::new, |(_, remark)| format!("; {remark}"));
+    Some(format!("`{old}` is now `{new}`{remark}"))
+}
+
 /// The new name of a key, given the keys that its table has. The old name alone may stand for several: `subjects` became
 /// `show_subjects` in one table and `record_subjects` in another.
-pub(super) fn new_key<'a>(old: &str, accepted: &[&'a str]) -> Option<&'a str> {
+fn new_key<'a>(old: &str, accepted: &[&'a str]) -> Option<&'a str> {
     let renamed = KEYS.iter().filter(|(path, _)| last(path) == old);
     renamed.map(|(_, path)| last(path)).find_map(|new| accepted.iter().copied().find(|key| *key == new))
 }
 
-/// The new name of a value, given the values that its key takes.
-pub(super) fn new_value<'a>(old: &str, accepted: &[&'a str]) -> Option<&'a str> {
+/// The sentence about a renamed value, given the values that its key takes; `None`: the value was not renamed.
+pub(super) fn explain_value(old: &str, accepted: &[&str]) -> Option<String> {
     let renamed = VALUES.iter().filter(|(_, value, _)| *value == old);
-    renamed.map(|(.., new)| *new).find_map(|new| accepted.iter().copied().find(|value| *value == new))
+    let new = renamed.map(|(.., new)| *new).find(|new| accepted.contains(new))?;
+    Some(format!("`{old}` is now `{new}`"))
 }
 
 fn last(path: &str) -> &str {

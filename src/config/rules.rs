@@ -12,6 +12,8 @@ use super::room_patterns_of;
 use crate::cleanup::{
     CancelledLeftover, Exceptions, NoCheckIn, OrganizerGone, ReleaseMethod, RoomGroup, Rules, SweepLimits,
 };
+use crate::color::{Color, ColorError};
+use crate::console;
 use crate::presence::SilenceLimits;
 
 pub(super) fn check_room_group(
@@ -23,6 +25,12 @@ pub(super) fn check_room_group(
         let why = format!("`{}` is no time zone of the IANA database, such as Europe/Berlin", zone.get_ref());
         known.map_err(|_| source.error_at(zone, why))?;
     }
+    if let Some(tag) = file.language.as_ref().filter(|tag| !console::has_language(tag.get_ref())) {
+        let why =
+            format!("displays have no language `{}`; they have {}", tag.get_ref(), console::languages());
+        return Err(source.error_at(tag, why));
+    }
+    let accent = file.accent.as_ref().map(|accent| parse_accent(source, accent)).transpose()?;
     let mut names = BTreeMap::new();
     for (room, name) in file.names {
         names.insert(room.get_ref().parse().map_err(|error| source.error_at(&room, error))?, name);
@@ -41,9 +49,21 @@ pub(super) fn check_room_group(
         strikes: file.strikes.map(Bounded::as_u32),
         on_last_strike: file.on_last_strike,
         building: file.building,
+        floor: file.floor,
+        capacity: file.capacity.map(Bounded::as_u32),
+        equipment: file.equipment,
         time_zone: file.time_zone.map(Located::into_inner),
+        language: file.language.map(Located::into_inner),
+        accent,
+        // The command that serves sets it, when it has read the file.
+        logo: None,
         names,
     })
+}
+
+fn parse_accent(source: &SourceText<'_>, accent: &Located<String>) -> Result<Color, ConfigError> {
+    let why = |error: ColorError| source.error_at(accent, format!("`{}`: {error}", accent.get_ref()));
+    accent.get_ref().parse().map_err(why)
 }
 
 pub(super) fn check_rules(

@@ -1,19 +1,25 @@
-//! Checks the tables of the service: `[api]`, `[live]`, `[[schedules]]` and `[webhook]`. Opens no socket and no file.
+//! Checks the tables of the service: `[api]`, `[live]`, `[[schedules]]` and `[[webhooks]]`. Opens no socket and no file.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
 use http::Uri;
 
 use super::error::{ConfigError, SourceText};
 use super::file::{self, Located};
 use super::room_patterns_of;
+use super::secrets::SecretSource;
 use crate::access::{Grant, Right, Rights, TrustedIssuer};
-use crate::api::{ApiOptions, ConnectionLimits, TlsFiles};
+use crate::api::{ApiOptions, CORS_ORIGINS_MAX, ConnectionLimits, InvalidOrigin, Origin, TlsFiles};
 use crate::console::ConsoleClient;
-use crate::http::url::{has_userinfo, parse_url};
+use crate::http::url::{has_userinfo, parse_url, redacted};
 use crate::live;
-use crate::service::{Schedule, ScheduleError};
+use crate::service::{NoticeFilter, Schedule, ScheduleError, WEBHOOKS_MAX};
+
+/// Characters of a webhook's name, so that it fits a table.
+const WEBHOOK_NAME_MAX: usize = 64;
+
+/// Bytes of `api.public_url`, so that a check-in link fits a QR code.
+const PUBLIC_URL_BYTES_MAX: usize = 300;
 
 /// The HTTP service: its listeners, its limits, and the data that it returns.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,13 +51,24 @@ pub struct OidcConfig {
     pub console: Option<ConsoleClient>,
 }
 
-/// The endpoint that receives notices.
+/// An endpoint that receives notices.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebhookConfig {
-    /// Its URL.
+    /// Its name.
+    pub name: String,
+    /// Its URL. The path may be secret.
     pub url: String,
-    /// File with the secret that signs each request.
-    pub secret_file: PathBuf,
+    /// Where the secret is that signs each request.
+    pub secret: SecretSource,
+    /// The notices that it receives.
+    pub filter: NoticeFilter,
+}
+
+impl WebhookConfig {
+    /// The URL for people: without its path, which may be secret.
+    pub fn shown_url(&self) -> String {
+        redacted(&self.url)
+    }
 }
 
 pub(super) fn check_api(source: &SourceText<'_>, file: &file::ApiSection) -> Result<ApiConfig, ConfigError> {
@@ -59,10 +76,38 @@ pub(super) fn check_api(source: &SourceText<'_>, file: &file::ApiSection) -> Res
         listen: check_listen(source, &file.listen)?,
         health_listen: file.health_listen.as_ref().map(|listen| check_listen(source, listen)).transpose()?,
         connections: check_connection_limits(source, file)?,
-        options: ApiOptions { deadline: file.deadline_s.as_seconds(), subjects: file.show_subjects },
+        options: ApiOptions {
+            deadline: file.deadline_s.as_seconds(),
+            subjects: file.show_subjects,
+            cors_allowed_origins: check_origins(source, &file.cors_allowed_origins)?,
+            public_url: file.public_url.as_ref().map(|url| check_public_url(source, url)).transpose()?,
+        },
         tls: file.tls.as_ref().map(|tls| check_tls(source, tls)).transpose()?,
         behind_proxy: file.behind_proxy,
         oidc: file.oidc.as_ref().map(|oidc| check_oidc(source, oidc)).transpose()?,
+    })
+}
+
+fn check_origins(
+    source: &SourceText<'_>,
+    origins: &Located<Vec<String>>,
+) -> Result<Vec<Origin>, ConfigError> {
+    if origins.get_ref().len() > CORS_ORIGINS_MAX {
+        return Err(source.error_at(origins, format!("at most {CORS_ORIGINS_MAX} origins are allowed")));
+    }
+    let parsed = origins.get_ref().iter().map(|origin| origin.parse());
+    parsed.collect::<Result<_, InvalidOrigin>>().map_err(|error| source.error_at(origins, error.to_string()))
+}
+
+/// A check-in link is this address and a path of Adjourn's own. The link is a credential, so plain HTTP is for this machine only.
+fn check_public_url(source: &SourceText<'_>, url: &Located<String>) -> Result<Origin, ConfigError> {
+    let text = url.get_ref();
+    parse_url(text).map_err(|error| source.error_at(url, error))?;
+    let origin = text.strip_suffix('/').unwrap_or(text);
+    let parsed = origin.parse().ok().filter(|_| text.len() <= PUBLIC_URL_BYTES_MAX);
+    parsed.ok_or_else(|| {
+        let shape = "is not of the form https://adjourn.example.com, without a path, and at most";
+        source.error_at(url, format!("`{}` {shape} {PUBLIC_URL_BYTES_MAX} bytes long", redacted(text)))
     })
 }
 
@@ -164,13 +209,35 @@ fn check_oidc(source: &SourceText<'_>, file: &file::OidcSection) -> Result<OidcC
     Ok(OidcConfig { issuer, jwks_url: file.jwks_url.as_ref().map(at).transpose()?, console })
 }
 
-pub(super) fn check_webhook(
+pub(super) fn check_webhooks(
     source: &SourceText<'_>,
-    file: file::WebhookSection,
-) -> Result<WebhookConfig, ConfigError> {
-    let url = file.url.get_ref().clone();
-    parse_url(&url).map_err(|error| source.error_at(&file.url, error))?;
-    Ok(WebhookConfig { url, secret_file: file.secret_file })
+    file: Vec<file::WebhookSection>,
+) -> Result<Vec<WebhookConfig>, ConfigError> {
+    let mut webhooks: Vec<WebhookConfig> = Vec::new();
+    for one in file {
+        let name = one.name.get_ref();
+        if !is_webhook_name(name) {
+            let why = format!("a name has 1 to {WEBHOOK_NAME_MAX} letters, digits, `-`, `_` or `.`");
+            return Err(source.error_at(&one.name, why));
+        }
+        if webhooks.iter().any(|other| other.name == *name) {
+            return Err(source.error_at(&one.name, format!("another webhook is named `{name}`")));
+        }
+        if webhooks.len() == WEBHOOKS_MAX {
+            return Err(source.error_at(&one.name, format!("there are more than {WEBHOOKS_MAX} webhooks")));
+        }
+        let url = one.url.get_ref();
+        parse_url(url).map_err(|error| source.error_at(&one.url, error))?;
+        let filter = NoticeFilter { kinds: one.kinds, rooms: room_patterns_of(&one.rooms) };
+        webhooks.push(WebhookConfig { name: name.clone(), url: url.clone(), secret: one.secret, filter });
+    }
+    Ok(webhooks)
+}
+
+/// Names stand in commands, labels of metrics and log lines.
+fn is_webhook_name(name: &str) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    (1..=WEBHOOK_NAME_MAX).contains(&name.len()) && name.bytes().all(is_allowed)
 }
 
 pub(super) fn check_schedules(

@@ -2,6 +2,7 @@ use super::*;
 use crate::cleanup::{OnLastStrike, ReleaseMethod, Rules};
 use crate::exchange::{Access, ExchangeLocation, ImpersonateBy};
 use crate::login::{ChannelBinding, Windows, WindowsScheme};
+use crate::service::{WEBHOOKS_MAX, WebhookKind};
 
 fn parse(text: &str) -> Result<Config, ConfigError> {
     Config::parse(Some(Path::new("adjourn.toml")), text, Overrides::default())
@@ -165,9 +166,12 @@ fn a_service_is_described_and_what_cannot_be_is_named() {
         [api]
         listen = "0.0.0.0:443"
         tls = { cert_file = "cert.pem", key_file = "key.pem" }
-        [webhook]
-        url = "https://hooks.example.com/adjourn"
-        secret_file = "secret"
+        [[webhooks]]
+        name = "facility"
+        url = "https://hooks.example.com/adjourn/T0/token"
+        secret = { file = "secret" }
+        kinds = ["release-warning", "action"]
+        rooms = ["berlin-*@example.com"]
         [[schedules]]
         name = "night"
         cron = "30 2 * * *"
@@ -176,6 +180,13 @@ fn a_service_is_described_and_what_cannot_be_is_named() {
     )
     .unwrap();
     assert_eq!((config.api.listen.port(), config.service.schedules.len()), (443, 1));
+    let [webhook] = &config.webhooks[..] else { panic!("{:?}", config.webhooks) };
+    assert_eq!(
+        (webhook.name.as_str(), webhook.shown_url()),
+        ("facility", "https://hooks.example.com/…".into())
+    );
+    assert_eq!(webhook.filter.kinds, [WebhookKind::ReleaseWarning, WebhookKind::Action]);
+    assert!(webhook.filter.rooms[0].matches(&"berlin-1@example.com".parse().unwrap()));
     assert!(
         error("[api]\nlisten = \"here\"\n")
             .starts_with("adjourn.toml:2: api.listen: `here` is no address with a port")
@@ -185,9 +196,55 @@ fn a_service_is_described_and_what_cannot_be_is_named() {
     };
     assert!(schedule("whenever", "UTC").contains("invalid cron expression"));
     assert!(schedule("0 * * * *", "Berlin").contains("unknown time zone"));
+}
+
+/// The text of a webhook with this name and these further keys.
+fn webhook(name: &str, more: &str) -> String {
+    format!(
+        "[[webhooks]]\nname = \"{name}\"\nurl = \"https://x.example/\"\nsecret = {{ env = \"S\" }}\n{more}\n"
+    )
+}
+
+#[test]
+fn a_webhook_that_cannot_be_is_named() {
+    let plain_http = webhook("x", "").replace("https:", "http:");
+    assert!(error(&plain_http).starts_with("adjourn.toml:3: webhooks.url: "), "{}", error(&plain_http));
+    assert!(error(&plain_http).contains("https://host/path"));
+    assert_eq!(
+        error(&webhook("x", "kinds = [\"sweep\", \"acton\"]")),
+        "adjourn.toml:5: webhooks.kinds: unknown value `acton`; did you mean `action`?"
+    );
+    let displays_only = error(&webhook("x", "kinds = [\"room\"]"));
+    let known = "known here: action, check-in, display-found, display-lost, journal-head";
+    assert!(displays_only.contains(known), "{displays_only}");
+    for name in ["", "a b", "a/b", "b\u{fc}ro", &"x".repeat(65)] {
+        assert!(error(&webhook(name, "")).contains("1 to 64 letters, digits"), "{name}");
+    }
+    let twice = error(&(webhook("x", "") + &webhook("x", "")));
+    assert_eq!(twice, "adjourn.toml:7: webhooks.name: another webhook is named `x`");
+    let many: String = (0..=WEBHOOKS_MAX).map(|number| webhook(&number.to_string(), "")).collect();
+    assert!(error(&many).contains("more than 16 webhooks"));
+    assert!(error(&webhook("x", "").replace("{ env = \"S\" }", "\"hunter2\"")).contains("{ file = "));
+    let warned = |more: &str| parse(&webhook("x", more)).unwrap().warnings;
+    assert_eq!(warned("rooms = [\"*@x.example\"]"), [""; 0]);
+    assert!(warned("rooms = [\"berlin\"]")[0].contains("webhooks `x`: `berlin` matches no room"));
+    let head = "kinds = [\"journal-head\"]\nrooms = [\"*\"]";
+    assert!(warned(head)[0].contains("`journal-head` belongs to no room"), "{:?}", warned(head));
+}
+
+#[test]
+fn the_former_table_of_the_one_webhook_is_answered_with_what_to_write() {
+    let former = "[webhook]\nurl = \"https://x.example/\"\nsecret_file = \"s\"\n";
+    let message = error(former);
     assert!(
-        error("[webhook]\nurl = \"http://elsewhere.example/\"\nsecret_file = \"s\"\n")
-            .contains("https://host/path")
+        message.starts_with("adjourn.toml:1: webhook: `webhook` is now `webhooks`; write [[webhooks]]"),
+        "{message}"
+    );
+    assert!(message.contains("name = \"default\""), "{message}");
+    let half = error(&former.replace("[webhook]", "[[webhooks]]\nname = \"default\""));
+    assert_eq!(
+        half,
+        "adjourn.toml:4: webhooks.secret_file: `secret_file` is now `secret`; write secret = { file = \"…\" }"
     );
 }
 
@@ -315,11 +372,17 @@ fn places_say_where_rooms_are_and_what_they_are_called() {
         rooms = ["berlin-*@example.com"]
         building = "Mitte"
         time_zone = "Europe/Berlin"
+        language = "de-AT"
         names = { "Berlin-1@example.com" = "Spree" }
     "#;
     let about = parse(text).unwrap().service.rules.room_info(&"berlin-1@example.com".parse().unwrap());
     assert_eq!((about.name.as_deref(), about.time_zone.as_deref()), (Some("Spree"), Some("Europe/Berlin")));
+    assert_eq!(about.language.as_deref(), Some("de-AT"));
     let place = "[[room_groups]]\nname = \"x\"\nrooms = []\n";
+    assert_eq!(
+        error(&format!("{place}language = \"tlh\"\n")),
+        "adjourn.toml:4: room_groups.language: displays have no language `tlh`; they have ar, de, en, es, fr, he, ja, nl, pl"
+    );
     assert_eq!(
         error(&format!("{place}time_zone = \"Middle/Earth\"\n")),
         "adjourn.toml:4: room_groups.time_zone: `Middle/Earth` is no time zone of the IANA database, such as Europe/Berlin"
@@ -379,6 +442,23 @@ fn a_secret_that_stands_in_the_file_is_not_printed() {
     assert!(help.contains("server.password") && help.contains("file = "), "{help}");
     let typo = Config::parse(None, &server("auth = \"ntml\""), Overrides::default()).unwrap_err().to_string();
     assert!(typo.contains("ntml") && typo.contains("ntlm"), "what is no secret is shown: {typo}");
+}
+
+#[test]
+fn a_display_is_lost_after_ten_minutes_or_the_configured_ones() {
+    let lost_after = |text: &str| parse(text).unwrap().service.display_lost_after.num_minutes();
+    assert_eq!((lost_after(""), lost_after("[displays]\nlost_after_minutes = 3\n")), (10, 3));
+    for minutes in [0, 1_441] {
+        let refused = error(&format!("[displays]\nlost_after_minutes = {minutes}\n"));
+        assert!(refused.contains(&format!("{minutes} is not between 1 and 1440")), "{refused}");
+    }
+}
+
+#[test]
+fn reports_name_organizers_only_where_that_is_configured() {
+    assert!(!parse("").unwrap().service.report_organizers);
+    assert!(parse("[report]\norganizers = true\n").unwrap().service.report_organizers);
+    assert!(error("[report]\norganizer = true\n").contains("organizers"));
 }
 
 #[test]
@@ -482,7 +562,8 @@ fn a_password_in_a_url_is_refused_and_never_printed() {
         format!("{oidc}issuer = \"https://URL\"\n"),
         format!("{oidc}issuer = \"https://URL\"\njwks_url = \"https://x.example/keys\"\n"),
         format!("{oidc}issuer = \"https://x.example\"\njwks_url = \"https://URL\"\n"),
-        "[webhook]\nsecret_file = \"s\"\nurl = \"https://URL\"\n".to_owned(),
+        "[[webhooks]]\nname = \"x\"\nsecret = { env = \"S\" }\nurl = \"https://URL\"\n".to_owned(),
+        "[api]\npublic_url = \"https://URL\"\n".to_owned(),
     ];
     for (place, rest) in places.iter().flat_map(|place| rest.map(|rest| (place, rest))) {
         let error = error(&place.replace("URL", rest));
@@ -505,5 +586,21 @@ fn how_long_names_stay_is_the_operators_decision() {
     {
         let text = journal(wrong).unwrap_err().to_string();
         assert!(text.contains("is not between"), "{wrong}: {text}");
+    }
+}
+
+#[test]
+fn the_address_for_phones_is_an_origin_whose_links_nobody_on_the_way_reads() {
+    let public_url = |url: &str| parse(&format!("[api]\npublic_url = \"{url}\"\n"));
+    let shown = |url: &str| public_url(url).unwrap().api.options.public_url.unwrap().to_string();
+    assert_eq!(shown("https://adjourn.example.com"), "https://adjourn.example.com");
+    assert_eq!(shown("https://adjourn.example.com:8443/"), "https://adjourn.example.com:8443");
+    assert_eq!(shown("http://127.0.0.1:8480"), "http://127.0.0.1:8480");
+    assert_eq!(parse("").unwrap().api.options.public_url, None);
+    let long = format!("https://{}.example.com", "a".repeat(300));
+    for wrong in ["http://adjourn.example.com", "https://a.example.com/adjourn", "adjourn.example.com", &long]
+    {
+        let text = public_url(wrong).unwrap_err().to_string();
+        assert!(text.starts_with("adjourn.toml:2: api.public_url: "), "{wrong}: {text}");
     }
 }

@@ -4,8 +4,9 @@
 use chrono::TimeDelta;
 
 use super::Config;
-use crate::calendar::{RoomAddress, RoomPattern, Scope};
+use crate::calendar::{RoomAddress, RoomPattern, Scope, can_match_address};
 use crate::cleanup::{ReleaseMethod, Rules};
+use crate::service::{NoticeFilter, WebhookKind};
 
 /// All warnings. `wants_cleanup`: the file has a `[cleanup]` or a schedule.
 pub(super) fn warnings(
@@ -22,6 +23,7 @@ pub(super) fn warnings(
     all.extend(limits(rules));
     all.extend(grace(rules, config.service.release_warning));
     all.extend(irreversible(config));
+    all.extend(webhooks(config));
     all.extend(room_patterns.iter().filter_map(|(key, pattern)| unused_pattern(config, key, pattern)));
     all
 }
@@ -94,6 +96,18 @@ fn irreversible(config: &Config) -> Option<String> {
     })
 }
 
+/// Webhooks that receive nothing: the head of the journal belongs to no room.
+fn webhooks(config: &Config) -> impl Iterator<Item = String> {
+    let never =
+        |filter: &NoticeFilter| !filter.rooms.is_empty() && filter.kinds == [WebhookKind::JournalHead];
+    config.webhooks.iter().filter(move |webhook| never(&webhook.filter)).map(|webhook| {
+        format!(
+            "webhooks `{}`: `journal-head` belongs to no room, so the webhook receives nothing; remove its rooms",
+            webhook.name
+        )
+    })
+}
+
 fn unused_pattern(config: &Config, key: &str, pattern: &str) -> Option<String> {
     if !can_match_address(pattern) {
         return Some(format!("{key}: `{pattern}` matches no room: write an address, or a pattern with `*`"));
@@ -102,9 +116,4 @@ fn unused_pattern(config: &Config, key: &str, pattern: &str) -> Option<String> {
     let is_listed = !config.scope.has_domains() && config.room_lists.is_empty() && !config.scope.is_empty();
     let matches = |scope: &Scope| scope.rooms().any(|room: &RoomAddress| parsed.matches(room));
     (is_listed && !matches(&config.scope)).then(|| format!("{key}: `{pattern}` matches no room of [scope]"))
-}
-
-/// Whether any address can match the pattern.
-pub fn can_match_address(pattern: &str) -> bool {
-    pattern.contains('*') || pattern.contains('?') || pattern.contains('@')
 }

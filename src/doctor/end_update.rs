@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::test_event::done;
 use super::{FindingId, FindingStatus, Findings};
 use crate::action::{Notify, Step};
+use crate::before_send::Unconditional;
 use crate::calendar::{Copy, Event, EventKind, RoomAddress, Window};
 use crate::engine::Calendar;
 
@@ -32,7 +33,7 @@ pub(super) async fn check_end_only_update(
         None => findings.add(CHECK, FindingStatus::Skip, "no meeting within 30 days to try it with"),
         Some(Event { id, change_key, end, .. }) => {
             let step = Step::SetEnd { id, change_key, end, notify: Notify::Nobody };
-            let outcome = calendar.write(room, &step).await.outcome;
+            let outcome = calendar.write(room, &step, &Unconditional).await.outcome;
             match done(outcome, "this Exchange rejects a new end on an attendee copy", DELETE_INSTEAD) {
                 Ok(()) => findings.add(CHECK, FindingStatus::Pass, "Exchange accepts a new end alone"),
                 Err(failed) => {

@@ -10,6 +10,7 @@ use crate::printable::escape;
 /// The result of one check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "service", derive(utoipa::ToSchema))]
 pub enum FindingStatus {
     /// In order.
     Pass,
@@ -23,26 +24,23 @@ pub enum FindingStatus {
 
 /// One finding.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "service", derive(utoipa::ToSchema), schema(as = FindingView))]
 pub struct DoctorFinding {
-    /// The connection; `None` for the configuration as a whole.
+    /// The connection that was checked; null for the configuration as a whole.
     pub connection: Option<String>,
-    /// The room, where the finding is about one.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The room that was checked; null for a whole connection.
     pub room: Option<String>,
-    /// What was checked.
+    /// The name of the check.
     pub check: &'static str,
-    /// The name of a warning or failure.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The stable name of a warning or failure, such as `certificate-expired`; null for other findings.
     pub id: Option<FindingId>,
-    /// The result.
+    /// The result of the check.
     pub status: FindingStatus,
-    /// The finding in one sentence.
+    /// The result in a sentence.
     pub message: String,
-    /// What to do.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// What to do next.
     pub remedy: Option<String>,
-    /// Response code, HTTP status or kind of failure.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Exchange's response code, an HTTP status, or the kind of failure.
     pub code: Option<String>,
 }
 

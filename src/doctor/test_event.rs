@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::{FindingId, Findings};
 use crate::action::{Notify, ResponsibleParty, Step};
+use crate::before_send::Unconditional;
 use crate::calendar::{ChangeKey, Event, RoomAddress, Uid, Window};
 use crate::engine::{Calendar, CalendarError, ErrorKind, WriteOutcome};
 
@@ -68,7 +69,7 @@ impl<'t> TestEvent<'t> {
         now: DateTime<Utc>,
         no_right: &'static str,
     ) -> Self {
-        let uid = Uid::new(format!("adjourn-write-test-{}", Uuid::new_v4()));
+        let uid = Uid::own(format_args!("write-test-{}", Uuid::new_v4()));
         let start = now + AHEAD;
         // Servers keep whole seconds.
         let start = start.with_nanosecond(0).unwrap_or(start);
@@ -107,11 +108,11 @@ impl<'t> TestEvent<'t> {
     ) -> WriteOutcome {
         let (id, change_key) = (event.id.clone(), change_key.clone());
         let step = Step::SetEnd { id, change_key, end, notify: Notify::Nobody };
-        self.calendar.write(self.room, &step).await.outcome
+        self.calendar.write(self.room, &step, &Unconditional).await.outcome
     }
 
     pub(super) async fn write(&self, step: &Step, what: &str) -> Result<(), WriteTestFailure> {
-        done(self.calendar.write(self.room, step).await.outcome, what, self.no_right)
+        done(self.calendar.write(self.room, step, &Unconditional).await.outcome, what, self.no_right)
     }
 
     /// Removes the event. `false`: it was not there.

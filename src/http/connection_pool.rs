@@ -28,6 +28,7 @@ use super::dialer::{ClientIdentity, Dialer};
 use super::error::{TlsFailure, TransportError, error_chain};
 use super::field::{challenges, list_contains};
 use super::url::ConnectTarget;
+use crate::before_send::{BeforeSend, Unconditional};
 
 /// Authentication rounds of one request on one connection; NTLM needs two, three if the server forgot an earlier
 /// sign-in.
@@ -94,11 +95,12 @@ pub(crate) struct HttpRequest {
     pub(crate) body: Bytes,
 }
 
-/// A request, and its path and query on the server.
+/// A request, its path and query on the server, and what is asked before it leaves.
 #[derive(Clone, Copy)]
 struct Outgoing<'r> {
     path: &'r str,
     request: &'r HttpRequest,
+    before: &'r dyn BeforeSend,
 }
 
 /// How the body of a response is received.
@@ -156,13 +158,24 @@ impl ConnectionPool {
     }
 
     /// Sends a request and waits for the complete response.
+    #[cfg(feature = "negotiate")]
     pub(crate) async fn send(&self, request: &HttpRequest) -> Delivery {
         self.deliver(self.outgoing(request), BodyMode::Whole).await
     }
 
+    /// Sends a request and waits for the complete response. Asks `before` right before the request's body leaves.
+    pub(crate) async fn send_if(&self, before: &dyn BeforeSend, request: &HttpRequest) -> Delivery {
+        self.deliver(Outgoing { before, ..self.outgoing(request) }, BodyMode::Whole).await
+    }
+
     /// The same to another path of the server than the pool's own.
-    pub(crate) async fn send_to(&self, path: &PathAndQuery, request: &HttpRequest) -> Delivery {
-        self.deliver(Outgoing { path: path.as_str(), request }, BodyMode::Whole).await
+    pub(crate) async fn send_to_if(
+        &self,
+        path: &PathAndQuery,
+        before: &dyn BeforeSend,
+        request: &HttpRequest,
+    ) -> Delivery {
+        self.deliver(Outgoing { path: path.as_str(), request, before }, BodyMode::Whole).await
     }
 
     /// The same, without the response's body, of whatever length.
@@ -177,7 +190,7 @@ impl ConnectionPool {
     }
 
     fn outgoing<'r>(&'r self, request: &'r HttpRequest) -> Outgoing<'r> {
-        Outgoing { path: &self.target.target, request }
+        Outgoing { path: &self.target.target, request, before: &Unconditional }
     }
 
     async fn deliver(&self, request: Outgoing<'_>, mode: BodyMode) -> Delivery {
@@ -231,6 +244,9 @@ impl ConnectionPool {
             if let Err(error) = connection.sender.ready().await {
                 let lost = TransportError::ConnectionLost(error.to_string());
                 return SendOutcome::NotSent(closing_error(&mut connection, lost).await);
+            }
+            if round.with_body && !request.before.may_send().await {
+                return SendOutcome::Delivered(Delivery::NotSent(TransportError::TooLate));
             }
             sent_credentials |= round.authorization.is_some();
             let sent_at = Instant::now();
@@ -351,7 +367,7 @@ impl ConnectionPool {
 
     fn build_request(
         &self,
-        Outgoing { path, request }: Outgoing<'_>,
+        Outgoing { path, request, .. }: Outgoing<'_>,
         round: &AuthRound,
     ) -> Result<Request<Full<Bytes>>, http::Error> {
         let body = if round.with_body { request.body.clone() } else { Bytes::new() };

@@ -78,6 +78,8 @@ pub enum TransportError {
     OutOfMemoryBudget(usize),
     /// The body is marked as gzip and is not valid gzip.
     InvalidGzip,
+    /// The write was decided too long ago when it could be sent.
+    TooLate,
     /// The sign-in could not be prepared or completed.
     SignIn {
         /// A retry fails too, until an administrator remedies the cause.
@@ -124,6 +126,7 @@ impl TransportError {
                 "{server} sends too many large responses at once; together they may take {} MiB of memory",
                 bytes >> 20
             ),
+            Self::TooLate => String::from("the change was decided too long ago, so it was not sent"),
             Self::InvalidGzip => format!("{server}'s response is marked as gzip and is not valid gzip"),
         }
     }

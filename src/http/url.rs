@@ -108,7 +108,7 @@ pub(crate) fn parse_url(url: &str) -> Result<Uri, InvalidUrl> {
 
 /// A URL for messages: user info and path of a webhook's URL are often secrets.
 #[cfg(feature = "service")]
-fn redacted(url: &str) -> String {
+pub(crate) fn redacted(url: &str) -> String {
     let url = without_userinfo(url);
     let host = url.find("://").map_or(0, |scheme| scheme + 3);
     let end = url[host..].find(['/', '?', '#']).map_or(url.len(), |path| host + path);

@@ -115,6 +115,8 @@ pub struct JournalHealth {
     pub last_commit_age: Option<Duration>,
     /// Free space on the journal's file system, if the system returns it.
     pub free_bytes: Option<u64>,
+    /// The size of the journal's files.
+    pub size_bytes: Option<u64>,
 }
 
 /// The journal failed. The effect that a fact should have announced must not happen.

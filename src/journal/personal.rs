@@ -66,9 +66,11 @@ impl std::fmt::Debug for PersonalValue {
 }
 
 /// The positions in entries that name people. `*` stands for every element of an array.
-const PERSONAL_POINTERS: [(&str, Role); 16] = [
+const PERSONAL_POINTERS: [(&str, Role); 18] = [
     ("/fact/action/actor/name", Role::Actor),
+    ("/fact/action/actor/origin", Role::Actor),
     ("/fact/action/reason", Role::Actor),
+    ("/fact/action/subject", Role::Actor),
     ("/fact/step/text", Role::Actor),
     ("/fact/step/subject", Role::Actor),
     // Why a planned action no longer applies: it may name who came.

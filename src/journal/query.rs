@@ -33,6 +33,7 @@ pub struct Query {
 
 /// The kind of an action's outcome, or `Open`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "service", derive(serde::Serialize, utoipa::ToSchema), serde(rename_all = "kebab-case"))]
 pub enum ActionStatus {
     /// The action is not closed.
     Open,

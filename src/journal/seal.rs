@@ -70,7 +70,9 @@ pub struct EntryText {
 /// | 5 | `settled` after `closed`, `recheck`, `told: unknown`, a release's proof: new words, and everything of version 4 as it was |
 /// | 6 | admin events, `key_id` of an actor: new words; personal values stand beside the body, which holds their HMACs |
 /// | 7 | what a server other than Exchange's EWS does: new words, and everything of version 6 as it was |
-const VERSION: u32 = 7;
+/// | 8 | bookings of a time and with a subject, extensions to an end: new properties, and everything of version 7 as it was |
+/// | 9 | the `origin` of a user: a new property, and everything of version 8 as it was |
+const VERSION: u32 = 9;
 
 #[derive(Serialize, Deserialize)]
 struct FactBody<F> {

@@ -5,7 +5,7 @@ use crate::action::ResponsibleParty;
 use crate::calendar::Event;
 use crate::engine::{CalendarError, ErrorKind};
 
-/// Events of one room in the 36 hours that are read: about one every two minutes.
+/// Events of one room in the time that is read, the local day and 36 hours ahead: about one every three minutes.
 pub const EVENTS_PER_ROOM_MAX: usize = 1_000;
 /// Bytes of texts and ids of one room's events: [`EVENTS_PER_ROOM_MAX`] events with ids and names of ordinary length.
 pub const EVENT_TEXTS_PER_ROOM_MAX: usize = 1 << 20;
@@ -20,8 +20,8 @@ pub const ROOM_EVENTS_BYTES_ORDINARY: usize = 16 << 10;
 pub const ROOM_EVENTS_BYTES_BEYOND_MAX: usize = 48 << 20;
 
 /// Bytes that a room's events take beyond the ordinary share.
-pub(super) fn extra_bytes(events: &[Event]) -> usize {
-    let bytes: usize = events.iter().map(|event| size_of::<Event>() + text_bytes(event)).sum();
+pub(super) fn extra_bytes<'e>(events: impl IntoIterator<Item = &'e Event>) -> usize {
+    let bytes: usize = events.into_iter().map(|event| size_of::<Event>() + text_bytes(event)).sum();
     bytes.saturating_sub(ROOM_EVENTS_BYTES_ORDINARY)
 }
 

@@ -12,8 +12,8 @@ use tokio::time::{Instant, sleep_until};
 use super::Live;
 use super::feed::SubscriptionGroup;
 use super::poll::{AbortOnDrop, Poller};
-use super::rooms::TrackingMode;
 use super::stream::{Departure, SUBSCRIBE_GRACE, StreamGroup};
+use super::tracking_mode::TrackingMode;
 use crate::calendar::RoomAddress;
 
 /// A room that cannot be grouped is retried after this part of the regroup interval, doubling up to the whole interval.
@@ -113,7 +113,9 @@ impl Supervisor {
             _ => Duration::ZERO,
         };
         for room in rooms {
-            self.poller.start(&room, polled_after);
+            // A room with intervals of its own has no stream to wait for.
+            let has_stream = self.live.feed.poll_intervals(&room).is_none();
+            self.poller.start(&room, if has_stream { polled_after } else { Duration::ZERO });
             self.ungrouped.insert(room, UngroupedRoom { due, tries: 0 });
         }
     }

@@ -9,7 +9,7 @@
 //!                    RoomCache   each room's calendar, its age, and its tracking mode (rooms.rs)
 //!                       ▲
 //!                       │        re-reads stale rooms, and publishes the ones that changed (refresher.rs)
-//! a clock ─► timers ────┘        an event starts or ends (timers.rs, pure)
+//! a clock ─► timers ────┘        an event starts or ends, or the room's day ends (timers.rs, pure)
 //! ```
 //!
 //! Every change notification leads to a new read of the room's calendar view: a notification names the series, the view
@@ -17,6 +17,8 @@
 //! request reads the calendar itself.
 
 mod bounded;
+mod cached_calendar;
+mod day;
 mod dedup_queue;
 mod feed;
 mod follower;
@@ -27,6 +29,7 @@ mod refresher;
 mod rooms;
 mod stream;
 mod timers;
+mod tracking_mode;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -42,10 +45,13 @@ pub use bounded::{
     EVENT_TEXTS_PER_ROOM_MAX, EVENTS_PER_ROOM_MAX, ROOM_EVENTS_BYTES_BEYOND_MAX, ROOM_EVENTS_BYTES_ORDINARY,
     ROOMS_KNOWN_MAX, SUBJECT_CHARS_MAX,
 };
+pub use cached_calendar::{CachedCalendar, RoomEvents};
+pub use day::Agenda;
 pub use feed::{ChangeBatch, ChangeStream, Feed, PollIntervals, SubscriptionGroup, SyncResult, SyncState};
 pub use history::EventHistory;
 pub use pace::{READ_BURST, READ_EVERY};
-pub use rooms::{CacheStats, CachedCalendar, ExtraDeadlines, RoomCache, TrackingMode};
+pub use rooms::{CacheStats, ExtraDeadlines, LocalDays, RoomCache};
+pub use tracking_mode::TrackingMode;
 
 use crate::calendar::RoomAddress;
 

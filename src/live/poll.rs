@@ -12,7 +12,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::feed::SyncState;
-use super::rooms::{ChangeSource, RoomCache, TrackingMode};
+use super::rooms::{ChangeSource, RoomCache};
+use super::tracking_mode::TrackingMode;
 use super::{Live, REQUEST_TIMEOUT, SLOW_AFTER};
 use crate::action::ResponsibleParty;
 use crate::calendar::RoomAddress;
@@ -221,5 +222,24 @@ impl PollState {
                 None
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn polls_of_many_rooms_are_spread_over_the_interval() {
+        let interval = Duration::from_secs(30);
+        let mut tenths = [0; 10];
+        for number in 0..1_000 {
+            let room = format!("room{number}@example.com").parse::<RoomAddress>().unwrap();
+            let after = spread_of(&room, interval);
+            assert!(after <= interval, "{after:?}");
+            assert_eq!(after, spread_of(&room, interval), "a room keeps its place");
+            tenths[(after.as_millis() / 3_001) as usize] += 1;
+        }
+        assert!(tenths.iter().all(|rooms| (50..200).contains(rooms)), "{tenths:?}");
     }
 }

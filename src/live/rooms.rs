@@ -16,71 +16,19 @@ use super::REQUEST_TIMEOUT;
 use super::bounded::{
     ROOM_EVENTS_BYTES_BEYOND_MAX, ROOMS_KNOWN_MAX, enforce_bounds, extra_bytes, memory_exhausted,
 };
+use super::cached_calendar::{CachedCalendar, RoomEvents};
+use super::day;
 use super::dedup_queue::UniqueQueue;
 use super::history::EventHistory;
 use super::timers::RoomTimers;
-use crate::calendar::{Event, EventId, RoomAddress, Window, occupancy};
+use super::tracking_mode::TrackingMode;
+use crate::calendar::{Event, EventId, RoomAddress, Window, local_day, occupancy};
 use crate::clock::Clock;
 use crate::engine::{CalendarCache, CalendarError, CalendarReader};
 use crate::keyed_mutex::KeyedMutex;
 
-/// How far ahead a room's calendar is read.
-const READ_AHEAD: TimeDelta = TimeDelta::hours(36);
 /// The least time ahead that a cached calendar must cover: a display shows the day.
 const READ_AHEAD_MIN: TimeDelta = TimeDelta::hours(24);
-
-/// How changes in a room's calendar are detected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[cfg_attr(feature = "service", derive(serde::Serialize, schemars::JsonSchema))]
-#[non_exhaustive]
-pub enum TrackingMode {
-    /// Not at all: each request reads the calendar.
-    OnDemand,
-    /// The calendar view is read at an interval.
-    View,
-    /// The server is polled for changes (EWS: `SyncFolderItems`).
-    Sync,
-    /// The server sends change notifications.
-    Streaming,
-}
-
-impl TrackingMode {
-    /// All modes, the best last.
-    pub const ALL: [Self; 4] = [Self::OnDemand, Self::View, Self::Sync, Self::Streaming];
-
-    /// The name in the API and in metrics.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::OnDemand => "on-demand",
-            Self::View => "view",
-            Self::Sync => "sync",
-            Self::Streaming => "streaming",
-        }
-    }
-}
-
-/// A calendar as it was last read.
-#[derive(Debug, Clone)]
-pub struct CachedCalendar {
-    /// The events that overlap the time that was read.
-    pub events: Arc<Vec<Event>>,
-    /// When it was read.
-    pub read_at: DateTime<Utc>,
-    /// No change was reported until then.
-    pub as_of: DateTime<Utc>,
-    /// How changes are detected.
-    pub mode: TrackingMode,
-    /// The end of the time that was read.
-    known_until: DateTime<Utc>,
-}
-
-impl CachedCalendar {
-    /// Whether the calendar is at most this old. A calendar from the future (the clock was set back) has no usable age.
-    pub(crate) fn is_younger(&self, age: TimeDelta, now: DateTime<Utc>) -> bool {
-        now - self.as_of <= age && self.as_of - now <= TimeDelta::seconds(1)
-    }
-}
 
 /// A stream or a poll that reports the changes of some rooms, and the time until which its reports are complete.
 #[derive(Debug)]
@@ -178,6 +126,7 @@ pub struct RoomCache {
     /// Rooms with a read that continues after its caller gave up.
     detached_reads: Mutex<HashSet<RoomAddress>>,
     extra_deadlines: OnceLock<ExtraDeadlines>,
+    local_days: OnceLock<LocalDays>,
 }
 
 /// Marks the one read of a room that continues after its caller gave up.
@@ -204,6 +153,9 @@ impl Drop for DetachedRead {
 /// Times at which an event changes its room's state, besides its start and end.
 pub type ExtraDeadlines = Box<dyn Fn(&RoomAddress, &Event) -> Vec<DateTime<Utc>> + Send + Sync>;
 
+/// The local day of a room that contains this time.
+pub type LocalDays = Box<dyn Fn(&RoomAddress, DateTime<Utc>) -> Window + Send + Sync>;
+
 impl RoomCache {
     /// An empty cache.
     pub fn new(calendar: Arc<dyn CalendarReader>, clock: Arc<dyn Clock>, silence: TimeDelta) -> Self {
@@ -220,6 +172,7 @@ impl RoomCache {
             deferred_reads: AtomicU64::new(0),
             detached_reads: Mutex::default(),
             extra_deadlines: OnceLock::new(),
+            local_days: OnceLock::new(),
         }
     }
 
@@ -228,8 +181,20 @@ impl RoomCache {
         let _ = self.extra_deadlines.set(deadlines);
     }
 
-    /// The next time at which the room's state changes by time alone: an event starts or ends, or the cached calendar no longer
-    /// reaches far enough ahead.
+    /// Sets the local days of the rooms; before, they are those of UTC. Only the first call has an effect.
+    pub fn set_local_days(&self, days: LocalDays) {
+        let _ = self.local_days.set(days);
+    }
+
+    fn local_day(&self, room: &RoomAddress, now: DateTime<Utc>) -> Window {
+        match self.local_days.get() {
+            Some(days) => days(room, now),
+            None => local_day(&Utc, now),
+        }
+    }
+
+    /// The next time at which the room's state changes by time alone: an event starts or ends, the room's next day begins, or the
+    /// cached calendar no longer reaches far enough ahead.
     fn next_deadline(
         &self,
         room: &RoomAddress,
@@ -242,6 +207,7 @@ impl RoomCache {
         let of_event = |event: &Event| others(event).into_iter().chain([event.start, event.end]);
         let deadlines = calendar.events.iter().flat_map(of_event);
         deadlines
+            .chain([self.local_day(room, now).end()])
             .chain([calendar.known_until - READ_AHEAD_MIN + TimeDelta::seconds(1)])
             .filter(|deadline| *deadline > now)
             .min()
@@ -327,41 +293,83 @@ impl RoomCache {
 
     async fn read_calendar(&self, room: &RoomAddress) -> Result<CachedCalendar, CalendarError> {
         let changes_read = self.read().get(room).map_or(0, |room| room.changes);
-        let now = self.clock.now();
-        let from = occupancy::reading_start(now);
-        let window = Window::clamped(from, now + READ_AHEAD)
-            .ok_or_else(|| CalendarError::configuration("the time to read is empty"))?;
-        self.reads.fetch_add(1, Ordering::Relaxed);
-        let events = Arc::new(enforce_bounds(self.calendar.events(room, window).await?.with_stand_ins()?)?);
-        let calendar = CachedCalendar {
-            events,
-            read_at: now,
-            as_of: now,
-            mode: TrackingMode::OnDemand,
-            known_until: window.end(),
-        };
+        let calendar = self.read_day_and_ahead(room, self.clock.now()).await?;
         self.store_calendar(room, calendar, changes_read)?;
         self.any(room)
             .ok_or_else(|| CalendarError::configuration("the calendar was evicted right after it was read"))
     }
 
+    /// Reads the room's local day and the time ahead. Where that fails for an event that may be over, reads the time ahead alone, so
+    /// that a past event never hides the room's present state.
+    async fn read_day_and_ahead(
+        &self,
+        room: &RoomAddress,
+        now: DateTime<Utc>,
+    ) -> Result<CachedCalendar, CalendarError> {
+        let ahead =
+            day::ahead(now).ok_or_else(|| CalendarError::configuration("the time to read is empty"))?;
+        let whole = day::day_and_ahead(&self.local_day(room, now), now).unwrap_or(ahead);
+        let events = match self.read_window(room, whole).await {
+            Err(error) if whole != ahead && day::may_be_due_to_past(&error) => {
+                let events = self.read_window(room, ahead).await?;
+                return Ok(CachedCalendar::of_reading(events, &ahead, now));
+            }
+            read => read?,
+        };
+        Ok(CachedCalendar::of_reading(events, &whole, now))
+    }
+
+    /// The events in this window, within the limits of one room.
+    async fn read_window(&self, room: &RoomAddress, window: Window) -> Result<Vec<Event>, CalendarError> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        enforce_bounds(self.calendar.events(room, window).await?.with_stand_ins()?)
+    }
+
+    /// The events that occupy the room within a window: from the cache if it has all of them and is at most this old, else read. What
+    /// is read is not cached. The caller has checked that the room is in scope.
+    ///
+    /// # Errors
+    /// When they must be read and the read fails, or they exceed the limits of one room.
+    pub async fn events_within(
+        &self,
+        room: &RoomAddress,
+        window: Window,
+        age: TimeDelta,
+    ) -> Result<RoomEvents, CalendarError> {
+        let in_order = |events: Vec<&Event>| events.into_iter().cloned().collect();
+        if let Some(kept) = self.younger_than(room, age).filter(|kept| kept.covers(&window)) {
+            let events = in_order(occupancy::agenda(kept.all(), &window));
+            return Ok(RoomEvents { events, read_at: kept.read_at });
+        }
+        let read_at = self.clock.now();
+        let events = self.read_window(room, window).await?;
+        Ok(RoomEvents { events: in_order(occupancy::agenda(&events, &window)), read_at })
+    }
+
     fn store_calendar(
         &self,
         name: &RoomAddress,
-        calendar: CachedCalendar,
+        mut calendar: CachedCalendar,
         changes_read: u64,
     ) -> Result<(), CalendarError> {
-        let extra = extra_bytes(&calendar.events);
+        let mut extra = extra_bytes(calendar.all());
         let deadline = self.next_deadline(name, &calendar, calendar.read_at);
         let is_changed = {
             let mut entries = self.write();
-            if extra > 0 && extra + extra_bytes_of_others(&entries, name) > ROOM_EVENTS_BYTES_BEYOND_MAX {
+            let exceeds = |extra: usize| {
+                extra > 0 && extra + extra_bytes_of_others(&entries, name) > ROOM_EVENTS_BYTES_BEYOND_MAX
+            };
+            if exceeds(extra) {
+                calendar = calendar.without_past();
+                extra = extra_bytes(calendar.all());
+            }
+            if exceeds(extra) {
                 return Err(memory_exhausted(extra));
             }
             let room = room_entry(&mut entries, name, self.clock.now());
             room.extra_bytes = extra;
             room.history.record(&calendar.events, self.clock.now());
-            let was = room.calendar.replace(calendar).map(|calendar| calendar.events);
+            let was = room.calendar.replace(calendar.clone());
             (room.changes_read, room.failed_reads) = (changes_read, 0);
             // A change was reported during the read.
             if room.changes != changes_read && !room.sources.is_empty() {
@@ -369,7 +377,7 @@ impl RoomCache {
             }
             let mode = room.mode();
             let was_published = room.published_mode.replace(mode) == Some(mode);
-            !was_published || was.as_deref() != room.calendar.as_ref().map(|calendar| &*calendar.events)
+            !was_published || !was.is_some_and(|was| was.has_same_events(&calendar))
         };
         self.timers.set(name, deadline);
         if is_changed {
@@ -406,8 +414,7 @@ impl RoomCache {
             let Some(room) = entries.get_mut(name) else { continue };
             let mode = room.mode();
             // The cached calendar keeps the time until which this source confirmed it.
-            room.calendar =
-                room.any().map(|calendar| CachedCalendar { mode: TrackingMode::OnDemand, ..calendar });
+            room.calendar = room.any().map(CachedCalendar::untracked);
             room.sources.retain(|other| !Arc::ptr_eq(other, source));
             if room.mode() != mode {
                 room.published_mode = Some(room.mode());

@@ -12,7 +12,8 @@ use tokio::time::{Instant, sleep};
 
 use super::feed::{ChangeBatch, ChangeStream};
 use super::poll::{Poller, SourceRegistration};
-use super::rooms::{ChangeSource, TrackingMode};
+use super::rooms::ChangeSource;
+use super::tracking_mode::TrackingMode;
 use super::{Live, LiveMetrics};
 use crate::action::ResponsibleParty;
 use crate::calendar::RoomAddress;

@@ -35,8 +35,7 @@ impl<'n> SideNames<'n> {
 }
 
 /// One difference between the two calendars.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case", tag = "difference")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Difference {
     /// The event is missing on one side.
     Missing { on: Side, event: EventTimes },
@@ -49,7 +48,7 @@ pub(crate) enum Difference {
 }
 
 /// The identity and the times of an event.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct EventTimes {
     pub(crate) uid: Option<Uid>,
     pub(crate) start: DateTime<Utc>,

@@ -11,7 +11,7 @@ use crate::engine::Capabilities;
 use crate::journal::{ActionRecord, ActionStage};
 
 /// An action that the journal holds for a room.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct HeldAction {
     pub(crate) id: ActionId,
     pub(crate) kind: &'static str,
@@ -91,6 +91,12 @@ const UNDO_ENDS: Effect = (
     "can be undone before the move only: the other server cannot move its event back from Deleted Items",
 );
 
+const UNDO_BOOKS: Effect = (
+    HeldState::Undoable,
+    false,
+    "can be undone before the move and after it: the other server books its time again, as a new event",
+);
+
 /// The actions among these records of one room that matter for its move to a server with these capabilities.
 pub(crate) fn held_actions(
     records: &[ActionRecord],
@@ -132,7 +138,10 @@ fn effect(
         return None;
     }
     Some(match done.change {
-        Change::Removed if !(target.can_move_back && target.traces.deleted_items) => UNDO_ENDS,
+        Change::Removed if !target.can_restore() => match record.intent.as_ref() {
+            Some(intent) if target.can_bring_back(&intent.before) => UNDO_BOOKS,
+            _ => UNDO_ENDS,
+        },
         _ if !has_uid(record) => UNDOABLE_WITHOUT_UID,
         _ => UNDOABLE,
     })
@@ -233,6 +242,10 @@ mod tests {
             },
         ] {
             assert_eq!(only(&records, 30, target), Some((HeldState::Undoable, true)));
+            let mut plain = record(Change::Removed, None);
+            plain.intent.as_mut().unwrap().before.copy = Some(Copy::Plain);
+            let held = held_actions(&[plain], at(30), target);
+            assert_eq!(held[0].message, UNDO_BOOKS.2, "it is booked again");
         }
     }
 

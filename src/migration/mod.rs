@@ -18,7 +18,7 @@ mod server_changes;
 mod verdict;
 
 pub(crate) use compare::{Comparison, compare};
-pub(crate) use difference::{Difference, DifferenceCounts, Side, SideNames};
-pub(crate) use held_actions::{HeldAction, held_actions};
+pub(crate) use difference::{ChangedProperty, Difference, DifferenceCounts, Side, SideNames};
+pub(crate) use held_actions::{HeldAction, HeldState, held_actions};
 pub(crate) use server_changes::server_changes;
 pub(crate) use verdict::{Obstacle, Verdict, verdict};

@@ -1,7 +1,5 @@
 //! Whether a room can move to the other connection. Pure.
 
-use serde::Serialize;
-
 use super::compare::Comparison;
 use super::difference::Side;
 use super::held_actions::HeldAction;
@@ -9,8 +7,7 @@ use crate::action::{ActionId, ResponsibleParty};
 use crate::engine::CalendarError;
 
 /// Whether a room can move.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case", tag = "verdict")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// The room already has the other connection.
     Moved,
@@ -23,8 +20,7 @@ pub(crate) enum Verdict {
 }
 
 /// Why a room cannot move.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case", tag = "kind")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Obstacle {
     /// A connection does not return the calendar.
     CalendarUnread { over: Side, responsible: ResponsibleParty, message: String, code: String },

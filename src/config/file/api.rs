@@ -1,6 +1,7 @@
-//! `[api]` and `[webhook]` as they are written, with the defaults of their keys. What the keys mean together is checked in
+//! `[api]` and `[[webhooks]]` as they are written, with the defaults of their keys. What the keys mean together is checked in
 //! `config/service.rs`.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
@@ -9,7 +10,8 @@ use serde::Deserialize;
 use super::{Bounded, Located, Minutes};
 use crate::access::DEFAULT_PER_MINUTE;
 use crate::api::{ApiOptions, ConnectionLimits, DEFAULT_LISTEN};
-use crate::service::ServiceOptions;
+use crate::config::secrets::SecretSource;
+use crate::service::{ServiceOptions, WebhookKind};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -40,6 +42,13 @@ pub(in crate::config) struct ApiSection {
     pub(in crate::config) release_warning_minutes: Minutes,
     /// TLS for callers. Without it the service speaks plain HTTP.
     pub(in crate::config) tls: Option<TlsSection>,
+    /// Origins whose pages may call the API from a browser (CORS), at most 100. Without one, no page of another origin may.
+    #[schemars(example = ["https://panel.example.com"])]
+    pub(in crate::config) cors_allowed_origins: Located<Vec<String>>,
+    /// Address by which people's phones reach the service, without a path. With it, door displays show a QR code that opens a
+    /// check-in page on a phone. It begins with `https://`, or points to this machine.
+    #[schemars(example = &"https://adjourn.example.com")]
+    pub(in crate::config) public_url: Option<Located<String>>,
     /// A reverse proxy in front of the service ends TLS, so every caller has the proxy's address.
     pub(in crate::config) behind_proxy: bool,
     /// Accepts tokens of an OpenID provider besides API keys.
@@ -67,12 +76,25 @@ pub(in crate::config) struct TlsSection {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct WebhookSection {
-    /// URL that receives a `POST` for every notice. It begins with `https://`, or points to this machine.
+    /// Name of the webhook, unique: 1 to 64 letters, digits, `-`, `_` or `.`. Its queue and the numbers of its notices belong to the
+    /// name; commands, metrics and the log show it.
+    #[schemars(example = &"facility")]
+    pub(in crate::config) name: Located<String>,
+    /// URL that receives a `POST` for each notice. It begins with `https://`, or points to this machine.
     #[schemars(example = &"https://hooks.example.com/adjourn")]
     pub(in crate::config) url: Located<String>,
-    /// File with the secret that signs each request (`Adjourn-Signature`, HMAC-SHA-256).
-    #[schemars(example = &"/etc/adjourn/webhook-secret")]
-    pub(in crate::config) secret_file: PathBuf,
+    /// Secret that signs each request (`Adjourn-Signature`, HMAC-SHA-256).
+    #[schemars(example = webhook_secret_example())]
+    pub(in crate::config) secret: SecretSource,
+    /// Kinds of notices that the webhook receives. Empty: all.
+    #[serde(default)]
+    #[schemars(example = ["action", "release-warning"])]
+    pub(in crate::config) kinds: Vec<WebhookKind>,
+    /// Rooms whose notices the webhook receives: SMTP addresses, or patterns with `*` and `?`. Empty: all. With patterns it receives no
+    /// `journal-head`, which belongs to no room.
+    #[serde(default)]
+    #[schemars(example = ["berlin-*@example.com"])]
+    pub(in crate::config) rooms: Vec<String>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -128,6 +150,10 @@ pub(in crate::config) struct GrantSection {
     pub(in crate::config) per_minute: Bounded<1, 4_294_967_295>,
 }
 
+fn webhook_secret_example() -> BTreeMap<&'static str, &'static str> {
+    BTreeMap::from([("file", "/etc/adjourn/webhook-secret")])
+}
+
 fn default_per_minute() -> Bounded<1, 4_294_967_295> {
     Bounded::clamped(DEFAULT_PER_MINUTE.into())
 }
@@ -149,6 +175,8 @@ impl Default for ApiSection {
             deadline_s: Bounded::of_seconds(options.deadline),
             release_warning_minutes: Bounded::of_minutes(service.release_warning),
             tls: None,
+            cors_allowed_origins: Located::unwritten(Vec::new()),
+            public_url: None,
             behind_proxy: false,
             oidc: None,
         }

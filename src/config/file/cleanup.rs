@@ -2,6 +2,7 @@
 //! together is checked in `config/rules.rs`.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use chrono::TimeDelta;
 use schemars::JsonSchema;
@@ -171,9 +172,29 @@ pub(in crate::config) struct RoomGroupSection {
     /// Building of these rooms, shown by the API and the console. Sensor feeds watch the rooms of one building.
     #[schemars(example = &"Berlin, Mitte")]
     pub(in crate::config) building: Option<String>,
+    /// Floor of these rooms, shown by the API. Callers find rooms by it.
+    #[schemars(example = &"3")]
+    pub(in crate::config) floor: Option<String>,
+    /// Number of people that each of these rooms holds.
+    #[schemars(example = 8)]
+    pub(in crate::config) capacity: Option<Bounded<1, 10_000>>,
+    /// What each of these rooms has. It replaces the list of earlier groups.
+    #[schemars(example = ["video", "whiteboard"])]
+    pub(in crate::config) equipment: Option<Vec<String>>,
     /// Time zone of these rooms, by its IANA name. Displays show times in it.
     #[schemars(example = &"Europe/Berlin")]
     pub(in crate::config) time_zone: Option<Located<String>>,
+    /// Language of the displays of these rooms, as a tag such as `de` or `en-US`: ar, de, en, es, fr, he, ja, nl, pl. Without it, English.
+    #[schemars(example = &"de")]
+    pub(in crate::config) language: Option<Located<String>>,
+    /// Accent colour of the displays of these rooms, as `#rrggbb`: the background of the main button. Its text is black or white,
+    /// whichever has more contrast.
+    #[schemars(example = &"#005a9c")]
+    pub(in crate::config) accent: Option<Located<String>>,
+    /// File with a logo for the displays of these rooms: an SVG or PNG image of 64 KiB at most. The service reads it at its start and on a
+    /// reload (SIGHUP).
+    #[schemars(example = &"/etc/adjourn/logo.svg")]
+    pub(in crate::config) logo: Option<PathBuf>,
     /// Names of rooms by SMTP address, shown by the API and the console.
     #[serde(default)]
     #[schemars(example = names_example())]

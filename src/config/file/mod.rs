@@ -22,7 +22,7 @@ pub(in crate::config) use value::{Bounded, Fraction, Located, Minutes, TimeoutSe
 use crate::action::BookingSubject;
 use crate::engine::EngineOptions;
 use crate::live::{LiveOptions, TrackingMode};
-use crate::service::JournalMaintenance;
+use crate::service::{JournalMaintenance, ServiceOptions};
 
 /// The configuration file.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -43,18 +43,22 @@ pub(in crate::config) struct ConfigFile {
     pub(in crate::config) engine: EngineSection,
     /// The journal: the record of all actions, kept in the state directory.
     pub(in crate::config) journal: JournalSection,
+    /// The figures of `adjourn report`.
+    pub(in crate::config) report: ReportSection,
     /// The rules by which sweeps and the service release rooms. Every rule is off until it is written.
     pub(in crate::config) cleanup: Option<CleanupSection>,
     /// The HTTP service (`adjourn serve`).
     pub(in crate::config) api: ApiSection,
     /// Sweeps that the service starts by itself. A run that was missed while the service was down is made up for once.
     pub(in crate::config) schedules: Vec<ScheduleSection>,
-    /// An HTTP endpoint that receives every notice, signed.
-    pub(in crate::config) webhook: Option<WebhookSection>,
+    /// HTTP endpoints that receive notices, signed: 16 at most. The HTTP API's page describes the requests and their signature.
+    pub(in crate::config) webhooks: Vec<WebhookSection>,
     /// Settings that differ in some rooms. Where several groups include a room, the last one that sets a key wins.
     pub(in crate::config) room_groups: Vec<RoomGroupSection>,
     /// How the service keeps track of the rooms' calendars.
     pub(in crate::config) live: LiveSection,
+    /// The door displays that were paired with a code.
+    pub(in crate::config) displays: DisplaysSection,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -101,7 +105,12 @@ pub(in crate::config) struct EngineSection {
     pub(in crate::config) verify_delay_ms: u64,
     /// Subject of a booking made at the door. People read it in Outlook and on displays.
     pub(in crate::config) booking_subject: BookingSubject,
-    /// Refuses actions that cannot be undone: sent declines and cancellations, and removing one date of a series.
+    /// How far ahead a booking may begin. A booking or an extension until the next event lasts no longer than this, nor than a day.
+    pub(in crate::config) booking_horizon_minutes: Bounded<15, 44_640>,
+    /// Lets callers of the HTTP API choose the subject of a booking, and name an organizer in it.
+    pub(in crate::config) booking_subjects_allowed: bool,
+    /// Refuses actions that cannot be undone: sent declines and cancellations, removing one date of a series, and over Graph also
+    /// removals, which it cannot move back.
     pub(in crate::config) forbid_irreversible: bool,
     /// How long an idempotency key is remembered. Afterwards the same key is a new request.
     pub(in crate::config) idempotency_key_ttl_hours: Bounded<1, 720>,
@@ -120,12 +129,39 @@ pub(in crate::config) struct JournalSection {
     pub(in crate::config) resume_within_s: Bounded<0, 86_400>,
     /// How long an action stays open while Exchange cannot be asked what became of it. Then it ends as `needs-attention`.
     pub(in crate::config) give_up_after_s: Bounded<0, 2_592_000>,
-    /// Time between two reports of the journal's last number and hash to the log and the webhook. What is cut off the journal
+    /// Time between two reports of the journal's last number and hash to the log and the webhooks. What is cut off the journal
     /// unnoticed is younger than this.
     pub(in crate::config) head_interval_s: Bounded<60, 86_400>,
     /// Age at which names, addresses and reasons are erased from the journal. Not set: they stay until `adjourn audit erase`.
     #[schemars(example = 90)]
     pub(in crate::config) erase_personal_after_days: Option<Bounded<1, 36_500>>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::config) struct DisplaysSection {
+    /// Time without contact after which a paired display counts as lost: the log has a warning, and a notice `display-lost` is sent.
+    pub(in crate::config) lost_after_minutes: Bounded<1, 1_440>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::config) struct ReportSection {
+    /// Reports may have figures by organizer, and name the organizers of series. Figures about persons need a legal ground in many
+    /// countries.
+    pub(in crate::config) organizers: bool,
+}
+
+impl Default for ReportSection {
+    fn default() -> Self {
+        Self { organizers: ServiceOptions::default().report_organizers }
+    }
+}
+
+impl Default for DisplaysSection {
+    fn default() -> Self {
+        Self { lost_after_minutes: Bounded::of_minutes(ServiceOptions::default().display_lost_after) }
+    }
 }
 
 impl Default for LiveSection {
@@ -145,6 +181,8 @@ impl Default for EngineSection {
         Self {
             verify_delay_ms: u64::try_from(engine.settle_delay.as_millis()).unwrap_or(u64::MAX),
             booking_subject: engine.booking_subject,
+            booking_horizon_minutes: Bounded::clamped(engine.booking_horizon.num_minutes()),
+            booking_subjects_allowed: engine.booking_subjects_allowed,
             forbid_irreversible: engine.forbid_irreversible,
             idempotency_key_ttl_hours: Bounded::clamped(engine.key_ttl.num_hours()),
         }
