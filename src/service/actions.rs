@@ -96,7 +96,8 @@ impl ActionRunner {
             (self.engine.clone(), self.rooms.clone(), self.notices.clone(), self.state.clone());
         let (store, presence) = self.evidence.clone();
         let (sender, answered) = oneshot::channel();
-        let span = tracing::info_span!("action", %id, %room, outcome = tracing::field::Empty);
+        // Not an error: at this level every filter keeps the id beside the lines of the action.
+        let span = tracing::error_span!("action", %id, %room, outcome = tracing::field::Empty);
         let work = async move {
             // Dropped at the end, also after a panic.
             let _running = RunningGuard { id, state: state.clone(), _share: share };
@@ -114,8 +115,9 @@ impl ActionRunner {
                 && !answer.repeated
                 && !answer.is_in_doubt()
             {
-                if matches!(answer.outcome, Outcome::Done(_)) && action.kind.implies_presence() {
-                    record_door_sign(&engine, &store, &presence, &action, engine.clock().now()).await;
+                let now = engine.clock().now();
+                if matches!(answer.outcome, Outcome::Done(_)) && action.implies_presence(now) {
+                    record_door_sign(&engine, &store, &presence, &action, now).await;
                 }
                 let (action, outcome) = (answer.action, Arc::new(answer.outcome.clone()));
                 notices.publish(Notice::ActionFinished { room, action, actor: Some(actor), outcome });

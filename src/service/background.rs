@@ -8,7 +8,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
 
 use super::clock::ReportedDoubt;
-use super::{Notice, ReleaseState, Schedule, Service};
+use super::sweep_counts::SweepOrigin;
+use super::{Notice, ReleaseState, Schedule, Service, SweepState};
 use crate::calendar::{RoomAddress, Window};
 use crate::cleanup::{CleanupMode, Sweep, SweepPlan, SweepResult, Verdict};
 use crate::live::{self, Feed, Live};
@@ -57,14 +58,23 @@ impl Service {
                 self.notices.publish(Notice::RoomChanged { room });
             }
         };
+        let places = async {
+            loop {
+                self.read_places().await;
+                tokio::time::sleep(super::places::TICK).await;
+            }
+        };
         tokio::select! {
             () = stop.cancelled() => {}
+            () = places => {}
             () = releases => {}
             () = alive => {}
             () = schedules => {}
             () = clock => {}
             () = turns => {}
+            () = self.keep_displays() => {}
         }
+        self.store_display_contacts().await;
     }
 
     /// Tracks the rooms' calendars until `stop`.
@@ -140,14 +150,16 @@ impl Service {
             "scheduled sweep planned"
         );
         let (by, rooms) = (schedule.name.clone(), Arc::new(rooms));
+        let count = rooms.len();
         let tell = |state, actions| {
             let (by, rooms) = (by.clone(), rooms.clone());
             self.notices.publish(Notice::SweepChanged { sweep: None, by, rooms, state, actions });
         };
         if plan.stop.is_none() {
-            tell("applying", plan.actions().count());
+            tell(SweepState::Applying, plan.actions().count());
         }
         let (state, actions) = self.apply_scheduled(&sweep, &plan).await;
+        self.sweep_counts.add(SweepOrigin::Schedule(&schedule.name), state, count, actions);
         tell(state, actions);
     }
 
@@ -169,8 +181,8 @@ impl Service {
         }
     }
 
-    /// Applies the plan; returns its state by the names of [`SweepPhase`](super::SweepPhase), and the number of actions.
-    async fn apply_scheduled(&self, sweep: &Sweep, plan: &SweepPlan) -> (&'static str, usize) {
+    /// Applies the plan; returns its state and the number of actions.
+    async fn apply_scheduled(&self, sweep: &Sweep, plan: &SweepPlan) -> (SweepState, usize) {
         match self.apply_and_publish(sweep, plan).await {
             Ok(SweepResult {
                 journal_error: Some(error),
@@ -180,12 +192,12 @@ impl Service {
                 ..
             }) => {
                 tracing::error!(%error, open = open.len(), unbegun, "scheduled sweep ended early: the journal failed");
-                ("failed", applied.len())
+                (SweepState::Failed, applied.len())
             }
-            Ok(swept) => ("applied", swept.applied.len()),
+            Ok(swept) => (SweepState::Applied, swept.applied.len()),
             Err(error) => {
                 tracing::error!(%error, "scheduled sweep not applied");
-                ("stopped", plan.actions().count())
+                (SweepState::Stopped, plan.actions().count())
             }
         }
     }

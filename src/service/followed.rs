@@ -23,11 +23,11 @@ const TICK: Duration = Duration::from_secs(2);
 /// The pause before a mentioned room is read again.
 const AGAIN: TimeDelta = TimeDelta::minutes(10);
 /// Mentioned rooms read at once.
-const AT_ONCE: usize = 4;
+const MAX_CONCURRENT_READS: usize = 4;
 /// A read that takes longer than this gives its concurrency slot back.
 const SLOW_AFTER: Duration = Duration::from_secs(3);
 /// Time limit of one read.
-const PATIENCE: Duration = Duration::from_secs(20);
+const READ_TIMEOUT: Duration = Duration::from_secs(20);
 /// How far back the journal is searched for rooms.
 const JOURNAL_SPAN: TimeDelta = TimeDelta::days(30);
 /// How many actions of the journal are searched for rooms.
@@ -113,10 +113,10 @@ impl Service {
                 .into_iter()
                 .filter(|room| scope.contains(room) && self.rooms.any(room).is_none())
                 .collect();
-            let limit = ConcurrencyLimit::new(AT_ONCE, SLOW_AFTER);
+            let limit = ConcurrencyLimit::new(MAX_CONCURRENT_READS, SLOW_AFTER);
             let reading = new
                 .iter()
-                .map(|room| limit.run(timeout(PATIENCE, self.rooms.get(room, TimeDelta::hours(1)))));
+                .map(|room| limit.run(timeout(READ_TIMEOUT, self.rooms.get(room, TimeDelta::hours(1)))));
             for (room, read) in new.iter().zip(join_all(reading).await) {
                 if !matches!(read, Ok(Ok(_))) {
                     tracing::info!(%room, "evidence or the journal mentions a room that cannot be read; not tracking it");

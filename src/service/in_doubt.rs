@@ -2,6 +2,7 @@
 //! interval until it shows the result. This task never sends an action again itself.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -39,6 +40,7 @@ impl Service {
     pub async fn recheck_in_doubt_once(&self) {
         match self.engine.recover_idle_rooms().await {
             Ok(checked) => {
+                self.open_actions.store(checked.still_open.len(), Ordering::Relaxed);
                 for record in checked.closed.into_iter().chain(checked.settled) {
                     self.publish_settled(record).await;
                 }
@@ -51,9 +53,8 @@ impl Service {
 
     async fn publish_settled(&self, record: ActionRecord) {
         let ActionRecord { action, outcome: Some(outcome), accepted_at, .. } = record else { return };
-        tracing::info!(action = %action.id, room = %action.room, "action in doubt resolved");
         self.rooms.invalidate(&action.room);
-        if matches!(outcome, Outcome::Done(_)) && action.kind.implies_presence() {
+        if matches!(outcome, Outcome::Done(_)) && action.implies_presence(accepted_at) {
             record_door_sign(&self.engine, &self.store, &self.presence, &action, accepted_at).await;
         }
         let actor = Some(action.actor);

@@ -54,7 +54,7 @@ impl Service {
         }
     }
 
-    /// Writes the number and hash of the last entry to the log and to the webhook. A copy elsewhere proves later that the
+    /// Writes the number and hash of the last entry to the log and to the webhooks. A copy elsewhere proves later that the
     /// journal was not truncated (`adjourn audit verify --head`).
     pub fn announce_journal_head(&self) {
         let Some(Chain { length, head }) = self.engine.journal().chain() else { return };

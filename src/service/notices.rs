@@ -1,4 +1,4 @@
-//! Notices of what happened, published to event streams and the webhook. The last ones are kept in memory for clients that
+//! Notices of what happened, published to event streams and webhooks. The last ones are kept in memory for clients that
 //! reconnect. Notices can be lost; the journal cannot.
 
 use std::collections::VecDeque;
@@ -6,15 +6,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use serde_json::{Value, json};
 use tokio::sync::broadcast;
 use uuid::Uuid;
 
 use super::SweepId;
+use super::notice_data::{
+    ActionNotice, CheckInNotice, DisplayNotice, JournalHeadNotice, NoticeData, ReleaseStoppedNotice,
+    ReleaseWarningNotice, SeriesMissedNotice, StopReason, SweepNotice, SweepState, WouldReleaseNotice,
+};
+use crate::access::KeyId;
 use crate::action::{ActionId, Actor, EventSnapshot, Outcome};
 use crate::calendar::RoomAddress;
 use crate::clock::{Clock, SystemClock};
-use crate::presence::UnknownReason;
 
 /// Notices that a slow subscriber may lag behind; beyond that it receives a `gap`. On the hour, every room may change.
 pub const BACKLOG_MAX: usize = 16_384;
@@ -99,11 +102,33 @@ pub enum Notice {
         /// The sweep's rooms.
         rooms: Arc<Vec<RoomAddress>>,
         /// The new state.
-        state: &'static str,
+        state: SweepState,
         /// Planned or finished actions.
         actions: usize,
     },
-    /// The journal's last entry, for a copy outside this machine. Only the webhook receives it.
+    /// A paired display has been without contact for too long.
+    DisplayLost {
+        /// The display's room.
+        room: RoomAddress,
+        /// The display's id.
+        display: KeyId,
+        /// The display's name.
+        name: String,
+        /// Its last contact.
+        last_contact: Option<DateTime<Utc>>,
+    },
+    /// A display that was lost is in contact again.
+    DisplayFound {
+        /// The display's room.
+        room: RoomAddress,
+        /// The display's id.
+        display: KeyId,
+        /// The display's name.
+        name: String,
+        /// Its last contact.
+        last_contact: Option<DateTime<Utc>>,
+    },
+    /// The journal's last entry, for a copy outside this machine. Only webhooks receive it.
     JournalHead {
         /// The entry's number.
         number: u64,
@@ -124,41 +149,72 @@ impl Notice {
             Self::WouldRelease { .. } => "would-release",
             Self::SeriesMissed { .. } => "series-missed",
             Self::SweepChanged { .. } => "sweep",
+            Self::DisplayLost { .. } => "display-lost",
+            Self::DisplayFound { .. } => "display-found",
             Self::JournalHead { .. } => "journal-head",
         }
     }
 
-    /// The data of the notice in event streams and webhook bodies.
-    pub fn to_json(&self) -> Value {
+    /// The data of the notice, as far as every subscriber that receives it may see it, or a webhook.
+    pub(crate) fn data(&self) -> NoticeData {
         match self {
-            Self::RoomChanged { room } => json!({ "room": room }),
-            Self::ActionFinished { room, action, outcome, .. } => {
-                json!({ "room": room, "action_id": action, "message": outcome.to_string() })
+            Self::RoomChanged { room } => NoticeData::Room { id: room.clone() },
+            Self::ActionFinished { room, action, outcome, .. } => NoticeData::Action(ActionNotice {
+                room: room.clone(),
+                action_id: Some(*action),
+                message: Some(outcome.to_string()),
+            }),
+            Self::CheckedIn { room, at, source } => NoticeData::CheckIn(CheckInNotice {
+                room: room.clone(),
+                at: (*at).into(),
+                source: source.clone(),
+            }),
+            Self::ReleaseWarning { room, at } => {
+                let (room, release_at) = (room.clone(), (*at).into());
+                NoticeData::ReleaseWarning(ReleaseWarningNotice { room, release_at })
             }
-            Self::CheckedIn { room, at, source } => json!({ "room": room, "at": at, "source": source }),
-            Self::ReleaseWarning { room, at } => json!({ "room": room, "release_at": at }),
             Self::ReleaseStopped { room, start, reason, why } => {
-                json!({ "room": room, "start": start, "reason": reason.as_str(), "message": why })
+                let (room, start, message) = (room.clone(), (*start).into(), why.clone());
+                NoticeData::ReleaseStopped(ReleaseStoppedNotice { room, start, reason: *reason, message })
             }
             Self::WouldRelease { room, start, end, why } => {
-                json!({ "room": room, "start": start, "end": end, "message": why })
+                let (room, start, end) = (room.clone(), (*start).into(), (*end).into());
+                NoticeData::WouldRelease(WouldReleaseNotice { room, start, end, message: why.clone() })
             }
-            Self::SeriesMissed { room, event, missed, deleted } => json!({
-                "room": room,
-                "organizer": event.organizer,
-                "start": event.start,
-                "missed": missed,
-                "deleted": deleted,
+            Self::SeriesMissed { room, event, missed, deleted } => {
+                NoticeData::SeriesMissed(SeriesMissedNotice {
+                    room: room.clone(),
+                    organizer: event.organizer.clone(),
+                    start: event.start.into(),
+                    missed: *missed,
+                    deleted: *deleted,
+                })
+            }
+            Self::SweepChanged { sweep, by, rooms, state, actions } => NoticeData::Sweep(SweepNotice {
+                sweep_id: *sweep,
+                by: by.clone(),
+                rooms: rooms.len(),
+                state: *state,
+                actions: *actions,
             }),
-            Self::SweepChanged { sweep, by, rooms, state, actions } => json!({
-                "sweep_id": sweep,
-                "by": by,
-                "rooms": rooms.len(),
-                "state": state,
-                "actions": actions,
-            }),
-            Self::JournalHead { number, hash } => json!({ "number": number, "hash": hash }),
+            Self::DisplayLost { room, display, name, last_contact }
+            | Self::DisplayFound { room, display, name, last_contact } => {
+                NoticeData::Display(DisplayNotice {
+                    room: room.clone(),
+                    display_id: display.to_string(),
+                    name: name.clone(),
+                    last_contact_at: last_contact.map(Into::into),
+                })
+            }
+            Self::JournalHead { number, hash } => {
+                NoticeData::JournalHead(JournalHeadNotice { entry: *number, hash: hash.clone() })
+            }
         }
+    }
+
+    /// The data of the notice as JSON.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(&self.data()).unwrap_or_default()
     }
 
     /// The approximate memory of the notice, without the list of rooms, which it shares with its sweep.
@@ -170,6 +226,7 @@ impl Notice {
             Self::SeriesMissed { event, .. } => json_bytes(event),
             Self::SweepChanged { by, .. } => by.len(),
             Self::JournalHead { hash, .. } => hash.len(),
+            Self::DisplayLost { name, .. } | Self::DisplayFound { name, .. } => name.len(),
             Self::RoomChanged { .. } | Self::ReleaseWarning { .. } => 0,
         };
         let room = self.rooms().first().map_or(0, |room| room.as_str().len());
@@ -185,10 +242,17 @@ impl Notice {
             | Self::ReleaseWarning { room, .. }
             | Self::ReleaseStopped { room, .. }
             | Self::WouldRelease { room, .. }
-            | Self::SeriesMissed { room, .. } => std::slice::from_ref(room),
+            | Self::SeriesMissed { room, .. }
+            | Self::DisplayLost { room, .. }
+            | Self::DisplayFound { room, .. } => std::slice::from_ref(room),
             Self::SweepChanged { rooms, .. } => rooms,
             Self::JournalHead { .. } => &[],
         }
+    }
+
+    /// Whether the notice concerns a display, and is only for keys that may manage displays.
+    pub fn concerns_display(&self) -> bool {
+        matches!(self, Self::DisplayLost { .. } | Self::DisplayFound { .. })
     }
 
     /// Whether the notice concerns a whole sweep, and is only for keys that may sweep.
@@ -200,56 +264,6 @@ impl Notice {
 /// The length as JSON, an approximation of the memory.
 fn json_bytes(value: &impl Serialize) -> usize {
     serde_json::to_string(value).map_or(0, |text| text.len())
-}
-
-/// Why a release is cancelled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StopReason {
-    /// So many meetings look unattended that the check-in sources may be silent.
-    FeedSilent,
-    /// The room had no working source throughout the period.
-    NotWatched,
-    /// A sign matches no event.
-    UnmatchedSign,
-    /// Evidence of the room was refused because a limit was reached.
-    EvidenceRefused,
-    /// A property that the decision needs is missing.
-    MissingField,
-    /// This machine's clock is not trusted.
-    Clock,
-    /// The meeting ends before the grace period.
-    EndsInGrace,
-    /// More releases at once than the limits allow.
-    Limit,
-}
-
-impl StopReason {
-    /// The reason for this kind of unknown presence.
-    pub fn of(doubt: &UnknownReason) -> Self {
-        match doubt {
-            UnknownReason::FeedSilent(_) => Self::FeedSilent,
-            UnknownReason::NotWatched { .. } => Self::NotWatched,
-            UnknownReason::UnmatchedSign { .. } => Self::UnmatchedSign,
-            UnknownReason::EvidenceRefused { .. } => Self::EvidenceRefused,
-            UnknownReason::MissingField { .. } => Self::MissingField,
-            UnknownReason::Clock { .. } => Self::Clock,
-            UnknownReason::EndsInGrace { .. } => Self::EndsInGrace,
-        }
-    }
-
-    /// The name in the API.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::FeedSilent => "feed-silent",
-            Self::NotWatched => "not-watched",
-            Self::UnmatchedSign => "unmatched-sign",
-            Self::EvidenceRefused => "evidence-refused",
-            Self::MissingField => "missing-field",
-            Self::Clock => "clock",
-            Self::EndsInGrace => "ends-in-grace",
-            Self::Limit => "limit",
-        }
-    }
 }
 
 /// Publishes notices to subscribers until it is closed. Cheap to clone.

@@ -384,10 +384,11 @@ impl Drop for DisplayConnection {
     }
 }
 
-/// Whether these are the rights of a door display: it may check in, but neither sweep nor audit. An operator's open console is no
-/// evidence source.
+/// Whether these are the rights of a door display: it may check in, but neither sweep nor audit nor pair displays. An operator's open
+/// console is no evidence source.
 pub fn is_display(rights: &Rights) -> bool {
-    rights.allow(Right::CheckIn) && !rights.allow(Right::Cleanup) && !rights.allow(Right::Audit)
+    let operator = [Right::Cleanup, Right::Audit, Right::Displays];
+    rights.allow(Right::CheckIn) && !operator.into_iter().any(|right| rights.allow(right))
 }
 
 fn unmatched_reason(sign: &Sign) -> String {

@@ -9,19 +9,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use chrono::TimeDelta;
+use chrono::{DateTime, Utc};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::{Instant, timeout};
 
 use super::Service;
-use crate::calendar::{RoomAddress, Window};
+use super::exchange_check::{ConnectionState, ExchangeAnswers};
 
 /// How long a result is reused: at most one trial commit in this time.
 const FRESH: Duration = Duration::from_secs(5);
 /// Time limit of a check; a disk or server that hangs counts as failed.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(4);
-/// How long a response of Exchange counts as proof. Tracked rooms cause responses more often than this.
-const ANSWER_RECENT: Duration = Duration::from_secs(5 * 60);
 
 /// A readiness check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -65,18 +63,43 @@ pub enum CheckFinding {
     Failed(String),
 }
 
+impl CheckFinding {
+    /// Whether both are passed, warnings or failures, with any text.
+    fn is_same_state(&self, other: &Self) -> bool {
+        std::mem::discriminant(self) == std::mem::discriminant(other)
+    }
+}
+
+/// A check with its result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckResult {
+    /// The check.
+    pub check: ReadinessCheck,
+    /// The result.
+    pub finding: CheckFinding,
+    /// When a run first found this state: passed, warning or failed.
+    pub since: DateTime<Utc>,
+}
+
 /// The results of all checks in one run.
 #[derive(Debug, Clone)]
 pub struct Readiness {
     /// Each check with its result.
-    pub findings: Vec<(ReadinessCheck, CheckFinding)>,
+    pub results: Vec<CheckResult>,
+    /// Each connection that has a known room, by its name, and whether its server responds. Not public: the names are for operators.
+    pub connections: Vec<(String, bool)>,
     at: Instant,
 }
 
 impl Readiness {
     /// Whether no check failed.
     pub fn is_ready(&self) -> bool {
-        !self.findings.iter().any(|(_, finding)| matches!(finding, CheckFinding::Failed(_)))
+        !self.results.iter().any(|result| matches!(result.finding, CheckFinding::Failed(_)))
+    }
+
+    /// The result of one check.
+    fn result_of(&self, check: ReadinessCheck) -> Option<&CheckResult> {
+        self.results.iter().find(|result| result.check == check)
     }
 
     fn is_fresh(&self) -> bool {
@@ -89,41 +112,6 @@ impl Readiness {
 pub(super) struct ReadinessState {
     last: ArcSwapOption<Readiness>,
     run: Arc<Mutex<ExchangeAnswers>>,
-}
-
-/// When Exchange last responded. Pure.
-#[derive(Debug, Default)]
-struct ExchangeAnswers {
-    /// Responses counted so far.
-    count: u64,
-    last: Option<Instant>,
-    /// The time of the first run.
-    since: Option<Instant>,
-}
-
-impl ExchangeAnswers {
-    /// Records the present count of responses.
-    fn note(&mut self, count: u64, now: Instant) {
-        self.since.get_or_insert(now);
-        if count != self.count {
-            (self.count, self.last) = (count, Some(now));
-        }
-    }
-
-    fn is_recent(&self, now: Instant) -> bool {
-        self.last.is_some_and(|last| now.duration_since(last) < ANSWER_RECENT)
-    }
-
-    fn overdue_message(&self, now: Instant) -> String {
-        let minutes = |since: Instant| now.duration_since(since).as_secs() / 60;
-        match (self.last, self.since) {
-            (Some(last), _) => format!("Exchange has not responded for {} min", minutes(last)),
-            (None, Some(since)) if minutes(since) > 0 => {
-                format!("Exchange has not responded since the service started {} min ago", minutes(since))
-            }
-            (None, _) => "Exchange has not responded since the service started".to_owned(),
-        }
-    }
 }
 
 impl Service {
@@ -145,13 +133,11 @@ impl Service {
         let service = self.clone();
         match tokio::spawn(async move { service.check_readiness(run).await }).await {
             Ok(found) => found,
-            Err(_) => Arc::new(Readiness {
-                findings: vec![(
-                    ReadinessCheck::Journal,
-                    CheckFinding::Failed("the readiness check ended unexpectedly".to_owned()),
-                )],
-                at: Instant::now(),
-            }),
+            Err(_) => {
+                let finding = CheckFinding::Failed("the readiness check ended unexpectedly".to_owned());
+                let result = CheckResult { check: ReadinessCheck::Journal, finding, since: self.now() };
+                Arc::new(Readiness { results: vec![result], connections: Vec::new(), at: Instant::now() })
+            }
         }
     }
 
@@ -161,8 +147,8 @@ impl Service {
     }
 
     async fn check_readiness(&self, mut answers: OwnedMutexGuard<ExchangeAnswers>) -> Arc<Readiness> {
-        let (journal, keys, exchange) =
-            tokio::join!(self.check_journal(), self.check_keys(), self.check_exchange(&mut answers));
+        let (journal, keys, connections) =
+            tokio::join!(self.check_journal(), self.check_keys(), self.check_connections(&mut answers));
         let clock = match self.clock_doubt() {
             None => CheckFinding::Passed,
             Some(doubt) => CheckFinding::Warning(format!(
@@ -170,34 +156,21 @@ impl Service {
                 doubt.as_str()
             )),
         };
-        let findings = vec![
+        let findings = [
             (ReadinessCheck::Journal, journal),
             (ReadinessCheck::Keys, keys),
-            (ReadinessCheck::Exchange, exchange),
+            (ReadinessCheck::Exchange, exchange_finding(&connections)),
             (ReadinessCheck::Clock, clock),
         ];
-        let found = Arc::new(Readiness { findings, at: Instant::now() });
-        self.report_readiness(&found);
+        let before = self.readiness.last.load_full();
+        let found = Arc::new(Readiness {
+            results: with_since(findings, before.as_deref(), self.now()),
+            connections: connections.into_iter().map(|one| (one.name, one.silence.is_none())).collect(),
+            at: Instant::now(),
+        });
+        report_readiness(before.as_deref(), &found);
         self.readiness.last.store(Some(found.clone()));
         found
-    }
-
-    /// Logs each change once.
-    fn report_readiness(&self, found: &Readiness) {
-        let before = self.readiness.last.load_full();
-        for (check, finding) in &found.findings {
-            let known = before.as_ref().and_then(|before| {
-                before.findings.iter().find(|(other, _)| other == check).map(|(_, finding)| finding)
-            });
-            let failed_before = matches!(known, Some(CheckFinding::Failed(_)));
-            match finding {
-                CheckFinding::Failed(why) if !failed_before => tracing::error!(%check, why, "not ready"),
-                CheckFinding::Passed | CheckFinding::Warning(_) if failed_before => {
-                    tracing::info!(%check, "ready again")
-                }
-                _ => {}
-            }
-        }
     }
 
     async fn check_journal(&self) -> CheckFinding {
@@ -227,42 +200,61 @@ impl Service {
             )),
         }
     }
+}
 
-    /// A response within the last minutes is proof; otherwise one room's calendar is read. Without a known room, the check
-    /// passes.
-    async fn check_exchange(&self, answers: &mut ExchangeAnswers) -> CheckFinding {
-        answers.note(self.exchange_answers(), Instant::now());
-        if answers.is_recent(Instant::now()) {
-            return CheckFinding::Passed;
+/// Failed when no connection responds; a warning when some do, since the rooms of the others are served.
+fn exchange_finding(connections: &[ConnectionState]) -> CheckFinding {
+    let silences: Vec<_> = connections.iter().filter_map(|one| one.silence.as_deref()).collect();
+    match silences.first() {
+        None => CheckFinding::Passed,
+        Some(silence) if silences.len() == connections.len() => {
+            CheckFinding::Failed(format!("Exchange {silence}"))
         }
-        let Some(room) = self.probe_room() else { return CheckFinding::Passed };
-        let now = self.now();
-        let Some(window) = Window::clamped(now, now + TimeDelta::minutes(1)) else {
-            return CheckFinding::Passed;
-        };
-        let read = timeout(CHECK_TIMEOUT, self.engine.calendar().events(&room, window)).await;
-        let is_read = matches!(read, Ok(Ok(_)));
-        answers.note(self.exchange_answers(), Instant::now());
-        if is_read {
-            answers.last = Some(Instant::now());
-        } else if let Ok(Err(error)) = read {
-            tracing::warn!(%room, %error, "readiness check: reading a room's calendar failed");
-        }
-        match answers.is_recent(Instant::now()) {
-            true => CheckFinding::Passed,
-            false => CheckFinding::Failed(answers.overdue_message(Instant::now())),
+        Some(silence) => CheckFinding::Warning(format!(
+            "{} of {} connections do not respond (the first {silence}): their rooms show an earlier state",
+            silences.len(),
+            connections.len()
+        )),
+    }
+}
+
+/// The results, each with the time since when its state is the same.
+fn with_since(
+    findings: [(ReadinessCheck, CheckFinding); 4],
+    before: Option<&Readiness>,
+    now: DateTime<Utc>,
+) -> Vec<CheckResult> {
+    let results = findings.into_iter().map(|(check, finding)| {
+        let known = before.and_then(|before| before.result_of(check));
+        let known = known.filter(|known| known.finding.is_same_state(&finding));
+        CheckResult { check, since: known.map_or(now, |known| known.since), finding }
+    });
+    results.collect()
+}
+
+/// Logs each change once.
+fn report_readiness(before: Option<&Readiness>, found: &Readiness) {
+    for CheckResult { check, finding, .. } in &found.results {
+        let known = before.and_then(|before| before.result_of(*check)).map(|known| &known.finding);
+        let failed_before = matches!(known, Some(CheckFinding::Failed(_)));
+        match finding {
+            CheckFinding::Failed(why) if !failed_before => tracing::error!(%check, why, "not ready"),
+            CheckFinding::Passed | CheckFinding::Warning(_) if failed_before => {
+                tracing::info!(%check, "ready again")
+            }
+            _ => {}
         }
     }
-
-    fn probe_room(&self) -> Option<RoomAddress> {
-        let named = self.engine.scope().rooms().next().cloned();
-        named.or_else(|| self.followed_rooms().into_iter().next())
-    }
-
-    /// The number of decoded responses of Exchange. A rejection counts as well: the server responds.
-    fn exchange_answers(&self) -> u64 {
-        let numbers = self.connections.metrics();
-        numbers.iter().filter(|number| number.kind == "decoded").map(|number| number.count).sum()
+    for (connection, responds) in &found.connections {
+        let known = before.into_iter().flat_map(|before| &before.connections);
+        let known = known.filter(|(name, _)| name == connection).map(|(_, responds)| *responds).next();
+        match (known, responds) {
+            (Some(true) | None, false) => {
+                tracing::error!(connection, "the connection's server does not respond")
+            }
+            (Some(false), true) => tracing::info!(connection, "the connection's server responds again"),
+            _ => {}
+        }
     }
 }
 
@@ -270,34 +262,48 @@ impl Service {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn an_answer_is_proof_for_five_minutes() {
-        let mut answers = ExchangeAnswers::default();
-        answers.note(0, Instant::now());
-        assert!(!answers.is_recent(Instant::now()));
-        assert_eq!(
-            answers.overdue_message(Instant::now()),
-            "Exchange has not responded since the service started"
-        );
-        answers.note(3, Instant::now());
-        for (minutes, recent) in [(4, true), (1, false), (60, false)] {
-            tokio::time::advance(Duration::from_secs(60 * minutes)).await;
-            // The same count: no new response.
-            answers.note(3, Instant::now());
-            assert_eq!(answers.is_recent(Instant::now()), recent, "{minutes}");
-        }
-        assert_eq!(answers.overdue_message(Instant::now()), "Exchange has not responded for 65 min");
-        answers.note(4, Instant::now());
-        assert!(answers.is_recent(Instant::now()));
+    fn of(finding: CheckFinding, since: i64) -> Readiness {
+        let since = DateTime::UNIX_EPOCH + chrono::TimeDelta::seconds(since);
+        let result = CheckResult { check: ReadinessCheck::Clock, finding, since };
+        Readiness { results: vec![result], connections: Vec::new(), at: Instant::now() }
+    }
+
+    #[test]
+    fn one_silent_connection_of_two_is_a_warning_that_does_not_name_it() {
+        let state = |name: &str, silence: Option<&str>| ConnectionState {
+            name: name.to_owned(),
+            silence: silence.map(str::to_owned),
+        };
+        let (here, away) = (state("berlin", None), state("oslo", Some("has not responded for 7 min")));
+        assert_eq!(exchange_finding(&[]), CheckFinding::Passed);
+        assert_eq!(exchange_finding(std::slice::from_ref(&here)), CheckFinding::Passed);
+        let all = exchange_finding(&[away.clone(), away.clone()]);
+        assert_eq!(all, CheckFinding::Failed("Exchange has not responded for 7 min".to_owned()));
+        let CheckFinding::Warning(text) = exchange_finding(&[here, away]) else { panic!("no warning") };
+        assert!(text.starts_with("1 of 2 connections") && !text.contains("oslo"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn a_state_lasts_since_it_began_whatever_its_words() {
+        let now = DateTime::UNIX_EPOCH + chrono::TimeDelta::seconds(60);
+        let findings = |clock: CheckFinding| {
+            let [journal, keys, exchange] =
+                [ReadinessCheck::Journal, ReadinessCheck::Keys, ReadinessCheck::Exchange]
+                    .map(|check| (check, CheckFinding::Passed));
+            [journal, keys, exchange, (ReadinessCheck::Clock, clock)]
+        };
+        let warning = |text: &str| CheckFinding::Warning(text.to_owned());
+        let before = of(warning("1 min"), 5);
+        let since = |finding| with_since(findings(finding), Some(&before), now)[3].since.timestamp();
+        assert_eq!((since(warning("2 min")), since(CheckFinding::Passed)), (5, 60));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_result_serves_for_five_seconds_and_a_warning_is_ready() {
-        let of = |finding| Readiness { findings: vec![(ReadinessCheck::Clock, finding)], at: Instant::now() };
-        let warned = of(CheckFinding::Warning("a step".to_owned()));
+        let warned = of(CheckFinding::Warning("a step".to_owned()), 0);
         assert!(warned.is_ready() && warned.is_fresh());
         tokio::time::advance(FRESH).await;
         assert!(!warned.is_fresh());
-        assert!(!of(CheckFinding::Failed("full".to_owned())).is_ready());
+        assert!(!of(CheckFinding::Failed("full".to_owned()), 0).is_ready());
     }
 }

@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::Semaphore;
 use tokio::task::{JoinError, JoinSet};
 
-use super::notices::StopReason;
+use super::notice_data::StopReason;
 use super::{Notice, Service};
 use crate::action::{EventSnapshot, Outcome};
 use crate::calendar::{Event, RoomAddress, Window};

@@ -2,13 +2,16 @@
 //! evidence, rules and time are arguments.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
 
+use super::local_day::local_day;
 use crate::calendar::{Event, EventId, RoomAddress, occupancy};
 use crate::cleanup::{
     CleanupMode, EventCase, KeepReason, NoCheckIn, RoomInfo, Rules, Verdict, attendance_reason, evaluate,
 };
 use crate::engine::PersonLookup;
-use crate::live::{CachedCalendar, TrackingMode};
+use crate::live::{Agenda, CachedCalendar, TrackingMode};
 use crate::presence::PresenceState;
 
 /// The state of a room at one moment.
@@ -30,6 +33,8 @@ pub struct RoomStatus {
     pub current_events: Vec<Event>,
     /// The next event.
     pub next: Option<Event>,
+    /// The events of the room's local day.
+    pub agenda: Agenda,
     /// The end of the uninterrupted busy time; `None` when the room is free.
     pub busy_until: Option<DateTime<Utc>>,
     /// The start of the next event; `None` when the room is busy, or no event follows.
@@ -45,7 +50,8 @@ pub struct RoomStatus {
 }
 
 /// An action that is available at the door.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum AllowedAction {
     /// Check in to `awaiting_check_in`.
     CheckIn,
@@ -119,7 +125,12 @@ impl<'a> StatusInput<'a> {
 }
 
 /// Computes the state of a room.
-pub fn status(room: &RoomAddress, view: &StatusInput<'_>, rules: &Rules, now: DateTime<Utc>) -> RoomStatus {
+pub fn status(
+    room: &RoomAddress,
+    view: &StatusInput<'_>,
+    (info, rules): (RoomInfo, &Rules),
+    now: DateTime<Utc>,
+) -> RoomStatus {
     let calendar = view.calendar;
     let on = occupancy::current(&calendar.events, now);
     let next = occupancy::next(&calendar.events, now);
@@ -166,7 +177,8 @@ pub fn status(room: &RoomAddress, view: &StatusInput<'_>, rules: &Rules, now: Da
     }
     RoomStatus {
         room: room.clone(),
-        info: rules.room_info(room),
+        agenda: calendar.agenda(&local_day(info.time_zone.as_deref(), now)),
+        info,
         read_at: calendar.read_at,
         as_of: calendar.as_of,
         tracking: calendar.mode,

@@ -1,6 +1,6 @@
 //! Sweeps by request or by schedule: planned in the background, kept for review, and applied at most once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -9,9 +9,10 @@ use chrono::{DateTime, Utc};
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use super::{Notice, Service, SweepId};
+use super::sweep_counts::SweepOrigin;
+use super::{Notice, Service, SweepId, SweepState};
 use crate::action::Outcome;
-use crate::calendar::{RoomAddress, Window};
+use crate::calendar::{EventId, RoomAddress, Window};
 use crate::cleanup::{AppliedAction, PlanStop, Rule, Rules, Sweep, SweepError, SweepPlan, SweepResult};
 use crate::engine::Mode;
 use crate::progress::ProgressListener;
@@ -45,15 +46,15 @@ pub enum SweepPhase {
 }
 
 impl SweepPhase {
-    /// The name in the API and in notices.
-    pub fn as_str(&self) -> &'static str {
+    /// The phase in the API and in notices.
+    pub fn state(&self) -> SweepState {
         match self {
-            Self::Planning => "planning",
-            Self::Planned(_) => "planned",
-            Self::Applying(_) => "applying",
-            Self::Applied(..) => "applied",
-            Self::Stopped(..) => "stopped",
-            Self::Failed(..) => "failed",
+            Self::Planning => SweepState::Planning,
+            Self::Planned(_) => SweepState::Planned,
+            Self::Applying(_) => SweepState::Applying,
+            Self::Applied(..) => SweepState::Applied,
+            Self::Stopped(..) => SweepState::Stopped,
+            Self::Failed(..) => SweepState::Failed,
         }
     }
 
@@ -253,22 +254,38 @@ impl Service {
         Ok(view)
     }
 
-    /// Starts to apply a plan, for this caller.
+    /// Starts to apply a plan, for this caller. The events that the caller leaves out are kept; they count for the limits all the
+    /// same, since leaving some out does not make the rule right that found too many.
     ///
     /// # Errors
     /// When the sweep is not in the state `planned`, or too many sweeps are in progress.
-    pub fn apply_sweep(self: &Arc<Self>, id: SweepId, by: &str) -> Result<(), NotApplied> {
-        let Some(SweepPhase::Planned(plan)) = self.sweeps.get(id).map(|sweep| sweep.phase) else {
+    pub fn apply_sweep(
+        self: &Arc<Self>,
+        id: SweepId,
+        by: &str,
+        left_out: &BTreeSet<(RoomAddress, EventId)>,
+    ) -> Result<(), NotApplied> {
+        let Some(SweepPhase::Planned(complete)) = self.sweeps.get(id).map(|sweep| sweep.phase) else {
             return Err(NotApplied::NotPlanned);
+        };
+        let plan = match left_out.is_empty() {
+            true => complete.clone(),
+            false => Arc::new(complete.as_ref().clone().leave_out(left_out, by)),
         };
         let share = self.sweeps.shares.acquire(by, None)?;
         let planned = |phase: &SweepPhase| matches!(phase, SweepPhase::Planned(_));
         let counter = self.transition_sweep(id, planned, SweepPhase::Applying(plan.clone()));
         let counter = counter.ok_or(NotApplied::NotPlanned)?;
+        if !left_out.is_empty() {
+            tracing::info!(sweep = %id, events = left_out.len(), "applying a plan without the events that its caller left out");
+        }
         let service = self.clone();
         self.sweeps.tasks.spawn(async move {
             let _share = share;
-            let phase = service.apply_plan(plan, counter).await;
+            let phase = match complete.check_limits(&service.options().rules.limits) {
+                Some(stop) => SweepPhase::Stopped(plan, stop),
+                None => service.apply_plan(plan, counter).await,
+            };
             service.transition_sweep(id, |phase| matches!(phase, SweepPhase::Applying(_)), phase);
         });
         Ok(())
@@ -281,9 +298,10 @@ impl Service {
         from: impl Fn(&SweepPhase) -> bool,
         to: SweepPhase,
     ) -> Option<Arc<ProgressCounter>> {
-        let (state, actions) = (to.as_str(), to.actions());
+        let (state, actions) = (to.state(), to.actions());
         let counter = self.sweeps.transition(id, from, to)?;
         if let Some(SweepView { by, rooms, .. }) = self.sweeps.get(id) {
+            self.sweep_counts.add(SweepOrigin::Request(id), state, rooms.len(), actions);
             self.notices.publish(Notice::SweepChanged { sweep: Some(id), by, rooms, state, actions });
         }
         Some(counter)
@@ -358,6 +376,7 @@ mod tests {
             rooms,
             stop: None,
             signs: None,
+            evidence: None,
         }))
     }
 
