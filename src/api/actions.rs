@@ -16,19 +16,25 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+use super::booking_subject;
 use super::caller::Caller;
 use super::cursor;
+use super::event_view::{CandidateView, ExpectedTimes};
 use super::extract::{JsonBody, JsonObject, PathParams, QueryParams as Params, page_size};
-use super::problem::{ActionResponses, BackendErrors, Problem};
+use super::idempotency;
+use super::problem::Problem;
+use super::requested_time::{EndOfRequest, Until};
+use super::responses::{ActionResponses, ClientErrors, NotFound};
 use super::state::Api;
-use super::view::{ActionView, CandidateView, ExpectedTimes};
+use super::undone;
+use super::view::ActionView;
 use crate::access::Right;
 use crate::action::{
-    Action, ActionId, ActionKind, AllDay, Answer, DeleteMode, Notify, Outcome, ReasonText, Refusal,
-    RequestedMinutes, Target, TimeRange,
+    Action, ActionId, ActionKind, AllDay, Answer, BookingSubject, DeleteMode, Notify, Outcome, ReasonText,
+    Refusal, Target, TimeRange,
 };
-use crate::calendar::EventId;
-use crate::engine::Mode;
+use crate::calendar::{EventId, RoomAddress};
+use crate::engine::{Mode, unknown_action};
 use crate::journal::{ActionRecord, ActionStatus, Position, Query};
 use crate::service::Submission;
 use crate::suggestion::{closest, closest_id};
@@ -45,10 +51,10 @@ pub(super) const PAGE_MAX: usize = 500;
 pub(super) struct ActionHeaders {
     /// The caller's own key for this request, 1 to 180 printable ASCII characters without blanks. A second request with the same
     /// key returns the first response and changes nothing.
-    #[param(rename = "Idempotency-Key", max_length = 180)]
+    #[param(rename = "Idempotency-Key", value_type = Option<String>, min_length = 1, max_length = 180, example = "door-17-press-4711")]
     idempotency_key: Option<String>,
     /// `wait=SECONDS` (0 to 60): respond within that time, with `202` if the action is still in progress.
-    #[param(rename = "Prefer")]
+    #[param(rename = "Prefer", value_type = Option<String>, example = "wait=3")]
     prefer: Option<String>,
 }
 
@@ -56,60 +62,74 @@ pub(super) struct ActionHeaders {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct EndEventRequest {
-    /// The event's id. Default: the current event.
-    event: Option<String>,
+    /// The event's id. Default: the current event. Not where the path names the event.
+    pub(super) event: Option<String>,
     /// The times that the caller last saw. If the event has other times now, the request is refused with `not-as-seen`. Needs
     /// `event`.
     #[schema(value_type = Option<ExpectedTimes>)]
     seen: Option<JsonObject<ExpectedTimes>>,
     /// Do not send updates to the attendees of a meeting that the room itself organized.
-    #[serde(default)]
-    silent: bool,
+    silent: Option<bool>,
     /// Also act on an all-day event.
-    #[serde(default)]
-    all_day: bool,
+    all_day: Option<bool>,
     /// Stored in the audit, and included in the message where Exchange sends one.
-    #[schema(max_length = 1000)]
+    #[schema(max_length = 1000, example = "Ended at the display.")]
     reason: Option<String>,
     /// Check the request and return what would be changed, without changing anything.
-    #[serde(default)]
-    dry_run: bool,
+    dry_run: Option<bool>,
 }
 
-/// Extends an event.
+/// Extends an event. Has exactly one of `minutes`, `end` and `until`.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ExtendEventRequest {
     /// Minutes to add. The new end is at most the start of the next event.
-    #[schema(minimum = 1, maximum = 1440)]
-    minutes: u16,
-    /// The event's id. Default: the current event.
-    event: Option<String>,
+    #[schema(minimum = 1, maximum = 1440, example = 15)]
+    minutes: Option<u16>,
+    /// The new end, later than the present one by at most a day. Refused with `collides` if another event is in the way.
+    end: Option<DateTime<Utc>>,
+    /// `next`: extend until the next event, by at most the configured horizon of bookings.
+    until: Option<Until>,
+    /// The event's id. Default: the current event. Not where the path names the event.
+    pub(super) event: Option<String>,
     /// The times that the caller last saw. If the event has other times now, the request is refused with `not-as-seen`. Needs
     /// `event`.
     #[schema(value_type = Option<ExpectedTimes>)]
     seen: Option<JsonObject<ExpectedTimes>>,
+    /// Also act on an all-day event.
+    all_day: Option<bool>,
     /// Stored in the audit.
-    #[schema(max_length = 1000)]
+    #[schema(max_length = 1000, example = "Ended at the display.")]
     reason: Option<String>,
     /// Check the request and return what would be changed, without changing anything.
-    #[serde(default)]
-    dry_run: bool,
+    dry_run: Option<bool>,
 }
 
-/// Books a free room.
+/// Books a free room. Has exactly one of `minutes`, `end` and `until`.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct BookRoomRequest {
-    /// Minutes from now. The booking ends at the start of the next event at the latest.
-    #[schema(minimum = 1, maximum = 1440)]
-    minutes: u16,
+    /// Length of the booking. A booking from now on ends at the start of the next event at the latest; one with `start` is refused with
+    /// `collides` if another event is in the way.
+    #[schema(minimum = 1, maximum = 1440, example = 30)]
+    minutes: Option<u16>,
+    /// End of the booking (exclusive), at most a day after its start. Refused with `collides` if another event is in the way.
+    end: Option<DateTime<Utc>>,
+    /// `next`: book until the next event, for at most the configured horizon.
+    until: Option<Until>,
+    /// Start of the booking, at most the configured horizon ahead (`booking.horizon_minutes` of the room). Default: now.
+    start: Option<DateTime<Utc>>,
+    /// Subject of the event, if the configuration allows it (`booking.subjects_allowed` of the room). Default: the configured one.
+    #[schema(min_length = 1, max_length = 255)]
+    subject: Option<String>,
+    /// Name of the person who books, under the same condition. It stands in the subject, since the event is the room's own.
+    #[schema(min_length = 1, max_length = 255)]
+    organizer_name: Option<String>,
     /// Stored in the audit.
-    #[schema(max_length = 1000)]
+    #[schema(max_length = 1000, example = "Ended at the display.")]
     reason: Option<String>,
     /// Check the request and return what would be changed, without changing anything.
-    #[serde(default)]
-    dry_run: bool,
+    dry_run: Option<bool>,
 }
 
 /// Undoes an action.
@@ -117,17 +137,17 @@ pub(super) struct BookRoomRequest {
 #[serde(deny_unknown_fields)]
 pub(super) struct UndoActionRequest {
     /// Stored in the audit.
-    #[schema(max_length = 1000)]
+    #[schema(max_length = 1000, example = "Ended at the display.")]
     reason: Option<String>,
     /// Check the request and return what would be changed, without changing anything.
-    #[serde(default)]
-    dry_run: bool,
+    dry_run: Option<bool>,
 }
 
 impl EndEventRequest {
     fn into_request(self, ask: ActionKind) -> Result<ActionRequest, Problem> {
         let target = target(self.event, self.seen)?;
-        Ok(ActionRequest { ask, target, all_day: self.all_day, reason: self.reason, dry_run: self.dry_run })
+        let (all_day, dry_run) = (self.all_day.unwrap_or_default(), self.dry_run.unwrap_or_default());
+        Ok(ActionRequest { all_day, ..ActionRequest::new(ask, target, self.reason, dry_run) })
     }
 }
 
@@ -136,15 +156,22 @@ struct ActionRequest {
     ask: ActionKind,
     target: Target,
     all_day: bool,
+    subject: Option<BookingSubject>,
     reason: Option<String>,
     dry_run: bool,
+}
+
+impl ActionRequest {
+    fn new(ask: ActionKind, target: Target, reason: Option<String>, dry_run: bool) -> Self {
+        Self { ask, target, all_day: false, subject: None, reason, dry_run }
+    }
 }
 
 /// End an event now.
 ///
 /// Sets the event's end to now. Without `event`, the current event is ended.
-#[utoipa::path(post, path = "/v1/rooms/{room}/end", tag = "actions",
-    params(("room" = String, Path, description = "SMTP address of the room"), ActionHeaders),
+#[utoipa::path(post, path = "/v1/rooms/{room}/end", operation_id = "endMeeting", tag = "actions",
+    params(("room" = String, Path, description = "SMTP address of the room", example = "room-aurora@example.com"), ActionHeaders),
     request_body = Option<EndEventRequest>,
     responses(ActionResponses),
 )]
@@ -156,7 +183,8 @@ pub(super) async fn end(
     JsonBody(asked): JsonBody<EndEventRequest>,
 ) -> Result<Response, Problem> {
     caller.require(Right::End)?;
-    let ask = ActionKind::End(if asked.silent { Notify::Nobody } else { Notify::Attendees });
+    let ask =
+        ActionKind::End(if asked.silent.unwrap_or_default() { Notify::Nobody } else { Notify::Attendees });
     perform(&api, &caller, &room, &headers, asked.into_request(ask)?).await
 }
 
@@ -164,8 +192,8 @@ pub(super) async fn end(
 ///
 /// Depending on the room's copy, the event is declined (the room is an attendee), cancelled (the room is the organizer) or moved
 /// to Deleted Items (any other event).
-#[utoipa::path(post, path = "/v1/rooms/{room}/delete", tag = "actions",
-    params(("room" = String, Path, description = "SMTP address of the room"), ActionHeaders),
+#[utoipa::path(post, path = "/v1/rooms/{room}/delete", operation_id = "deleteMeeting", tag = "actions",
+    params(("room" = String, Path, description = "SMTP address of the room", example = "room-aurora@example.com"), ActionHeaders),
     request_body = Option<EndEventRequest>,
     responses(ActionResponses),
 )]
@@ -177,13 +205,19 @@ pub(super) async fn delete(
     JsonBody(asked): JsonBody<EndEventRequest>,
 ) -> Result<Response, Problem> {
     caller.require(Right::Delete)?;
-    let ask = ActionKind::Delete(if asked.silent { DeleteMode::Silent } else { DeleteMode::Notify });
+    let ask = ActionKind::Delete(if asked.silent.unwrap_or_default() {
+        DeleteMode::Silent
+    } else {
+        DeleteMode::Notify
+    });
     perform(&api, &caller, &room, &headers, asked.into_request(ask)?).await
 }
 
 /// Extend an event, until the next event at most.
-#[utoipa::path(post, path = "/v1/rooms/{room}/extend", tag = "actions",
-    params(("room" = String, Path, description = "SMTP address of the room"), ActionHeaders),
+///
+/// By minutes, to an end, or until the next event.
+#[utoipa::path(post, path = "/v1/rooms/{room}/extend", operation_id = "extendMeeting", tag = "actions",
+    params(("room" = String, Path, description = "SMTP address of the room", example = "room-aurora@example.com"), ActionHeaders),
     request_body = ExtendEventRequest,
     responses(ActionResponses),
 )]
@@ -195,15 +229,22 @@ pub(super) async fn extend(
     JsonBody(asked): JsonBody<ExtendEventRequest>,
 ) -> Result<Response, Problem> {
     caller.require(Right::Extend)?;
-    let ask = ActionKind::Extend { minutes: check_minutes(asked.minutes)? };
-    let target = target(asked.event, asked.seen)?;
-    let request = ActionRequest { ask, target, all_day: false, reason: asked.reason, dry_run: asked.dry_run };
+    let ExtendEventRequest { minutes, end, until, event, seen, all_day, reason, dry_run } = asked;
+    let end = EndOfRequest { minutes, end, until }.check(api.service.engine.until_next_event())?;
+    let (ask, dry_run) = (ActionKind::Extend(end), dry_run.unwrap_or_default());
+    let request = ActionRequest {
+        all_day: all_day.unwrap_or_default(),
+        ..ActionRequest::new(ask, target(event, seen)?, reason, dry_run)
+    };
     perform(&api, &caller, &room, &headers, request).await
 }
 
-/// Book a free room from now on, until the next event at most.
-#[utoipa::path(post, path = "/v1/rooms/{room}/book", tag = "actions",
-    params(("room" = String, Path, description = "SMTP address of the room"), ActionHeaders),
+/// Book a free room, from now on or at a later time.
+///
+/// A booking from now on with `minutes` or `until` ends at the start of the next event at the latest. A booking with an `end`, or with
+/// `start` and `minutes`, needs all of its time free.
+#[utoipa::path(post, path = "/v1/rooms/{room}/book", operation_id = "bookRoom", tag = "actions",
+    params(("room" = String, Path, description = "SMTP address of the room", example = "room-aurora@example.com"), ActionHeaders),
     request_body = BookRoomRequest,
     responses(ActionResponses),
 )]
@@ -215,9 +256,13 @@ pub(super) async fn book(
     JsonBody(asked): JsonBody<BookRoomRequest>,
 ) -> Result<Response, Problem> {
     caller.require(Right::Book)?;
-    let ask = ActionKind::Book { minutes: check_minutes(asked.minutes)? };
-    let (target, reason) = (Target::Current, asked.reason);
-    let request = ActionRequest { ask, target, all_day: false, reason, dry_run: asked.dry_run };
+    let BookRoomRequest { minutes, end, until, start, subject, organizer_name, reason, dry_run } = asked;
+    let engine = &api.service.engine;
+    let time = EndOfRequest { minutes, end, until }.of_booking(start, engine.until_next_event())?;
+    let allowed = engine.booking_subjects_allowed() || caller.is_local();
+    let subject = booking_subject::subject(subject, organizer_name, allowed)?;
+    let (ask, target, dry_run) = (ActionKind::Book(time), Target::Current, dry_run.unwrap_or_default());
+    let request = ActionRequest { subject, ..ActionRequest::new(ask, target, reason, dry_run) };
     perform(&api, &caller, &room, &headers, request).await
 }
 
@@ -225,7 +270,7 @@ pub(super) async fn book(
 ///
 /// Restores the end, or moves a removed event back. Needs the right `undo`, and the rights to read the action (`GET
 /// /v1/actions/{action}`).
-#[utoipa::path(post, path = "/v1/actions/{action}/undo", tag = "actions",
+#[utoipa::path(post, path = "/v1/actions/{action}/undo", operation_id = "undoAction", tag = "actions",
     params(("action" = Uuid, Path, description = "Id of the action to undo"), ActionHeaders),
     request_body = Option<UndoActionRequest>,
     responses(ActionResponses),
@@ -239,13 +284,18 @@ pub(super) async fn undo(
 ) -> Result<Response, Problem> {
     caller.require(Right::Undo)?;
     let of = ActionId(action);
-    let record = api.service.engine.journal().action_record(of).await?;
-    let record = record
-        .filter(|record| caller.may_read(&record.action))
-        .ok_or_else(|| Problem::not_found("action"))?;
-    let (ask, target) = (ActionKind::Undo { of }, Target::Current);
-    let request = ActionRequest { ask, target, all_day: true, reason: asked.reason, dry_run: asked.dry_run };
-    perform(&api, &caller, record.action.room.as_str(), &headers, request).await
+    let journal = api.service.engine.journal();
+    let record = journal.action_record(of).await?.filter(|record| caller.may_read(&record.action));
+    let Some(record) = record else {
+        return Err(match caller.is_local() {
+            true => Problem::refused(unknown_action(&**journal, of).await?),
+            false => Problem::not_found("action"),
+        });
+    };
+    let Action { room, target, .. } = record.action;
+    let dry_run = asked.dry_run.unwrap_or_default();
+    let request = ActionRequest::new(ActionKind::Undo { of }, target, asked.reason, dry_run);
+    perform(&api, &caller, room.as_str(), &headers, request).await
 }
 
 async fn perform(
@@ -255,7 +305,7 @@ async fn perform(
     headers: &HeaderMap,
     request: ActionRequest,
 ) -> Result<Response, Problem> {
-    let room = caller.require_room(api, room)?;
+    let room = room_of_action(api, caller, room)?;
     let reason = request.reason.map(check_reason).transpose()?;
     let action = Action {
         id: ActionId::random(),
@@ -265,10 +315,11 @@ async fn perform(
         actor: caller.actor(),
         reason,
         all_day: if request.all_day { AllDay::Include } else { AllDay::Spare },
+        subject: request.subject,
         key: caller.idempotency_key(headers)?,
     };
     if let Some(key) = &action.key
-        && api.service.check_ins.has(key, api.service.now())
+        && (idempotency::is_used_by_check_in(api, key) || idempotency::has_kept_answer(api, key))
     {
         return Err(Problem::key_reused());
     }
@@ -286,13 +337,27 @@ async fn perform(
     if answer.is_in_doubt() {
         return Ok(accepted_response(ActionView::in_doubt(&Action { id: answer.action, ..action })));
     }
-    api.metrics.count_action(&answer.outcome);
-    if let Some(problem) = Problem::from_outcome(answer.action, &answer.outcome) {
+    if let Some(problem) = problem_of(caller, &answer) {
         return Err(redact_refusal(api, caller, &action, &answer, problem).await?);
     }
     let action = Action { id: answer.action, ..action };
     let view = ActionView::answered(&action, &answer.outcome, answer.repeated, caller.naming());
     Ok(Json(view).into_response())
+}
+
+/// The room of a command of this machine may be outside the scope: the engine refuses it, and the journal has the refusal.
+fn room_of_action(api: &Api, caller: &Caller, room: &str) -> Result<RoomAddress, Problem> {
+    match room.parse() {
+        Ok(room) if caller.is_local() => Ok(room),
+        _ => caller.require_room(api, room),
+    }
+}
+
+fn problem_of(caller: &Caller, answer: &Answer) -> Option<Problem> {
+    match caller.is_local() {
+        true => Problem::for_operator(answer),
+        false => Problem::from_outcome(answer.action, &answer.outcome),
+    }
 }
 
 /// Removes from the problem what this caller may not read: ids of other callers' actions.
@@ -311,8 +376,8 @@ async fn redact_refusal(
         if refusal.named_action().is_some() {
             problem.detail = refusal.message(caller.naming()).into();
         }
-        problem.candidates = candidates(api, caller, asked, refusal).await;
-        if problem.candidates.is_some() && !matches!(refusal, Refusal::Ambiguous { .. }) {
+        problem.candidates = candidates(api, caller, asked, refusal).await.unwrap_or_default();
+        if !problem.candidates.is_empty() && !matches!(refusal, Refusal::Ambiguous { .. }) {
             problem.next = "check the event's id; the one in `candidates` is almost the same";
         }
     }
@@ -352,16 +417,11 @@ fn accepted_response(view: ActionView) -> Response {
         .into_response()
 }
 
-fn check_minutes(minutes: u16) -> Result<RequestedMinutes, Problem> {
-    let (least, most) = (RequestedMinutes::MIN, RequestedMinutes::MAX);
-    RequestedMinutes::try_from(minutes)
-        .map_err(|_| Problem::bad_request(format!("`minutes` must be between {least} and {most}.")))
-}
-
 fn check_reason(reason: String) -> Result<ReasonText, Problem> {
     let most = ReasonText::CHARS_MAX;
     ReasonText::try_from(reason).map_err(|_| {
-        Problem::bad_request(format!("`reason` is too long: at most {most} characters are allowed."))
+        let detail = format!("`reason` is too long: at most {most} characters are allowed.");
+        Problem::invalid_member("/reason", detail)
     })
 }
 
@@ -370,13 +430,14 @@ fn target(event: Option<String>, seen: Option<JsonObject<ExpectedTimes>>) -> Res
     match (event, seen) {
         (None, None) => Ok(Target::Current),
         (None, Some(_)) => {
-            Err(Problem::bad_request("`seen` needs `event`: send the event's id with the times you saw."))
+            let detail = "`seen` needs `event`: send the event's id with the times you saw.";
+            Err(Problem::invalid_member("/seen", detail))
         }
         (Some(id), seen) => {
             let most = EventId::BYTES_MAX;
-            let id = id
-                .parse()
-                .map_err(|_| Problem::bad_request(format!("`event` must have 1 to {most} bytes.")))?;
+            let id = id.parse().map_err(|_| {
+                Problem::invalid_member("/event", format!("`event` must have 1 to {most} bytes."))
+            })?;
             Ok(Target::Event { id, seen })
         }
     }
@@ -400,9 +461,9 @@ pub(super) fn preferred_wait(headers: &HeaderMap) -> Option<Duration> {
 ///
 /// The right `audit` covers all actions in the rooms that the key can see, `cleanup` the actions of sweeps. Without either, only
 /// the key's own actions are returned.
-#[utoipa::path(get, path = "/v1/actions/{action}", tag = "actions",
+#[utoipa::path(get, path = "/v1/actions/{action}", operation_id = "getAction", tag = "actions",
     params(("action" = Uuid, Path, description = "Id of the action")),
-    responses((status = 200, body = ActionView), BackendErrors),
+    responses((status = 200, description = "The action", body = ActionView), ClientErrors, NotFound),
 )]
 pub(super) async fn get(
     State(api): State<Api>,
@@ -413,7 +474,7 @@ pub(super) async fn get(
     let id = ActionId(action);
     if let Some(record) = api.service.engine.journal().action_record(id).await? {
         return if caller.may_read(&record.action) {
-            Ok(Json(ActionView::of(&record, caller.naming())))
+            Ok(Json(undone::view(&api, &caller, &record).await?))
         } else {
             Err(Problem::not_found("action"))
         };
@@ -447,8 +508,8 @@ pub(super) struct ActionQuery {
     /// Only actions of this user, key or rule.
     #[param(value_type = Option<String>)]
     actor: Option<String>,
-    /// Only actions in this state: `open`, `done`, `already-done`, `refused` or `needs-attention`.
-    #[param(value_type = Option<String>)]
+    /// Only actions in this state.
+    #[param(value_type = Option<ActionStatus>)]
     state: Option<String>,
     /// `next_cursor` of the previous page.
     #[param(value_type = Option<String>)]
@@ -472,7 +533,9 @@ pub(super) struct ActionPage {
 ///
 /// The right `audit` covers all actions in the rooms that the key can see, `cleanup` the actions of sweeps. Without either, only
 /// the key's own actions are listed.
-#[utoipa::path(get, path = "/v1/actions", tag = "actions", params(ActionQuery), responses((status = 200, body = ActionPage), BackendErrors))]
+#[utoipa::path(get, path = "/v1/actions", operation_id = "listActions", tag = "actions", params(ActionQuery),
+    responses((status = 200, description = "A page of actions", body = ActionPage), ClientErrors, NotFound),
+)]
 pub(super) async fn list(
     State(api): State<Api>,
     caller: Caller,
@@ -491,7 +554,7 @@ pub(super) async fn list(
     let query = Query { room, since, until, actor, status: ending, ..Query::default() };
     let after = filter.cursor.as_deref().map(cursor::open).transpose()?;
     let (records, next) = read_page(&api, &caller, query, after, limit).await?;
-    let actions = records.iter().map(|record| ActionView::of(record, caller.naming())).collect();
+    let actions = undone::views(&api, &caller, &records).await?;
     Ok(Json(ActionPage { actions, next_cursor: next.and_then(cursor::seal) }))
 }
 

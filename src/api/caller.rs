@@ -7,34 +7,79 @@ use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::key_ring::{AuthError, TokenSession};
+use super::local_peer::LocalPeer;
 use super::peer_address::PeerAddress;
 use super::peer_certificate::PeerCertificate;
-use super::principal::Principal;
+use super::principal::{Allowance, Principal};
 use super::problem::Problem;
+use super::rate_limit;
+use super::request_log::AuthenticatedKey;
 use super::state::Api;
-use crate::access::{KeyId, Right, Rights};
+use crate::access::{DEFAULT_PER_MINUTE, Holder, KeyId, Right, Rights};
 use crate::action::{Action, ActionId, Actor, IdempotencyKey, Naming};
-use crate::calendar::RoomAddress;
+use crate::calendar::{RoomAddress, RoomPattern};
+use crate::journal::AdminActor;
+use crate::os_user::NamedUser;
 use crate::service::is_display;
 use crate::suggestion::{EDITS_MAX, closest_within};
 
 /// Characters of an `Idempotency-Key`; the OpenAPI description states the same number. The caller's id (at most 20 characters) is
-/// put before it, and the result must fit into an [`IdempotencyKey`].
+/// put before it, and the result must fit into an [`IdempotencyKey`]. Nothing is put before the key of a command of this machine, so it
+/// may have as many as an [`IdempotencyKey`].
 const KEY_LEN_MAX: usize = 180;
 
-/// The authenticated caller: its rights, and for an OIDC token the session that the token gives.
+/// The header in which a display sends the build of its page.
+const DISPLAY_VERSION: &str = "adjourn-display-version";
+
+/// The id of callers at the service's Unix socket, where keys have theirs. No key has this one: keys' ids are hexadecimal.
+const LOCAL_ID: &str = "local";
+
+/// The authenticated caller: its rights, and how it was authenticated.
 #[derive(Clone)]
-pub(super) struct Caller(Arc<Principal>, Option<TokenSession>);
+pub(super) struct Caller(Arc<Principal>, Authentication);
+
+/// How a caller was authenticated.
+#[derive(Clone)]
+enum Authentication {
+    Key,
+    /// An OIDC token gives a session.
+    Token(TokenSession),
+    /// By the operating system, at the Unix socket.
+    Local {
+        /// The account.
+        uid: Option<u32>,
+        /// What the name of the caller does not show.
+        origin: Option<String>,
+    },
+}
 
 impl Caller {
+    /// A user of this machine who may change the state directory, and so may request everything in every configured room.
+    fn local(uid: Option<u32>, NamedUser { name, origin }: NamedUser) -> Self {
+        let rights = Rights::new([RoomPattern::any()], Right::ALL);
+        let holder = Holder { id: KeyId(LOCAL_ID.to_owned()), name, rights, per_minute: DEFAULT_PER_MINUTE };
+        Self(Arc::new(Principal::new(holder)), Authentication::Local { uid, origin })
+    }
+
+    /// Whether the caller is a command of this machine, at the Unix socket.
+    pub(super) fn is_local(&self) -> bool {
+        matches!(self.1, Authentication::Local { .. })
+    }
+
     /// Whether the caller's rights include this room.
     pub(super) fn can_see(&self, room: &RoomAddress) -> bool {
         self.0.holder.rights.can_see(room)
+    }
+
+    /// The rooms of the scope that the caller's rights include.
+    pub(super) fn visible_rooms(&self, api: &Api) -> Vec<RoomAddress> {
+        let scope = api.service.engine.scope();
+        scope.rooms().filter(|room| self.can_see(room)).cloned().collect()
     }
 
     pub(super) fn require(&self, right: Right) -> Result<(), Problem> {
@@ -71,20 +116,34 @@ impl Caller {
 
     /// The caller as the audit records it.
     pub(super) fn actor(&self) -> Actor {
-        Actor::Program { name: self.name().to_owned(), key_id: Some(self.id().to_string()) }
+        let name = self.name().to_owned();
+        match &self.1 {
+            Authentication::Local { origin, .. } => Actor::User { name, origin: origin.clone() },
+            _ => Actor::Program { name, key_id: Some(self.id().to_string()) },
+        }
     }
 
-    /// Whether the key or token is still valid: not expired, not revoked, its provider still trusted.
+    /// The caller as the journal records it beside a change of keys.
+    pub(super) fn admin_actor(&self) -> AdminActor {
+        let name = Some(self.name().to_owned());
+        match &self.1 {
+            Authentication::Local { uid, .. } => AdminActor::CommandLine { uid: *uid, user: name },
+            _ => AdminActor::Caller { key_id: self.id().to_string(), name },
+        }
+    }
+
+    /// Whether the key or token is still valid: not expired, not revoked, with the same rights, its provider still trusted.
     pub(super) fn is_still_authorized(&self, api: &Api) -> bool {
         match &self.1 {
-            Some(pass) => api.keys.is_valid_session(pass, api.service.now()),
-            None => api.keys.is_valid_key(self.id(), api.service.now()),
+            Authentication::Token(pass) => api.keys.is_valid_session(pass, api.service.now()),
+            Authentication::Key => api.keys.is_valid_key(self.id(), self.rights(), api.service.now()),
+            Authentication::Local { .. } => true,
         }
     }
 
     /// Whether the caller is a door display: an API key with a display's rights, not a token.
     pub(super) fn is_display(&self) -> bool {
-        self.1.is_none() && is_display(self.rights())
+        matches!(self.1, Authentication::Key) && is_display(self.rights())
     }
 
     pub(super) fn rights(&self) -> &Rights {
@@ -148,14 +207,15 @@ impl Caller {
             ));
         }
         let text = value.to_str().map_err(|_| Problem::bad_request("The Idempotency-Key is not ASCII."))?;
-        if text.len() > KEY_LEN_MAX {
+        if !self.is_local() && text.len() > KEY_LEN_MAX {
             return Err(Problem::bad_request(format!(
                 "The Idempotency-Key is too long: at most {KEY_LEN_MAX} characters are allowed."
             )));
         }
         text.parse::<IdempotencyKey>()
             .map_err(|error| Problem::bad_request(format!("The Idempotency-Key is not valid: {error}.")))?;
-        let own = format!("{}:{text}", self.0.holder.id);
+        // The command line uses the same key with the service and without it.
+        let own = if self.is_local() { text.to_owned() } else { format!("{}:{text}", self.0.holder.id) };
         own.parse()
             .map(Some)
             .map_err(|error| Problem::bad_request(format!("The Idempotency-Key is not valid: {error}.")))
@@ -168,6 +228,15 @@ pub(super) async fn authenticate(
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
+    if let Some(peer) = request.extensions().get::<LocalPeer>() {
+        let user = peer.user(request.headers());
+        let caller = Caller::local(user.uid, LocalPeer::named(&user).await);
+        let key = AuthenticatedKey(caller.id().clone());
+        request.extensions_mut().insert(caller);
+        let mut response = next.run(request).await;
+        response.extensions_mut().insert(key);
+        return Ok(response);
+    }
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     let token = sent_token(request.headers(), reads)
         .ok_or_else(|| Problem::unauthenticated("The request has no API key."))?;
@@ -176,12 +245,27 @@ pub(super) async fn authenticate(
     let (in_use, pass) = opened.map_err(problem_of).inspect_err(|problem| {
         if matches!(problem.status, 401 | 403) {
             let address = request.extensions().get::<PeerAddress>().map(|peer| peer.0);
-            api.service.refused_sign_ins.add(address, problem.kind);
+            api.service.refused_sign_ins.add(address, problem.kind.as_str());
         }
     })?;
-    in_use.take_request().map_err(Problem::rate_limited)?;
-    request.extensions_mut().insert(Caller(in_use, pass));
-    Ok(next.run(request).await)
+    if pass.is_none() {
+        let version = request.headers().get(DISPLAY_VERSION).and_then(|version| version.to_str().ok());
+        api.service.displays.record_contact(&in_use.holder.id, version, api.service.now());
+    }
+    let taken = in_use.take_request();
+    let key = AuthenticatedKey(in_use.holder.id.clone());
+    let mut response = match taken {
+        Ok(_) => {
+            let authentication = pass.map_or(Authentication::Key, Authentication::Token);
+            request.extensions_mut().insert(Caller(in_use, authentication));
+            next.run(request).await
+        }
+        Err(Allowance { reset_s, .. }) => Problem::rate_limited(reset_s).into_response(),
+    };
+    response.extensions_mut().insert(key);
+    let (Ok(allowance) | Err(allowance)) = taken;
+    rate_limit::add_headers(response.headers_mut(), allowance);
+    Ok(response)
 }
 
 fn problem_of(shut: AuthError) -> Problem {
@@ -197,7 +281,7 @@ fn problem_of(shut: AuthError) -> Problem {
 
 /// Reads a bearer token, or, for requests that change nothing, the password of Basic credentials. A browser would also send Basic
 /// credentials with another site's form, so they are refused for writes.
-fn sent_token(headers: &HeaderMap, reads: bool) -> Option<String> {
+pub(super) fn sent_token(headers: &HeaderMap, reads: bool) -> Option<String> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, credentials) = value.split_once(' ')?;
     if scheme.eq_ignore_ascii_case("bearer") {

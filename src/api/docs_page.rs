@@ -28,21 +28,14 @@ pub(super) fn render(document: &OpenApi) -> String {
         text(&value["info"]["description"])
     );
     let _ = write!(page, "<p><a href=\"/v1/openapi.json\">OpenAPI 3.1 as JSON</a></p>");
-    for (path, methods) in object(&value["paths"]) {
-        for (method, operation) in object(methods) {
-            let (method, path) = (escape(&method.to_uppercase()), escape(path));
-            let _ =
-                write!(page, "<h2><code>{method} {path}</code></h2><p>{}</p>", text(&operation["summary"]));
-            let _ = write!(page, "<p>{}</p>", text(&operation["description"]));
-            parameters(&mut page, operation);
-            body(&mut page, operation);
-            responses(&mut page, operation);
-        }
-    }
+    operations(&mut page, &value["paths"]);
+    page.push_str("<h1>Webhooks</h1>");
+    operations(&mut page, &value["webhooks"]);
     page.push_str("<h1>Schemas</h1>");
     for (name, schema) in object(&value["components"]["schemas"]) {
         let name = escape(name);
         let _ = write!(page, "<h2 id=\"{name}\">{name}</h2><p>{}</p>", text(&schema["description"]));
+        values(&mut page, schema);
         page.push_str("<dl>");
         for (field, about) in object(&schema["properties"]) {
             let _ = write!(
@@ -56,6 +49,29 @@ pub(super) fn render(document: &OpenApi) -> String {
         page.push_str("</dl>");
     }
     page
+}
+
+fn operations(page: &mut String, paths: &Value) {
+    let text = |value: &Value| escape(value.as_str().unwrap_or_default());
+    for (path, methods) in object(paths) {
+        for (method, operation) in object(methods) {
+            let (method, path) = (escape(&method.to_uppercase()), escape(path));
+            let _ =
+                write!(page, "<h2><code>{method} {path}</code></h2><p>{}</p>", text(&operation["summary"]));
+            let _ = write!(page, "<p>{}</p>", text(&operation["description"]));
+            parameters(page, operation);
+            body(page, operation);
+            responses(page, operation);
+        }
+    }
+}
+
+/// The values of a closed set.
+fn values(page: &mut String, schema: &Value) {
+    let Some(values) = schema["enum"].as_array() else { return };
+    let values =
+        values.iter().filter_map(Value::as_str).map(|value| format!("<code>{}</code>", escape(value)));
+    let _ = write!(page, "<p>{}</p>", values.collect::<Vec<_>>().join(", "));
 }
 
 fn parameters(page: &mut String, operation: &Value) {
@@ -90,14 +106,15 @@ fn responses(page: &mut String, operation: &Value) {
     page.push_str("</p>");
 }
 
-/// A link to the schema, or the type's name.
+/// Links to the schemas, or the type's name.
 fn type_link(schema: &Value) -> String {
-    let refers = schema["$ref"]
-        .as_str()
-        .or_else(|| schema["oneOf"].as_array()?.iter().find_map(|one| one["$ref"].as_str()));
-    match refers.and_then(|text| text.rsplit('/').next()) {
-        Some(name) => format!("<a href=\"#{0}\">{0}</a>", escape(name)),
-        None => escape(&schema["type"].to_string().replace('"', "")),
+    let parts = ["oneOf", "allOf"].iter().find_map(|kind| schema[*kind].as_array());
+    let all = parts.map_or_else(|| std::slice::from_ref(schema), Vec::as_slice);
+    let names = all.iter().filter_map(|one| one["$ref"].as_str()?.rsplit('/').next());
+    let links: Vec<_> = names.map(|name| format!("<a href=\"#{0}\">{0}</a>", escape(name))).collect();
+    match links.is_empty() {
+        true => escape(&schema["type"].to_string().replace('"', "")),
+        false => links.join(", "),
     }
 }
 

@@ -1,20 +1,23 @@
 //! Handlers of `/v1/doctor`: the last doctor report, and starting a new run.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use chrono::{DateTime, Utc};
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::caller::Caller;
 use super::doctor_runs::{DoctorRuns, LastRun, RunGuard};
-use super::problem::{ClientErrors, Problem};
+use super::problem::Problem;
+use super::responses::{ClientErrors, NotFound};
 use super::state::Api;
 use crate::access::Right;
-use crate::doctor::{DoctorFinding, FindingId, FindingStatus};
+use crate::doctor::{DoctorFinding, FINDINGS, FindingId, FindingStatus};
+use crate::timestamp::Timestamp;
 
 /// The last doctor report, and whether a run is in progress.
 #[derive(Debug, Serialize, ToSchema)]
@@ -22,38 +25,17 @@ pub(super) struct DoctorView {
     /// A run is in progress.
     running: bool,
     /// When the last run started.
-    started_at: Option<DateTime<Utc>>,
+    started_at: Option<Timestamp>,
     /// When the last run finished; null when no check has run since the service started.
-    finished_at: Option<DateTime<Utc>>,
+    finished_at: Option<Timestamp>,
     /// Until then `POST /v1/doctor` returns this report; null without a report.
-    valid_until: Option<DateTime<Utc>>,
-    /// The worst status of the findings: `pass`, `skip`, `warn` or `fail`.
-    status: Option<&'static str>,
+    valid_until: Option<Timestamp>,
+    /// The worst status of the findings; null without a report.
+    status: Option<FindingStatus>,
     /// The cause of the worst finding, in one line.
     headline: Option<String>,
     /// Ordered by dependency: a failed check explains those after it.
-    findings: Vec<FindingView>,
-}
-
-/// One finding.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct FindingView {
-    /// The connection that was checked; null for the configuration as a whole.
-    connection: Option<String>,
-    /// The room that was checked; null for a whole connection.
-    room: Option<String>,
-    /// The name of the check.
-    check: String,
-    /// The stable name of a warning or failure, such as `certificate-expired`; null for other findings.
-    id: Option<&'static str>,
-    /// `pass`, `skip`, `warn` or `fail`.
-    status: &'static str,
-    /// The result in a sentence.
-    message: String,
-    /// What to do next.
-    remedy: Option<String>,
-    /// Exchange's response code, an HTTP status, or the kind of failure.
-    code: Option<String>,
+    findings: Vec<DoctorFinding>,
 }
 
 impl DoctorView {
@@ -65,38 +47,27 @@ impl DoctorView {
         let report = last.finished.as_ref().map(|(_, report)| report);
         Self {
             running: last.running,
-            started_at: last.started_at,
-            finished_at: last.finished.as_ref().map(|(at, _)| *at),
-            valid_until: last.valid_until(),
-            status: report.map(|report| status_name(report.status)),
+            started_at: last.started_at.map(Timestamp::from),
+            finished_at: last.finished.as_ref().map(|(at, _)| (*at).into()),
+            valid_until: last.valid_until().map(Timestamp::from),
+            status: report.map(|report| report.status),
             headline: report.map(|report| report.headline.clone()),
-            findings: report
-                .map_or_else(Vec::new, |report| report.findings.iter().map(FindingView::of).collect()),
+            findings: report.map_or_else(Vec::new, |report| report.findings.clone()),
         }
     }
 }
 
-impl FindingView {
-    fn of(finding: &DoctorFinding) -> Self {
-        Self {
-            connection: finding.connection.clone(),
-            room: finding.room.clone(),
-            check: finding.check.to_owned(),
-            id: finding.id.map(FindingId::as_str),
-            status: status_name(finding.status),
-            message: finding.message.clone(),
-            remedy: finding.remedy.clone(),
-            code: finding.code.clone(),
-        }
+impl PartialSchema for FindingId {
+    fn schema() -> RefOr<Schema> {
+        let ids = FINDINGS.iter().map(|id| id.as_str());
+        let schema = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(ids));
+        schema.description(Some("The name of a warning or failure of the doctor.")).build().into()
     }
 }
 
-fn status_name(status: FindingStatus) -> &'static str {
-    match status {
-        FindingStatus::Pass => "pass",
-        FindingStatus::Skip => "skip",
-        FindingStatus::Warn => "warn",
-        FindingStatus::Fail => "fail",
+impl ToSchema for FindingId {
+    fn name() -> Cow<'static, str> {
+        "FindingId".into()
     }
 }
 
@@ -107,7 +78,9 @@ fn check_rights(caller: &Caller) -> Result<(), Problem> {
 }
 
 /// Get the last doctor report.
-#[utoipa::path(get, path = "/v1/doctor", tag = "doctor", responses((status = 200, body = DoctorView), ClientErrors))]
+#[utoipa::path(get, path = "/v1/doctor", operation_id = "getDoctorReport", tag = "doctor",
+    responses((status = 200, description = "The last report", body = DoctorView), ClientErrors),
+)]
 pub(super) async fn get(State(api): State<Api>, caller: Caller) -> Result<Json<DoctorView>, Problem> {
     check_rights(&caller)?;
     Ok(Json(DoctorView::current(&api.doctor_runs)))
@@ -118,10 +91,11 @@ pub(super) async fn get(State(api): State<Api>, caller: Caller) -> Result<Json<D
 /// Changes nothing in Exchange. `GET /v1/doctor` shows progress. While a run is in progress, further requests join it. Until
 /// `valid_until` the last report is returned instead (200): for one minute, and for fifteen after a failed sign-in, because a few
 /// failed sign-ins lock the account out. `adjourn doctor` on the command line has no such wait.
-#[utoipa::path(post, path = "/v1/doctor", tag = "doctor", responses(
+#[utoipa::path(post, path = "/v1/doctor", operation_id = "runDoctor", tag = "doctor", responses(
     (status = 200, body = DoctorView, description = "The last report is recent enough: no run was started"),
     (status = 202, body = DoctorView, description = "A run is in progress"),
     ClientErrors,
+    NotFound,
 ))]
 pub(super) async fn examine(
     State(api): State<Api>,

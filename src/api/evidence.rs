@@ -2,17 +2,24 @@
 //! invalid sign does not reject the others; the response names it.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::time::Duration;
 
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::State;
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse as _, Response};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::caller::Caller;
 use super::extract::{JsonBody, JsonObject};
-use super::problem::{BackendErrors, Problem};
+use super::idempotency::{self, IdempotencyHeader};
+use super::kept_answers::KeptAnswer;
+use super::problem::Problem;
+use super::responses::{BodyErrors, ClientErrors, KeyErrors};
 use super::rooms::SOURCE_MAX;
 use super::state::Api;
 use crate::access::Right;
@@ -30,7 +37,7 @@ pub(super) const HEARTBEAT_ROOMS_MAX: usize = 100;
 const ALIAS_LOOKUP_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Signs of presence, and heartbeats of sources.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Hash, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct EvidenceRequest {
     /// Signs of presence.
@@ -43,10 +50,11 @@ pub(super) struct EvidenceRequest {
 }
 
 /// One sign of presence.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Hash, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ReportedSign {
     /// The room's SMTP address.
+    #[schema(example = "room-aurora@example.com")]
     room: String,
     /// The event that the sign is about, if known: its id (EWS or Graph), UID or iCalUId. Default: the event that takes place at
     /// `at`.
@@ -54,16 +62,16 @@ pub(super) struct ReportedSign {
     /// Time of the sign. Default: now.
     at: Option<DateTime<Utc>>,
     /// The kind of source: `motion`, `badge`, …
-    #[schema(max_length = 100)]
+    #[schema(min_length = 1, max_length = 100, example = "motion")]
     source: String,
 }
 
 /// A heartbeat of one source.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Hash, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Heartbeat {
     /// The source's name, as in its signs.
-    #[schema(max_length = 100)]
+    #[schema(min_length = 1, max_length = 100, example = "motion")]
     source: String,
     /// The rooms that the source watches, as patterns such as `berlin-*@example.com`. Default: all rooms of this key.
     #[schema(max_items = 100)]
@@ -103,34 +111,60 @@ pub(super) struct UnusedSign {
 /// room may be named by an alias (proxy address) or by a new primary address. Stored signs that match no event are returned in
 /// `unmatched`. A sign of the same source for the same room and event within an hour is merged into the previous one. If a limit
 /// on evidence rejects all signs, the response is `429` (`evidence-full`).
-#[utoipa::path(post, path = "/v1/evidence", tag = "rooms", request_body = EvidenceRequest, responses((status = 200, body = EvidenceReceipt), BackendErrors))]
+#[utoipa::path(post, path = "/v1/evidence", operation_id = "addEvidence", tag = "rooms",
+    params(IdempotencyHeader),
+    request_body = EvidenceRequest,
+    responses(
+        (status = 200, description = "The result for each sign", body = EvidenceReceipt),
+        ClientErrors,
+        BodyErrors,
+        KeyErrors,
+    ),
+)]
 pub(super) async fn add(
     State(api): State<Api>,
     caller: Caller,
+    headers: HeaderMap,
     JsonBody(asked): JsonBody<EvidenceRequest>,
-) -> Result<Json<EvidenceReceipt>, Problem> {
+) -> Result<Response, Problem> {
     caller.require(Right::Evidence)?;
-    if asked.signs.is_none() && asked.heartbeats.is_none() {
-        return Err(Problem::bad_request(
-            "The body has neither `signs` nor `heartbeats`: send at least one of them.",
-        ));
-    }
-    let (signs, heartbeats) = (asked.signs.unwrap_or_default(), asked.heartbeats.unwrap_or_default());
-    if signs.len() > SIGNS_MAX || heartbeats.len() > HEARTBEATS_MAX {
-        return Err(Problem::bad_request(format!(
-            "The request is too large: at most {SIGNS_MAX} signs and {HEARTBEATS_MAX} heartbeats are allowed."
-        )));
-    }
-    for JsonObject(heartbeat) in &heartbeats {
-        validate_source(&heartbeat.source).map_err(|error| Problem::bad_request(error.to_string()))?;
-        if heartbeat.rooms.as_ref().is_some_and(|rooms| rooms.len() > HEARTBEAT_ROOMS_MAX) {
-            return Err(Problem::bad_request(format!(
-                "A heartbeat names too many rooms: at most {HEARTBEAT_ROOMS_MAX} patterns are allowed."
-            )));
+    let Some(key) = caller.idempotency_key(&headers)? else {
+        return Ok(Json(store(&api, &caller, asked).await?).into_response());
+    };
+    let _lock = api.kept_answers.lock(&key).await;
+    let (request, now) = (hash_of(&asked), api.service.now());
+    let body = match api.kept_answers.get(&key, now) {
+        Some(kept) if kept.request != request => return Err(Problem::key_reused()),
+        Some(kept) => kept.body,
+        None if idempotency::is_used_by_action_or_check_in(&api, &key).await? => {
+            return Err(Problem::key_reused());
         }
-        record_heartbeat(&api, &caller, heartbeat);
+        // A failed request is not kept: a retry is a new request.
+        None => {
+            let receipt = store(&api, &caller, asked).await?;
+            let body = Bytes::from(serde_json::to_vec(&receipt).unwrap_or_default());
+            let (caller, until) = (caller.id().clone(), now + api.service.engine.key_ttl());
+            let answer = KeptAnswer { caller, request, body: body.clone(), until };
+            api.kept_answers.keep(key, answer, now);
+            body
+        }
+    };
+    Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
+}
+
+fn hash_of(request: &EvidenceRequest) -> u64 {
+    let mut hash = DefaultHasher::new();
+    request.hash(&mut hash);
+    hash.finish()
+}
+
+/// Stores the signs and heartbeats.
+async fn store(api: &Api, caller: &Caller, asked: EvidenceRequest) -> Result<EvidenceReceipt, Problem> {
+    let (signs, heartbeats) = check_request(asked)?;
+    for JsonObject(heartbeat) in &heartbeats {
+        record_heartbeat(api, caller, heartbeat);
     }
-    let rooms = find_rooms(&api, &caller, &signs).await;
+    let rooms = find_rooms(api, caller, &signs).await;
     let (mut kept, mut places, mut rejected) = (Vec::new(), Vec::new(), Vec::new());
     for (index, JsonObject(sign)) in signs.into_iter().enumerate() {
         match validate_sign(&sign, rooms.get(sign.room.as_str()), api.service.now()) {
@@ -141,17 +175,37 @@ pub(super) async fn add(
             Err(error) => rejected.push(unused_sign(index, sign, error.to_string())),
         }
     }
-    if let (true, Some(first)) = (kept.is_empty(), rejected.first()) {
-        return Err(Problem::bad_request(format!(
-            "No sign was stored. signs[{}]: {}.",
-            first.index, first.message
-        )));
+    if let (true, Some(UnusedSign { index, message, .. })) = (kept.is_empty(), rejected.first()) {
+        let detail = format!("No sign was stored. signs[{index}]: {message}.");
+        return Err(Problem::invalid_member(format!("/signs/{index}"), detail));
     }
     let intake = api.service.add_signs(kept).await?;
     if let (0, Some((_, bound))) = (intake.kept, intake.refused.first()) {
         return Err(Problem::evidence_full(format!("No sign was stored: {}.", bound.reason())));
     }
-    Ok(Json(EvidenceReceipt::of(intake, places, rejected)))
+    Ok(EvidenceReceipt::of(intake, places, rejected))
+}
+
+type SignsAndHeartbeats = (Vec<JsonObject<ReportedSign>>, Vec<JsonObject<Heartbeat>>);
+
+/// Checks the lists' lengths and the heartbeats; each sign is checked by itself.
+fn check_request(asked: EvidenceRequest) -> Result<SignsAndHeartbeats, Problem> {
+    if asked.signs.is_none() && asked.heartbeats.is_none() {
+        let detail = "The body has neither `signs` nor `heartbeats`: send at least one of them.";
+        return Err(Problem::invalid_member("", detail));
+    }
+    let (signs, heartbeats) = (asked.signs.unwrap_or_default(), asked.heartbeats.unwrap_or_default());
+    if signs.len() > SIGNS_MAX || heartbeats.len() > HEARTBEATS_MAX {
+        let pointer = if signs.len() > SIGNS_MAX { "/signs" } else { "/heartbeats" };
+        let detail = format!(
+            "The request is too large: at most {SIGNS_MAX} signs and {HEARTBEATS_MAX} heartbeats are allowed."
+        );
+        return Err(Problem::invalid_member(pointer, detail));
+    }
+    for (index, JsonObject(heartbeat)) in heartbeats.iter().enumerate() {
+        validate_heartbeat(index, heartbeat)?;
+    }
+    Ok((signs, heartbeats))
 }
 
 impl EvidenceReceipt {
@@ -188,6 +242,20 @@ enum InvalidSign {
 fn validate_source(source: &str) -> Result<(), InvalidSign> {
     let fits = (1..=SOURCE_MAX).contains(&source.chars().count());
     if fits { Ok(()) } else { Err(InvalidSign::SourceLength) }
+}
+
+fn validate_heartbeat(index: usize, heartbeat: &Heartbeat) -> Result<(), Problem> {
+    let invalid = |member: &str, detail: String| {
+        Problem::invalid_member(format!("/heartbeats/{index}/{member}"), detail)
+    };
+    validate_source(&heartbeat.source).map_err(|error| invalid("source", error.to_string()))?;
+    match &heartbeat.rooms {
+        Some(rooms) if rooms.len() > HEARTBEAT_ROOMS_MAX => Err(invalid(
+            "rooms",
+            format!("A heartbeat names too many rooms: at most {HEARTBEAT_ROOMS_MAX} patterns are allowed."),
+        )),
+        _ => Ok(()),
+    }
 }
 
 fn validate_sign(

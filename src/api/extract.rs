@@ -5,13 +5,15 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use serde_json::error::Category;
+use serde_path_to_error::Segment;
 
 use super::problem::Problem;
 
@@ -34,15 +36,40 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
             })?
             .map_err(|rejection| Problem::bad_request_with(rejection.status(), rejection.body_text()))?;
         let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
-        match axum::Json::<JsonObject<T>>::from_bytes(text) {
-            Ok(axum::Json(JsonObject(value))) => Ok(Self(value)),
-            Err(rejection) => Err(Problem::from(rejection)),
-        }
+        parse(text).map(Self)
     }
 }
 
+/// Parses a body. The problem names the member that is wrong.
+fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
+    let mut deserializer = serde_json::Deserializer::from_slice(text);
+    let JsonObject(value) =
+        serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+            match error.inner().classify() {
+                Category::Data => Problem::invalid_member(json_pointer(error.path()), error.inner()),
+                Category::Io | Category::Syntax | Category::Eof => no_json(error.inner()),
+            }
+        })?;
+    deserializer.end().map_err(|error| no_json(&error))?;
+    Ok(value)
+}
+
+fn no_json(error: &serde_json::Error) -> Problem {
+    Problem::bad_request(format!("The body is not JSON: {error}."))
+}
+
+/// The path as a JSON Pointer (RFC 6901).
+fn json_pointer(path: &serde_path_to_error::Path) -> String {
+    let names = path.iter().map_while(|segment| match segment {
+        Segment::Seq { index } => Some(index.to_string()),
+        Segment::Map { key } => Some(key.replace('~', "~0").replace('/', "~1")),
+        Segment::Enum { .. } | Segment::Unknown => None,
+    });
+    names.fold(String::new(), |pointer, name| pointer + "/" + &name)
+}
+
 /// A JSON object. serde alone would also accept a list of the fields' values in order.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Hash)]
 pub(super) struct JsonObject<T>(pub(super) T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for JsonObject<T> {
@@ -86,6 +113,12 @@ pub(super) fn page_size(asked: Option<usize>, default: usize, max: usize) -> Res
     }
 }
 
+/// The first `limit` items, and whether there are more.
+pub(super) fn first_page<T>(mut items: impl Iterator<Item = T>, limit: usize) -> (Vec<T>, bool) {
+    let page = items.by_ref().take(limit).collect();
+    (page, items.next().is_some())
+}
+
 /// Parameters of the path.
 pub(super) struct PathParams<T>(pub(super) T);
 
@@ -98,11 +131,5 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for PathPar
             .await
             .map(|Path(value)| Self(value))
             .map_err(|_: PathRejection| Problem::not_found("resource"))
-    }
-}
-
-impl From<JsonRejection> for Problem {
-    fn from(rejection: JsonRejection) -> Self {
-        Self::bad_request_with(rejection.status(), rejection.body_text())
     }
 }

@@ -1,4 +1,4 @@
-//! Metrics of the service's own health: journal commits, disk space, the last readiness checks, and refused sign-ins. Collected
+//! Metrics of the service's own health: journal commits, disk space, the readiness checks, the process, and refused sign-ins. Collected
 //! at each scrape.
 
 use std::fmt;
@@ -51,6 +51,13 @@ impl Collector for HealthCollector {
                 .encode_descriptor("state_directory_free_bytes", help, None, MetricType::Gauge)?
                 .encode_gauge(&bytes)?;
         }
+        if let Some(bytes) = health.size_bytes {
+            let help = "Size of the journal's files, in bytes.";
+            encoder
+                .encode_descriptor("journal_size_bytes", help, None, MetricType::Gauge)?
+                .encode_gauge(&bytes)?;
+        }
+        self.process(&mut encoder)?;
         self.readiness(&mut encoder)
     }
 }
@@ -58,12 +65,30 @@ impl Collector for HealthCollector {
 impl HealthCollector {
     fn readiness(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let Some(found) = self.0.last_readiness() else { return Ok(()) };
-        let help = "1 if the check of /readyz passed when it ran last.";
+        let help = "1 if the check of /readyz passed, or only warns, at most five seconds ago.";
         let mut metric = encoder.encode_descriptor("ready", help, None, MetricType::Gauge)?;
-        for (check, finding) in &found.findings {
-            let passed = u64::from(!matches!(finding, CheckFinding::Failed(_)));
-            metric.encode_family(&[("check", check.as_str())])?.encode_gauge(&passed)?;
+        for result in &found.results {
+            let passed = u64::from(!matches!(result.finding, CheckFinding::Failed(_)));
+            metric.encode_family(&[("check", result.check.as_str())])?.encode_gauge(&passed)?;
+        }
+        let help = "1 if the server of the connection responded within five minutes.";
+        let mut metric = encoder.encode_descriptor("exchange_responding", help, None, MetricType::Gauge)?;
+        for (connection, responds) in &found.connections {
+            let labels = [("connection", connection.as_str())];
+            metric.encode_family(&labels)?.encode_gauge(&u64::from(*responds))?;
         }
         Ok(())
+    }
+
+    /// The program's version, and when the service started.
+    fn process(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let help = "The version of the program, as a label.";
+        encoder
+            .encode_descriptor("build", help, None, MetricType::Info)?
+            .encode_info(&[("version", env!("CARGO_PKG_VERSION"))])?;
+        let help = "When the service started, in seconds since 1970.";
+        encoder
+            .encode_descriptor("start_time_seconds", help, None, MetricType::Gauge)?
+            .encode_gauge(&self.0.started_at().timestamp())
     }
 }

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::peer_certificate::PeerCertificate;
 use super::principal::Principal;
 use super::provider::{Provider, TokenError};
-use crate::access::{Fingerprint, KeyId, RejectedToken, StoredKey, split_token};
+use crate::access::{Fingerprint, KeyId, RejectedToken, Rights, StoredKey, split_token};
 use crate::console::{SignInConfig, SignInConfigSource};
 use crate::store::{ServiceStore, StoreError};
 
@@ -94,6 +94,11 @@ impl KeyRing {
         Ok(())
     }
 
+    /// The store of the keys.
+    pub(super) fn store(&self) -> &ServiceStore {
+        &self.store
+    }
+
     /// Accepts this provider's tokens from now on, and no other's.
     pub fn set_provider(&self, provider: Option<Arc<Provider>>) {
         self.provider.store(provider);
@@ -155,10 +160,15 @@ impl KeyRing {
         used.collect()
     }
 
-    /// Whether this key exists and has not expired.
-    pub(super) fn is_valid_key(&self, id: &KeyId, now: DateTime<Utc>) -> bool {
+    /// When this key expires; `None` for a key without expiry, and for a token.
+    pub(super) fn expiry_of(&self, id: &KeyId) -> Option<DateTime<Utc>> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner).get(id)?.stored.expires
+    }
+
+    /// Whether this key exists, has these rights still, and has not expired.
+    pub(super) fn is_valid_key(&self, id: &KeyId, rights: &Rights, now: DateTime<Utc>) -> bool {
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
-        keys.get(id).is_some_and(|key| !key.stored.is_expired(now))
+        keys.get(id).is_some_and(|key| key.stored.holder.rights == *rights && !key.stored.is_expired(now))
     }
 
     /// Authenticates a key or token sent over a connection with this client certificate. A token also yields its session.
@@ -254,7 +264,7 @@ impl From<TokenError> for AuthError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::access::{Right, Rights};
+    use crate::access::Right;
 
     fn at(minute: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(1_767_225_600 + 60 * minute, 0).unwrap()
@@ -275,9 +285,13 @@ mod tests {
     async fn an_expired_key_says_so_to_the_holder_of_its_secret_alone() {
         let (ring, token, _store) = ring(Some(at(10)), None).await;
         let id = split_token(&token).unwrap().0;
-        assert!(ring.authenticate(&token, None, at(9)).await.is_ok() && ring.is_valid_key(&id, at(9)));
+        let rights = Rights::new("*".parse(), [Right::Read]);
+        assert!(
+            ring.authenticate(&token, None, at(9)).await.is_ok() && ring.is_valid_key(&id, &rights, at(9))
+        );
+        assert!(!ring.is_valid_key(&id, &Rights::default(), at(9)), "a stream with other rights ends");
         assert!(matches!(ring.authenticate(&token, None, at(10)).await, Err(AuthError::KeyExpired)));
-        assert!(!ring.is_valid_key(&id, at(10)), "an open stream ends");
+        assert!(!ring.is_valid_key(&id, &rights, at(10)), "an open stream ends");
         let wrong = format!("{token}x");
         assert!(matches!(ring.authenticate(&wrong, None, at(10)).await, Err(AuthError::InvalidCredentials)));
         assert!(matches!(ring.authenticate(&wrong, None, at(9)).await, Err(AuthError::InvalidCredentials)));

@@ -12,15 +12,14 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
+use super::action_metrics;
+use super::display_metrics;
 use super::health_metrics::HealthCollector;
 use super::share_metrics::ShareMetrics;
 use super::storage_metrics;
-use crate::action::Outcome;
-use crate::journal::ActionStatus;
 use crate::live::{self, Live};
 use crate::service::Service;
 
@@ -29,11 +28,6 @@ pub(super) struct RequestLabels {
     pub(super) method: &'static str,
     pub(super) path: String,
     pub(super) status: u16,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ActionLabels {
-    outcome: &'static str,
 }
 
 /// A metric of the connections to Exchange. Its numbers come from the exchange, under a word of their own.
@@ -118,7 +112,9 @@ impl Collector for ServiceCollector {
         self.live(&mut encoder)?;
         self.presence(&mut encoder)?;
         self.clock(&mut encoder)?;
+        action_metrics::encode(&self.0, &mut encoder)?;
         storage_metrics::encode(&self.0, &mut encoder)?;
+        display_metrics::encode(&self.0, &mut encoder)?;
         let waiting = u64::try_from(self.0.engine.journal().queued_facts()).unwrap_or(u64::MAX);
         let help = "Facts that wait for a write to the journal.";
         encoder
@@ -229,9 +225,6 @@ pub struct Metrics {
     registry: Registry,
     requests: Family<RequestLabels, Counter>,
     seconds: Histogram,
-    actions: Family<ActionLabels, Counter>,
-    under_way: Gauge,
-    service: Arc<Service>,
     /// Metrics of connections and operation limits.
     pub(super) shares: ShareMetrics,
 }
@@ -241,26 +234,17 @@ impl Metrics {
         let mut registry = Registry::with_prefix("adjourn");
         let requests = Family::<RequestLabels, Counter>::default();
         let seconds = Histogram::new(exponential_buckets(0.0005, 2.0, 18));
-        let actions = Family::<ActionLabels, Counter>::default();
-        let under_way = Gauge::default();
         registry.register("http_requests", "HTTP requests, by method, route and status", requests.clone());
         registry.register(
             "http_request_duration_seconds",
             "Duration of HTTP requests, in seconds",
             seconds.clone(),
         );
-        registry.register("actions", "Actions requested over HTTP, by outcome", actions.clone());
         registry.register_collector(Box::new(ServiceCollector(service.clone())));
         registry.register_collector(Box::new(HealthCollector(service.clone())));
-        registry.register("actions_in_progress", "Actions in progress", under_way.clone());
         let shares = ShareMetrics::default();
         registry.register_collector(Box::new(shares.clone()));
-        Self { registry, requests, seconds, actions, under_way, service: service.clone(), shares }
-    }
-
-    pub(super) fn count_action(&self, outcome: &Outcome) {
-        let outcome = ActionStatus::from(outcome).as_str();
-        self.actions.get_or_create(&ActionLabels { outcome }).inc();
+        Self { registry, requests, seconds, shares }
     }
 
     pub(super) fn count_request(&self, route: &RequestLabels, took: Duration) {
@@ -270,7 +254,6 @@ impl Metrics {
 
     /// Renders the metrics in the OpenMetrics text format.
     pub(super) fn text(&self) -> String {
-        self.under_way.set(i64::try_from(self.service.actions.running_count()).unwrap_or(i64::MAX));
         let mut text = String::new();
         match encode(&mut text, &self.registry) {
             Ok(()) => text,

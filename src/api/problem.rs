@@ -1,30 +1,22 @@
-//! Error responses as problem details (RFC 9457): what failed, whose fault it is, and what to do next. Every problem type is
-//! named in this file. Details never contain what the caller may not see.
+//! Error responses as problem details (RFC 9457): what failed, whose fault it is, and what to do next. Details never contain what the
+//! caller may not see.
 
-use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
 use axum::Json;
-use axum::extract::Request;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use axum::middleware::Next;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::{Serialize, Serializer};
-use tracing::Instrument as _;
-use tracing::field::Empty;
-use utoipa::openapi::response::Response as Described;
-use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder};
-use utoipa::{IntoResponses, ToSchema};
-use uuid::Uuid;
+use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::view::CandidateView;
-use crate::action::{ActionId, Outcome, Refusal, ResponsibleParty};
+use super::event_view::CandidateView;
+use super::problem_type::ProblemType;
+use crate::action::{ActionId, Answer, Outcome, Refusal, ResponsibleParty};
 use crate::engine::CalendarError;
 use crate::journal::JournalError;
 use crate::service::StatusError;
 use crate::shares::ShareExhausted;
 use crate::store::StoreError;
-use crate::telemetry;
 
 /// `Retry-After` of a temporary failure, in seconds.
 const RETRY_S: u32 = 10;
@@ -34,55 +26,86 @@ const SHUTTING_DOWN: &str = "The service is shutting down.";
 const NO_SUCH_ROOM: &str = "This key can see no room with that address.";
 /// `Retry-After` of a limit on evidence, in seconds: expired signs make room.
 const EVIDENCE_RETRY_S: u32 = 600;
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// A problem: why a request was not carried out.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Problem {
-    /// The problem type: `urn:adjourn:problem:` and a name.
-    #[serde(rename = "type", serialize_with = "as_urn")]
-    #[schema(value_type = String, example = "urn:adjourn:problem:not-started")]
-    pub kind: &'static str,
-    /// The problem type in words.
+pub(crate) struct Problem {
+    /// The type of the problem.
+    #[serde(rename = "type")]
+    pub kind: ProblemType,
+    /// The type of the problem in words.
+    #[schema(value_type = String, example = "The request cannot be carried out")]
     pub title: &'static str,
     /// The HTTP status code.
+    #[schema(example = 422)]
     pub status: u16,
     /// What failed in this case.
+    #[schema(value_type = String)]
     pub detail: Box<str>,
-    /// Who has to act: `caller`, `administrator`, `server`, or `nobody`.
-    #[schema(value_type = String, example = "caller")]
-    pub fault: &'static str,
+    /// Who has to act.
+    pub fault: Fault,
     /// What to do next, in the imperative.
+    #[schema(value_type = String)]
     pub next: &'static str,
-    /// The action that the problem is about, where one was accepted.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The members of the request's body that are wrong, with `bad-request`, `no-such-room` and `not-in-plan`.
+    #[schema(value_type = Vec<InvalidMember>)]
+    pub errors: Box<[InvalidMember]>,
+    /// The action that the problem is about; null where none was accepted.
     #[schema(value_type = Option<Uuid>)]
     pub action_id: Option<ActionId>,
     /// With `ambiguous`: the events that may be meant; with `event-not-found` and `invalid-event-id`: the event whose id was most likely
     /// meant, if the key can see it. Send one of their ids as `event`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub candidates: Option<Box<[CandidateView]>>,
+    #[schema(value_type = Vec<CandidateView>)]
+    pub candidates: Box<[CandidateView]>,
     #[serde(skip)]
-    retry_after: Option<NonZeroU32>,
+    pub(super) retry_after: Option<NonZeroU32>,
+}
+
+/// Who has to act: the caller, the administrator of Adjourn or Exchange, the server (the failure is temporary), or nobody (the state of
+/// the calendar is the reason).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Fault {
+    Caller,
+    Administrator,
+    Server,
+    Nobody,
+}
+
+/// A wrong member of a request's body.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct InvalidMember {
+    /// JSON Pointer (RFC 6901) to the member; for a missing member, to the object that lacks it; empty for the whole body.
+    #[schema(example = "/signs/3/source")]
+    pub pointer: String,
+    /// What is wrong with it.
+    pub detail: String,
 }
 
 impl Problem {
-    fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: impl ToString) -> Self {
+    pub(super) fn new(
+        status: StatusCode,
+        kind: ProblemType,
+        title: &'static str,
+        detail: impl ToString,
+    ) -> Self {
         let (fault, next) = match status {
             StatusCode::UNAUTHORIZED => {
-                ("caller", "send a valid API key or token in the header Authorization: Bearer …")
+                (Fault::Caller, "send a valid API key or token in the header Authorization: Bearer …")
             }
-            StatusCode::FORBIDDEN => ("administrator", "ask the administrator for a key with this right"),
+            StatusCode::FORBIDDEN => {
+                (Fault::Administrator, "ask the administrator for a key with this right")
+            }
             StatusCode::NOT_FOUND => {
-                ("caller", "check the address; GET /v1/rooms lists the rooms that this key can see")
+                (Fault::Caller, "check the address; GET /v1/rooms lists the rooms that this key can see")
             }
             StatusCode::TOO_MANY_REQUESTS => {
-                ("caller", "send fewer requests; retry after the seconds in Retry-After")
+                (Fault::Caller, "send fewer requests; retry after the seconds in Retry-After")
             }
             status if status.is_client_error() => {
-                ("caller", "correct the request; the same request will fail again")
+                (Fault::Caller, "correct the request; the same request will fail again")
             }
-            _ => ("server", "retry later"),
+            _ => (Fault::Server, "retry later"),
         };
         Self {
             kind,
@@ -91,8 +114,9 @@ impl Problem {
             detail: detail.to_string().into(),
             fault,
             next,
+            errors: Box::default(),
             action_id: None,
-            candidates: None,
+            candidates: Box::default(),
             retry_after: None,
         }
     }
@@ -101,34 +125,35 @@ impl Problem {
     pub(super) fn no_such_room(meant: Option<&str>) -> Self {
         let meant = meant.map_or_else(String::new, |room| format!(" Did you mean {room}?"));
         let detail = format!("{NO_SUCH_ROOM}{meant}");
-        Self::new(StatusCode::NOT_FOUND, "no-such-room", "Room not found", detail)
+        Self::new(StatusCode::NOT_FOUND, ProblemType::NoSuchRoom, "Room not found", detail)
     }
 
-    /// The same for entries of a list.
-    pub(super) fn unknown_rooms(detail: String) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "no-such-room", "Room not found", detail)
+    /// The same for entries of a list in the body.
+    pub(super) fn unknown_rooms(detail: String, errors: Vec<InvalidMember>) -> Self {
+        let problem = Self::new(StatusCode::NOT_FOUND, ProblemType::NoSuchRoom, "Room not found", detail);
+        Self { errors: errors.into(), ..problem }
     }
 
     pub(super) fn not_found(what: &'static str) -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
-            "not-found",
+            ProblemType::NotFound,
             "Not found",
             format!("This key can see no such {what}."),
         )
     }
 
     pub(super) fn unauthenticated(detail: &str) -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", "Authentication failed", detail)
+        Self::new(StatusCode::UNAUTHORIZED, ProblemType::Unauthenticated, "Authentication failed", detail)
     }
 
     /// Returned only to a caller with the right secret.
     pub(super) fn key_expired() -> Self {
         let detail = "The API key has expired.";
         Self {
-            fault: "administrator",
+            fault: Fault::Administrator,
             next: "ask the administrator for a new key, or to extend this one with: adjourn key change ID --expires DATE",
-            ..Self::new(StatusCode::UNAUTHORIZED, "key-expired", "API key expired", detail)
+            ..Self::new(StatusCode::UNAUTHORIZED, ProblemType::KeyExpired, "API key expired", detail)
         }
     }
 
@@ -136,12 +161,12 @@ impl Problem {
     pub(super) fn certificate_mismatch() -> Self {
         let detail = "The API key is bound to a client certificate, and this connection did not present it.";
         Self {
-            fault: "administrator",
+            fault: Fault::Administrator,
             next: "present that certificate, or ask the administrator to bind the key to yours with: \
                    adjourn key change ID --certificate-sha256 HEX",
             ..Self::new(
                 StatusCode::UNAUTHORIZED,
-                "other-certificate",
+                ProblemType::OtherCertificate,
                 "Client certificate does not match",
                 detail,
             )
@@ -150,7 +175,7 @@ impl Problem {
 
     pub(super) fn forbidden(right: &str) -> Self {
         let detail = format!("The key does not have the right `{right}`.");
-        Self::new(StatusCode::FORBIDDEN, "forbidden", "Not allowed", detail)
+        Self::new(StatusCode::FORBIDDEN, ProblemType::Forbidden, "Not allowed", detail)
     }
 
     /// A valid token whose claims are granted no rights.
@@ -158,14 +183,14 @@ impl Problem {
         let detail = "The token is valid, but its claims are granted no rights.";
         Self {
             next: "ask the administrator for a grant that matches the token's claims ([[api.oidc.grants]])",
-            ..Self::new(StatusCode::FORBIDDEN, "forbidden", "Not allowed", detail)
+            ..Self::new(StatusCode::FORBIDDEN, ProblemType::Forbidden, "Not allowed", detail)
         }
     }
 
     /// The response covers all rooms, and the caller's rights do not.
     pub(super) fn not_all_rooms() -> Self {
         let detail = "The key's rights do not cover all rooms (`*`).";
-        Self::new(StatusCode::FORBIDDEN, "forbidden", "Not allowed", detail)
+        Self::new(StatusCode::FORBIDDEN, ProblemType::Forbidden, "Not allowed", detail)
     }
 
     /// The signing keys of the OpenID provider could not be fetched.
@@ -173,12 +198,12 @@ impl Problem {
         let detail = "The token cannot be verified: the signing keys of its issuer could not be fetched.";
         let problem = Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
-            "provider-unavailable",
+            ProblemType::ProviderUnavailable,
             "Token issuer unavailable",
             detail,
         );
         Self {
-            fault: "administrator",
+            fault: Fault::Administrator,
             next: "retry later; if it persists, ask the administrator to check [api.oidc] and the service's log",
             retry_after: NonZeroU32::new(RETRY_S),
             ..problem
@@ -188,7 +213,8 @@ impl Problem {
     pub(super) fn rate_limited(wait_s: u32) -> Self {
         let detail =
             format!("The key has used up its requests per minute; the next one is allowed in {wait_s} s.");
-        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "rate-limited", "Too many requests", detail);
+        let problem =
+            Self::new(StatusCode::TOO_MANY_REQUESTS, ProblemType::RateLimited, "Too many requests", detail);
         Self { retry_after: NonZeroU32::new(wait_s), ..problem }
     }
 
@@ -198,12 +224,9 @@ impl Problem {
         let problem = match exhausted {
             ShareExhausted::Key => {
                 let status = StatusCode::TOO_MANY_REQUESTS;
-                Self::new(status, "rate-limited", "Too many requests", detail)
+                Self::new(status, ProblemType::RateLimited, "Too many requests", detail)
             }
-            ShareExhausted::Room | ShareExhausted::Total => {
-                let status = StatusCode::SERVICE_UNAVAILABLE;
-                Self::new(status, "unavailable", "Temporarily unavailable", detail)
-            }
+            ShareExhausted::Room | ShareExhausted::Total => Self::unavailable(detail),
         };
         Self { retry_after: NonZeroU32::new(SHARE_RETRY_S), ..problem }
     }
@@ -211,18 +234,12 @@ impl Problem {
     /// A limit on evidence is reached.
     pub(super) fn evidence_full(detail: impl ToString) -> Self {
         let title = "Evidence limit reached";
-        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "evidence-full", title, detail);
+        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, ProblemType::EvidenceFull, title, detail);
         Self { retry_after: NonZeroU32::new(EVIDENCE_RETRY_S), ..problem }
     }
 
     pub(super) fn shutting_down() -> Self {
-        let problem = Self::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "unavailable",
-            "Temporarily unavailable",
-            SHUTTING_DOWN,
-        );
-        Self { retry_after: NonZeroU32::new(RETRY_S), ..problem }
+        Self { retry_after: NonZeroU32::new(RETRY_S), ..Self::unavailable(SHUTTING_DOWN) }
     }
 
     /// Exchange did not respond in the caller's time, and no recent state of the room is cached.
@@ -230,26 +247,58 @@ impl Problem {
         let detail = "Exchange did not respond in time, and the room was not read in the last 15 minutes.";
         let problem = Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
-            "exchange-timeout",
+            ProblemType::ExchangeTimeout,
             "Exchange did not respond in time",
             detail,
         );
         Self { retry_after: NonZeroU32::new(RETRY_S), ..problem }
     }
 
-    pub(super) fn bad_request(detail: impl ToString) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "bad-request", "Invalid request", detail)
+    pub(crate) fn bad_request(detail: impl ToString) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, ProblemType::BadRequest, "Invalid request", detail)
+    }
+
+    /// One member of the body is wrong. `pointer` is a JSON Pointer.
+    pub(super) fn unknown_cursor() -> Self {
+        Self::bad_request("`cursor` is not one that this list returned.")
+    }
+
+    pub(super) fn invalid_member(pointer: impl Into<String>, detail: impl ToString) -> Self {
+        let errors = [InvalidMember { pointer: pointer.into(), detail: detail.to_string() }];
+        Self { errors: errors.into(), ..Self::bad_request(detail) }
     }
 
     pub(super) fn bad_request_with(status: StatusCode, detail: impl ToString) -> Self {
         let status = if status.is_client_error() { status } else { StatusCode::BAD_REQUEST };
-        Self::new(status, "bad-request", "Invalid request", detail)
+        Self::new(status, ProblemType::BadRequest, "Invalid request", detail)
+    }
+
+    pub(super) fn unavailable(detail: impl ToString) -> Self {
+        let (status, title) = (StatusCode::SERVICE_UNAVAILABLE, "Temporarily unavailable");
+        Self::new(status, ProblemType::Unavailable, title, detail)
+    }
+
+    pub(super) fn refused_by_configuration(kind: ProblemType, detail: impl ToString) -> Self {
+        Self {
+            fault: Fault::Administrator,
+            next: "ask the administrator to change the configuration",
+            ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, kind, "Refused by the configuration", detail)
+        }
+    }
+
+    /// The configuration does not let callers choose the subject of a booking.
+    pub(super) fn booking_subject_forbidden() -> Self {
+        let detail = "The configuration allows no `subject` and no `organizer_name` (engine.booking_subjects_allowed).";
+        Self {
+            next: "leave both out, or ask the administrator to change the configuration",
+            ..Self::refused_by_configuration(ProblemType::SubjectNotAllowed, detail)
+        }
     }
 
     /// The idempotency key was used for another request, a check-in or an action.
     pub(super) fn key_reused() -> Self {
         let detail = "The Idempotency-Key was used for another request: send a new one.";
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "key-reused", "Idempotency key reused", detail)
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, ProblemType::KeyReused, "Idempotency key reused", detail)
     }
 
     /// The action in progress in the room did not end in the caller's time.
@@ -257,29 +306,60 @@ impl Problem {
         Self {
             retry_after: NonZeroU32::new(RETRY_S),
             next: "retry later",
-            ..Self::conflict("still-in-doubt", "An earlier action in the room is in doubt", detail)
+            ..Self::conflict(ProblemType::StillInDoubt, "An earlier action in the room is in doubt", detail)
         }
     }
 
-    /// No current event awaits a check-in.
-    pub(super) fn no_event_to_check_in(detail: impl ToString) -> Self {
-        Self::conflict("no-current-event", "No event to check in to", detail)
-    }
-
-    /// An action removed the event during the check-in.
-    pub(super) fn event_removed(detail: impl ToString) -> Self {
-        Self::conflict("changed-meanwhile", "The event was removed in the meantime", detail)
-    }
-
-    /// The sweep has no complete plan, or was applied already.
-    pub(super) fn not_planned() -> Self {
-        let detail = "A sweep can be applied once, when its plan is complete.";
-        Self::conflict("not-planned", "The sweep cannot be applied now", detail)
-    }
-
-    fn conflict(kind: &'static str, title: &'static str, detail: impl ToString) -> Self {
+    pub(super) fn conflict(kind: ProblemType, title: &'static str, detail: impl ToString) -> Self {
         let problem = Self::new(StatusCode::CONFLICT, kind, title, detail);
-        Self { fault: "nobody", next: "read the room again and decide again", ..problem }
+        Self { fault: Fault::Nobody, next: "read the room again and decide again", ..problem }
+    }
+
+    /// A command refused its request, and changed nothing.
+    pub(crate) fn refused(detail: impl ToString) -> Self {
+        Self {
+            fault: Fault::Caller,
+            next: "change the request or the configuration; `detail` says which",
+            ..Self::conflict(ProblemType::Refused, "The command refused the request", detail)
+        }
+    }
+
+    /// A sweep exceeded its limits, and changed nothing.
+    pub(crate) fn sweep_stopped(detail: impl ToString) -> Self {
+        Self {
+            fault: Fault::Administrator,
+            next: "check the plan, and change cleanup.limits if it is right",
+            ..Self::conflict(ProblemType::SweepStopped, "The sweep exceeds its limits", detail)
+        }
+    }
+
+    /// The journal cannot be read or written, or is damaged.
+    pub(crate) fn journal_unavailable(detail: impl ToString) -> Self {
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        Self {
+            fault: Fault::Administrator,
+            next: "ask the administrator to check the disk of Adjourn's state directory",
+            ..Self::new(status, ProblemType::JournalUnavailable, "Journal unavailable", detail)
+        }
+    }
+
+    /// Nothing is known about the outcome, so a person has to look.
+    pub(crate) fn needs_attention(detail: impl ToString) -> Self {
+        Self {
+            fault: Fault::Administrator,
+            next: "have a person check the room's calendar",
+            ..Self::new(
+                StatusCode::BAD_GATEWAY,
+                ProblemType::NeedsAttention,
+                "The outcome is unknown",
+                detail,
+            )
+        }
+    }
+
+    /// The same problem with another next step, for a caller that is no HTTP client.
+    pub(crate) fn with_next(self, next: &'static str) -> Self {
+        Self { next, ..self }
     }
 
     /// Adds the action that the problem is about.
@@ -288,21 +368,34 @@ impl Problem {
     }
 
     /// The problem of an action that was refused or needs a person; `None` for a successful one.
-    pub(super) fn from_outcome(action: ActionId, outcome: &Outcome) -> Option<Self> {
+    pub(crate) fn from_outcome(action: ActionId, outcome: &Outcome) -> Option<Self> {
         let problem = match outcome {
             Outcome::Done(_) | Outcome::AlreadyDone { .. } => return None,
             Outcome::Refused { refusal } => Self::from_refusal(refusal),
-            Outcome::NeedsAttention { advice, .. } => Self {
-                fault: "administrator",
-                next: "have a person check the room's calendar",
-                ..Self::new(StatusCode::BAD_GATEWAY, "needs-attention", "The outcome is unknown", advice)
-            },
+            Outcome::NeedsAttention { advice, .. } => Self::needs_attention(advice),
         };
         Some(Self { action_id: Some(action), ..problem })
     }
 
+    /// The same for a user of the command line, who may know of every room and action: nothing is hidden as it is from an API key.
+    pub(crate) fn for_operator(answer: &Answer) -> Option<Self> {
+        let problem = Self::from_outcome(answer.action, &answer.outcome)?;
+        let Outcome::Refused { refusal } = &answer.outcome else { return Some(problem) };
+        let next = match refusal {
+            Refusal::OutOfScope { .. } => "add the room to [scope] of the configuration",
+            Refusal::NoSuchAction { .. } | Refusal::MaybeArchived { .. } => {
+                "list the actions with adjourn audit, and give the id of one of them"
+            }
+            Refusal::EventNotFound => {
+                "list the room's events with adjourn events, and give the id of one of them in --event"
+            }
+            _ => return Some(problem),
+        };
+        Some(Self { detail: refusal.to_string().into(), next, ..problem })
+    }
+
     fn from_refusal(refusal: &Refusal) -> Self {
-        let kind = refusal_kind(refusal);
+        let kind = ProblemType::of(refusal);
         match refusal {
             Refusal::OutOfScope { .. } => Self::no_such_room(None),
             Refusal::NoSuchAction { .. } | Refusal::MaybeArchived { .. } => Self::not_found("action"),
@@ -323,16 +416,7 @@ impl Problem {
                     "The request cannot be carried out",
                     refusal,
                 ),
-                ResponsibleParty::Administrator => Self {
-                    fault: "administrator",
-                    next: "ask the administrator to change the configuration",
-                    ..Self::new(
-                        StatusCode::UNPROCESSABLE_ENTITY,
-                        kind,
-                        "Refused by the configuration",
-                        refusal,
-                    )
-                },
+                ResponsibleParty::Administrator => Self::refused_by_configuration(kind, refusal),
                 ResponsibleParty::Server | ResponsibleParty::Network => {
                     Self::from_exchange(ResponsibleParty::Server, refusal)
                 }
@@ -343,112 +427,25 @@ impl Problem {
         }
     }
 
-    fn from_exchange(fault: ResponsibleParty, detail: impl ToString) -> Self {
+    pub(crate) fn from_exchange(fault: ResponsibleParty, detail: impl ToString) -> Self {
         match fault {
             ResponsibleParty::Server | ResponsibleParty::Network => {
                 let status = StatusCode::SERVICE_UNAVAILABLE;
-                let problem = Self::new(status, "exchange-unavailable", "Exchange is unavailable", detail);
+                let problem =
+                    Self::new(status, ProblemType::ExchangeUnavailable, "Exchange is unavailable", detail);
                 Self { retry_after: NonZeroU32::new(RETRY_S), ..problem }
             }
             ResponsibleParty::Administrator | ResponsibleParty::Caller | ResponsibleParty::Nobody => Self {
-                fault: "administrator",
+                fault: Fault::Administrator,
                 next: "ask the administrator to check Adjourn's rights in Exchange: adjourn doctor",
                 ..Self::new(
                     StatusCode::BAD_GATEWAY,
-                    "exchange-refused",
+                    ProblemType::ExchangeRefused,
                     "Exchange refused the request",
                     detail,
                 )
             },
         }
-    }
-}
-
-/// Error responses of operations that use only the service's memory.
-pub(super) struct ClientErrors;
-
-/// Error responses of operations that use Exchange or the journal.
-pub(super) struct BackendErrors;
-
-impl IntoResponses for ClientErrors {
-    fn responses() -> BTreeMap<String, RefOr<Described>> {
-        BTreeMap::from([(
-            "4XX".to_owned(),
-            problem_response("The request was not carried out: the problem says why"),
-        )])
-    }
-}
-
-/// Responses of operations that request an action.
-pub(super) struct ActionResponses;
-
-impl IntoResponses for ActionResponses {
-    fn responses() -> BTreeMap<String, RefOr<Described>> {
-        let view = || ContentBuilder::new().schema(Some(Ref::from_schema_name("ActionView"))).build();
-        let done = ResponseBuilder::new().content("application/json", view());
-        let under_way = ResponseBuilder::new()
-            .description("In progress: poll the address in `Location`")
-            .content("application/json", view());
-        let mut all = BackendErrors::responses();
-        all.insert("200".to_owned(), done.build().into());
-        all.insert("202".to_owned(), under_way.build().into());
-        all
-    }
-}
-
-impl IntoResponses for BackendErrors {
-    fn responses() -> BTreeMap<String, RefOr<Described>> {
-        let mut all = ClientErrors::responses();
-        all.insert(
-            "502".to_owned(),
-            problem_response("Exchange refused the request, or a person has to check the calendar"),
-        );
-        all.insert("503".to_owned(), problem_response("Temporarily unavailable: retry later"));
-        all
-    }
-}
-
-fn problem_response(what: &str) -> RefOr<Described> {
-    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
-    ResponseBuilder::new().description(what).content("application/problem+json", content).build().into()
-}
-
-fn as_urn<S: Serializer>(kind: &&'static str, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(&format_args!("urn:adjourn:problem:{kind}"))
-}
-
-/// The problem type of a refusal.
-fn refusal_kind(refusal: &Refusal) -> &'static str {
-    match refusal {
-        Refusal::NoCurrentEvent => "no-current-event",
-        Refusal::Ambiguous { .. } => "ambiguous",
-        Refusal::NotStarted { .. } => "not-started",
-        Refusal::NotCurrent { .. } => "not-on",
-        Refusal::Over { .. } => "over",
-        Refusal::AllDay => "all-day",
-        Refusal::Cancelled => "cancelled",
-        Refusal::Declined => "declined",
-        Refusal::UnknownCopy => "unknown-copy",
-        Refusal::ServerAlwaysNotifies => "server-always-notifies",
-        Refusal::WholeSeries => "whole-series",
-        Refusal::EventNotFound => "event-not-found",
-        Refusal::InvalidEventId { .. } => "invalid-event-id",
-        Refusal::NotAsSeen { .. } => "not-as-seen",
-        Refusal::ChangedMeanwhile { .. } => "changed-meanwhile",
-        Refusal::KeepsChanging => "keeps-changing",
-        Refusal::NoLongerApplies { .. } => "no-longer-applies",
-        Refusal::IrreversibleForbidden => "cannot-be-undone",
-        Refusal::KeyReused { .. } => "key-reused",
-        Refusal::Interrupted => "interrupted",
-        Refusal::StillInDoubt { .. } => "still-in-doubt",
-        Refusal::NothingToUndo => "nothing-to-undo",
-        Refusal::NotUndoable { .. } => "not-undoable",
-        Refusal::Collides { .. } => "collides",
-        Refusal::LeftDeletedItems => "left-deleted-items",
-        Refusal::OutOfScope { .. } | Refusal::NoSuchAction { .. } | Refusal::MaybeArchived { .. } => {
-            "not-found"
-        }
-        Refusal::Exchange { .. } => "exchange",
     }
 }
 
@@ -470,14 +467,7 @@ impl From<StatusError> for Problem {
 impl From<JournalError> for Problem {
     fn from(error: JournalError) -> Self {
         tracing::error!(%error, "journal unavailable");
-        let detail = "The journal cannot be written, so nothing was changed.";
-        let status = StatusCode::SERVICE_UNAVAILABLE;
-        let problem = Self::new(status, "journal-unavailable", "Journal unavailable", detail);
-        Self {
-            fault: "administrator",
-            next: "ask the administrator to check the disk of Adjourn's state directory",
-            ..problem
-        }
+        Self::journal_unavailable("The journal cannot be written, so nothing was changed.")
     }
 }
 
@@ -506,28 +496,9 @@ impl IntoResponse for Problem {
 }
 
 pub(super) async fn unknown_route() -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "not-found", "Not found", "The API has no such path.")
+    Problem::new(StatusCode::NOT_FOUND, ProblemType::NotFound, "Not found", "The API has no such path.")
 }
 
 pub(super) async fn method_not_allowed() -> Problem {
     Problem::bad_request_with(StatusCode::METHOD_NOT_ALLOWED, "This address does not support the method.")
-}
-
-/// Middleware: gives each request an id that is returned in `X-Request-Id` and logged: the caller's own if valid, else a new one.
-pub(super) async fn assign_request_id(request: Request, next: Next) -> Response {
-    let given = request.headers().get(&REQUEST_ID).filter(|value| is_request_id(value)).cloned();
-    let name = given.or_else(|| HeaderValue::from_str(&Uuid::new_v4().to_string()).ok());
-    let said = name.as_ref().and_then(|name| name.to_str().ok()).unwrap_or_default();
-    let span = tracing::info_span!("request", method = %request.method(), request_id = said, status = Empty);
-    telemetry::adopt_parent_span(&span, request.headers());
-    let mut response = next.run(request).instrument(span.clone()).await;
-    span.record("status", response.status().as_u16());
-    if let Some(name) = name {
-        response.headers_mut().insert(REQUEST_ID, name);
-    }
-    response
-}
-
-fn is_request_id(value: &HeaderValue) -> bool {
-    (1..=128).contains(&value.len()) && value.as_bytes().iter().all(u8::is_ascii_graphic)
 }

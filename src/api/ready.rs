@@ -10,7 +10,8 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::state::Api;
-use crate::service::{CheckFinding, Readiness};
+use crate::service::{CheckFinding, CheckResult, Readiness};
+use crate::timestamp::Timestamp;
 
 /// 200 when every check passes or only warns, else 503. JSON where the client accepts it, else a line per check that does not
 /// pass.
@@ -34,20 +35,20 @@ fn accepts_json(headers: &HeaderMap) -> bool {
 }
 
 fn as_json(found: &Readiness) -> Value {
-    let checks = found.findings.iter().map(|(check, finding)| {
+    let checks = found.results.iter().map(|CheckResult { check, finding, since }| {
         let (state, message) = match finding {
             CheckFinding::Passed => ("passed", None),
             CheckFinding::Warning(why) => ("warning", Some(why)),
             CheckFinding::Failed(why) => ("failed", Some(why)),
         };
-        json!({ "check": check.as_str(), "state": state, "message": message })
+        json!({ "check": check.as_str(), "state": state, "message": message, "since": Timestamp::from(*since) })
     });
     json!({ "ready": found.is_ready(), "checks": checks.collect::<Vec<_>>() })
 }
 
 fn as_text(found: &Readiness) -> String {
     let mut text = if found.is_ready() { "ready\n" } else { "not ready\n" }.to_owned();
-    for (check, finding) in &found.findings {
+    for CheckResult { check, finding, .. } in &found.results {
         // Writing to a string does not fail.
         let _ = match finding {
             CheckFinding::Passed => Ok(()),

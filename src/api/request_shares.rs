@@ -12,13 +12,17 @@ use crate::shares::{Share, ShareLimits, SharePool};
 
 /// Requests with evidence: a body has up to a megabyte, and is stored before the response.
 pub(super) const EVIDENCE: ShareLimits = limits_per_key(16, 4);
-/// Audit queries: a page reads up to some thousand entries.
+/// Audit queries and the list of API keys: a page reads up to some thousand entries.
 pub(super) const AUDIT: ShareLimits = limits_per_key(8, 2);
 /// Requests about sweeps: a sweep has up to ten thousand rooms, and its plan all their events.
 pub(super) const SWEEPS: ShareLimits = limits_per_key(8, 2);
 /// Requests that wait for a calendar read. Each holds only its connection, and one read serves all requests that wait for a room.
 pub(super) const ROOM_READS: ShareLimits =
     ShareLimits { total: 1_000, reserve: 200, few: 8, per_key: 500, per_room: 64, per_key_and_room: 32 };
+/// Check-ins by link, which need no key: few people stand at doors at the same time, and one answer takes milliseconds.
+pub(super) const LINKED_CHECK_INS: usize = 64;
+/// Check-ins by link from one IPv4 address or IPv6 /64. Behind a proxy all callers have one address, so only the total counts.
+pub(super) const LINKED_CHECK_INS_PER_ADDRESS: usize = 8;
 /// Event streams of one key: a backend needs one, a floor of displays some dozens. With few connections allowed, a quarter of
 /// them.
 pub(super) const STREAMS_PER_KEY: usize = 100;
@@ -36,6 +40,7 @@ pub(super) struct RequestShares {
     pub(super) sweeps: SharePool,
     pub(super) room_reads: SharePool,
     pub(super) streams: SharePool,
+    pub(super) linked_check_ins: SharePool,
 }
 
 impl RequestShares {
@@ -43,6 +48,8 @@ impl RequestShares {
     pub(super) fn new(connections: ConnectionLimits) -> Self {
         let total = connections.authenticated() - connections.authenticated() / 8;
         let of_key = limits_per_key(total.max(1), STREAMS_PER_KEY.min(total.div_ceil(4)));
+        let per_address =
+            if connections.per_address.is_some() { LINKED_CHECK_INS_PER_ADDRESS } else { LINKED_CHECK_INS };
         let streams = ShareLimits { reserve: total / 16, few: 2, ..of_key };
         Self {
             evidence: SharePool::new(EVIDENCE),
@@ -50,6 +57,7 @@ impl RequestShares {
             sweeps: SharePool::new(SWEEPS),
             room_reads: SharePool::new(ROOM_READS),
             streams: SharePool::new(streams),
+            linked_check_ins: SharePool::new(limits_per_key(LINKED_CHECK_INS, per_address)),
         }
     }
 
@@ -59,13 +67,14 @@ impl RequestShares {
     }
 
     /// All limits by the name of their operation.
-    pub(super) fn all(&self) -> [(&'static str, &SharePool); 5] {
+    pub(super) fn all(&self) -> [(&'static str, &SharePool); 6] {
         [
             ("evidence", &self.evidence),
             ("audit", &self.audit),
             ("sweep-requests", &self.sweeps),
             ("room-reads", &self.room_reads),
             ("event-streams", &self.streams),
+            ("linked-check-ins", &self.linked_check_ins),
         ]
     }
 
@@ -74,7 +83,8 @@ impl RequestShares {
         let is_read = matches!(*method, Method::GET | Method::HEAD);
         match route {
             "/v1/evidence" => Some(("requests with evidence", &self.evidence)),
-            "/v1/actions" if is_read => Some(("audit queries", &self.audit)),
+            "/v1/actions" | "/v1/report" if is_read => Some(("audit queries", &self.audit)),
+            "/v1/keys" if is_read => Some(("requests for the list of keys", &self.audit)),
             "/v1/sweeps" | "/v1/sweeps/{sweep}" | "/v1/sweeps/{sweep}/apply" => {
                 Some(("requests about sweeps", &self.sweeps))
             }

@@ -8,42 +8,33 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::actions::{ActionHeaders, preferred_wait};
 use super::caller::Caller;
-use super::extract::{JsonBody, PathParams, QueryParams, page_size};
-use super::problem::{BackendErrors, ClientErrors, Problem};
+use super::event_view::EventView;
+use super::extract::{JsonBody, PathParams, QueryParams, first_page, page_size};
+use super::idempotency;
+use super::problem::Problem;
+use super::problem_type::ProblemType;
+use super::responses::{BackendErrors, BodyErrors, ClientErrors, KeyErrors, NotFound};
+use super::room_filter::{RoomListQuery, rank};
 use super::state::Api;
-use super::view::{EventView, RoomView};
+use super::view::{RoomView, ViewOptions};
 use crate::access::Right;
-use crate::action::IdempotencyKey;
 use crate::calendar::RoomAddress;
-use crate::journal::Query;
 use crate::presence::EVENT_REFERENCE_BYTES_MAX;
 use crate::service::{CheckInError, CheckInReceipt, CheckInRequest};
+use crate::timestamp::Timestamp;
 
 /// Rooms per page.
 pub(super) const PAGE_MAX: usize = 1_000;
 const PAGE_DEFAULT: usize = 100;
 
-/// Parameters of the list of rooms.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct RoomListQuery {
-    /// `next_cursor` of the previous page.
-    #[param(value_type = Option<String>)]
-    cursor: Option<String>,
-    /// Rooms per page, 1 to 1000. Default: 100.
-    #[param(minimum = 1, maximum = 1000)]
-    limit: Option<usize>,
-}
-
 /// A page of rooms.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct RoomPage {
-    /// Ordered by address.
+    /// Ordered by address; with `near`, the nearest first.
     rooms: Vec<RoomEntry>,
     /// Cursor of the next page; null on the last page.
     next_cursor: Option<String>,
@@ -54,10 +45,16 @@ pub(super) struct RoomPage {
 pub(super) struct RoomEntry {
     /// The room's id: its SMTP address.
     id: String,
-    /// Display name, if the configuration has one.
+    /// Display name, by the configuration, else by the directory.
     name: Option<String>,
-    /// Building, if the configuration has one.
+    /// Building, by the configuration, else by the directory.
     building: Option<String>,
+    /// Floor, by the configuration, else by the directory.
+    floor: Option<String>,
+    /// Number of people that the room holds, by the configuration, else by the directory.
+    capacity: Option<u32>,
+    /// What the room has, such as `video`, by the configuration, else by the directory.
+    equipment: Vec<String>,
     /// Time zone as an IANA name, if the configuration has one.
     time_zone: Option<String>,
     /// The last known state; null when the calendar was not read yet.
@@ -65,50 +62,97 @@ pub(super) struct RoomEntry {
 }
 
 /// List the rooms that this key can see.
-#[utoipa::path(get, path = "/v1/rooms", tag = "rooms", params(RoomListQuery), responses((status = 200, body = RoomPage), ClientErrors))]
+///
+/// With filters, the page has the rooms that fit all of them.
+#[utoipa::path(get, path = "/v1/rooms", operation_id = "listRooms", tag = "rooms", params(RoomListQuery),
+    responses((status = 200, description = "A page of rooms", body = RoomPage), ClientErrors, NotFound),
+)]
 pub(super) async fn list(
     State(api): State<Api>,
     caller: Caller,
-    QueryParams(page): QueryParams<RoomListQuery>,
+    QueryParams(query): QueryParams<RoomListQuery>,
 ) -> Result<Json<RoomPage>, Problem> {
     caller.require(Right::Read)?;
-    let limit = page_size(page.limit, PAGE_DEFAULT, PAGE_MAX)?;
-    let after = page.cursor.unwrap_or_default();
-    let scope = api.service.engine.scope();
-    let seen = scope.rooms().filter(|room| caller.can_see(room));
-    let mut rest = seen.filter(|room| room.as_str() > after.as_str());
-    let rooms: Vec<_> = rest.by_ref().take(limit).collect();
-    rooms.iter().for_each(|room| caller.record_contact(&api, room));
-    let rooms: Vec<_> = rooms.into_iter().map(|room| room_entry(&api, room)).collect();
-    let more = rest.next().is_some();
+    query.check()?;
+    let limit = page_size(query.limit, PAGE_DEFAULT, PAGE_MAX)?;
+    let rooms = rooms_after_cursor(&api, &caller, &query)?;
+    let (now, options) = (api.service.now(), api.view_options());
+    let entry = |room: &RoomAddress| wanted_entry(&api, &query, room, (now, options));
+    let (rooms, more) = first_page(rooms.iter().filter_map(entry), limit);
     let next_cursor = rooms.last().filter(|_| more).map(|last| last.id.clone());
     Ok(Json(RoomPage { rooms, next_cursor }))
 }
 
-fn room_entry(api: &Api, room: &RoomAddress) -> RoomEntry {
-    let about = api.service.options().rules.room_info(room);
-    RoomEntry {
-        id: room.to_string(),
-        name: about.name,
-        building: about.building,
-        time_zone: about.time_zone,
-        state: api
-            .service
-            .last_known_status(room)
-            .map(|status| RoomView::of(&status, api.options().subjects)),
+/// The rooms that the caller can see, in the order of the list, after the last room of the previous page.
+fn rooms_after_cursor(
+    api: &Api,
+    caller: &Caller,
+    query: &RoomListQuery,
+) -> Result<Vec<RoomAddress>, Problem> {
+    let scope = api.service.engine.scope();
+    let visible = scope.rooms().filter(|room| caller.can_see(room)).cloned();
+    let Some(near) = &query.near else {
+        let after = query.cursor.as_deref().unwrap_or_default();
+        return Ok(visible.filter(|room| room.as_str() > after).collect());
+    };
+    let near = api.service.room_info(&caller.require_room(api, near)?);
+    let rank_of = |room: &RoomAddress| rank(room, &api.service.room_info(room), &near);
+    let cursor = query.cursor.as_deref().map(str::parse::<RoomAddress>).transpose();
+    let cursor = cursor.map_err(|_| Problem::unknown_cursor())?;
+    // The place of another room in the order would reveal its building and size.
+    if cursor.as_ref().is_some_and(|cursor| !caller.can_see(cursor)) {
+        return Err(Problem::unknown_cursor());
     }
+    let after = cursor.as_ref().map(rank_of);
+    let mut ranked: Vec<_> = visible.map(|room| (rank_of(&room), room)).collect();
+    ranked.retain(|(rank, _)| after.as_ref().is_none_or(|after| rank > after));
+    ranked.sort_by(|(one, _), (other, _)| one.cmp(other));
+    Ok(ranked.into_iter().map(|(_, room)| room).collect())
+}
+
+/// The entry of a room; `None` if the query does not want it.
+fn wanted_entry(
+    api: &Api,
+    query: &RoomListQuery,
+    room: &RoomAddress,
+    (now, options): (DateTime<Utc>, ViewOptions),
+) -> Option<RoomEntry> {
+    let info = api.service.room_info(room);
+    if !query.wants(&info) {
+        return None;
+    }
+    let status = api.service.last_known_status_of(room, &info);
+    if !query.wants_state(status.as_ref(), now) {
+        return None;
+    }
+    Some(RoomEntry {
+        id: room.to_string(),
+        name: info.name,
+        building: info.building,
+        floor: info.floor,
+        capacity: info.capacity,
+        equipment: info.equipment,
+        time_zone: info.time_zone,
+        state: status.map(|status| RoomView::without_agenda(&status, options)),
+    })
 }
 
 /// Get a room's current state.
 ///
 /// Read from the room's calendar a moment ago (`read_at`). If Exchange does not respond in time, the last known state is returned
 /// (`as_of`, at most 15 minutes ago), else `503`. `ETag` changes whenever anything shown changes; send it as `If-None-Match`.
-#[utoipa::path(get, path = "/v1/rooms/{room}", tag = "rooms",
-    params(("room" = String, Path, description = "SMTP address of the room")),
+#[utoipa::path(get, path = "/v1/rooms/{room}", operation_id = "getRoom", tag = "rooms",
+    params(
+        ("room" = String, Path, description = "SMTP address of the room", example = "room-aurora@example.com"),
+        ("If-None-Match" = Option<String>, Header, description = "`ETag` of the state that the caller has"),
+    ),
     responses(
-        (status = 200, body = RoomView),
-        (status = 304, description = "Unchanged since the `ETag` in `If-None-Match`"),
+        (status = 200, description = "The room's state", body = RoomView,
+            headers(("ETag" = String, description = "Changes whenever anything shown changes"))),
+        (status = 304, description = "Unchanged since the `ETag` in `If-None-Match`",
+            headers(("ETag" = String, description = "The `ETag` of the unchanged state"))),
         BackendErrors,
+        NotFound,
     ),
 )]
 pub(super) async fn get(
@@ -122,7 +166,7 @@ pub(super) async fn get(
     caller.record_contact(&api, &room);
     let options = api.options();
     let (patience, _share) = api.shares.room_read(caller.id(), &room, options.deadline);
-    let view = RoomView::of(&api.service.status(&room, patience).await?, options.subjects);
+    let view = RoomView::of(&api.service.status(&room, patience).await?, api.view_options());
     let tag = etag(&view);
     let known = matches_etag(&headers, &tag);
     let mut response =
@@ -144,10 +188,13 @@ fn matches_etag(headers: &HeaderMap, tag: &str) -> bool {
 /// Hashes everything shown except the times of reading.
 fn etag(view: &RoomView) -> String {
     let mut hash = DefaultHasher::new();
+    (&view.language, &view.accent, &view.logo).hash(&mut hash);
     (&view.id, view.busy, &view.current, &view.current_events, &view.next).hash(&mut hash);
     (&view.name, &view.building, &view.time_zone).hash(&mut hash);
+    (&view.floor, view.capacity, &view.equipment, &view.booking).hash(&mut hash);
     (view.busy_until, view.free_until, view.checked_in, view.release_at).hash(&mut hash);
     (&view.awaiting_check_in, &view.allowed_actions).hash(&mut hash);
+    (&view.agenda, view.agenda_from, view.agenda_to).hash(&mut hash);
     format!("\"{:016x}\"", hash.finish())
 }
 
@@ -155,10 +202,11 @@ fn etag(view: &RoomView) -> String {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CheckInToEventRequest {
-    /// The event's id or UID. Default: the event that the display shows and that awaits a check-in (`awaiting_check_in`).
-    event: Option<String>,
+    /// The event's id or UID. Default: the event that the display shows and that awaits a check-in (`awaiting_check_in`). Not where
+    /// the path names the event.
+    pub(super) event: Option<String>,
     /// The source of the check-in: `panel`, `badge`, … Default: the key's name.
-    #[schema(max_length = 100)]
+    #[schema(max_length = 100, example = "panel")]
     source: Option<String>,
 }
 
@@ -170,7 +218,7 @@ pub(super) struct CheckedIn {
     /// The event that was checked in to.
     event: EventView,
     /// Time of the check-in.
-    at: DateTime<Utc>,
+    at: Timestamp,
 }
 
 /// Characters of a source's name.
@@ -179,9 +227,21 @@ pub(super) const SOURCE_MAX: usize = 100;
 /// Check in to an event, so that it is not released as abandoned.
 ///
 /// Waits while an action is in progress in the room, and returns `409` if that action removed the event.
-#[utoipa::path(post, path = "/v1/rooms/{room}/check-in", tag = "rooms",
-    params(("room" = String, Path, description = "SMTP address of the room"), ActionHeaders), request_body = Option<CheckInToEventRequest>,
-    responses((status = 200, body = CheckedIn), BackendErrors),
+#[utoipa::path(post, path = "/v1/rooms/{room}/check-in", operation_id = "checkIn", tag = "rooms",
+    params(
+        ("room" = String, Path, description = "SMTP address of the room", example = "room-aurora@example.com"),
+        ActionHeaders,
+    ),
+    request_body = Option<CheckInToEventRequest>,
+    responses(
+        (status = 200, description = "The check-in is stored", body = CheckedIn),
+        (status = 409, description = "No event awaits a check-in, or an action removed it", body = Problem,
+            content_type = "application/problem+json"),
+        BackendErrors,
+        NotFound,
+        BodyErrors,
+        KeyErrors,
+    ),
 )]
 pub(super) async fn check_in(
     State(api): State<Api>,
@@ -195,14 +255,12 @@ pub(super) async fn check_in(
     caller.record_contact(&api, &room);
     let source = asked.source.unwrap_or_else(|| caller.name().to_owned());
     if source.chars().count() > SOURCE_MAX {
-        return Err(Problem::bad_request(format!(
-            "`source` is too long: at most {SOURCE_MAX} characters are allowed."
-        )));
+        let detail = format!("`source` is too long: at most {SOURCE_MAX} characters are allowed.");
+        return Err(Problem::invalid_member("/source", detail));
     }
     if asked.event.as_ref().is_some_and(|event| event.len() > EVENT_REFERENCE_BYTES_MAX) {
-        return Err(Problem::bad_request(format!(
-            "`event` is too long: at most {EVENT_REFERENCE_BYTES_MAX} bytes are allowed."
-        )));
+        let detail = format!("`event` is too long: at most {EVENT_REFERENCE_BYTES_MAX} bytes are allowed.");
+        return Err(Problem::invalid_member("/event", detail));
     }
     let patience = preferred_wait(&headers).unwrap_or(api.options().deadline);
     let (patience, _share) = api.shares.room_read(caller.id(), &room, patience);
@@ -210,7 +268,12 @@ pub(super) async fn check_in(
     let wanted = CheckInRequest { room, event: asked.event, source, reporter };
     let done = match caller.idempotency_key(&headers)? {
         None => api.service.check_in_and_confirm(&wanted, patience).await,
-        Some(key) if is_used_by_action(&api, &key).await? => return Err(Problem::key_reused()),
+        Some(key)
+            if idempotency::has_kept_answer(&api, &key)
+                || idempotency::is_used_by_action(&api, &key).await? =>
+        {
+            return Err(Problem::key_reused());
+        }
         Some(key) => api.service.check_in_once(key, &wanted, patience).await,
     };
     match done {
@@ -223,17 +286,9 @@ pub(super) async fn check_in(
     }
 }
 
-/// Whether the idempotency key was used for an action.
-async fn is_used_by_action(api: &Api, key: &IdempotencyKey) -> Result<bool, Problem> {
-    let engine = &api.service.engine;
-    let since = Some(api.service.now() - engine.key_ttl());
-    let query = Query { key: Some(key.clone()), since, limit: Some(1), ..Query::default() };
-    Ok(!engine.journal().find(&query).await?.is_empty())
-}
-
 impl CheckedIn {
     fn of(done: &CheckInReceipt, subjects: bool) -> Self {
-        Self { room: done.room.to_string(), event: EventView::of(&done.event, subjects), at: done.at }
+        Self { room: done.room.to_string(), event: EventView::of(&done.event, subjects), at: done.at.into() }
     }
 }
 
@@ -246,8 +301,28 @@ impl From<CheckInError> for Problem {
             CheckInError::NoEvent => Self::no_event_to_check_in(error),
             CheckInError::EventRemoved { action } => Self::event_removed(error).with_action(action),
             CheckInError::EvidenceRefused(_) => Self::evidence_full(error),
+            CheckInError::LinkRefused(_) => Self::link_not_valid(error),
             CheckInError::ActionPending => Self::still_in_doubt(error),
             CheckInError::Timeout => Self::exchange_timeout(),
         }
+    }
+}
+
+impl Problem {
+    /// No current event awaits a check-in.
+    fn no_event_to_check_in(detail: impl ToString) -> Self {
+        Self::conflict(ProblemType::NoCurrentEvent, "No event to check in to", detail)
+    }
+
+    /// A check-in link permits no check-in.
+    fn link_not_valid(detail: impl ToString) -> Self {
+        let problem =
+            Self::new(StatusCode::GONE, ProblemType::LinkNotValid, "Check-in link not valid", detail);
+        Self { next: "scan the code at the door again", ..problem }
+    }
+
+    /// An action removed the event during the check-in.
+    fn event_removed(detail: impl ToString) -> Self {
+        Self::conflict(ProblemType::ChangedMeanwhile, "The event was removed in the meantime", detail)
     }
 }

@@ -27,6 +27,7 @@ use tokio_util::task::TaskTracker;
 use super::caller::Caller;
 use super::connections::{ConnectionLimits, Connections, TrackedConnection};
 use super::http_rules;
+use super::local_peer::LocalPeer;
 use super::peer_address::PeerAddress;
 use super::peer_certificate::PeerCertificate;
 use super::request_timeouts::{RequestTimeoutStream, RequestTimeouts};
@@ -87,7 +88,7 @@ const HEAD_BYTES_MAX: usize = 16 * 1024;
 const HEADERS_MAX: usize = 64;
 
 /// Pause after a failed `accept`. Most likely too many files are open, and the next call would fail too.
-const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
+pub(super) const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
 /// Serves until `stop`; then completes open requests and accepts no new connections.
 pub async fn serve(
@@ -116,8 +117,14 @@ pub async fn serve(
         let (router, limits, stop) = (router.clone(), limits.clone(), stop.clone());
         let acceptor = tls.as_ref().map(|tls| tls.acceptor());
         connections.spawn(async move {
-            let served =
-                ConnectionTask { peer: peer.ip(), connection: connection.clone(), router, limits, stop };
+            let served = ConnectionTask {
+                peer: peer.ip(),
+                local: None,
+                connection: connection.clone(),
+                router,
+                limits,
+                stop,
+            };
             tokio::select! {
                 () = served.run(stream, acceptor) => {}
                 () = connection.closed() => {}
@@ -150,12 +157,14 @@ fn set_socket_options(stream: &TcpStream, limits: &ListenerLimits) {
 }
 
 /// Serves one connection.
-struct ConnectionTask {
-    peer: IpAddr,
-    connection: Arc<TrackedConnection>,
-    router: Router,
-    limits: ListenerLimits,
-    stop: CancellationToken,
+pub(super) struct ConnectionTask {
+    pub(super) peer: IpAddr,
+    /// The process at the other end of the Unix socket.
+    pub(super) local: Option<LocalPeer>,
+    pub(super) connection: Arc<TrackedConnection>,
+    pub(super) router: Router,
+    pub(super) limits: ListenerLimits,
+    pub(super) stop: CancellationToken,
 }
 
 impl ConnectionTask {
@@ -170,11 +179,11 @@ impl ConnectionTask {
         }
     }
 
-    async fn serve_http<S>(self, stream: S, certificate: Option<PeerCertificate>)
+    pub(super) async fn serve_http<S>(self, stream: S, certificate: Option<PeerCertificate>)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let Self { peer, connection, router, limits, stop } = self;
+        let Self { peer, local, connection, router, limits, stop } = self;
         // A client that does not read its response is disconnected too.
         let mut stream = TimeoutWriter::new(stream);
         stream.set_timeout(Some(limits.unread));
@@ -184,6 +193,7 @@ impl ConnectionTask {
         let service = TowerToHyperService::new(router);
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(PeerAddress(peer));
+            local.map(|local| request.extensions_mut().insert(local));
             phase.clone().while_busy(respond(service.clone(), request, connection.clone(), certificate))
         });
         let http = hyper::server::conn::http1::Builder::new()

@@ -1,7 +1,10 @@
 //! Rows of the table of limits ([`crate::limits`]) on what callers share: connections and concurrent operations.
 
 use super::connections::{AUTHENTICATION_TIME, ConnectionLimits};
-use super::request_shares::{AUDIT, EVIDENCE, ROOM_READS, RequestShares, STREAMS_PER_KEY, SWEEPS};
+use super::request_shares::{
+    AUDIT, EVIDENCE, LINKED_CHECK_INS, LINKED_CHECK_INS_PER_ADDRESS, ROOM_READS, RequestShares,
+    STREAMS_PER_KEY, SWEEPS,
+};
 use crate::limits::{Amount, LimitRow};
 use crate::service::{ACTION_SHARES, SWEEP_SHARES, SWEEPS_KEPT_PER_CALLER};
 
@@ -100,5 +103,11 @@ fn operations() -> Vec<LimitRow> {
         },
         row("event streams", streams, "an eighth of the connections is left for other requests"),
         row("event streams of one key", STREAMS_PER_KEY, "a floor of displays has some dozens"),
+        row("check-ins by link at once", LINKED_CHECK_INS, "an answer takes milliseconds, and needs no key"),
+        row(
+            "check-ins by link of one address at once (IPv6: of one /64), except behind a proxy",
+            LINKED_CHECK_INS_PER_ADDRESS,
+            "one machine cannot use up what others need",
+        ),
     ]
 }

@@ -7,10 +7,14 @@ use arc_swap::ArcSwap;
 
 use super::connections::{ConnectionLimits, Connections};
 use super::doctor_runs::{Doctor, DoctorRuns};
+use super::kept_answers::KeptAnswers;
 use super::key_ring::KeyRing;
+use super::line_limit::LineLimit;
 use super::metrics::Metrics;
+use super::origin::Origin;
 use super::rendered_events::RenderedEvents;
 use super::request_shares::RequestShares;
+use super::view::{BookingView, ViewOptions};
 use crate::service::Service;
 
 /// Options of the API. They can change while the service runs.
@@ -20,11 +24,16 @@ pub struct ApiOptions {
     pub deadline: Duration,
     /// Show subjects and organizers of events.
     pub subjects: bool,
+    /// Origins whose pages may call the API from a browser.
+    pub cors_allowed_origins: Vec<Origin>,
+    /// The address by which phones reach the service; `None`: there are no check-in links.
+    pub public_url: Option<Origin>,
 }
 
 impl Default for ApiOptions {
     fn default() -> Self {
-        Self { deadline: Duration::from_secs(10), subjects: false }
+        let deadline = Duration::from_secs(10);
+        Self { deadline, subjects: false, cors_allowed_origins: Vec::new(), public_url: None }
     }
 }
 
@@ -37,6 +46,11 @@ pub struct Api {
     pub(super) doctor_runs: DoctorRuns,
     pub(super) shares: Arc<RequestShares>,
     pub(super) rendered_events: Arc<RenderedEvents>,
+    pub(super) kept_answers: Arc<KeptAnswers>,
+    /// The log lines that requests without a key may cause.
+    pub(super) line_limit: Arc<LineLimit>,
+    /// A reverse proxy is in front of the service, so the peer's address is that of the proxy.
+    pub(super) is_behind_proxy: bool,
     options: Arc<ArcSwap<ApiOptions>>,
 }
 
@@ -52,6 +66,9 @@ impl Api {
             doctor_runs: DoctorRuns::default(),
             shares,
             rendered_events: Arc::default(),
+            kept_answers: Arc::default(),
+            line_limit: Arc::default(),
+            is_behind_proxy: false,
             options: Arc::new(ArcSwap::from_pointee(options)),
         }
     }
@@ -66,13 +83,19 @@ impl Api {
     #[must_use]
     pub fn with_connections(self, connections: Arc<Connections>) -> Self {
         let shares = Arc::new(RequestShares::new(connections.limits()));
+        let is_behind_proxy = connections.limits().per_address.is_none();
         self.metrics.shares.set_sources(connections, shares.clone(), self.service.clone());
-        Self { shares, ..self }
+        Self { shares, is_behind_proxy, ..self }
     }
 
     /// The options now in force.
     pub(super) fn options(&self) -> Arc<ApiOptions> {
         self.options.load_full()
+    }
+
+    /// What the view of a room has beside its state, by the options now in force.
+    pub(super) fn view_options(&self) -> ViewOptions {
+        ViewOptions { subjects: self.options().subjects, booking: BookingView::of(&self.service.engine) }
     }
 
     /// Replaces the options.

@@ -78,9 +78,18 @@ async fn with_console(provider: Option<&'static str>) -> ApiFixture {
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_need_no_key_and_hold_nothing() {
     let lobby = with_console(None).await;
-    for path in
-        ["/", "/plan", "/audit", "/doctor", "/rooms/busy@example.com", "/rooms/nobody@nowhere.example"]
-    {
+    for path in [
+        "/",
+        "/plan",
+        "/audit",
+        "/report",
+        "/doctor",
+        "/keys",
+        "/displays",
+        "/display",
+        "/rooms/busy@example.com",
+        "/rooms/nobody@nowhere.example",
+    ] {
         let page = lobby.as_a_stranger(path, "").await;
         assert_eq!(page.status, 200, "{path}");
         assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
@@ -97,10 +106,15 @@ async fn pages_need_no_key_and_hold_nothing() {
         let again = lobby.as_a_stranger(path, &format!("If-None-Match: {tag}\r\n")).await;
         assert_eq!((again.status, again.body.as_str()), (304, ""), "{path}");
     }
-    for (part, kind) in
-        [("console.css", "text/css"), ("board.js", "text/javascript"), ("icon.svg", "image/svg+xml")]
-    {
-        let part = lobby.as_a_stranger(&format!("/console/{part}"), "").await;
+    for (part, kind) in [
+        ("/console/console.css", "text/css"),
+        ("/console/board.js", "text/javascript"),
+        ("/console/languages/he.js", "text/javascript"),
+        ("/console/display.webmanifest", "application/manifest+json"),
+        ("/console/icon.svg", "image/svg+xml"),
+        ("/display-worker.js", "text/javascript"),
+    ] {
+        let part = lobby.as_a_stranger(part, "").await;
         assert!(part.status == 200 && part.header("content-type").unwrap().starts_with(kind), "{part:?}");
     }
     assert_eq!(lobby.as_a_stranger("/console/..%2Fmod.rs", "").await.status, 404);
@@ -140,7 +154,10 @@ async fn a_key_hears_what_it_is_good_for() {
     let lobby = ApiFixture::open().await;
     let some = lobby.key("some", BUSY, &[Right::Read, Right::End], 600).await;
     let me = lobby.send_as(&some, "GET", "/v1/me", &[], "").await.json();
-    assert_eq!(me, json!({ "name": "some", "rights": ["read", "end"], "rooms": [BUSY], "all_rooms": false }));
+    let known = json!({
+        "name": "some", "rights": ["read", "end"], "rooms": [BUSY], "all_rooms": false, "check_in_links": false,
+    });
+    assert_eq!(me, known);
     let all = lobby.key("all", "*", &Right::ALL, 600).await;
     let me = lobby.send_as(&all, "GET", "/v1/me", &[], "").await.json();
     assert_eq!((&me["all_rooms"], me["rights"].as_array().unwrap().len()), (&json!(true), Right::ALL.len()));
@@ -153,6 +170,7 @@ async fn rooms_have_names_buildings_and_zones_where_the_places_say() {
         rooms: vec![BUSY.parse().unwrap_or_else(|never| match never {})],
         building: Some("Main".to_owned()),
         time_zone: Some("Asia/Tokyo".to_owned()),
+        language: Some("ja".to_owned()),
         names: BTreeMap::from([(BUSY.parse().unwrap(), "Busy one".to_owned())]),
         ..RoomGroup::default()
     };
@@ -162,7 +180,8 @@ async fn rooms_have_names_buildings_and_zones_where_the_places_say() {
     let here = ["Busy one", "Main", "Asia/Tokyo"].map(Value::from);
     assert_eq!(known(&listed["rooms"][0]), here);
     assert_eq!(known(&listed["rooms"][1]), [const { Value::Null }; 3]);
-    assert_eq!(known(&lobby.get(&format!("/v1/rooms/{BUSY}")).await.json()), here);
+    let view = lobby.get(&format!("/v1/rooms/{BUSY}")).await.json();
+    assert_eq!((known(&view), &view["language"]), (here, &json!("ja")));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,26 +11,26 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::fixture::{ApiFixture, BUSY};
+use crate::fixture::{ApiFixture, BUSY, FREE};
 
 /// The subject in the room's copy: a room mailbox replaces it with the organizer's name.
 const SUBJECT: &str = "Ada Albers";
 
 /// A listener's connection, and what it received.
-struct Listener {
+pub struct Listener {
     stream: TcpStream,
     received: String,
 }
 
 impl Listener {
-    async fn open(at: SocketAddr, token: &str, last: Option<&str>) -> Self {
+    pub async fn open(at: SocketAddr, token: &str, last: Option<&str>) -> Self {
         let resume = last.map_or_else(String::new, |last| format!("Last-Event-ID: {last}\r\n"));
         let ask =
             format!("GET /v1/events HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\n{resume}\r\n");
         let mut stream = TcpStream::connect(at).await.unwrap();
         stream.write_all(ask.as_bytes()).await.unwrap();
         let mut listener = Self { stream, received: String::new() };
-        listener.read_until("id: ").await;
+        listener.read_until("\nid: ").await;
         listener
     }
 
@@ -45,11 +45,16 @@ impl Listener {
     }
 
     /// The last event of this kind, waiting for the first: its id and data.
-    async fn event(&mut self, kind: &str) -> (String, Value) {
+    pub async fn event(&mut self, kind: &str) -> (String, Value) {
         self.read_until(&format!("event: {kind}\n")).await;
         let event = self.received.rsplit("\r\n").find(|event| event.contains(&format!("event: {kind}\n")));
         let field = |name: &str| event.unwrap().lines().find_map(|line| line.strip_prefix(name)).unwrap();
         (field("id: ").to_owned(), serde_json::from_str(field("data: ")).unwrap())
+    }
+
+    /// Everything that was received so far.
+    pub fn received(&self) -> &str {
+        &self.received
     }
 
     /// The last id that was received.
@@ -65,7 +70,7 @@ async fn serve(lobby: &ApiFixture, subjects: bool) -> (Api, SocketAddr) {
 }
 
 fn options(subjects: bool) -> ApiOptions {
-    ApiOptions { deadline: Duration::from_secs(10), subjects }
+    ApiOptions { subjects, ..ApiOptions::default() }
 }
 
 /// Publishes a change in the busy room, whose calendar was read.
@@ -113,7 +118,11 @@ async fn a_listener_without_subjects_never_receives_one_beside_a_listener_with_t
         assert_eq!(listener.received.matches("event: room\n").count(), 20, "{}", listener.received);
     }
     for listener in &with {
-        assert_eq!(listener.received.matches("\"subject\":").count(), 40, "as current and in the list");
+        assert_eq!(
+            listener.received.matches("\"subject\":").count(),
+            60,
+            "as current, in the list and in the agenda"
+        );
     }
     for listener in &without {
         assert!(!listener.received.contains("Ada"), "{}", listener.received);
@@ -174,4 +183,26 @@ async fn all_listeners_of_one_key_receive_the_same_bytes() {
     }
     events.dedup();
     assert_eq!(events.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_begins_with_the_state_of_each_room_and_a_resumed_one_does_not() {
+    let lobby = ApiFixture::open().await;
+    let read = lobby.get(&format!("/v1/rooms/{BUSY}")).await.json();
+    let first = Listener::open(lobby.at, &lobby.token, None).await;
+    let begin = first.last_id();
+    let states: Vec<_> = first.received.lines().filter_map(|line| line.strip_prefix("data: ")).collect();
+    assert_eq!(states.len(), 1, "the other room was not read yet: {}", first.received);
+    let state: Value = serde_json::from_str(states[0]).unwrap();
+    assert_eq!((&state["id"], &state["current"]), (&read["id"], &read["current"]));
+    let (before_id, _) = first.received.rsplit_once("id: ").unwrap();
+    assert!(before_id.contains("event: room\n"), "a listener that lost the states receives them again");
+    let resumed = Listener::open(lobby.at, &lobby.token, Some(&begin)).await;
+    assert!(!resumed.received.contains("event: "), "{}", resumed.received);
+    let elsewhere = lobby.key("elsewhere", "*@elsewhere.example", &[Right::Read], 600).await;
+    let other = Listener::open(lobby.at, &elsewhere, None).await;
+    assert!(!other.received.contains(BUSY), "{}", other.received);
+    lobby.get(&format!("/v1/rooms/{FREE}")).await;
+    let both = Listener::open(lobby.at, &lobby.token, None).await;
+    assert_eq!(both.received.matches("event: room\n").count(), 2);
 }

@@ -130,3 +130,50 @@ async fn a_room_with_too_many_events_is_too_full_to_judge_and_nothing_is_release
     assert_eq!(lobby.event_end(BUSY), Some(planned));
     assert_ne!(lobby.event_end(OTHER), Some(planned));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn evidence_that_is_repeated_under_its_key_is_stored_once() {
+    let lobby = ApiFixture::open().await;
+    let send = async |key: &str, body: &str| {
+        lobby.send("POST", "/v1/evidence", &[("Idempotency-Key", key)], body).await
+    };
+    // Sign by sign two hours apart: none is merged into another.
+    let body = |at: chrono::DateTime<chrono::Utc>| {
+        json!({ "signs": [{ "room": BUSY, "source": "motion", "at": at }] }).to_string()
+    };
+    let signs = || lobby.service.presence.read().signs.usage().signs;
+    let first = send("batch-1", &body(lobby.began)).await;
+    assert_eq!((first.status, &first.json()["accepted"], signs()), (200, &1.into(), 1), "{first:?}");
+    lobby.service.presence.write().signs = SignLog::default();
+    let again = send("batch-1", &body(lobby.began)).await;
+    assert_eq!((again.status, &again.body, signs()), (200, &first.body, 0), "answered, and not stored again");
+    let other = send("batch-1", &body(lobby.began - chrono::TimeDelta::hours(2))).await;
+    assert_eq!((other.status, other.problem(), signs()), (422, "key-reused".to_owned(), 0));
+    let end =
+        lobby.send("POST", &format!("/v1/rooms/{BUSY}/end"), &[("Idempotency-Key", "batch-1")], "").await;
+    assert_eq!((end.status, end.problem()), (422, "key-reused".to_owned()));
+    let check_in = format!("/v1/rooms/{BUSY}/check-in");
+    let there = lobby.send("POST", &check_in, &[("Idempotency-Key", "batch-1")], "").await;
+    assert_eq!((there.status, there.problem()), (422, "key-reused".to_owned()));
+    let there = lobby.send("POST", &check_in, &[("Idempotency-Key", "press-1")], "").await;
+    assert_eq!(there.status, 200, "{there:?}");
+    let sign = send("press-1", &body(lobby.began)).await;
+    assert_eq!((sign.status, sign.problem()), (422, "key-reused".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invalid_member_of_evidence_is_named_by_a_pointer_and_nothing_is_stored() {
+    let lobby = ApiFixture::open().await;
+    for (body, pointer) in [
+        (json!({}), ""),
+        (json!({ "signs": [{ "room": BUSY, "source": "a" }, { "room": BUSY }] }), "/signs/1"),
+        (json!({ "signs": [{ "room": BUSY, "source": "a", "at": "noon" }] }), "/signs/0/at"),
+        (json!({ "signs": [{ "room": OTHER, "source": "a" }] }), "/signs/0"),
+        (json!({ "heartbeats": [{ "source": "a" }, { "source": "" }] }), "/heartbeats/1/source"),
+    ] {
+        let said = lobby.post("/v1/evidence", &body.to_string()).await;
+        assert_eq!((said.status, said.problem()), (400, "bad-request".to_owned()), "{body}: {said:?}");
+        assert_eq!(said.json()["errors"][0]["pointer"], pointer, "{body}: {said:?}");
+    }
+    assert_eq!(lobby.service.presence.read().signs.usage().signs, 0);
+}

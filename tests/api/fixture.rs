@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
 
 use adjourn::access::{Right, Rights, StoredKey};
 use adjourn::api::{self, Api, KeyRing, ListenerLimits};
@@ -121,7 +120,7 @@ impl ApiFixture {
     }
 
     pub fn api(&self) -> Api {
-        let options = api::ApiOptions { deadline: Duration::from_secs(10), subjects: false };
+        let options = api::ApiOptions::default();
         Api::new(self.service.clone(), self.keys.clone(), options)
     }
 

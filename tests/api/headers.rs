@@ -1,5 +1,6 @@
 //! Headers of every response for browsers and caches, and the checks of the `Host` header.
 
+use adjourn::access::Right;
 use adjourn_test::HttpReply;
 
 use crate::fixture::{ApiFixture, BUSY};
@@ -77,4 +78,32 @@ async fn a_request_that_names_no_host_or_two_is_refused() {
             assert_eq!(said.problem(), "bad-request");
         }
     }
+}
+
+/// `r` and `t` of a `RateLimit` header.
+fn rate_limit(said: &HttpReply) -> (u32, u32) {
+    let text = said.header("ratelimit").unwrap_or_else(|| panic!("{said:?}"));
+    let (remaining, reset) = text.strip_prefix("\"requests\";r=").unwrap().split_once(";t=").unwrap();
+    (remaining.parse().unwrap(), reset.parse().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_sees_how_many_requests_it_has_left() {
+    let lobby = ApiFixture::open().await;
+    let slow = lobby.key("slow", "*", &[Right::Read], 3).await;
+    let mut left = Vec::new();
+    for status in [200, 200, 200, 429] {
+        let said = lobby.send_as(&slow, "GET", "/v1/me", &[], "").await;
+        assert_eq!(said.status, status, "{said:?}");
+        assert_eq!(said.header("ratelimit-policy"), Some("\"requests\";q=3;w=60"));
+        let (remaining, reset) = rate_limit(&said);
+        left.push(remaining);
+        assert!((1..=60).contains(&reset), "{said:?}");
+        if status == 429 {
+            assert_eq!(said.header("retry-after"), Some(reset.to_string().as_str()));
+        }
+    }
+    assert_eq!(left, [2, 1, 0, 0]);
+    let stranger = lobby.send_as("adj_x", "GET", "/v1/me", &[], "").await;
+    assert_eq!((stranger.status, stranger.header("ratelimit")), (401, None));
 }

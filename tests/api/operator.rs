@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 
 use crate::fixture::{ApiFixture, BUSY, FREE, rules};
 
-async fn wait_for_state(lobby: &ApiFixture, place: &str, state: &str) -> Value {
+pub async fn wait_for_state(lobby: &ApiFixture, place: &str, state: &str) -> Value {
     for _ in 0..300 {
         let view = lobby.get(place).await.json();
         if view["state"] == state {
@@ -101,7 +101,11 @@ async fn rooms_are_listed_page_by_page_and_numbers_name_no_room() {
     assert_eq!(limited.status, 403, "the numbers are of all rooms, and this key has only some");
     let all = lobby.key("all", "*", &adjourn::access::Right::ALL, 600).await;
     let metrics = lobby.send_as(&all, "GET", "/metrics", &[], "").await;
-    assert!(metrics.body.contains("adjourn_actions_total{outcome=\"done\"} 1"), "{}", metrics.body);
+    assert!(
+        metrics.body.contains("adjourn_actions_total{kind=\"end\",outcome=\"done\",actor=\"program\"} 1"),
+        "{}",
+        metrics.body
+    );
     assert!(metrics.body.contains("path=\"/v1/rooms/{room}\""), "{}", metrics.body);
     for line in [
         "adjourn_exchange_responses_decoded_total{connection=\"default\",path=\"scanner\"}",
@@ -150,7 +154,7 @@ async fn a_sweep_is_told_of_to_those_who_may_sweep_all_its_rooms() {
     let states: Vec<_> = ["planned", "applying", "applied"]
         .into_iter()
         .map(|state| {
-            all.find(&format!("\"state\":\"{state}\",\"sweep_id\":\"{id}\""))
+            all.find(&format!("\"sweep_id\":\"{id}\",\"state\":\"{state}\""))
                 .unwrap_or_else(|| panic!("{state}: {all}"))
         })
         .collect();

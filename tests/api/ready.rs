@@ -37,6 +37,7 @@ async fn a_flood_of_askers_costs_exchange_one_request() {
     assert_eq!(told.header("content-type"), Some("application/json"));
     let view = told.json();
     assert_eq!((&view["ready"], view["checks"].as_array().unwrap().len()), (&json!(true), 4));
+    assert!(view["checks"][0]["since"].as_str().is_some_and(|since| since.ends_with('Z')), "{view}");
     let meter = lobby.key("meter", "*", &[Right::Metrics], 600).await;
     let metrics = lobby.send_as(&meter, "GET", "/metrics", &[], "").await.body;
     for name in [r#"adjourn_ready{check="journal"} 1"#, "adjourn_journal_commit_failures_total 0"] {
@@ -59,6 +60,27 @@ async fn an_exchange_that_does_not_answer_is_named_and_no_room_is() {
         (&json!(false), vec![json!("passed"), json!("passed"), json!("failed"), json!("passed")])
     );
     assert_eq!(lobby.send_as("", "GET", "/healthz", &[], "").await.status, 200, "the process runs");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scrape_runs_the_checks_that_nobody_asked_for() {
+    let lobby = ApiFixture::open().await;
+    lobby.sim.inject_fault(FaultRule::new(InjectedFault::ResetBefore).times(usize::MAX));
+    let meter = lobby.key("meter", "*", &[Right::Metrics], 600).await;
+    let scrape = async || lobby.send_as(&meter, "GET", "/metrics", &[], "").await.body;
+    let metrics = scrape().await;
+    for line in [
+        r#"adjourn_ready{check="journal"} 1"#,
+        r#"adjourn_ready{check="exchange"} 0"#,
+        r#"adjourn_exchange_responding{connection="default"} 0"#,
+    ] {
+        assert!(metrics.contains(line), "{line}: {metrics}");
+    }
+    let asked = lobby.ews_requests("FindItem");
+    for _ in 0..20 {
+        scrape().await;
+    }
+    assert_eq!(lobby.ews_requests("FindItem"), asked, "one trial serves five seconds");
 }
 
 /// A journal on a full disk: it can be read, and every write fails.
@@ -126,7 +148,12 @@ async fn a_full_disk_is_not_ready_although_the_journal_can_be_read() {
     let found = service.readiness().await;
     assert!(!found.is_ready());
     let failed: Vec<_> =
-        found.findings.iter().filter(|(_, finding)| matches!(finding, CheckFinding::Failed(_))).collect();
+        found.results.iter().filter(|result| matches!(result.finding, CheckFinding::Failed(_))).collect();
     let expected = CheckFinding::Failed("the journal cannot be written: actions are rejected".to_owned());
-    assert_eq!(failed, [&(ReadinessCheck::Journal, expected)], "without the name of a file");
+    let [failed] = failed[..] else { panic!("{failed:?}") };
+    assert_eq!(
+        (failed.check, &failed.finding),
+        (ReadinessCheck::Journal, &expected),
+        "without the name of a file"
+    );
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use adjourn::access::{Grant, Right, Rights, TrustedIssuer};
 use adjourn::api::Provider;
+use adjourn::journal::{AdminActor, AdminQuery};
 use adjourn_test::now;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -159,6 +160,26 @@ async fn a_token_is_worth_what_the_first_fitting_grant_says() {
     );
     let cook = ask(&key.token(&office.claims(&["Cook"])), "GET", FREE, "").await;
     assert_eq!((cook.status, cook.problem().as_str()), (403, "forbidden"), "{}", cook.body);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_with_the_right_creates_keys_and_stands_in_the_journal() {
+    let key = SigningKey::new("one");
+    let office = TokenIssuer::open(&[&key]).await;
+    let lobby = lobby(&office).await;
+    let body = r#"{"name":"door","rights":["read"],"rooms":["*"]}"#;
+    let display = key.token(&office.claims(&["Display"]));
+    assert_eq!(lobby.send_as(&display, "POST", "/v1/keys", &[], body).await.status, 403);
+    let operator = key.token(&office.claims(&["Operator"]));
+    let created = lobby.send_as(&operator, "POST", "/v1/keys", &[], body).await;
+    assert_eq!(created.status, 201, "{created:?}");
+    lobby.service.write_admin_events().await.unwrap();
+    let page = lobby.service.engine.journal().admin_events(&AdminQuery::default()).await.unwrap();
+    let holder = id_of(&office.issuer, "5d1f");
+    let name = Some(format!("{holder} (lobby@example.com)"));
+    assert_eq!(page.events[0].1.by, AdminActor::Caller { key_id: holder, name });
+    let path = format!("/v1/keys/{}", created.json()["id"].as_str().unwrap());
+    assert_eq!(lobby.send_as(&operator, "DELETE", &path, &[], "").await.status, 204);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,21 +1,11 @@
-//! The service's own work: warnings, releases, scheduled sweeps, and the webhook.
-
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+//! The service's own work: warnings, releases, and scheduled sweeps.
 
 use adjourn::access::Right;
 use adjourn::cleanup::{Attendance as _, CleanupMode, NoCheckIn, OnLastStrike, ReleaseMethod, Rules};
-use adjourn::clock::SystemClock;
-use adjourn::exchange::Secret;
-use adjourn::service::{Notice, ReleaseState, SequencedNotice, WebhookSender};
+use adjourn::service::{Notice, ReleaseState, SequencedNotice};
 use adjourn::sim::{MeetingSpec, Person, RecurrencePattern, RecurrenceRange, Series};
 use adjourn_test::now;
 use chrono::TimeDelta;
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use sha2::Sha256;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 
 use crate::fixture::{ApiFixture, BUSY, FREE, OTHER, rules};
 
@@ -152,71 +142,4 @@ async fn checking_in_to_a_date_keeps_its_series() {
     assert_eq!(lobby.post(&format!("/v1/rooms/{FREE}/check-in"), "").await.status, 200);
     lobby.service.run_background_once(&mut ReleaseState::default()).await;
     assert_eq!(lobby.ews_requests("CreateItem"), 0);
-}
-
-/// A webhook receiver that rejects the first POST.
-async fn receiver() -> (std::net::SocketAddr, Arc<Mutex<Vec<String>>>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let at = listener.local_addr().unwrap();
-    let taken = Arc::<Mutex<Vec<String>>>::default();
-    let kept = taken.clone();
-    tokio::spawn(async move {
-        for number in 0.. {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            let mut text = String::new();
-            while !text.contains("\r\n\r\n{") || !text.ends_with('}') {
-                let mut buffer = [0; 4096];
-                let len = stream.read(&mut buffer).await.unwrap();
-                text += std::str::from_utf8(&buffer[..len]).unwrap();
-            }
-            kept.lock().unwrap().push(text);
-            let status = if number == 0 { "503 Later" } else { "204 Taken" };
-            let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-            stream.write_all(answer.as_bytes()).await.unwrap();
-        }
-    });
-    (at, taken)
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_webhook_is_told_signed_and_told_again_when_it_did_not_listen() {
-    let lobby = ApiFixture::open().await;
-    let (at, taken) = receiver().await;
-    let hook = |url: &str| {
-        let outbox = lobby.service.outbox.clone();
-        WebhookSender::new(url, Secret::new("shared".to_owned()), Arc::new(SystemClock), outbox)
-    };
-    let running = hook(&format!("http://{at}/hook")).unwrap();
-    let running =
-        tokio::spawn(running.run(lobby.service.notices.subscribe().unwrap(), CancellationToken::new()));
-    let ended = lobby.post(&format!("/v1/rooms/{BUSY}/end"), "").await.json();
-    for _ in 0..100 {
-        if taken.lock().unwrap().len() == 2 {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    let taken = taken.lock().unwrap().clone();
-    assert_eq!(taken.len(), 2, "{taken:?}");
-    let parts = |text: &str| {
-        let (head, body) = text.split_once("\r\n\r\n").unwrap();
-        let header = |name: &str| {
-            let lines = head.lines().find_map(|line| line.strip_prefix(&format!("{name}: ")));
-            lines.unwrap_or_else(|| panic!("{name} in {head}")).to_owned()
-        };
-        (header("adjourn-timestamp"), header("adjourn-signature"), body.to_owned())
-    };
-    let ((_, _, refused), (timestamp, signature, body)) = (parts(&taken[0]), parts(&taken[1]));
-    assert_eq!(refused, body, "the same notice, by the same id");
-    let mut mac = Hmac::<Sha256>::new_from_slice(b"shared").unwrap();
-    mac.update(format!("{timestamp}.{body}").as_bytes());
-    let expected: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-    assert_eq!(signature, format!("v1={expected}"));
-    let told: serde_json::Value = serde_json::from_str(&body).unwrap();
-    assert_eq!((&told["room"], &told["action_id"]), (&BUSY.into(), &ended["id"]));
-    lobby.service.notices.close();
-    tokio::time::timeout(Duration::from_secs(5), running).await.unwrap().unwrap();
-    for url in ["http://elsewhere.example/hook", "ftp://127.0.0.1/", "nonsense"] {
-        assert!(hook(url).is_err(), "{url}");
-    }
 }
