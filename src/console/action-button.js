@@ -6,12 +6,12 @@ import { Unreachable, idempotencyKey, request } from "./api.js";
 const SENDS_MAX = 3; // over a connection that breaks
 const SEND_WITHIN = 20_000; // people wait at a door about this long; an action after that would surprise the next person
 const WAIT = "wait=10";
-const POLL_INTERVAL = 1000;
-const POLLS_MAX = 60;
+const [POLL_INTERVAL, POLL_INTERVAL_MAX] = [1000, 10_000];
+const POLL_WITHIN = 60_000;
 
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-// Returns the finished action; throws the API's Problem if it is refused.
+// Returns the finished action, or the open one if its outcome is not known in time; throws the API's Problem if the request is refused.
 export async function performAction(path, body) {
   const headers = { "idempotency-key": idempotencyKey(), prefer: WAIT };
   const action = await sendWithRetries(path, body, headers);
@@ -32,10 +32,21 @@ async function sendWithRetries(path, body, headers) {
   }
 }
 
+// The action was accepted, so a poll without a result (404, 429, 5xx, no response) leaves it open and is not a problem of the press.
+// Returns the action, still open if the time is over; throws Unreachable if the last polls had no response.
 async function waitForOutcome(action) {
-  for (let polls = 0; action.state === "open" && polls < POLLS_MAX; polls++) {
-    await pause(POLL_INTERVAL);
-    action = await request("GET", `/v1/actions/${action.id}`);
+  const signal = AbortSignal.timeout(POLL_WITHIN);
+  let unanswered = null;
+  while (action.state === "open" && !signal.aborted) {
+    await pause(Math.min(POLL_INTERVAL_MAX, Math.max(POLL_INTERVAL, 1000 * (unanswered?.retryAfter ?? 0))));
+    try {
+      action = await request("GET", `/v1/actions/${action.id}`, { signal });
+      unanswered = null;
+    } catch (problem) {
+      if (problem.status === 401) throw problem; // the page signs in again
+      if (!signal.aborted) unanswered = problem;
+    }
   }
+  if (action.state === "open" && unanswered instanceof Unreachable) throw unanswered;
   return action;
 }

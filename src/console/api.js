@@ -1,10 +1,17 @@
 // Requests to API v1, the only API that the console uses. A response with an error status becomes a Problem with the API's own text.
 
+import { BUILD } from "./build.js";
 import * as session from "./session.js";
 import { learnClock } from "./time.js";
 
 const TIMEOUT = 75_000; // longer than the longest wait that the API grants
 const PAGE = 1000;
+
+// For requests that must not carry the key of a person who is signed in on this device.
+export const NO_KEY = Symbol("no key");
+
+// The last part of a problem type's URN, such as `collides`.
+export const problemKind = (type) => String(type ?? "").split(":").pop();
 
 // A response with an error status.
 export class Problem extends Error {
@@ -13,7 +20,7 @@ export class Problem extends Error {
     this.status = status;
     this.title = body?.title ?? "Request refused";
     this.next = body?.next ?? null;
-    this.kind = String(body?.type ?? "").split(":").pop();
+    this.kind = problemKind(body?.type);
     this.actionId = body?.action_id ?? null;
     this.retryAfter = Number(retryAfter) || null;
   }
@@ -27,16 +34,17 @@ export class Unreachable extends Error {
   }
 }
 
-// Sends a request with the API key and returns the response with its body unread. The browser's own credentials are not sent, so
-// that it never opens its password dialog.
-export async function send(method, path, { body, headers, signal } = {}) {
+// Sends a request with the API key (`key`; `NO_KEY`: without one) and returns the response with its body unread. The browser's own
+// credentials are not sent, so that it never opens its password dialog.
+export async function send(method, path, { body, headers, signal, key = session.key() } = {}) {
   const sentAt = Date.now();
   let response;
   try {
     response = await fetch(path, {
       method,
       headers: {
-        authorization: `Bearer ${session.key()}`,
+        ...(key === NO_KEY ? {} : { authorization: `Bearer ${key}` }),
+        ...(session.isRemembered() && BUILD ? { "adjourn-display-version": BUILD } : {}),
         ...(body === undefined ? {} : { "content-type": "application/json" }),
         ...headers,
       },
@@ -77,14 +85,17 @@ export async function request(method, path, options) {
 export const roomPath = (room) => `/v1/rooms/${encodeURIComponent(room)}`;
 
 // All rooms that the key may see, page by page; `onPage` receives each page as soon as it arrives.
-export async function listRooms(onPage = () => {}) {
+export const listRooms = (onPage) => listAll("rooms", onPage);
+
+// All entries of a list of the API, page by page; `name` is the path of the list and its member.
+export async function listAll(name, onPage = () => {}) {
   const all = [];
   let cursor = null;
   do {
     const query = new URLSearchParams({ limit: PAGE, ...(cursor ? { cursor } : {}) });
-    const page = await request("GET", `/v1/rooms?${query}`);
-    all.push(...page.rooms);
-    onPage(page.rooms);
+    const page = await request("GET", `/v1/${name}?${query}`);
+    all.push(...page[name]);
+    onPage(page[name]);
     cursor = page.next_cursor;
   } while (cursor);
   return all;

@@ -2,7 +2,8 @@
 
 import { listRooms, request } from "./api.js";
 import { performAction } from "./action-button.js";
-import { confirm, el, field, setChildren, setText } from "./dom.js";
+import { cell, confirm, el, field, scrollArea, setChildren, setText, tableOf } from "./dom.js";
+import { fill, keepInAddress, toQuery } from "./filter.js";
 import { begin, trouble } from "./layout.js";
 import { nameOf } from "./room.js";
 import { inZone, moment, zoneName } from "./time.js";
@@ -16,11 +17,21 @@ const STATES = {
   open: "In progress",
 };
 const KINDS = { end: "End", delete: "Delete", extend: "Extend", book: "Book", undo: "Undo" };
+const COLUMNS = ["Time", "Room", "Action", "Caller", "Outcome", "Undo"];
+const NOT_UNDOABLE = {
+  "decline-was-sent": "No: the decline was sent",
+  "cancellation-was-sent": "No: the cancellation was sent",
+  "occurrence-leaves-nothing": "No: a removed date of a series leaves no item",
+  "series-removed": "No: the whole series was removed",
+  "server-cannot-restore": "No: the room's server cannot restore it",
+  "is-an-undo": "No: it is an undo itself",
+};
 const ACTOR_KINDS = { user: "person", program: "key", sweep: "rule" };
 
 let me = null;
 let rooms = new Map();
 let cursor = null;
+let listed = new Map(); // the actions on the page by id
 let loads = 0; // numbers the requests, so that a late response to an earlier filter is dropped
 
 const body = el("tbody", {});
@@ -39,8 +50,7 @@ begin({
   run: async (signedIn, main) => {
     me = signedIn;
     for (const [value, name] of Object.entries(STATES)) controls.state.append(el("option", { value }, name));
-    const initial = new URLSearchParams(location.search);
-    for (const [name, control] of Object.entries(controls)) control.value = initial.get(name) ?? "";
+    fill(controls);
     const list = el("datalist", { id: "rooms" });
     setChildren(
       main,
@@ -57,7 +67,7 @@ begin({
         list,
       ),
       message,
-      el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Actions" }, table()),
+      scrollArea("Actions", tableOf("Actions, newest first", COLUMNS, body)),
       more,
     );
     const all = await listRooms().catch(() => []);
@@ -67,20 +77,18 @@ begin({
   },
 });
 
-function table() {
-  const head = ["Time", "Room", "Action", "Caller", "Outcome", "Undo"].map((name) => el("th", { scope: "col" }, name));
-  return el("table", {}, el("caption", {}, "Actions, newest first"), el("thead", {}, el("tr", {}, ...head)), body);
-}
-
 function search(event) {
   event.preventDefault();
-  cursor = null;
+  clear();
   loads++;
-  setChildren(body);
-  const filled = Object.entries(controls).filter(([, control]) => control.value);
-  const query = new URLSearchParams(filled.map(([name, control]) => [name, control.value]));
-  history.replaceState(null, "", filled.length ? `?${query}` : location.pathname);
+  keepInAddress(controls);
   return attempt(load);
+}
+
+function clear() {
+  cursor = null;
+  listed = new Map();
+  setChildren(body);
 }
 
 async function attempt(work) {
@@ -93,12 +101,8 @@ async function attempt(work) {
 }
 
 function query() {
-  const query = new URLSearchParams({ limit: PAGE });
-  for (const [name, control] of Object.entries(controls)) {
-    const value = control.value.trim();
-    if (!value) continue;
-    query.set(name, name === "since" || name === "until" ? new Date(value).toISOString() : value);
-  }
+  const query = toQuery(controls);
+  query.set("limit", PAGE);
   if (cursor) query.set("cursor", cursor);
   return query;
 }
@@ -107,10 +111,11 @@ async function load() {
   const number = ++loads;
   const page = await request("GET", `/v1/actions?${query()}`);
   if (number !== loads) return;
+  for (const action of page.actions) listed.set(action.id, action);
   body.append(...page.actions.map(row));
   cursor = page.next_cursor;
   more.hidden = !cursor;
-  setText(status, `${body.children.length}${cursor ? " or more" : ""} actions`);
+  setText(status, `${listed.size}${cursor ? " or more" : ""} ${listed.size === 1 ? "action" : "actions"}`);
 }
 
 const zoneFor = (room) => rooms.get(room)?.time_zone;
@@ -122,22 +127,30 @@ function row(action) {
   const when = at ? [moment(at, zone), el("small", {}, zoneName(zone, at))] : [];
   return el(
     "tr",
-    { "data-action": action.id },
-    el("td", {}, ...when),
+    { id: action.id, "data-action": action.id },
+    cell("Time", ...when),
     el("th", { scope: "row" }, el("a", { href: `/rooms/${encodeURIComponent(action.room)}` }, nameOf(room)), el("small", {}, action.room)),
-    el("td", {}, KINDS[action.kind] ?? action.kind),
-    el("td", {}, action.actor, el("small", {}, ACTOR_KINDS[action.actor_kind] ?? action.actor_kind)),
-    el("td", {}, el("span", { class: `verdict ${action.state}` }, STATES[action.state] ?? action.state), el("small", {}, inZone(action.message, zone))),
-    el("td", {}, undoCell(action, nameOf(room))),
+    cell("Action", KINDS[action.kind] ?? action.kind),
+    cell("Caller", action.actor, el("small", {}, ACTOR_KINDS[action.actor_kind] ?? action.actor_kind)),
+    cell("Outcome", el("span", { class: `verdict ${action.state}` }, STATES[action.state] ?? action.state), el("small", {}, inZone(action.message, zone))),
+    action.change ? cell("Undo", undoCell(action, nameOf(room), zone)) : el("td", {}),
   );
 }
 
-function undoCell(action, name) {
-  if (!action.change) return "";
-  if (!action.change.undoable) return "Not possible";
+function undoCell(action, name, zone) {
+  const { undoable, not_undoable: why } = action.change;
+  if (why === "undone") return undoneBy(listed.get(action.undone_by), zone);
+  if (!undoable) return NOT_UNDOABLE[why] ?? "Not possible";
   if (!me.can("undo")) return "Possible";
   const label = `Undo: ${KINDS[action.kind] ?? action.kind} in ${name}`;
   return el("button", { "aria-label": label, onclick: (event) => undo(action, name, event.currentTarget) }, "Undo");
+}
+
+// Newest first, so the undo is above the action that it has undone, unless a filter hides it.
+function undoneBy(action, zone) {
+  if (!action) return "Undone";
+  const when = action.accepted_at ? `, ${moment(action.accepted_at, zone)}` : "";
+  return el("a", { href: `#${action.id}` }, `Undone by ${action.actor}${when}`);
 }
 
 async function undo(action, name, button) {
@@ -145,8 +158,7 @@ async function undo(action, name, button) {
   button.disabled = true;
   await attempt(async () => {
     const undone = await performAction(`/v1/actions/${action.id}/undo`, {});
-    cursor = null;
-    setChildren(body);
+    clear();
     await load();
     const done = el("p", { class: "panel good", role: "status", tabindex: "-1" }, `${name}: ${inZone(undone.message, zoneFor(action.room))}`);
     setChildren(message, done);

@@ -4,7 +4,7 @@ import { listRooms, request, roomPath } from "./api.js";
 import { el, field, setChildren, setText } from "./dom.js";
 import { begin, showOffline, showOnline, trouble } from "./layout.js";
 import { listen } from "./live.js";
-import { SYMBOLS, asOf, deriveState, isOlder, isTracked, nameOf, organizerOf, titleOf } from "./room.js";
+import { SYMBOLS, asOf, deriveState, isOlder, isTracked, mainKind, nameOf, organizerOf, titleOf } from "./room.js";
 import { clock, inZone, near, now, zoneName } from "./time.js";
 
 const CHUNK = 120; // cards created at once; scrolling creates more
@@ -27,7 +27,8 @@ const filter = readFilter();
 const list = el("div", { class: "board" });
 const summary = el("p", { class: "summary" });
 const announcement = el("p", { class: "unseen", role: "status" }); // the summary for screen readers, set only after a search
-const activity = el("ol", { class: "happened", role: "log", "aria-label": "Recent activity" });
+const activity = el("ol");
+const log = el("div", { class: "happened", role: "log", "aria-label": "Recent activity" }, activity); // around the list, which keeps its own role
 const more = el("div", { class: "more" });
 
 begin({
@@ -39,7 +40,7 @@ begin({
       el(
         "div",
         { class: "columns" },
-        el("section", { class: "just-now", hidden: true }, el("h2", {}, "Recent activity"), activity),
+        el("section", { class: "just-now", hidden: true }, el("h2", {}, "Recent activity"), log),
         el("div", {}, list, more),
       ),
     );
@@ -191,7 +192,7 @@ function arrange() {
   const matching = [];
   for (const [address, room] of rooms) {
     room.derived = deriveState(room.state, time);
-    const kind = room.derived.kind === "soon" ? "free" : room.derived.kind;
+    const kind = mainKind(room.derived);
     counts[kind]++;
     if (matches(room, kind)) matching.push(address);
   }

@@ -1,18 +1,30 @@
-// A door display: one room, readable from three metres, operated by touch or keyboard.
+// A door display: one room, readable from three metres, operated by touch or keyboard. It shows the state and the day, and sends what
+// a person chooses; its words are in display-sentences.js, its times in day.js.
 
 import { request, roomPath } from "./api.js";
 import { performAction } from "./action-button.js";
+import { chooseLength, chooseStart } from "./booking.js";
+import { checkInCode } from "./check-in-code.js";
+import { dayOf, lengthsOf, nextStart, startAt, startsOf } from "./day.js";
+import { dayColumn } from "./day-column.js";
+import * as sentences from "./display-sentences.js";
 import { confirm, el, setChildren, setText } from "./dom.js";
-import { begin, setPageZone, showOffline, showOnline, trouble } from "./layout.js";
+import { keepScreenOn, keepShell, nightDimming, wayOut } from "./kiosk.js";
+import { countdown, languageTag, message, minutesLength, useLanguage } from "./language.js";
+import { begin, setOfflineText, setPageZone, showOffline, showOnline } from "./layout.js";
 import { listen } from "./live.js";
-import { SYMBOLS, asOf, deriveState, isOlder, isTracked, nameOf, organizerOf, titleOf } from "./room.js";
-import { clock, day, inZone, length, near, now, zoneName } from "./time.js";
+import { nearbyRooms } from "./nearby.js";
+import { SYMBOLS, asOf, deriveState, isOlder, isTracked, mainKind, nameOf } from "./room.js";
+import { clock, near, now } from "./time.js";
 
-const address = decodeURIComponent(location.pathname.split("/")[2] ?? "").toLowerCase(); // as in the API's answers
+const address = decodeURIComponent(location.pathname.split("/")[2] ?? "").toLowerCase(); // as in API responses
+const settings = new URLSearchParams(location.search); // `lang`, `hours`, `dim`
 const TICK = 1000;
 const [REQUEST_AGAIN_AFTER, REQUEST_AGAIN_AFTER_TRACKED] = [15_000, 60_000]; // even without an event
 const MESSAGE_TIME = 30_000;
-const STEPS = [15, 30, 60];
+const STEPS = [30, 15, 60]; // minutes of a booking; the first is the usual one
+const EXTENSIONS = [15, 30];
+const MINUTE = 60_000;
 
 let me = null;
 let view = null; // the room's last view
@@ -26,55 +38,116 @@ let messageUntil = 0;
 
 const part = (tag, name, attributes = {}) => el(tag, { class: name, ...attributes });
 const parts = {
-  name: part("h1", "name"),
-  building: part("p", "building"),
+  name: part("h1", "name", { dir: "auto" }),
+  place: part("p", "place"),
   clock: part("p", "clock"),
   sign: part("span", "sign", { "aria-hidden": "true" }),
   word: el("strong"),
-  until: part("p", "until"),
-  title: part("p", "title"),
+  countdown: part("span", "countdown", { role: "timer" }),
+  released: part("p", "released"),
+  until: part("span", "when"),
+  length: part("span", "length"),
+  title: part("p", "title", { dir: "auto" }),
   who: part("p", "who"),
-  deadline: part("p", "deadline"),
+  age: part("p", "age"),
   next: part("p", "next"),
-  age: part("p", "deadline"),
   message: part("div", "said", { role: "status" }),
-  undo: el("button", { hidden: true }, "Undo"),
+  undo: el("button", { hidden: true }),
+  answer: part("div", "answer"),
   announcement: part("p", "unseen", { role: "status" }), // for screen readers
+  now: part("section", "now"),
+  buttons: part("div", "buttons", { role: "group" }),
+  bookTime: part("button", "book-time", { hidden: true }),
+  wayOut: part("div", "way-out"),
+  status: part("div", "status"),
+  day: part("div", "day"),
+  logo: el("img", { class: "logo", alt: "" }),
 };
-const state = el("p", { class: "word" }, parts.sign, " ", parts.word);
-// `action`: the name of the right that the key needs, and of the room's allowed action.
+const column = dayColumn(guarded(bookAt));
+const nearby = nearbyRooms(guarded(bookThere));
+const code = checkInCode(address);
+const dim = nightDimming(settings.get("dim"));
+
+// `action`: the name of the right that the key needs, and of the room's allowed action. `text` and `name` (for screen readers, where it
+// is longer) are made of the state.
 const buttons = [
-  { action: "check-in", text: "Check in", primary: true, perform: checkIn },
-  { action: "end", text: "End", perform: end },
-  ...[15, 30].map((minutes) => ({ action: "extend", text: `Extend ${minutes} min`, minutes, perform: () => extend(minutes) })),
-  ...STEPS.map((minutes) => ({ action: "book", text: `Book ${minutes} min`, minutes, perform: () => book(minutes) })),
+  { action: "check-in", main: "awaiting", text: checkInText, perform: checkIn },
+  ...STEPS.map((minutes) => ({
+    ...{ action: "book", main: minutes === STEPS[0] && "free", minutes, perform: () => book(minutes) },
+    text: () => (minutes === STEPS[0] ? message("bookFor", { length: minutesLength(minutes) }) : minutesLength(minutes)),
+    name: () => message("bookFor", { length: minutesLength(minutes) }),
+  })),
+  {
+    ...{ action: "book", isOffered: hasOtherEnd, perform: () => book(minutesUntilNext(drawn)) },
+    text: ({ next }) => next && message("until", { time: clock(next.start, view.time_zone) }),
+    name: ({ next }) => next && message("bookUntil", { time: clock(next.start, view.time_zone) }),
+  },
+  { action: "end", main: "busy", text: () => message("end"), perform: end },
+  ...EXTENSIONS.map((minutes) => ({
+    ...{ action: "extend", minutes, perform: () => extend(minutes) },
+    text: () => message("extendShort", { length: minutesLength(minutes) }),
+    name: () => message("extendBy", { length: minutesLength(minutes) }),
+  })),
+  { action: "extend", isOffered: hasOtherEnd, text: () => message("more"), perform: extendUntil },
 ];
 
+// A listener for presses: ignores them while the buttons are disabled, and shows the problem if the work fails.
+function guarded(work) {
+  return (...values) => (isBlocked() ? null : work(...values).catch(showProblem));
+}
+
+// Puts the display into the page; without a view it shows the room's name only.
+function layOut(main) {
+  if (!parts.main) build(main);
+  setChildren(main, parts.status, parts.day, parts.announcement);
+}
+
+function build(main) {
+  parts.main = main;
+  document.body.classList.add("display");
+  main.classList.add("door");
+  main.dataset.kind = "unknown";
+  for (const button of buttons) button.node = el("button", { hidden: true, onclick: guarded(button.perform) });
+  parts.bookTime.addEventListener("click", guarded(bookTime));
+  const word = el("p", { class: "word" }, parts.sign, " ", parts.word, " ", parts.countdown);
+  const until = el("p", { class: "until" }, parts.until, parts.length);
+  setChildren(parts.answer, parts.message, parts.undo);
+  setChildren(parts.now, word, parts.released, until, parts.title, parts.who, parts.age, parts.next, parts.answer);
+  setChildren(parts.buttons, ...buttons.map(({ node }) => node));
+  const header = el("header", {}, el("div", {}, parts.name, parts.place), parts.clock);
+  setChildren(parts.status, header, parts.now, parts.buttons);
+  const foot = el("div", { class: "foot" }, parts.bookTime, parts.wayOut);
+  setChildren(parts.day, column.heading, column.allDay, column.timeline, code.node, nearby.node, foot);
+  setText(parts.sign, SYMBOLS.unknown);
+  setText(parts.name, nameOf({ id: address }));
+  setText(parts.word, message("unknown"));
+}
+
+await useLanguage(languageTag(settings, null), settings.get("hours"));
+setOfflineText(sentences.offline);
+keepScreenOn();
 begin({
-  bare: true,
+  bare: layOut,
   run: async (signedIn, main) => {
     me = signedIn;
-    main.classList.add("door");
-    for (const button of buttons) {
-      const onclick = () => button.perform().catch(showProblem);
-      button.node = el("button", { hidden: true, class: button.primary && "primary", onclick }, button.text);
-    }
-    setChildren(
-      main,
-      el("header", {}, el("div", {}, parts.name, parts.building), parts.clock),
-      el("section", { class: "now", "aria-label": "Now" }, state, parts.until, parts.title, parts.who, parts.deadline, parts.age),
-      el("div", { class: "buttons", role: "group", "aria-label": "Actions" }, ...buttons.map((button) => button.node)),
-      el("div", { class: "answer" }, parts.message, parts.undo),
-      el("footer", {}, parts.next, el("a", { href: "/" }, "All rooms")),
-      parts.announcement,
-    );
-    setText(parts.name, nameOf({ id: address }));
-    parts.main = main;
+    layOut(main);
+    relabel();
     await requestRoom();
+    keepShell();
     setInterval(tick, TICK);
-    await listen({ onEvent, resync: requestRoom, onConnection });
+    await listen({ onEvent, resync, onConnection });
   },
 });
+document.documentElement.dataset.started = ""; // for restart.js
+
+// Sets the texts that depend on the language only.
+function relabel() {
+  parts.now.setAttribute("aria-label", message("now"));
+  parts.buttons.setAttribute("aria-label", message("actions"));
+  setText(parts.undo, message("undo"));
+  setText(parts.bookTime, message("bookTime"));
+  setChildren(parts.wayOut, wayOut());
+}
 
 // A `room` event carries the room's new view. After any other event about the room, it is requested again.
 function onEvent(kind, data) {
@@ -82,6 +155,11 @@ function onEvent(kind, data) {
   if (room !== address) return;
   if (kind === "room" && data.read_at) show(data);
   else requestRoom();
+}
+
+function resync() {
+  code.refresh(); // links end when the service restarts
+  requestRoom();
 }
 
 function onConnection(isReachable, isStreaming) {
@@ -111,6 +189,7 @@ function show(room) {
   view = room;
   setPageZone(room);
   draw();
+  useLanguage(languageTag(settings, room), settings.get("hours")).then((isNew) => isNew && (relabel(), draw()));
 }
 
 function tick() {
@@ -128,69 +207,99 @@ function draw() {
   const time = now();
   const zone = view.time_zone;
   const room = deriveState(view, time);
-  const { current, next } = room;
   drawn = room;
-  document.title = `${room.label}: ${nameOf(view)} – Adjourn`;
+  document.title = `${sentences.label(room)}: ${nameOf(view)}`;
   parts.main.dataset.kind = room.kind;
   setText(parts.name, nameOf(view));
-  setText(parts.building, view.building ?? "");
+  setText(parts.place, sentences.place(view));
   setText(parts.clock, clock(time, zone));
-  parts.clock.title = `${day(time, zone)}, ${zoneName(zone)}`;
-  setText(parts.sign, SYMBOLS[room.kind]);
-  setText(parts.word, room.label);
-  setText(parts.until, until(room, time, zone));
-  setText(parts.title, current && !room.stale ? titleOf(current) : "");
-  const beside = room.beside.map((event) => `also ${span(event, zone)} ${titleOf(event)}`);
-  const who = current && !room.stale ? [span(current, zone), organizerOf(current), ...beside] : [];
-  setText(parts.who, who.filter(Boolean).join(" · "));
-  setText(parts.deadline, deadline(room, time, zone));
-  setText(parts.age, ageText(room, zone));
-  setText(parts.next, next ? `Next: ${span(next, zone)} ${titleOf(next)}` : room.openEnd ? "" : "No other event within a day");
-  const ends = room.busyUntil ?? current?.end;
-  setText(parts.announcement, `${nameOf(view)}: ${room.label}${ends && !room.stale ? ` until ${near(ends, zone)}` : ""}`);
+  drawLook(view);
+  drawState(room, time, zone);
   drawButtons(room);
+  const canBook = canBookLater(room);
+  column.draw(view, time, { zone, canBook, horizonMinutes: view.booking.horizon_minutes });
+  parts.bookTime.hidden = !canBook;
+  code.draw(connected && me?.check_in_links && room.allowedActions.has("check-in") ? room.awaitingCheckIn : null);
+  nearby.draw(["busy", "awaiting"].includes(room.kind) && connected ? view : null);
+  dim(time, zone);
 }
 
-const span = (event, zone) => (event.all_day ? "All day" : `${near(event.start, zone)}–${near(event.end, zone)}`);
-
-function until({ current, next, busyUntil, stale }, time, zone) {
-  if (stale) return "";
-  if (busyUntil) return `until ${near(busyUntil, zone)} · ${length(Date.parse(busyUntil) - time)} left`;
-  if (current) return `until ${near(current.end, zone)} · ${length(Date.parse(current.end) - time)} left`;
-  if (!next) return "for the rest of the day";
-  return `until ${near(next.start, zone)} · ${length(Date.parse(next.start) - time)}`;
+// The logo, and the colour of the main button. The colours of the states are always the same.
+function drawLook({ accent = null, accent_text: text = null, logo = null }) {
+  parts.main.classList.toggle("accented", Boolean(accent));
+  parts.main.style.setProperty("--accent", accent ?? "");
+  parts.main.style.setProperty("--accent-text", text ?? "");
+  if (!logo) return parts.logo.remove();
+  if (parts.logo.getAttribute("src") !== logo) parts.logo.setAttribute("src", logo);
+  if (!parts.logo.isConnected) column.heading.append(parts.logo);
 }
 
-function deadline({ releaseAt, checkedIn, current, stale }, time, zone) {
-  if (releaseAt) return `No check-in yet. Released at ${clock(releaseAt, zone)}, in ${length(releaseAt - time)}.`;
-  return current && checkedIn && !stale ? "Checked in" : "";
+function drawState(room, time, zone) {
+  const { current, stale, releaseAt } = room;
+  const until = sentences.until(room, time, zone);
+  setText(parts.sign, SYMBOLS[room.kind]);
+  setText(parts.word, sentences.label(room));
+  setText(parts.countdown, releaseAt ? countdown(releaseAt - time) : "");
+  parts.word.parentElement.style.setProperty("--ems", ems(parts.word.parentElement.textContent));
+  setText(parts.released, sentences.released(room, zone));
+  setText(parts.until, until.when);
+  setText(parts.length, until.howLong && ` · ${until.howLong}`);
+  setText(parts.title, current && !stale ? sentences.title(current) : "");
+  setText(parts.who, sentences.who(room, zone));
+  setText(parts.age, sentences.age(room, asOf(view), Boolean(failed), zone));
+  setText(parts.next, sentences.next(room, zone));
+  setText(parts.announcement, sentences.announcement(nameOf(view), room, zone));
 }
 
-// The view's age, if the service cannot read the room from Exchange: the console's own connection may be fine.
-function ageText({ stale }, zone) {
-  const age = `as of ${near(asOf(view), zone)}`;
-  if (stale) return `The room's present state is unknown (last state ${age}).`;
-  return failed ? `Shown ${age}; the calendar cannot be read now.` : "";
-}
+// About how wide a bold text is, in ems: the headline takes the size in which it fits its line.
+const ems = (text) => Array.from(text.trim()).reduce((sum, letter) => sum + (letter > "\u2e80" ? 1.05 : 0.68), 0);
 
 // Shows the buttons that the key's rights and the room's state allow. Without a connection they are shown, but disabled.
 function drawButtons(room) {
-  const minutesFree = room.current
-    ? minutesUntil(room.next, Date.parse(room.current.end))
-    : minutesUntil(room.next, now());
   let focusGone = false;
-  buttons.forEach(({ action, minutes, node, primary }) => {
-    const hidden = !me.can(action) || !room.allowedActions.has(action) || (minutes > STEPS[0] && minutes > minutesFree);
+  for (const button of buttons) {
+    const { node, main, text, name } = button;
+    const hidden = !isOffered(button, room);
     focusGone ||= hidden && node === document.activeElement;
     node.hidden = hidden;
-    node.setAttribute("aria-disabled", String(busy || !connected));
-    if (primary) node.classList.toggle("primary", room.kind === "awaiting");
-  });
-  parts.undo.setAttribute("aria-disabled", String(busy || !connected));
+    node.setAttribute("aria-disabled", String(isBlocked()));
+    node.classList.toggle("primary", main === mainKind(room));
+    if (hidden) continue;
+    setText(node, text(room));
+    if (name) node.setAttribute("aria-label", name(room));
+  }
+  for (const node of [parts.undo, parts.bookTime]) node.setAttribute("aria-disabled", String(isBlocked()));
   if (focusGone) (buttons.find(({ node }) => !node.hidden)?.node ?? parts.main).focus();
 }
 
-const minutesUntil = (next, from) => (next ? (Date.parse(next.start) - from) / 60_000 : Infinity);
+function isOffered({ action, minutes, isOffered = () => true }, room) {
+  if (!me?.can(action) || !room.allowedActions.has(action)) return false;
+  if (action === "extend" && room.kind === "awaiting") return false; // the check-in comes first
+  return (!minutes || minutes <= minutesUntilNext(room)) && isOffered(room);
+}
+
+// From when the room can be booked or its current event extended, and until when: the start of the next event, null if none is known.
+const extent = ({ current, next }) => ({ from: current ? Date.parse(current.end) : now(), limit: next ? Date.parse(next.start) : null });
+
+// The minutes from now, or from the end of the current event, to the next event.
+function minutesUntilNext(room) {
+  const { from, limit } = extent(room);
+  return limit === null ? Infinity : Math.ceil((limit - from) / MINUTE);
+}
+
+// Whether there are other ends to choose from than those of the buttons.
+function hasOtherEnd(room) {
+  const { from, limit } = extent(room);
+  const shown = room.current ? EXTENSIONS : STEPS;
+  return lengthsOf(from, limit).some(({ minutes, untilNext }) => (room.current || untilNext) && !shown.includes(minutes));
+}
+
+const canBookLater = (room) => Boolean(me?.can("book")) && !room.stale && !room.outdated;
+
+function checkInText({ awaitingCheckIn, current, next }) {
+  const isEarly = awaitingCheckIn && awaitingCheckIn !== current?.id && awaitingCheckIn === next?.id;
+  return isEarly ? message("checkInFor", { time: near(next.start, view.time_zone) }) : message("checkInNow");
+}
 
 // The event as it was drawn. The API refuses the action if the event has other times by now, and never acts on another event.
 const seen = ({ id, start, end }) => ({ event: id, seen: { start, end } });
@@ -198,36 +307,83 @@ const seen = ({ id, start, end }) => ({ event: id, seen: { start, end } });
 async function checkIn() {
   const id = drawn?.awaitingCheckIn ?? drawn?.current?.id;
   if (!id) return;
-  await perform("Checking in …", async () => {
+  await perform(message("checkingIn"), async () => {
     await request("POST", `${roomPath(address)}/check-in`, { body: { event: id, source: "display" } });
-    showMessage("Checked in.");
+    showMessage(message("hasCheckedIn"));
   });
 }
 
 async function end() {
   const event = drawn?.current;
-  if (isBlocked() || !event) return;
-  if (await confirm("End this meeting now?", titleOf(event), "End now")) await act("end", seen(event), "Ending …");
+  if (!event) return;
+  const yes = await confirm(message("endQuestion"), sentences.title(event), message("endNow"), message("cancel"));
+  if (yes) await act("end", seen(event), message("ending"));
 }
 
 async function extend(minutes) {
   const event = drawn?.current;
-  if (event) await act("extend", { ...seen(event), minutes }, "Extending …");
+  if (event) await act("extend", { ...seen(event), minutes }, message("extending"));
 }
 
-const book = (minutes) => act("book", { minutes }, "Booking …");
+async function extendUntil() {
+  const event = drawn?.current;
+  if (!event) return;
+  const { from, limit } = extent(drawn);
+  const minutes = await chooseLength(message("extendUntil"), from, limit, view.time_zone);
+  if (minutes) await act("extend", { ...seen(event), minutes }, message("extending"));
+}
 
-async function act(name, body, progress) {
+const book = (minutes) => act("book", { minutes }, message("booking"));
+
+// Books from a chosen start, for a chosen length.
+async function bookFrom(start) {
+  const zone = view.time_zone;
+  const limit = nextStart(dayOf(view), view, start);
+  const minutes = await chooseLength(message("chooseLength", { time: clock(start, zone) }), start, limit, zone);
+  if (!minutes) return;
+  const later = start > now() ? { start: new Date(start).toISOString() } : {};
+  await act("book", { minutes, ...later }, message("booking"));
+}
+
+// A tap on the day.
+async function bookAt(tapped) {
+  const time = now();
+  if (!drawn || !canBookLater(drawn)) return;
+  const start = startAt(dayOf(view), tapped, time, view.booking.horizon_minutes);
+  if (start !== null) await bookFrom(start);
+}
+
+async function bookTime() {
+  const time = now();
+  const starts = startsOf(dayOf(view), time, view.booking.horizon_minutes);
+  const start = await chooseStart(starts, time, view.time_zone);
+  if (start) await bookFrom(start);
+}
+
+async function bookThere(room) {
+  const limit = room.state?.free_until ? Date.parse(room.state.free_until) : null;
+  const minutes = await chooseLength(message("bookThere", { room: nameOf(room) }), now(), limit, room.time_zone);
+  if (!minutes) return;
+  try {
+    await act("book", { minutes }, message("booking"), room);
+  } finally {
+    nearby.refresh();
+  }
+}
+
+async function act(name, body, progress, there = null) {
   await perform(progress, async () => {
-    const action = await performAction(`${roomPath(address)}/${name}`, body);
-    showMessage(outcomeText(action), action.change?.undoable && me.can("undo") ? action.id : null);
+    const action = await performAction(`${roomPath(there?.id ?? address)}/${name}`, body);
+    const text = sentences.outcome(action, (there ?? view).time_zone, there && nameOf(there));
+    const canUndo = action.change?.undoable && me.can("undo");
+    showMessage(text, { isRefusal: action.state === "refused", undoId: canUndo ? action.id : null });
   });
 }
 
 async function undo(actionId) {
-  await perform("Undoing …", async () => {
+  await perform(message("undoing"), async () => {
     const undone = await performAction(`/v1/actions/${actionId}/undo`, {});
-    showMessage(outcomeText(undone));
+    showMessage(sentences.outcome(undone, view.time_zone), { isRefusal: undone.state === "refused" });
   });
 }
 
@@ -247,21 +403,18 @@ async function perform(progress, work) {
   }
 }
 
-// The API's message, with times in the room's zone.
-const outcomeText = ({ message }) => inZone(message, view.time_zone);
-
-// Shows a message for a while, with an undo button if the action can be undone. Without a text, removes the message.
-function showMessage(text = "", actionId = null) {
-  parts.message.classList.remove("no");
+// Shows a message for a while, with an undo button for the action `undoId`. `isRefusal`: a problem, or an action that was refused after
+// its 202. Without a text, removes the message.
+function showMessage(text = "", { isRefusal = false, undoId = null } = {}) {
+  parts.answer.classList.toggle("no", isRefusal);
   setText(parts.message, text);
   messageUntil = text ? Date.now() + MESSAGE_TIME : 0;
-  parts.undo.hidden = !actionId;
-  parts.undo.onclick = () => undo(actionId).catch(showProblem);
+  parts.answer.classList.toggle("shown", Boolean(text));
+  parts.undo.hidden = !undoId;
+  parts.undo.onclick = guarded(() => undo(undoId));
 }
 
 function showProblem(problem) {
-  showMessage();
-  parts.message.classList.add("no");
-  setChildren(parts.message, trouble(problem, view?.time_zone));
-  messageUntil = view ? Date.now() + MESSAGE_TIME : 0;
+  showMessage(sentences.problem(problem), { isRefusal: true });
+  if (!view) messageUntil = 0;
 }

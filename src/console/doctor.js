@@ -1,7 +1,7 @@
 // The doctor page: the results of the setup checks, with a remedy for each finding.
 
 import { request } from "./api.js";
-import { el, setChildren, setText } from "./dom.js";
+import { el, scrollArea, setChildren, setText, tableOf } from "./dom.js";
 import { begin, trouble } from "./layout.js";
 import { moment, now } from "./time.js";
 
@@ -60,12 +60,8 @@ function draw(run) {
 }
 
 function table(findings) {
-  const head = ["Status", "Check", "Finding"].map((name) => el("th", { scope: "col" }, name));
-  return el(
-    "div",
-    { class: "scroll", tabindex: "0", role: "region", "aria-label": "Findings" },
-    el("table", {}, el("caption", {}, "Findings"), el("thead", {}, el("tr", {}, ...head)), el("tbody", {}, ...findings.map(row))),
-  );
+  const body = el("tbody", {}, ...findings.map(row));
+  return scrollArea("Findings", tableOf("Findings", ["Status", "Check", "Finding"], body));
 }
 
 function row({ connection, room, check, status, message, remedy, code }) {

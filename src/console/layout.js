@@ -11,7 +11,10 @@ const PAGES = [
   { path: "/", name: "Rooms", isAllowed: () => true },
   { path: "/plan", name: "Plan", isAllowed: (me) => me.can("cleanup") },
   { path: "/audit", name: "Audit", isAllowed: (me) => me.can("read") },
+  { path: "/report", name: "Report", isAllowed: (me) => me.can("audit") },
   { path: "/doctor", name: "Doctor", isAllowed: (me) => me.can("audit") && me.all_rooms },
+  { path: "/displays", name: "Displays", isAllowed: (me) => me.can("displays") },
+  { path: "/keys", name: "Keys", isAllowed: (me) => me.can("keys") },
 ];
 const RETRY_INTERVAL = 5000;
 
@@ -19,11 +22,13 @@ const banner = el("div", { class: "link", role: "status" });
 const main = el("main", { id: "main", tabindex: "-1" });
 const top = el("header", { class: "bar" });
 
-// Signs in, then runs the page: `run(me, main)`. `bare` leaves out the navigation, as on a door display.
-export async function begin({ run, bare = false }) {
+// Signs in, then runs the page: `run(me, main)`. `bare` leaves out the navigation and every link, as on a door display, and calls
+// `bare(main)` to draw the page while the service cannot be reached.
+export async function begin({ run, bare = null }) {
   session.takeFromAddress();
-  document.body.append(el("a", { class: "skip-link", href: "#main" }, "Skip to content"), top, banner, main);
-  setChildren(top, brand());
+  if (!bare) document.body.append(el("a", { class: "skip-link", href: "#main" }, "Skip to content"));
+  document.body.append(top, banner, main);
+  setChildren(top, bare ? el("span", { class: "brand" }, "Adjourn") : brand());
   let trouble = null;
   try {
     const returned = await oidc.completeSignIn();
@@ -32,7 +37,7 @@ export async function begin({ run, bare = false }) {
   } catch (problem) {
     trouble = problem.message;
   }
-  const me = await authenticate(trouble);
+  const me = await authenticate(trouble, bare);
   me.can = (right) => me.rights.includes(right);
   addEventListener("signed-out", () => location.reload(), { once: true });
   if (bare) top.remove();
@@ -41,7 +46,8 @@ export async function begin({ run, bare = false }) {
   await run(me, main);
 }
 
-async function authenticate(trouble) {
+async function authenticate(trouble, bare) {
+  let isWaiting = false;
   while (session.key()) {
     try {
       const me = await request("GET", "/v1/me");
@@ -53,12 +59,23 @@ async function authenticate(trouble) {
         if (!session.discardRejected()) trouble = problem.message;
       } else {
         showOffline(problem);
+        isWaiting = true;
+        if (bare) top.remove();
+        bare?.(main);
         await new Promise((resolve) => setTimeout(resolve, RETRY_INTERVAL));
       }
     }
   }
+  if (bare && session.wasPaired()) return pairAgain();
+  if (isWaiting && bare) location.reload(); // the sign-in form has a layout of its own
   showOnline();
   return signIn(main, trouble);
+}
+
+// Opens the page of displays that are not paired. Never resolves: this page is replaced.
+function pairAgain() {
+  location.replace(`/display${location.search}`);
+  return new Promise(() => {});
 }
 
 // A sign-in link carries another key: asks before it replaces the session. Without an answer the session is kept.
@@ -94,11 +111,22 @@ export function setPageZone(room) {
   zone = room.time_zone;
 }
 
+function offlineText(problem, since) {
+  const why = problem instanceof Unreachable ? "No connection to Adjourn" : `${problem.title}: ${problem.message} No connection`;
+  return `${why} since ${clock(since, zone)}. The data shown may be outdated. Retrying.`;
+}
+
+let writeOffline = offlineText;
+
+// Replaces the banner's text: `write(problem, since, zone)`, for a page with words of its own.
+export function setOfflineText(write) {
+  writeOffline = write;
+}
+
 // Shows the banner for a lost connection, with the time since when.
 export function showOffline(problem, since = Date.now()) {
-  const why = problem instanceof Unreachable ? "No connection to Adjourn" : `${problem.title}: ${problem.message} No connection`;
   banner.classList.add("lost");
-  setText(banner, `${why} since ${clock(since, zone)}. The data shown may be outdated. Retrying.`);
+  setText(banner, writeOffline(problem, since, zone));
 }
 
 export function showOnline() {

@@ -1,6 +1,7 @@
 // Receives events from /v1/events while the page is open, and reconnects after every failure.
 
 import { Problem, Unreachable, send } from "./api.js";
+import { reloadIfUpdated } from "./build.js";
 import { showOffline, showOnline } from "./layout.js";
 
 const SILENCE_MAX = 40_000; // the service sends a keep-alive every fifteen seconds
@@ -49,19 +50,6 @@ export async function listen({ onEvent, resync, onConnection = () => {} }) {
     }
     await pauseOrOnline(Math.max(pause, 1000 * (problem.retryAfter ?? 0)));
     pause = Math.min(PAUSE_MAX, pause * 2 || PAUSE);
-  }
-}
-
-let build = null;
-
-// Reloads a page that stays open for months when the service was updated.
-async function reloadIfUpdated() {
-  try {
-    const config = await (await fetch("/console/config.json", { credentials: "omit" })).json();
-    if (build && build !== config.build) location.reload();
-    build = config.build;
-  } catch {
-    // Checked again after the next connection.
   }
 }
 

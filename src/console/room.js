@@ -29,7 +29,7 @@ export const asOf = (view) => Date.parse(view.as_of ?? view.read_at);
 // is never kept in favour of another.
 export function isOlder(view, shown, now) {
   if (!shown || Date.parse(shown.read_at) > now + CLOCK_SKEW_MAX) return false;
-  const [read, shownRead] = [view, shown].map((one) => Date.parse(one.read_at));
+  const [read, shownRead] = [view, shown].map((one) => one.revision ?? Date.parse(one.read_at)); // times have whole seconds
   return read < shownRead || (read === shownRead && asOf(view) < asOf(shown));
 }
 
@@ -38,7 +38,7 @@ export function isOlder(view, shown, now) {
 // event of the view. `openEnd`: the view contains nothing after its `next` event.
 export function deriveState(view, now) {
   if (!view) return { kind: "unknown", label: LABELS.unknown, stale: false, allowedActions: new Set() };
-  const running = [...(view.current_events ?? [view.current]), view.next].filter((event) => isCurrent(event, now));
+  const running = [...view.current_events, view.next].filter((event) => isCurrent(event, now));
   const [current = null, ...beside] = running;
   const next = view.next && Date.parse(view.next.start) > now ? view.next : null;
   const openEnd = Boolean(view.next) && !next;
@@ -62,14 +62,19 @@ function kindOf({ current, next, busyUntil, releaseAt, stale }, now) {
   return next && Date.parse(next.start) - now < SOON ? "soon" : "free";
 }
 
+// The kind without the difference between `soon` and `free`.
+export const mainKind = ({ kind }) => (kind === "soon" ? "free" : kind);
+
 // Whether the service sends an event for every change of the room, and confirmed the view lately.
 export const isTracked = (view, now) =>
   Boolean(view?.tracking) && view.tracking !== "on-demand" && now - asOf(view) < CONFIRMED_FOR;
 
-// The event's title for a door display.
-export function titleOf(event) {
-  if (event.private) return "Private";
-  return event.subject || event.organizer || "Reserved";
+const TITLES = { private: "Private", reserved: "Reserved" };
+
+// The event's title for a display, with the words for events without one.
+export function titleOf(event, words = TITLES) {
+  if (event.private) return words.private;
+  return event.subject || event.organizer || words.reserved;
 }
 
 // The organizer, unless the title already shows it.

@@ -5,7 +5,7 @@ import { el, field, setChildren, setText } from "./dom.js";
 import * as oidc from "./oidc.js";
 import * as session from "./session.js";
 
-// Shows the page; resolves to the answer of /v1/me after a successful sign-in.
+// Shows the page; resolves to the response of /v1/me after a successful sign-in.
 export function signIn(main, why) {
   return new Promise((resolve) => {
     const key = el("input", { type: "password", name: "key", autocomplete: "current-password", required: true });

@@ -1,4 +1,4 @@
-// Formats times for people: in the room's zone, by the server's clock. Sends no requests.
+// Formats times for people: in the room's zone, by the server's clock, and on a door display in its language. Sends no requests.
 
 let offset = 0; // how far the server's clock is ahead of this device's, in milliseconds
 let isKnown = false;
@@ -16,6 +16,13 @@ export function learnClock(header, sentAt) {
 export const now = () => Date.now() + offset;
 
 const formats = new Map();
+let [locale, hourCycle] = ["en-GB", "h23"];
+
+// Sets the language and the hour cycle (`h23`: 14:30, `h12`: 2:30 pm) of all times.
+export function setTimeFormat(language, cycle) {
+  [locale, hourCycle] = [language, cycle];
+  formats.clear();
+}
 
 function format(zone, options) {
   const name = `${zone} ${Object.entries(options)}`;
@@ -25,15 +32,30 @@ function format(zone, options) {
 
 function createFormat(zone, options) {
   try {
-    return new Intl.DateTimeFormat("en-GB", { ...options, timeZone: zone ?? undefined });
+    return new Intl.DateTimeFormat(locale, { ...options, timeZone: zone ?? undefined });
   } catch {
-    return new Intl.DateTimeFormat("en-GB", options); // the browser does not know this zone
+    return new Intl.DateTimeFormat(locale, options); // the browser does not know this zone
   }
 }
 
 // 14:30
 export const clock = (at, zone) =>
-  format(zone, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(new Date(at));
+  format(zone, { hour: hourCycle === "h23" ? "2-digit" : "numeric", minute: "2-digit", hourCycle }).format(new Date(at));
+
+// 14, or 2 pm
+export function hourOf(at, zone) {
+  const hour = format(zone, { hour: "numeric", hourCycle });
+  if (hourCycle !== "h23") return hour.format(new Date(at));
+  return hour.formatToParts(new Date(at)).find(({ type }) => type === "hour").value; // without the word that some languages add
+}
+
+// The time since midnight in the zone, in milliseconds.
+export function sinceMidnight(at, zone) {
+  const options = { hour: "numeric", minute: "numeric", second: "numeric", hourCycle: "h23", numberingSystem: "latn" };
+  const parts = format(zone, options).formatToParts(new Date(at));
+  const value = (type) => Number(parts.find((part) => part.type === type)?.value ?? 0);
+  return ((value("hour") * 60 + value("minute")) * 60 + value("second")) * 1000;
+}
 
 // Thursday 26 November
 export const day = (at, zone) =>
@@ -42,6 +64,9 @@ export const day = (at, zone) =>
 // Thu 26 Nov, 14:30
 export const moment = (at, zone) =>
   `${format(zone, { weekday: "short", day: "numeric", month: "short" }).format(new Date(at))}, ${clock(at, zone)}`;
+
+// 26 Nov 2026
+export const date = (at, zone) => format(zone, { day: "numeric", month: "short", year: "numeric" }).format(new Date(at));
 
 // 14:30; with the day if it is not today.
 export const near = (at, zone) => (day(at, zone) === day(now(), zone) ? clock(at, zone) : moment(at, zone));
@@ -64,14 +89,4 @@ export function zoneName(zone, at = now()) {
   const parts = format(zone, { timeZoneName: "short" }).formatToParts(new Date(at));
   const short = parts.find((part) => part.type === "timeZoneName")?.value ?? "";
   return zone ? `${zone.split("/").pop().replaceAll("_", " ")} time, ${short}` : `your time, ${short}`;
-}
-
-// 38 s, 24 min, 2 h 10 min
-export function length(milliseconds) {
-  const seconds = Math.max(0, Math.round(milliseconds / 1000));
-  if (seconds < 100) return `${seconds} s`;
-  const minutes = Math.ceil(seconds / 60);
-  if (minutes < 100) return `${minutes} min`;
-  const rest = minutes % 60;
-  return rest ? `${Math.floor(minutes / 60)} h ${rest} min` : `${minutes / 60} h`;
 }

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { launch, saying, until, visit } from "./browser.mjs";
+import { button, launch, saying, shows, until, visit } from "./browser.mjs";
 import { room, startEnvironment } from "./environment.mjs";
 
 let env, browser;
@@ -13,15 +13,22 @@ after(async () => {
   await env?.stop();
 });
 
-const MINUTE = 60_000;
+const [MINUTE, DAY] = [60_000, 86_400_000];
 const FJORD = room("fjord");
 const time = (from) => new Date(Date.now() + from).toISOString();
 const event = (id, from, to) => ({ id, start: time(from), end: time(to), kind: "single", all_day: false, private: false, subject: id });
-const state = (more) => ({
-  ...{ id: FJORD, name: null, building: null, time_zone: null, busy: Boolean(more.current), read_at: time(0), as_of: time(0) },
-  ...{ tracking: "on-demand", current: null, next: null, free_until: null, busy_until: null, checked_in: false, release_at: null, allowed_actions: ["book"] },
-  ...more,
-});
+const midnight = (day) => new Date(Math.floor(Date.now() / DAY + day) * DAY).toISOString();
+// A view of the room, with the day of its events.
+function state(more) {
+  const current_events = more.current_events ?? (more.current ? [more.current] : []);
+  return {
+    ...{ id: FJORD, name: null, building: null, time_zone: null, busy: Boolean(more.current), read_at: time(0), as_of: time(0) },
+    ...{ tracking: "on-demand", current: null, next: null, free_until: null, busy_until: null, checked_in: false, release_at: null, allowed_actions: ["book"] },
+    ...{ booking: { horizon_minutes: 480 }, current_events, agenda: [...current_events, ...(more.next ? [more.next] : [])] },
+    ...{ agenda_from: midnight(0), agenda_to: midnight(1) },
+    ...more,
+  };
+}
 const meeting = (more = {}) => state({ current: event("Standup", -MINUTE, 20 * MINUTE), allowed_actions: ["end", "extend"], ...more });
 const problem = (status, title) => ({ status, json: { type: "urn:adjourn:problem:x", title, status, detail: `${title}.` } });
 
@@ -51,9 +58,7 @@ const later = (milliseconds) => new Promise((resolve) => setTimeout(resolve, mil
 
 const door = (play) => visit(browser, env, `/rooms/${encodeURIComponent(FJORD)}`, { key: env.keys.all, network: true, setUp: played(play) });
 const board = (play) => visit(browser, env, "/", { key: env.keys.all, network: true, setUp: played(play) });
-const shows = (page, word) => page.locator(".word strong", { hasText: new RegExp(`^${word}$`) }).waitFor();
 const word = (page) => page.locator(".word strong").textContent();
-const button = (page, name) => page.getByRole("button", { name, exact: true });
 const offered = (page) => page.locator(".buttons button:visible").allTextContents();
 
 async function done({ wrong, close }) {
@@ -91,7 +96,7 @@ test("what was on until a moment ago is extended or left alone; a request never 
   await shows(one.page, "In use");
   const { start, end } = first();
   await later(Math.max(0, Date.parse(end) - Date.now()) + 1500);
-  await button(one.page, "Extend 15 min").click();
+  await button(one.page, "Extend: +15 min").click();
   await until(() => posted.length === 1, "it is requested");
   assert.deepEqual(posted[0], { event: "First", seen: { start, end }, minutes: 15 });
   await done(one);
@@ -129,9 +134,9 @@ test("how a room was long ago is not how it is: the display offers nothing, the 
   const old = { read_at: time(-10 * MINUTE), as_of: time(-10 * MINUTE), tracking: "streaming" };
   const one = await door({ answers: () => meeting(old) });
   await shows(one.page, "Unknown");
-  await one.page.getByText(saying("^The room's present state is unknown \\(last state as of HH:MM\\)\\.$")).waitFor();
+  await one.page.getByText(saying("^The state of the room is not known\\. Last seen at HH:MM\\.$")).waitFor();
   assert.deepEqual(await offered(one.page), []);
-  assert.equal(await one.page.getByText("Standup").isVisible(), false);
+  assert.equal(await one.page.locator(".title").isVisible(), false);
   await done(one);
   const two = await board({ answers: () => meeting(old), list: () => meeting(old) });
   await two.page.locator(".card[data-kind=unknown]").getByText(saying("as of HH:MM")).waitFor();
@@ -143,7 +148,7 @@ test("a reading that fails is said, with the time as of which the room is shown"
   const answers = () => (requests++ ? problem(503, "Exchange is unavailable") : meeting());
   const events = async () => (await later(500), stream("event: gap\ndata: {}\n\n"));
   const one = await door({ answers, events });
-  await one.page.getByText(saying("^Shown as of HH:MM; the calendar cannot be read now\\.$")).waitFor();
+  await one.page.getByText(saying("^As of HH:MM\\. The calendar does not answer\\.$")).waitFor();
   assert.equal(await word(one.page), "In use");
   await done(one);
 });
@@ -151,14 +156,14 @@ test("a reading that fails is said, with the time as of which the room is shown"
 test("a key that may not listen or read any more is told so", async () => {
   const noEvents = await door({ answers: () => meeting(), events: () => problem(403, "Not allowed") });
   await shows(noEvents.page, "In use");
-  await noEvents.page.locator(".link", { hasText: "Not allowed" }).waitFor();
+  await noEvents.page.locator(".link", { hasText: "This display may not show the room." }).waitFor();
   assert.equal(await button(noEvents.page, "End").getAttribute("aria-disabled"), "true");
   await done(noEvents);
   let requests = 0;
   const answers = () => (requests++ ? problem(403, "Not allowed") : meeting());
   const events = async () => (await later(500), stream("event: gap\ndata: {}\n\n"));
   const noReads = await door({ answers, events });
-  await noReads.page.locator(".link", { hasText: "Not allowed" }).waitFor();
+  await noReads.page.locator(".link", { hasText: "This display may not show the room." }).waitFor();
   await done(noReads);
   const list = await board({ answers: () => meeting(), list: () => meeting(), events: () => problem(403, "Not allowed") });
   await list.page.locator(".link", { hasText: "Not allowed" }).waitFor();
@@ -187,4 +192,34 @@ test("where meetings overlap, the room is in use until the last of them is over"
   assert.equal(await word(page), "In use");
   await page.locator(".until").getByText(saying("until HH:MM")).waitFor();
   await done(rest);
+});
+
+test("an early check-in names its meeting, and a refusal is said in the display's own words", async () => {
+  const posted = [];
+  const answers = () => state({ next: event("Next", 5 * MINUTE, 30 * MINUTE), awaiting_check_in: "Next", allowed_actions: ["check-in", "book"] });
+  const { page, ...rest } = await door({ answers, posted });
+  await shows(page, "Free");
+  await page.getByRole("button", { name: saying("^Check in for HH:MM$") }).click();
+  await page.locator(".said", { hasText: "That did not work. Ask your support." }).waitFor();
+  assert.deepEqual(posted, [{ event: "Next", source: "display" }]);
+  assert.doesNotMatch(await page.content(), /as you saw it|urn:adjourn/);
+  await done(rest);
+});
+
+test("private, overlapping and all-day events are shown as what they are", async () => {
+  const secret = { ...event("Takeover", -MINUTE, 20 * MINUTE), private: true };
+  const one = await door({ answers: () => meeting({ current: secret, current_events: [secret] }) });
+  await one.page.locator(".title", { hasText: /^Private$/ }).waitFor();
+  assert.doesNotMatch(await one.page.content(), /Takeover/);
+  await done(one);
+  const both = [event("Late", -MINUTE, 20 * MINUTE), event("Early", -10 * MINUTE, 15 * MINUTE)];
+  const two = await door({ answers: () => meeting({ current: both[0], current_events: both }) });
+  await two.page.locator(".title", { hasText: /^Late$/ }).waitFor();
+  await two.page.locator(".who", { hasText: saying("Also: HH:MM–HH:MM · Early$") }).waitFor();
+  await done(two);
+  const whole = { ...event("Fair", -60 * MINUTE, 120 * MINUTE), all_day: true };
+  const three = await door({ answers: () => meeting({ current: whole, current_events: [whole], busy_until: null }) });
+  await three.page.locator(".when", { hasText: /^All day$/ }).waitFor();
+  await three.page.locator(".all-day", { hasText: "All day: Fair" }).waitFor();
+  await done(three);
 });

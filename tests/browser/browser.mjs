@@ -6,23 +6,28 @@ import { createRequire } from "node:module";
 
 import { chromium } from "playwright-core";
 
+export { until } from "./environment.mjs";
+
 const CHROMIUM = process.env.ADJOURN_CHROMIUM ?? "/usr/bin/chromium";
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 // The browser's own console message about an error status or a missing response.
 const NETWORK = /^Failed to load resource/;
+// Playwright's message where a test intercepts requests, which a service worker would hide from it.
+const NO_WORKER = "Service Worker registration blocked by Playwright";
 
 export async function launch() {
   return chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
 }
 
-// A page with a browser profile of its own, in New York's time zone, signed in with this key. `assertClean()` fails if the page had an
-// error so far.
-export async function visit(browser, env, path, { key, network = false, hosts = [], setUp = async () => {}, ...options } = {}) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, timezoneId: "America/New_York", ...options });
+// A page with a browser profile of its own, in New York's time zone, signed in with this key; `link` is added to the sign-in link.
+// `assertClean()` fails if the page had an error so far.
+export async function visit(browser, env, path, { key, link = "", network = false, hosts = [], setUp = async () => {}, ...options } = {}) {
+  const [viewport, timezoneId, serviceWorkers] = [{ width: 1280, height: 800 }, "America/New_York", "block"];
+  const context = await browser.newContext({ viewport, timezoneId, serviceWorkers, ...options });
   const page = await context.newPage();
   page.setDefaultTimeout(10_000);
   const wrong = [];
-  const complain = (what) => network && NETWORK.test(what) ? null : wrong.push(what);
+  const complain = (what) => (network && NETWORK.test(what)) || what === NO_WORKER ? null : wrong.push(what);
   page.on("console", (message) => ["error", "warning"].includes(message.type()) && complain(message.text()));
   page.on("pageerror", (error) => complain(String(error.stack ?? error)));
   const own = [new URL(env.url).host, ...hosts];
@@ -38,7 +43,7 @@ export async function visit(browser, env, path, { key, network = false, hosts = 
     if (!page.isClosed()) await page.unrouteAll({ behavior: "ignoreErrors" });
     await context.close();
   };
-  await page.goto(`${env.url}${path}${key ? `#key=${key}` : ""}`);
+  await page.goto(`${env.url}${path}${key ? `#key=${key}${link}` : ""}`);
   return { page, context, wrong, assertClean: () => assert.deepEqual(wrong, []), close };
 }
 
@@ -62,16 +67,12 @@ async function scan(page) {
 export const saying = (text) =>
   new RegExp(text.replaceAll("HH:MM", "(?:[A-Z][a-z]{2} \\d{1,2} [A-Z][a-z]{2,3}, )?\\d\\d:\\d\\d"));
 
+export const button = (page, name) => page.getByRole("button", { name, exact: true });
+export const heading = (page, name) => page.getByRole("heading", { name, level: 1 });
+
+// Waits until a door display shows this word for the state of its room.
+export const shows = (page, word, options = {}) =>
+  page.locator(".word strong", { hasText: new RegExp(`^${word}$`) }).waitFor(options);
+
 export const overflows = (page) =>
   page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth);
-
-// Waits until `what` returns a true value.
-export async function until(what, message, patience = 10_000) {
-  const end = Date.now() + patience;
-  for (;;) {
-    const value = await what();
-    if (value) return value;
-    if (Date.now() > end) throw new Error(`timed out: ${message}`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-}

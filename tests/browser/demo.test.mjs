@@ -20,8 +20,8 @@ after(async () => {
 test("whoever checks in before the deadline keeps the room; the other is released while one watches", async () => {
   const board = await visit(browser, env, "/", { key: env.key });
   const door = await visit(browser, env, `/rooms/${KEPT}`, { key: env.key });
-  await door.page.getByRole("button", { name: "Check in", exact: true }).click({ timeout: PATIENCE });
-  await door.page.getByText("Checked in.", { exact: true }).waitFor();
+  await door.page.getByRole("button", { name: /^Check in( for .+)?$/ }).click({ timeout: PATIENCE });
+  await door.page.getByText("You are checked in.", { exact: true }).waitFor();
   const { json: kept } = await api(env, "GET", `/v1/rooms/${KEPT}`);
   const happened = board.page.getByRole("log");
   await happened.getByText(/Heron: .* declined\. The organizer was notified/).waitFor({ timeout: PATIENCE });

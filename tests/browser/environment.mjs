@@ -61,25 +61,26 @@ const ROOMS = ["aurora", "borealis", "cirrus", "delta", "ember", "fjord"];
 export const room = (name) => `room-${name}@example.com`;
 
 // A simulated Exchange (the demo's office, or this many rooms), with `adjourn serve` in front of it. `config` is added to its
-// configuration; `keys` maps holders' names to the arguments of `adjourn key add`.
+// configuration, with the service's address for `{url}`; `keys` maps holders' names to the arguments of `adjourn key add`.
 export async function startEnvironment({ config = "", keys = { all: ["--rights", "all"] }, rooms = 0 } = {}) {
   const directory = await mkdtemp(join(tmpdir(), "adjourn-"));
   const sim = await run(["sim", ...(rooms ? ["--rooms", String(rooms)] : [])], (line) => line.startsWith("http"));
   const names = rooms
     ? Array.from({ length: rooms }, (_, number) => room(String(number).padStart(5, "0")))
     : ROOMS.map(room);
+  const port = await freePort();
   const file = join(directory, "adjourn.toml");
   await writeFile(
     file,
     `[server]\nurl = "${sim.line}"\nusername = "svc-adjourn@example.com"\n` +
-      `[scope]\nrooms = ${JSON.stringify(names)}\n[journal]\ndirectory = "${directory}"\n${config}`,
+      `[scope]\nrooms = ${JSON.stringify(names)}\n[journal]\ndirectory = "${directory}"\n` +
+      config.replaceAll("{url}", `http://127.0.0.1:${port}`),
   );
   const env = { ADJOURN_PASSWORD: "simulated", ADJOURN_CONFIG: file };
   const tokens = {};
   for (const [name, args] of Object.entries(keys)) {
     tokens[name] = JSON.parse(await runToEnd(["key", "add", name, "--per-minute", "100000", "--json", ...args], env)).token;
   }
-  const port = await freePort();
   const serve = () => run(["serve", "--listen", `127.0.0.1:${port}`], (line) => line.startsWith("http"), env);
   let service = await serve();
   return {
@@ -121,4 +122,15 @@ export async function writeEvent(env, room, { subject, start, end }) {
   const answer = await fetch(env.ews, { method: "POST", headers: { authorization, "content-type": "text/xml" }, body });
   const reply = await answer.text();
   if (!reply.includes("NoError")) throw new Error(reply);
+}
+
+// Waits until `what` returns a true value.
+export async function until(what, message, patience = 10_000) {
+  const end = Date.now() + patience;
+  for (;;) {
+    const value = await what();
+    if (value) return value;
+    if (Date.now() > end) throw new Error(`timed out: ${message}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
 }

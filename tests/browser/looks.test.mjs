@@ -17,30 +17,50 @@ after(async () => {
   await env?.stop();
 });
 
+const SPARE = "room-cirrus@example.com"; // no page of it is looked at
 const ROOMS = ["aurora", "fjord", "gull"].map((name) => `/rooms/room-${name}@example.com`);
-const PAGES = ["/", ...ROOMS, "/plan", "/audit", "/doctor"];
+const PAGES = ["/", ...ROOMS, "/plan", "/audit", "/report", "/doctor", "/keys", "/displays", "/display"];
+
+// Something happens in a room until the board shows it: the page may not follow the events yet.
+async function happen(page) {
+  await until(async () => {
+    await api(env, "POST", `/v1/rooms/${SPARE}/book`, { minutes: 5 });
+    await api(env, "POST", `/v1/rooms/${SPARE}/end`, {});
+    return (await page.getByRole("log").getByRole("listitem").count()) > 0;
+  }, "the board shows what happened");
+}
 
 // The page with content on it.
 async function full(path, options) {
   const visited = await visit(browser, env, path, { key: env.key, ...options });
   const { page } = visited;
   await page.getByRole("heading", { level: 1 }).waitFor();
-  if (path === "/") await page.locator(".card").first().waitFor();
+  if (path === "/") {
+    await page.locator(".card").first().waitFor();
+    await happen(page);
+  }
   if (path === "/plan") await page.getByRole("button", { name: "Make a plan" }).click();
   if (path === "/doctor") await page.getByRole("button", { name: "Run checks" }).click();
-  if (path.startsWith("/rooms")) await page.locator(".word strong").waitFor();
+  if (path === "/displays") await page.locator("summary").click();
+  if (path === "/display") await page.locator(".code", { hasText: /\d/ }).waitFor();
+  else if (path.startsWith("/rooms")) await page.locator(".word strong").waitFor();
   else if (path !== "/") await page.locator("tbody tr").first().waitFor();
   return visited;
 }
 
+// Door displays also in a second script, from right to left; the operator's pages are in English.
+const SCRIPTS = [...PAGES, ...ROOMS.map((path) => `${path}?lang=ar`)];
+
 for (const colorScheme of ["light", "dark"]) {
-  for (const path of PAGES) {
+  for (const path of SCRIPTS) {
     test(`${path} has nothing serious in ${colorScheme}`, async () => {
       const { page, assertClean, close } = await full(path, { colorScheme, reducedMotion: "reduce" });
       assert.deepEqual(await serious(page), []);
       const paper = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
       const [brightness] = paper.match(/\d+/).map(Number);
       assert.equal(brightness > 128, colorScheme === "light", paper);
+      const direction = await page.evaluate(() => getComputedStyle(document.documentElement).direction);
+      assert.equal(direction, path.endsWith("lang=ar") ? "rtl" : "ltr");
       assertClean();
       await close();
     });

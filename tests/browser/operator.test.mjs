@@ -1,9 +1,9 @@
-// Operators' pages: the board, making and applying a plan, the audit with undo, the doctor.
+// Operators' pages: the board, making and applying a plan, the audit with undo, the report, the doctor.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { launch, saying, until, visit } from "./browser.mjs";
+import { button, launch, saying, until, visit } from "./browser.mjs";
 import { api, room, startEnvironment } from "./environment.mjs";
 
 const CONFIG = `
@@ -29,7 +29,6 @@ after(async () => {
 });
 
 const open = (path, options = {}) => visit(browser, env, path, { key: env.keys.all, ...options });
-const button = (page, name) => page.getByRole("button", { name, exact: true });
 
 test("the board shows all rooms, and finds them by word, building and state", async () => {
   const { page, assertClean, close } = await open("/");
@@ -53,7 +52,7 @@ test("the board shows all rooms, and finds them by word, building and state", as
 
 test("no subject is shown unless the configuration says so", async () => {
   const { page, assertClean, close } = await open(`/rooms/${room("aurora")}`);
-  await page.getByText("Reserved", { exact: true }).waitFor();
+  await page.locator(".title", { hasText: /^Reserved$/ }).waitFor();
   assert.doesNotMatch(await page.content(), /Quarterly|Albers/);
   assertClean();
   await close();
@@ -72,6 +71,9 @@ test("a plan gives each verdict's reason, and is applied once", async () => {
   await page.reload();
   await page.getByText(/2 would be released/).waitFor();
   await button(page, "Apply to 2").click();
+  await page.getByRole("dialog").getByText("This releases 2 events:").waitFor();
+  await page.getByRole("dialog").getByText("1 release can be undone.").waitFor();
+  await page.getByRole("dialog").getByText("1 event is removed without a message and cannot be undone.").waitFor();
   await button(page, "Apply now").click();
   await page.getByText("Applied: 2 done.").waitFor();
   await page.getByText(/moved to Deleted Items/).first().waitFor();
@@ -101,8 +103,34 @@ test("the record is filtered, and an action is taken back from it", async () => 
   await page.getByRole("button", { name: "Undo: End in Room Aurora" }).click();
   await button(page, "Undo now").click();
   await page.getByText(saying("Room Aurora: .*ends at HH:MM again")).waitFor();
+  // Neither the action that was undone nor the undo can be undone, and the first names the second.
+  await rows.filter({ hasText: "No: it is an undo itself" }).waitFor();
+  const undo = await page.getByRole("link", { name: saying("^Undone by all, .*HH:MM$") }).getAttribute("href");
+  assert.equal(undo, `#${await rows.filter({ hasText: "No: it is an undo itself" }).getAttribute("id")}`);
+  assert.equal(await page.getByRole("button", { name: /^Undo:/ }).count(), 0);
   const { json } = await api(env, "GET", `/v1/rooms/${room("aurora")}`);
   assert.ok(json.busy, JSON.stringify(json));
+  assertClean();
+  await close();
+});
+
+test("the report shows figures as bars and as a table, and what is not known", async () => {
+  const ended = await api(env, "POST", `/v1/rooms/${room("aurora")}/end`, {});
+  assert.equal(ended.status, 200, JSON.stringify(ended));
+  const { page, assertClean, close } = await open("/report", { network: true });
+  const row = page.getByRole("row").filter({ hasText: room("aurora") });
+  await row.filter({ hasText: /[1-9] \(\d+:\d\d\)/ }).waitFor();
+  const chart = page.getByRole("img", { name: "Hours released, by room" });
+  await chart.waitFor();
+  assert.ok((await chart.locator("rect").count()) >= 4, "a bar with its parts");
+  await page.getByText(/Hours in which rooms were used are not known/).waitFor();
+  await page.getByRole("combobox", { name: "By" }).selectOption("weekday");
+  await button(page, "Show").click();
+  await page.getByRole("img", { name: "Hours released, by weekday" }).waitFor();
+  assert.match(page.url(), /by=weekday/);
+  await page.getByRole("combobox", { name: "By" }).selectOption("organizer");
+  await button(page, "Show").click();
+  await page.getByText("Reports name no organizers").waitFor();
   assertClean();
   await close();
 });

@@ -45,7 +45,11 @@ try {
   });
   const room = await attended();
   for (const [name, colorScheme] of [["display", "light"], ["display-dark", "dark"]]) {
-    await picture(name, `/rooms/${room}`, (page) => page.getByRole("button", { name: "End", exact: true }).waitFor(), { colorScheme });
+    const ready = async (page) => {
+      await page.getByRole("button", { name: "End", exact: true }).waitFor();
+      await page.locator(".event.current").waitFor();
+    };
+    await picture(name, `/rooms/${room}`, ready, { colorScheme });
   }
   await picture("plan", "/plan", async (page) => {
     await page.getByRole("button", { name: "Make a plan" }).click();

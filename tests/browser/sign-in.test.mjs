@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { launch, until, visit } from "./browser.mjs";
+import { button, heading, launch, until, visit } from "./browser.mjs";
 import { api, room, startEnvironment } from "./environment.mjs";
 import { issuer } from "./issuer.mjs";
 
@@ -28,13 +28,12 @@ after(async () => {
   provider?.stop();
 });
 
-const heading = (page, name) => page.getByRole("heading", { name, level: 1 });
 const stored = (page) => page.evaluate(() => [sessionStorage.getItem("adjourn.key"), localStorage.getItem("adjourn.key")]);
 
 async function fill(page, key, remember = false) {
   await page.getByLabel("API key").fill(key);
   if (remember) await page.getByLabel(/Remember on this device/).check();
-  await page.getByRole("button", { name: "Sign in", exact: true }).click();
+  await button(page, "Sign in").click();
 }
 
 test("a wrong key opens nothing, and says so; the right one does, for this tab", async () => {
@@ -113,7 +112,7 @@ test("somebody signs in at the provider, comes back to the same page, and acts u
   assert.equal(page.url(), `${env.url}/audit?state=done`);
   await page.getByText(/olga@example\.com/).waitFor();
   await page.goto(`${env.url}/rooms/${room("aurora")}`);
-  await page.getByRole("button", { name: "End", exact: true }).click();
+  await button(page, "End").click();
   await page.getByRole("button", { name: "End now" }).click();
   await page.locator(".word strong", { hasText: "Free" }).waitFor();
   const { json } = await api(env, "GET", `/v1/actions?room=${room("aurora")}`);
