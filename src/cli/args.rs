@@ -1,4 +1,5 @@
-//! The command line's arguments. Types only; the commands' modules give them meaning.
+//! The command line's arguments. Types only; the commands' modules give them meaning. An option whose value is named `TIME` takes every
+//! form of a time (`command_line`).
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -6,15 +7,22 @@ use std::path::PathBuf;
 use chrono::{DateTime, Utc};
 use clap::builder::{FalseyValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use uuid::Uuid;
 
-use crate::action::{IdempotencyKey, ReasonText, RequestedMinutes};
+use crate::action::{BookingSubject, IdempotencyKey, ReasonText, RequestedMinutes};
 use crate::api::DEFAULT_LISTEN;
 use crate::calendar::EventId;
 use crate::cleanup::Shard;
 use crate::journal::{ActionStatus, Head};
+use crate::report::Dimension;
 
+pub use super::display_args::{DisplayArgs, DisplayCommand, DisplayPairArgs};
+pub use super::init_args::{Deployment, InitArgs, InitAuth, InitProtocol};
 pub use super::key_args::{KeyAddArgs, KeyArgs, KeyChangeArgs, KeyCommand};
+pub use super::service_args::ServiceArgs;
+pub use super::terminal::ColorWhen;
+pub use super::webhook_args::{RedeliverArgs, WebhookArgs, WebhookCommand};
 
 /// Ends meetings early and deletes abandoned events on Exchange room calendars.
 #[derive(Debug, Parser)]
@@ -23,9 +31,18 @@ pub struct CommandLine {
     /// The command.
     #[command(subcommand)]
     pub command: Command,
-    /// Print results as JSON
+    /// Print results and errors as JSON
     #[arg(long, global = true)]
     pub json: bool,
+    /// When output has colour; NO_COLOR and CLICOLOR_FORCE count with auto
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = ColorWhen::Auto)]
+    pub color: ColorWhen,
+    /// Print results and errors only: no notes, no warnings, no progress, and nothing when an action succeeds
+    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Log each request to Exchange with its time to stderr
+    #[arg(long, short, global = true)]
+    pub verbose: bool,
     /// For developers: allow core dumps, which contain passwords, and debuggers
     #[arg(long, global = true, env = "ADJOURN_KEEP_CORE_DUMPS", hide = true)]
     pub keep_core_dumps: bool,
@@ -65,6 +82,9 @@ pub struct ConnectionArgs {
     /// Also act in this room, in addition to the configured ones; may be repeated
     #[arg(long, global = true, env = "ADJOURN_IN_SCOPE", value_delimiter = ',', value_name = "ROOM")]
     pub in_scope: Vec<String>,
+    /// The flags of these that stand on the command line.
+    #[arg(skip)]
+    pub given: Vec<&'static str>,
 }
 
 /// The commands.
@@ -81,10 +101,14 @@ pub enum Command {
     )]
     Delete(DeleteArgs),
     /// Extend the current event, until the next event at most
-    #[command(after_help = "Example:\n  adjourn extend room1@example.com --minutes 15")]
+    #[command(
+        after_help = "Example:\n  adjourn extend room1@example.com --minutes 15\n  adjourn extend room1@example.com --until-next"
+    )]
     Extend(ExtendArgs),
-    /// Book a free room from now on, until the next event at most
-    #[command(after_help = "Example:\n  adjourn book room1@example.com --minutes 30")]
+    /// Book a free room, from now on or at a later time
+    #[command(
+        after_help = "Example:\n  adjourn book room1@example.com --minutes 30\n  adjourn book room1@example.com --start 2026-05-06T14:00:00Z --end 2026-05-06T15:30:00Z\n  adjourn book room1@example.com --until-next"
+    )]
     Book(BookArgs),
     /// List the events of a room's calendar
     #[command(
@@ -109,7 +133,7 @@ pub enum Command {
     Cleanup(CleanupArgs),
     /// Run the service: HTTP API, console, scheduled sweeps
     #[command(
-        after_help = "Example:\n  adjourn key add lobby-display --rooms 'berlin-*@example.com'\n  adjourn serve --listen 127.0.0.1:8480"
+        after_help = "Example:\n  adjourn key add lobby-display --rooms 'berlin-*@example.com'\n  adjourn serve --listen 127.0.0.1:8480\n  ADJOURN_LOG=warn,adjourn::action=info adjourn serve --log json\n\nEnvironment:\n  ADJOURN_LOG  What the log contains [default: info]: a level (off, error, warn, info, debug, trace), or directives\n               TARGET=LEVEL, separated by commas. Targets: adjourn::request (a line per HTTP request), adjourn::action\n               (a line per action), adjourn::sweep, and the modules, such as adjourn::live. An invalid directive ends\n               the command with exit code 2."
     )]
     Serve(ServeArgs),
     /// Create, list, change and revoke API keys
@@ -117,19 +141,36 @@ pub enum Command {
         after_help = "Example:\n  adjourn key add lobby-display --rooms 'berlin-*@example.com'\n  adjourn key add operator --rights all\n  adjourn key list\n  adjourn key change 1f0c9a27be --expires 90d\n  adjourn key revoke 1f0c9a27be"
     )]
     Key(KeyArgs),
-    /// Explain the configuration
-    #[command(after_help = "Example:\n  adjourn config explain berlin-1@example.com")]
+    /// Pair, list and remove door displays
+    #[command(
+        after_help = "Example:\n  adjourn display pair 482913 --room room1@example.com --key-file operator.key\n  adjourn display list\n  adjourn display remove 'Room 1, door'"
+    )]
+    Display(DisplayArgs),
+    /// List and test webhooks, and send dropped notices again
+    #[command(
+        after_help = "Example:\n  adjourn webhook list\n  adjourn webhook test facility\n  adjourn webhook redeliver facility --since 2026-05-06T00:00:00Z"
+    )]
+    Webhook(WebhookArgs),
+    /// Check and explain the configuration
+    #[command(
+        after_help = "Example:\n  adjourn config check\n  adjourn config explain berlin-1@example.com\n  adjourn config schema > adjourn.schema.json"
+    )]
     Config(ConfigArgs),
     /// Show every limit: its value, its reason, and what happens when it is reached
     #[command(
         after_help = "Example:\n  adjourn limits\n  adjourn limits --json\n  adjourn limits --markdown > docs/limits.md"
     )]
     Limits(LimitsArgs),
-    /// Show decisions about meetings, and what observe mode would have released
+    /// Report hours released, no-shows, early ends, extensions and undos of a period
     #[command(
-        after_help = "Example:\n  adjourn report\n  adjourn report --since 2026-11-01T00:00:00Z --all --json"
+        after_help = "Example:\n  adjourn report\n  adjourn report --since 2026-11-01T00:00:00Z --until 2026-12-01T00:00:00Z --by weekday\n  adjourn report --rooms 'berlin-*@example.com' --by series --csv > series.csv\n\nExit code 0 when the report is made, 1 when organizers may not be named, 2 when the period is invalid or there is no journal, 8 or 9 when the journal cannot be read."
     )]
     Report(ReportArgs),
+    /// Show decisions about meetings, and what observe mode would have released
+    #[command(
+        after_help = "Example:\n  adjourn decisions\n  adjourn decisions --since 2026-11-01T00:00:00Z --all --json"
+    )]
+    Decisions(DecisionsArgs),
     /// Check every configured Exchange with real requests, and report problems with their remedies
     #[command(
         after_help = "Example:\n  adjourn doctor\n  adjourn doctor --out-of-scope ceo@example.com --write-test room1@example.com\n  adjourn doctor --json\n\nExit code 5 when something fails, 0 otherwise."
@@ -154,6 +195,46 @@ pub enum Command {
     /// Decode captured EWS responses
     #[command(after_help = "Example:\n  adjourn wire decode response.xml")]
     Wire(WireArgs),
+    /// Check a running service: whether it is ready, or whether it runs
+    #[command(
+        after_help = "Example:\n  adjourn health\n  adjourn health --live --server http://127.0.0.1:8481\n\nSends GET /readyz, or GET /healthz with --live, and prints the answer. Exit code 0 when the service is ready, or runs with --live; 4 otherwise."
+    )]
+    Health(HealthArgs),
+    /// Write a first configuration file: ask for its values, or take them from flags, and check it
+    #[command(
+        after_help = "Example:\n  adjourn init\n  adjourn init --deployment on-premises --url https://mail.example.com/EWS/Exchange.asmx --username 'EXAMPLE\\svc-rooms' --secret file:/etc/adjourn/password --room room1@example.com\n  adjourn init --deployment online --tenant example.onmicrosoft.com --client-id 11111111-2222-4333-8444-555555555555 --secret env:CLIENT_SECRET --domain rooms.example.com --config /etc/adjourn/adjourn.toml\n\nNothing is sent over the network. The file is readable by its owner and group. Exit code 0 when the file is written and valid, 2 when a flag is missing, the file exists, or a secret that it names cannot be read."
+    )]
+    Init(InitArgs),
+    /// Print the script with which a shell completes commands and options
+    #[command(
+        after_help = "Example:\n  adjourn completions bash > /etc/bash_completion.d/adjourn\n  adjourn completions zsh > /usr/local/share/zsh/site-functions/_adjourn\n  adjourn completions fish > ~/.config/fish/completions/adjourn.fish\n  adjourn completions powershell >> $PROFILE\n  adjourn completions elvish >> ~/.config/elvish/rc.elv"
+    )]
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+    /// Print the manual page, or write a page for each command with --out
+    #[command(
+        after_help = "Example:\n  adjourn man | man -l -\n  adjourn man --out /usr/local/share/man/man1"
+    )]
+    Man {
+        /// Directory to write adjourn.1, adjourn-end.1 and all others to; it is created
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
+}
+
+/// `adjourn health`.
+#[derive(Debug, Args)]
+pub struct HealthArgs {
+    /// Only check whether the process answers: not its journal, its keys and Exchange
+    #[arg(long)]
+    pub live: bool,
+    /// URL of the service [default: the socket in the state directory; without one, api.health_listen or else api.listen of the
+    /// configuration]
+    #[arg(long, value_name = "URL")]
+    pub server: Option<String>,
 }
 
 /// The event of an action.
@@ -181,9 +262,9 @@ pub struct TargetArgs {
 /// `adjourn extend`.
 #[derive(Debug, Args)]
 pub struct ExtendArgs {
-    /// Minutes to add
-    #[arg(long, value_parser = minutes_parser(), value_name = "N")]
-    pub minutes: RequestedMinutes,
+    /// The new end.
+    #[command(flatten)]
+    pub until: UntilArgs,
     /// The room and the event.
     #[command(flatten)]
     pub target: TargetArgs,
@@ -194,12 +275,33 @@ pub struct ExtendArgs {
 pub struct BookArgs {
     /// The room's SMTP address
     pub room: String,
-    /// Minutes to book
-    #[arg(long, value_parser = minutes_parser(), value_name = "N")]
-    pub minutes: RequestedMinutes,
+    /// Start, at most engine.booking_horizon_minutes ahead [default: now]
+    #[arg(long, value_name = "TIME")]
+    pub start: Option<DateTime<Utc>>,
+    /// The end.
+    #[command(flatten)]
+    pub until: UntilArgs,
+    /// Subject of the event [default: engine.booking_subject]
+    #[arg(long, value_name = "TEXT")]
+    pub subject: Option<BookingSubject>,
     /// Options of the request.
     #[command(flatten)]
     pub request: RequestArgs,
+}
+
+/// The end of a booking or an extension.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct UntilArgs {
+    /// Minutes to book or to add, until the next event at most; with --start, exactly
+    #[arg(long, value_parser = minutes_parser(), value_name = "N")]
+    pub minutes: Option<RequestedMinutes>,
+    /// End; refused if another event is in the way
+    #[arg(long, value_name = "TIME")]
+    pub end: Option<DateTime<Utc>>,
+    /// Until the next event, for at most engine.booking_horizon_minutes
+    #[arg(long)]
+    pub until_next: bool,
 }
 
 /// Options of every request for an action.
@@ -214,6 +316,9 @@ pub struct RequestArgs {
     /// Idempotency key: a second request with the same key returns the first result and changes nothing
     #[arg(long, value_name = "KEY")]
     pub idempotency_key: Option<IdempotencyKey>,
+    /// The running service that performs the request.
+    #[command(flatten)]
+    pub service: ServiceArgs,
 }
 
 /// `adjourn undo`.
@@ -348,15 +453,6 @@ pub enum ScopeKind {
     RoleGroup,
 }
 
-/// Kind of Exchange deployment
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Deployment {
-    /// Exchange Server, with a service account
-    OnPremises,
-    /// Exchange Online, with an Entra application; EWS ends there on 1 April 2027
-    Online,
-}
-
 /// Protocol by which Adjourn reaches the rooms
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum SetupProtocol {
@@ -430,6 +526,27 @@ pub enum ConfigCommand {
         after_help = "Example:\n  adjourn config reference > docs/configuration.md\n  adjourn config reference --json"
     )]
     Reference,
+    /// Check a configuration file, and the secrets and files that it names: every error with its line
+    #[command(
+        after_help = "Example:\n  adjourn config check\n  adjourn config check /etc/adjourn/adjourn.toml --json\n  adjourn config check new.toml --without-secrets\n\nNothing is sent over the network; adjourn doctor finds out whether Exchange accepts the account. Exit code 0 when the file is valid, 2 when it is not."
+    )]
+    Check(CheckArgs),
+    /// Print the JSON Schema of the configuration file, for editors
+    #[command(
+        after_help = "Example:\n  adjourn config schema > adjourn.schema.json\n\nEditors with Taplo (Even Better TOML) read it when the file begins with the line `#:schema ./adjourn.schema.json`."
+    )]
+    Schema,
+}
+
+/// `adjourn config check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Configuration file [default: that of --config, else adjourn.toml]
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Check the text alone: read no secret and no file that it names
+    #[arg(long)]
+    pub without_secrets: bool,
 }
 
 /// `adjourn config explain`.
@@ -548,6 +665,32 @@ pub struct CleanupArgs {
 /// `adjourn report`.
 #[derive(Debug, Args)]
 pub struct ReportArgs {
+    /// Only actions at this time or later [default: 30 days before --until]
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<DateTime<Utc>>,
+    /// Only actions before this time, at most 366 days after --since [default: now]
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<DateTime<Utc>>,
+    /// Only actions in these rooms: addresses, with * as a wildcard
+    #[arg(long, value_delimiter = ',', default_value = "*", value_name = "PATTERN")]
+    pub rooms: Vec<String>,
+    /// How the rows are grouped; organizer needs report.organizers = true
+    #[arg(long, value_parser = dimension_parser(), default_value = Dimension::Room.as_str())]
+    pub by: Dimension,
+    /// Print the rows as CSV
+    #[arg(long, conflicts_with = "json")]
+    pub csv: bool,
+}
+
+/// Parses the name of a dimension.
+fn dimension_parser() -> impl TypedValueParser<Value = Dimension> {
+    let words = PossibleValuesParser::new(Dimension::ALL.map(Dimension::as_str));
+    words.try_map(|word| Dimension::from_name(&word).ok_or("no such dimension"))
+}
+
+/// `adjourn decisions`.
+#[derive(Debug, Args)]
+pub struct DecisionsArgs {
     /// Only decisions at this time or later [default: seven days ago]
     #[arg(long, value_name = "TIME")]
     pub since: Option<DateTime<Utc>>,

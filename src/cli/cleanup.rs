@@ -13,11 +13,14 @@ use super::exit::{CommandError, Exit};
 use super::explain;
 use super::output::{Output, table};
 use super::progress::progress_listener;
-use crate::action::{Outcome, Refusal};
-use crate::calendar::{RoomAddress, Window};
+use super::service_sweep;
+use super::sweep_rooms::{SweepRooms, rooms_of_file, unreadable};
+use crate::action::{ActionId, Naming, Outcome, Refusal};
+use crate::api::{AppliedView, EventSnapshotView};
+use crate::calendar::Window;
 use crate::cleanup::{
-    AppliedAction, Attendance, NoAttendance, ReadOnlyAttendance, SignsRead, Sweep, SweepError, SweepPlan,
-    SweepResult, UnfinishedAction, Verdict,
+    AppliedAction, Attendance, NoAttendance, ReadOnlyAttendance, Rule, SignsRead, Sweep, SweepError,
+    SweepPlan, SweepResult, UnfinishedAction, Verdict,
 };
 use crate::engine::Mode;
 use crate::presence::SignLog;
@@ -31,6 +34,9 @@ pub(super) async fn run(
     output: &Output,
 ) -> Result<Exit, CommandError> {
     let acts = args.apply && !args.dry_run;
+    if acts && let Some(exit) = service_sweep::apply(&args, connection, output).await? {
+        return Ok(exit);
+    }
     let journalled = if acts { JournalAccess::ReadWrite } else { JournalAccess::ReadOnly };
     let opened = connect::open(connection, journalled, output).await?;
     if acts {
@@ -88,9 +94,7 @@ async fn stored_signs(connection: &ConnectionArgs, now: DateTime<Utc>) -> Result
     if !ServiceStore::exists_in(&directory) {
         return Ok(SignLog::default());
     }
-    let failed = |error| CommandError::from_error(Exit::of_store(&error), error);
-    let store = ServiceStore::open(&directory).map_err(failed)?;
-    store.load_signs(now, SignLog::default()).await.map_err(failed)
+    Ok(ServiceStore::open(&directory)?.load_signs(now, SignLog::default()).await?)
 }
 
 /// The record of attendance of series. Only an applying run creates the file and adds to it.
@@ -99,8 +103,7 @@ fn attendance(connection: &ConnectionArgs, acts: bool) -> Result<Arc<dyn Attenda
     if !acts && !ServiceStore::exists_in(&directory) {
         return Ok(Arc::new(NoAttendance));
     }
-    let store = ServiceStore::open(&directory)
-        .map_err(|error| CommandError::from_error(Exit::of_store(&error), error))?;
+    let store = ServiceStore::open(&directory)?;
     Ok(if acts { Arc::new(store) } else { Arc::new(ReadOnlyAttendance(store)) })
 }
 
@@ -116,13 +119,6 @@ fn require_evidence(args: &CleanupArgs, opened: &OpenedEngine) -> Result<(), Com
     }
 }
 
-/// The rooms to sweep, and how many lines were not rooms.
-#[derive(Default)]
-struct SweepRooms {
-    usable: Vec<RoomAddress>,
-    left_out: usize,
-}
-
 fn rooms(args: &CleanupArgs, opened: &OpenedEngine, output: &Output) -> Result<SweepRooms, CommandError> {
     let Some(path) = &args.rooms else {
         let rooms: Vec<_> = opened.engine.scope().rooms().cloned().collect();
@@ -135,27 +131,7 @@ fn rooms(args: &CleanupArgs, opened: &OpenedEngine, output: &Output) -> Result<S
             Ok(SweepRooms { usable: rooms, left_out: 0 })
         };
     };
-    let text = text_file::read(path, ROOMS_BYTES_MAX).map_err(|error| unreadable(path).caused_by(error))?;
-    let mut named = SweepRooms::default();
-    for (index, line) in text.lines().enumerate() {
-        match line.split('#').next().unwrap_or_default().trim() {
-            "" => {}
-            room => match room.parse() {
-                Ok(room) => named.usable.push(room),
-                Err(error) => {
-                    named.left_out += 1;
-                    output.warn(&format!("{}:{}: skipped: {error}", path.display(), index + 1));
-                }
-            },
-        }
-    }
-    match named.usable.is_empty() {
-        true => Err(CommandError::new(
-            Exit::Usage,
-            format!("no rooms: {} lists no valid address", path.display()),
-        )),
-        false => Ok(named),
-    }
+    rooms_of_file(path, output)
 }
 
 fn window(args: &CleanupArgs, opened: &OpenedEngine) -> Result<Window, CommandError> {
@@ -166,8 +142,6 @@ fn window(args: &CleanupArgs, opened: &OpenedEngine) -> Result<Window, CommandEr
 
 /// Bytes of a plan: ten thousand rooms are a few megabytes.
 const PLAN_BYTES_MAX: u64 = 256 << 20;
-/// Bytes of a list of rooms: ten thousand are less than a megabyte.
-const ROOMS_BYTES_MAX: u64 = 16 << 20;
 
 fn read_plan(path: &Path) -> Result<SweepPlan, CommandError> {
     let text = text_file::read(path, PLAN_BYTES_MAX).map_err(|error| unreadable(path).caused_by(error))?;
@@ -178,10 +152,6 @@ fn read_plan(path: &Path) -> Result<SweepPlan, CommandError> {
         )
         .caused_by(error)
     })
-}
-
-fn unreadable(path: &Path) -> CommandError {
-    CommandError::new(Exit::Usage, format!("cannot read {}", path.display()))
 }
 
 fn render_plan(plan: &SweepPlan, all: bool) -> String {
@@ -222,39 +192,75 @@ fn render_plan(plan: &SweepPlan, all: bool) -> String {
 
 /// The output of `--apply --json`.
 #[derive(Serialize)]
-struct AppliedReport<'a> {
-    /// Actions that were left out because their room is in observe mode.
-    observed: usize,
+struct AppliedReport {
     rooms: usize,
     events: usize,
-    unseen_rooms: usize,
-    applied: &'a [AppliedAction],
-    open: &'a [UnfinishedAction],
-    unbegun: usize,
+    unread_rooms: usize,
+    applied: Vec<PrintedApplied>,
+    /// Actions whose outcome is not known, because the journal failed.
+    unfinished: Vec<PrintedUnfinished>,
+    not_started: usize,
+    /// Actions that were left out because their room is in observe mode.
+    observe_only: usize,
+}
+
+/// The result of one action: as the API returns it, and what only the command line shows.
+#[derive(Serialize)]
+pub(super) struct PrintedApplied {
+    #[serde(flatten)]
+    pub(super) view: AppliedView,
+    event: EventSnapshotView,
+    rule: Rule,
+    /// Unattended dates of the series in a row, including this one; 0 when they are not counted.
+    missed: u32,
+}
+
+#[derive(Serialize)]
+struct PrintedUnfinished {
+    room: String,
+    event: EventSnapshotView,
+    action_id: ActionId,
+}
+
+impl PrintedApplied {
+    pub(super) fn new(one: &AppliedAction) -> Self {
+        Self {
+            view: AppliedView::of(one, Naming::Named),
+            event: EventSnapshotView::from(&one.event),
+            rule: one.rule,
+            missed: one.missed,
+        }
+    }
+}
+
+impl PrintedUnfinished {
+    fn new(one: &UnfinishedAction) -> Self {
+        Self { room: one.room.to_string(), event: EventSnapshotView::from(&one.event), action_id: one.action }
+    }
 }
 
 fn print_report(plan: &SweepPlan, swept: &SweepResult, output: &Output) -> Result<Exit, CommandError> {
-    let SweepResult {
-        applied,
-        unfinished: open,
-        not_started: unbegun,
-        journal_error: broken_off,
-        observe_only: observed,
-    } = swept;
-    let (rooms, events, unseen_rooms) = (plan.rooms.len(), plan.events(), plan.unreadable_rooms());
-    let report =
-        AppliedReport { observed: *observed, rooms, events, unseen_rooms, applied, open, unbegun: *unbegun };
+    let SweepResult { applied, unfinished, not_started, journal_error: broken_off, observe_only } = swept;
+    let report = AppliedReport {
+        rooms: plan.rooms.len(),
+        events: plan.events(),
+        unread_rooms: plan.unreadable_rooms(),
+        applied: applied.iter().map(PrintedApplied::new).collect(),
+        unfinished: unfinished.iter().map(PrintedUnfinished::new).collect(),
+        not_started: *not_started,
+        observe_only: *observe_only,
+    };
     let printed = output.data(&report, || render_applied(plan, swept));
     if let Some(error) = broken_off {
         let message = format!(
-            "the sweep stopped because the journal is unavailable: {} actions in progress, {unbegun} not started; run it \
+            "the sweep stopped because the journal is unavailable: {} actions in progress, {not_started} not started; run it \
              again when the journal is available",
-            open.len()
+            unfinished.len()
         );
         return Err(CommandError::new(Exit::Journal, message).caused_by(error));
     }
     // What was requested and not done counts as refused.
-    printed.map(|()| if *observed > 0 { Exit::Refused } else { exit_of_applied(plan, applied) })
+    printed.map(|()| if *observe_only > 0 { Exit::Refused } else { exit_of_applied(plan, applied) })
 }
 
 fn render_applied(plan: &SweepPlan, swept: &SweepResult) -> String {

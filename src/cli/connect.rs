@@ -92,6 +92,15 @@ fn router(config: &Config) -> Result<ConnectionRouter, CommandError> {
     Ok(router)
 }
 
+/// Why connections cannot be opened: each with its secret or file. Opens them, and connects to nothing.
+pub(super) fn unusable_connections(config: &Config) -> Vec<CommandError> {
+    let open = |source: &ConnectionSource| match source {
+        ConnectionSource::Ews(settings) => open_exchange(settings).map(|_| ()),
+        ConnectionSource::Graph(graph) => open_graph(graph, config).map(|_| ()),
+    };
+    config.exchanges().filter_map(|source| open(source).err()).collect()
+}
+
 fn open_exchange(unread: &UnreadSettings) -> Result<Exchange, CommandError> {
     Exchange::new(&read_secrets(unread)?).map_err(|error| unusable(&unread.name, error))
 }
@@ -178,7 +187,7 @@ pub(super) async fn recover_room(
 
 /// Reports the outcomes of recovered actions on stderr; stdout is for the command's own result.
 fn report_recovered(recovered: Result<Recovered, JournalError>, output: &Output) -> Result<(), CommandError> {
-    let recovered = recovered.map_err(|error| CommandError::from_error(Exit::of_journal(&error), error))?;
+    let recovered = recovered?;
     for life in recovered.closed {
         let ended = life.outcome.as_ref().map(ToString::to_string).unwrap_or_default();
         output.note(&format!(
@@ -219,22 +228,27 @@ pub(super) async fn open_with(
 
 pub(super) fn load(connection: &ConnectionArgs) -> Result<Config, CommandError> {
     let path = config_file(connection);
-    let overrides = Overrides {
+    let mut config = Config::load(path, overrides(connection))
+        .map_err(|error| CommandError::from_error(Exit::Usage, error))?;
+    path.map_or(Ok(()), |path| exposure::check_configuration(path, connection, &mut config))?;
+    exposure::check_secret_files(&mut config)?;
+    Ok(config)
+}
+
+/// What flags and environment variables say instead of the file.
+pub(super) fn overrides(connection: &ConnectionArgs) -> Overrides {
+    Overrides {
         url: connection.url.clone(),
         username: connection.username.clone(),
         ca_file: connection.ca_file.clone(),
         rooms: connection.in_scope.clone(),
         state_dir: connection.state_dir.clone(),
         allow_insecure_permissions: connection.allow_insecure_permissions,
-    };
-    let mut config =
-        Config::load(path, overrides).map_err(|error| CommandError::from_error(Exit::Usage, error))?;
-    path.map_or(Ok(()), |path| exposure::check_configuration(path, connection, &mut config))?;
-    exposure::check_secret_files(&mut config)?;
-    Ok(config)
+    }
 }
 
-fn config_file(connection: &ConnectionArgs) -> Option<&Path> {
+/// The configuration file: the named one, else the default one if it exists.
+pub(super) fn config_file(connection: &ConnectionArgs) -> Option<&Path> {
     let default = Path::new(DEFAULT_FILE);
     connection.config.as_deref().or_else(|| default.exists().then_some(default))
 }

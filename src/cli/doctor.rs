@@ -3,11 +3,13 @@
 
 use std::sync::Arc;
 
+use clap::builder::styling::Style;
+
 use super::args::{ConnectionArgs, DoctorArgs};
 use super::connect;
 use super::exit::{CommandError, Exit};
 use super::exposure;
-use super::output::Output;
+use super::output::{ERROR, Output, SUCCESS, WARNING};
 use super::progress::progress_listener;
 use crate::api::Doctor;
 use crate::calendar::RoomAddress;
@@ -35,11 +37,21 @@ pub(super) async fn run(
     }
     config.require_exchange().map_err(|error| CommandError::from_error(Exit::Usage, error))?;
     let report = report(&config, write_in.as_ref(), Some(&*progress_listener(output))).await;
-    output.data(&report, || report.to_string())?;
+    output.data_with_styles(&report, || report.to_string(), style_of)?;
     Ok(match report.status {
         FindingStatus::Fail => Exit::Forbidden,
         FindingStatus::Pass | FindingStatus::Skip | FindingStatus::Warn => Exit::Done,
     })
+}
+
+/// The style of a finding's first word.
+fn style_of(word: &str) -> Option<Style> {
+    let status = [FindingStatus::Pass, FindingStatus::Warn, FindingStatus::Fail];
+    match status.into_iter().find(|status| status.as_str() == word)? {
+        FindingStatus::Fail => Some(ERROR),
+        FindingStatus::Warn => Some(WARNING),
+        FindingStatus::Pass | FindingStatus::Skip => Some(SUCCESS),
+    }
 }
 
 /// Checks every Exchange of the configuration.

@@ -1,13 +1,50 @@
 //! `adjourn events`: lists the events of a room's calendar. Shows subjects only with --subjects.
 
 use chrono::TimeDelta;
+use serde::Serialize;
 
 use super::args::{ConnectionArgs, EventsArgs};
 use super::connect::{self, JournalAccess};
 use super::exit::{CommandError, Exit};
 use super::output::{Output, table};
 use super::suggest::{closest_room, did_you_mean};
-use crate::calendar::{Event, FreeBusy, Window};
+use crate::api::EventView;
+use crate::calendar::{Copy, Event, FreeBusy, Window};
+use crate::timestamp::Timestamp;
+
+/// The output of `--json`: as `GET /v1/rooms/{room}/events` returns it, with the events that do not take the room.
+#[derive(Serialize)]
+struct PrintedEvents {
+    room: String,
+    from: Timestamp,
+    to: Timestamp,
+    read_at: Timestamp,
+    events: Vec<PrintedEvent>,
+}
+
+#[derive(Serialize)]
+struct PrintedEvent {
+    #[serde(flatten)]
+    view: EventView,
+    /// Null: the server's properties do not show whose copy it is.
+    copy: Option<Copy>,
+    cancelled: bool,
+    declined: bool,
+    free_busy: FreeBusy,
+}
+
+impl PrintedEvent {
+    fn new(event: &Event) -> Self {
+        Self {
+            // Subjects that were not asked for are gone already.
+            view: EventView::of(event, true),
+            copy: event.copy,
+            cancelled: event.is_cancelled,
+            declined: event.is_declined,
+            free_busy: event.free_busy,
+        }
+    }
+}
 
 pub(super) async fn run(
     args: EventsArgs,
@@ -34,7 +71,14 @@ pub(super) async fn run(
     if !args.subjects {
         events.iter_mut().for_each(|event| event.subject = None);
     }
-    output.data(&events, || render(&events))?;
+    let printed = PrintedEvents {
+        room: room.to_string(),
+        from: window.start().into(),
+        to: window.end().into(),
+        read_at: engine.clock().now().into(),
+        events: events.iter().map(PrintedEvent::new).collect(),
+    };
+    output.data(&printed, || render(&events))?;
     Ok(Exit::Done)
 }
 

@@ -103,11 +103,24 @@ pub struct CommandError {
     pub message: String,
     /// The chain of causes, outermost first.
     pub causes: Vec<String>,
+    /// The problem object with which the service answered, if it did: `--json` prints this one.
+    problem: Option<String>,
 }
 
 impl CommandError {
     pub(super) fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into(), causes: Vec::new() }
+        Self { exit, message: message.into(), causes: Vec::new(), problem: None }
+    }
+
+    /// Adds the problem object with which the service answered.
+    pub(super) fn with_problem(mut self, problem: String) -> Self {
+        self.problem = Some(problem);
+        self
+    }
+
+    /// The problem object with which the service answered.
+    pub(super) fn service_problem(&self) -> Option<&str> {
+        self.problem.as_deref()
     }
 
     /// Adds an error and its chain of sources as causes.
@@ -131,6 +144,18 @@ impl CommandError {
         let mut failure = Self::new(exit, String::new()).caused_by(error);
         failure.message = failure.causes.remove(0);
         failure
+    }
+}
+
+impl From<StoreError> for CommandError {
+    fn from(error: StoreError) -> Self {
+        Self::from_error(Exit::of_store(&error), error)
+    }
+}
+
+impl From<JournalError> for CommandError {
+    fn from(error: JournalError) -> Self {
+        Self::from_error(Exit::of_journal(&error), error)
     }
 }
 

@@ -4,21 +4,23 @@
 use std::path::Path;
 use std::time::Duration;
 
-use chrono::{DateTime, SubsecRound as _, Utc};
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::args::{ConnectionArgs, KeyAddArgs, KeyArgs, KeyChangeArgs, KeyCommand};
 use super::connect;
 use super::exit::{CommandError, Exit};
+use super::key_args::Expiry;
 use super::output::{Output, table};
-use super::perform::user_name;
 use super::suggest::did_you_mean;
-use crate::access::{KeyId, Right, Rights, StoredKey};
+use crate::access::{self, KeyChange, KeyId, Right, Rights, StoredKey};
+use crate::calendar::{RoomAddress, RoomPattern, Scope};
 use crate::clock::{Clock, SystemClock};
-use crate::config;
 use crate::journal::AdminActor;
+use crate::os_user::OsUser;
 use crate::store::{KeyError, KeyRecord, ServiceStore, SqliteJournal, StoreError, StoreOptions};
 use crate::suggestion::{EDITS_MAX, closest, closest_within};
+use crate::timestamp::Timestamp;
 
 pub(super) async fn run(
     args: KeyArgs,
@@ -26,15 +28,17 @@ pub(super) async fn run(
     output: &Output,
 ) -> Result<Exit, CommandError> {
     let directory = connect::state_directory(connection)?;
-    let store = ServiceStore::open(&directory).map_err(failed)?;
+    let store = ServiceStore::open(&directory)?;
     match args.command {
         KeyCommand::List => return list(&store, output).await,
         KeyCommand::Add(args) => {
             check_certificate(args.certificate_sha256.is_some(), connection, output)?;
+            warn_of_unknown_rooms(&args.rooms, connection, output)?;
             add(args, &store, output).await?;
         }
         KeyCommand::Change(args) => {
             check_certificate(args.certificate_sha256.is_some(), connection, output)?;
+            warn_of_unknown_rooms(args.rooms.as_deref().unwrap_or_default(), connection, output)?;
             change(args, &store, output).await?;
         }
         KeyCommand::Revoke { id } => revoke(id, &store, output).await?,
@@ -43,7 +47,7 @@ pub(super) async fn run(
     Ok(Exit::Done)
 }
 
-/// A key as printed. The token is included only when the key is created.
+/// A key as printed.
 #[derive(Serialize)]
 struct PrintedKey {
     id: String,
@@ -51,38 +55,37 @@ struct PrintedKey {
     rooms: Vec<String>,
     rights: Vec<&'static str>,
     per_minute: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    created: Option<DateTime<Utc>>,
+    created_at: Timestamp,
     /// Null: the key does not expire.
-    expires: Option<DateTime<Utc>>,
+    expires_at: Option<Timestamp>,
     /// Null: never used. Accurate to the hour.
-    last_used: Option<DateTime<Utc>>,
+    last_used_at: Option<Timestamp>,
     /// SHA-256 of the client certificate that the key is bound to.
     certificate_sha256: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    token: Option<String>,
+}
+
+/// A key that was just created, with its token, which is printed only then.
+#[derive(Serialize)]
+struct PrintedNewKey<'a> {
+    #[serde(flatten)]
+    key: PrintedKey,
+    token: &'a str,
 }
 
 impl PrintedKey {
-    fn of(key: &StoredKey, token: Option<String>) -> Self {
-        let holder = &key.holder;
+    fn of(record: &KeyRecord) -> Self {
+        let (key, holder) = (&record.key, &record.key.holder);
         Self {
             id: holder.id.to_string(),
             name: holder.name.clone(),
             rooms: holder.rights.rooms().iter().map(ToString::to_string).collect(),
             rights: holder.rights.all().map(Right::as_str).collect(),
             per_minute: holder.per_minute,
-            created: None,
-            expires: key.expires,
-            last_used: None,
+            created_at: record.created.into(),
+            expires_at: key.expires.map(Timestamp::from),
+            last_used_at: record.last_used.map(Timestamp::from),
             certificate_sha256: key.certificate.map(|certificate| certificate.to_string()),
-            token,
         }
-    }
-
-    fn listed(record: &KeyRecord) -> Self {
-        let last_used = record.last_used.map(|at| at.trunc_subsecs(0));
-        Self { created: Some(record.created), last_used, ..Self::of(&record.key, None) }
     }
 }
 
@@ -90,50 +93,44 @@ async fn add(args: KeyAddArgs, store: &ServiceStore, output: &Output) -> Result<
     let rights = Rights::new(patterns(&args.rooms)?, rights(&args.rights)?);
     let now = SystemClock.now();
     let mut new = StoredKey::generate(args.name.as_str(), rights, args.per_minute);
-    new.stored.expires = args.expires.map(|expires| require_future(expires.at(now), now)).transpose()?;
+    new.stored.expires = args.expires.map(|expires| future_expiry(expires, now)).transpose()?;
     new.stored.certificate = args.certificate_sha256;
     store.create_key(new.stored.clone(), admin_actor(), now).await.map_err(refused)?;
-    let printed = PrintedKey::of(&new.stored, Some(new.token.clone()));
-    output.data(&printed, || {
-        format!(
-            "{}\nThe key is shown only this once. Revoke it with: adjourn key revoke {}",
-            new.token, new.stored.holder.id
-        )
-    })
+    let record = KeyRecord { key: new.stored.clone(), created: now, last_used: None };
+    let printed = PrintedNewKey { key: PrintedKey::of(&record), token: &new.token };
+    output.data(&printed, || new.token.clone())?;
+    if !output.is_json() {
+        let id = &new.stored.holder.id;
+        output.note(&format!("The key is shown only this once. Revoke it with: adjourn key revoke {id}"));
+    }
+    Ok(())
 }
 
 async fn change(args: KeyChangeArgs, store: &ServiceStore, output: &Output) -> Result<(), CommandError> {
     let now = SystemClock.now();
-    let keys = store.keys().await.map_err(failed)?;
-    let known = keys.into_iter().find(|key| key.holder.id.0 == args.id);
+    let keys = store.key_records().await?;
+    let known = keys.into_iter().find(|record| record.key.holder.id.0 == args.id);
     let Some(known) = known else { return Err(no_such(&args.id, store).await) };
-    let key = changed(known, &args, now)?;
+    let key = changed(known.key.clone(), &args, now)?;
     if !store.change_key(key.clone(), admin_actor(), now).await.map_err(refused)? {
         return Err(no_such(&args.id, store).await);
     }
-    output.data(&PrintedKey::of(&key, None), || format!("changed key {} ({})", args.id, key.holder.name))
+    let record = KeyRecord { key, ..known };
+    let name = &record.key.holder.name;
+    output.success(&PrintedKey::of(&record), || format!("changed key {} ({name})", args.id))
 }
 
-fn changed(mut key: StoredKey, args: &KeyChangeArgs, now: DateTime<Utc>) -> Result<StoredKey, CommandError> {
-    let rooms = match &args.rooms {
-        Some(rooms) => patterns(rooms)?,
-        None => key.holder.rights.rooms().to_vec(),
+fn changed(key: StoredKey, args: &KeyChangeArgs, now: DateTime<Utc>) -> Result<StoredKey, CommandError> {
+    let expires = args.expires.map(|expires| future_expiry(expires, now)).transpose()?;
+    let change = KeyChange {
+        name: args.name.clone(),
+        rooms: args.rooms.as_deref().map(patterns).transpose()?,
+        rights: args.rights.as_deref().map(rights).transpose()?,
+        per_minute: args.per_minute,
+        expires: if args.no_expiry { Some(None) } else { expires.map(Some) },
+        certificate: if args.no_certificate { Some(None) } else { args.certificate_sha256.map(Some) },
     };
-    let may = match &args.rights {
-        Some(words) => rights(words)?,
-        None => key.holder.rights.all().collect(),
-    };
-    key.holder.rights = Rights::new(rooms, may);
-    if let Some(name) = &args.name {
-        key.holder.name = name.to_string();
-    }
-    key.holder.per_minute = args.per_minute.unwrap_or(key.holder.per_minute);
-    if let Some(expires) = args.expires {
-        key.expires = Some(require_future(expires.at(now), now)?);
-    }
-    key.expires = key.expires.filter(|_| !args.no_expiry);
-    key.certificate = args.certificate_sha256.or(key.certificate).filter(|_| !args.no_certificate);
-    Ok(key)
+    Ok(change.apply(key))
 }
 
 /// Warns if the service does not request client certificates: a key bound to one would not work.
@@ -152,14 +149,9 @@ fn check_certificate(
     Ok(())
 }
 
-/// Refuses a time in the past, which is most likely a mistake: to end a key now, it is revoked.
-fn require_future(expires: DateTime<Utc>, now: DateTime<Utc>) -> Result<DateTime<Utc>, CommandError> {
-    if expires > now {
-        return Ok(expires.trunc_subsecs(0));
-    }
-    let message =
-        format!("--expires: {expires} is in the past; to end a key now, revoke it: adjourn key revoke ID");
-    Err(CommandError::new(Exit::Usage, message))
+fn future_expiry(expires: Expiry, now: DateTime<Utc>) -> Result<DateTime<Utc>, CommandError> {
+    access::future_expiry(expires.at(now), now)
+        .map_err(|error| CommandError::new(Exit::Usage, format!("--expires: {error}: adjourn key revoke ID")))
 }
 
 fn rights(words: &[String]) -> Result<Vec<Right>, CommandError> {
@@ -169,32 +161,56 @@ fn rights(words: &[String]) -> Result<Vec<Right>, CommandError> {
     })
 }
 
-fn patterns(rooms: &[String]) -> Result<Vec<crate::calendar::RoomPattern>, CommandError> {
-    let idle: Vec<_> = rooms.iter().filter(|pattern| !config::can_match_address(pattern)).collect();
-    match idle.first() {
-        None => Ok(rooms.iter().flat_map(|pattern| pattern.parse()).collect()),
-        Some(pattern) => {
-            let message = format!(
-                "--rooms: `{pattern}` matches no room: it is neither an address nor a pattern with `*` ({} of {} are invalid)",
-                idle.len(),
-                rooms.len()
-            );
-            Err(CommandError::new(Exit::Usage, message))
-        }
+/// Warns of each pattern that no room of the configuration matches: the key would see nothing. Without rooms in the configuration, and
+/// with room lists, whose members Exchange has, nothing is compared.
+fn warn_of_unknown_rooms(
+    rooms: &[String],
+    connection: &ConnectionArgs,
+    output: &Output,
+) -> Result<(), CommandError> {
+    let config = connect::load(connection)?;
+    if config.scope.is_empty() || !config.room_lists.is_empty() {
+        return Ok(());
+    }
+    let patterns = patterns(rooms)?;
+    for pattern in patterns.iter().filter(|pattern| !may_match(pattern, &config.scope)) {
+        let text = pattern.to_string();
+        let known = config.scope.rooms().map(RoomAddress::as_str);
+        let meant = did_you_mean(closest_within(&text, known, EDITS_MAX));
+        output.warn(&format!("--rooms: no configured room matches {text}{meant}"));
+    }
+    Ok(())
+}
+
+/// Whether a room of the scope may match. A domain of the scope has rooms that it does not list.
+fn may_match(pattern: &RoomPattern, scope: &Scope) -> bool {
+    if scope.rooms().any(|room| pattern.matches(room)) {
+        return true;
+    }
+    let text = pattern.to_string();
+    let domain =
+        text.rsplit_once('@').map(|(_, domain)| domain).filter(|domain| !domain.contains(['*', '?']));
+    match domain.and_then(|domain| format!("room@{domain}").parse::<RoomAddress>().ok()) {
+        Some(room) => !scope.rooms().any(|known| *known == room) && scope.contains(&room),
+        None => scope.has_domains(),
     }
 }
 
+fn patterns(rooms: &[String]) -> Result<Vec<RoomPattern>, CommandError> {
+    access::room_patterns(rooms).map_err(|error| CommandError::new(Exit::Usage, format!("--rooms: {error}")))
+}
+
 async fn list(store: &ServiceStore, output: &Output) -> Result<Exit, CommandError> {
-    let keys = store.key_records().await.map_err(failed)?;
-    let (printed, now): (Vec<_>, _) = (keys.iter().map(PrintedKey::listed).collect(), SystemClock.now());
+    let keys = store.key_records().await?;
+    let (printed, now): (Vec<_>, _) = (keys.iter().map(PrintedKey::of).collect(), SystemClock.now());
     output.data(&printed, || {
         let header =
             ["ID", "NAME", "ROOMS", "RIGHTS", "PER MINUTE", "CREATED", "EXPIRES", "LAST USED", "CERTIFICATE"];
         let mut table = table(&header);
-        let day = |at: Option<DateTime<Utc>>| at.map(|at| at.format("%F").to_string());
+        let day = |at: Option<Timestamp>| at.map(|at| at.to_utc().format("%F").to_string());
         for key in &printed {
-            let expires = match key.expires {
-                Some(at) if at <= now => "expired".to_owned(),
+            let expires = match key.expires_at {
+                Some(at) if at.to_utc() <= now => "expired".to_owned(),
                 at => day(at).unwrap_or_else(|| "never".to_owned()),
             };
             let certificate = key.certificate_sha256.as_deref().unwrap_or("-");
@@ -204,9 +220,9 @@ async fn list(store: &ServiceStore, output: &Output) -> Result<Exit, CommandErro
                 key.rooms.join(" "),
                 key.rights.join(" "),
                 key.per_minute.to_string(),
-                day(key.created).unwrap_or_default(),
+                day(Some(key.created_at)).unwrap_or_default(),
                 expires,
-                day(key.last_used).unwrap_or_else(|| "never".to_owned()),
+                day(key.last_used_at).unwrap_or_else(|| "never".to_owned()),
                 certificate.chars().take(16).collect(),
             ]);
         }
@@ -225,7 +241,7 @@ async fn revoke(id: String, store: &ServiceStore, output: &Output) -> Result<(),
 
 /// Moves the admin event into the journal. While the service runs, it owns the journal and does this within seconds; the key is
 /// changed in any case.
-async fn move_to_journal(directory: &Path, store: &ServiceStore, output: &Output) {
+pub(super) async fn move_to_journal(directory: &Path, store: &ServiceStore, output: &Output) {
     let at_once = StoreOptions { lock_patience: Duration::ZERO, ..StoreOptions::default() };
     match SqliteJournal::open(directory, at_once) {
         Ok(journal) => {
@@ -241,12 +257,10 @@ async fn move_to_journal(directory: &Path, store: &ServiceStore, output: &Output
     }
 }
 
-fn admin_actor() -> AdminActor {
-    #[cfg(unix)]
-    let uid = Some(rustix::process::getuid().as_raw());
-    #[cfg(not(unix))]
-    let uid = None;
-    AdminActor::CommandLine { uid, user: Some(user_name()) }
+/// The person at the command line, as the operating system knows it.
+pub(super) fn admin_actor() -> AdminActor {
+    let user = OsUser::current();
+    AdminActor::CommandLine { uid: user.uid, user: Some(user.name()) }
 }
 
 async fn no_such(id: &str, store: &ServiceStore) -> CommandError {
@@ -258,7 +272,7 @@ async fn no_such(id: &str, store: &ServiceStore) -> CommandError {
     )
 }
 
-fn refused(error: KeyError) -> CommandError {
+pub(super) fn refused(error: KeyError) -> CommandError {
     let exit = match &error {
         KeyError::Store(error) => Exit::of_store(error),
         KeyError::Name(_) | KeyError::TooManyPatterns => Exit::Usage,
@@ -266,8 +280,4 @@ fn refused(error: KeyError) -> CommandError {
         KeyError::TooManyPending => Exit::Journal,
     };
     CommandError::from_error(exit, error)
-}
-
-fn failed(error: StoreError) -> CommandError {
-    CommandError::from_error(Exit::of_store(&error), error)
 }

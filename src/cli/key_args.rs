@@ -45,7 +45,7 @@ pub struct KeyAddArgs {
     /// Rooms that the key can see: addresses, with * as a wildcard
     #[arg(long, value_delimiter = ',', default_value = "*", value_name = "PATTERN")]
     pub rooms: Vec<String>,
-    /// Rights: read, check-in, end, delete, extend, book, undo, evidence, cleanup, audit, metrics, or all
+    /// Rights: read, check-in, end, delete, extend, book, undo, evidence, cleanup, audit, metrics, displays, keys, or all
     #[arg(
         long,
         value_delimiter = ',',

@@ -1,8 +1,14 @@
 //! The table of limits. Each amount is the constant that the code uses, so that the table cannot differ from the program.
 
 use super::evidence::EVIDENCE_MIB_MAX;
+use super::init::{ANSWER_BYTES_MAX, ATTEMPTS_MAX};
+use super::logos::LOGOS_MAX;
+use super::time_argument::{TIME_BYTES_MAX, TIME_DAYS_MAX};
 use crate::limits::{Amount, LimitRow};
-use crate::{action, api, ews, exchange, graph, journal, live, presence, service, store};
+use crate::{
+    access, action, api, config, console, engine, ews, exchange, graph, journal, live, presence, service,
+    store,
+};
 
 /// Every limit, by area.
 pub(super) fn all() -> Vec<LimitRow> {
@@ -11,14 +17,18 @@ pub(super) fn all() -> Vec<LimitRow> {
         presence_rest(),
         rooms(),
         service_rest(),
-        webhook(),
+        webhooks(),
         tables(),
         journal_rows(),
         keys(),
+        displays(),
         api::limits(),
+        logos(),
+        engine::limits(),
         exchange::limits(),
         graph::limits(),
         decoding(),
+        command_line(),
     ]
     .concat()
 }
@@ -153,7 +163,7 @@ fn rooms() -> Vec<LimitRow> {
         row(
             "events of one room",
             Count(live::EVENTS_PER_ROOM_MAX),
-            "one every two minutes of 36 hours",
+            "one every three minutes of the local day and 36 hours ahead",
             FULL,
             "log",
         ),
@@ -274,22 +284,60 @@ fn service_rest() -> Vec<LimitRow> {
     ]
 }
 
-fn webhook() -> Vec<LimitRow> {
-    const DROPPED: &str = "a notice is dropped, which leaves a gap in the numbers";
-    const METRIC: &str = "`adjourn_webhook_notices_dropped_total`, log";
-    let row = |what, default, reason| LimitRow::fixed("Webhook", what, default, reason, DROPPED, METRIC);
+fn webhooks() -> Vec<LimitRow> {
+    const DROPPED: &str = "the oldest dropped notice is deleted; where there is none, the new one is dropped, which leaves a gap in the numbers";
+    const METRIC: &str = "`adjourn_webhook_notices_dropped_total{webhook}`, log";
+    let row = |what, default, reason, beyond, shown_by| {
+        LimitRow::fixed("Webhooks", what, default, reason, beyond, shown_by)
+    };
     vec![
         row(
-            "notices that wait",
-            Amount::Count(store::OUTBOX_NOTICES_MAX),
-            "an hour without the receiver in the largest organization",
+            "webhooks",
+            Amount::Count(service::WEBHOOKS_MAX),
+            "each has a queue in the service store, a task and four connections",
+            "the configuration is refused",
+            "the error message",
         ),
         row(
-            "bytes of notices that wait",
+            "stored notices of one webhook",
+            Amount::Count(store::OUTBOX_NOTICES_MAX),
+            "an hour without the receiver in the largest organization, a day in one of two hundred rooms",
+            DROPPED,
+            METRIC,
+        ),
+        row(
+            "bytes of stored notices of one webhook",
             Amount::Bytes(store::OUTBOX_BYTES_MAX),
             "ten thousand notices of 1 600 bytes",
+            DROPPED,
+            METRIC,
+        ),
+        row(
+            "time in which a notice is sent again",
+            delta(service::WEBHOOK_DELIVERY_MAX),
+            "a receiver that is down overnight misses nothing",
+            "the notice is dropped, which leaves a gap in the numbers",
+            METRIC,
+        ),
+        row(
+            "time that a dropped notice stays stored",
+            delta(store::DROPPED_KEPT),
+            "`adjourn webhook redeliver` on the next working day",
+            "the notice is deleted",
+            "`adjourn webhook list`",
+        ),
+        row(
+            "pause between two attempts, and `Retry-After` that is obeyed",
+            Amount::time(service::WEBHOOK_BACK_OFF_MAX),
+            "a receiver that is back waits no longer for its notices",
+            "the attempt is made",
+            "`adjourn webhook list`, log",
         ),
     ]
+}
+
+fn delta(time: chrono::TimeDelta) -> Amount {
+    Amount::time(time.to_std().unwrap_or_default())
 }
 
 fn tables() -> Vec<LimitRow> {
@@ -350,6 +398,45 @@ fn journal_rows() -> Vec<LimitRow> {
     ]
 }
 
+fn displays() -> Vec<LimitRow> {
+    const METRIC: &str = "`adjourn_http_requests_total{status}`";
+    let row =
+        |what, default, reason, beyond| LimitRow::fixed("Displays", what, default, reason, beyond, METRIC);
+    let time = |span: chrono::TimeDelta| Amount::time(span.to_std().unwrap_or_default());
+    vec![
+        row(
+            "paired displays",
+            Amount::Count(store::DISPLAYS_MAX),
+            "one for each of 5 000 rooms",
+            "`503` for the operator; the code stays valid",
+        ),
+        row(
+            "displays that wait to be paired",
+            Amount::Count(service::PAIRINGS_MAX),
+            "those of a large building that are set up on one day",
+            "`503`; the display tries again",
+        ),
+        row(
+            "of one address (behind a proxy: no limit of its own)",
+            Amount::Count(service::PAIRINGS_PER_ADDRESS_MAX),
+            "one client cannot use up all",
+            "`429`; the display tries again",
+        ),
+        row(
+            "time for which a pairing code is valid",
+            time(service::PAIRING_TTL),
+            "an operator walks to the display",
+            "the display shows a new code",
+        ),
+        row(
+            "wrong codes of one key in ten minutes",
+            Amount::Count(service::WRONG_CODES_MAX as usize),
+            "typing errors; guessing one of a million codes is hopeless",
+            "`429` with `Retry-After`",
+        ),
+    ]
+}
+
 fn keys() -> Vec<LimitRow> {
     let row = |what, default, reason, beyond| {
         LimitRow::fixed("API keys", what, default, reason, beyond, "the error message")
@@ -359,13 +446,94 @@ fn keys() -> Vec<LimitRow> {
             "valid keys",
             Amount::Count(store::KEYS_MAX),
             "two for each display of 5 000 rooms",
-            "`adjourn key add` ends with exit code 1",
+            "`adjourn key add` ends with exit code 1; `422` `too-many-keys`",
         ),
         row(
             "room patterns of one key",
             Amount::Count(store::KEY_PATTERNS_MAX),
             "each is compared with every room",
-            "`adjourn key add` ends with exit code 2",
+            "`adjourn key add` ends with exit code 2; `400`",
+        ),
+        row(
+            "characters of a room pattern",
+            Amount::Count(access::ROOM_PATTERN_CHARS_MAX),
+            "the longest mail address",
+            "`adjourn key add` ends with exit code 2; `400`",
+        ),
+        row(
+            "character comparisons that prove a key to be within the rooms of its creator (`/v1/keys`)",
+            Amount::Count(access::COVER_STEPS_MAX),
+            "a thousand addresses under a handful of patterns take some ten thousand",
+            "`403`; a key in force is not listed",
+        ),
+    ]
+}
+
+fn logos() -> Vec<LimitRow> {
+    let row = |what, default, reason| {
+        LimitRow::fixed(
+            "Console",
+            what,
+            default,
+            reason,
+            "the service refuses the configuration",
+            "the error message",
+        )
+    };
+    vec![
+        row(
+            "bytes of a logo",
+            Amount::Bytes(console::LOGO_BYTES_MAX),
+            "every display of the group fetches it",
+        ),
+        row(
+            "different logos",
+            Amount::Count(LOGOS_MAX),
+            "they stay in memory; one for each tenant of a building",
+        ),
+    ]
+}
+
+fn command_line() -> Vec<LimitRow> {
+    use Amount::{Bytes, Count};
+    let row = |what, default, reason, beyond, shown_by| {
+        LimitRow::fixed("Command line", what, default, reason, beyond, shown_by)
+    };
+    vec![
+        row(
+            "errors that `config check` lists",
+            Count(config::CHECK_ERRORS_MAX),
+            "a file with more is no configuration of Adjourn",
+            "the first ones that were found are listed",
+            "the list",
+        ),
+        row(
+            "a time in an option",
+            Bytes(TIME_BYTES_MAX),
+            "the longest form is shorter",
+            "refused, with the forms",
+            "exit code 2",
+        ),
+        row(
+            "days that `ago` and `in` reach",
+            Count(TIME_DAYS_MAX),
+            "a hundred years",
+            "refused",
+            "exit code 2",
+        ),
+        row(
+            "an answer to a question of `init`",
+            Bytes(ANSWER_BYTES_MAX),
+            "a line of many rooms",
+            "the rest is the next answer",
+            "the next question",
+        ),
+        row(
+            "wrong answers to one question of `init`",
+            Count(ATTEMPTS_MAX),
+            "a program answers, not a person",
+            "`init` ends and names the flag; nothing is written",
+            "exit code 2",
         ),
     ]
 }

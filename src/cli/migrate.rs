@@ -11,6 +11,7 @@ use super::args::{ConnectionArgs, MigrateArgs};
 use super::connect::{self, JournalAccess, OpenedEngine};
 use super::exit::{CommandError, Exit};
 use super::migration_report::{MigrationReport, RoomReport, ServerReport};
+use super::migration_view::MigrationView;
 use super::output::Output;
 use super::progress::progress_listener;
 use super::suggest::{closest_room, did_you_mean};
@@ -46,9 +47,8 @@ pub(super) async fn run(
         .map_err(|error| CommandError::from_error(Exit::Usage, error))?;
     let target = Arc::new(connect::open_graph(to, &opened.config)?);
     let rehearsal = Rehearsal { target, target_name: &to.name, opened: &opened, window, now };
-    let report = rehearsal.run(&rooms, &*progress_listener(output)).await;
-    let report = report.map_err(|error| CommandError::from_error(Exit::of_journal(&error), error))?;
-    output.data(&report, || report.to_string())?;
+    let report = rehearsal.run(&rooms, &*progress_listener(output)).await?;
+    output.data(&MigrationView::of(&report), || report.to_string())?;
     Ok(report.exit())
 }
 

@@ -1,4 +1,4 @@
-//! The report of `adjourn migrate`, for people and as JSON, and its exit code.
+//! The report of `adjourn migrate` for people, and its exit code.
 
 use std::fmt;
 
@@ -16,7 +16,6 @@ const DIFFERENCES_SHOWN: usize = 20;
 const ACTIONS_SHOWN: usize = 20;
 
 /// The rehearsal of a move.
-#[derive(Serialize)]
 pub(super) struct MigrationReport {
     /// The connection that the rooms move to.
     pub(super) target: String,
@@ -37,24 +36,22 @@ pub(super) struct ServerReport {
 }
 
 /// The rehearsal of one room.
-#[derive(Serialize)]
 pub(super) struct RoomReport {
-    room: RoomAddress,
-    source: String,
-    #[serde(flatten)]
-    verdict: Verdict,
+    pub(super) room: RoomAddress,
+    pub(super) source: String,
+    pub(super) verdict: Verdict,
     /// `None` when a calendar could not be read, or the room has moved already.
-    events: Option<EventCounts>,
+    pub(super) events: Option<EventCounts>,
     /// The first differences.
-    differences: Vec<Difference>,
+    pub(super) differences: Vec<Difference>,
     /// The newest actions.
-    actions: Vec<HeldAction>,
+    pub(super) actions: Vec<HeldAction>,
     /// Actions that are not listed.
-    more_actions: usize,
+    pub(super) more_actions: usize,
 }
 
 #[derive(Serialize)]
-struct EventCounts {
+pub(super) struct EventCounts {
     source: usize,
     target: usize,
     same: usize,

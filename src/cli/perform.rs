@@ -2,17 +2,21 @@
 
 use serde::Serialize;
 
-use super::args::{BookArgs, ConnectionArgs, DeleteArgs, EndArgs, ExtendArgs, TargetArgs};
-use super::connect::{self, JournalAccess};
+use super::args::{BookArgs, ConnectionArgs, DeleteArgs, EndArgs, ExtendArgs, TargetArgs, UntilArgs};
+use super::connect;
 use super::exit::{CommandError, Exit};
 use super::output::Output;
+use super::recoverable_items::way_back;
+use super::service_action::{ActionOrder, Handling, perform_or_open};
 use super::suggest;
 use crate::action::{
-    Action, ActionId, ActionKind, Actor, AllDay, Answer, DeleteMode, IrreversibleReason, Notify, Outcome,
-    Reversibility, Target, TimeRange,
+    Action, ActionId, ActionKind, Actor, AllDay, Answer, BookingSubject, BookingTime, DeleteMode,
+    IrreversibleReason, Naming, Notify, Outcome, RequestedEnd, Reversibility, Target, TimeRange,
 };
+use crate::api::{ActionView, Problem};
 use crate::calendar::RoomAddress;
-use crate::engine::Mode;
+use crate::engine::{Engine, Mode};
+use crate::os_user::OsUser;
 use crate::printable::escape;
 
 pub(super) async fn end(
@@ -21,7 +25,8 @@ pub(super) async fn end(
     output: &Output,
 ) -> Result<Exit, CommandError> {
     let notify = if args.silent { Notify::Nobody } else { Notify::Attendees };
-    perform(args.target, ActionKind::End(notify), connection, output).await
+    let request = Request::on_event(args.target, "end")?.with("silent", args.silent);
+    perform(request, |_| ActionKind::End(notify), connection, output).await
 }
 
 pub(super) async fn delete(
@@ -30,7 +35,8 @@ pub(super) async fn delete(
     output: &Output,
 ) -> Result<Exit, CommandError> {
     let how = if args.silent { DeleteMode::Silent } else { DeleteMode::Notify };
-    perform(args.target, ActionKind::Delete(how), connection, output).await
+    let request = Request::on_event(args.target, "delete")?.with("silent", args.silent);
+    perform(request, |_| ActionKind::Delete(how), connection, output).await
 }
 
 pub(super) async fn extend(
@@ -38,7 +44,10 @@ pub(super) async fn extend(
     connection: &ConnectionArgs,
     output: &Output,
 ) -> Result<Exit, CommandError> {
-    perform(args.target, ActionKind::Extend { minutes: args.minutes }, connection, output).await
+    let ExtendArgs { until, target } = args;
+    let request = Request::on_event(target, "extend")?.until(&until);
+    let kind = |engine: &Engine| ActionKind::Extend(requested_end(&until, engine));
+    perform(request, kind, connection, output).await
 }
 
 pub(super) async fn book(
@@ -46,34 +55,71 @@ pub(super) async fn book(
     connection: &ConnectionArgs,
     output: &Output,
 ) -> Result<Exit, CommandError> {
-    let BookArgs { room, minutes, request: wish } = args;
+    let BookArgs { room, start, until, subject, request: wish } = args;
     let target =
         TargetArgs { room, event: None, if_start: None, if_end: None, all_day: false, request: wish };
-    perform(target, ActionKind::Book { minutes }, connection, output).await
+    let request = Request::on_event(target, "book")?.until(&until).with("start", start).subject(subject);
+    let kind = |engine: &Engine| {
+        ActionKind::Book(match (start, until.minutes) {
+            (Some(start), Some(minutes)) => BookingTime::exactly(start, minutes),
+            _ => BookingTime { start, end: requested_end(&until, engine) },
+        })
+    };
+    perform(request, kind, connection, output).await
 }
 
-/// The output of `--json`.
-#[derive(Serialize)]
-struct PrintedAnswer<'a> {
-    id: ActionId,
-    repeated: bool,
-    room: &'a RoomAddress,
-    #[serde(flatten)]
-    outcome: &'a Outcome,
-    message: &'a str,
-}
-
-async fn perform(
+/// A request for an action in a room: as this process performs it, and as a service does.
+struct Request {
     args: TargetArgs,
-    ask: ActionKind,
+    room: RoomAddress,
+    subject: Option<BookingSubject>,
+    order: ActionOrder,
+}
+
+impl Request {
+    fn on_event(args: TargetArgs, verb: &str) -> Result<Self, CommandError> {
+        let room = connect::parse_address("ROOM", &args.room)?;
+        let order = ActionOrder::on_event(&room, verb, &args);
+        Ok(Self { args, room, subject: None, order })
+    }
+
+    fn with(self, member: &str, value: impl Serialize) -> Self {
+        Self { order: self.order.with(member, value), ..self }
+    }
+
+    fn until(self, until: &UntilArgs) -> Self {
+        Self { order: self.order.until(until), ..self }
+    }
+
+    fn subject(self, subject: Option<BookingSubject>) -> Self {
+        let text = subject.as_ref().map(ToString::to_string);
+        Self { subject, ..self.with("subject", text) }
+    }
+}
+
+/// One of the options is set: the command line demands it.
+fn requested_end(until: &UntilArgs, engine: &Engine) -> RequestedEnd {
+    match (until.minutes, until.end) {
+        (Some(minutes), _) => RequestedEnd::AtMost(minutes),
+        (None, Some(end)) => RequestedEnd::At(end),
+        (None, None) => RequestedEnd::AtMost(engine.until_next_event()),
+    }
+}
+
+/// Performs an action whose kind may depend on the engine's options: through the running service, else here.
+async fn perform(
+    request: Request,
+    kind: impl FnOnce(&Engine) -> ActionKind,
     connection: &ConnectionArgs,
     output: &Output,
 ) -> Result<Exit, CommandError> {
-    let rehearsal = args.request.dry_run;
-    let mode = if rehearsal { Mode::DryRun } else { Mode::Perform };
-    let action = build_action(args, ask)?;
-    let journalled = if rehearsal { JournalAccess::ReadOnly } else { JournalAccess::ReadWrite };
-    let engine = connect::open(connection, journalled, output).await?.engine;
+    let Request { mut args, room, subject, order } = request;
+    let engine = match perform_or_open(&order, &mut args.request, connection, output).await? {
+        Handling::Answered(exit) => return Ok(exit),
+        Handling::Here(opened) => opened.engine,
+    };
+    let mode = if args.request.dry_run { Mode::DryRun } else { Mode::Perform };
+    let action = Action { subject, ..build_action(args, room, kind(&engine)) };
     if mode == Mode::Perform {
         connect::recover_room(&engine, &action.room, output).await?;
     }
@@ -81,60 +127,50 @@ async fn perform(
         .perform(action.clone(), mode)
         .await
         .map_err(|error| CommandError::from_error(Exit::Journal, error))?;
-    let exit = print_answer(&action.room, &answer, output)?;
+    let exit = print_answer(&action, &answer, output)?;
     suggest::print_meant(&engine, &action, &answer.outcome, output).await;
     Ok(exit)
 }
 
 /// Prints an outcome and returns its exit code.
-pub(super) fn print_answer(
-    room: &RoomAddress,
-    answer: &Answer,
-    output: &Output,
-) -> Result<Exit, CommandError> {
-    let Answer { action, outcome, repeated } = answer;
+pub(super) fn print_answer(action: &Action, answer: &Answer, output: &Output) -> Result<Exit, CommandError> {
+    let (room, Answer { action: id, outcome, repeated }) = (&action.room, answer);
     let again = if *repeated { "Same answer as before: " } else { "" };
-    let message = format!("{again}{}", outcome);
-    let printed = PrintedAnswer { id: *action, repeated: *repeated, room, outcome, message: &message };
-    output.data(&printed, || format!("{room}: {}\naction {action}", escape(&message)))?;
+    let text = || format!("{room}: {}\naction {id}", escape(&format!("{again}{outcome}")));
+    match Problem::for_operator(answer) {
+        Some(problem) => output.data(&problem, text)?,
+        None => {
+            let action = Action { id: *id, ..action.clone() };
+            output.success(&ActionView::answered(&action, outcome, *repeated, Naming::Named), text)?;
+        }
+    }
     if let Outcome::Done(done) = outcome
         && !done.dry_run
         && done.reversibility
             == (Reversibility::Irreversible { because: IrreversibleReason::ServerCannotRestore })
     {
-        output.note(&way_back(room));
+        output.note(&way_back(room.as_str()));
     }
     Ok(Exit::of(outcome))
 }
 
-/// How an administrator brings a removed event back where the server has no operation for it. The restored item is shown as
-/// declined, and takes its time again once the room has accepted it.
-fn way_back(room: &RoomAddress) -> String {
-    format!(
-        "adjourn: an administrator can bring the event back for 14 days, in Exchange Online PowerShell:\n  \
-         Get-RecoverableItems -Identity {room} -SourceFolder DeletedItems -FilterItemType IPM.Appointment\n  \
-         Restore-RecoverableItems -Identity {room} -SourceFolder DeletedItems -EntryID <EntryID>"
-    )
-}
-
-fn build_action(args: TargetArgs, ask: ActionKind) -> Result<Action, CommandError> {
-    let room = connect::parse_address("ROOM", &args.room)?;
+fn build_action(args: TargetArgs, room: RoomAddress, kind: ActionKind) -> Action {
     let seen = args.if_start.zip(args.if_end).map(|(start, end)| TimeRange { start, end });
-    Ok(Action {
+    Action {
         id: ActionId::random(),
         room,
         target: args.event.map_or(Target::Current, |id| Target::Event { id, seen }),
-        kind: ask,
-        actor: Actor::User { name: user_name() },
+        kind,
+        actor: actor(),
         reason: args.request.reason,
         all_day: if args.all_day { AllDay::Include } else { AllDay::Spare },
+        subject: None,
         key: args.request.idempotency_key,
-    })
+    }
 }
 
-pub(super) fn user_name() -> String {
-    ["USER", "USERNAME"]
-        .into_iter()
-        .find_map(|name| std::env::var(name).ok())
-        .unwrap_or_else(|| "unknown".to_owned())
+/// The person at the command line, as the operating system knows it.
+pub(super) fn actor() -> Actor {
+    let user = OsUser::current();
+    Actor::User { name: user.name(), origin: user.origin() }
 }

@@ -6,8 +6,8 @@ use std::io;
 use crate::api::ConnectionLimits;
 use crate::config::Config;
 
-/// Files besides connections: databases, log, runtime, certificates, secret commands, health listener, webhook, OpenID provider.
-/// About 50 were counted; the rest is a margin.
+/// Files besides connections: databases, log, runtime, certificates, secret commands, health listener, OpenID provider, and four
+/// connections of each webhook. About 50 were counted without webhooks; sixteen webhooks have 64.
 const OTHER_FILES: usize = 128;
 
 /// The service starts with at least this many connections, however few files it may open.

@@ -9,6 +9,9 @@ use crate::progress::{Progress, ProgressListener};
 
 /// The listener for this output.
 pub(super) fn progress_listener(output: &Output) -> Box<ProgressListener> {
+    if output.is_quiet() {
+        return Box::new(|_| {});
+    }
     if !output.is_watched() {
         return Box::new(print_tenths);
     }

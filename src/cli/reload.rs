@@ -6,21 +6,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
-use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 
 use super::args::ConnectionArgs;
 use super::connect;
 use super::exit::{CommandError, Exit};
-use super::secrets::{self, ProcessSecrets};
+use super::logos;
+use super::secrets::ProcessSecrets;
+use super::webhook;
 use crate::api::{Api, KeyRing, Provider};
 use crate::config::{self, Config, ConnectionSource, SecretResolver as _, SecretSource};
-use crate::service::{Service, WebhookSender};
+use crate::console::Logos;
+use crate::service::Service;
 
 /// The signal that reloads the configuration, as the audit records it.
 const RELOAD_SIGNAL: &str = "SIGHUP";
 
-/// Timeout of a reload: Exchange may have to return the members of room lists.
+/// Timeout of a reload: Exchange may have to return the members of room lists, and a command to print the secret of a webhook.
 const RELOAD_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A running service and the configuration in force.
@@ -28,26 +29,25 @@ pub(super) struct RunningService {
     pub(super) service: Arc<Service>,
     pub(super) api: Api,
     pub(super) keys: Arc<KeyRing>,
+    pub(super) logos: Arc<Logos>,
     /// Arguments from which the configuration is read again; `None`: no reload.
     pub(super) connection: Option<ConnectionArgs>,
     pub(super) config: Config,
-    /// Hashes of the files that the configuration names: passwords, CA certificates, the webhook's secret.
+    /// Hashes of the files that the configuration names: passwords, CA certificates.
     pub(super) files: FileHashes,
-    /// Stops the current webhook after it has sent the notices that it received.
-    pub(super) hook: Option<CancellationToken>,
 }
 
 impl RunningService {
     /// Reloads the configuration, and logs what only a restart applies.
-    pub(super) async fn reload(&mut self, parts: &mut JoinSet<()>) {
+    pub(super) async fn reload(&mut self) {
         let Some(connection) = self.connection.clone() else { return };
         let late = |_| {
             Err(CommandError::new(
                 Exit::Unavailable,
-                "Exchange did not return the members of the room lists in time",
+                "Exchange did not return the members of the room lists, or a command did not print the secret of a webhook, in time",
             ))
         };
-        let taken_over = self.apply(connect::load(&connection), parts);
+        let taken_over = self.apply(connect::load(&connection));
         match tokio::time::timeout(RELOAD_TIMEOUT, taken_over).await.unwrap_or_else(late) {
             Ok(()) => {
                 tracing::info!("configuration reloaded");
@@ -62,18 +62,15 @@ impl RunningService {
         }
     }
 
-    async fn apply(
-        &mut self,
-        config: Result<Config, CommandError>,
-        parts: &mut JoinSet<()>,
-    ) -> Result<(), CommandError> {
+    async fn apply(&mut self, config: Result<Config, CommandError>) -> Result<(), CommandError> {
         let mut config = config?;
+        let logos = logos::read(&mut config)?;
         // Everything that can fail or take long comes first.
         connect::admit_room_lists(&**self.service.engine.calendar(), &mut config).await?;
         config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         let provider = self.next_provider(&config)?;
         let files = FileHashes::of(&config);
-        let hook = webhook(&config, &self.service)?;
+        let webhooks = webhook::open_all(&config, self.service.engine.clock().clone()).await?;
 
         // Rooms of another server must not be sent to this one.
         if (&config.server, &config.connections) == (&self.config.server, &self.config.connections) {
@@ -83,16 +80,14 @@ impl RunningService {
                 "[server] or [[connections]] has changed, so the new [scope] also needs a restart"
             );
         }
+        self.logos.replace(logos);
         self.service.set_options(config.service.clone());
         self.api.set_options(config.api.options.clone());
         self.keys.set_provider(provider);
-        if config.webhook != self.config.webhook || files.webhook != self.files.webhook {
-            self.set_webhook(hook, parts);
-        }
+        self.service.webhooks.replace(webhooks);
         for key in self.restart_only_changes(&config, &files) {
             tracing::warn!(key, "changed setting needs a restart");
         }
-        self.files.webhook = files.webhook;
         // What needs a restart is compared with the configuration in force, not with the one read last.
         let now = &self.config;
         let (server, connections) = (now.server.clone(), now.connections.clone());
@@ -152,20 +147,6 @@ impl RunningService {
         ];
         differ.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key)
     }
-
-    /// Replaces the webhook.
-    pub(super) fn set_webhook(&mut self, hook: Option<WebhookSender>, parts: &mut JoinSet<()>) {
-        // The new webhook subscribes before the old one stops: a notice may be sent twice, none is lost.
-        let old = self.hook.take();
-        if let (Some(hook), Some(notices)) = (hook, self.service.notices.subscribe()) {
-            let stop = CancellationToken::new();
-            parts.spawn(hook.run(notices, stop.clone()));
-            self.hook = Some(stop);
-        }
-        if let Some(stop) = old {
-            stop.cancel();
-        }
-    }
 }
 
 /// Hashes of files that the configuration names: their content can change without the configuration.
@@ -173,7 +154,6 @@ impl RunningService {
 pub(super) struct FileHashes {
     secrets: Vec<[u8; 32]>,
     issuers: Vec<[u8; 32]>,
-    webhook: Option<[u8; 32]>,
 }
 
 impl FileHashes {
@@ -188,7 +168,6 @@ impl FileHashes {
         Self {
             secrets: secrets.collect(),
             issuers: config.exchanges().filter_map(|one| hash(one.ca_file()?)).collect(),
-            webhook: config.webhook.as_ref().and_then(|hook| hash(&hook.secret_file)),
         }
     }
 }
@@ -200,12 +179,4 @@ pub(super) fn provider(config: &config::ApiConfig) -> Result<Option<Arc<Provider
     provider
         .map(|provider| Some(Arc::new(provider)))
         .map_err(|error| CommandError::from_error(Exit::Usage, error))
-}
-
-pub(super) fn webhook(config: &Config, service: &Service) -> Result<Option<WebhookSender>, CommandError> {
-    let Some(hook) = &config.webhook else { return Ok(None) };
-    let secret = secrets::in_file("secret", &hook.secret_file);
-    let secret = secret.map_err(|error| CommandError::from_error(Exit::Usage, error))?;
-    let hook = WebhookSender::new(&hook.url, secret, service.engine.clock().clone(), service.outbox.clone());
-    hook.map(Some).map_err(|error| CommandError::from_error(Exit::Usage, error))
 }

@@ -1,34 +1,20 @@
 //! The time zones of the rooms, from the configured room groups: Graph returns all-day events as dates. Reads no file.
 
-use chrono::{DateTime, LocalResult, NaiveDate, NaiveTime, TimeDelta, TimeZone as _, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 
-use crate::calendar::RoomAddress;
+use crate::calendar::{RoomAddress, start_of_day};
 use crate::cleanup::Rules;
 use crate::graph::RoomTimeZones;
-
-/// The longest step of a clock at midnight, in hours, that is looked over.
-const STEP_HOURS_MAX: i64 = 3;
 
 /// The zones of the room groups.
 pub(super) struct ConfiguredTimeZones(pub(super) Rules);
 
 impl RoomTimeZones for ConfiguredTimeZones {
     fn start_of_day(&self, room: &RoomAddress, date: NaiveDate) -> Option<DateTime<Utc>> {
-        let zone: Tz = self.0.room_info(room).time_zone?.parse().ok()?;
-        start_of_day(zone, date)
+        let zone: Tz = self.0.time_zone(room)?.parse().ok()?;
+        start_of_day(&zone, date)
     }
-}
-
-/// The first instant of the date. Some zones have no midnight on the day when summer time begins.
-fn start_of_day(zone: Tz, date: NaiveDate) -> Option<DateTime<Utc>> {
-    let midnight = date.and_time(NaiveTime::MIN);
-    (0..=2 * STEP_HOURS_MAX).find_map(|half_hours| {
-        match zone.from_local_datetime(&(midnight + TimeDelta::minutes(30 * half_hours))) {
-            LocalResult::Single(first) | LocalResult::Ambiguous(first, _) => Some(first.with_timezone(&Utc)),
-            LocalResult::None => None,
-        }
-    })
 }
 
 #[cfg(test)]
@@ -37,7 +23,7 @@ mod tests {
 
     fn start(zone: Tz, (year, month, day): (i32, u32, u32)) -> String {
         let date = NaiveDate::from_ymd_opt(year, month, day).unwrap();
-        start_of_day(zone, date).unwrap().to_rfc3339()
+        start_of_day(&zone, date).unwrap().to_rfc3339()
     }
 
     #[test]

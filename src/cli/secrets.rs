@@ -40,7 +40,7 @@ impl SecretResolver for ProcessSecrets {
 }
 
 /// Reads the first line of a file.
-pub(super) fn in_file(what: &'static str, path: &Path) -> Result<Secret, SecretError> {
+fn in_file(what: &'static str, path: &Path) -> Result<Secret, SecretError> {
     let text = text_file::read(path, FILE_BYTES_MAX);
     let text = text.map_err(|error| SecretError::File { what, path: path.to_owned(), error })?;
     first_line(what, &text, || path.display().to_string())

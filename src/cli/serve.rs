@@ -1,6 +1,7 @@
 //! `adjourn serve`: starts the service, handles signals, and shuts down in order.
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,24 +9,30 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{EnvFilter, Layer as _};
 
 use super::args::{ConnectionArgs, LogFormat, ServeArgs};
 use super::connect::{self, JournalAccess, OpenedEngine};
 use super::doctor::ConfigDoctor;
 use super::exit::{CommandError, Exit};
+use super::log_filter::{self, LOG_VARIABLE};
 use super::log_lines::LogLines;
+use super::logos;
 use super::output::Output;
 use super::process_limits;
 use super::reload::{self, FileHashes, RunningService};
-use crate::api::{self, Api, ConnectionLimits, Connections, Doctor, KeyRing, ListenerLimits, ServerTls};
+use super::webhook;
+use crate::api::{
+    self, Api, ApiOptions, ConnectionLimits, Connections, Doctor, KeyRing, ListenerLimits, ServerTls,
+};
 use crate::config::{self, Config};
 use crate::console;
 use crate::live::Feed;
 use crate::service::Service;
-use crate::store::{ServiceStore, StoreError};
+use crate::store::{SOCKET_FILE, ServiceStore};
 use crate::telemetry;
 
 /// How long actions in progress may take at shutdown. Unfinished ones stay open in the journal, and the next process recovers
@@ -36,10 +43,6 @@ const TASKS_GRACE: Duration = Duration::from_secs(20);
 /// Connections of the health listener: a few short probes.
 const HEALTH_CONNECTIONS: ConnectionLimits =
     ConnectionLimits { total: 32, unauthenticated: 32, per_address: Some(16) };
-/// Environment variable of the log filter, in `tracing`'s syntax. Default: `info`.
-const LOG_VARIABLE: &str = "ADJOURN_LOG";
-/// Silences the `sspi` crate: it traces whole messages, of which some are as good as the password.
-const SSPI_OFF: &str = "sspi=off";
 
 pub(super) async fn run(
     args: ServeArgs,
@@ -47,7 +50,8 @@ pub(super) async fn run(
     output: &Output,
 ) -> Result<Exit, CommandError> {
     let exported = init_logging(args.log)?;
-    let store = ServiceStore::open(&connect::state_directory(connection)?).map_err(failed)?;
+    let directory = connect::state_directory(connection)?;
+    let store = ServiceStore::open(&directory)?;
     let opened = connect::open(connection, JournalAccess::ReadWrite, output).await?;
     connect::recover(&opened.engine, output).await?;
     opened.config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
@@ -57,6 +61,8 @@ pub(super) async fn run(
         doctor: Arc::new(ConfigDoctor(connection.clone())),
         background: None,
         console_fragment: "",
+        public_url: PublicUrl::Configured,
+        socket: Some(directory.join(SOCKET_FILE)),
     };
     let ended = serve(opened, store, listen, context, output).await;
     // Sends the spans that are still buffered.
@@ -74,6 +80,19 @@ pub(super) struct ServeContext {
     pub(super) background: Option<BackgroundTask>,
     /// URL fragment that signs in to the console: the demo's key, never a real one.
     pub(super) console_fragment: &'static str,
+    /// The address in check-in links.
+    pub(super) public_url: PublicUrl,
+    /// Where commands of this machine reach the service. The demo has none.
+    pub(super) socket: Option<PathBuf>,
+}
+
+/// The address in check-in links.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PublicUrl {
+    /// As configured.
+    Configured,
+    /// The listener's own: for a demo on one machine.
+    Listener,
 }
 
 /// A task that runs while the service runs.
@@ -88,19 +107,21 @@ pub(super) async fn serve(
     context: ServeContext,
     output: &Output,
 ) -> Result<Exit, CommandError> {
-    let OpenedEngine { engine, feed, connections: counters, clock, config } = opened;
-    let uptimes = store.uptimes().await.map_err(failed)?;
+    let OpenedEngine { engine, feed, connections: counters, clock, mut config } = opened;
+    let logos = Arc::new(console::Logos::default());
+    logos.replace(logos::read(&mut config)?);
+    let uptimes = store.uptimes().await?;
     uptimes.iter().for_each(|up| clock.add_record(up.to));
     let tls = tls(&config.api, listen)?;
     let options = config.service.clone();
-    let service = Service::open(engine, counters, store.clone(), options).await.map_err(failed)?;
-    let keys = Arc::new(KeyRing::open(store).await.map_err(failed)?);
+    let service = Service::open(engine, counters, store.clone(), options).await?;
+    let keys = Arc::new(KeyRing::open(store).await?);
     keys.set_provider(reload::provider(&config.api)?);
     let connections = connections(&config);
     let api = Api::new(service.clone(), keys.clone(), config.api.options.clone())
         .with_doctor(context.doctor)
         .with_connections(connections.clone());
-    let hook = reload::webhook(&config, &service)?;
+    let webhooks = webhook::open_all(&config, service.engine.clock().clone()).await?;
     let listener = bind(listen).await?;
     let health = match config.api.health_listen {
         Some(listen) => Some(bind(listen).await?),
@@ -108,11 +129,19 @@ pub(super) async fn serve(
     };
     let at = listener.local_addr().unwrap_or(listen);
     let scheme = if tls.is_some() { "https" } else { "http" };
+    if context.public_url == PublicUrl::Listener {
+        let public_url = format!("{scheme}://{at}").parse().ok();
+        api.set_options(ApiOptions { public_url, ..config.api.options.clone() });
+    }
+    let (stop, mut parts) = (CancellationToken::new(), JoinSet::new());
+    let signals = Signals::listen()?;
+    serve_locally(context.socket.as_deref(), &api, &stop, &mut parts).await;
     output.line(&format!("{scheme}://{at}"))?;
     output.note(&format!("console: {scheme}://{at}/{}", context.console_fragment));
     tracing::info!(%at, "serving");
 
-    let (stop, mut parts) = (CancellationToken::new(), JoinSet::new());
+    // Before the tasks that publish notices.
+    service.webhooks.replace(webhooks);
     spawn_service(&service, &config, feed, &stop, &mut parts);
     if let Some(background) = context.background {
         parts.spawn(background(service.clone(), stop.clone()));
@@ -126,6 +155,7 @@ pub(super) async fn serve(
         parts.spawn(async move { tls.reload_until(stop).await });
     }
     let router = api::router(api.clone()).merge(console::router(keys.clone()));
+    let router = router.merge(console::logo_router(logos.clone()));
     parts.spawn(api::serve(listener, tls, router, ListenerLimits::with(connections), stop.clone()));
     if let Some(listener) = health {
         let limits = ListenerLimits::with(Connections::new(HEALTH_CONNECTIONS));
@@ -133,17 +163,31 @@ pub(super) async fn serve(
     }
     let files = FileHashes::of(&config);
     let mut running =
-        RunningService { service, api, keys, connection: context.connection, config, files, hook: None };
-    if let Some(hook) = &hook {
-        hook.forget_others().await;
-    }
-    running.set_webhook(hook, &mut parts);
+        RunningService { service, api, keys, logos, connection: context.connection, config, files };
     // Without systemd this does nothing.
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
-    reload_until_stopped(&mut running, &mut parts).await?;
+    reload_until_stopped(&mut running, signals).await;
     shut_down(&running.service, &stop, parts).await;
     Ok(Exit::Done)
 }
+
+/// Opens the socket for commands of this machine. Without it the service serves all the same.
+#[cfg(unix)]
+async fn serve_locally(path: Option<&Path>, api: &Api, stop: &CancellationToken, parts: &mut JoinSet<()>) {
+    let Some(path) = path else { return };
+    match api::LocalSocket::bind(path).await {
+        Ok(socket) => drop(parts.spawn(socket.serve(api::router(api.clone()), stop.clone()))),
+        Err(error) => tracing::warn!(
+            path = %path.display(),
+            %error,
+            "cannot open the local socket: commands that act need --server and an API key while the service runs"
+        ),
+    }
+}
+
+#[cfg(not(unix))]
+#[expect(clippy::unused_async, reason = "there are systems with Unix sockets")]
+async fn serve_locally(_: Option<&Path>, _: &Api, _: &CancellationToken, _: &mut JoinSet<()>) {}
 
 /// Starts the service's own tasks.
 fn spawn_service(
@@ -153,6 +197,9 @@ fn spawn_service(
     stop: &CancellationToken,
     parts: &mut JoinSet<()>,
 ) {
+    if let Some(notices) = service.notices.subscribe() {
+        parts.spawn(service.webhooks.clone().run(notices));
+    }
     parts.spawn(service.clone().run_background(stop.clone()));
     parts.spawn(service.clone().recheck_in_doubt(stop.clone()));
     parts.spawn(service.clone().keep_admin_events(stop.clone()));
@@ -161,18 +208,13 @@ fn spawn_service(
 }
 
 /// Waits for signals: reloads the configuration, until one stops the service.
-async fn reload_until_stopped(
-    running: &mut RunningService,
-    parts: &mut JoinSet<()>,
-) -> Result<(), CommandError> {
-    let mut signals = Signals::listen()?;
+async fn reload_until_stopped(running: &mut RunningService, mut signals: Signals) {
     while signals.next().await == ServiceSignal::Reload {
         tokio::select! {
-            () = running.reload(parts) => {}
+            () = running.reload() => {}
             () = signals.stop() => break,
         }
     }
-    Ok(())
 }
 
 async fn bind(listen: SocketAddr) -> Result<TcpListener, CommandError> {
@@ -230,7 +272,11 @@ async fn shut_down(service: &Service, stop: &CancellationToken, mut parts: JoinS
 }
 
 /// Loads TLS as configured. Plain HTTP is allowed only on loopback or behind a proxy.
-fn tls(config: &config::ApiConfig, listen: SocketAddr) -> Result<Option<Arc<ServerTls>>, CommandError> {
+/// Certificate and key of the service; none where it may speak plain HTTP.
+pub(super) fn tls(
+    config: &config::ApiConfig,
+    listen: SocketAddr,
+) -> Result<Option<Arc<ServerTls>>, CommandError> {
     match &config.tls {
         Some(files) => match ServerTls::open(files.clone()) {
             Ok(tls) => Ok(Some(Arc::new(tls))),
@@ -266,6 +312,7 @@ struct Signals {
 
 #[cfg(unix)]
 impl Signals {
+    /// Called before the address is printed: a stop right after that is orderly too.
     fn listen() -> Result<Self, CommandError> {
         use tokio::signal::unix::{SignalKind, signal};
         let deaf = |error| CommandError::new(Exit::Usage, "cannot install signal handlers").caused_by(error);
@@ -312,10 +359,9 @@ impl Signals {
 
 /// Sets up logging to stderr, and span export to a collector if configured. The export lasts as long as the returned value.
 fn init_logging(format: LogFormat) -> Result<Option<telemetry::Export>, CommandError> {
-    let mut filter = EnvFilter::try_from_env(LOG_VARIABLE).unwrap_or_else(|_| EnvFilter::new("info"));
-    if let Ok(silent) = SSPI_OFF.parse() {
-        filter = filter.add_directive(silent);
-    }
+    let filter = log_filter::from_environment().map_err(|error| {
+        CommandError::new(Exit::Usage, format!("invalid {LOG_VARIABLE}")).caused_by(error)
+    })?;
     let lines = tracing_subscriber::fmt::layer().with_writer(LogLines(format));
     let lines = match format {
         LogFormat::Text => lines.with_ansi(false).boxed(),
@@ -325,11 +371,8 @@ fn init_logging(format: LogFormat) -> Result<Option<telemetry::Export>, CommandE
         CommandError::new(Exit::Usage, "cannot export spans (OTEL_EXPORTER_OTLP_ENDPOINT)").caused_by(error)
     })?;
     let spans = export.as_ref().map(telemetry::Export::layer);
+    let no_secrets = filter_fn(log_filter::may_write);
     // A user of the library may have set up logging already.
-    let _ = tracing_subscriber::registry().with(filter).with(lines).with(spans).try_init();
+    let _ = tracing_subscriber::registry().with(no_secrets).with(filter).with(lines).with(spans).try_init();
     Ok(export)
-}
-
-fn failed(error: StoreError) -> CommandError {
-    CommandError::from_error(Exit::of_store(&error), error)
 }

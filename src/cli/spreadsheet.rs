@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use super::exit::{CommandError, Exit};
 use crate::printable::escape;
 
 /// Characters that start a formula in Excel, LibreOffice and Google Sheets (OWASP, "CSV Injection"), full-width forms included.
@@ -11,6 +12,18 @@ const FORMULA_STARTS: [char; 8] = ['=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '
 /// A CSV writer in memory that quotes every text cell.
 pub(super) fn writer() -> csv::Writer<Vec<u8>> {
     csv::WriterBuilder::new().quote_style(csv::QuoteStyle::NonNumeric).from_writer(Vec::new())
+}
+
+/// The text that was written.
+pub(super) fn finish(writer: csv::Writer<Vec<u8>>) -> Result<String, CommandError> {
+    let bytes =
+        writer.into_inner().map_err(|_| CommandError::new(Exit::Usage, "cannot write CSV: out of memory"))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The failure of a row.
+pub(super) fn write_failure(error: csv::Error) -> CommandError {
+    CommandError::new(Exit::Usage, "cannot write CSV").caused_by(error)
 }
 
 /// Puts an apostrophe before everything that a spreadsheet would take for a formula: at the start, and after each semicolon or

@@ -48,12 +48,14 @@ fn the_unit_gives_the_service_no_privilege() {
     assert!(files.is_some_and(|files| files >= 8_192), "{files:?}");
     // Reload and start notification still work.
     holds_all("deploy/adjourn.service", &["Type=notify", "ExecReload=/bin/kill -HUP $MAINPID"]);
+    // The exit codes that a start does not change: `Exit::Usage` and `Exit::Tampered`.
+    holds_all("deploy/adjourn.service", &["RestartPreventExitStatus=2 9"]);
 }
 
 #[test]
 fn the_pod_runs_without_root_capabilities_or_a_service_accounts_token() {
     holds_all(
-        "deploy/kubernetes.yaml",
+        "deploy/kubernetes/base/statefulset.yaml",
         &[
             "automountServiceAccountToken: false",
             "runAsNonRoot: true",
@@ -66,7 +68,7 @@ fn the_pod_runs_without_root_capabilities_or_a_service_accounts_token() {
             "secret: { secretName: adjourn, defaultMode: 0400 }",
         ],
     );
-    let pod = file("deploy/kubernetes.yaml");
+    let pod = file("deploy/kubernetes/base/statefulset.yaml");
     assert!(!pod.contains("secretKeyRef"), "secrets are files");
     assert!(images(&pod, "image: ").iter().all(|image| is_exact(image)), "{:?}", images(&pod, "image: "));
 }
@@ -113,4 +115,21 @@ fn is_exact(image: &str) -> bool {
     }
     let version = last.split_once(':').map_or("", |(_, tag)| tag).split('-').next().unwrap_or_default();
     version.split('.').count() >= 2 && version.split('.').all(|part| part.parse::<u32>().is_ok())
+}
+
+#[test]
+fn the_release_workflow_runs_the_script_pins_its_actions_and_writes_in_one_job_only() {
+    let workflow = file(".github/workflows/release.yml");
+    let lines = lines(&workflow);
+    let actions: Vec<_> =
+        lines.iter().filter_map(|line| line.trim_start_matches("- ").strip_prefix("uses: ")).collect();
+    assert!(actions.len() >= 5, "{actions:?}");
+    for action in actions {
+        let version = action.split_once("@v").map_or("", |(_, version)| version);
+        let numbers = version.split('.').filter(|number| number.parse::<u32>().is_ok()).count();
+        assert_eq!(numbers, 3, "{action} is not an exact version");
+    }
+    assert!(workflow.contains("\npermissions:\n  contents: read\n"), "what a job does not ask for");
+    assert_eq!(lines.iter().filter(|line| line.contains(": write")).count(), 3, "the job that publishes");
+    assert!(lines.iter().any(|line| line.contains("deploy/release/build.sh --out dist --target")));
 }

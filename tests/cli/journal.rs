@@ -19,20 +19,20 @@ async fn the_same_key_gives_the_same_answer_and_another_wish_is_refused() {
     let room = room_name(0);
     let ask = ["--json", "end", &room, "--idempotency-key", "door-1"];
     let first = office.run(&ask).await;
-    assert_eq!((first.code, text(&first.json(), "outcome")), (0, "done"), "{}", first.err);
+    assert_eq!((first.code, text(&first.json(), "state")), (0, "done"), "{}", first.err);
     let writes = office.sim.requests().iter().filter(|asked| asked.operation == "UpdateItem").count();
     let again = office.run(&ask).await;
     assert_eq!((again.code, &again.json()["repeated"]), (0, &Value::Bool(true)));
-    for key in ["id", "outcome", "event"] {
+    for key in ["id", "state", "event"] {
         assert_eq!(again.json()[key], first.json()[key], "{key}");
     }
     assert_eq!(office.sim.requests().iter().filter(|asked| asked.operation == "UpdateItem").count(), writes);
     let other = office.run(&["--json", "delete", &room, "--idempotency-key", "door-1"]).await;
-    assert_eq!((other.code, text(&other.json()["refusal"], "reason")), (1, "key-reused"));
+    assert_eq!((other.code, text(&other.json(), "type")), (1, "urn:adjourn:problem:key-reused"));
     // Without a key, an action that was already done is recognized too.
     let bare = office.run(&["--json", "end", &room]).await;
-    let by = &bare.json()["why"]["by-action"]["action"];
-    assert_eq!((bare.code, by), (0, &first.json()["id"]), "{}", bare.out);
+    assert_eq!((bare.code, text(&bare.json(), "state")), (0, "already-done"), "{}", bare.out);
+    assert!(text(&bare.json(), "message").contains(text(&first.json(), "id")), "{}", bare.out);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -58,18 +58,13 @@ async fn an_early_end_is_undone_unless_the_room_is_taken() {
     assert_ne!(office.end_of(0), before);
     let action = text(&ended, "id");
     let rehearsed = office.run(&["--json", "undo", action, "--dry-run"]).await;
-    assert_eq!((rehearsed.code, &rehearsed.json()["rehearsed"]), (0, &Value::Bool(true)));
+    assert_eq!((rehearsed.code, &rehearsed.json()["change"]["dry_run"]), (0, &Value::Bool(true)));
     assert_ne!(office.end_of(0), before);
     let undone = office.run(&["--json", "undo", action]).await;
-    assert_eq!(
-        (undone.code, text(&undone.json()["change"], "change")),
-        (0, "end-restored"),
-        "{}",
-        undone.out
-    );
+    assert_eq!((undone.code, text(&undone.json()["change"], "kind")), (0, "end-restored"), "{}", undone.out);
     assert_eq!(office.end_of(0), before);
     let again = office.run(&["--json", "undo", action]).await;
-    assert_eq!((again.code, text(&again.json(), "outcome")), (0, "already-done"));
+    assert_eq!((again.code, text(&again.json(), "state")), (0, "already-done"));
     let back = office.run(&["undo", text(&undone.json(), "id")]).await;
     assert_eq!(back.code, 1, "{}", back.out);
     assert!(back.out.contains("request the first action again"), "{}", back.out);
@@ -84,8 +79,8 @@ async fn an_early_end_is_undone_unless_the_room_is_taken() {
     office.sim.world(|world| drop(world.add_plain(taken)));
     let refused = office.run(&["--json", "undo", text(&ended, "id")]).await;
     assert_eq!(
-        (refused.code, text(&refused.json()["refusal"], "reason")),
-        (1, "collides"),
+        (refused.code, text(&refused.json(), "type")),
+        (1, "urn:adjourn:problem:collides"),
         "{}",
         refused.out
     );
@@ -98,17 +93,17 @@ async fn a_removed_event_comes_back_from_deleted_items() {
     let office = install(1).await;
     let (room, before) = (room_name(0), office.end_of(0));
     let removed = office.run(&["--json", "delete", &room, "--silent"]).await.json();
-    assert_eq!(text(&removed["undoable"], "undoable"), "yes", "{removed}");
+    assert_eq!(removed["change"]["undoable"], true, "{removed}");
     assert_eq!(office.end_of(0), None);
     // The reply to the undo is lost after it was carried out.
     office.sim.inject_fault(FaultRule::new(InjectedFault::ResetAfter).on("MoveItem"));
     let undone = office.run(&["--json", "undo", text(&removed, "id")]).await;
-    assert_eq!((undone.code, text(&undone.json()["change"], "change")), (0, "moved-back"), "{}", undone.out);
+    assert_eq!((undone.code, text(&undone.json()["change"], "kind")), (0, "moved-back"), "{}", undone.out);
     assert_eq!(office.end_of(0), before);
     assert!(office.sim.outbox().is_empty(), "no message was sent");
     let declined = office.run(&["--json", "delete", &room]).await.json();
     let refused = office.run(&["--json", "undo", text(&declined, "id")]).await;
-    assert_eq!(text(&refused.json()["refusal"], "reason"), "not-undoable");
+    assert_eq!(text(&refused.json(), "type"), "urn:adjourn:problem:not-undoable");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -132,7 +127,8 @@ async fn the_record_can_be_asked_exported_and_proved() {
     let (sweep, refused, delete, end) = (&all[0], &all[1], &all[2], &all[3]);
     assert_eq!((text(sweep, "actor_kind"), text(sweep, "actor")), ("sweep", "no-check-in"));
     assert_eq!((text(refused, "state"), text(end, "state")), ("refused", "done"));
-    assert_eq!((text(delete, "notified"), text(delete, "organizer")), ("organizer", "ada@example.com"));
+    let informed = &delete["change"]["organizer_informed"];
+    assert_eq!((informed, text(delete, "organizer")), (&Value::Bool(true), "ada@example.com"));
     assert_eq!(end["subject"], Value::Null, "subjects are not kept unless that is configured");
     let requests = delete["requests"].as_array().unwrap();
     assert!(!text(&requests[0], "ours").is_empty() && !text(&requests[0], "theirs").is_empty());
@@ -190,7 +186,7 @@ async fn a_mistyped_room_event_right_or_key_is_answered_with_the_known_one() {
         assert!(said.code == 1 && said.err.contains("did you mean room0@example.com?"), "{}", said.err);
     }
     let events = office.run(&["events", &room_name(0), "--json"]).await.json();
-    let id = text(&events[0], "id");
+    let id = text(&events["events"][0], "id");
     let said = office.run(&["end", &room_name(0), "--event", &id[..id.len() - 2]]).await;
     assert!(
         said.code == 1 && said.err.contains(&format!("did you mean --event {id}")),

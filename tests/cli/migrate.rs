@@ -13,6 +13,7 @@ use adjourn_test::{
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
+use crate::dialect::check_dialect;
 use crate::installed::PROGRAM;
 
 const ROOMS: usize = 2;
@@ -160,6 +161,7 @@ async fn what_differs_between_two_worlds_is_named() {
     let said = rehearsed(&office, &["--all", "--json"]).await;
     assert_eq!(said.code, 3, "{}\n{}", said.out, said.err);
     let report = said.json();
+    check_dialect(&report);
     assert_eq!(room(&report, 0)["verdict"], "ready");
     let different = room(&report, 1);
     assert_eq!(different["verdict"], "ready-with-differences", "{different}");
@@ -206,9 +208,13 @@ async fn a_room_that_graph_does_not_open_is_not_ready_and_the_other_is() {
     let unknown = rehearsed(&office, &["--all", "--json"]).await;
     assert_eq!(unknown.code, 1, "{}", unknown.out);
     let report = unknown.json();
-    let reason = &room(&report, 0)["reason"];
-    assert_eq!((&reason["kind"], &reason["over"]), (&json!("calendar-unread"), &json!("target")), "{report}");
-    assert_eq!(reason["responsible"], "caller", "{report}");
+    let obstacle = &room(&report, 0)["obstacle"];
+    assert_eq!(
+        (&obstacle["kind"], &obstacle["over"]),
+        (&json!("calendar-unread"), &json!("target")),
+        "{report}"
+    );
+    assert_eq!(obstacle["fault"], "caller", "{report}");
     assert_eq!(room(&report, 1)["verdict"], "ready", "{report}");
 
     let options = GraphOptions::default().place_on_premises(&room_name(1));
@@ -226,13 +232,13 @@ async fn a_room_that_graph_does_not_open_is_not_ready_and_the_other_is() {
 async fn an_action_that_is_not_finished_or_can_be_undone_is_named() {
     let office = one_world(world()).await;
     let removed = office.run(&["--json", "delete", &room_name(0), "--silent"]).await.json();
-    assert_eq!(removed["outcome"], "done", "{removed}");
+    assert_eq!(removed["state"], "done", "{removed}");
     let lost = rehearsed(&office, &[&room_name(0)]).await;
     assert_eq!(lost.code, 3, "{}", lost.out);
     let line = format!("action {} (delete of ", removed["id"].as_str().unwrap());
     assert!(lost.out.contains(&line) && lost.out.contains("before the move only"), "{}", lost.out);
     let ended = office.run(&["--json", "end", &room_name(1)]).await.json();
-    assert_eq!(ended["outcome"], "done", "{ended}");
+    assert_eq!(ended["state"], "done", "{ended}");
     let kept = rehearsed(&office, &[&room_name(1), "--json"]).await;
     assert_eq!(kept.code, 0, "{}", kept.out);
     let report = kept.json();
@@ -247,7 +253,9 @@ async fn an_action_that_is_not_finished_or_can_be_undone_is_named() {
     let open = rehearsed(&office, &["--all", "--json"]).await;
     assert_eq!(open.code, 4, "{}", open.out);
     let report = open.json();
-    assert_eq!(room(&report, 1)["reason"], json!({"kind": "action-unfinished", "action": id}));
+    let obstacle = &room(&report, 1)["obstacle"];
+    assert_eq!((&obstacle["kind"], &obstacle["action_id"]), (&json!("action-unfinished"), &json!(id)));
+    check_dialect(&report);
     // The rehearsal does not recover it.
     assert_eq!(office.run(&["audit", "--json", "--outcome", "open"]).await.lines().len(), 1);
 }

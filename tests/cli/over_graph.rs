@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use adjourn::sim::World;
+use adjourn::sim::{PlainSpec, World};
 use adjourn_test::{
     HttpReply, Installation, meeting_in, now, room_name, simulator, wait_until, world_of_rooms,
 };
+use chrono::TimeDelta;
 
 use crate::installed::{PROGRAM, world_of_formulas};
 
@@ -31,7 +32,7 @@ async fn a_meeting_is_ended_and_the_end_is_undone() {
     let ended = office.run(&["--json", "end", &room]).await;
     assert_eq!(ended.code, 0, "{} {}", ended.out, ended.err);
     let answer = ended.json();
-    assert_eq!((answer["outcome"].as_str(), answer["told"].as_str()), (Some("done"), Some("nobody")));
+    assert_eq!((&answer["state"], &answer["change"]["notification"]), (&"done".into(), &"none".into()));
     assert!(office.end_of(0).is_none_or(|end| end < before));
 
     let undone = office.run(&["--json", "undo", answer["id"].as_str().unwrap()]).await;
@@ -44,12 +45,28 @@ async fn a_silent_removal_says_who_notices_it_and_cannot_be_undone() {
     let removed = office.run(&["--json", "delete", "--silent", &room_name(0)]).await;
     assert_eq!(removed.code, 0, "{} {}", removed.out, removed.err);
     let answer = removed.json();
-    assert_eq!(answer["told"].as_str(), Some("organizer-sees-decline"), "{answer}");
+    assert_eq!(answer["change"]["notification"], "shown-as-declined", "{answer}");
     let restore = format!("Restore-RecoverableItems -Identity {}", room_name(0));
     assert!(removed.err.contains(&restore), "{}", removed.err);
     let undone = office.run(&["undo", answer["id"].as_str().unwrap()]).await;
     assert_ne!(undone.code, 0, "Graph moves nothing back: {}", undone.out);
     assert_eq!(office.end_of(0), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removed_plain_event_is_booked_again_by_the_undo() {
+    let (start, end) = (now() - TimeDelta::minutes(10), now() + TimeDelta::minutes(50));
+    let office = install(world_of_rooms(1, |world, _, room| {
+        world.add_plain(PlainSpec::new(room, start, end));
+    }))
+    .await;
+    let removed = office.run(&["--json", "delete", "--silent", &room_name(0)]).await;
+    assert_eq!(removed.code, 0, "{} {}", removed.out, removed.err);
+    assert_eq!(office.end_of(0), None);
+    let undone = office.run(&["--json", "undo", removed.json()["id"].as_str().unwrap()]).await;
+    assert_eq!(undone.code, 0, "{} {}", undone.out, undone.err);
+    assert_eq!(undone.json()["change"]["kind"].as_str(), Some("booked"), "{}", undone.out);
+    assert_eq!(office.end_of(0), Some(end));
 }
 
 #[tokio::test(flavor = "multi_thread")]

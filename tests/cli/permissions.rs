@@ -53,7 +53,9 @@ fn configurations() -> Vec<(&'static str, String)> {
         ("private key", format!("{tail}[api.tls]\ncert_file = \"c.pem\"\nkey_file = \"private\"\n")),
         (
             "webhook secret",
-            format!("{tail}[webhook]\nurl = \"https://hooks.example.com/\"\nsecret_file = \"private\"\n"),
+            format!(
+                "{tail}[[webhooks]]\nname = \"x\"\nurl = \"https://hooks.example.com/\"\nsecret = {{ file = \"private\" }}\n"
+            ),
         ),
     ]
 }
@@ -165,7 +167,10 @@ async fn the_state_directory_itself_may_be_a_link_as_systemd_makes_one() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secret_of_nothing_but_white_space_is_refused() {
     let office = install(1).await;
-    configure(&office, "[webhook]\nurl = \"https://hooks.example.com/\"\nsecret_file = \"secret\"\n");
+    configure(
+        &office,
+        "[[webhooks]]\nname = \"x\"\nurl = \"https://hooks.example.com/\"\nsecret = { file = \"secret\" }\n",
+    );
     for content in ["", "\n", "  \t \r\n", "\u{a0}\n"] {
         office.write_secret("secret", content);
         let mut command = office.command(&["events", &room_name(0)]);

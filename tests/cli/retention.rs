@@ -12,7 +12,7 @@ use crate::installed::install;
 
 /// Ada's action at this time, refused a second later.
 async fn refused(journal: &SqliteJournal, at: DateTime<Utc>) -> ActionId {
-    let actor = Actor::User { name: "ada".to_owned() };
+    let actor = Actor::User { name: "ada".to_owned(), origin: None };
     let reason = "Ada went home".parse().ok();
     let end = action(numbered_room(0), ActionKind::End(Notify::Nobody));
     record_refused(journal, Action { actor, reason, ..end }, at).await

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use adjourn::sim::{FaultRule, InjectedFault};
-use adjourn_test::{Installation, ServedProcess, room_name};
+use adjourn_test::{Installation, ServedProcess, now, room_name};
+use chrono::TimeDelta;
 use serde_json::Value;
 
 use crate::installed::{configure, install};
@@ -118,7 +119,7 @@ async fn changes_of_keys_stand_in_the_journal_whether_a_service_runs_or_not() {
     assert_eq!(office.run(&["key", "change", &id, "--expires", "2020-01-01"]).await.code, 2, "over already");
     let listed = office.run(&["--json", "key", "list"]).await.json();
     assert_eq!(listed[0]["rights"], serde_json::json!(["read"]));
-    assert!(listed[0]["expires"].is_string() && listed[0]["last_used"].is_null(), "{listed}");
+    assert!(listed[0]["expires_at"].is_string() && listed[0]["last_used_at"].is_null(), "{listed}");
     assert_eq!(office.run(&["key", "revoke", &id]).await.code, 0);
     // SIGHUP: the hash is what sha256sum prints of the file.
     served.signal("-HUP");
@@ -141,7 +142,7 @@ async fn the_command_line_extends_books_and_explains() {
     let office = install(2).await;
     let extended = office.run(&["--json", "extend", &room_name(0), "--minutes", "15"]).await;
     assert_eq!(
-        (extended.code, &extended.json()["change"]["change"]),
+        (extended.code, &extended.json()["change"]["kind"]),
         (0, &"extended".into()),
         "{}",
         extended.err
@@ -150,7 +151,21 @@ async fn the_command_line_extends_books_and_explains() {
     assert_eq!(taken.code, 1, "{}", taken.out);
     office.run(&["end", &room_name(1)]).await;
     let booked = office.run(&["--json", "book", &room_name(1), "--minutes", "15"]).await;
-    assert_eq!((booked.code, &booked.json()["change"]["change"]), (0, &"booked".into()), "{}", booked.err);
+    assert_eq!((booked.code, &booked.json()["change"]["kind"]), (0, &"booked".into()), "{}", booked.err);
+    let at = |minutes| (now() + TimeDelta::minutes(minutes)).format("%FT%TZ").to_string();
+    let room = room_name(1);
+    let start = at(180);
+    let later = ["--json", "book", &room, "--start", &start, "--minutes", "15", "--subject", "Planning"];
+    let later = office.run(&later).await;
+    assert_eq!((later.code, &later.json()["change"]["kind"]), (0, &"booked".into()), "{}", later.err);
+    let too_late = office.run(&["book", &room_name(1), "--start", &at(600), "--until-next"]).await;
+    assert!(too_late.code == 1 && too_late.out.contains("The start must be between"), "{}", too_late.out);
+    for wrong in [&["--minutes", "5", "--until-next"][..], &[]] {
+        let usage = office.run(&[&["book", room.as_str()][..], wrong].concat()).await;
+        assert_eq!(usage.code, 2, "{}", usage.err);
+    }
+    let until_next = office.run(&["--json", "extend", &room_name(1), "--until-next"]).await;
+    assert_eq!(until_next.code, 0, "{} {}", until_next.out, until_next.err);
     configure(&office, "[[room_groups]]\nname = \"lab\"\nrooms = [\"room1@*\"]\ngrace_minutes = 25\n");
     let settings = office.run(&["config", "explain", &room_name(1)]).await;
     assert!(settings.out.contains("25 min") && settings.out.contains("lab"), "{}", settings.out);

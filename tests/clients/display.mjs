@@ -16,23 +16,23 @@ async function ask(method, path, body, headers = {}) {
   return { status: answer.status, headers: answer.headers, json: text ? JSON.parse(text) : null };
 }
 
-// Listens until something is said about the room.
-async function listen(stop) {
-  const answer = await fetch(`${base}/v1/events`, { headers: { authorization: `Bearer ${key}` }, signal: stop });
-  assert.equal(answer.status, 200);
-  const heard = (async () => {
-    let text = "";
-    for await (const part of answer.body.pipeThrough(new TextDecoderStream())) {
-      text += part;
-      if (text.includes("event: action") && text.includes(room)) return text;
-    }
-    return text;
-  })();
-  return heard;
-}
-
 const stop = new AbortController();
-const heard = listen(stop.signal);
+const stream = await fetch(`${base}/v1/events`, { headers: { authorization: `Bearer ${key}` }, signal: stop.signal });
+assert.equal(stream.status, 200);
+
+// Reads the stream until it reports this action in the room.
+async function reported(action) {
+  let text = "";
+  for await (const part of stream.body.pipeThrough(new TextDecoderStream())) {
+    const events = (text + part).split("\n\n");
+    text = events.pop(); // not complete yet
+    for (const event of events) {
+      const data = /^event: action\n/m.test(event) && JSON.parse(/^data: (.*)$/m.exec(event)[1]);
+      if (data && data.room === room && data.action_id === action) return true;
+    }
+  }
+  return false;
+}
 
 const before = await ask("GET", `/v1/rooms/${room}`);
 assert.equal(before.status, 200);
@@ -51,7 +51,9 @@ const presses = await Promise.all(
 assert.deepEqual(presses.map((press) => press.status), [200, 200, 200]);
 assert.equal(new Set(presses.map((press) => press.json.id)).size, 1, "one press, one action");
 
-assert.match(await heard, /event: action/);
+const timer = setTimeout(() => stop.abort(), 20_000);
+assert.ok(await reported(presses[0].json.id), "the stream reports the action");
+clearTimeout(timer);
 stop.abort();
 
 const record = await ask("GET", `/v1/actions?room=${room}&state=done`);

@@ -39,7 +39,7 @@ def listen():
         listening.set()
         for line in stream:
             heard.append(line.decode().strip())
-            if line.startswith(b"data:") and ROOM.encode() in line:
+            if heard[-2:-1] == ["event: action"] and ROOM.encode() in line:
                 return
 
 

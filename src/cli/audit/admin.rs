@@ -2,21 +2,21 @@
 
 use std::path::Path;
 
-use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::{json, open_journal};
 use crate::cli::args::{AuditArgs, Format};
 use crate::cli::exit::{CommandError, Exit};
 use crate::cli::output::{Output, table};
-use crate::cli::spreadsheet::{cell, writer};
+use crate::cli::spreadsheet::{cell, finish, write_failure, writer};
 use crate::journal::{AdminActor, AdminEntry, AdminEvent, AdminPage, AdminQuery, Journal as _};
+use crate::timestamp::Timestamp;
 
 /// One admin event as a line of JSON or CSV.
 #[derive(Serialize)]
 struct AdminLine {
     number: u64,
-    at: DateTime<Utc>,
+    at: Timestamp,
     actor_kind: &'static str,
     actor: String,
     kind: &'static str,
@@ -44,15 +44,14 @@ pub(super) async fn list(directory: &Path, args: &AuditArgs, output: &Output) ->
 
 async fn page(directory: &Path, args: &AuditArgs) -> Result<AdminPage, CommandError> {
     let query = AdminQuery { since: args.since, until: args.until, before: None, limit: args.limit as usize };
-    let page = open_journal(directory)?.admin_events(&query).await;
-    page.map_err(|error| CommandError::from_error(Exit::of_journal(&error), error))
+    Ok(open_journal(directory)?.admin_events(&query).await?)
 }
 
 fn line(number: u64, entry: AdminEntry) -> AdminLine {
     let AdminEntry { at, by, event } = entry;
     AdminLine {
         number,
-        at,
+        at: at.into(),
         actor_kind: by.kind(),
         actor: actor(&by),
         kind: event.kind(),
@@ -80,7 +79,8 @@ fn details(event: &AdminEvent) -> String {
     match event {
         AdminEvent::KeyCreated(key) | AdminEvent::KeyChanged(key) => {
             let id = named(&key.key_id, key.name.as_deref());
-            let expires = key.expires.map_or_else(String::new, |at| format!("; expires {}", at.to_rfc3339()));
+            let expires =
+                key.expires.map_or_else(String::new, |at| format!("; expires {}", Timestamp::from(at)));
             format!("{id}: {} in {}{expires}", key.rights.join(", "), key.rooms.join(", "))
         }
         AdminEvent::KeyRevoked { key_id, name } => named(key_id, name.as_deref()),
@@ -101,25 +101,22 @@ fn details(event: &AdminEvent) -> String {
 
 fn csv(lines: impl Iterator<Item = AdminLine>) -> Result<String, CommandError> {
     let mut writer = writer();
-    let failed = |error: csv::Error| CommandError::new(Exit::Usage, "cannot write CSV").caused_by(error);
-    writer.write_record(["number", "at", "actor_kind", "actor", "kind", "details"]).map_err(failed)?;
+    writer.write_record(["number", "at", "actor_kind", "actor", "kind", "details"]).map_err(write_failure)?;
     for line in lines {
-        let (number, at) = (line.number.to_string(), line.at.to_rfc3339());
+        let (number, at) = (line.number.to_string(), line.at.to_string());
         let (kind, actor_kind) = (line.kind.to_owned(), line.actor_kind.to_owned());
         writer
             .write_record([number, at, actor_kind, cell(&line.actor), kind, cell(&line.details)])
-            .map_err(failed)?;
+            .map_err(write_failure)?;
     }
-    let bytes =
-        writer.into_inner().map_err(|_| CommandError::new(Exit::Usage, "cannot write CSV: out of memory"))?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    finish(writer)
 }
 
 fn render(lines: &[AdminLine]) -> String {
     let mut table = table(&["WHEN", "WHO", "EVENT", "DETAILS"]);
     for line in lines {
         table.add_row([
-            line.at.format("%F %H:%M:%SZ").to_string(),
+            line.at.to_utc().format("%F %H:%M:%SZ").to_string(),
             format!("{} {}", line.actor_kind, line.actor).trim_end().to_owned(),
             line.kind.to_owned(),
             line.details.clone(),

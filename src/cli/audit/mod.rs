@@ -13,11 +13,12 @@ use super::args::{AuditArgs, AuditCommand, ConnectionArgs, Format};
 use super::connect;
 use super::exit::{CommandError, Exit};
 use super::output::{Output, table};
-use super::spreadsheet::{cell, writer};
-use crate::action::{ActionId, ActionKind, DeleteMode, Notify, RequestIds};
-use crate::calendar::RoomAddress;
-use crate::journal::{ActionRecord, ActionStatus, Journal, Query};
+use super::spreadsheet::{cell, finish, write_failure, writer};
+use crate::action::{ActionKind, BookingTime, DeleteMode, Naming, Notify, RequestIds, RequestedEnd};
+use crate::api::ActionView;
+use crate::journal::{ActionRecord, Journal, Query};
 use crate::store::SqliteJournal;
+use crate::timestamp::Timestamp;
 
 pub(super) async fn run(
     args: AuditArgs,
@@ -34,72 +35,75 @@ pub(super) async fn run(
     }
 }
 
-/// One action as a line of JSON or CSV.
+/// One action as a line of JSON or CSV: as the API returns it, and what only the audit shows.
 #[derive(Serialize)]
 struct ActionLine {
-    id: ActionId,
-    accepted_at: DateTime<Utc>,
-    room: RoomAddress,
-    actor_kind: &'static str,
-    actor: String,
+    #[serde(flatten)]
+    view: ActionView,
+    /// The account of a user, and the host from which the person signed in; entries before format 9 have none.
+    origin: Option<String>,
     /// The id of the program's API key; entries before format 6 have none.
     key_id: Option<String>,
-    /// `end`, `delete`, `extend`, `book` or `undo`.
-    kind: &'static str,
     /// More about the request: minutes, `silent`, or the undone action's id.
     details: Option<String>,
     reason: Option<String>,
-    /// The evidence of absence, for an action of a sweep.
-    proof: Option<String>,
-    state: &'static str,
-    message: String,
-    /// The event before the action.
-    start: Option<DateTime<Utc>>,
-    end: Option<DateTime<Utc>>,
+    /// The event that the action intended to change.
+    start: Option<Timestamp>,
+    end: Option<Timestamp>,
     uid: Option<String>,
     organizer: Option<String>,
     subject: Option<String>,
-    notified: Option<&'static str>,
-    closed_at: Option<DateTime<Utc>>,
+    closed_at: Option<Timestamp>,
     requests: Vec<RequestIds>,
+    /// The values of the table and of CSV that JSON has in other members.
+    #[serde(skip)]
+    text: ActionText,
+}
+
+struct ActionText {
+    accepted_at: DateTime<Utc>,
+    actor_kind: &'static str,
+    kind: &'static str,
+    message: String,
+    notified: Option<&'static str>,
 }
 
 impl From<&ActionRecord> for ActionLine {
     fn from(record: &ActionRecord) -> Self {
-        let (kind, details) = request_text(record.action.kind);
         let before = record.intent.as_ref().map(|intent| &intent.before);
         Self {
-            id: record.action.id,
-            accepted_at: record.accepted_at,
-            room: record.action.room.clone(),
-            actor_kind: record.action.actor.kind(),
-            actor: record.action.actor.name().to_owned(),
+            view: ActionView::of(record, Naming::Named),
+            origin: record.action.actor.origin().map(str::to_owned),
             key_id: record.action.actor.key_id().map(str::to_owned),
-            kind,
-            details,
+            details: request_text(record.action.kind).1,
             reason: record.action.reason.clone().map(String::from),
-            proof: record.action.actor.proof().map(ToString::to_string),
-            state: ActionStatus::of(record).as_str(),
-            message: record.outcome.as_ref().map_or_else(
-                || {
-                    format!(
-                        "Not finished: {}. The next command that acts in the room checks the calendar.",
-                        record.stage.as_str()
-                    )
-                },
-                ToString::to_string,
-            ),
-            start: before.map(|event| event.start),
-            end: before.map(|event| event.end),
+            start: before.map(|event| event.start.into()),
+            end: before.map(|event| event.end.into()),
             uid: before.and_then(|event| Some(event.uid.as_ref()?.to_string())),
             organizer: before.and_then(|event| {
                 let organizer = event.organizer.as_ref()?;
                 organizer.address.clone().or_else(|| organizer.legacy_dn.clone())
             }),
             subject: before.and_then(|event| event.subject.clone()),
-            notified: record.done().map(|done| done.notified.as_str()),
-            closed_at: (!record.is_open()).then_some(record.last_at),
+            closed_at: (!record.is_open()).then_some(record.last_at.into()),
             requests: record.requests.clone(),
+            text: ActionText::from(record),
+        }
+    }
+}
+
+impl From<&ActionRecord> for ActionText {
+    fn from(record: &ActionRecord) -> Self {
+        let unfinished = || {
+            let stage = record.stage.as_str();
+            format!("Not finished: {stage}. The next command that acts in the room checks the calendar.")
+        };
+        Self {
+            accepted_at: record.accepted_at,
+            actor_kind: record.action.actor.kind(),
+            kind: request_text(record.action.kind).0,
+            message: record.outcome.as_ref().map_or_else(unfinished, ToString::to_string),
+            notified: record.done().map(|done| done.notified.as_str()),
         }
     }
 }
@@ -112,9 +116,19 @@ fn request_text(kind: ActionKind) -> (&'static str, Option<String>) {
         ActionKind::End(Notify::Nobody) => ("end", silent()),
         ActionKind::Delete(DeleteMode::Notify) => ("delete", None),
         ActionKind::Delete(DeleteMode::Silent) => ("delete", silent()),
-        ActionKind::Extend { minutes } => ("extend", Some(format!("{minutes} min"))),
-        ActionKind::Book { minutes } => ("book", Some(format!("{minutes} min"))),
+        ActionKind::Extend(until) => ("extend", Some(end_text(until))),
+        ActionKind::Book(BookingTime { start: None, end }) => ("book", Some(end_text(end))),
+        ActionKind::Book(BookingTime { start: Some(start), end }) => {
+            ("book", Some(format!("from {} {}", start.format("%F %H:%MZ"), end_text(end))))
+        }
         ActionKind::Undo { of } => ("undo", Some(of.to_string())),
+    }
+}
+
+fn end_text(end: RequestedEnd) -> String {
+    match end {
+        RequestedEnd::AtMost(minutes) => format!("{minutes} min"),
+        RequestedEnd::At(end) => format!("until {}", end.format("%F %H:%MZ")),
     }
 }
 
@@ -131,10 +145,7 @@ async fn list(directory: &Path, args: &AuditArgs, output: &Output) -> Result<Exi
         limit: Some(args.limit as usize),
         ..Query::default()
     };
-    let records = journal
-        .find(&query)
-        .await
-        .map_err(|error| CommandError::from_error(Exit::of_journal(&error), error))?;
+    let records = journal.find(&query).await?;
     if records.len() >= args.limit as usize {
         output.note(&format!("adjourn: showing the newest {} actions; use --limit for more", args.limit));
     }
@@ -156,7 +167,6 @@ fn json(line: &impl Serialize) -> Result<String, CommandError> {
 /// One row per action; its EWS requests in one cell, as `ours/theirs`.
 fn csv(lines: impl Iterator<Item = ActionLine>) -> Result<String, CommandError> {
     let mut writer = writer();
-    let failed = |error: csv::Error| CommandError::new(Exit::Usage, "cannot write CSV").caused_by(error);
     writer
         .write_record([
             "id",
@@ -179,9 +189,10 @@ fn csv(lines: impl Iterator<Item = ActionLine>) -> Result<String, CommandError> 
             "requests",
             "proof",
             "key_id",
+            "origin",
         ])
-        .map_err(failed)?;
-    let time = |at: Option<DateTime<Utc>>| at.map_or_else(String::new, |at| at.to_rfc3339());
+        .map_err(write_failure)?;
+    let time = |at: Option<Timestamp>| at.map_or_else(String::new, |at| at.to_string());
     for line in lines {
         let requests: Vec<_> = line
             .requests
@@ -190,49 +201,57 @@ fn csv(lines: impl Iterator<Item = ActionLine>) -> Result<String, CommandError> 
             .collect();
         writer
             .write_record([
-                line.id.to_string(),
-                time(Some(line.accepted_at)),
-                line.room.to_string(),
-                line.actor_kind.to_owned(),
-                cell(&line.actor),
-                line.kind.to_owned(),
+                line.view.id.to_string(),
+                time(line.view.accepted_at),
+                line.view.room,
+                line.text.actor_kind.to_owned(),
+                cell(&line.view.actor),
+                line.text.kind.to_owned(),
                 line.details.unwrap_or_default(),
                 cell(&line.reason.unwrap_or_default()),
-                line.state.to_owned(),
-                cell(&line.message),
+                line.view.state.as_str().to_owned(),
+                cell(&line.text.message),
                 time(line.start),
                 time(line.end),
                 cell(&line.uid.unwrap_or_default()),
                 cell(&line.organizer.unwrap_or_default()),
                 cell(&line.subject.unwrap_or_default()),
-                line.notified.unwrap_or_default().to_owned(),
+                line.text.notified.unwrap_or_default().to_owned(),
                 time(line.closed_at),
                 cell(&requests.join(" ")),
-                cell(&line.proof.unwrap_or_default()),
+                cell(&line.view.proof.unwrap_or_default()),
                 cell(&line.key_id.unwrap_or_default()),
+                cell(&line.origin.unwrap_or_default()),
             ])
-            .map_err(failed)?;
+            .map_err(write_failure)?;
     }
-    let bytes =
-        writer.into_inner().map_err(|_| CommandError::new(Exit::Usage, "cannot write CSV: out of memory"))?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    finish(writer)
 }
 
 fn render(lines: &[ActionLine]) -> String {
     let mut table = table(&["WHEN", "ROOM", "WHO", "REQUEST", "OUTCOME", "ACTION"]);
     for line in lines {
         table.add_row([
-            line.accepted_at.format("%F %H:%M:%SZ").to_string(),
-            line.room.to_string(),
-            format!("{} {}", line.actor_kind, line.actor),
-            format!("{} {}", line.kind, line.details.as_deref().unwrap_or_default()).trim_end().to_owned(),
-            line.message.clone(),
-            line.id.to_string(),
+            line.text.accepted_at.format("%F %H:%M:%SZ").to_string(),
+            line.view.room.clone(),
+            who(line),
+            format!("{} {}", line.text.kind, line.details.as_deref().unwrap_or_default())
+                .trim_end()
+                .to_owned(),
+            line.text.message.clone(),
+            line.view.id.to_string(),
         ]);
     }
     format!("{table}\n\n{} actions", lines.len())
 }
 
-fn open_journal(directory: &Path) -> Result<SqliteJournal, CommandError> {
-    SqliteJournal::read(directory).map_err(|error| CommandError::from_error(Exit::of_store(&error), error))
+/// `user ada (uid 0 (root), ssh from 192.0.2.7)`, `program door-17`.
+fn who(line: &ActionLine) -> String {
+    let origin = line.origin.as_ref().map_or_else(String::new, |origin| format!(" ({origin})"));
+    format!("{} {}{origin}", line.text.actor_kind, line.view.actor)
+}
+
+/// Opens the journal for reading.
+pub(super) fn open_journal(directory: &Path) -> Result<SqliteJournal, CommandError> {
+    Ok(SqliteJournal::read(directory)?)
 }

@@ -5,10 +5,10 @@ use serde::Serialize;
 use crate::cli::args::{ArchiveArgs, ConnectionArgs, EraseArgs};
 use crate::cli::connect;
 use crate::cli::exit::{CommandError, Exit};
+use crate::cli::key::admin_actor;
 use crate::cli::output::Output;
-use crate::cli::perform::user_name;
 use crate::clock::{Clock as _, SystemClock};
-use crate::journal::{AdminActor, ErasureRequest, ErasureResult, ErasureTarget, Journal as _};
+use crate::journal::{ErasureRequest, ErasureResult, ErasureTarget, Journal as _};
 use crate::store::{ArchiveError, ArchiveFileError, ArchiveOrder, ArchiveReport};
 
 #[derive(Serialize)]
@@ -28,7 +28,7 @@ pub(super) async fn archive(
     let mut config = connect::load(connection)?;
     let journal = connect::open_journal(&connect::directory(&mut config)?)?;
     let (now, key_ttl) = (SystemClock.now(), config.engine.key_ttl);
-    let order = ArchiveOrder { year: args.year, to: args.to.clone(), by: this_command(), now, key_ttl };
+    let order = ArchiveOrder { year: args.year, to: args.to.clone(), by: admin_actor(), now, key_ttl };
     let report = journal.archive(order).await;
     let report = report.map_err(|error| CommandError::from_error(exit_of(&error), error))?;
     print(&report, args, output)?;
@@ -76,11 +76,10 @@ pub(super) async fn erase(
     };
     let journal = connect::open_journal(&connect::directory(&mut config)?)?;
     let (now, key_ttl) = (SystemClock.now(), config.engine.key_ttl);
-    let erased = journal.erase(ErasureRequest { target: whose, by: this_command(), now, key_ttl }).await;
-    let erased = erased.map_err(|error| CommandError::from_error(Exit::of_journal(&error), error))?;
+    let erased = journal.erase(ErasureRequest { target: whose, by: admin_actor(), now, key_ttl }).await?;
     warn(&erased, output);
     let ErasureResult { values, spared, .. } = erased;
-    output.data(&ErasedLine { values, spared }, || format!("Erased {values} personal values."))?;
+    output.success(&ErasedLine { values, spared }, || format!("Erased {values} personal values."))?;
     Ok(Exit::Done)
 }
 
@@ -101,19 +100,4 @@ fn warn(erased: &ErasureResult, output: &Output) {
             "adjourn: another process is reading the journal; erased data stays in its log until that process ends",
         );
     }
-}
-
-/// The user who runs this command.
-fn this_command() -> AdminActor {
-    AdminActor::CommandLine { uid: uid(), user: Some(user_name()) }
-}
-
-#[cfg(unix)]
-fn uid() -> Option<u32> {
-    Some(rustix::process::getuid().as_raw())
-}
-
-#[cfg(not(unix))]
-fn uid() -> Option<u32> {
-    None
 }

@@ -14,20 +14,21 @@ use serde::Serialize;
 
 use crate::access::{Right, Rights, StoredKey};
 use crate::action::{
-    Action, ActionId, ActionKind, Actor, DeleteMode, Notify, Outcome, ReasonText, RequestedMinutes,
+    Action, ActionId, ActionKind, Actor, DeleteMode, Naming, Notify, ReasonText, RequestedMinutes,
 };
-use crate::api::Doctor;
+use crate::api::{ActionView, Doctor};
 use crate::calendar::{RoomAddress, Scope, Window};
 use crate::cleanup::{
     AppliedAction, CancelledLeftover, CleanupMode, KeepReason, NoCheckIn, OrganizerGone, ReleaseMethod,
     Rules, Sweep, SweepPlan, Verdict,
 };
 use crate::cli::args::DemoArgs;
+use crate::cli::cleanup::PrintedApplied;
 use crate::cli::connect::{self, OpenedEngine};
 use crate::cli::exit::{CommandError, Exit};
 use crate::cli::output::Output;
 use crate::cli::progress::print_tenths;
-use crate::cli::serve::{BackgroundTask, ServeContext};
+use crate::cli::serve::{BackgroundTask, PublicUrl, ServeContext};
 use crate::cli::sim::rooms;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Overrides};
@@ -49,7 +50,7 @@ struct DemoTranscript {
     graph_root: String,
     actions: Vec<DemoAction>,
     plan: SweepPlan,
-    applied: Vec<AppliedAction>,
+    applied: Vec<PrintedApplied>,
     mails: Vec<MailLine>,
     requests: RequestCounts,
 }
@@ -57,11 +58,10 @@ struct DemoTranscript {
 #[derive(Serialize)]
 struct DemoAction {
     what: &'static str,
-    room: RoomAddress,
     /// The protocol of the room's connection.
     over: &'static str,
     #[serde(flatten)]
-    outcome: Outcome,
+    view: ActionView,
 }
 
 #[derive(Serialize)]
@@ -178,6 +178,8 @@ async fn serve(
         doctor,
         background: Some(background),
         console_fragment: "#key=adj_demo_demo",
+        public_url: PublicUrl::Listener,
+        socket: None,
     };
     crate::cli::serve::serve(opened, store, listen, context, output).await
 }
@@ -198,7 +200,7 @@ fn scenes() -> Vec<(&'static str, &'static str, ActionKind, Mode)> {
         scenes.push((
             "book the free room",
             "room-fjord@example.com",
-            ActionKind::Book { minutes },
+            ActionKind::book(minutes),
             Mode::Perform,
         ));
     }
@@ -222,7 +224,7 @@ async fn run_scenes(opened: &OpenedEngine, site: &SimulatedSite) -> Result<DemoT
         graph_root: site.simulator.graph_root(),
         actions,
         plan,
-        applied,
+        applied: applied.iter().map(PrintedApplied::new).collect(),
         mails: site.simulator.outbox().iter().map(mail_line).collect(),
         requests: site.request_counts(),
     })
@@ -234,10 +236,10 @@ async fn perform(
     action: Action,
     mode: Mode,
 ) -> Result<(ActionId, DemoAction), CommandError> {
-    let (id, room) = (action.id, action.room.clone());
-    let over = protocol(room.as_str());
-    let outcome = opened.engine.perform(action, mode).await.map_err(journal_failed)?.outcome;
-    Ok((id, DemoAction { what, room, over, outcome }))
+    let over = protocol(action.room.as_str());
+    let answer = opened.engine.perform(action.clone(), mode).await.map_err(journal_failed)?;
+    let view = ActionView::answered(&action, &answer.outcome, answer.repeated, Naming::Named);
+    Ok((action.id, DemoAction { what, over, view }))
 }
 
 /// The protocol that a room is reached over.
@@ -315,8 +317,8 @@ fn render(transcript: &DemoTranscript) -> String {
         "A simulated Exchange runs on {} (EWS) and {} (Microsoft Graph).\n\nActions at the doors:\n",
         transcript.url, transcript.graph_root
     );
-    for DemoAction { what, room, over, outcome } in &transcript.actions {
-        text += &format!("  {room} — {what}, over {over}\n      {outcome}\n");
+    for DemoAction { what, over, view } in &transcript.actions {
+        text += &format!("  {} — {what}, over {over}\n      {}\n", view.room, view.message);
     }
     text += "\nPlan of a sweep over all rooms:\n";
     for room in &transcript.plan.rooms {
@@ -331,7 +333,7 @@ fn render(transcript: &DemoTranscript) -> String {
     }
     text += "\nThe plan is applied; every event is read and evaluated again first:\n";
     for one in &transcript.applied {
-        text += &format!("  {}\n      {}\n", one.room, one.outcome);
+        text += &format!("  {}\n      {}\n", one.view.room, one.view.message);
     }
     text += "\nMessages that Exchange sent:\n";
     for mail in &transcript.mails {

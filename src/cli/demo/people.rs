@@ -223,7 +223,7 @@ const BOOKED_MINUTES: u16 = 4;
 
 async fn book_at_door(room: &RoomAddress, service: &Service, now: DateTime<Utc>) -> DemoMeeting {
     if let Some(minutes) = RequestedMinutes::new(BOOKED_MINUTES) {
-        submit(service, room, ActionKind::Book { minutes }).await;
+        submit(service, room, ActionKind::book(minutes)).await;
     }
     DemoMeeting {
         uid: None,
