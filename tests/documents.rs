@@ -6,29 +6,13 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use adjourn::api::PROBLEM_TYPES;
 use adjourn::cli::exit;
 use adjourn::config::{Config, Overrides};
 use adjourn::doctor::FINDINGS;
 
 /// README is for strangers: everything that does not fit has a page in docs/.
 const README_LINES_MAX: usize = 150;
-/// Words in lower case in `src/api/problem.rs` that are no problem types: who has to act, parts of headers and paths, and reasons that
-/// never become a type.
-const NO_PROBLEM_TYPES: &[&str] = &[
-    "action",
-    "address",
-    "administrator",
-    "caller",
-    "exchange",
-    "later",
-    "nobody",
-    "request",
-    "server",
-    "status",
-    "type",
-    "unknown-copy",
-];
-
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -113,6 +97,21 @@ fn every_configuration_in_the_documentation_is_one() {
     assert!(parsed >= 10, "{parsed}");
 }
 
+#[test]
+fn the_examples_of_programs_are_the_code_that_ci_runs() {
+    let page = read("docs/http-api.md");
+    for (language, files) in
+        [("python", &["webhook_verify.py", "lamp.py"][..]), ("js", &["webhook_verify.mjs"])]
+    {
+        let shown = blocks(&page, language);
+        assert_eq!(shown.len(), files.len(), "{language} in docs/http-api.md");
+        for (file, shown) in files.iter().zip(shown) {
+            let published = read(format!("tests/clients/{file}"));
+            assert!(published.contains(&shown), "docs/http-api.md, tests/clients/{file}");
+        }
+    }
+}
+
 /// A command of the documentation up to redirections, pipes and comments; `None` for other programs.
 fn arguments(line: &str) -> Option<Vec<String>> {
     let line = line.trim_start();
@@ -191,7 +190,8 @@ fn links_between_pages_lead_to_files_and_headings() {
 fn every_metric_in_the_documentation_is_registered() {
     let program = rust_in(&["src"]);
     for (file, page) in pages() {
-        for code in inline(&page).filter_map(|code| code.strip_prefix("adjourn_")) {
+        let metrics = inline(&page).filter(|code| !code.ends_with(".deb"));
+        for code in metrics.filter_map(|code| code.strip_prefix("adjourn_")) {
             let name = code.split('{').next().unwrap();
             // The registry adds the prefix, and these endings by the kind of a metric.
             let stem = name.trim_end_matches("_total").trim_end_matches("_info");
@@ -211,11 +211,12 @@ fn every_key_in_the_documentation_is_in_the_reference() {
         "engine",
         "journal",
         "live",
+        "report",
         "room_groups",
         "schedules",
         "scope",
         "server",
-        "webhook",
+        "webhooks",
     ];
     let reference = read("docs/configuration.md");
     for (file, page) in pages() {
@@ -252,35 +253,13 @@ fn first_cells(page: &str) -> BTreeSet<String> {
     words.map(str::to_owned).collect()
 }
 
-/// Text in quotes that looks like a problem type: words in lower case with hyphens.
-fn quoted_words(source: &str) -> BTreeSet<String> {
-    let code = source.split("#[cfg(test)]\nmod tests").next().unwrap();
-    let lines = code.lines().filter(|line| !line.trim_start().starts_with("//") && !line.contains("#["));
-    let texts = lines.flat_map(|line| line.split('"').skip(1).step_by(2));
-    let is_word = |text: &&str| {
-        text.len() > 3
-            && text
-                .split('-')
-                .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase()))
-    };
-    texts.filter(is_word).map(str::to_owned).collect()
-}
-
 #[test]
 fn every_problem_type_has_a_cause_and_a_cure() {
-    let mut types = quoted_words(&read("src/api/problem.rs"));
-    types.retain(|word| !NO_PROBLEM_TYPES.contains(&word.as_str()) && !word.starts_with("x-"));
-    let mut files = Vec::new();
-    walk(&root().join("src/api"), &mut files);
-    for source in files.iter().map(read) {
-        let kinds = source.split("Problem::conflict(\"").skip(1).filter_map(|rest| rest.split('"').next());
-        types.extend(kinds.map(str::to_owned));
-    }
-    assert!(types.len() > 30, "{types:?}");
+    let types: BTreeSet<String> = PROBLEM_TYPES.iter().map(|name| (*name).to_owned()).collect();
     assert_eq!(
         first_cells(&troubleshooting("Problem types")),
         types,
-        "docs/troubleshooting.md, src/api/problem.rs"
+        "docs/troubleshooting.md, src/api/problem_type.rs"
     );
 }
 
@@ -325,4 +304,56 @@ fn the_promises_of_security_name_files_and_tests_that_exist() {
             );
         }
     }
+}
+
+#[test]
+fn binstall_and_the_page_about_installing_name_the_files_that_the_release_has() {
+    let cargo: toml::Table = read("Cargo.toml").parse().unwrap();
+    let package = &cargo["package"];
+    let binstall = &package["metadata"]["binstall"];
+    for target in ["x86_64-unknown-linux-gnu", "aarch64-unknown-linux-musl"] {
+        let filled = |key: &str| {
+            let template = binstall[key].as_str().unwrap().replace("{ version }", env!("CARGO_PKG_VERSION"));
+            template
+                .replace("{ repo }", package["repository"].as_str().unwrap())
+                .replace("{ target }", target)
+        };
+        let build = ["deploy/release/build.sh", "--target", target, "names"];
+        let printed = Command::new("bash").args(build).current_dir(root()).output().unwrap();
+        let names = String::from_utf8(printed.stdout).unwrap();
+        let (archive, others) = names.split_once('\n').unwrap();
+        assert!(
+            filled("pkg-url").ends_with(&format!("/v{}/{archive}", env!("CARGO_PKG_VERSION"))),
+            "{names}"
+        );
+        let folder = archive.strip_suffix(".tar.gz").unwrap();
+        assert_eq!(filled("bin-dir"), format!("{folder}/{{ bin }}{{ binary-ext }}"));
+        let page = read("docs/install.md");
+        for name in [archive].into_iter().chain(others.lines()) {
+            let form = name.replace(env!("CARGO_PKG_VERSION"), "VERSION").replace(target, "TARGET");
+            assert!(page.contains(&format!("`{form}`")), "docs/install.md does not name {form}");
+        }
+    }
+}
+
+#[test]
+fn every_alert_has_a_heading_that_says_what_to_do() {
+    let cargo = read("Cargo.toml");
+    let repository =
+        cargo.lines().find_map(|line| line.strip_prefix("repository = ")).unwrap().trim_matches('"');
+    let page = read("docs/operations.md");
+    let section = page.split_once("\n## What to do about an alert\n").unwrap().1;
+    let section = section.split("\n## ").next().unwrap();
+    let rules = read("deploy/monitoring/adjourn.rules.yaml");
+    let alerts: Vec<&str> = rules.split("- alert: ").skip(1).collect();
+    let names: Vec<&str> = alerts.iter().map(|alert| alert.lines().next().unwrap()).collect();
+    for (alert, name) in alerts.iter().zip(&names) {
+        let url = format!("{repository}/blob/main/docs/operations.md#{}", name.to_lowercase());
+        let given = alert.lines().find_map(|line| line.trim().strip_prefix("runbook_url: "));
+        assert_eq!(given.map(|given| given.trim_matches('"')), Some(url.as_str()), "{name}");
+        let severity = ["{ severity: page }", "{ severity: ticket }"];
+        assert!(severity.iter().any(|severity| alert.contains(severity)), "{name}");
+    }
+    let headings: BTreeSet<&str> = section.lines().filter_map(|line| line.strip_prefix("### ")).collect();
+    assert_eq!(headings, names.into_iter().collect(), "docs/operations.md, adjourn.rules.yaml");
 }

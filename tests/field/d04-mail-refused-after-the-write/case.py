@@ -17,5 +17,5 @@ for reply in ("ErrorSubmissionQuotaExceeded", "ErrorSendAsDenied", "ErrorSendMee
     w.hook(saves)
     got = c.run("end", ROOM, "--json")
     c.expect(got.rc == 0 and meeting.end <= now(), f"{reply}: the meeting ends now, and the answer is done")
-    c.expect(got.json().get("told") == "unknown", f"{reply}: the answer does not claim that the attendees were notified")
+    c.expect(got.json()["change"]["notification"] == "unknown", f"{reply}: the answer does not claim that the attendees were notified")
 c.end()

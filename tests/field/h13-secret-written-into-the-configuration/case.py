@@ -13,7 +13,7 @@ for line in ('password = "hunter2"', "password = hunter2", 'password = { value =
     c.expect("hunter2" not in got.all, f"{line.split(' ')[0]} …: and not printed")
     doc = c.run("doctor", "--json")
     c.expect("hunter2" not in doc.all, f"{line.split(' ')[0]} …: nor by doctor")
-open(c.config, "w").write(text + '[webhook]\nurl = "http://hooks.example.com/T0/hunter2"\nsecret_file = "x"\n')
+open(c.config, "w").write(text + '[[webhooks]]\nname = "x"\nurl = "http://hooks.example.com/T0/hunter2"\nsecret = { file = "x" }\n')
 got = c.run("events", ROOM)
 c.expect(got.rc == 2 and "hunter2" not in got.all, "a webhook's path is not printed")
 c.end()

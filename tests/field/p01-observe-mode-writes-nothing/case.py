@@ -12,10 +12,10 @@ try:
     time.sleep(26)
     c.expect(meeting in w.items and not w.ops("CreateItem", "UpdateItem", "DeleteItem"), "observe mode writes nothing")
     c.expect(s.ask("GET", f"/v1/rooms/{ROOM}")[1]["release_at"] is None, "and the display announces no release")
-    got = c.run("report", "--since", z(hm(9)), "--json")
+    got = c.run("decisions", "--since", z(hm(9)), "--json")
     decisions = got.json().get("decisions", [])
-    c.expect(got.rc == 0 and [d["outcome"] for d in decisions] == ["would-release"], "the report shows what would have been released")
-    c.expect("no sign from" in decisions[0]["why"] and "sensors" in decisions[0]["why"], "with its proof")
+    c.expect(got.rc == 0 and [d["outcome"] for d in decisions] == ["would-release"], "the list of decisions shows what would have been released")
+    c.expect("no sign from" in decisions[0]["reason"] and "sensors" in decisions[0]["reason"], "with its proof")
 finally:
     s.close()
 c.end()

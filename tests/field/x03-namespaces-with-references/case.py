@@ -14,7 +14,7 @@ def rewritten(ask):
 w.serve = rewritten
 c = fresh(w)
 got = c.run("events", ROOM, "--json")
-c.expect(got.rc == 0 and len(got.json()) == 1, "the meeting is read")
+c.expect(got.rc == 0 and len(got.json()["events"]) == 1, "the meeting is read")
 got = c.run("end", ROOM)
 c.expect(got.rc == 0 and w.items[0].end <= now(), "and ended")
 c.end()
