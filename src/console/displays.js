@@ -18,6 +18,7 @@ const STATES = {
 const COLUMNS = ["Display", "Room", "State", "Last contact", "Files", "Paired", "Remove"];
 
 let rooms = new Map();
+let loads = 0; // numbers the requests: a late response to an earlier one may still have a display that was removed
 const rows = new Map(); // by display id; a row that stays keeps its focus
 
 const status = el("p", { role: "status" });
@@ -91,11 +92,13 @@ async function pair(event) {
 }
 
 async function refresh() {
+  const number = ++loads;
   try {
-    draw(await listAll("displays"));
+    const displays = await listAll("displays");
+    if (number === loads) draw(displays);
     showOnline();
   } catch (problem) {
-    showOffline(problem);
+    if (number === loads) showOffline(problem);
   }
 }
 

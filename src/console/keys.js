@@ -1,19 +1,19 @@
 // The page of API keys: their rights, rooms, last use and expiry; creating, changing and revoking them.
 
-import { idempotencyKey, request, send } from "./api.js";
+import { idempotencyKey, listAll, request, send } from "./api.js";
 import { confirm, el, field, scrollArea, setChildren, setText, tableOf } from "./dom.js";
 import { keyForm } from "./key-form.js";
 import { showSecret } from "./key-secret.js";
 import { begin, trouble } from "./layout.js";
 import { date, now } from "./time.js";
 
-const PAGE = 1000;
 const ROWS = 200;
 const ROOMS_SHOWN = 5;
 const EXPIRES_SOON = 14 * 86_400_000;
 const COLUMNS = ["Name", "Rights", "Rooms", "Created", "Last used", "Expires", "Change"];
 
 let keys = [];
+let loads = 0; // numbers the requests, so that a late response to an earlier one is dropped
 let rows = ROWS;
 let form = null;
 // The request that is being sent: the same one again has the same idempotency key, so it creates no second key.
@@ -55,14 +55,9 @@ async function attempt(work, place = message) {
 }
 
 async function load() {
-  const all = [];
-  let cursor = null;
-  do {
-    const query = new URLSearchParams({ limit: PAGE, ...(cursor ? { cursor } : {}) });
-    const page = await request("GET", `/v1/keys?${query}`);
-    all.push(...page.keys);
-    cursor = page.next_cursor;
-  } while (cursor);
+  const number = ++loads;
+  const all = await listAll("keys");
+  if (number !== loads) return;
   keys = all.reverse();
   draw();
 }

@@ -22,16 +22,20 @@ export function nearbyRooms(onPress) {
   let taken = null; // the room that others are shown for
   let rooms = [];
   let requestedAt = 0;
+  let loads = 0; // numbers the requests: a late response to an earlier one may still have a booked room as free
   let refused = false; // the key may not list rooms
 
   async function load(room) {
     requestedAt = Date.now();
+    const number = ++loads;
     const { id, building } = room;
     const query = new URLSearchParams({ state: "free", free_for: FREE_FOR_MINUTES, near: id, building, limit: ROOMS_MAX + 1 });
     try {
       const page = await request("GET", `/v1/rooms?${query}`);
+      if (number !== loads) return;
       rooms = nearest(page.rooms, room);
     } catch (problem) {
+      if (number !== loads) return;
       rooms = []; // what was free a while ago may be taken
       refused = problem.status >= 400 && problem.status < 429;
     }
@@ -53,6 +57,7 @@ export function nearbyRooms(onPress) {
   // Hides the rooms until they are requested again.
   function refresh() {
     [rooms, requestedAt] = [[], 0];
+    loads += 1;
     show();
   }
 

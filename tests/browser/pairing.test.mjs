@@ -72,8 +72,37 @@ test("a removed display shows a new code", async () => {
   await button(operator.page, "Remove Ember, door").click();
   await operator.page.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
   await operator.page.getByText("Removed “Ember, door”.").waitFor();
-  assert.equal(await operator.page.getByRole("row", { name: /Ember, door/ }).count(), 0);
+  await operator.page.getByRole("row", { name: /Ember, door/ }).waitFor({ state: "detached" });
   await codeOf(tablet.page);
+  for (const each of [tablet, operator]) each.assertClean(), await each.close();
+});
+
+test("a late response to an earlier request does not bring a removed display back", async () => {
+  let [hold, held, release] = [false, false, null];
+  const gate = new Promise((resolve) => (release = resolve));
+  const holdOne = async (route) => {
+    const response = await route.fetch();
+    if (hold && !held) {
+      held = true;
+      await gate;
+    }
+    await route.fulfill({ response });
+  };
+  const setUp = (page) => page.route(/\/v1\/displays\?/, holdOne);
+  const [tablet, operator] = [await openTablet({ network: true }), await openConsole({ setUp })];
+  await enter(operator.page, await codeOf(tablet.page), "Aurora, door", { room: room("aurora") });
+  const row = operator.page.getByRole("row", { name: /Aurora, door/ });
+  await row.waitFor();
+  hold = true;
+  await until(() => held, "the page requests the displays again");
+  await button(operator.page, "Remove Aurora, door").click();
+  await operator.page.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
+  await row.waitFor({ state: "detached" });
+  const late = operator.page.waitForResponse(/\/v1\/displays\?/);
+  release();
+  await (await late).finished();
+  await operator.page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve, 100))));
+  assert.equal(await row.count(), 0);
   for (const each of [tablet, operator]) each.assertClean(), await each.close();
 });
 
