@@ -110,6 +110,9 @@ impl<'a> ActionContext<'a> {
     ) -> Result<Option<Outcome>, JournalError> {
         let (id, at) = (self.action.id, self.requested_at);
         let closed = self.engine.close_if_known(id, at, outcome, requests).await?;
+        if matches!(closed, Some(Outcome::Refused { .. })) && (writes > 0 || self.is_recheck) {
+            self.engine.second_looks().add(id, Duration::ZERO, self.since_boot());
+        }
         // An action that is open stays so for many re-checks, of which none is news.
         if closed.is_some() || !self.is_recheck {
             self.report_end(closed.as_ref(), writes);

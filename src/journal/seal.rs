@@ -72,7 +72,8 @@ pub struct EntryText {
 /// | 7 | what a server other than Exchange's EWS does: new words, and everything of version 6 as it was |
 /// | 8 | bookings of a time and with a subject, extensions to an end: new properties, and everything of version 7 as it was |
 /// | 9 | the `origin` of a user: a new property, and everything of version 8 as it was |
-const VERSION: u32 = 9;
+/// | 10 | `late` after `closed`: a new word, and everything of version 9 as it was |
+const VERSION: u32 = 10;
 
 #[derive(Serialize, Deserialize)]
 struct FactBody<F> {

@@ -16,7 +16,7 @@ use adjourn::journal::{
 };
 use adjourn_test::{at, engine, every_room, room};
 use async_trait::async_trait;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::backends::Backend;
 use crate::fake::{FakeCalendar, NextWrite, OldIds, meeting, request_for};
@@ -73,6 +73,10 @@ impl Journal for Stopping {
         examine: usize,
     ) -> Result<RecordPage, JournalError> {
         self.kept.page(query, after, examine).await
+    }
+
+    async fn actions_since(&self, since: DateTime<Utc>) -> Result<Vec<ActionId>, JournalError> {
+        self.kept.actions_since(since).await
     }
 
     async fn entries(&self, first: u64, max: usize) -> Result<Vec<SealedEntry>, JournalError> {

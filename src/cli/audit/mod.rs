@@ -102,7 +102,7 @@ impl From<&ActionRecord> for ActionText {
             accepted_at: record.accepted_at,
             actor_kind: record.action.actor.kind(),
             kind: request_text(record.action.kind).0,
-            message: record.outcome.as_ref().map_or_else(unfinished, ToString::to_string),
+            message: record.reported_outcome().map_or_else(unfinished, |outcome| outcome.to_string()),
             notified: record.done().map(|done| done.notified.as_str()),
         }
     }
