@@ -1,9 +1,6 @@
 //! `adjourn key`: creates, lists, changes and revokes API keys in the service store. A running service applies the change within
 //! a second.
 
-use std::path::Path;
-use std::time::Duration;
-
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
@@ -12,13 +9,14 @@ use super::connect;
 use super::exit::{CommandError, Exit};
 use super::key_args::Expiry;
 use super::output::{Output, table};
+use super::storage::Storage;
 use super::suggest::did_you_mean;
 use crate::access::{self, KeyChange, KeyId, Right, Rights, StoredKey};
 use crate::calendar::{RoomAddress, RoomPattern, Scope};
 use crate::clock::{Clock, SystemClock};
 use crate::journal::AdminActor;
 use crate::os_user::OsUser;
-use crate::store::{KeyError, KeyRecord, ServiceStore, SqliteJournal, StoreError, StoreOptions};
+use crate::store::{KeyError, KeyRecord, ServiceStore};
 use crate::suggestion::{EDITS_MAX, closest, closest_within};
 use crate::timestamp::Timestamp;
 
@@ -27,8 +25,8 @@ pub(super) async fn run(
     connection: &ConnectionArgs,
     output: &Output,
 ) -> Result<Exit, CommandError> {
-    let directory = connect::state_directory(connection)?;
-    let store = ServiceStore::open(&directory)?;
+    let storage = Storage::of_connection(connection)?;
+    let store = storage.service_store().await?;
     match args.command {
         KeyCommand::List => return list(&store, output).await,
         KeyCommand::Add(args) => {
@@ -43,7 +41,7 @@ pub(super) async fn run(
         }
         KeyCommand::Revoke { id } => revoke(id, &store, output).await?,
     }
-    move_to_journal(&directory, &store, output).await;
+    move_to_journal(&storage, &store, output).await;
     Ok(Exit::Done)
 }
 
@@ -241,19 +239,16 @@ async fn revoke(id: String, store: &ServiceStore, output: &Output) -> Result<(),
 
 /// Moves the admin event into the journal. While the service runs, it owns the journal and does this within seconds; the key is
 /// changed in any case.
-pub(super) async fn move_to_journal(directory: &Path, store: &ServiceStore, output: &Output) {
-    let at_once = StoreOptions { lock_patience: Duration::ZERO, ..StoreOptions::default() };
-    match SqliteJournal::open(directory, at_once) {
-        Ok(journal) => {
-            if let Err(error) = store.move_pending_events(&journal).await {
-                output
-                    .warn(&format!("the key is changed, but the change is not in the journal yet: {error}"));
-            }
+pub(super) async fn move_to_journal(storage: &Storage, store: &ServiceStore, output: &Output) {
+    let moved = match storage.journal_if_free().await {
+        Ok(None) => Ok(()),
+        Ok(Some(journal)) => {
+            store.move_pending_events(&*journal).await.map(drop).map_err(|error| error.to_string())
         }
-        Err(StoreError::InUse { .. }) => {}
-        Err(error) => {
-            output.warn(&format!("the key is changed, but the change is not in the journal yet: {error}"))
-        }
+        Err(error) => Err(error.to_string()),
+    };
+    if let Err(error) = moved {
+        output.warn(&format!("the key is changed, but the change is not in the journal yet: {error}"));
     }
 }
 

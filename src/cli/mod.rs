@@ -57,6 +57,7 @@ mod service_sweep;
 mod setup;
 mod sim;
 mod spreadsheet;
+mod storage;
 mod suggest;
 mod sweep_rooms;
 mod terminal;
