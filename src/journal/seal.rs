@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::personal::{self, HmacsByPointer, PersonalValue, PersonalValueError, Salt};
-use super::{AdminActor, AdminEntry, AdminEvent, Fact, Head};
+use super::{AdminActor, AdminEntry, AdminEvent, Fact, Head, Predecessor};
 use crate::action::ActionId;
 
 /// One fact about one action, and its time.
@@ -72,7 +72,7 @@ pub struct EntryText {
 /// | 7 | what a server other than Exchange's EWS does: new words, and everything of version 6 as it was |
 /// | 8 | bookings of a time and with a subject, extensions to an end: new properties, and everything of version 7 as it was |
 /// | 9 | the `origin` of a user: a new property, and everything of version 8 as it was |
-/// | 10 | `late` after `closed`: a new word, and everything of version 9 as it was |
+/// | 10 | `late` after `closed`; `after`, the entry of another chain that this one follows: new words, and everything of version 9 as it was |
 const VERSION: u32 = 10;
 
 #[derive(Serialize, Deserialize)]
@@ -96,6 +96,8 @@ struct VersionedBody {
     v: u32,
     #[serde(flatten)]
     rest: Map<String, Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    after: Option<Predecessor>,
     #[serde(skip_serializing_if = "HmacsByPointer::is_empty")]
     personal: HmacsByPointer,
 }
@@ -124,6 +126,18 @@ impl JournalEntry {
     /// # Errors
     /// Never for an entry of Adjourn: JSON has all types that an entry uses.
     pub fn to_text(&self, salt: &mut dyn FnMut() -> Salt) -> Result<EntryText, EntryError> {
+        self.to_linked_text(None, salt)
+    }
+
+    /// The same, for an entry that follows one of another chain.
+    ///
+    /// # Errors
+    /// Never for an entry of Adjourn.
+    pub fn to_linked_text(
+        &self,
+        after: Option<Predecessor>,
+        salt: &mut dyn FnMut() -> Salt,
+    ) -> Result<EntryText, EntryError> {
         let mut body = match self {
             Self::Action(ActionEntry { action, at, fact }) => {
                 serde_json::to_value(FactBody { action: *action, at: *at, fact })
@@ -134,7 +148,7 @@ impl JournalEntry {
         }?;
         let (proofs, personal) = personal::extract(&mut body, salt);
         let Value::Object(rest) = body else { return Err(EntryError::NoVersion) };
-        let envelope = VersionedBody { v: VERSION, rest, personal: proofs };
+        let envelope = VersionedBody { v: VERSION, rest, after, personal: proofs };
         Ok(EntryText { body: serde_json::to_string(&envelope)?, personal })
     }
 
@@ -186,6 +200,18 @@ impl SealedEntry {
     /// Parses the entry.
     pub fn parse(&self) -> Result<JournalEntry, EntryError> {
         JournalEntry::parse(&self.body, &self.personal)
+    }
+
+    /// The entry of another chain that this one follows.
+    ///
+    /// # Errors
+    /// The body is not an entry's.
+    pub fn predecessor(&self) -> Result<Option<Predecessor>, EntryError> {
+        #[derive(Deserialize)]
+        struct Link {
+            after: Option<Predecessor>,
+        }
+        Ok(serde_json::from_str::<Link>(&self.body)?.after)
     }
 }
 

@@ -34,6 +34,8 @@ mod outbox;
 #[cfg(feature = "service")]
 mod pending_events;
 mod personal;
+#[cfg(feature = "postgres")]
+mod postgres;
 #[cfg(feature = "service")]
 mod presence;
 mod prune;
@@ -68,6 +70,8 @@ pub use outbox::{
 #[cfg(feature = "service")]
 #[doc(hidden)]
 pub use pending_events::{PENDING_MAX, PendingError};
+#[cfg(feature = "postgres")]
+pub use postgres::{ChainInfo, PostgresDatabase, PostgresError, PostgresJournal, PostgresSettings};
 #[cfg(feature = "service")]
 #[doc(hidden)]
 pub use presence::{TABLE_BOUNDS, TableBound};
