@@ -15,6 +15,8 @@ mod admin;
 mod archive;
 mod archive_file;
 mod archived;
+#[cfg(feature = "service")]
+mod attendance;
 mod checkpointer;
 mod connection;
 mod directory;
@@ -38,12 +40,18 @@ mod personal;
 mod presence;
 mod prune;
 mod records;
+#[cfg(feature = "service")]
+mod schedules;
 mod schema;
 #[cfg(feature = "service")]
 mod service_schema;
 #[cfg(feature = "service")]
 mod service_store;
+#[cfg(feature = "service")]
+mod sql;
 mod sqlite;
+#[cfg(feature = "service")]
+mod sqlite_service;
 mod verify;
 mod writer;
 
