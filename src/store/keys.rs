@@ -18,6 +18,8 @@ use crate::journal::{AdminActor, AdminEntry, AdminEvent, KeyFacts};
 pub const KEYS_MAX: usize = 10_000;
 /// Rows of revoked keys, kept so that the audit's list shows their names. The journal keeps all of them.
 const REVOKED_KEPT: usize = 10_000;
+/// Attempts of one edit. Each but the last lost to another writer, and people change keys seldom.
+const EDIT_ATTEMPTS_MAX: u32 = 20;
 /// Room patterns of one key.
 pub const KEY_PATTERNS_MAX: usize = 1_000;
 
@@ -61,6 +63,9 @@ pub enum KeyError {
         max = pending_events::PENDING_MAX
     )]
     TooManyPending,
+    /// Other writers changed the key again and again.
+    #[error("other processes changed the key {EDIT_ATTEMPTS_MAX} times meanwhile; try again")]
+    Contended,
     /// The service store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -101,27 +106,46 @@ impl ServiceStore {
         self.write(Subject::Keys, move |connection| change(connection, &key, by, now)).await
     }
 
-    /// Reads the key in force with this id and stores what `edit` makes of it, with the admin event that `by` changed it, in one
-    /// transaction, so that no change of another writer is lost. `None` when no key in force has the id; an error of `edit` leaves the
-    /// key as it is.
+    /// Reads the key in force with this id and stores what `edit` makes of it, with the admin event that `by` changed it. `edit` gets the
+    /// key once more if another writer changed it meanwhile, so no change is lost. `None` when no key in force has the id; an error of
+    /// `edit` leaves the key as it is.
     ///
     /// # Errors
-    /// The new name is taken, or the store cannot be used.
-    pub async fn edit_key<E: Send + 'static>(
+    /// The new name is taken, other writers change the key all the time, or the store cannot be used.
+    pub async fn edit_key<E>(
         &self,
         id: KeyId,
         by: AdminActor,
         now: DateTime<Utc>,
-        edit: impl FnOnce(StoredKey) -> Result<StoredKey, E> + Send + 'static,
+        edit: impl Fn(StoredKey) -> Result<StoredKey, E>,
     ) -> Result<Option<Result<KeyRecord, E>>, KeyError> {
-        self.write(Subject::Keys, move |connection| {
-            let Some(record) = find(connection, &id)? else { return Ok(None) };
-            let key = match edit(record.key) {
+        for _ in 0..EDIT_ATTEMPTS_MAX {
+            let Some(record) = self.key_record(id.clone()).await? else { return Ok(None) };
+            let key = match edit(record.key.clone()) {
                 Ok(key) => key,
                 Err(error) => return Ok(Some(Err(error))),
             };
-            change(connection, &key, by, now)?;
-            Ok(Some(Ok(KeyRecord { key, ..record })))
+            if self.replace_key(record.key.clone(), key.clone(), by.clone(), now).await? {
+                return Ok(Some(Ok(KeyRecord { key, ..record })));
+            }
+        }
+        Err(KeyError::Contended)
+    }
+
+    /// Replaces the key `before` and stores the admin event that `by` changed it; `false` when the stored key is another one by now.
+    ///
+    /// # Errors
+    /// The new name is taken, or the store cannot be used.
+    pub async fn replace_key(
+        &self,
+        before: StoredKey,
+        key: StoredKey,
+        by: AdminActor,
+        now: DateTime<Utc>,
+    ) -> Result<bool, KeyError> {
+        self.write(Subject::Keys, move |connection| match find(connection, &before.holder.id)? {
+            Some(record) if record.key == before => change(connection, &key, by, now),
+            _ => Ok(false),
         })
         .await
     }
