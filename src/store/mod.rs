@@ -18,6 +18,8 @@ mod archived;
 #[cfg(feature = "service")]
 mod attendance;
 mod checkpointer;
+#[cfg(feature = "service")]
+mod claims;
 mod connection;
 mod directory;
 #[cfg(feature = "service")]

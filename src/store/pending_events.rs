@@ -2,7 +2,8 @@
 //!
 //! One process at a time owns the journal. A command that changes a key while the service runs stores the change and its event here;
 //! the service moves the event within seconds, and without a service the command moves it itself. After a crash between the two
-//! files, the mover first looks for the event in the chain.
+//! files, the mover first looks for the event in the chain. Where processes share the store, one of them moves an event
+//! (`claims.rs`).
 
 use super::error::StoreError;
 use super::service_store::ServiceStore;
@@ -46,6 +47,9 @@ impl ServiceStore {
         loop {
             let waiting = self.pending_events().await?;
             for (number, body) in &waiting {
+                if !self.claim_pending_event(*number).await? {
+                    return Ok(moved);
+                }
                 match serde_json::from_str(body) {
                     // Only the first event can already be in the chain: each is deleted before the next is recorded.
                     Ok(entry) if moved == 0 => record_once(journal, entry).await?,

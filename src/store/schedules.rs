@@ -19,7 +19,29 @@ impl ServiceStore {
         .await
     }
 
-    /// Records a run of this schedule.
+    /// Records that a run of this schedule begins, if `last` still is its last run; `false`: another process has begun one.
+    ///
+    /// # Errors
+    /// The service store cannot be written.
+    pub async fn claim_run(
+        &self,
+        schedule: String,
+        last: Option<DateTime<Utc>>,
+        at: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        self.write(Subject::Schedules, move |connection| {
+            let insert = "INSERT INTO runs VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+            let update = "UPDATE runs SET last_ms = ?3 WHERE schedule = ?1 AND last_ms = ?2";
+            let claimed = match last {
+                None => connection.execute(insert, &values![schedule, at])?,
+                Some(last) => connection.execute(update, &values![schedule, last, at])?,
+            };
+            Ok(claimed == 1)
+        })
+        .await
+    }
+
+    /// Records a run of this schedule, whatever its last run was: for tests.
     ///
     /// # Errors
     /// The service store cannot be written.

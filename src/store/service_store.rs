@@ -2,7 +2,7 @@
 //! command line may write to it while the service runs. Never holds facts about actions.
 //!
 //! ```text
-//! keys.rs, displays.rs, pending_events.rs, evidence.rs, presence.rs, attendance.rs, schedules.rs, outbox.rs
+//! keys.rs, displays.rs, pending_events.rs, evidence.rs, presence.rs, attendance.rs, schedules.rs, outbox.rs, claims.rs
 //!     └──► ServiceStore: read, write ──► SqlConnection (sql.rs) ──► SQLite (sqlite_service.rs)
 //! ```
 
@@ -42,6 +42,13 @@ impl ServiceStore {
     /// SQLite cannot allocate the database.
     pub fn in_memory() -> Result<Self, StoreError> {
         Ok(Self(Database::Sqlite(SqliteService::in_memory()?)))
+    }
+
+    /// Whether other processes that do the same work may use this store.
+    pub fn is_shared(&self) -> bool {
+        match self.0 {
+            Database::Sqlite(_) => false,
+        }
     }
 
     /// Reads by statements that change nothing.
