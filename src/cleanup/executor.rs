@@ -127,7 +127,7 @@ impl Executor<'_> {
 
     async fn remove_series(&mut self) -> Result<(), JournalError> {
         // One series at a time, so that each counts the ones before it.
-        let _lock = self.engine.lock_series_removal().await;
+        let _lock = self.engine.lock_series_removal().await?;
         let Some(series) = self.find_series().await else { return self.release_date().await };
         let date = Some(self.planned.event.id.clone());
         let mut guard =

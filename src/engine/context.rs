@@ -6,16 +6,15 @@ use std::sync::{Arc, OnceLock};
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use tokio::sync::OwnedMutexGuard;
 
+use super::locks::{ActionLock, Locks};
 use super::observer::{ActionObserver, EndedAction};
 use super::options::EngineOptions;
 use super::{Calendar, CalendarCache};
 use crate::action::{ActionId, ActionKind, IdempotencyKey, Outcome, Refusal, RequestIds, RequestedMinutes};
 use crate::calendar::{Event, EventId, RoomAddress, Scope};
 use crate::clock::Clock;
-use crate::journal::{ActionEntry, Fact, Journal, JournalError};
-use crate::keyed_mutex::KeyedMutex;
+use crate::journal::{ActionEntry, Fact, Journal, JournalError, LockName};
 
 /// Performs actions on one server's calendars.
 pub struct Engine {
@@ -24,8 +23,7 @@ pub struct Engine {
     clock: Arc<dyn Clock>,
     scope: ArcSwap<Scope>,
     options: EngineOptions,
-    /// One for each room and each idempotency key, and one for the removal of series.
-    locks: KeyedMutex,
+    locks: Locks,
     cache: OnceLock<Arc<dyn CalendarCache>>,
     observer: OnceLock<Arc<dyn ActionObserver>>,
 }
@@ -64,14 +62,14 @@ impl Engine {
         scope: Scope,
         options: EngineOptions,
     ) -> Self {
-        let scope = ArcSwap::from_pointee(scope);
+        let (scope, locks) = (ArcSwap::from_pointee(scope), Locks::new(journal.clone()));
         Self {
             calendar,
             journal,
             clock,
             scope,
             options,
-            locks: KeyedMutex::default(),
+            locks,
             cache: OnceLock::new(),
             observer: OnceLock::new(),
         }
@@ -154,28 +152,31 @@ impl Engine {
     }
 
     /// Waits until no action is in progress in the room. Returns whether it had to wait.
-    pub async fn wait_until_idle(&self, room: &RoomAddress) -> bool {
-        if self.locks.try_lock(room.as_str()).is_some() {
-            return false;
+    ///
+    /// # Errors
+    /// The journal failed.
+    pub async fn wait_until_idle(&self, room: &RoomAddress) -> Result<bool, JournalError> {
+        if self.try_lock_room(room).await?.is_some() {
+            return Ok(false);
         }
-        drop(self.locks.lock(room.as_str()).await);
-        true
+        drop(self.lock_room(room).await?);
+        Ok(true)
     }
 
     /// Locks the room, if no action is in progress there.
-    pub(super) fn try_lock_room(&self, room: &str) -> Option<OwnedMutexGuard<()>> {
-        self.locks.try_lock(room)
+    pub(super) async fn try_lock_room(&self, room: &RoomAddress) -> Result<Option<ActionLock>, JournalError> {
+        self.locks.try_lock(&LockName::Room(room.clone())).await
     }
 
     /// Locks an idempotency key: requests under one key run one after another.
-    pub(super) async fn lock_key(&self, key: &IdempotencyKey) -> OwnedMutexGuard<()> {
-        self.locks.lock(&format!("key {key}")).await
+    pub(super) async fn lock_key(&self, key: &IdempotencyKey) -> Result<ActionLock, JournalError> {
+        self.locks.lock(&LockName::Key(key.clone())).await
     }
 
     /// Locks the removal of whole series in all rooms: sweeps remove one after another, so that the daily limit, which is counted in the
     /// journal, counts each series before the next.
-    pub(crate) async fn lock_series_removal(&self) -> OwnedMutexGuard<()> {
-        self.locks.lock("removal of a series").await
+    pub(crate) async fn lock_series_removal(&self) -> Result<ActionLock, JournalError> {
+        self.locks.lock(&LockName::SeriesRemoval).await
     }
 
     /// The event with this id in the cache.
@@ -184,8 +185,8 @@ impl Engine {
     }
 
     /// Locks the room: its actions run one after another.
-    pub(super) async fn lock_room(&self, room: &str) -> OwnedMutexGuard<()> {
-        self.locks.lock(room).await
+    pub(super) async fn lock_room(&self, room: &RoomAddress) -> Result<ActionLock, JournalError> {
+        self.locks.lock(&LockName::Room(room.clone())).await
     }
 
     /// Closes the action and returns its outcome; `None` if it stays open: the mailbox could not be read, and is read again until

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! perform(action)
-//!    ├ room lock        one action at a time in each room             (crate::keyed_mutex)
+//!    ├ room lock        one action at a time in each room             (locks.rs)
 //!    ├ idempotency key  answered before under this key?               (idempotency.rs, pure)
 //!    ├ journal Accepted
 //!    ├ scope            rooms outside it are refused before any read
@@ -49,6 +49,7 @@ mod intent_age;
 #[cfg(feature = "service")]
 mod limits;
 mod locate;
+mod locks;
 mod messages;
 mod observer;
 mod options;

@@ -37,10 +37,10 @@ impl Engine {
             return finish(&context, first).await;
         }
         let _key_lock = match &action.key {
-            Some(key) => Some(self.lock_key(key).await),
+            Some(key) => Some(self.lock_key(key).await?),
             None => None,
         };
-        let _room_lock = self.lock_room(action.room.as_str()).await;
+        let _room_lock = self.lock_room(&action.room).await?;
         let unsettled = self.settle_open_actions(&action).await?;
         if let Some(answer) = self.prior_answer(&action).await? {
             return Ok(answer);

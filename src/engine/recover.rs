@@ -84,10 +84,9 @@ impl Engine {
             let (engine, permits, action) = (self.clone(), permits.clone(), record.action.clone());
             tasks.spawn(async move {
                 let _permit = permits.acquire_owned().await;
-                let room = action.room.as_str();
                 let lock = match policy {
-                    BusyRoomPolicy::Wait => Some(engine.lock_room(room).await),
-                    BusyRoomPolicy::Skip => engine.try_lock_room(room),
+                    BusyRoomPolicy::Wait => Some(engine.lock_room(&action.room).await?),
+                    BusyRoomPolicy::Skip => engine.try_lock_room(&action.room).await?,
                 };
                 let Some(_lock) = lock else { return Ok(()) };
                 // Another task may have settled it in the meantime.

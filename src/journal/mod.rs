@@ -18,6 +18,7 @@ mod admin;
 mod erase;
 mod fact;
 mod head;
+mod lock;
 mod memory;
 mod page;
 mod personal;
@@ -35,6 +36,7 @@ pub use admin::{
 pub use erase::{ErasureRequest, ErasureResult, ErasureTally, ErasureTarget, RECHECK_SPARED};
 pub use fact::Fact;
 pub use head::{Head, InvalidHead};
+pub use lock::{JournalLock, LockName};
 pub use memory::{MEMORY_CLOSED_MAX, MEMORY_ENTRIES_MAX, MemoryJournal};
 pub use page::{Position, RecordPage};
 pub use personal::{ERASED, PersonalValue, PersonalValueError, Role, Salt};
@@ -55,6 +57,17 @@ pub trait Journal: Send + Sync {
 
     /// The admin events that match a query, newest first.
     async fn admin_events(&self, query: &AdminQuery) -> Result<AdminPage, JournalError>;
+
+    /// Locks `name` against all other processes that write to this journal; waits while one of them holds it. Whoever holds a lock
+    /// sees every fact that its former holder recorded.
+    async fn lock(&self, _name: &LockName) -> Result<JournalLock, JournalError> {
+        Ok(JournalLock::of_owner())
+    }
+
+    /// The same without waiting; `None` if another process holds the lock.
+    async fn try_lock(&self, name: &LockName) -> Result<Option<JournalLock>, JournalError> {
+        self.lock(name).await.map(Some)
+    }
 
     /// The record of one action.
     async fn action_record(&self, action: ActionId) -> Result<Option<ActionRecord>, JournalError>;

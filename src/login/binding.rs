@@ -35,12 +35,17 @@ const RSA_PSS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1
 /// signature uses no single hash (Ed25519), for which the binding is not defined.
 pub(super) fn token(certificate: &[u8]) -> Option<Vec<u8>> {
     let mut token = b"tls-server-end-point:".to_vec();
-    match signed_with(certificate)? {
-        CertificateHash::Sha256 => token.extend(Sha256::digest(certificate)),
-        CertificateHash::Sha384 => token.extend(Sha384::digest(certificate)),
-        CertificateHash::Sha512 => token.extend(Sha512::digest(certificate)),
-    }
+    token.extend(certificate_hash(certificate)?);
     Some(token)
+}
+
+/// The certificate's hash in the token.
+pub(crate) fn certificate_hash(certificate: &[u8]) -> Option<Vec<u8>> {
+    Some(match signed_with(certificate)? {
+        CertificateHash::Sha256 => Sha256::digest(certificate).to_vec(),
+        CertificateHash::Sha384 => Sha384::digest(certificate).to_vec(),
+        CertificateHash::Sha512 => Sha512::digest(certificate).to_vec(),
+    })
 }
 
 /// MD5 and SHA-1 count as SHA-256 (RFC 5929, section 4.1).

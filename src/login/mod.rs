@@ -35,6 +35,8 @@ use basic::Basic;
 use bearer::Bearer;
 #[cfg(feature = "negotiate")]
 pub use binding::ChannelBinding;
+#[cfg(feature = "postgres")]
+pub(crate) use binding::certificate_hash;
 pub use client_credentials::{ClientAuthentication, ClientCredentials};
 pub use external_token::ExternalToken;
 #[cfg(feature = "negotiate")]

@@ -113,7 +113,8 @@ impl Service {
         let event = self.check_in(room, event.as_deref(), (source.clone(), reporter), patience).await?;
         // The check-in is stored, so every later action sees it. Actions that started before are waited for.
         let idle = timeout_at(until, self.engine.wait_until_idle(room)).await;
-        if idle.map_err(|_| CheckInError::ActionPending)? {
+        let idle = idle.map_err(|_| CheckInError::ActionPending)?;
+        if idle.map_err(|error| CheckInError::Calendar(error.into()))? {
             self.rooms.invalidate(room);
             let stands = timeout_at(until, self.is_still_booked(room, &event)).await;
             if !stands.map_err(|_| CheckInError::ActionPending)?.map_err(CheckInError::Calendar)? {

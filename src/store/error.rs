@@ -75,6 +75,10 @@ pub enum StoreError {
     /// SQLite returned an error.
     #[error("SQLite cannot use the file: {0}")]
     Sqlite(#[from] rusqlite::Error),
+    /// PostgreSQL cannot be used.
+    #[cfg(feature = "postgres")]
+    #[error(transparent)]
+    Postgres(#[from] super::postgres::PostgresError),
 }
 
 impl StoreError {
@@ -83,6 +87,8 @@ impl StoreError {
         match self {
             Self::Damaged(_) | Self::Truncated { .. } => true,
             Self::Sqlite(error) => is_damage(error),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(error) => error.is_damage(),
             _ => false,
         }
     }

@@ -38,6 +38,8 @@ mod outbox;
 #[cfg(feature = "service")]
 mod pending_events;
 mod personal;
+#[cfg(feature = "postgres")]
+mod postgres;
 #[cfg(feature = "service")]
 mod presence;
 mod prune;
@@ -78,6 +80,8 @@ pub use outbox::{
 #[cfg(feature = "service")]
 #[doc(hidden)]
 pub use pending_events::{PENDING_MAX, PendingError};
+#[cfg(feature = "postgres")]
+pub use postgres::{PostgresDatabase, PostgresError, PostgresSettings};
 #[cfg(feature = "service")]
 #[doc(hidden)]
 pub use presence::{TABLE_BOUNDS, TableBound};

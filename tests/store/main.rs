@@ -9,4 +9,6 @@ mod disk;
 mod erase;
 mod fixtures;
 mod many;
+#[cfg(all(unix, feature = "postgres"))]
+mod postgres;
 mod sample_entries;

@@ -6,7 +6,7 @@
 //! engine  exchange  graph  service  journal  one constructor of the library each, with the options that tests want
 //! world → simulator → office                 a simulated Exchange, and an engine that works on it
 //!                   → installation → served  the program in a directory of its own, and as a service
-//! http  random  receiver  wait               tools
+//! http  postgres  random  receiver  wait     tools
 //! ```
 //!
 //! A crate of its own, because a module that nine programs include would be compiled nine times, each time with the warnings about
@@ -23,6 +23,8 @@ mod installation;
 mod journal;
 mod office;
 mod outcome;
+#[cfg(unix)]
+mod postgres;
 mod random;
 mod receiver;
 mod room;
@@ -44,6 +46,8 @@ pub use installation::{CommandOutput, Installation};
 pub use journal::{journal_in, record_refused};
 pub use office::Office;
 pub use outcome::{done, refusal};
+#[cfg(unix)]
+pub use postgres::{PostgresServer, PostgresTestDatabase};
 pub use random::{SeededRandom, Seeds};
 pub use receiver::{ReceivedPost, WebhookReceiver};
 pub use room::{AURORA, address, aurora, every_room, numbered_room, room, room_name};

@@ -1,0 +1,17 @@
+//! Stores the journal in PostgreSQL 14 or newer, for several processes at once. Never decides which fact may follow which: the
+//! `journal` module does.
+//!
+//! Every process that writes has a row in `writers`, and a hash chain of its own. A process that takes over from another one seals the
+//! other's chain first: from then on the database refuses every statement of the sealed writer.
+
+mod connection;
+mod database;
+mod error;
+mod link;
+mod schema;
+mod settings;
+mod tls;
+
+pub use database::PostgresDatabase;
+pub use error::PostgresError;
+pub use settings::PostgresSettings;

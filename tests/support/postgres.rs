@@ -1,0 +1,200 @@
+//! A PostgreSQL server of its own for tests: the installed program, in a temporary directory, on a free loopback port, with fsync on.
+//! It ends by its process id when it is dropped.
+
+use std::io::Read as _;
+use std::net::TcpListener;
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+const PASSWORD: &str = "open-sesame";
+
+/// A running server. Its administrator is `postgres`; tests connect as `adjourn`, a user without special rights.
+pub struct PostgresServer {
+    port: u16,
+    programs: PathBuf,
+    data: PathBuf,
+    process: Mutex<Child>,
+    databases: AtomicU32,
+    _directory: tempfile::TempDir,
+}
+
+/// A database of a server, and the way to it.
+pub struct PostgresTestDatabase {
+    pub server: Arc<PostgresServer>,
+    pub name: String,
+}
+
+static SHARED: Mutex<Weak<PostgresServer>> = Mutex::new(Weak::new());
+
+impl PostgresServer {
+    /// The server that tests of one program share while any of them uses it; `None` where PostgreSQL is not installed. There,
+    /// `ADJOURN_REQUIRE_POSTGRES=1` makes the test fail.
+    pub fn shared() -> Option<Arc<Self>> {
+        let programs = installed()?;
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        let server = shared.upgrade().unwrap_or_else(|| Arc::new(Self::start_with(programs)));
+        *shared = Arc::downgrade(&server);
+        Some(server)
+    }
+
+    /// A server for one test, which may restart it.
+    pub fn start() -> Option<Arc<Self>> {
+        installed().map(|programs| Arc::new(Self::start_with(programs)))
+    }
+
+    fn start_with(programs: PathBuf) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let data = directory.path().join("data");
+        let password = directory.path().join("password");
+        std::fs::write(&password, PASSWORD).unwrap();
+        if let Some((user, group)) = unprivileged() {
+            for path in [directory.path(), &password] {
+                chown(path, Some(user), Some(group)).unwrap();
+            }
+        }
+        let mut initdb = as_unprivileged(&programs.join("initdb"));
+        initdb.args(["--auth=scram-sha-256", "--username=postgres", "--encoding=UTF8", "--locale=C"]);
+        initdb.arg("--no-sync").arg(format!("--pwfile={}", password.display()));
+        expect(&initdb.arg("-D").arg(&data).output().unwrap(), "initdb");
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let process = Mutex::new(start_process(&programs, &data, port));
+        let databases = AtomicU32::new(0);
+        let server = Self { port, programs, data, process, databases, _directory: directory };
+        server.wait_until_ready();
+        server.sql("postgres", &format!("CREATE ROLE adjourn LOGIN PASSWORD '{PASSWORD}'"));
+        server
+    }
+
+    /// Waits until the server accepts connections.
+    pub fn wait_until_ready(&self) {
+        for _ in 0..300 {
+            let mut ready = Command::new(self.programs.join("pg_isready"));
+            ready.args(["-q", "-h", "127.0.0.1", "-p", &self.port.to_string()]);
+            if ready.status().unwrap().success() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        panic!("PostgreSQL does not accept connections");
+    }
+
+    /// Ends the server as a power failure would, and starts it again.
+    pub fn crash_and_restart(&self) {
+        let mut process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
+        signal(&process, "QUIT");
+        process.wait().unwrap();
+        *process = start_process(&self.programs, &self.data, self.port);
+        drop(process);
+        self.wait_until_ready();
+    }
+
+    /// A new, empty database, which the user `adjourn` owns.
+    pub fn database(self: &Arc<Self>) -> PostgresTestDatabase {
+        let name = format!("test_{}", self.databases.fetch_add(1, Ordering::Relaxed));
+        self.sql("postgres", &format!("CREATE DATABASE {name} OWNER adjourn"));
+        PostgresTestDatabase { server: self.clone(), name }
+    }
+
+    /// Runs SQL as the administrator, by `psql`; returns the rows without decoration.
+    pub fn sql(&self, database: &str, sql: &str) -> String {
+        let output = self.psql(database, sql);
+        expect(&output, sql);
+        String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+    }
+
+    fn psql(&self, database: &str, sql: &str) -> Output {
+        let mut psql = Command::new(self.programs.join("psql"));
+        psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-U", "postgres"]);
+        psql.args(["-p", &self.port.to_string(), "-d", database, "-c", sql]);
+        psql.env("PGPASSWORD", PASSWORD).output().unwrap()
+    }
+
+    /// The directory of the database files, for a test that changes the server's settings.
+    pub fn data_directory(&self) -> &Path {
+        &self.data
+    }
+}
+
+impl Drop for PostgresServer {
+    fn drop(&mut self) {
+        let mut process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
+        signal(&process, "QUIT");
+        let _ = process.wait();
+    }
+}
+
+impl PostgresTestDatabase {
+    /// The connection text of this database.
+    pub fn url(&self) -> String {
+        format!("postgres://adjourn:{PASSWORD}@127.0.0.1:{}/{}", self.server.port, self.name)
+    }
+
+    /// Runs SQL in it as the administrator, with the tables of Adjourn in reach.
+    pub fn sql(&self, sql: &str) -> String {
+        self.server.sql(&self.name, &format!("SET search_path = adjourn; {sql}"))
+    }
+}
+
+/// The directory of the newest installed version's programs.
+fn installed() -> Option<PathBuf> {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let numbered = versions.filter_map(|entry| {
+        let version: u32 = entry.file_name().to_str()?.parse().ok()?;
+        Some((version, entry.path().join("bin"))).filter(|(_, path)| path.join("initdb").exists())
+    });
+    let newest = numbered.max().map(|(_, path)| path);
+    if newest.is_none() {
+        let is_required = std::env::var_os("ADJOURN_REQUIRE_POSTGRES").is_some_and(|value| value == "1");
+        assert!(!is_required, "PostgreSQL is not installed, and ADJOURN_REQUIRE_POSTGRES=1");
+        println!("skipped: PostgreSQL is not installed");
+    }
+    newest
+}
+
+/// The user and group `postgres`, if the tests run as root: the server refuses to.
+fn unprivileged() -> Option<(u32, u32)> {
+    let number = |flag| {
+        let output = Command::new("id").arg(flag).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().trim().parse::<u32>().unwrap()
+    };
+    (number("-u") == 0).then(|| {
+        let passwd = std::fs::read_to_string("/etc/passwd").unwrap();
+        let line = passwd.lines().find(|line| line.starts_with("postgres:")).unwrap();
+        let fields: Vec<&str> = line.split(':').collect();
+        (fields[2].parse().unwrap(), fields[3].parse().unwrap())
+    })
+}
+
+fn as_unprivileged(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir("/");
+    if let Some((user, group)) = unprivileged() {
+        command.uid(user).gid(group);
+    }
+    command
+}
+
+fn start_process(programs: &Path, data: &Path, port: u16) -> Child {
+    let mut server = as_unprivileged(&programs.join("postgres"));
+    server.arg("-D").arg(data).args(["-h", "127.0.0.1", "-p", &port.to_string()]);
+    server.args(["-c", "unix_socket_directories=", "-c", "fsync=on", "-c", "max_connections=200"]);
+    server.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut process = server.spawn().unwrap();
+    // Somebody has to read the log, or the server waits.
+    let mut log = process.stderr.take().unwrap();
+    std::thread::spawn(move || log.read_to_end(&mut Vec::new()));
+    process
+}
+
+fn signal(process: &Child, name: &str) {
+    let _ = Command::new("kill").arg(format!("-{name}")).arg(process.id().to_string()).status();
+}
+
+fn expect(output: &Output, what: &str) {
+    assert!(output.status.success(), "{what}: {}", String::from_utf8_lossy(&output.stderr));
+}
