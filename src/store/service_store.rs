@@ -1,14 +1,17 @@
 //! The service store: API keys, check-ins, decisions, schedules and the outbox of webhooks. It is separate from the journal because the
-//! command line may write to it while the service runs. Never holds facts about actions.
+//! command line may write to it while the service runs; in PostgreSQL, several services share it. Never holds facts about actions.
 //!
 //! ```text
 //! keys.rs, displays.rs, pending_events.rs, evidence.rs, presence.rs, attendance.rs, schedules.rs, outbox.rs, claims.rs
 //!     └──► ServiceStore: read, write ──► SqlConnection (sql.rs) ──► SQLite (sqlite_service.rs)
+//!                                                                └──► PostgreSQL (postgres/service.rs)
 //! ```
 
 use std::path::Path;
 
 use super::error::StoreError;
+#[cfg(feature = "postgres")]
+use super::postgres::{PostgresDatabase, PostgresService};
 use super::sql::{SqlConnection, Subject};
 use super::sqlite_service::{FILE, FORMER_FILE, SqliteService};
 
@@ -20,6 +23,8 @@ pub struct ServiceStore(Database);
 #[derive(Clone)]
 enum Database {
     Sqlite(SqliteService),
+    #[cfg(feature = "postgres")]
+    Postgres(PostgresService),
 }
 
 impl ServiceStore {
@@ -44,10 +49,21 @@ impl ServiceStore {
         Ok(Self(Database::Sqlite(SqliteService::in_memory()?)))
     }
 
+    /// Opens the service store in a PostgreSQL database. Creates or migrates its tables.
+    ///
+    /// # Errors
+    /// The database cannot be reached or used, or its tables are not those of a service store.
+    #[cfg(feature = "postgres")]
+    pub async fn open_postgres(database: PostgresDatabase) -> Result<Self, StoreError> {
+        Ok(Self(Database::Postgres(PostgresService::open(database).await?)))
+    }
+
     /// Whether other processes that do the same work may use this store.
     pub fn is_shared(&self) -> bool {
         match self.0 {
             Database::Sqlite(_) => false,
+            #[cfg(feature = "postgres")]
+            Database::Postgres(_) => true,
         }
     }
 
@@ -58,6 +74,8 @@ impl ServiceStore {
     ) -> Result<T, StoreError> {
         match &self.0 {
             Database::Sqlite(sqlite) => sqlite.read(work).await,
+            #[cfg(feature = "postgres")]
+            Database::Postgres(postgres) => postgres.read(work).await,
         }
     }
 
@@ -65,12 +83,15 @@ impl ServiceStore {
     /// processes, one runs at a time.
     pub(super) async fn write<T: Send + 'static, E: From<StoreError> + Send + 'static>(
         &self,
-        _subject: Subject,
+        #[cfg_attr(not(feature = "postgres"), expect(unused_variables, reason = "SQLite has one lock"))]
+        subject: Subject,
         work: impl FnOnce(&dyn SqlConnection) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E> {
         match &self.0 {
             // SQLite has one transaction at a time that writes, whatever its subject.
             Database::Sqlite(sqlite) => sqlite.write(work).await,
+            #[cfg(feature = "postgres")]
+            Database::Postgres(postgres) => postgres.write(subject, work).await,
         }
     }
 }

@@ -9,9 +9,15 @@ mod database;
 mod error;
 mod link;
 mod schema;
+#[cfg(feature = "service")]
+mod service;
+#[cfg(feature = "service")]
+mod service_schema;
 mod settings;
 mod tls;
 
 pub use database::PostgresDatabase;
 pub use error::PostgresError;
+#[cfg(feature = "service")]
+pub(in crate::store) use service::PostgresService;
 pub use settings::PostgresSettings;

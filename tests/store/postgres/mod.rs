@@ -1,6 +1,7 @@
 //! Tests against a real PostgreSQL server. Where none is installed they are skipped, unless `ADJOURN_REQUIRE_POSTGRES=1` is set.
 
 mod connection;
+mod service;
 
 use adjourn::prelude::Secret;
 use adjourn::store::PostgresSettings;
