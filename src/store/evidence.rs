@@ -12,6 +12,8 @@ use super::sql::{SqlConnection, SqlRow, Subject, Value, values};
 use crate::calendar::{RoomAddress, Uid};
 use crate::presence::{Interval, Sign, SignLog};
 
+/// Numbers for the signs that one process adds; none adds so many.
+const NUMBER_RANGE: u64 = 1 << 32;
 /// Signs in one read at the start.
 const PAGE: usize = 1_000;
 
@@ -35,11 +37,12 @@ impl ServiceStore {
     }
 
     /// Loads unexpired signs into the log, newest first, as far as its bounds allow; deletes the others. Reads page by page, so a large
-    /// file takes no more memory than the log.
+    /// file takes no more memory than the log. Where processes share the store, the log numbers its signs as no other process does.
     ///
     /// # Errors
     /// The service store cannot be read.
     pub async fn load_signs(&self, now: DateTime<Utc>, mut log: SignLog) -> Result<SignLog, StoreError> {
+        let is_shared = self.is_shared();
         self.write(Subject::Signs, move |connection| {
             delete_expired(connection, now)?;
             load_refused(connection, &mut log)?;
@@ -55,6 +58,9 @@ impl ServiceStore {
                     .execute_all("DELETE FROM evidence WHERE number = ?1", &refused.collect::<Vec<_>>())?;
             }
             log.finish_restore();
+            if is_shared {
+                log.continue_after(take_number_range(connection)?);
+            }
             keep_refused(connection, log.refused())?;
             Ok(log)
         })
@@ -78,6 +84,14 @@ impl ServiceStore {
 
 fn number(sign: &Sign) -> i64 {
     i64::try_from(sign.number).unwrap_or(i64::MAX)
+}
+
+/// Takes a range of numbers that is above all others; returns the number before its first.
+fn take_number_range(connection: &dyn SqlConnection) -> Result<u64, StoreError> {
+    let sql = "INSERT INTO sign_number_ranges VALUES (1, 1)
+               ON CONFLICT (number) DO UPDATE SET last = sign_number_ranges.last + 1 RETURNING last";
+    let range = connection.query_first(sql, &[])?.map_or(Ok(0), |row| row.get::<u64>(0))?;
+    Ok(range.saturating_mul(NUMBER_RANGE))
 }
 
 fn delete_expired(connection: &dyn SqlConnection, now: DateTime<Utc>) -> Result<(), StoreError> {

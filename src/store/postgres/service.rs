@@ -18,7 +18,7 @@ use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use super::super::error::StoreError;
 use super::super::sql::{SqlConnection, SqlRow, Subject, Value};
 use super::connection::Connection;
-use super::database::{PostgresDatabase, Purpose, SETUP_LIMIT};
+use super::database::{PostgresDatabase, Purpose};
 use super::error::PostgresError;
 use super::link::Backoff;
 use super::schema::column;
@@ -145,7 +145,7 @@ impl Connections {
 }
 
 fn purpose() -> Purpose {
-    Purpose::Other { name: "service store", statement_limit: SETUP_LIMIT }
+    Purpose::Other { name: "service store", statement_limit: CALL_LIMIT }
 }
 
 fn remaining(deadline: Instant) -> Duration {

@@ -1,6 +1,6 @@
 //! The tables of the service store in PostgreSQL, and their migrations. Never changed once released; only appended to.
 //!
-//! They are those of `service.sqlite`, with the columns of claims. Text is compared by its bytes, as SQLite does. A key of room, UID and
+//! They are those of `service.sqlite`, with what processes need to share them: the columns of claims, and the ranges of sign numbers. Text is compared by its bytes, as SQLite does. A key of room, UID and
 //! time fits into an index entry (2 704 bytes): a UID has at most 2 KiB, and an address 320 bytes.
 
 use super::schema::PostgresSchema;
@@ -52,6 +52,10 @@ const TABLES: &str = r#"
         keep_until_ms bigint NOT NULL
     );
     CREATE INDEX evidence_by_end ON evidence (keep_until_ms);
+    CREATE TABLE sign_number_ranges (
+        number bigint PRIMARY KEY CHECK (number = 1),
+        last   bigint NOT NULL
+    );
     CREATE TABLE refused_evidence (
         room    text COLLATE "C" PRIMARY KEY,
         from_ms bigint NOT NULL,

@@ -2,6 +2,7 @@
 
 mod connection;
 mod service;
+mod webhooks;
 
 use adjourn::prelude::Secret;
 use adjourn::store::PostgresSettings;

@@ -1,14 +1,16 @@
 //! What only a service store on PostgreSQL can have: limits that two processes share, connections that break, a server that crashes,
 //! and another process that holds a lock.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use adjourn::access::{KeyId, Right, Rights, StoredKey};
-use adjourn::journal::AdminActor;
+use adjourn::journal::{AdminActor, MemoryJournal};
 use adjourn::presence::Interval;
 use adjourn::store::{
-    DISPLAYS_MAX, KEYS_MAX, KeyError, NewDisplay, PENDING_MAX, ServiceStore, StoreError, TABLE_BOUNDS,
+    DISPLAYS_MAX, KEYS_MAX, KeyError, NewDisplay, OutboxBatch, OutboxNotice, PENDING_MAX, ServiceStore,
+    StoreError, TABLE_BOUNDS,
 };
 use adjourn_test::{PostgresServer, at, room};
 use chrono::TimeDelta;
@@ -101,6 +103,33 @@ async fn a_table_keeps_its_newest_rows_up_to_its_bound() {
     assert!(kept.contains(&up), "the newest is among them");
 }
 
+/// A process that was killed after it had claimed something holds it up for a minute.
+#[tokio::test]
+async fn a_claim_ends_by_the_clock_of_the_database() {
+    let Some((store, other, sql)) = store().await else { return };
+    let notice = OutboxNotice {
+        id: uuid::Uuid::new_v4(),
+        kind: "sweep".to_owned(),
+        at: at(9, 0),
+        body: "{}".to_owned(),
+    };
+    let batch = OutboxBatch { webhook: "lobby".to_owned(), missed: 0, notices: vec![notice] };
+    store.enqueue_notices(vec![batch], at(18, 0)).await.unwrap();
+    assert!(store.claim_notice("lobby".to_owned(), 1, 0).await.unwrap());
+    let left = "SELECT (claimed_until_ms - extract(epoch FROM now()) * 1000) BETWEEN 55000 AND 60000 FROM webhook_notices";
+    assert_eq!(sql(left), "t");
+    sql("UPDATE webhook_notices SET claimed_until_ms = claimed_until_ms - 60000");
+    assert!(other.claim_notice("lobby".to_owned(), 1, 0).await.unwrap());
+
+    let journal = MemoryJournal::default();
+    store.create_key(key("door"), BY, at(9, 0)).await.unwrap();
+    let claimed = "UPDATE pending_admin_events SET claimed_until_ms = extract(epoch FROM now()) * 1000 + ";
+    sql(&format!("{claimed} 30000"));
+    assert_eq!(other.move_pending_events(&journal).await.unwrap(), 0, "another process moves it");
+    sql(&format!("{claimed} 0"));
+    assert_eq!(other.move_pending_events(&journal).await.unwrap(), 1);
+}
+
 #[tokio::test]
 async fn connections_that_the_server_ended_are_replaced() {
     let Some((store, _, sql)) = store().await else { return };
@@ -158,8 +187,11 @@ async fn a_lock_that_another_process_holds_ends_the_call_in_time_and_concerns_it
     let Some((store, _, sql)) = store().await else { return };
     // The lock of the subject `schedules`, held by a session that does nothing.
     let lock = 0x61_64_6a_73_76_63_00_04_i64;
-    let holder =
-        std::thread::spawn(move || sql(&format!("SELECT pg_advisory_lock({lock}); SELECT pg_sleep(13)")));
+    let (sql, wait) = (Arc::new(sql), format!("SELECT pg_advisory_lock({lock}); SELECT pg_sleep(13)"));
+    let holder = std::thread::spawn({
+        let sql = sql.clone();
+        move || sql(&wait)
+    });
     tokio::time::sleep(Duration::from_millis(500)).await;
     let begun = Instant::now();
     let refused = store.record_run("hourly".to_owned(), at(9, 0));
