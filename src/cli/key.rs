@@ -1,6 +1,8 @@
 //! `adjourn key`: creates, lists, changes and revokes API keys in the service store. A running service applies the change within
 //! a second.
 
+use std::convert::Infallible;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
@@ -106,29 +108,26 @@ async fn add(args: KeyAddArgs, store: &ServiceStore, output: &Output) -> Result<
 
 async fn change(args: KeyChangeArgs, store: &ServiceStore, output: &Output) -> Result<(), CommandError> {
     let now = SystemClock.now();
-    let keys = store.key_records().await?;
-    let known = keys.into_iter().find(|record| record.key.holder.id.0 == args.id);
-    let Some(known) = known else { return Err(no_such(&args.id, store).await) };
-    let key = changed(known.key.clone(), &args, now)?;
-    if !store.change_key(key.clone(), admin_actor(), now).await.map_err(refused)? {
+    let (id, change) = (KeyId(args.id.clone()), key_change(&args, now)?);
+    let edit = move |key| Ok::<_, Infallible>(change.clone().apply(key));
+    let Some(edited) = store.edit_key(id, admin_actor(), now, edit).await.map_err(refused)? else {
         return Err(no_such(&args.id, store).await);
-    }
-    let record = KeyRecord { key, ..known };
+    };
+    let Ok(record) = edited;
     let name = &record.key.holder.name;
     output.success(&PrintedKey::of(&record), || format!("changed key {} ({name})", args.id))
 }
 
-fn changed(key: StoredKey, args: &KeyChangeArgs, now: DateTime<Utc>) -> Result<StoredKey, CommandError> {
+fn key_change(args: &KeyChangeArgs, now: DateTime<Utc>) -> Result<KeyChange, CommandError> {
     let expires = args.expires.map(|expires| future_expiry(expires, now)).transpose()?;
-    let change = KeyChange {
+    Ok(KeyChange {
         name: args.name.clone(),
         rooms: args.rooms.as_deref().map(patterns).transpose()?,
         rights: args.rights.as_deref().map(rights).transpose()?,
         per_minute: args.per_minute,
         expires: if args.no_expiry { Some(None) } else { expires.map(Some) },
         certificate: if args.no_certificate { Some(None) } else { args.certificate_sha256.map(Some) },
-    };
-    Ok(change.apply(key))
+    })
 }
 
 /// Warns if the service does not request client certificates: a key bound to one would not work.
@@ -272,7 +271,7 @@ pub(super) fn refused(error: KeyError) -> CommandError {
         KeyError::Store(error) => Exit::of_store(error),
         KeyError::Name(_) | KeyError::TooManyPatterns => Exit::Usage,
         KeyError::NameTaken(..) | KeyError::TooMany => Exit::Refused,
-        KeyError::TooManyPending => Exit::Journal,
+        KeyError::TooManyPending | KeyError::Contended => Exit::Journal,
     };
     CommandError::from_error(exit, error)
 }

@@ -26,6 +26,10 @@ mod plan;
 mod records;
 mod renewer;
 mod schema;
+#[cfg(feature = "service")]
+mod service;
+#[cfg(feature = "service")]
+mod service_schema;
 mod settings;
 mod state;
 mod tables;
@@ -35,5 +39,7 @@ mod writers;
 pub use database::PostgresDatabase;
 pub use error::PostgresError;
 pub use journal::PostgresJournal;
+#[cfg(feature = "service")]
+pub(in crate::store) use service::PostgresService;
 pub use settings::PostgresSettings;
 pub use writers::ChainInfo;
