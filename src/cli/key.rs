@@ -244,7 +244,7 @@ pub(super) async fn move_to_journal(storage: &Storage, store: &ServiceStore, out
         Ok(Some(journal)) => {
             store.move_pending_events(&*journal).await.map(drop).map_err(|error| error.to_string())
         }
-        Err(error) => Err(error.to_string()),
+        Err(error) => Err(error.message),
     };
     if let Err(error) = moved {
         output.warn(&format!("the key is changed, but the change is not in the journal yet: {error}"));
