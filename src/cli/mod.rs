@@ -13,6 +13,8 @@ mod config_command;
 mod connect;
 mod connection_flags;
 mod core_dumps;
+#[cfg(feature = "postgres")]
+mod database_check;
 mod decisions;
 mod demo;
 mod display;

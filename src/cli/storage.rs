@@ -10,6 +10,8 @@ use super::connect;
 use super::exit::{CommandError, Exit};
 use crate::config::{Config, DatabaseSource};
 use crate::journal::{Journal, MemoryJournal};
+#[cfg(feature = "postgres")]
+use crate::store::PostgresDatabase;
 use crate::store::{ServiceStore, SqliteJournal, StoreError, StoreOptions};
 
 /// The state directory, and the place of the journal and the service store.
@@ -148,6 +150,12 @@ impl Place {
     }
 }
 
+/// The database that the configuration names. Reads its URL, and connects to nothing yet.
+#[cfg(feature = "postgres")]
+pub(super) fn database(source: &DatabaseSource) -> Result<PostgresDatabase, CommandError> {
+    postgres::Database::of(source)?.database()
+}
+
 /// The journal and the service store in PostgreSQL.
 #[cfg(feature = "postgres")]
 mod postgres {
@@ -176,8 +184,11 @@ mod postgres {
         }
 
         pub(super) async fn service_store(&self) -> Result<ServiceStore, CommandError> {
-            let database = PostgresDatabase::new(&self.0).map_err(|error| unusable(error.into()))?;
-            ServiceStore::open_postgres(database).await.map_err(unusable)
+            ServiceStore::open_postgres(self.database()?).await.map_err(unusable)
+        }
+
+        pub(super) fn database(&self) -> Result<PostgresDatabase, CommandError> {
+            PostgresDatabase::new(&self.0).map_err(|error| unusable(error.into()))
         }
     }
 

@@ -32,6 +32,7 @@ mod service;
 mod service_schema;
 mod settings;
 mod state;
+mod status;
 mod tables;
 mod tls;
 mod writers;
@@ -42,4 +43,5 @@ pub use journal::PostgresJournal;
 #[cfg(feature = "service")]
 pub(in crate::store) use service::PostgresService;
 pub use settings::PostgresSettings;
+pub use status::DatabaseStatus;
 pub use writers::ChainInfo;
