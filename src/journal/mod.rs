@@ -74,6 +74,11 @@ pub trait Journal: Send + Sync {
         self.lock(name).await.map(Some)
     }
 
+    /// Whether other processes may write to this journal, on machines with clocks of their own.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     /// The record of one action.
     async fn action_record(&self, action: ActionId) -> Result<Option<ActionRecord>, JournalError>;
 

@@ -29,3 +29,4 @@ mod second_look;
 mod servers;
 mod stopped;
 mod sweep;
+mod taken_over;

@@ -27,11 +27,18 @@ pub struct Stopping {
     left: AtomicUsize,
     /// The last fact is still stored.
     after: bool,
+    /// Other processes write to the same journal.
+    is_shared: bool,
 }
 
 impl Stopping {
     pub fn new(kept: &Arc<MemoryJournal>, facts: usize, after: bool) -> Self {
-        Self { kept: kept.clone(), left: AtomicUsize::new(facts), after }
+        Self { kept: kept.clone(), left: AtomicUsize::new(facts), after, is_shared: false }
+    }
+
+    /// The journal of a process that never stops, one of several.
+    pub fn never_and_shared(kept: &Arc<MemoryJournal>) -> Self {
+        Self { is_shared: true, ..Self::new(kept, usize::MAX, false) }
     }
 }
 
@@ -48,6 +55,10 @@ impl Journal for Stopping {
             self.kept.record(entry).await?;
         }
         if left == 1 { stopped() } else { Ok(()) }
+    }
+
+    fn is_shared(&self) -> bool {
+        self.is_shared
     }
 
     async fn record_admin(&self, entry: AdminEntry) -> Result<(), JournalError> {

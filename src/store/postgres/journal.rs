@@ -212,6 +212,10 @@ impl Journal for PostgresJournal {
         Ok(JournalLock::released_by(Box::new(self.take_or_wait(&name.to_string()).await?)))
     }
 
+    fn is_shared(&self) -> bool {
+        true
+    }
+
     async fn try_lock(&self, name: &LockName) -> Result<Option<JournalLock>, JournalError> {
         let held = self.take(&name.to_string()).await?;
         Ok(held.map(|held| JournalLock::released_by(Box::new(held))))
