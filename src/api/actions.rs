@@ -35,7 +35,7 @@ use crate::action::{
 };
 use crate::calendar::{EventId, RoomAddress};
 use crate::engine::{Mode, unknown_action};
-use crate::journal::{ActionRecord, ActionStatus, Position, Query};
+use crate::journal::{ActionRecord, ActionStatus, JournalError, Position, Query};
 use crate::service::Submission;
 use crate::suggestion::{closest, closest_id};
 
@@ -330,7 +330,7 @@ async fn perform(
         Submission::InProgress(id) => {
             return Ok(accepted_response(ActionView::in_progress(&Action { id, ..action })));
         }
-        Submission::JournalFailed(error) => return Err(error.into()),
+        Submission::JournalFailed(error) => return journal_failed(api, &action, error).await,
         Submission::ShuttingDown => return Err(Problem::shutting_down()),
         Submission::ShareExhausted(exhausted) => return Err(Problem::share_exhausted("actions", exhausted)),
     };
@@ -343,6 +343,25 @@ async fn perform(
     let action = Action { id: answer.action, ..action };
     let view = ActionView::answered(&action, &answer.outcome, answer.repeated, caller.naming());
     Ok(Json(view).into_response())
+}
+
+/// The response where the journal failed during the action. What it stored before shows whether anything can have been sent; then the
+/// action is settled once the journal can be used, by this process or by the one that has taken over.
+async fn journal_failed(api: &Api, action: &Action, error: JournalError) -> Result<Response, Problem> {
+    let is_taken_over = matches!(error, JournalError::Fenced);
+    match api.service.engine.journal().action_record(action.id).await {
+        Ok(Some(record)) if record.intent.is_some() => Ok(accepted_response(ActionView::in_doubt(action))),
+        Ok(Some(_)) if is_taken_over => Ok(accepted_response(ActionView::in_progress(action))),
+        Ok(_) => {
+            tracing::error!(%error, "journal unavailable");
+            Err(Problem::journal_unavailable("The journal cannot be written, so nothing was changed."))
+        }
+        Err(_) => {
+            tracing::error!(%error, "journal unavailable");
+            let detail = "The journal can be neither written nor read, so it is not known whether anything was changed.";
+            Err(Problem::journal_unavailable(detail))
+        }
+    }
 }
 
 /// The room of a command of this machine may be outside the scope: the engine refuses it, and the journal has the refusal.

@@ -467,7 +467,7 @@ impl From<StatusError> for Problem {
 impl From<JournalError> for Problem {
     fn from(error: JournalError) -> Self {
         tracing::error!(%error, "journal unavailable");
-        Self::journal_unavailable("The journal cannot be written, so nothing was changed.")
+        Self::journal_unavailable("The journal cannot be used.")
     }
 }
 

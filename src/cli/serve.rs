@@ -31,6 +31,7 @@ use crate::api::{
 };
 use crate::config::{self, Config};
 use crate::console;
+use crate::journal::{Journal, JournalError};
 use crate::live::Feed;
 use crate::service::Service;
 use crate::store::{SOCKET_FILE, ServiceStore};
@@ -41,6 +42,8 @@ use crate::telemetry;
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(30);
 /// How long the other tasks may take after that.
 const TASKS_GRACE: Duration = Duration::from_secs(20);
+/// How often the service checks whether it can still write to the journal.
+const JOURNAL_CHECKED_EVERY: Duration = Duration::from_secs(1);
 /// Connections of the health listener: a few short probes.
 const HEALTH_CONNECTIONS: ConnectionLimits =
     ConnectionLimits { total: 32, unauthenticated: 32, per_address: Some(16) };
@@ -167,9 +170,24 @@ pub(super) async fn serve(
         RunningService { service, api, keys, logos, connection: context.connection, config, files };
     // Without systemd this does nothing.
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
-    reload_until_stopped(&mut running, signals).await;
+    let journal = running.service.engine.journal().clone();
+    let ended = tokio::select! {
+        () = reload_until_stopped(&mut running, signals) => None,
+        why = journal_ended(&*journal) => Some(why),
+    };
     shut_down(&running.service, &stop, parts).await;
-    Ok(Exit::Done)
+    // The supervisor starts another process, which can write.
+    ended.map_or(Ok(Exit::Done), |why| Err(why.into()))
+}
+
+/// Waits until this process can never write to the journal again.
+async fn journal_ended(journal: &dyn Journal) -> JournalError {
+    loop {
+        if let Some(why) = journal.ended() {
+            return why;
+        }
+        tokio::time::sleep(JOURNAL_CHECKED_EVERY).await;
+    }
 }
 
 /// Opens the socket for commands of this machine. Without it the service serves all the same.
@@ -272,8 +290,7 @@ async fn shut_down(service: &Service, stop: &CancellationToken, mut parts: JoinS
     }
 }
 
-/// Loads TLS as configured. Plain HTTP is allowed only on loopback or behind a proxy.
-/// Certificate and key of the service; none where it may speak plain HTTP.
+/// Certificate and key of the service; none where it may speak plain HTTP: on loopback, or behind a proxy.
 pub(super) fn tls(
     config: &config::ApiConfig,
     listen: SocketAddr,

@@ -74,6 +74,11 @@ pub trait Journal: Send + Sync {
         self.lock(name).await.map(Some)
     }
 
+    /// Why this process can never write to the journal again; `None` while it can. The next process can.
+    fn ended(&self) -> Option<JournalError> {
+        None
+    }
+
     /// Whether other processes may write to this journal, on machines with clocks of their own.
     fn is_shared(&self) -> bool {
         false

@@ -9,7 +9,7 @@ use adjourn::api::{self, Api, KeyRing, ListenerLimits};
 use adjourn::calendar::Scope;
 use adjourn::cleanup::{CleanupMode, NoCheckIn, Rules};
 use adjourn::clock::{Clock, SystemClock};
-use adjourn::journal::MemoryJournal;
+use adjourn::journal::{Journal, MemoryJournal};
 use adjourn::presence::{Contact, Interval, SourceContact, SourceScope};
 use adjourn::service::Service;
 use adjourn::sim::{MeetingSpec, PlainSpec, RoomSpec, Simulator, World};
@@ -97,13 +97,17 @@ impl ApiFixture {
     }
 
     pub async fn with(rules: Rules) -> Self {
+        Self::with_journal(rules, MemoryJournal::default()).await
+    }
+
+    pub async fn with_journal(rules: Rules, journal: impl Journal + 'static) -> Self {
         let began = now();
         let sim = simulator(three_rooms(began)).await;
         let clock = MovableClock::default();
         let exchange = Arc::new(exchange(&patient_settings(&sim)));
         let engine = engine(
             exchange.clone(),
-            Arc::new(MemoryJournal::default()),
+            Arc::new(journal),
             Arc::new(clock.clone()),
             Scope::new([BUSY, FREE, OTHER].map(address), []),
             quick_options(),

@@ -9,6 +9,7 @@ mod disclosure;
 mod display;
 mod events;
 mod evidence;
+mod failing_journal;
 mod fixture;
 mod headers;
 mod journal;

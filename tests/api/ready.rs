@@ -3,21 +3,15 @@
 use std::sync::Arc;
 
 use adjourn::access::Right;
-use adjourn::action::ActionId;
 use adjourn::calendar::Scope;
 use adjourn::engine::EngineOptions;
-use adjourn::journal::{
-    ActionEntry, ActionRecord, AdminEntry, AdminPage, AdminQuery, Journal, JournalError, MemoryJournal,
-    Position, Query, RecordPage, SealedEntry,
-};
 use adjourn::service::{CheckFinding, ReadinessCheck, Service};
 use adjourn::sim::{FaultRule, InjectedFault};
 use adjourn::store::ServiceStore;
 use adjourn_test::{HttpReply, address, engine};
-use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 use serde_json::json;
 
+use crate::failing_journal::FailingJournal;
 use crate::fixture::{ApiFixture, BUSY};
 
 async fn readyz(lobby: &ApiFixture, accept: &str) -> HttpReply {
@@ -84,63 +78,12 @@ async fn a_scrape_runs_the_checks_that_nobody_asked_for() {
     assert_eq!(lobby.ews_requests("FindItem"), asked, "one trial serves five seconds");
 }
 
-/// A journal on a full disk: it can be read, and every write fails.
-struct FullDisk(MemoryJournal);
-
-fn full<T>() -> Result<T, JournalError> {
-    Err(JournalError::Unusable("database or disk is full: /var/lib/adjourn/journal.sqlite".to_owned()))
-}
-
-#[async_trait]
-impl Journal for FullDisk {
-    async fn record(&self, _: ActionEntry) -> Result<(), JournalError> {
-        full()
-    }
-
-    async fn record_admin(&self, _: AdminEntry) -> Result<(), JournalError> {
-        full()
-    }
-
-    async fn try_commit(&self) -> Result<(), JournalError> {
-        full()
-    }
-
-    async fn admin_events(&self, query: &AdminQuery) -> Result<AdminPage, JournalError> {
-        self.0.admin_events(query).await
-    }
-
-    async fn action_record(&self, action: ActionId) -> Result<Option<ActionRecord>, JournalError> {
-        self.0.action_record(action).await
-    }
-
-    async fn find(&self, query: &Query) -> Result<Vec<ActionRecord>, JournalError> {
-        self.0.find(query).await
-    }
-
-    async fn page(
-        &self,
-        query: &Query,
-        after: Option<Position>,
-        examine: usize,
-    ) -> Result<RecordPage, JournalError> {
-        self.0.page(query, after, examine).await
-    }
-
-    async fn actions_since(&self, since: DateTime<Utc>) -> Result<Vec<ActionId>, JournalError> {
-        self.0.actions_since(since).await
-    }
-
-    async fn entries(&self, first: u64, max: usize) -> Result<Vec<SealedEntry>, JournalError> {
-        self.0.entries(first, max).await
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_is_not_ready_although_the_journal_can_be_read() {
     let lobby = ApiFixture::open().await;
     let engine = engine(
         lobby.service.engine.calendar().clone(),
-        Arc::new(FullDisk(MemoryJournal::default())),
+        Arc::new(FailingJournal::after(0)),
         Arc::new(lobby.clock.clone()),
         Scope::new([address(BUSY)], []),
         EngineOptions::default(),

@@ -216,6 +216,10 @@ impl Journal for PostgresJournal {
         true
     }
 
+    fn ended(&self) -> Option<JournalError> {
+        self.state.check().err()
+    }
+
     async fn try_lock(&self, name: &LockName) -> Result<Option<JournalLock>, JournalError> {
         let held = self.take(&name.to_string()).await?;
         Ok(held.map(|held| JournalLock::released_by(Box::new(held))))
