@@ -67,7 +67,9 @@ impl Exit {
     pub fn of_journal(error: &JournalError) -> Self {
         match error {
             JournalError::Damaged(_) => Self::Tampered,
-            JournalError::Unusable(_) | JournalError::InvalidTransition(_) => Self::Journal,
+            JournalError::Unusable(_) | JournalError::InvalidTransition(_) | JournalError::Fenced => {
+                Self::Journal
+            }
         }
     }
 

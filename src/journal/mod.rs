@@ -22,6 +22,7 @@ mod lock;
 mod memory;
 mod page;
 mod personal;
+mod predecessor;
 mod query;
 mod seal;
 
@@ -40,6 +41,7 @@ pub use lock::{JournalLock, LockName};
 pub use memory::{MEMORY_CLOSED_MAX, MEMORY_ENTRIES_MAX, MemoryJournal};
 pub use page::{Position, RecordPage};
 pub use personal::{ERASED, PersonalValue, PersonalValueError, Role, Salt};
+pub use predecessor::Predecessor;
 pub use query::{ActionStatus, Query};
 pub use seal::{ActionEntry, Chain, ChainError, EntryError, EntryText, JournalEntry, SealedEntry};
 
@@ -145,4 +147,7 @@ pub enum JournalError {
     /// A fact cannot follow the stored ones. A defect of Adjourn.
     #[error(transparent)]
     InvalidTransition(#[from] InvalidTransition),
+    /// Another process has taken over from this one, whose facts are refused for ever.
+    #[error("another process has taken over; nothing may be sent")]
+    Fenced,
 }

@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::personal::{self, HmacsByPointer, PersonalValue, PersonalValueError, Salt};
-use super::{AdminActor, AdminEntry, AdminEvent, Fact, Head};
+use super::{AdminActor, AdminEntry, AdminEvent, Fact, Head, Predecessor};
 use crate::action::ActionId;
 
 /// One fact about one action, and its time.
@@ -72,7 +72,10 @@ pub struct EntryText {
 /// | 7 | what a server other than Exchange's EWS does: new words, and everything of version 6 as it was |
 /// | 8 | bookings of a time and with a subject, extensions to an end: new properties, and everything of version 7 as it was |
 /// | 9 | the `origin` of a user: a new property, and everything of version 8 as it was |
+/// | 10 | `after`, the entry of another chain that this one follows; an entry without it has version 9 |
 const VERSION: u32 = 9;
+/// The version of an entry that follows one of another chain.
+const LINKED_VERSION: u32 = 10;
 
 #[derive(Serialize, Deserialize)]
 struct FactBody<F> {
@@ -95,6 +98,8 @@ struct VersionedBody {
     v: u32,
     #[serde(flatten)]
     rest: Map<String, Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    after: Option<Predecessor>,
     #[serde(skip_serializing_if = "HmacsByPointer::is_empty")]
     personal: HmacsByPointer,
 }
@@ -104,7 +109,7 @@ struct VersionedBody {
 #[non_exhaustive]
 pub enum EntryError {
     /// A later version of Adjourn wrote it.
-    #[error("format {0}, which a later version of Adjourn wrote; this one reads up to {VERSION}")]
+    #[error("format {0}, which a later version of Adjourn wrote; this one reads up to {LINKED_VERSION}")]
     Later(u64),
     /// Not an entry.
     #[error("not a journal entry: {0}")]
@@ -123,6 +128,18 @@ impl JournalEntry {
     /// # Errors
     /// Never for an entry of Adjourn: JSON has all types that an entry uses.
     pub fn to_text(&self, salt: &mut dyn FnMut() -> Salt) -> Result<EntryText, EntryError> {
+        self.to_linked_text(None, salt)
+    }
+
+    /// The same, for an entry that follows one of another chain.
+    ///
+    /// # Errors
+    /// Never for an entry of Adjourn.
+    pub fn to_linked_text(
+        &self,
+        after: Option<Predecessor>,
+        salt: &mut dyn FnMut() -> Salt,
+    ) -> Result<EntryText, EntryError> {
         let mut body = match self {
             Self::Action(ActionEntry { action, at, fact }) => {
                 serde_json::to_value(FactBody { action: *action, at: *at, fact })
@@ -133,7 +150,8 @@ impl JournalEntry {
         }?;
         let (proofs, personal) = personal::extract(&mut body, salt);
         let Value::Object(rest) = body else { return Err(EntryError::NoVersion) };
-        let envelope = VersionedBody { v: VERSION, rest, personal: proofs };
+        let v = if after.is_some() { LINKED_VERSION } else { VERSION };
+        let envelope = VersionedBody { v, rest, after, personal: proofs };
         Ok(EntryText { body: serde_json::to_string(&envelope)?, personal })
     }
 
@@ -147,7 +165,7 @@ impl JournalEntry {
         let mut members: Map<String, Value> = serde_json::from_str(body)?;
         let version =
             members.remove("v").and_then(|version| version.as_u64()).ok_or(EntryError::NoVersion)?;
-        if version > u64::from(VERSION) {
+        if version > u64::from(LINKED_VERSION) {
             return Err(EntryError::Later(version));
         }
         let proofs = members.remove("personal").map(serde_json::from_value::<HmacsByPointer>).transpose()?;
@@ -185,6 +203,18 @@ impl SealedEntry {
     /// Parses the entry.
     pub fn parse(&self) -> Result<JournalEntry, EntryError> {
         JournalEntry::parse(&self.body, &self.personal)
+    }
+
+    /// The entry of another chain that this one follows.
+    ///
+    /// # Errors
+    /// The body is not an entry's.
+    pub fn predecessor(&self) -> Result<Option<Predecessor>, EntryError> {
+        #[derive(Deserialize)]
+        struct Link {
+            after: Option<Predecessor>,
+        }
+        Ok(serde_json::from_str::<Link>(&self.body)?.after)
     }
 }
 

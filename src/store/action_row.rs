@@ -10,16 +10,16 @@ use crate::journal::{ActionRecord, ActionStatus};
 /// The columns by which actions are looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ActionRow {
-    action: String,
+    pub(super) action: String,
     /// The number of the entry that accepted the action, which orders actions.
-    accepted: i64,
-    accepted_ms: i64,
-    room: String,
-    actor: String,
-    rule: Option<String>,
-    key: Option<String>,
-    ending: String,
-    uid: Option<String>,
+    pub(super) accepted: i64,
+    pub(super) accepted_ms: i64,
+    pub(super) room: String,
+    pub(super) actor: String,
+    pub(super) rule: Option<String>,
+    pub(super) key: Option<String>,
+    pub(super) ending: String,
+    pub(super) uid: Option<String>,
 }
 
 impl ActionRow {

@@ -41,17 +41,19 @@ fn commit(connection: &mut Connection) -> rusqlite::Result<()> {
 }
 
 /// Counts of commits since the process started.
-pub(super) struct CommitStats {
-    directory: PathBuf,
+#[derive(Default)]
+pub(super) struct CommitCounts {
     failed: AtomicU64,
     last: Mutex<Option<Instant>>,
 }
 
-impl CommitStats {
-    pub(super) fn new(directory: &Path) -> Self {
-        Self { directory: directory.to_owned(), failed: AtomicU64::new(0), last: Mutex::new(None) }
-    }
+/// The same, with the files of the journal.
+pub(super) struct CommitStats {
+    directory: PathBuf,
+    counts: CommitCounts,
+}
 
+impl CommitCounts {
     /// Counts the result of one entry or probe and returns it. A fact that cannot follow counts as the caller's error.
     pub(super) fn record(&self, result: Result<(), JournalError>) -> Result<(), JournalError> {
         match &result {
@@ -66,12 +68,25 @@ impl CommitStats {
 
     pub(super) fn health(&self) -> JournalHealth {
         let last = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        JournalHealth {
-            failed_commits: self.failed.load(Ordering::Relaxed),
-            last_commit_age: last.map(|last| last.elapsed()),
-            free_bytes: free_bytes(&self.directory),
-            size_bytes: size_bytes(&self.directory),
-        }
+        let (failed_commits, last_commit_age) =
+            (self.failed.load(Ordering::Relaxed), last.map(|last| last.elapsed()));
+        JournalHealth { failed_commits, last_commit_age, ..JournalHealth::default() }
+    }
+}
+
+impl CommitStats {
+    pub(super) fn new(directory: &Path) -> Self {
+        Self { directory: directory.to_owned(), counts: CommitCounts::default() }
+    }
+
+    /// Counts the result of one entry or probe and returns it.
+    pub(super) fn record(&self, result: Result<(), JournalError>) -> Result<(), JournalError> {
+        self.counts.record(result)
+    }
+
+    pub(super) fn health(&self) -> JournalHealth {
+        let (free_bytes, size_bytes) = (free_bytes(&self.directory), size_bytes(&self.directory));
+        JournalHealth { free_bytes, size_bytes, ..self.counts.health() }
     }
 }
 

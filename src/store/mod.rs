@@ -81,7 +81,7 @@ pub use outbox::{
 #[doc(hidden)]
 pub use pending_events::{PENDING_MAX, PendingError};
 #[cfg(feature = "postgres")]
-pub use postgres::{PostgresDatabase, PostgresError, PostgresSettings};
+pub use postgres::{ChainInfo, PostgresDatabase, PostgresError, PostgresJournal, PostgresSettings};
 #[cfg(feature = "service")]
 #[doc(hidden)]
 pub use presence::{TABLE_BOUNDS, TableBound};

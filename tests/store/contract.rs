@@ -14,16 +14,30 @@ use crate::sample_entries::{
     accepted, action, admin_events, an_end, at, closed, ended, everything, id, in_doubt, intended,
 };
 
-/// A journal, and its directory, which is deleted on drop.
-struct JournalUnderTest(Arc<dyn Journal>, Option<tempfile::TempDir>);
+/// A journal, and what it needs: its directory, which is deleted on drop, or its server.
+struct JournalUnderTest(Arc<dyn Journal>, Box<dyn std::any::Any + Send>);
 
-fn every_journal() -> Vec<JournalUnderTest> {
+/// An empty journal of each kind. The one on PostgreSQL is left out where no server is installed, or without its feature.
+async fn every_journal() -> Vec<JournalUnderTest> {
     let directory = tempfile::tempdir().unwrap();
     let on_disk = journal_in(directory.path());
-    vec![
-        JournalUnderTest(Arc::new(MemoryJournal::default()), None),
-        JournalUnderTest(Arc::new(on_disk), Some(directory)),
-    ]
+    let journals = [
+        JournalUnderTest(Arc::new(MemoryJournal::default()), Box::new(())),
+        JournalUnderTest(Arc::new(on_disk), Box::new(directory)),
+    ];
+    journals.into_iter().chain(on_postgres().await).collect()
+}
+
+#[cfg(all(unix, feature = "postgres"))]
+async fn on_postgres() -> Option<JournalUnderTest> {
+    let database = adjourn_test::PostgresServer::shared()?.database();
+    let journal = crate::postgres::journal(&database).await;
+    Some(JournalUnderTest(Arc::new(journal), Box::new(database)))
+}
+
+#[cfg(not(all(unix, feature = "postgres")))]
+async fn on_postgres() -> Option<JournalUnderTest> {
+    None
 }
 
 async fn write(journal: &dyn Journal, entries: Vec<ActionEntry>) {
@@ -39,7 +53,7 @@ async fn ids(journal: &dyn Journal, query: Query) -> Vec<u128> {
 
 #[tokio::test]
 async fn what_was_recorded_adds_up_to_a_life() {
-    for JournalUnderTest(journal, _keep) in every_journal() {
+    for JournalUnderTest(journal, _keep) in every_journal().await {
         write(&*journal, an_end(1, "r1", "a", 30)).await;
         let record = journal.action_record(id(1)).await.unwrap().unwrap();
         assert_eq!((record.stage, record.accepted_at), (ActionStage::Closed, at(30)));
@@ -66,7 +80,7 @@ async fn a_fact_that_cannot_be_true_is_refused_and_leaves_nothing() {
         (vec![begin(), closed(1, refuse, 0)], begin()),
     ];
     for (before, impossible) in cases {
-        for JournalUnderTest(journal, _keep) in every_journal() {
+        for JournalUnderTest(journal, _keep) in every_journal().await {
             write(&*journal, before.clone()).await;
             let error = journal.record(impossible.clone()).await.unwrap_err();
             assert!(matches!(error, JournalError::InvalidTransition(_)), "{error}");
@@ -77,7 +91,7 @@ async fn a_fact_that_cannot_be_true_is_refused_and_leaves_nothing() {
 
 #[tokio::test]
 async fn lives_are_found_by_everything_a_query_can_say() {
-    for JournalUnderTest(journal, _keep) in every_journal() {
+    for JournalUnderTest(journal, _keep) in every_journal().await {
         let journal = &*journal;
         write(journal, everything()).await;
         let all = Query::default();
@@ -122,7 +136,7 @@ async fn pages(journal: &dyn Journal, query: &Query, examine: usize) -> (Vec<u12
 
 #[tokio::test]
 async fn pages_of_any_size_add_up_to_what_a_query_means() {
-    for JournalUnderTest(journal, _keep) in every_journal() {
+    for JournalUnderTest(journal, _keep) in every_journal().await {
         let journal = &*journal;
         write(journal, everything()).await;
         let of = |ending| Query { status: Some(ending), ..Query::default() };
@@ -160,7 +174,7 @@ async fn pages_of_any_size_add_up_to_what_a_query_means() {
 
 #[tokio::test]
 async fn entries_are_chained_and_read_back_as_they_were() {
-    for JournalUnderTest(journal, _keep) in every_journal() {
+    for JournalUnderTest(journal, _keep) in every_journal().await {
         write(&*journal, everything()).await;
         let mut chain = Chain::default();
         let mut read = Vec::new();
@@ -177,7 +191,7 @@ async fn entries_are_chained_and_read_back_as_they_were() {
 
 #[tokio::test]
 async fn many_at_once_are_all_kept() {
-    for JournalUnderTest(journal, _keep) in every_journal() {
+    for JournalUnderTest(journal, _keep) in every_journal().await {
         let tasks: Vec<_> = (0..300)
             .map(|number| {
                 let journal = journal.clone();
@@ -197,7 +211,7 @@ async fn many_at_once_are_all_kept() {
 
 #[tokio::test]
 async fn admin_events_stand_in_the_same_chain_and_are_found_by_time() {
-    for JournalUnderTest(journal, _keep) in every_journal() {
+    for JournalUnderTest(journal, _keep) in every_journal().await {
         write(&*journal, an_end(1, "r1", "a", 0)).await;
         for entry in admin_events() {
             journal.record_admin(entry).await.unwrap();

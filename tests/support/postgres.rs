@@ -62,7 +62,7 @@ impl PostgresServer {
         initdb.arg("--no-sync").arg(format!("--pwfile={}", password.display()));
         expect(&initdb.arg("-D").arg(&data).output().unwrap(), "initdb");
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let process = Mutex::new(start_process(&programs, &data, port));
+        let process = Mutex::new(start_process(&programs, &data, port, "fsync=on"));
         let databases = AtomicU32::new(0);
         let server = Self { port, programs, data, process, databases, _directory: directory };
         server.wait_until_ready();
@@ -83,12 +83,27 @@ impl PostgresServer {
         panic!("PostgreSQL does not accept connections");
     }
 
-    /// Ends the server as a power failure would, and starts it again.
+    /// Ends the server without a shutdown (as `pg_ctl stop -m immediate` does), and starts it again: it recovers from its log.
     pub fn crash_and_restart(&self) {
+        self.crash_and_restart_after(Duration::ZERO);
+    }
+
+    /// The same, with a time between in which no server is there.
+    pub fn crash_and_restart_after(&self, pause: Duration) {
+        self.restart(pause, "fsync=on");
+    }
+
+    /// Starts the server again with a setting that may lose what it acknowledged.
+    pub fn restart_without_fsync(&self) {
+        self.restart(Duration::ZERO, "fsync=off");
+    }
+
+    fn restart(&self, pause: Duration, setting: &str) {
         let mut process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
         signal(&process, "QUIT");
         process.wait().unwrap();
-        *process = start_process(&self.programs, &self.data, self.port);
+        std::thread::sleep(pause);
+        *process = start_process(&self.programs, &self.data, self.port, setting);
         drop(process);
         self.wait_until_ready();
     }
@@ -112,11 +127,6 @@ impl PostgresServer {
         psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-U", "postgres"]);
         psql.args(["-p", &self.port.to_string(), "-d", database, "-c", sql]);
         psql.env("PGPASSWORD", PASSWORD).output().unwrap()
-    }
-
-    /// The directory of the database files, for a test that changes the server's settings.
-    pub fn data_directory(&self) -> &Path {
-        &self.data
     }
 }
 
@@ -179,10 +189,10 @@ fn as_unprivileged(program: &Path) -> Command {
     command
 }
 
-fn start_process(programs: &Path, data: &Path, port: u16) -> Child {
+fn start_process(programs: &Path, data: &Path, port: u16, setting: &str) -> Child {
     let mut server = as_unprivileged(&programs.join("postgres"));
     server.arg("-D").arg(data).args(["-h", "127.0.0.1", "-p", &port.to_string()]);
-    server.args(["-c", "unix_socket_directories=", "-c", "fsync=on", "-c", "max_connections=200"]);
+    server.args(["-c", "unix_socket_directories=", "-c", setting, "-c", "max_connections=200"]);
     server.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut process = server.spawn().unwrap();
     // Somebody has to read the log, or the server waits.

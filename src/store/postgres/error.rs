@@ -81,6 +81,12 @@ impl PostgresError {
         matches!(self, Self::Server { code, .. } if code == SqlState::UNIQUE_VIOLATION.code())
     }
 
+    /// Whether the server undid the statement because of another one, and the same statement may succeed now.
+    pub(in crate::store) fn may_be_repeated(&self) -> bool {
+        let repeatable = [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED];
+        matches!(self, Self::Server { code, .. } if repeatable.iter().any(|state| state.code() == code))
+    }
+
     /// An error of a statement or of the connection.
     pub(in crate::store) fn of(error: &tokio_postgres::Error) -> Self {
         let Some(database) = error.as_db_error() else { return Self::of_connection(error) };

@@ -124,7 +124,7 @@ const SHAPE: &str = "
         SELECT format('constraint %s.%s %s', name, conname, pg_get_constraintdef(c.oid))
         FROM tables JOIN pg_constraint c ON conrelid = tables.oid
         UNION ALL
-        SELECT format('index %s %s', indisvalid, replace(pg_get_indexdef(indexrelid), ' ON ' || $1 || '.', ' ON '))
+        SELECT format('index %s %s', indisvalid, regexp_replace(pg_get_indexdef(indexrelid), ' ON (pg_temp|pg_temp_[0-9]+|adjourn)\\.', ' ON '))
         FROM tables JOIN pg_index ON indrelid = oid
         UNION ALL
         SELECT format('trigger %s.%s', name, tgname) FROM tables

@@ -1,0 +1,281 @@
+//! [`Journal`] over PostgreSQL: one writer among several. Never decides which fact may follow which, and never calls another process
+//! dead: `renewer.rs` does.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+use uuid::Uuid;
+
+use super::appender::{Appender, Job, QUEUE_MAX};
+use super::batch::ValueLocation;
+use super::database::{PostgresDatabase, Purpose, SETUP_LIMIT};
+use super::error::PostgresError;
+use super::link::{Link, jitter};
+use super::records::{BESIDE_ENTRY, ENTRY_COLUMNS, Reader, read_entry, stored_records};
+use super::renewer::Renewer;
+use super::schema::column;
+use super::settings::PostgresSettings;
+use super::state::{HeldLock, WriterState};
+use super::tables::{JOURNAL, as_column, indexed};
+use super::writers::{self, ChainInfo};
+use super::{erase, find};
+use crate::action::ActionId;
+use crate::journal::{
+    ActionEntry, ActionRecord, AdminEntry, AdminEvent, AdminPage, AdminQuery, Chain, ErasureRequest,
+    ErasureResult, Journal, JournalEntry, JournalError, JournalHealth, JournalLock, LockName, Position,
+    Query, RecordPage, SealedEntry,
+};
+use crate::store::StoreError;
+use crate::store::health::CommitCounts;
+use crate::store::writer::PendingEntry;
+
+/// Time limit of a read that an action waits for.
+const READ_LIMIT: Duration = Duration::from_secs(5);
+/// Time limit of a read of the audit.
+const AUDIT_LIMIT: Duration = Duration::from_secs(30);
+/// A lock that another process holds is asked for again after this time, and up to four times as long.
+const LOCK_AGAIN: Duration = Duration::from_millis(25);
+/// The lock under which one process at a time erases.
+const ERASURE_LOCK: &str = "erasure";
+
+/// The journal of a PostgreSQL database, as one of its writers.
+pub struct PostgresJournal {
+    state: Arc<WriterState>,
+    writer: i32,
+    queue: Option<mpsc::Sender<Job>>,
+    appender: Option<JoinHandle<()>>,
+    /// Dropped last: the renewals end.
+    _renewals: oneshot::Sender<()>,
+    reads: Link,
+    audit: Link,
+    commits: CommitCounts,
+    size: AtomicU64,
+}
+
+impl PostgresJournal {
+    /// Opens the journal as one more writer. Creates the tables if they are missing. Must be called inside a Tokio runtime.
+    ///
+    /// # Errors
+    /// The database cannot be reached or used, or may lose what it acknowledges.
+    pub async fn open(settings: &PostgresSettings) -> Result<Self, StoreError> {
+        let database = PostgresDatabase::new(settings)?;
+        let purpose = Purpose::Other { name: "start", statement_limit: SETUP_LIMIT };
+        let connection = database.connect(purpose).await?;
+        database.check_server(&connection).await?;
+        JOURNAL.prepare(&connection).await?;
+        let incarnation = Uuid::new_v4();
+        let writer = writers::begin(&connection, incarnation, &settings.name, SETUP_LIMIT).await?;
+        Ok(Self::start(database, (writer, incarnation)))
+    }
+
+    fn start(database: PostgresDatabase, (writer, incarnation): (i32, Uuid)) -> Self {
+        let state = Arc::new(WriterState::default());
+        let (queue, jobs) = mpsc::channel(QUEUE_MAX);
+        let (renewals, stop) = oneshot::channel();
+        tokio::spawn(Renewer::new(database.clone(), state.clone(), (writer, incarnation)).run(stop));
+        let appender = tokio::spawn(Appender::new(database.clone(), state.clone(), writer).run(jobs));
+        let link =
+            |name, statement_limit| Link::new(database.clone(), Purpose::Other { name, statement_limit });
+        Self {
+            state,
+            writer,
+            queue: Some(queue),
+            appender: Some(appender),
+            _renewals: renewals,
+            reads: link("read", READ_LIMIT),
+            audit: link("audit", AUDIT_LIMIT),
+            commits: CommitCounts::default(),
+            size: AtomicU64::new(0),
+        }
+    }
+
+    /// Stores what waits, and seals the chain of this process, so that others can continue its actions at once. A journal that is dropped
+    /// instead does the same as long as its runtime lives.
+    pub async fn close(mut self) {
+        self.queue = None;
+        if let Some(appender) = self.appender.take() {
+            // If the task panicked, others seal the chain.
+            let _ = appender.await;
+        }
+    }
+
+    /// The number of this process as a writer.
+    pub fn writer(&self) -> i32 {
+        self.writer
+    }
+
+    /// All chains, in the order in which their processes began.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub async fn chains(&self) -> Result<Vec<ChainInfo>, JournalError> {
+        let rows = self.audit.query(writers::CHAINS, &[], AUDIT_LIMIT).await?;
+        Ok(rows.iter().map(writers::chain_info).collect::<Result<_, PostgresError>>()?)
+    }
+
+    /// The entries of a chain as stored, in order: at most `max`, from the number `first` on.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub async fn entries_of(
+        &self,
+        writer: i32,
+        first: u64,
+        max: usize,
+    ) -> Result<Vec<SealedEntry>, JournalError> {
+        let sql = format!(
+            "SELECT {ENTRY_COLUMNS} FROM entries AS e {BESIDE_ENTRY} WHERE e.writer = $1 AND e.number >= $2
+             ORDER BY e.number LIMIT $3"
+        );
+        let (first, max) = (as_column(first), as_column(max as u64));
+        let rows = self.audit.query(&sql, &[&writer, &first, &max], AUDIT_LIMIT).await?;
+        let entries = rows.iter().map(|row| read_entry(row, 0).map(|written| written.sealed));
+        Ok(entries.collect::<Result<_, PostgresError>>()?)
+    }
+
+    async fn enqueue(&self, job: Job) -> Result<(), JournalError> {
+        self.state.check()?;
+        let Some(queue) = &self.queue else { return Err(task_ended()) };
+        queue.send(job).await.map_err(|_| task_ended())
+    }
+
+    async fn write(&self, record: JournalEntry) -> Result<(), JournalError> {
+        let (answer, answered) = oneshot::channel();
+        self.enqueue(Job::Write(PendingEntry { record, answer })).await?;
+        answered.await.map_err(|_| task_ended())?
+    }
+
+    /// Takes a lock, unless another process holds it.
+    async fn take(&self, name: &str) -> Result<Option<HeldLock>, JournalError> {
+        let (answer, answered) = oneshot::channel();
+        self.enqueue(Job::Take { name: indexed(name), answer }).await?;
+        answered.await.map_err(|_| task_ended())?
+    }
+
+    async fn take_or_wait(&self, name: &str) -> Result<HeldLock, JournalError> {
+        loop {
+            if let Some(held) = self.take(name).await? {
+                return Ok(held);
+            }
+            sleep(LOCK_AGAIN.mul_f64(1.0 + 3.0 * jitter())).await;
+        }
+    }
+
+    /// Erases these values and records their number.
+    async fn erase_batch(
+        &self,
+        erasure: &ErasureRequest,
+        values: Vec<ValueLocation>,
+    ) -> Result<(), JournalError> {
+        let through = values.iter().map(|value| value.number.unsigned_abs()).max().unwrap_or_default();
+        let event = AdminEvent::Erased { values: values.len() as u64, through };
+        let event = JournalEntry::Admin(AdminEntry { at: erasure.now, by: erasure.by.clone(), event });
+        let (answer, answered) = oneshot::channel();
+        self.enqueue(Job::Erase { event, values, answer }).await?;
+        answered.await.map_err(|_| task_ended())?
+    }
+
+    /// Commits without a change, and reads the size of the tables.
+    async fn probe(&self) -> Result<(), JournalError> {
+        self.state.check()?;
+        if self.reads.query(writers::PROBE, &[&self.writer], READ_LIMIT).await?.is_empty() {
+            return Err(JournalError::Fenced);
+        }
+        let sql = "SELECT (pg_total_relation_size('entries') + pg_total_relation_size('personal')
+                   + pg_total_relation_size('actions'))::bigint";
+        let rows = self.reads.query(sql, &[], READ_LIMIT).await?;
+        let size = rows.first().map(|row| column::<i64>(row, 0)).transpose()?.unwrap_or_default();
+        self.size.store(size.unsigned_abs(), Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Journal for PostgresJournal {
+    async fn record(&self, entry: ActionEntry) -> Result<(), JournalError> {
+        self.commits.record(self.write(entry.into()).await)
+    }
+
+    async fn record_admin(&self, entry: AdminEntry) -> Result<(), JournalError> {
+        self.commits.record(self.write(entry.into()).await)
+    }
+
+    async fn lock(&self, name: &LockName) -> Result<JournalLock, JournalError> {
+        Ok(JournalLock::released_by(Box::new(self.take_or_wait(&name.to_string()).await?)))
+    }
+
+    async fn try_lock(&self, name: &LockName) -> Result<Option<JournalLock>, JournalError> {
+        let held = self.take(&name.to_string()).await?;
+        Ok(held.map(|held| JournalLock::released_by(Box::new(held))))
+    }
+
+    async fn admin_events(&self, query: &AdminQuery) -> Result<AdminPage, JournalError> {
+        find::admin_events(&self.audit, query, AUDIT_LIMIT).await
+    }
+
+    async fn action_record(&self, action: ActionId) -> Result<Option<ActionRecord>, JournalError> {
+        let reader = Reader::Link(&self.reads);
+        let mut stored = stored_records(&reader, &[action.0], READ_LIMIT).await?;
+        Ok(stored.remove(&action).map(|stored| stored.record))
+    }
+
+    async fn find(&self, query: &Query) -> Result<Vec<ActionRecord>, JournalError> {
+        find::find(&self.reads, query, READ_LIMIT).await
+    }
+
+    async fn page(
+        &self,
+        query: &Query,
+        after: Option<Position>,
+        examine: usize,
+    ) -> Result<RecordPage, JournalError> {
+        find::page(&self.audit, query, (after, examine), AUDIT_LIMIT).await
+    }
+
+    async fn entries(&self, first: u64, max: usize) -> Result<Vec<SealedEntry>, JournalError> {
+        self.entries_of(self.writer, first, max).await
+    }
+
+    async fn try_commit(&self) -> Result<(), JournalError> {
+        self.commits.record(self.probe().await)
+    }
+
+    fn health(&self) -> JournalHealth {
+        let size = self.size.load(Ordering::Relaxed);
+        JournalHealth { size_bytes: (size > 0).then_some(size), ..self.commits.health() }
+    }
+
+    fn chain(&self) -> Option<Chain> {
+        Some(self.state.chain())
+    }
+
+    async fn erase(&self, erasure: ErasureRequest) -> Result<ErasureResult, JournalError> {
+        let _lock = self.take_or_wait(ERASURE_LOCK).await?;
+        let mut values = 0;
+        loop {
+            let batch = erase::locate(&self.audit, &erasure, AUDIT_LIMIT).await?;
+            if batch.is_empty() {
+                break;
+            }
+            values += batch.len() as u64;
+            self.erase_batch(&erasure, batch).await?;
+        }
+        let spared = erase::spared(&self.audit, &erasure, AUDIT_LIMIT).await?;
+        let in_clear = erase::has_names_in_clear(&self.audit, AUDIT_LIMIT).await?;
+        // The server's log, and the rows until a vacuum, still hold the values for a while.
+        Ok(ErasureResult { values, spared, in_clear, log_remains: values > 0 })
+    }
+
+    fn queued_facts(&self) -> usize {
+        self.queue.as_ref().map_or(0, |queue| queue.max_capacity() - queue.capacity())
+    }
+}
+
+fn task_ended() -> JournalError {
+    JournalError::Unusable("the task that appends has ended".to_owned())
+}

@@ -1,0 +1,202 @@
+//! The statements about the table of writers: begin to write, renew, seal another writer, and read where a chain ends. Never
+//! appends an entry, and never deletes a row.
+
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::batch::WriterSession;
+use super::connection::Connection;
+use super::error::PostgresError;
+use super::records::head;
+use super::schema::{column, first};
+use super::tables::indexed;
+use crate::journal::{Chain, Head};
+
+/// How long a renewal is valid, by the database's clock.
+pub(super) const VALID_FOR: Duration = Duration::from_secs(10);
+/// `VALID_FOR` in SQL.
+const UNTIL: &str = "clock_timestamp() + interval '10 seconds'";
+
+/// Registers this process as a new writer; returns its number.
+pub(super) async fn begin(
+    connection: &Connection,
+    incarnation: Uuid,
+    name: &str,
+    limit: Duration,
+) -> Result<i32, PostgresError> {
+    let sql = format!(
+        "INSERT INTO writers (incarnation, name, version, head, until) VALUES ($1, $2, $3, $4, {UNTIL})
+         RETURNING writer"
+    );
+    let (name, version, head) = (indexed(name), env!("CARGO_PKG_VERSION"), Head::default().0.to_vec());
+    let rows = connection.query(&sql, &[&incarnation, &name, &version, &head], limit).await?;
+    column(first(&rows)?, 0)
+}
+
+/// Renews a writer; returns the database's time in seconds, or `None` if the writer is sealed.
+pub(super) async fn renew(
+    connection: &Connection,
+    writer: i32,
+    is_locked: bool,
+    limit: Duration,
+) -> Result<Option<f64>, PostgresError> {
+    let sql = format!(
+        "UPDATE writers SET until = {UNTIL}, is_locked = $2 WHERE writer = $1 AND sealed_at IS NULL
+         RETURNING extract(epoch FROM clock_timestamp())::float8"
+    );
+    let rows = connection.query(&sql, &[&writer, &is_locked], limit).await?;
+    rows.first().map(|row| column(row, 0)).transpose()
+}
+
+/// Takes the advisory lock of an incarnation for this session, unless another session holds it.
+pub(super) async fn lock_incarnation(
+    connection: &Connection,
+    incarnation: Uuid,
+    limit: Duration,
+) -> Result<bool, PostgresError> {
+    let rows = connection.query("SELECT pg_try_advisory_lock($1)", &[&lock_key(incarnation)], limit).await?;
+    column(first(&rows)?, 0)
+}
+
+/// The number of the advisory lock of an incarnation.
+fn lock_key(incarnation: Uuid) -> i64 {
+    incarnation.as_u64_pair().0.cast_signed()
+}
+
+/// A writer that is not sealed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct LiveWriter {
+    pub(super) writer: i32,
+    pub(super) name: String,
+    /// Its renewal is no longer valid.
+    pub(super) is_expired: bool,
+    /// It had its advisory lock, which is gone: its process or its connection has ended.
+    pub(super) has_lost_lock: bool,
+}
+
+/// The other writers that are not sealed.
+pub(super) async fn others(
+    connection: &Connection,
+    writer: i32,
+    limit: Duration,
+) -> Result<Vec<LiveWriter>, PostgresError> {
+    let sql = "SELECT writer, name, until < clock_timestamp(), is_locked, incarnation FROM writers
+               WHERE sealed_at IS NULL AND writer <> $1 ORDER BY writer";
+    let mut others = Vec::new();
+    for row in connection.query(sql, &[&writer], limit).await? {
+        // The shared lock lasts for this statement alone.
+        let free = "SELECT pg_try_advisory_xact_lock_shared($1)";
+        let has_lost_lock = column::<bool>(&row, 3)? && {
+            let rows = connection.query(free, &[&lock_key(column(&row, 4)?)], limit).await?;
+            column(first(&rows)?, 0)?
+        };
+        let (writer, name, is_expired) = (column(&row, 0)?, column(&row, 1)?, column(&row, 2)?);
+        others.push(LiveWriter { writer, name, is_expired, has_lost_lock });
+    }
+    Ok(others)
+}
+
+/// Seals another writer: from now on its statements change nothing. `by` must not be sealed itself. Without `at_once` the other's renewal must
+/// have expired. Returns the end of its chain, or `None` if it was not sealed by this call.
+pub(super) async fn seal(
+    connection: &Connection,
+    (writer, by): (i32, i32),
+    at_once: bool,
+    limit: Duration,
+) -> Result<Option<u64>, PostgresError> {
+    let sql = "UPDATE writers SET sealed_at = clock_timestamp(), sealed_by = $2
+               WHERE writer = $1 AND sealed_at IS NULL AND ($3 OR until < clock_timestamp())
+               AND EXISTS (SELECT 1 FROM writers AS me WHERE me.writer = $2 AND me.sealed_at IS NULL)
+               RETURNING length";
+    let rows = connection.query(sql, &[&writer, &by, &at_once], limit).await?;
+    rows.first().map(|row| Ok(column::<i64>(row, 0)?.unsigned_abs())).transpose()
+}
+
+/// Seals this process's own chain, when it ends in order.
+pub(super) async fn seal_own(
+    connection: &Connection,
+    me: WriterSession,
+    limit: Duration,
+) -> Result<(), PostgresError> {
+    let sql = "UPDATE writers SET sealed_at = clock_timestamp(), sealed_by = $1
+               WHERE writer = $1 AND session = $2 AND sealed_at IS NULL";
+    connection.query(sql, &[&me.writer, &me.session], limit).await.map(|_| ())
+}
+
+/// Begins a new session of a writer: statements of earlier connections that are still on their way change nothing from now on. Waits for one
+/// that is running. `None` if the writer has no row.
+pub(super) async fn begin_session(
+    connection: &Connection,
+    writer: i32,
+    limit: Duration,
+) -> Result<Option<WriterSession>, PostgresError> {
+    let sql = "UPDATE writers SET session = session + 1 WHERE writer = $1 RETURNING session";
+    let rows = connection.query(sql, &[&writer], limit).await?;
+    rows.first().map(|row| Ok(WriterSession { writer, session: column(row, 0)? })).transpose()
+}
+
+/// Where a chain ends in the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct StoredChain {
+    pub(super) session: i32,
+    pub(super) is_sealed: bool,
+    pub(super) chain: Chain,
+    /// Whether the last entry is there, with this hash.
+    pub(super) has_last: bool,
+}
+
+/// Reads where the chain of a writer ends; `None` if the writer has no row.
+pub(super) async fn stored_chain(
+    connection: &Connection,
+    writer: i32,
+    limit: Duration,
+) -> Result<Option<StoredChain>, PostgresError> {
+    let sql = "SELECT w.session, w.sealed_at IS NOT NULL, w.length, w.head,
+               w.length = 0 OR coalesce(e.hash = w.head, false)
+               FROM writers AS w LEFT JOIN entries AS e ON e.writer = w.writer AND e.number = w.length
+               WHERE w.writer = $1";
+    let rows = connection.query(sql, &[&writer], limit).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let chain = Chain { length: column::<i64>(row, 2)?.unsigned_abs(), head: head(column(row, 3)?)? };
+    let (session, is_sealed, has_last) = (column(row, 0)?, column(row, 1)?, column(row, 4)?);
+    Ok(Some(StoredChain { session, is_sealed, chain, has_last }))
+}
+
+/// Changes nothing in a writer's row, to test whether commits succeed. Returns whether the writer is not sealed.
+pub(super) const PROBE: &str =
+    "UPDATE writers SET version = version WHERE writer = $1 AND sealed_at IS NULL RETURNING writer";
+
+/// A chain of the journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ChainInfo {
+    /// The number of the process that writes or wrote it.
+    pub writer: i32,
+    /// The random id of the process.
+    pub incarnation: Uuid,
+    /// The name of the process, for people.
+    pub name: String,
+    /// The version of Adjourn that it is or was.
+    pub version: String,
+    /// The end of the chain.
+    pub chain: Chain,
+    /// The writer that sealed the chain; the writer itself if it ended in order. `None` while it may grow.
+    pub sealed_by: Option<i32>,
+}
+
+/// The query for [`ChainInfo`]s.
+pub(super) const CHAINS: &str =
+    "SELECT writer, incarnation, name, version, length, head, sealed_by FROM writers ORDER BY writer";
+
+/// Reads a row of [`CHAINS`].
+pub(super) fn chain_info(row: &tokio_postgres::Row) -> Result<ChainInfo, PostgresError> {
+    Ok(ChainInfo {
+        writer: column(row, 0)?,
+        incarnation: column(row, 1)?,
+        name: column(row, 2)?,
+        version: column(row, 3)?,
+        chain: Chain { length: column::<i64>(row, 4)?.unsigned_abs(), head: head(column(row, 5)?)? },
+        sealed_by: column(row, 6)?,
+    })
+}
