@@ -268,7 +268,7 @@ impl ServiceStore {
             let empty = connection.query(sql, &[])?;
             let empty: Vec<String> = empty.iter().map(|row| row.get(0)).collect::<Result<_, _>>()?;
             let forgotten = empty.into_iter().filter(|webhook| !configured.contains(webhook));
-            let forgotten: Vec<_> = forgotten.map(|webhook| values![webhook]).collect();
+            let forgotten: Vec<_> = forgotten.map(|webhook| values![webhook].to_vec()).collect();
             connection.execute_all("DELETE FROM webhook_queues WHERE webhook = ?1", &forgotten)
         })
         .await
@@ -287,7 +287,9 @@ fn enqueue(
     for OutboxNotice { id, kind, at, body } in &batch.notices {
         number += 1;
         if usage.make_room(connection, webhook, body.len())? {
-            rows.push(values![webhook, number, id.to_string(), kind, *at, expires, body.len(), body]);
+            rows.push(
+                values![webhook, number, id.to_string(), kind, *at, expires, body.len(), body].to_vec(),
+            );
         }
     }
     let sql = "INSERT INTO webhook_notices (webhook, number, id, kind, at_ms, expires_ms, bytes, body)
