@@ -51,6 +51,7 @@
 //! | `service` | yes | the command line, the HTTP service and its console; implies `negotiate`, `sim` and `store` |
 //! | `negotiate` | with `service` | sign-in by NTLM and Kerberos, for Exchange Server on premises; the doctor |
 //! | `store` | with `service` | the journal on disk ([`store`], SQLite built from source: needs a C compiler) |
+//! | `postgres` | no | the journal on PostgreSQL, for several processes at once; implies `store` |
 //! | `sim` | with `service` | the simulated Exchange ([`sim`]), for demos and tests; with a server and an XML parser of its own |
 //! | `otel` | no | spans for an OpenTelemetry collector; implies `service` |
 //!

@@ -473,6 +473,12 @@ impl From<JournalError> for Problem {
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
+        if error.may_be_stored() {
+            tracing::error!(%error, "service store unavailable");
+            return Self::journal_unavailable(
+                "The database did not confirm the change. It may have been made.",
+            );
+        }
         JournalError::Unusable(error.to_string()).into()
     }
 }

@@ -12,6 +12,8 @@ mod basic;
 mod bearer;
 #[cfg(feature = "negotiate")]
 mod binding;
+#[cfg(any(feature = "negotiate", feature = "postgres"))]
+mod certificate_hash;
 mod client_credentials;
 mod external_token;
 #[cfg(feature = "negotiate")]
@@ -36,7 +38,7 @@ use bearer::Bearer;
 #[cfg(feature = "negotiate")]
 pub use binding::ChannelBinding;
 #[cfg(feature = "postgres")]
-pub(crate) use binding::certificate_hash;
+pub(crate) use certificate_hash::certificate_hash;
 pub use client_credentials::{ClientAuthentication, ClientCredentials};
 pub use external_token::ExternalToken;
 #[cfg(feature = "negotiate")]

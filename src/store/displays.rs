@@ -123,7 +123,7 @@ impl ServiceStore {
 }
 
 fn contact_values(DisplayContact { id, at, version, lost_since }: DisplayContact) -> Vec<Value> {
-    values![id.0, at, version, lost_since]
+    values![id.0, at, version, lost_since].to_vec()
 }
 
 fn record(row: &SqlRow) -> Result<DisplayRecord, StoreError> {

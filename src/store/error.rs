@@ -79,10 +79,9 @@ pub enum StoreError {
     #[cfg(feature = "postgres")]
     #[error(transparent)]
     Postgres(#[from] super::postgres::PostgresError),
-    /// PostgreSQL did not confirm a change.
-    #[cfg(feature = "postgres")]
+    /// A database server did not confirm a change.
     #[error("the change may have been stored, or not: {0}")]
-    Unconfirmed(super::postgres::PostgresError),
+    Unconfirmed(String),
 }
 
 impl StoreError {
@@ -95,6 +94,11 @@ impl StoreError {
             Self::Postgres(error) => error.is_damage(),
             _ => false,
         }
+    }
+
+    /// Whether a change may have been stored although its call failed.
+    pub fn may_be_stored(&self) -> bool {
+        matches!(self, Self::Unconfirmed(_))
     }
 }
 

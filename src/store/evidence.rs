@@ -52,8 +52,8 @@ impl ServiceStore {
                 let Some(last) = page.last() else { break };
                 below = number(last);
                 let numbers = page.into_iter().map(|sign| (number(&sign), sign));
-                let refused =
-                    numbers.filter_map(|(number, sign)| (!log.restore(sign)).then(|| values![number]));
+                let refused = numbers
+                    .filter_map(|(number, sign)| (!log.restore(sign)).then(|| values![number].to_vec()));
                 connection
                     .execute_all("DELETE FROM evidence WHERE number = ?1", &refused.collect::<Vec<_>>())?;
             }
@@ -125,6 +125,7 @@ fn sign_values(sign: &Sign) -> Vec<Value> {
         original,
         sign.keep_until,
     ]
+    .to_vec()
 }
 
 fn keep_refused(
@@ -134,7 +135,7 @@ fn keep_refused(
     let sql = "INSERT INTO refused_evidence VALUES (?1, ?2, ?3)
                ON CONFLICT (room) DO UPDATE SET from_ms = excluded.from_ms, to_ms = excluded.to_ms";
     let rows: Vec<_> =
-        refused.iter().map(|(room, span)| values![room.as_str(), span.from, span.to]).collect();
+        refused.iter().map(|(room, span)| values![room.as_str(), span.from, span.to].to_vec()).collect();
     connection.execute_all(sql, &rows)
 }
 

@@ -223,7 +223,7 @@ impl ServiceStore {
         self.write(Subject::Keys, move |connection| {
             let sql = "UPDATE keys SET last_used_ms = ?2
                        WHERE id = ?1 AND (last_used_ms IS NULL OR last_used_ms < ?2)";
-            let rows: Vec<_> = used.into_iter().map(|(id, at)| values![id.0, at]).collect();
+            let rows: Vec<_> = used.into_iter().map(|(id, at)| values![id.0, at].to_vec()).collect();
             connection.execute_all(sql, &rows)
         })
         .await

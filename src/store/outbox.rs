@@ -268,7 +268,7 @@ impl ServiceStore {
             let empty = connection.query(sql, &[])?;
             let empty: Vec<String> = empty.iter().map(|row| row.get(0)).collect::<Result<_, _>>()?;
             let forgotten = empty.into_iter().filter(|webhook| !configured.contains(webhook));
-            let forgotten: Vec<_> = forgotten.map(|webhook| values![webhook]).collect();
+            let forgotten: Vec<_> = forgotten.map(|webhook| values![webhook].to_vec()).collect();
             connection.execute_all("DELETE FROM webhook_queues WHERE webhook = ?1", &forgotten)
         })
         .await
@@ -287,7 +287,9 @@ fn enqueue(
     for OutboxNotice { id, kind, at, body } in &batch.notices {
         number += 1;
         if usage.make_room(connection, webhook, body.len())? {
-            rows.push(values![webhook, number, id.to_string(), kind, *at, expires, body.len(), body]);
+            rows.push(
+                values![webhook, number, id.to_string(), kind, *at, expires, body.len(), body].to_vec(),
+            );
         }
     }
     let sql = "INSERT INTO webhook_notices (webhook, number, id, kind, at_ms, expires_ms, bytes, body)
@@ -407,116 +409,7 @@ mod tests {
     use super::super::service_schema::{OUTBOX, WEBHOOK_QUEUES};
     use super::*;
 
-    const HOOK: &str = "facility";
-
-    fn noon() -> DateTime<Utc> {
-        "2026-11-30T12:00:00Z".parse().unwrap()
-    }
-
-    fn notice(id: u128, body: &str) -> OutboxNotice {
-        let (kind, body) = ("check-in".to_owned(), body.to_owned());
-        OutboxNotice { id: Uuid::from_u128(id), kind, at: noon(), body }
-    }
-
-    async fn add(store: &ServiceStore, notices: Vec<OutboxNotice>) -> Vec<(String, u64)> {
-        let batch = OutboxBatch { webhook: HOOK.to_owned(), missed: 0, notices };
-        store.enqueue_notices(vec![batch], noon() + TimeDelta::days(1)).await.unwrap()
-    }
-
-    fn query(now: DateTime<Utc>, order: SendOrder) -> DueQuery {
-        let pause_max = TimeDelta::minutes(10);
-        DueQuery { webhook: HOOK.to_owned(), now, pause_max, order, max: 10 }
-    }
-
-    async fn due_numbers(store: &ServiceStore, now: DateTime<Utc>, order: SendOrder) -> Vec<u64> {
-        let (_, due) = store.due_notices(query(now, order)).await.unwrap();
-        due.iter().map(|entry| entry.number).collect()
-    }
-
-    fn failed(number: u64, next: TimeDelta, pause: Option<TimeDelta>) -> FailedAttempt {
-        FailedAttempt {
-            webhook: HOOK.to_owned(),
-            number,
-            at: noon(),
-            next: noon() + next,
-            paused_until: pause.map(|pause| noon() + pause),
-            result: "HTTP 503".to_owned(),
-        }
-    }
-
-    #[tokio::test]
-    async fn a_failed_notice_is_due_later_and_a_pause_holds_up_all() {
-        let store = ServiceStore::in_memory().unwrap();
-        add(&store, vec![notice(1, "{}"), notice(2, "{}"), notice(3, "{}")]).await;
-        let second = TimeDelta::seconds(1);
-        store.record_failed(failed(1, second, None)).await.unwrap();
-        assert_eq!(due_numbers(&store, noon(), SendOrder::Number).await, [2, 3]);
-        let later = noon() + second;
-        assert_eq!(due_numbers(&store, later, SendOrder::Number).await, [1, 2, 3]);
-        assert_eq!(due_numbers(&store, later, SendOrder::Attempts).await, [2, 3, 1]);
-        store.record_failed(failed(2, second * 2, Some(second * 5))).await.unwrap();
-        assert_eq!(due_numbers(&store, noon() + second * 4, SendOrder::Number).await, [0; 0]);
-        assert_eq!(due_numbers(&store, noon() + second * 5, SendOrder::Number).await, [1, 2, 3]);
-        let yesterday = noon() - TimeDelta::days(1);
-        assert_eq!(
-            due_numbers(&store, yesterday, SendOrder::Number).await,
-            [1, 2, 3],
-            "the clock was set back"
-        );
-        store.record_accepted(HOOK.to_owned(), 1, later, "HTTP 204".to_owned()).await.unwrap();
-        let state = store.queue_state(HOOK.to_owned()).await.unwrap();
-        assert_eq!((state.waiting, state.oldest), (2, Some(noon())));
-        assert_eq!((state.attempted, state.result.as_deref()), (Some(later), Some("HTTP 204")));
-        store.resume_queue(HOOK.to_owned()).await.unwrap();
-        assert_eq!(due_numbers(&store, noon(), SendOrder::Number).await, [2, 3]);
-    }
-
-    #[tokio::test]
-    async fn a_queue_that_is_full_leaves_a_gap_in_its_numbers_and_other_queues_alone() {
-        let store = ServiceStore::in_memory().unwrap();
-        let half = "x".repeat(OUTBOX_BYTES_MAX / 2);
-        let dropped = add(&store, vec![notice(1, &half), notice(2, &half), notice(3, "{}")]).await;
-        assert_eq!(dropped, [(HOOK.to_owned(), 1)]);
-        let other = OutboxBatch { webhook: "other".to_owned(), missed: 2, notices: vec![notice(3, "{}")] };
-        let expires = noon() + TimeDelta::days(2);
-        assert_eq!(store.enqueue_notices(vec![other], expires).await.unwrap(), []);
-        let of_other = DueQuery { webhook: "other".to_owned(), ..query(noon(), SendOrder::Number) };
-        assert_eq!(store.due_notices(of_other).await.unwrap().1[0].number, 3, "two were missed");
-
-        // A dropped notice makes room for a new one.
-        let late = noon() + TimeDelta::days(1);
-        assert_eq!(store.expire_notices(late).await.unwrap(), [(HOOK.to_owned(), 2)]);
-        assert_eq!(add(&store, vec![notice(4, "{}")]).await, []);
-        assert_eq!(due_numbers(&store, late, SendOrder::Number).await, [4]);
-        assert_eq!(store.queue_state(HOOK.to_owned()).await.unwrap().dropped, 1, "the oldest went");
-    }
-
-    #[tokio::test]
-    async fn a_dropped_notice_is_kept_for_a_day_and_can_be_queued_again() {
-        let store = ServiceStore::in_memory().unwrap();
-        add(&store, vec![notice(1, "{}"), notice(2, "{}")]).await;
-        store.record_failed(failed(1, TimeDelta::minutes(10), Some(TimeDelta::minutes(10)))).await.unwrap();
-        let (name, late) = (HOOK.to_owned(), noon() + TimeDelta::days(1));
-        let requeue = async |since| {
-            store.requeue_notices(name.clone(), since, late + TimeDelta::days(1)).await.unwrap()
-        };
-        assert_eq!(requeue(None).await, 1, "the failed one, at once");
-        assert_eq!(due_numbers(&store, noon(), SendOrder::Number).await, [1, 2]);
-        assert_eq!(store.expire_notices(late).await.unwrap(), [(name.clone(), 1)], "the other had longer");
-        assert_eq!(requeue(Some(noon() + TimeDelta::seconds(1))).await, 0, "it is older");
-        assert_eq!(requeue(Some(noon())).await, 1);
-        assert_eq!(due_numbers(&store, late, SendOrder::Number).await, [1, 2]);
-        let end = late + TimeDelta::days(1);
-        assert_eq!(store.expire_notices(end).await.unwrap(), [(name.clone(), 2)]);
-        assert_eq!(store.expire_notices(end + DROPPED_KEPT).await.unwrap(), [], "dropped once only");
-        assert_eq!(requeue(None).await, 0, "deleted");
-        store.forget_queues(vec![name.clone()]).await.unwrap();
-        add(&store, vec![notice(3, "{}")]).await;
-        assert_eq!(due_numbers(&store, end, SendOrder::Number).await, [3], "numbers go on");
-        store.record_accepted(name.clone(), 3, end, "HTTP 200".to_owned()).await.unwrap();
-        store.forget_queues(Vec::new()).await.unwrap();
-        assert_eq!(store.queue_state(name).await.unwrap(), QueueState::default());
-    }
+    // The methods are tested over every database in `tests/store/service_contract.rs`.
 
     /// The one webhook of the former outbox had the hash of its URL as its name.
     #[test]
@@ -531,8 +424,9 @@ mod tests {
             )
             .unwrap();
         connection.execute_batch(WEBHOOK_QUEUES).unwrap();
-        let all = DueQuery { webhook: "default".to_owned(), ..query(noon(), SendOrder::Number) };
-        let due = due(&connection, &all, noon()).unwrap();
+        let (webhook, now) = ("default".to_owned(), DateTime::UNIX_EPOCH + TimeDelta::days(1));
+        let all = DueQuery { webhook, now, pause_max: TimeDelta::zero(), order: SendOrder::Number, max: 10 };
+        let due = due(&connection, &all, now).unwrap();
         assert_eq!((due.len(), due[0].number, due[0].notice.id), (1, 17, Uuid::from_u128(1)));
         assert_eq!(last(&connection, "default").unwrap(), 17);
     }

@@ -145,14 +145,14 @@ impl ServiceStore {
         now: DateTime<Utc>,
     ) -> Result<Vec<(RoomAddress, DateTime<Utc>)>, StoreError> {
         self.write(Subject::Presence, move |connection| {
-            let rows: Vec<_> = on.iter().map(|room| values![room.as_str(), now]).collect();
+            let rows: Vec<_> = on.iter().map(|room| values![room.as_str(), now].to_vec()).collect();
             connection.execute_all("INSERT INTO rule_since VALUES (?1, ?2) ON CONFLICT DO NOTHING", &rows)?;
             let stored = connection.query("SELECT room, since_ms FROM rule_since", &[])?;
             let stored: HashMap<String, DateTime<Utc>> =
                 stored.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect::<Result<_, StoreError>>()?;
             let rooms: HashSet<&str> = on.iter().map(RoomAddress::as_str).collect();
             let off = stored.keys().filter(|room| !rooms.contains(room.as_str()));
-            let off: Vec<_> = off.map(|room| values![room]).collect();
+            let off: Vec<_> = off.map(|room| values![room].to_vec()).collect();
             connection.execute_all("DELETE FROM rule_since WHERE room = ?1", &off)?;
             let since = |room: RoomAddress| stored.get(room.as_str()).map(|since| (room, *since));
             Ok(on.into_iter().filter_map(since).collect())
@@ -205,7 +205,7 @@ fn source_values(source: &SourceContact) -> Vec<Value> {
         SourceScope::Group(Some(group)) => ("group", group.as_str()),
     };
     let Contact { since, last } = source.contact;
-    values![link, place, &source.source, since, last, &source.reporter]
+    values![link, place, &source.source, since, last, &source.reporter].to_vec()
 }
 
 fn source(row: &SqlRow) -> Result<SourceContact, StoreError> {
@@ -233,7 +233,7 @@ const KEEP_DECISION: &str = "
 
 fn decision_values(decision: &Decision) -> Vec<Value> {
     let Decision { room, uid, start, end, decided_at, outcome, why } = decision;
-    values![room.as_str(), uid, *start, *end, *decided_at, outcome.as_str(), why]
+    values![room.as_str(), uid, *start, *end, *decided_at, outcome.as_str(), why].to_vec()
 }
 
 fn decision(row: &SqlRow) -> Result<Decision, StoreError> {

@@ -57,9 +57,9 @@ pub(super) enum Value {
     Bytes(Vec<u8>),
 }
 
-/// The values of a statement, as a `Vec` of [`Value`].
+/// The values of a statement, as an array of [`Value`].
 macro_rules! values {
-    ($($value:expr),* $(,)?) => { vec![$($crate::store::sql::Value::from($value)),*] };
+    ($($value:expr),* $(,)?) => { [$($crate::store::sql::Value::from($value)),*] };
 }
 pub(super) use values;
 

@@ -9,13 +9,13 @@ use std::fmt::Write as _;
 
 use adjourn::action::ActionId;
 use adjourn::journal::{
-    ActionEntry, ActionRecord, Chain, Head, JournalEntry, PersonalValue, Salt, SealedEntry,
+    ActionEntry, ActionRecord, Chain, Head, JournalEntry, PersonalValue, Predecessor, Salt, SealedEntry,
 };
 
 use crate::sample_entries::{
     everything, everything_of_version_2, everything_of_version_3, everything_of_version_4,
     everything_of_version_5, everything_of_version_6, everything_of_version_7, everything_of_version_8,
-    everything_of_version_9, everything_of_version_10,
+    everything_of_version_9, everything_of_version_10, in_doubt,
 };
 
 const V1: &str = include_str!("../../fixtures/journals/v1.jsonl");
@@ -108,6 +108,21 @@ fn what_this_version_writes() {
         std::fs::write(path, &text).unwrap();
     }
     assert_eq!(text, V10, "the format of the journal has changed: give it a new version");
+}
+
+/// An entry that goes on in the chain of another process names the entry that it follows.
+#[test]
+fn an_entry_that_follows_one_of_another_chain_says_so() {
+    let entry = JournalEntry::from(in_doubt(1, 0));
+    let after = Predecessor { writer: 7, number: 12, hash: Head([0x5d; 32]) };
+    let text = entry.to_linked_text(Some(after), &mut || [0; 16]).unwrap();
+    let link = format!(r#","after":{{"writer":7,"number":12,"hash":"{}"}}}}"#, "5d".repeat(32));
+    let plain = entry.to_text(&mut || [0; 16]).unwrap().body;
+    assert_eq!(text.body, plain.strip_suffix('}').unwrap().to_owned() + &link);
+    assert_eq!(JournalEntry::parse(&text.body, &[]).unwrap(), entry);
+    let sealed = |body| Chain::default().seal(body);
+    assert_eq!(sealed(text.body).predecessor().unwrap(), Some(after));
+    assert_eq!(sealed(plain).predecessor().unwrap(), None);
 }
 
 #[test]

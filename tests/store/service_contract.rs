@@ -299,12 +299,15 @@ async fn signs_of_two_processes_have_different_numbers() {
         if !store.is_shared() {
             continue;
         }
+        let load =
+            async |process: &ServiceStore| process.load_signs(at(9, 0), SignLog::default()).await.unwrap();
+        let logs =
+            [(load(&store).await, "panel"), (load(&other).await, "badge"), (load(&store).await, "button")];
         let mut expected = Vec::new();
-        for (process, source) in [(&store, "panel"), (&other, "badge"), (&store, "button")] {
-            let mut log = process.load_signs(at(9, 0), SignLog::default()).await.unwrap();
+        for (mut log, source) in logs {
             let Admission::Kept(number) = log.push(sign(0, source)) else { panic!("refused") };
             let sign = log.get(&room("r1"), number).unwrap().clone();
-            process.keep_signs(vec![sign.clone()], HashMap::new(), at(9, 1)).await.unwrap();
+            store.keep_signs(vec![sign.clone()], HashMap::new(), at(9, 1)).await.unwrap();
             expected.push(sign);
         }
         assert_eq!(stored_signs(&store, at(9, 2)).await, expected);

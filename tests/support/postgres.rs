@@ -1,9 +1,10 @@
 //! A PostgreSQL server of its own for tests: the installed program, in a temporary directory, on a free loopback port, with fsync on.
 //! It ends by its process id when it is dropped.
 
+use std::fs::Permissions;
 use std::io::Read as _;
 use std::net::TcpListener;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -62,7 +63,7 @@ impl PostgresServer {
         initdb.arg("--no-sync").arg(format!("--pwfile={}", password.display()));
         expect(&initdb.arg("-D").arg(&data).output().unwrap(), "initdb");
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let process = Mutex::new(start_process(&programs, &data, port, "fsync=on"));
+        let process = Mutex::new(start_process(&programs, &data, port, &["fsync=on"]));
         let databases = AtomicU32::new(0);
         let server = Self { port, programs, data, process, databases, _directory: directory };
         server.wait_until_ready();
@@ -90,20 +91,33 @@ impl PostgresServer {
 
     /// The same, with a time between in which no server is there.
     pub fn crash_and_restart_after(&self, pause: Duration) {
-        self.restart(pause, "fsync=on");
+        self.restart(pause, &["fsync=on"]);
     }
 
     /// Starts the server again with a setting that may lose what it acknowledged.
     pub fn restart_without_fsync(&self) {
-        self.restart(Duration::ZERO, "fsync=off");
+        self.restart(Duration::ZERO, &["fsync=off"]);
     }
 
-    fn restart(&self, pause: Duration, setting: &str) {
+    /// Starts the server again with TLS, with this certificate and key in PEM.
+    pub fn restart_with_tls(&self, certificate: &str, key: &str) {
+        for (name, content) in [("server.crt", certificate), ("server.key", key)] {
+            let path = self.data.join(name);
+            std::fs::write(&path, content).unwrap();
+            std::fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+            if let Some((user, group)) = unprivileged() {
+                chown(&path, Some(user), Some(group)).unwrap();
+            }
+        }
+        self.restart(Duration::ZERO, &["fsync=on", "ssl=on"]);
+    }
+
+    fn restart(&self, pause: Duration, settings: &[&str]) {
         let mut process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
         signal(&process, "QUIT");
         process.wait().unwrap();
         std::thread::sleep(pause);
-        *process = start_process(&self.programs, &self.data, self.port, setting);
+        *process = start_process(&self.programs, &self.data, self.port, settings);
         drop(process);
         self.wait_until_ready();
     }
@@ -189,10 +203,12 @@ fn as_unprivileged(program: &Path) -> Command {
     command
 }
 
-fn start_process(programs: &Path, data: &Path, port: u16, setting: &str) -> Child {
+fn start_process(programs: &Path, data: &Path, port: u16, settings: &[&str]) -> Child {
     let mut server = as_unprivileged(&programs.join("postgres"));
     server.arg("-D").arg(data).args(["-h", "127.0.0.1", "-p", &port.to_string()]);
-    server.args(["-c", "unix_socket_directories=", "-c", setting, "-c", "max_connections=200"]);
+    for setting in [&["unix_socket_directories=", "max_connections=200"], settings].concat() {
+        server.args(["-c", setting]);
+    }
     server.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut process = server.spawn().unwrap();
     // Somebody has to read the log, or the server waits.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
 use super::batch::{BatchResult, LockToken, ValueLocation, WriterSession};
@@ -72,11 +72,19 @@ pub(super) struct Appender {
     records: HashMap<ActionId, StoredRecord>,
     /// The plan that was sent, while its answer is not known.
     sent: Option<Plan>,
+    /// Dropped at the end: only then the renewals end.
+    _renewals: oneshot::Sender<()>,
 }
 
 impl Appender {
-    pub(super) fn new(database: PostgresDatabase, state: Arc<WriterState>, writer: i32) -> Self {
-        Self { database, state, writer, open: None, records: HashMap::new(), sent: None }
+    pub(super) fn new(
+        database: PostgresDatabase,
+        state: Arc<WriterState>,
+        writer: i32,
+        renewals: oneshot::Sender<()>,
+    ) -> Self {
+        let (open, records, sent) = (None, HashMap::new(), None);
+        Self { database, state, writer, open, records, sent, _renewals: renewals }
     }
 
     /// Works until the queue is closed and empty, then seals the chain of this process.
@@ -91,11 +99,13 @@ impl Appender {
             }
             self.work(std::mem::take(&mut waiting)).await;
         }
-        if let Some((connection, me)) = &self.open {
+        // A process that wrote nothing has no connection yet.
+        let connected = timeout(CLOSE_LIMIT, self.connect(Instant::now() + CLOSE_LIMIT)).await;
+        self.state.close();
+        if let (Ok(Ok(())), Some((connection, me))) = (connected, &self.open) {
             // If this fails, others seal the chain when its renewal expires.
             let _ = writers::seal_own(connection, *me, CLOSE_LIMIT).await;
         }
-        self.state.close();
     }
 
     async fn work(&mut self, jobs: Vec<Job>) {

@@ -52,8 +52,6 @@ pub struct PostgresJournal {
     writer: i32,
     queue: Option<mpsc::Sender<Job>>,
     appender: Option<JoinHandle<()>>,
-    /// Dropped last: the renewals end.
-    _renewals: oneshot::Sender<()>,
     reads: Link,
     audit: Link,
     commits: CommitCounts,
@@ -81,7 +79,8 @@ impl PostgresJournal {
         let (queue, jobs) = mpsc::channel(QUEUE_MAX);
         let (renewals, stop) = oneshot::channel();
         tokio::spawn(Renewer::new(database.clone(), state.clone(), (writer, incarnation)).run(stop));
-        let appender = tokio::spawn(Appender::new(database.clone(), state.clone(), writer).run(jobs));
+        let appender =
+            tokio::spawn(Appender::new(database.clone(), state.clone(), writer, renewals).run(jobs));
         let link =
             |name, statement_limit| Link::new(database.clone(), Purpose::Other { name, statement_limit });
         Self {
@@ -89,7 +88,6 @@ impl PostgresJournal {
             writer,
             queue: Some(queue),
             appender: Some(appender),
-            _renewals: renewals,
             reads: link("read", READ_LIMIT),
             audit: link("audit", AUDIT_LIMIT),
             commits: CommitCounts::default(),

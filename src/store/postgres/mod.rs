@@ -22,6 +22,8 @@ mod error;
 mod find;
 mod journal;
 mod link;
+#[cfg(test)]
+mod model;
 mod plan;
 mod records;
 mod renewer;

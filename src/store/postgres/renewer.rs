@@ -22,8 +22,10 @@ const RENEW_EVERY: Duration = Duration::from_secs(2);
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// How long another process's advisory lock must be gone before its chain is sealed: time to connect again.
 const LOCK_GONE_FOR: Duration = Duration::from_secs(1);
-/// Time limit of each statement.
-const LIMIT: Duration = Duration::from_secs(2);
+/// The server's time limit of a statement. It does not hold for the commit, which a slow disk may delay.
+const STATEMENT_LIMIT: Duration = Duration::from_secs(2);
+/// Time limit of a statement with its commit. Then the connection is given up, and the advisory lock with it.
+const LIMIT: Duration = Duration::from_secs(8);
 
 /// The unbroken row of renewals up to now. Without one as long as a renewal is valid, nobody may judge others: after the database was away,
 /// everybody looks dead.
@@ -92,8 +94,7 @@ impl Renewer {
             }
             if let Err(error) = self.tick().await {
                 tracing::warn!(%error, "could not renew this process in the journal's database");
-                self.connection = None;
-                self.is_locked = false;
+                self.streak = RenewalStreak::default();
                 self.lock_gone.clear();
             }
         }
@@ -103,8 +104,10 @@ impl Renewer {
         let connection = match self.connection.take() {
             Some(open) if open.is_usable() => open,
             _ => {
-                self.is_locked = false;
-                let purpose = Purpose::Other { name: "renew", statement_limit: LIMIT };
+                // Others may have lost their connections too, and need time to connect again.
+                (self.is_locked, self.streak) = (false, RenewalStreak::default());
+                self.lock_gone.clear();
+                let purpose = Purpose::Other { name: "renew", statement_limit: STATEMENT_LIMIT };
                 self.database.connect(purpose).await?
             }
         };

@@ -182,7 +182,7 @@ impl Transaction {
         let end = if done.is_ok() { "COMMIT" } else { "ROLLBACK" };
         let ended = self.runtime.block_on(self.connection.batch(end, remaining(self.deadline)));
         match (done, ended) {
-            (Ok(_), Err(error)) => Err(StoreError::Unconfirmed(error).into()),
+            (Ok(_), Err(error)) => Err(StoreError::Unconfirmed(error.to_string()).into()),
             // Without a rollback the connection is broken, and PostgreSQL rolls back.
             (done, _) => done,
         }

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::batch::WriterSession;
@@ -81,20 +82,17 @@ pub(super) async fn others(
     writer: i32,
     limit: Duration,
 ) -> Result<Vec<LiveWriter>, PostgresError> {
-    let sql = "SELECT writer, name, until < clock_timestamp(), is_locked, incarnation FROM writers
-               WHERE sealed_at IS NULL AND writer <> $1 ORDER BY writer";
-    let mut others = Vec::new();
-    for row in connection.query(sql, &[&writer], limit).await? {
-        // The shared lock lasts for this statement alone.
-        let free = "SELECT pg_try_advisory_xact_lock_shared($1)";
-        let has_lost_lock = column::<bool>(&row, 3)? && {
-            let rows = connection.query(free, &[&lock_key(column(&row, 4)?)], limit).await?;
-            column(first(&rows)?, 0)?
-        };
-        let (writer, name, is_expired) = (column(&row, 0)?, column(&row, 1)?, column(&row, 2)?);
-        others.push(LiveWriter { writer, name, is_expired, has_lost_lock });
-    }
-    Ok(others)
+    // The number of the lock is that of `lock_key`; the shared lock lasts for this statement alone.
+    let sql = "SELECT writer, name, until < clock_timestamp(),
+                   CASE WHEN is_locked THEN pg_try_advisory_xact_lock_shared(
+                       ('x' || left(replace(incarnation::text, '-', ''), 16))::bit(64)::bigint) ELSE false END
+               FROM writers WHERE sealed_at IS NULL AND writer <> $1 ORDER BY writer";
+    let rows = connection.query(sql, &[&writer], limit).await?;
+    let other = |row: &Row| {
+        let (writer, name) = (column(row, 0)?, column(row, 1)?);
+        Ok(LiveWriter { writer, name, is_expired: column(row, 2)?, has_lost_lock: column(row, 3)? })
+    };
+    rows.iter().map(other).collect()
 }
 
 /// Seals another writer: from now on its statements change nothing. `by` must not be sealed itself. Without `at_once` the other's renewal must
@@ -190,7 +188,7 @@ pub(super) const CHAINS: &str =
     "SELECT writer, incarnation, name, version, length, head, sealed_by FROM writers ORDER BY writer";
 
 /// Reads a row of [`CHAINS`].
-pub(super) fn chain_info(row: &tokio_postgres::Row) -> Result<ChainInfo, PostgresError> {
+pub(super) fn chain_info(row: &Row) -> Result<ChainInfo, PostgresError> {
     Ok(ChainInfo {
         writer: column(row, 0)?,
         incarnation: column(row, 1)?,

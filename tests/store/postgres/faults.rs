@@ -28,7 +28,10 @@ async fn under_load(
                     let number = task * 1_000_000 + number;
                     match journal.record(begin(number, &format!("r{task}"))).await {
                         Ok(()) => stored.push(number),
-                        Err(JournalError::Unusable(_)) => failed += 1,
+                        Err(JournalError::Unusable(why)) => {
+                            println!("failed: {why}");
+                            failed += 1;
+                        }
                         Err(error) => panic!("{error:?}"),
                     }
                 }
