@@ -14,7 +14,6 @@ use super::explain;
 use super::output::{Output, table};
 use super::progress::progress_listener;
 use super::service_sweep;
-use super::storage::Storage;
 use super::sweep_rooms::{SweepRooms, rooms_of_file, unreadable};
 use crate::action::{ActionId, Naming, Outcome, Refusal};
 use crate::api::{AppliedView, EventSnapshotView};
@@ -91,7 +90,7 @@ pub(super) async fn run(
 
 /// Loads the signs of the service that uses this state directory, if any: they protect meetings too.
 async fn stored_signs(connection: &ConnectionArgs, now: DateTime<Utc>) -> Result<SignLog, CommandError> {
-    match Storage::of_connection(connection)?.service_store_if_any().await? {
+    match connect::storage(connection)?.service_store_if_any().await? {
         Some(store) => Ok(store.load_signs(now, SignLog::default()).await?),
         None => Ok(SignLog::default()),
     }
@@ -99,7 +98,7 @@ async fn stored_signs(connection: &ConnectionArgs, now: DateTime<Utc>) -> Result
 
 /// The record of attendance of series. Only an applying run creates the file and adds to it.
 async fn attendance(connection: &ConnectionArgs, acts: bool) -> Result<Arc<dyn Attendance>, CommandError> {
-    let storage = Storage::of_connection(connection)?;
+    let storage = connect::storage(connection)?;
     if acts {
         return Ok(Arc::new(storage.service_store().await?));
     }

@@ -132,24 +132,17 @@ pub(super) fn read_graph_secrets(
     read.map_err(|error| CommandError::from_error(Exit::Usage, error))
 }
 
+/// The storage that the configuration names.
+pub(super) fn storage(connection: &ConnectionArgs) -> Result<Storage, CommandError> {
+    Storage::of(&mut load(connection)?)
+}
+
 /// The last entry of the journal reveals a clock that was set back since.
 async fn add_newest_record(clock: &WitnessedClock, journal: &dyn Journal) -> Result<(), CommandError> {
     let newest = journal.find(&Query { limit: Some(1), ..Query::default() }).await;
     let newest = newest.map_err(|error| CommandError::from_error(Exit::Journal, error))?;
     newest.iter().for_each(|life| clock.add_record(life.last_at));
     Ok(())
-}
-
-/// The state directory: the flag, else the configuration, else the default.
-pub(super) fn directory(config: &mut Config) -> Result<PathBuf, CommandError> {
-    let directory = config.journal.directory.clone().or_else(store::default_directory).ok_or_else(|| {
-        CommandError::new(
-            Exit::Usage,
-            "no directory for the journal: there is no home directory; give --state-dir DIR",
-        )
-    })?;
-    exposure::check_state_directory(&directory, config)?;
-    Ok(directory)
 }
 
 /// Recovers interrupted actions in all rooms.

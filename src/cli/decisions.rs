@@ -7,7 +7,6 @@ use serde::Serialize;
 use super::args::{ConnectionArgs, DecisionsArgs};
 use super::exit::{CommandError, Exit};
 use super::output::{Output, table};
-use super::storage::Storage;
 use crate::cleanup::{Decision, DecisionKind};
 use crate::clock::{Clock as _, SystemClock};
 use crate::timestamp::Timestamp;
@@ -60,7 +59,7 @@ pub(super) async fn run(
     connection: &ConnectionArgs,
     output: &Output,
 ) -> Result<Exit, CommandError> {
-    let storage = Storage::of_connection(connection)?;
+    let storage = connect::storage(connection)?;
     let Some(store) = storage.service_store_if_any().await? else {
         let message = format!(
             "no decisions: no service has run with the state directory {}; check --state-dir",

@@ -121,7 +121,7 @@ async fn list(connection: &ConnectionArgs, output: &Output) -> Result<Exit, Comm
 }
 
 async fn remove(name: &str, connection: &ConnectionArgs, output: &Output) -> Result<Exit, CommandError> {
-    let storage = Storage::of_connection(connection)?;
+    let storage = connect::storage(connection)?;
     let store = storage.service_store().await?;
     let displays = store.displays().await?;
     let is_meant = |display: &&DisplayRecord| display.name == name || display.id.0 == name;

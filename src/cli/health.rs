@@ -11,6 +11,7 @@ use super::connect;
 use super::exit::{CommandError, Exit};
 use super::output::Output;
 use super::service_client::{ServiceClient, local_url, reachable};
+use super::storage::directory;
 use crate::config::Config;
 use crate::http::client::{HttpClient, REQUEST_TIMEOUT};
 use crate::http::connection_pool::HttpRequest;
@@ -62,7 +63,7 @@ async fn request_on_this_machine(
 ) -> Result<HealthReply, CommandError> {
     let mut config = connect::load(connection)?;
     // A directory that other users can change has no socket to trust.
-    let local = match connect::directory(&mut config) {
+    let local = match directory(&mut config) {
         Ok(directory) => ServiceClient::local(&directory).await,
         Err(_) => None,
     };

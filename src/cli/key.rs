@@ -27,7 +27,7 @@ pub(super) async fn run(
     connection: &ConnectionArgs,
     output: &Output,
 ) -> Result<Exit, CommandError> {
-    let storage = Storage::of_connection(connection)?;
+    let storage = connect::storage(connection)?;
     let store = storage.service_store().await?;
     match args.command {
         KeyCommand::List => return list(&store, output).await,

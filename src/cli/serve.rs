@@ -24,7 +24,6 @@ use super::logos;
 use super::output::Output;
 use super::process_limits;
 use super::reload::{self, FileHashes, RunningService};
-use super::storage::Storage;
 use super::webhook;
 use crate::api::{
     self, Api, ApiOptions, ConnectionLimits, Connections, Doctor, KeyRing, ListenerLimits, ServerTls,
@@ -54,7 +53,7 @@ pub(super) async fn run(
     output: &Output,
 ) -> Result<Exit, CommandError> {
     let exported = init_logging(args.log)?;
-    let storage = Storage::of_connection(connection)?;
+    let storage = connect::storage(connection)?;
     let store = storage.service_store().await?;
     let opened = connect::open(connection, JournalAccess::ReadWrite, output).await?;
     connect::recover(&opened.engine, output).await?;

@@ -16,6 +16,7 @@ use super::exit::{CommandError, Exit};
 use super::output::Output;
 use super::recoverable_items::way_back;
 use super::service_client::{ServiceClient, ServiceLost, ServiceProblem, ServiceReply};
+use super::storage::directory;
 use super::suggest::closest_room;
 use crate::action::{IdempotencyKey, sentence};
 use crate::calendar::RoomAddress;
@@ -165,7 +166,7 @@ pub(super) async fn local_service(
 ) -> Result<Option<ServiceClient>, CommandError> {
     let mut config = connect::load(connection)?;
     let is_named = config.journal.directory.is_some() || store::systemd_directory().is_some();
-    let Some(service) = ServiceClient::local(&connect::directory(&mut config)?).await else {
+    let Some(service) = ServiceClient::local(&directory(&mut config)?).await else {
         return Ok(None);
     };
     if connection.config.is_some() && !is_named {

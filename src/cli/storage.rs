@@ -5,14 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::args::ConnectionArgs;
-use super::connect;
 use super::exit::{CommandError, Exit};
+use super::exposure;
 use crate::config::{Config, DatabaseSource};
 use crate::journal::{Journal, MemoryJournal};
 #[cfg(feature = "postgres")]
 use crate::store::PostgresDatabase;
-use crate::store::{ServiceStore, SqliteJournal, StoreError, StoreOptions};
+use crate::store::{self, ServiceStore, SqliteJournal, StoreError, StoreOptions};
 
 /// The state directory, and the place of the journal and the service store.
 pub(super) struct Storage {
@@ -30,14 +29,9 @@ enum Place {
 impl Storage {
     /// The place that the configuration names.
     pub(super) fn of(config: &mut Config) -> Result<Self, CommandError> {
-        let directory = connect::directory(config)?;
+        let directory = directory(config)?;
         let place = config.journal.database.as_ref().map_or(Ok(Place::Files), Place::of_database)?;
         Ok(Self { directory, place })
-    }
-
-    /// The same, for a command that needs nothing else of the configuration.
-    pub(super) fn of_connection(connection: &ConnectionArgs) -> Result<Self, CommandError> {
-        Self::of(&mut connect::load(connection)?)
     }
 
     /// The state directory.
@@ -135,6 +129,18 @@ impl Storage {
             _ => self.service_store().await.map(Some),
         }
     }
+}
+
+/// The state directory: the flag, else the configuration, else the default.
+pub(super) fn directory(config: &mut Config) -> Result<PathBuf, CommandError> {
+    let directory = config.journal.directory.clone().or_else(store::default_directory).ok_or_else(|| {
+        CommandError::new(
+            Exit::Usage,
+            "no directory for the journal: there is no home directory; give --state-dir DIR",
+        )
+    })?;
+    exposure::check_state_directory(&directory, config)?;
+    Ok(directory)
 }
 
 impl Place {

@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::locks::{ActionLock, Locks};
 use super::observer::{ActionObserver, EndedAction};
 use super::options::EngineOptions;
-use super::second_look::SecondLooks;
+use super::waiting_looks::SecondLooks;
 use super::{Calendar, CalendarCache};
 use crate::action::{ActionId, ActionKind, IdempotencyKey, Outcome, Refusal, RequestIds, RequestedMinutes};
 use crate::calendar::{Event, EventId, RoomAddress, Scope};

@@ -1,8 +1,8 @@
 //! The rows of the table of limits (`crate::limits`) for the engine.
 
 use super::intent_age::{INTENT_FRESH_FOR, INTENT_RENEWED_WITHIN};
-use super::second_look::{LOOKS_WAITING_MAX, SECOND_LOOKS};
 use super::sends::{WAITS_MAX, WITHHELD_MAX};
+use super::waiting_looks::{LOOKS_WAITING_MAX, SECOND_LOOKS};
 use crate::limits::{Amount, LimitRow};
 
 /// The limits on the sends of an action.

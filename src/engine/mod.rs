@@ -70,6 +70,7 @@ mod sends;
 mod undo;
 mod verify;
 mod view;
+mod waiting_looks;
 
 pub(crate) use backend::Trail;
 pub use backend::{

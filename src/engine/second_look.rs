@@ -2,8 +2,7 @@
 //! machine or proxy that froze with the request in hand can deliver it later than any request is waited for. Never writes to a
 //! calendar, and changes no outcome.
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
@@ -15,56 +14,14 @@ use super::past_actions::done_by_other_since;
 use super::reconcile::Observation;
 use super::sends::Sends;
 use super::verify::verify;
+use super::waiting_looks::SECOND_LOOKS;
 use crate::action::ActionId;
 use crate::journal::{ActionRecord, Fact, JournalError, LateEffect};
 
-/// How long after the closing the calendar is looked at again.
-pub(super) const SECOND_LOOKS: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(600)];
-/// Looks that wait; further ones are not taken. A server whose replies are all lost causes that many in ten minutes.
-pub(super) const LOOKS_WAITING_MAX: usize = 20_000;
 /// A look at a room in which an action is in progress, or whose mailbox cannot be read, is taken this much later.
 const POSTPONED_BY: Duration = Duration::from_secs(60);
 /// Rooms that are looked at at the same time.
 const CONCURRENT_LOOKS_MAX: usize = 8;
-
-/// The looks that wait, by the time since the machine was started at which they are due.
-#[derive(Debug, Default)]
-pub(super) struct SecondLooks(Mutex<BTreeSet<(Duration, ActionId)>>);
-
-impl SecondLooks {
-    /// Adds the looks that are still to be taken at an action that was closed `age` ago.
-    pub(super) fn add(&self, action: ActionId, age: Duration, now: Duration) {
-        for delay in SECOND_LOOKS {
-            if let Some(left) = delay.checked_sub(age) {
-                self.add_at(action, now + left);
-            }
-        }
-    }
-
-    fn add_at(&self, action: ActionId, due: Duration) {
-        let mut waiting = self.waiting();
-        if waiting.len() >= LOOKS_WAITING_MAX {
-            tracing::warn!(%action, "too many actions wait for a second look at the calendar; this one gets none");
-            return;
-        }
-        waiting.insert((due, action));
-    }
-
-    /// Takes the looks that are due.
-    fn take_due(&self, now: Duration) -> Vec<ActionId> {
-        let mut waiting = self.waiting();
-        let mut due = Vec::new();
-        while let Some((at, action)) = waiting.first().copied().filter(|(at, _)| *at <= now) {
-            waiting.remove(&(at, action));
-            due.push(action);
-        }
-        due
-    }
-
-    fn waiting(&self) -> MutexGuard<'_, BTreeSet<(Duration, ActionId)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 impl Engine {
     /// Adds the looks that an earlier process had still to take. To be called once, after the recovery.
@@ -130,32 +87,5 @@ async fn arrived_late(context: &ActionContext<'_>, record: &ActionRecord) -> Res
             context.engine.postpone(record);
             Ok(false)
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_action_is_looked_at_after_one_minute_and_after_ten() {
-        let (looks, s) = (SecondLooks::default(), Duration::from_secs);
-        let (action, late) = (ActionId::random(), ActionId::random());
-        looks.add(action, s(0), s(1000));
-        looks.add(late, s(120), s(1000));
-        assert_eq!(looks.take_due(s(1059)), []);
-        assert_eq!(looks.take_due(s(1060)), [action]);
-        assert_eq!(looks.take_due(s(1480)), [late], "two minutes had passed before");
-        assert_eq!(looks.take_due(s(1600)), [action]);
-        assert_eq!(looks.take_due(s(9000)), []);
-    }
-
-    #[test]
-    fn waiting_looks_are_limited() {
-        let looks = SecondLooks::default();
-        for _ in 0..LOOKS_WAITING_MAX {
-            looks.add(ActionId::random(), Duration::ZERO, Duration::ZERO);
-        }
-        assert_eq!(looks.waiting().len(), LOOKS_WAITING_MAX);
     }
 }

@@ -23,7 +23,7 @@ pub(super) async fn run(
     connection: &ConnectionArgs,
     output: &Output,
 ) -> Result<Exit, CommandError> {
-    let storage = || Storage::of_connection(connection);
+    let storage = || connect::storage(connection);
     match &args.command {
         Some(AuditCommand::Verify(verify_args)) => verify::run(&storage()?, verify_args, output).await,
         Some(AuditCommand::Archive(args)) => retention::archive(connection, args, output).await,
