@@ -73,7 +73,7 @@ impl Storage {
         match &self.place {
             Place::Files => Ok(Arc::new(SqliteJournal::read(&self.directory)?)),
             #[cfg(feature = "postgres")]
-            Place::Postgres(database) => database.journal().await,
+            Place::Postgres(database) => Ok(Arc::new(database.journal_to_read().await?)),
         }
     }
 
@@ -86,7 +86,7 @@ impl Storage {
                 Err(error) => Err(CommandError::from_error(Exit::of_opening(&error), error)),
             },
             #[cfg(feature = "postgres")]
-            Place::Postgres(database) => database.journal().await,
+            Place::Postgres(database) => database.journal_if_any().await,
         }
     }
 
@@ -153,10 +153,10 @@ impl Place {
 mod postgres {
     use std::sync::Arc;
 
-    use super::{CommandError, DatabaseSource, Exit, Journal, ServiceStore, StoreError};
+    use super::{CommandError, DatabaseSource, Exit, Journal, MemoryJournal, ServiceStore, StoreError};
     use crate::cli::secrets::ProcessSecrets;
     use crate::config::SecretResolver as _;
-    use crate::store::{PostgresDatabase, PostgresJournal, PostgresSettings};
+    use crate::store::{PostgresDatabase, PostgresError, PostgresJournal, PostgresSettings};
 
     /// The database of `journal.url`.
     pub(super) struct Database(PostgresSettings);
@@ -175,14 +175,37 @@ mod postgres {
             Ok(Arc::new(PostgresJournal::open(&self.0).await.map_err(unusable)?))
         }
 
+        /// Opens the journal for reading; it must exist.
+        pub(super) async fn journal_to_read(&self) -> Result<PostgresJournal, CommandError> {
+            PostgresJournal::read(&self.0).await.map_err(|error| {
+                let exit = if is_absent(&error) { Exit::Usage } else { Exit::of_opening(&error) };
+                CommandError::new(exit, UNUSABLE).caused_by(error)
+            })
+        }
+
+        /// Opens the journal for reading; an empty one in memory if there is none.
+        pub(super) async fn journal_if_any(&self) -> Result<Arc<dyn Journal>, CommandError> {
+            match PostgresJournal::read(&self.0).await {
+                Ok(journal) => Ok(Arc::new(journal)),
+                Err(error) if is_absent(&error) => Ok(Arc::new(MemoryJournal::default())),
+                Err(error) => Err(unusable(error)),
+            }
+        }
+
         pub(super) async fn service_store(&self) -> Result<ServiceStore, CommandError> {
             let database = PostgresDatabase::new(&self.0).map_err(|error| unusable(error.into()))?;
             ServiceStore::open_postgres(database).await.map_err(unusable)
         }
     }
 
+    const UNUSABLE: &str = "cannot use the database of journal.url";
+
     fn unusable(error: StoreError) -> CommandError {
-        CommandError::new(Exit::of_opening(&error), "cannot use the database of journal.url").caused_by(error)
+        CommandError::new(Exit::of_opening(&error), UNUSABLE).caused_by(error)
+    }
+
+    fn is_absent(error: &StoreError) -> bool {
+        matches!(error, StoreError::Postgres(PostgresError::Absent))
     }
 
     /// The name of this process for people, in the table of writers: host and process id.

@@ -43,6 +43,8 @@ const AUDIT_LIMIT: Duration = Duration::from_secs(30);
 const LOCK_AGAIN: Duration = Duration::from_millis(25);
 /// Actions that are read to find those with recent facts.
 const RECENT_MAX: usize = 20_000;
+/// The number of a process that only reads; writers are counted from 1.
+const READER: i32 = 0;
 /// The lock under which one process at a time erases.
 const ERASURE_LOCK: &str = "erasure";
 
@@ -53,7 +55,7 @@ pub struct PostgresJournal {
     queue: Option<mpsc::Sender<Job>>,
     appender: Option<JoinHandle<()>>,
     /// Dropped last: the renewals end.
-    _renewals: oneshot::Sender<()>,
+    _renewals: Option<oneshot::Sender<()>>,
     reads: Link,
     audit: Link,
     commits: CommitCounts,
@@ -76,20 +78,39 @@ impl PostgresJournal {
         Ok(Self::start(database, (writer, incarnation)))
     }
 
+    /// Opens the journal for reading: this process becomes no writer, and every write is refused.
+    ///
+    /// # Errors
+    /// The database cannot be reached or used, or holds no journal.
+    pub async fn read(settings: &PostgresSettings) -> Result<Self, StoreError> {
+        let database = PostgresDatabase::new(settings)?;
+        let purpose = Purpose::Other { name: "start", statement_limit: SETUP_LIMIT };
+        JOURNAL.require(&database.connect(purpose).await?).await?;
+        let state = Arc::new(WriterState::default());
+        state.refuse_writes();
+        Ok(Self::with(database, state, READER))
+    }
+
     fn start(database: PostgresDatabase, (writer, incarnation): (i32, Uuid)) -> Self {
         let state = Arc::new(WriterState::default());
         let (queue, jobs) = mpsc::channel(QUEUE_MAX);
         let (renewals, stop) = oneshot::channel();
         tokio::spawn(Renewer::new(database.clone(), state.clone(), (writer, incarnation)).run(stop));
         let appender = tokio::spawn(Appender::new(database.clone(), state.clone(), writer).run(jobs));
+        let journal = Self::with(database, state, writer);
+        Self { queue: Some(queue), appender: Some(appender), _renewals: Some(renewals), ..journal }
+    }
+
+    /// A journal without the tasks of a writer.
+    fn with(database: PostgresDatabase, state: Arc<WriterState>, writer: i32) -> Self {
         let link =
             |name, statement_limit| Link::new(database.clone(), Purpose::Other { name, statement_limit });
         Self {
             state,
             writer,
-            queue: Some(queue),
-            appender: Some(appender),
-            _renewals: renewals,
+            queue: None,
+            appender: None,
+            _renewals: None,
             reads: link("read", READ_LIMIT),
             audit: link("audit", AUDIT_LIMIT),
             commits: CommitCounts::default(),
@@ -107,7 +128,7 @@ impl PostgresJournal {
         }
     }
 
-    /// The number of this process as a writer.
+    /// The number of this process as a writer; 0 if it only reads.
     pub fn writer(&self) -> i32 {
         self.writer
     }
@@ -266,7 +287,7 @@ impl Journal for PostgresJournal {
     }
 
     fn chain(&self) -> Option<Chain> {
-        Some(self.state.chain())
+        (self.writer != READER).then(|| self.state.chain())
     }
 
     async fn erase(&self, erasure: ErasureRequest) -> Result<ErasureResult, JournalError> {

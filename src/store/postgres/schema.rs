@@ -33,6 +33,17 @@ impl PostgresSchema {
         self.in_transaction(connection, "ROLLBACK", self.check_tables(connection)).await
     }
 
+    /// Checks that the tables exist in the current version. Changes nothing.
+    pub(in crate::store) async fn require(self, connection: &Connection) -> Result<(), PostgresError> {
+        let sql = "SELECT to_regclass('adjourn.versions') IS NOT NULL";
+        let exists = column(first(&connection.query(sql, &[], SETUP_LIMIT).await?)?, 0)?;
+        match if exists { self.version(connection).await? } else { 0 } {
+            0 => Err(PostgresError::Absent),
+            version if version < self.migrations.len() => Err(PostgresError::OlderSchema(version)),
+            _ => Ok(()),
+        }
+    }
+
     /// Runs `work` in a transaction, which ends with `end`, or with a rollback if `work` fails.
     async fn in_transaction(
         self,

@@ -7,6 +7,7 @@ mod erasure;
 mod faults;
 mod locks;
 mod processes;
+mod reading;
 mod service;
 mod tables;
 mod webhooks;
