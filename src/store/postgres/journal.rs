@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use uuid::Uuid;
 
+use super::anchors::{self, Anchorer};
 use super::appender::{Appender, Job, QUEUE_MAX};
 use super::batch::ValueLocation;
 use super::database::{PostgresDatabase, Purpose, SETUP_LIMIT};
@@ -56,6 +57,8 @@ pub struct PostgresJournal {
     appender: Option<JoinHandle<()>>,
     /// Dropped last: the renewals end.
     _renewals: Option<oneshot::Sender<()>>,
+    /// The same for the anchors.
+    _anchors: Option<oneshot::Sender<()>>,
     reads: Link,
     audit: Link,
     commits: CommitCounts,
@@ -97,8 +100,13 @@ impl PostgresJournal {
         let (renewals, stop) = oneshot::channel();
         tokio::spawn(Renewer::new(database.clone(), state.clone(), (writer, incarnation)).run(stop));
         let appender = tokio::spawn(Appender::new(database.clone(), state.clone(), writer).run(jobs));
+        let (anchors, no_anchors) = oneshot::channel();
+        let purpose = Purpose::Other { name: "anchor", statement_limit: READ_LIMIT };
+        let link = Link::new(database.clone(), purpose);
+        tokio::spawn(Anchorer::new(link, state.clone(), writer).run(no_anchors));
         let journal = Self::with(database, state, writer);
-        Self { queue: Some(queue), appender: Some(appender), _renewals: Some(renewals), ..journal }
+        let (queue, appender) = (Some(queue), Some(appender));
+        Self { queue, appender, _renewals: Some(renewals), _anchors: Some(anchors), ..journal }
     }
 
     /// A journal without the tasks of a writer.
@@ -111,6 +119,7 @@ impl PostgresJournal {
             queue: None,
             appender: None,
             _renewals: None,
+            _anchors: None,
             reads: link("read", READ_LIMIT),
             audit: link("audit", AUDIT_LIMIT),
             commits: CommitCounts::default(),
@@ -288,6 +297,15 @@ impl Journal for PostgresJournal {
 
     fn chain(&self) -> Option<Chain> {
         (self.writer != READER).then(|| self.state.chain())
+    }
+
+    /// Writes an anchor first, unless this process only reads.
+    async fn head(&self) -> Result<Option<Chain>, JournalError> {
+        if self.writer == READER {
+            return Ok(Some(anchors::last(&self.audit).await?));
+        }
+        self.state.check()?;
+        anchors::write(&self.reads, self.writer).await.map(Some)
     }
 
     async fn erase(&self, erasure: ErasureRequest) -> Result<ErasureResult, JournalError> {

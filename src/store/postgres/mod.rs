@@ -12,6 +12,7 @@
 //! journal answers [`Fenced`](crate::journal::JournalError::Fenced). Sessions must be real: a connection pooler that shares a session between
 //! transactions cannot be used.
 
+mod anchors;
 mod appender;
 mod batch;
 mod connection;
