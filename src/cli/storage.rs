@@ -105,6 +105,17 @@ impl Storage {
         Ok(SqliteJournal::read(&self.directory)?)
     }
 
+    /// Opens the journal in PostgreSQL for reading, if the configuration names one.
+    #[cfg(feature = "postgres")]
+    pub(super) async fn postgres_journal_to_read(
+        &self,
+    ) -> Result<Option<crate::store::PostgresJournal>, CommandError> {
+        match &self.place {
+            Place::Files => Ok(None),
+            Place::Postgres(database) => database.journal_to_read().await.map(Some),
+        }
+    }
+
     /// Refuses what only files can do.
     fn require_files(&self) -> Result<(), CommandError> {
         match &self.place {

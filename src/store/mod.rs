@@ -81,7 +81,9 @@ pub use outbox::{
 #[doc(hidden)]
 pub use pending_events::{PENDING_MAX, PendingError};
 #[cfg(feature = "postgres")]
-pub use postgres::{ChainInfo, PostgresDatabase, PostgresError, PostgresJournal, PostgresSettings};
+pub use postgres::{
+    ChainInfo, PostgresDatabase, PostgresError, PostgresJournal, PostgresSettings, VerifiedChains,
+};
 #[cfg(feature = "service")]
 #[doc(hidden)]
 pub use presence::{TABLE_BOUNDS, TableBound};

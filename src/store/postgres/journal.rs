@@ -24,16 +24,18 @@ use super::schema::column;
 use super::settings::PostgresSettings;
 use super::state::{HeldLock, WriterState};
 use super::tables::{JOURNAL, as_column, indexed};
+use super::verify::{self, VERIFY_LIMIT, VerifiedChains};
 use super::writers::{self, ChainInfo};
 use super::{erase, find};
 use crate::action::ActionId;
 use crate::journal::{
     ActionEntry, ActionRecord, AdminEntry, AdminEvent, AdminPage, AdminQuery, Chain, ErasureRequest,
-    ErasureResult, Journal, JournalEntry, JournalError, JournalHealth, JournalLock, LockName, Position,
+    ErasureResult, Head, Journal, JournalEntry, JournalError, JournalHealth, JournalLock, LockName, Position,
     Query, RecordPage, SealedEntry,
 };
 use crate::store::StoreError;
 use crate::store::health::CommitCounts;
+use crate::store::verify::VerifyError;
 use crate::store::writer::PendingEntry;
 
 /// Time limit of a read that an action waits for.
@@ -51,6 +53,7 @@ const ERASURE_LOCK: &str = "erasure";
 
 /// The journal of a PostgreSQL database, as one of its writers.
 pub struct PostgresJournal {
+    database: PostgresDatabase,
     state: Arc<WriterState>,
     writer: i32,
     queue: Option<mpsc::Sender<Job>>,
@@ -94,6 +97,17 @@ impl PostgresJournal {
         Ok(Self::with(database, state, READER))
     }
 
+    /// Verifies every entry of every chain, the index of actions and the anchors. With `known`, a hash from an earlier time, also verifies
+    /// that no entry was removed since: that of an anchor, or of any entry.
+    ///
+    /// # Errors
+    /// An entry, an anchor or the index was changed, or the journal cannot be read.
+    pub async fn verify(&self, known: Option<Head>) -> Result<VerifiedChains, VerifyError> {
+        let purpose = Purpose::Other { name: "verify", statement_limit: VERIFY_LIMIT };
+        let connection = self.database.connect(purpose).await?;
+        verify::verify(&connection, known).await
+    }
+
     fn start(database: PostgresDatabase, (writer, incarnation): (i32, Uuid)) -> Self {
         let state = Arc::new(WriterState::default());
         let (queue, jobs) = mpsc::channel(QUEUE_MAX);
@@ -122,6 +136,7 @@ impl PostgresJournal {
             _anchors: None,
             reads: link("read", READ_LIMIT),
             audit: link("audit", AUDIT_LIMIT),
+            database,
             commits: CommitCounts::default(),
             size: AtomicU64::new(0),
         }

@@ -35,6 +35,7 @@ mod settings;
 mod state;
 mod tables;
 mod tls;
+mod verify;
 mod writers;
 
 pub use database::PostgresDatabase;
@@ -43,4 +44,5 @@ pub use journal::PostgresJournal;
 #[cfg(feature = "service")]
 pub(in crate::store) use service::PostgresService;
 pub use settings::PostgresSettings;
+pub use verify::VerifiedChains;
 pub use writers::ChainInfo;

@@ -30,6 +30,11 @@ impl PostgresSchema {
     /// Migrates to the current version in one transaction, then compares the tables with fresh ones.
     pub(in crate::store) async fn prepare(self, connection: &Connection) -> Result<(), PostgresError> {
         self.in_transaction(connection, "COMMIT", self.migrate(connection)).await?;
+        self.check(connection).await
+    }
+
+    /// Compares the tables with fresh ones.
+    pub(in crate::store) async fn check(self, connection: &Connection) -> Result<(), PostgresError> {
         self.in_transaction(connection, "ROLLBACK", self.check_tables(connection)).await
     }
 

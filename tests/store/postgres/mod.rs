@@ -11,6 +11,7 @@ mod processes;
 mod reading;
 mod service;
 mod tables;
+mod verify;
 mod webhooks;
 
 use adjourn::action::{ActionKind, Notify};
