@@ -266,7 +266,7 @@ async fn shut_down(service: &Service, stop: &CancellationToken, mut parts: JoinS
     stop.cancel();
     let (finished, swept) =
         tokio::join!(service.actions.finish(SHUTDOWN_GRACE), service.sweeps.finish(SHUTDOWN_GRACE));
-    service.announce_journal_head();
+    service.announce_journal_head().await;
     service.notices.close();
     let all = async {
         while let Some(part) = parts.join_next().await {

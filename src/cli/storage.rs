@@ -69,7 +69,7 @@ impl Storage {
         match &self.place {
             Place::Files => Ok(Arc::new(SqliteJournal::read(&self.directory)?)),
             #[cfg(feature = "postgres")]
-            Place::Postgres(database) => database.journal().await,
+            Place::Postgres(database) => Ok(Arc::new(database.journal_to_read().await?)),
         }
     }
 
@@ -82,7 +82,7 @@ impl Storage {
                 Err(error) => Err(CommandError::from_error(Exit::of_opening(&error), error)),
             },
             #[cfg(feature = "postgres")]
-            Place::Postgres(database) => database.journal().await,
+            Place::Postgres(database) => database.journal_if_any().await,
         }
     }
 
@@ -99,6 +99,17 @@ impl Storage {
     pub(super) fn sqlite_journal_to_read(&self) -> Result<SqliteJournal, CommandError> {
         self.require_files()?;
         Ok(SqliteJournal::read(&self.directory)?)
+    }
+
+    /// Opens the journal in PostgreSQL for reading, if the configuration names one.
+    #[cfg(feature = "postgres")]
+    pub(super) async fn postgres_journal_to_read(
+        &self,
+    ) -> Result<Option<crate::store::PostgresJournal>, CommandError> {
+        match &self.place {
+            Place::Files => Ok(None),
+            Place::Postgres(database) => database.journal_to_read().await.map(Some),
+        }
     }
 
     /// Refuses what only files can do.
@@ -167,10 +178,10 @@ pub(super) fn database(source: &DatabaseSource) -> Result<PostgresDatabase, Comm
 mod postgres {
     use std::sync::Arc;
 
-    use super::{CommandError, DatabaseSource, Exit, Journal, ServiceStore, StoreError};
+    use super::{CommandError, DatabaseSource, Exit, Journal, MemoryJournal, ServiceStore, StoreError};
     use crate::cli::secrets::ProcessSecrets;
     use crate::config::SecretResolver as _;
-    use crate::store::{PostgresDatabase, PostgresJournal, PostgresSettings};
+    use crate::store::{PostgresDatabase, PostgresError, PostgresJournal, PostgresSettings};
 
     /// The database of `journal.url`.
     pub(super) struct Database(PostgresSettings);
@@ -189,6 +200,23 @@ mod postgres {
             Ok(Arc::new(PostgresJournal::open(&self.0).await.map_err(unusable)?))
         }
 
+        /// Opens the journal for reading; it must exist.
+        pub(super) async fn journal_to_read(&self) -> Result<PostgresJournal, CommandError> {
+            PostgresJournal::read(&self.0).await.map_err(|error| {
+                let exit = if is_absent(&error) { Exit::Usage } else { Exit::of_opening(&error) };
+                CommandError::new(exit, UNUSABLE).caused_by(error)
+            })
+        }
+
+        /// Opens the journal for reading; an empty one in memory if there is none.
+        pub(super) async fn journal_if_any(&self) -> Result<Arc<dyn Journal>, CommandError> {
+            match PostgresJournal::read(&self.0).await {
+                Ok(journal) => Ok(Arc::new(journal)),
+                Err(error) if is_absent(&error) => Ok(Arc::new(MemoryJournal::default())),
+                Err(error) => Err(unusable(error)),
+            }
+        }
+
         pub(super) async fn service_store(&self) -> Result<ServiceStore, CommandError> {
             ServiceStore::open_postgres(self.database()?).await.map_err(unusable)
         }
@@ -198,8 +226,14 @@ mod postgres {
         }
     }
 
+    const UNUSABLE: &str = "cannot use the database of journal.url";
+
     fn unusable(error: StoreError) -> CommandError {
-        CommandError::new(Exit::of_opening(&error), "cannot use the database of journal.url").caused_by(error)
+        CommandError::new(Exit::of_opening(&error), UNUSABLE).caused_by(error)
+    }
+
+    fn is_absent(error: &StoreError) -> bool {
+        matches!(error, StoreError::Postgres(PostgresError::Absent))
     }
 
     /// The name of this process for people, in the table of writers: host and process id.

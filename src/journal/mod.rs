@@ -15,6 +15,7 @@
 
 mod action_record;
 mod admin;
+mod anchor;
 mod erase;
 mod fact;
 mod head;
@@ -36,6 +37,7 @@ pub use action_record::{ActionRecord, ActionStage, Intent, InvalidTransition};
 pub use admin::{
     ADMIN_EVENTS_READ_MAX, AdminActor, AdminEntry, AdminEvent, AdminPage, AdminQuery, Archived, KeyFacts,
 };
+pub use anchor::{Anchor, AnchoredChain};
 pub use erase::{ErasureRequest, ErasureResult, ErasureTally, ErasureTarget, RECHECK_SPARED};
 pub use fact::{Fact, LateEffect};
 pub use head::{Head, InvalidHead};
@@ -118,6 +120,12 @@ pub trait Journal: Send + Sync {
     /// The number and hash of the last entry. `None` where another process writes.
     fn chain(&self) -> Option<Chain> {
         None
+    }
+
+    /// The number and hash to keep in another place: a copy proves later that nothing was removed. The last entry's, or an anchor's where
+    /// the journal has several chains. `None` where another process writes.
+    async fn head(&self) -> Result<Option<Chain>, JournalError> {
+        Ok(self.chain())
     }
 
     /// The newest event about entries that were moved to an archive file.

@@ -17,10 +17,10 @@ pub struct Predecessor {
     pub hash: Head,
 }
 
-fn as_text<S: Serializer>(head: &Head, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn as_text<S: Serializer>(head: &Head, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(head)
 }
 
-fn from_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Head, D::Error> {
+pub(super) fn from_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Head, D::Error> {
     String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
 }

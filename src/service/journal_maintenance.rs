@@ -48,16 +48,20 @@ impl Service {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                _ = heads.tick() => self.announce_journal_head(),
+                _ = heads.tick() => self.announce_journal_head().await,
                 _ = erasures.tick() => self.erase_due_values(&care).await,
             }
         }
     }
 
-    /// Writes the number and hash of the last entry to the log and to the webhooks. A copy elsewhere proves later that the
-    /// journal was not truncated (`adjourn audit verify --head`).
-    pub fn announce_journal_head(&self) {
-        let Some(Chain { length, head }) = self.engine.journal().chain() else { return };
+    /// Writes the number and hash of the last entry, or of the last anchor where several processes write, to the log and to the webhooks. A
+    /// copy elsewhere proves later that the journal was not truncated (`adjourn audit verify --head`).
+    pub async fn announce_journal_head(&self) {
+        let Chain { length, head } = match self.engine.journal().head().await {
+            Ok(Some(head)) => head,
+            Ok(None) => return,
+            Err(error) => return tracing::warn!(%error, "cannot report the journal's head"),
+        };
         let hash = head.to_string();
         tracing::info!(number = length, hash, "journal head");
         self.notices.publish(Notice::JournalHead { number: length, hash });

@@ -83,6 +83,7 @@ pub use pending_events::{PENDING_MAX, PendingError};
 #[cfg(feature = "postgres")]
 pub use postgres::{
     ChainInfo, DatabaseStatus, PostgresDatabase, PostgresError, PostgresJournal, PostgresSettings,
+    VerifiedChains,
 };
 #[cfg(feature = "service")]
 #[doc(hidden)]

@@ -91,6 +91,22 @@ pub enum VerifyError {
     /// An archive file was changed or cannot be read.
     #[error(transparent)]
     ArchiveFile(#[from] ArchiveFileError),
+    /// A chain, among those of several processes, does not verify.
+    #[error("the chain of writer {writer}: {error}")]
+    InChain {
+        /// The number of the process that wrote it.
+        writer: i32,
+        /// The problem.
+        error: Box<VerifyError>,
+    },
+    /// An anchor was changed, or the chains are not those that it names.
+    #[error("anchor {number}: {why}")]
+    Anchor {
+        /// The anchor's number.
+        number: u64,
+        /// The problem.
+        why: String,
+    },
     /// The journal cannot be read.
     #[error(transparent)]
     Journal(#[from] JournalError),

@@ -3,6 +3,8 @@
 
 #[cfg(unix)]
 mod beside;
+#[cfg(all(unix, feature = "postgres"))]
+mod chains;
 mod config_check;
 mod deploy;
 mod dialect;

@@ -1,13 +1,15 @@
 //! `adjourn audit`: lists actions of the journal; its subcommands verify, archive and erase. Listing never writes to the journal.
 
 mod admin;
+#[cfg(feature = "postgres")]
+mod chains;
 mod retention;
 mod verify;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::args::{AuditArgs, AuditCommand, ConnectionArgs, Format};
+use super::args::{AuditArgs, AuditCommand, ConnectionArgs, Format, VerifyArgs};
 use super::connect;
 use super::exit::{CommandError, Exit};
 use super::output::{Output, table};
@@ -25,12 +27,21 @@ pub(super) async fn run(
 ) -> Result<Exit, CommandError> {
     let storage = || connect::storage(connection);
     match &args.command {
-        Some(AuditCommand::Verify(verify_args)) => verify::run(&storage()?, verify_args, output).await,
+        Some(AuditCommand::Verify(args)) => verify_journal(&storage()?, args, output).await,
         Some(AuditCommand::Archive(args)) => retention::archive(connection, args, output).await,
         Some(AuditCommand::Erase(args)) => retention::erase(connection, args, output).await,
         None if args.admin => admin::list(&storage()?, &args, output).await,
         None => list(&storage()?, &args, output).await,
     }
+}
+
+/// Verifies the journal where the configuration has it.
+async fn verify_journal(storage: &Storage, args: &VerifyArgs, output: &Output) -> Result<Exit, CommandError> {
+    #[cfg(feature = "postgres")]
+    if let Some(journal) = storage.postgres_journal_to_read().await? {
+        return chains::run(&journal, args, output).await;
+    }
+    verify::run(storage, args, output).await
 }
 
 /// One action as a line of JSON or CSV: as the API returns it, and what only the audit shows.

@@ -10,18 +10,18 @@ use crate::store::{ArchiveFileError, VerifiedJournal, VerifyError};
 
 /// The output of `--json`.
 #[derive(Serialize)]
-struct VerificationReport {
-    entries: u64,
-    actions: u64,
-    admin_events: u64,
-    open: usize,
-    head: String,
+pub(super) struct VerificationReport {
+    pub(super) entries: u64,
+    pub(super) actions: u64,
+    pub(super) admin_events: u64,
+    pub(super) open: usize,
+    pub(super) head: String,
     /// The number of the last entry, for an external copy of number and hash.
-    last: u64,
-    erased_values: u64,
-    archived_entries: u64,
-    archived_head: Option<String>,
-    archives_verified: bool,
+    pub(super) last: u64,
+    pub(super) erased_values: u64,
+    pub(super) archived_entries: u64,
+    pub(super) archived_head: Option<String>,
+    pub(super) archives_verified: bool,
 }
 
 impl From<&VerifiedJournal> for VerificationReport {
@@ -72,11 +72,12 @@ fn text(verified: &VerifiedJournal) -> String {
     )
 }
 
-fn exit_of(error: &VerifyError) -> Exit {
+pub(super) fn exit_of(error: &VerifyError) -> Exit {
     match error {
         VerifyError::NewerFormat { .. } | VerifyError::ArchiveFile(ArchiveFileError::File { .. }) => {
             Exit::Usage
         }
+        VerifyError::InChain { error, .. } => exit_of(error),
         VerifyError::Journal(error) => Exit::of_journal(error),
         _ => Exit::Tampered,
     }

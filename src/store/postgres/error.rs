@@ -46,6 +46,14 @@ pub enum PostgresError {
     /// The schema has tables that Adjourn did not create.
     #[error("the schema `adjourn` of this database belongs to another program; use another database")]
     OtherProgram,
+    /// The database has no tables of Adjourn.
+    #[error("this database holds no journal: no action has run with it")]
+    Absent,
+    /// An earlier version of Adjourn created the tables, and this process only reads.
+    #[error(
+        "an earlier version of Adjourn created the tables (schema {0}); start the service of this version once"
+    )]
+    OlderSchema(usize),
     /// A later version of Adjourn changed the tables.
     #[error("a later version of Adjourn changed the tables (schema {0}); use that version")]
     NewerSchema(usize),

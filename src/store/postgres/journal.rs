@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use uuid::Uuid;
 
+use super::anchors::{self, Anchorer};
 use super::appender::{Appender, Job, QUEUE_MAX};
 use super::batch::ValueLocation;
 use super::database::{PostgresDatabase, Purpose, SETUP_LIMIT};
@@ -23,16 +24,18 @@ use super::schema::column;
 use super::settings::PostgresSettings;
 use super::state::{HeldLock, WriterState};
 use super::tables::{JOURNAL, as_column, indexed};
+use super::verify::{self, VERIFY_LIMIT, VerifiedChains};
 use super::writers::{self, ChainInfo};
 use super::{erase, find};
 use crate::action::ActionId;
 use crate::journal::{
     ActionEntry, ActionRecord, AdminEntry, AdminEvent, AdminPage, AdminQuery, Chain, ErasureRequest,
-    ErasureResult, Journal, JournalEntry, JournalError, JournalHealth, JournalLock, LockName, Position,
+    ErasureResult, Head, Journal, JournalEntry, JournalError, JournalHealth, JournalLock, LockName, Position,
     Query, RecordPage, SealedEntry,
 };
 use crate::store::StoreError;
 use crate::store::health::CommitCounts;
+use crate::store::verify::VerifyError;
 use crate::store::writer::PendingEntry;
 
 /// Time limit of a read that an action waits for.
@@ -43,15 +46,20 @@ const AUDIT_LIMIT: Duration = Duration::from_secs(30);
 const LOCK_AGAIN: Duration = Duration::from_millis(25);
 /// Actions that are read to find those with recent facts.
 const RECENT_MAX: usize = 20_000;
+/// The number of a process that only reads; writers are counted from 1.
+const READER: i32 = 0;
 /// The lock under which one process at a time erases.
 const ERASURE_LOCK: &str = "erasure";
 
 /// The journal of a PostgreSQL database, as one of its writers.
 pub struct PostgresJournal {
+    database: PostgresDatabase,
     state: Arc<WriterState>,
     writer: i32,
     queue: Option<mpsc::Sender<Job>>,
     appender: Option<JoinHandle<()>>,
+    /// Dropped last: the anchors end.
+    _anchors: Option<oneshot::Sender<()>>,
     reads: Link,
     audit: Link,
     commits: CommitCounts,
@@ -74,6 +82,30 @@ impl PostgresJournal {
         Ok(Self::start(database, (writer, incarnation)))
     }
 
+    /// Opens the journal for reading: this process becomes no writer, and every write is refused.
+    ///
+    /// # Errors
+    /// The database cannot be reached or used, or holds no journal.
+    pub async fn read(settings: &PostgresSettings) -> Result<Self, StoreError> {
+        let database = PostgresDatabase::new(settings)?;
+        let purpose = Purpose::Other { name: "start", statement_limit: SETUP_LIMIT };
+        JOURNAL.require(&database.connect(purpose).await?).await?;
+        let state = Arc::new(WriterState::default());
+        state.refuse_writes();
+        Ok(Self::with(database, state, READER))
+    }
+
+    /// Verifies every entry of every chain, the index of actions and the anchors. With `known`, a hash from an earlier time, also verifies
+    /// that no entry was removed since: that of an anchor, or of any entry.
+    ///
+    /// # Errors
+    /// An entry, an anchor or the index was changed, or the journal cannot be read.
+    pub async fn verify(&self, known: Option<Head>) -> Result<VerifiedChains, VerifyError> {
+        let purpose = Purpose::Other { name: "verify", statement_limit: VERIFY_LIMIT };
+        let connection = self.database.connect(purpose).await?;
+        verify::verify(&connection, known).await
+    }
+
     fn start(database: PostgresDatabase, (writer, incarnation): (i32, Uuid)) -> Self {
         let state = Arc::new(WriterState::default());
         let (queue, jobs) = mpsc::channel(QUEUE_MAX);
@@ -81,15 +113,27 @@ impl PostgresJournal {
         tokio::spawn(Renewer::new(database.clone(), state.clone(), (writer, incarnation)).run(stop));
         let appender =
             tokio::spawn(Appender::new(database.clone(), state.clone(), writer, renewals).run(jobs));
+        let (anchors, no_anchors) = oneshot::channel();
+        let purpose = Purpose::Other { name: "anchor", statement_limit: READ_LIMIT };
+        let link = Link::new(database.clone(), purpose);
+        tokio::spawn(Anchorer::new(link, state.clone(), writer).run(no_anchors));
+        let journal = Self::with(database, state, writer);
+        Self { queue: Some(queue), appender: Some(appender), _anchors: Some(anchors), ..journal }
+    }
+
+    /// A journal without the tasks of a writer.
+    fn with(database: PostgresDatabase, state: Arc<WriterState>, writer: i32) -> Self {
         let link =
             |name, statement_limit| Link::new(database.clone(), Purpose::Other { name, statement_limit });
         Self {
             state,
             writer,
-            queue: Some(queue),
-            appender: Some(appender),
+            queue: None,
+            appender: None,
+            _anchors: None,
             reads: link("read", READ_LIMIT),
             audit: link("audit", AUDIT_LIMIT),
+            database,
             commits: CommitCounts::default(),
             size: AtomicU64::new(0),
         }
@@ -105,7 +149,7 @@ impl PostgresJournal {
         }
     }
 
-    /// The number of this process as a writer.
+    /// The number of this process as a writer; 0 if it only reads.
     pub fn writer(&self) -> i32 {
         self.writer
     }
@@ -272,7 +316,16 @@ impl Journal for PostgresJournal {
     }
 
     fn chain(&self) -> Option<Chain> {
-        Some(self.state.chain())
+        (self.writer != READER).then(|| self.state.chain())
+    }
+
+    /// Writes an anchor first, unless this process only reads.
+    async fn head(&self) -> Result<Option<Chain>, JournalError> {
+        if self.writer == READER {
+            return Ok(Some(anchors::last(&self.audit).await?));
+        }
+        self.state.check()?;
+        anchors::write(&self.reads, self.writer).await.map(Some)
     }
 
     async fn erase(&self, erasure: ErasureRequest) -> Result<ErasureResult, JournalError> {

@@ -12,6 +12,7 @@
 //! journal answers [`Fenced`](crate::journal::JournalError::Fenced). Sessions must be real: a connection pooler that shares a session between
 //! transactions cannot be used.
 
+mod anchors;
 mod appender;
 mod batch;
 mod connection;
@@ -37,6 +38,7 @@ mod state;
 mod status;
 mod tables;
 mod tls;
+mod verify;
 mod writers;
 
 pub use database::PostgresDatabase;
@@ -46,4 +48,5 @@ pub use journal::PostgresJournal;
 pub(in crate::store) use service::PostgresService;
 pub use settings::PostgresSettings;
 pub use status::DatabaseStatus;
+pub use verify::VerifiedChains;
 pub use writers::ChainInfo;

@@ -30,7 +30,23 @@ impl PostgresSchema {
     /// Migrates to the current version in one transaction, then compares the tables with fresh ones.
     pub(in crate::store) async fn prepare(self, connection: &Connection) -> Result<(), PostgresError> {
         self.in_transaction(connection, "COMMIT", self.migrate(connection)).await?;
+        self.check(connection).await
+    }
+
+    /// Compares the tables with fresh ones.
+    pub(in crate::store) async fn check(self, connection: &Connection) -> Result<(), PostgresError> {
         self.in_transaction(connection, "ROLLBACK", self.check_tables(connection)).await
+    }
+
+    /// Checks that the tables exist in the current version. Changes nothing.
+    pub(in crate::store) async fn require(self, connection: &Connection) -> Result<(), PostgresError> {
+        let sql = "SELECT to_regclass('adjourn.versions') IS NOT NULL";
+        let exists = column(first(&connection.query(sql, &[], SETUP_LIMIT).await?)?, 0)?;
+        match if exists { self.version(connection).await? } else { 0 } {
+            0 => Err(PostgresError::Absent),
+            version if version < self.migrations.len() => Err(PostgresError::OlderSchema(version)),
+            _ => Ok(()),
+        }
     }
 
     /// Runs `work` in a transaction, which ends with `end`, or with a rollback if `work` fails.

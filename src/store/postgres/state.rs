@@ -49,6 +49,11 @@ impl WriterState {
         let _ = self.ended.set(JournalError::Unusable("it is closed".to_owned()));
     }
 
+    /// This process only reads.
+    pub(super) fn refuse_writes(&self) {
+        let _ = self.ended.set(JournalError::Unusable("this process opened it read-only".to_owned()));
+    }
+
     /// A token for one more lock.
     pub(super) fn token(&self, name: String) -> LockToken {
         LockToken { name, token: self.tokens.fetch_add(1, Ordering::Relaxed) }

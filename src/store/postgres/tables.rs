@@ -1,12 +1,13 @@
 //! The tables of the journal in PostgreSQL, and the form of texts in them. Never changes the content of an entry.
 //!
 //! `writers` and `entries` are the journal itself: a row of either is never deleted, and an entry is never changed. `actions` is an
-//! index that can be made again from `entries`. `locks` holds what processes have locked.
+//! index that can be made again from `entries`. `locks` holds what processes have locked. `anchors` names
+//! the ends of chains; a row of it is never changed.
 
 use super::schema::PostgresSchema;
 
 /// The tables of the journal.
-pub(super) const JOURNAL: PostgresSchema = PostgresSchema { part: "journal", migrations: &[TABLES] };
+pub(super) const JOURNAL: PostgresSchema = PostgresSchema { part: "journal", migrations: &[TABLES, ANCHORS] };
 
 /// `session` counts the connections that append for a writer: a statement of an earlier one changes nothing. `is_locked` says that the
 /// writer holds the advisory lock of its incarnation. `position` orders the entries of all chains: `accepted` of an action is the
@@ -80,6 +81,19 @@ const TABLES: &str = "
         writer integer NOT NULL,
         token  bigint NOT NULL
     ) WITH (fillfactor = 60);
+";
+
+/// `anchored` has the length of each chain in the last anchor that names it: an index that can be made again from `anchors`.
+const ANCHORS: &str = "
+    CREATE TABLE anchors (
+        number bigint PRIMARY KEY,
+        body   text NOT NULL,
+        hash   bytea NOT NULL
+    );
+    CREATE TABLE anchored (
+        writer integer PRIMARY KEY,
+        length bigint NOT NULL
+    );
 ";
 
 /// Characters of a text in the index of actions. PostgreSQL's B-trees take 2 700 bytes a row, and a character up to four.

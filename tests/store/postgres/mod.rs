@@ -1,5 +1,6 @@
 //! Tests against a real PostgreSQL server. Where none is installed they are skipped, unless `ADJOURN_REQUIRE_POSTGRES=1` is set.
 
+mod anchors;
 mod chains;
 mod connection;
 mod damage;
@@ -7,8 +8,10 @@ mod erasure;
 mod faults;
 mod locks;
 mod processes;
+mod reading;
 mod service;
 mod tables;
+mod verify;
 mod webhooks;
 
 use adjourn::action::{ActionKind, Notify};
