@@ -1,7 +1,7 @@
 //! Builds an engine from arguments and configuration: opens the journal and prepares the connections. Reports interrupted actions
 //! that it recovers.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
@@ -24,7 +24,6 @@ use crate::graph::{Graph, GraphSettings};
 use crate::journal::{Journal, JournalError, Query};
 use crate::live::Feed;
 use crate::router::ConnectionRouter;
-use crate::store;
 
 /// How a command uses the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

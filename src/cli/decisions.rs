@@ -5,6 +5,7 @@ use chrono::TimeDelta;
 use serde::Serialize;
 
 use super::args::{ConnectionArgs, DecisionsArgs};
+use super::connect;
 use super::exit::{CommandError, Exit};
 use super::output::{Output, table};
 use crate::cleanup::{Decision, DecisionKind};
