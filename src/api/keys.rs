@@ -186,7 +186,7 @@ pub(super) async fn update(
     let now = api.service.now();
     let change = asked.check(now)?;
     let granter = Granter::new(&api, &caller);
-    let edit = move |key| granter.edit(key, change);
+    let edit = move |key| granter.edit(key, change.clone());
     let edited = api.keys.store().edit_key(id, caller.admin_actor(), now, edit).await?;
     let record = edited.unwrap_or_else(|| Err(Problem::no_such_key()))?;
     apply(&api).await;
@@ -351,6 +351,7 @@ impl From<KeyError> for Problem {
                     format!("{KEYS_MAX} keys are in force, the maximum."),
                 )
             },
+            KeyError::Contended => Self::unavailable(error),
             KeyError::TooManyPending => JournalError::Unusable(error.to_string()).into(),
             KeyError::Store(error) => error.into(),
         }

@@ -270,7 +270,8 @@ impl ActionView {
 
     /// The view of an action in the journal.
     pub(crate) fn of(record: &ActionRecord, naming: Naming) -> Self {
-        let view = Self::new(&record.action, Some(record.accepted_at), record.outcome.as_ref(), naming);
+        let outcome = record.reported_outcome();
+        let view = Self::new(&record.action, Some(record.accepted_at), outcome.as_deref(), naming);
         match record.stage {
             ActionStage::InDoubt => Self { message: IN_DOUBT_MESSAGE.to_owned(), ..view },
             ActionStage::Accepted | ActionStage::Intended | ActionStage::Closed => view,

@@ -14,7 +14,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::evaluate::Verdict;
 use super::journal_signs::last_date_of_people;
 use super::rules::{NoCheckIn, OnLastStrike, OnReappearance, Rule};
-use crate::action::{Outcome, Target};
+use crate::action::Target;
 use crate::calendar::{RoomAddress, Uid};
 use crate::engine::CalendarError;
 use crate::journal::ActionRecord;
@@ -196,8 +196,9 @@ fn is_release(record: &ActionRecord) -> bool {
 
 /// Whether the action removed a whole series, or may have.
 pub(super) fn is_whole_series(record: &ActionRecord) -> bool {
-    let perhaps = matches!(record.outcome, Some(Outcome::Done(_) | Outcome::NeedsAttention { .. }));
-    perhaps && matches!(record.action.target, Target::Series { .. }) && is_by(record, Rule::Strikes)
+    record.may_have_changed()
+        && matches!(record.action.target, Target::Series { .. })
+        && is_by(record, Rule::Strikes)
 }
 
 fn is_by(record: &ActionRecord, rule: Rule) -> bool {

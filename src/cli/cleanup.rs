@@ -14,6 +14,7 @@ use super::explain;
 use super::output::{Output, table};
 use super::progress::progress_listener;
 use super::service_sweep;
+use super::storage::Storage;
 use super::sweep_rooms::{SweepRooms, rooms_of_file, unreadable};
 use crate::action::{ActionId, Naming, Outcome, Refusal};
 use crate::api::{AppliedView, EventSnapshotView};
@@ -25,7 +26,6 @@ use crate::cleanup::{
 use crate::engine::Mode;
 use crate::presence::SignLog;
 use crate::printable::escape;
-use crate::store::ServiceStore;
 use crate::text_file;
 
 pub(super) async fn run(
@@ -65,7 +65,8 @@ pub(super) async fn run(
         books,
         opened.config.service.max_concurrent_rooms,
     );
-    let sweep = sweep.with_attendance(attendance(connection, acts)?).with_progress(progress_listener(output));
+    let sweep =
+        sweep.with_attendance(attendance(connection, acts).await?).with_progress(progress_listener(output));
     let plan = match old {
         Some(plan) => plan,
         None => {
@@ -90,21 +91,22 @@ pub(super) async fn run(
 
 /// Loads the signs of the service that uses this state directory, if any: they protect meetings too.
 async fn stored_signs(connection: &ConnectionArgs, now: DateTime<Utc>) -> Result<SignLog, CommandError> {
-    let directory = connect::state_directory(connection)?;
-    if !ServiceStore::exists_in(&directory) {
-        return Ok(SignLog::default());
+    match Storage::of_connection(connection)?.service_store_if_any().await? {
+        Some(store) => Ok(store.load_signs(now, SignLog::default()).await?),
+        None => Ok(SignLog::default()),
     }
-    Ok(ServiceStore::open(&directory)?.load_signs(now, SignLog::default()).await?)
 }
 
 /// The record of attendance of series. Only an applying run creates the file and adds to it.
-fn attendance(connection: &ConnectionArgs, acts: bool) -> Result<Arc<dyn Attendance>, CommandError> {
-    let directory = connect::state_directory(connection)?;
-    if !acts && !ServiceStore::exists_in(&directory) {
-        return Ok(Arc::new(NoAttendance));
+async fn attendance(connection: &ConnectionArgs, acts: bool) -> Result<Arc<dyn Attendance>, CommandError> {
+    let storage = Storage::of_connection(connection)?;
+    if acts {
+        return Ok(Arc::new(storage.service_store().await?));
     }
-    let store = ServiceStore::open(&directory)?;
-    Ok(if acts { Arc::new(store) } else { Arc::new(ReadOnlyAttendance(store)) })
+    Ok(match storage.service_store_if_any().await? {
+        Some(store) => Arc::new(ReadOnlyAttendance(store)),
+        None => Arc::new(NoAttendance),
+    })
 }
 
 /// Requires --evidence for the rule cleanup.no_check_in: without check-ins the rule would release every meeting.

@@ -12,6 +12,7 @@ use super::exposure;
 use super::output::Output;
 use super::room_time_zones::ConfiguredTimeZones;
 use super::secrets::ProcessSecrets;
+use super::storage::Storage;
 use crate::action::ResponsibleParty;
 use crate::calendar::RoomAddress;
 use crate::clock::WitnessedClock;
@@ -20,10 +21,10 @@ use crate::connection_metrics::ConnectionMetrics;
 use crate::engine::{Calendar, CalendarError, Directory, Engine, Recovered};
 use crate::exchange::{Exchange, Settings, SettingsError};
 use crate::graph::{Graph, GraphSettings};
-use crate::journal::{Journal, JournalError, MemoryJournal, Query};
+use crate::journal::{Journal, JournalError, Query};
 use crate::live::Feed;
 use crate::router::ConnectionRouter;
-use crate::store::{self, SqliteJournal, StoreError, StoreOptions};
+use crate::store;
 
 /// How a command uses the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,10 +59,10 @@ pub(super) async fn open(
 ) -> Result<OpenedEngine, CommandError> {
     let mut config = load(connection)?;
     let exchange = router(&config)?;
-    let directory = directory(&mut config)?;
-    let journal: Arc<dyn Journal> = match journalled {
-        JournalAccess::ReadOnly => open_journal_read_only(&directory)?,
-        JournalAccess::ReadWrite => Arc::new(open_journal(&directory)?),
+    let storage = Storage::of(&mut config)?;
+    let journal = match journalled {
+        JournalAccess::ReadOnly => storage.journal_if_any().await?,
+        JournalAccess::ReadWrite => storage.journal().await?,
     };
     exposure::warnings(&config).for_each(|warning| output.warn(warning));
     let known = config.warnings.len();
@@ -140,10 +141,6 @@ async fn add_newest_record(clock: &WitnessedClock, journal: &dyn Journal) -> Res
 }
 
 /// The state directory: the flag, else the configuration, else the default.
-pub(super) fn state_directory(connection: &ConnectionArgs) -> Result<PathBuf, CommandError> {
-    directory(&mut load(connection)?)
-}
-
 pub(super) fn directory(config: &mut Config) -> Result<PathBuf, CommandError> {
     let directory = config.journal.directory.clone().or_else(store::default_directory).ok_or_else(|| {
         CommandError::new(
@@ -153,22 +150,6 @@ pub(super) fn directory(config: &mut Config) -> Result<PathBuf, CommandError> {
     })?;
     exposure::check_state_directory(&directory, config)?;
     Ok(directory)
-}
-
-/// Opens the journal for writing by this process alone.
-pub(super) fn open_journal(directory: &Path) -> Result<SqliteJournal, CommandError> {
-    SqliteJournal::open(directory, StoreOptions::default()).map_err(|error| {
-        let message = format!("cannot open the journal in {}", directory.display());
-        CommandError::new(Exit::of_opening(&error), message).caused_by(error)
-    })
-}
-
-fn open_journal_read_only(directory: &Path) -> Result<Arc<dyn Journal>, CommandError> {
-    match SqliteJournal::read(directory) {
-        Ok(journal) => Ok(Arc::new(journal)),
-        Err(StoreError::Absent { .. }) => Ok(Arc::new(MemoryJournal::default())),
-        Err(error) => Err(CommandError::from_error(Exit::of_opening(&error), error)),
-    }
 }
 
 /// Recovers interrupted actions in all rooms.

@@ -5,12 +5,11 @@ use chrono::TimeDelta;
 use serde::Serialize;
 
 use super::args::{ConnectionArgs, DecisionsArgs};
-use super::connect;
 use super::exit::{CommandError, Exit};
 use super::output::{Output, table};
+use super::storage::Storage;
 use crate::cleanup::{Decision, DecisionKind};
 use crate::clock::{Clock as _, SystemClock};
-use crate::store::ServiceStore;
 use crate::timestamp::Timestamp;
 
 /// The output of `--json`.
@@ -61,16 +60,16 @@ pub(super) async fn run(
     connection: &ConnectionArgs,
     output: &Output,
 ) -> Result<Exit, CommandError> {
-    let directory = connect::state_directory(connection)?;
-    if !ServiceStore::exists_in(&directory) {
+    let storage = Storage::of_connection(connection)?;
+    let Some(store) = storage.service_store_if_any().await? else {
         let message = format!(
             "no decisions: no service has run with the state directory {}; check --state-dir",
-            directory.display()
+            storage.directory().display()
         );
         return Err(CommandError::new(Exit::Usage, message));
-    }
+    };
     let since = args.since.unwrap_or_else(|| SystemClock.now() - TimeDelta::days(7));
-    let decisions = ServiceStore::open(&directory)?.decisions(since).await?;
+    let decisions = store.decisions(since).await?;
     let list = DecisionList::of(decisions);
     output.data(&list, || render(&list, args.all))?;
     Ok(Exit::Done)

@@ -13,12 +13,12 @@ use super::key::{admin_actor, move_to_journal, refused};
 use super::output::{Output, table};
 use super::service_action::local_service;
 use super::service_client::ServiceClient;
+use super::storage::Storage;
 use super::suggest::did_you_mean;
-use super::webhook::existing_store;
 use crate::api::DisplayView;
 use crate::clock::{Clock, SystemClock};
 use crate::service::DisplayState;
-use crate::store::{DisplayRecord, ServiceStore};
+use crate::store::DisplayRecord;
 use crate::suggestion::{EDITS_MAX, closest_within};
 use crate::timestamp::Timestamp;
 
@@ -92,7 +92,7 @@ impl ListedDisplay {
 
 async fn list(connection: &ConnectionArgs, output: &Output) -> Result<Exit, CommandError> {
     let mut config = connect::load(connection)?;
-    let displays = match existing_store(&connect::directory(&mut config)?)? {
+    let displays = match Storage::of(&mut config)?.service_store_if_any().await? {
         Some(store) => store.displays().await?,
         None => Vec::new(),
     };
@@ -121,8 +121,8 @@ async fn list(connection: &ConnectionArgs, output: &Output) -> Result<Exit, Comm
 }
 
 async fn remove(name: &str, connection: &ConnectionArgs, output: &Output) -> Result<Exit, CommandError> {
-    let directory = connect::state_directory(connection)?;
-    let store = ServiceStore::open(&directory)?;
+    let storage = Storage::of_connection(connection)?;
+    let store = storage.service_store().await?;
     let displays = store.displays().await?;
     let is_meant = |display: &&DisplayRecord| display.name == name || display.id.0 == name;
     let Some(display) = displays.iter().find(is_meant) else { return Err(no_such(name, &displays)) };
@@ -131,7 +131,7 @@ async fn remove(name: &str, connection: &ConnectionArgs, output: &Output) -> Res
         return Err(no_such(name, &displays));
     }
     output.note(&format!("removed display {} ({})", display.name, display.id));
-    move_to_journal(&directory, &store, output).await;
+    move_to_journal(&storage, &store, output).await;
     Ok(Exit::Done)
 }
 

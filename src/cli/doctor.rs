@@ -7,6 +7,8 @@ use clap::builder::styling::Style;
 
 use super::args::{ConnectionArgs, DoctorArgs};
 use super::connect;
+#[cfg(feature = "postgres")]
+use super::database_check;
 use super::exit::{CommandError, Exit};
 use super::exposure;
 use super::output::{ERROR, Output, SUCCESS, WARNING};
@@ -62,6 +64,8 @@ async fn report(
 ) -> DoctorReport {
     let mut findings = rooms_without_connection(config, write_in);
     findings.extend(exposure::findings(config));
+    #[cfg(feature = "postgres")]
+    findings.extend(database_check::findings(config).await);
     for unread in config.exchanges() {
         match examined(unread, config, write_in, progress).await {
             Err(finding) => findings.push(finding),

@@ -1,8 +1,7 @@
 //! `adjourn key`: creates, lists, changes and revokes API keys in the service store. A running service applies the change within
 //! a second.
 
-use std::path::Path;
-use std::time::Duration;
+use std::convert::Infallible;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -12,13 +11,14 @@ use super::connect;
 use super::exit::{CommandError, Exit};
 use super::key_args::Expiry;
 use super::output::{Output, table};
+use super::storage::Storage;
 use super::suggest::did_you_mean;
 use crate::access::{self, KeyChange, KeyId, Right, Rights, StoredKey};
 use crate::calendar::{RoomAddress, RoomPattern, Scope};
 use crate::clock::{Clock, SystemClock};
 use crate::journal::AdminActor;
 use crate::os_user::OsUser;
-use crate::store::{KeyError, KeyRecord, ServiceStore, SqliteJournal, StoreError, StoreOptions};
+use crate::store::{KeyError, KeyRecord, ServiceStore};
 use crate::suggestion::{EDITS_MAX, closest, closest_within};
 use crate::timestamp::Timestamp;
 
@@ -27,8 +27,8 @@ pub(super) async fn run(
     connection: &ConnectionArgs,
     output: &Output,
 ) -> Result<Exit, CommandError> {
-    let directory = connect::state_directory(connection)?;
-    let store = ServiceStore::open(&directory)?;
+    let storage = Storage::of_connection(connection)?;
+    let store = storage.service_store().await?;
     match args.command {
         KeyCommand::List => return list(&store, output).await,
         KeyCommand::Add(args) => {
@@ -43,7 +43,7 @@ pub(super) async fn run(
         }
         KeyCommand::Revoke { id } => revoke(id, &store, output).await?,
     }
-    move_to_journal(&directory, &store, output).await;
+    move_to_journal(&storage, &store, output).await;
     Ok(Exit::Done)
 }
 
@@ -108,29 +108,26 @@ async fn add(args: KeyAddArgs, store: &ServiceStore, output: &Output) -> Result<
 
 async fn change(args: KeyChangeArgs, store: &ServiceStore, output: &Output) -> Result<(), CommandError> {
     let now = SystemClock.now();
-    let keys = store.key_records().await?;
-    let known = keys.into_iter().find(|record| record.key.holder.id.0 == args.id);
-    let Some(known) = known else { return Err(no_such(&args.id, store).await) };
-    let key = changed(known.key.clone(), &args, now)?;
-    if !store.change_key(key.clone(), admin_actor(), now).await.map_err(refused)? {
+    let (id, change) = (KeyId(args.id.clone()), key_change(&args, now)?);
+    let edit = move |key| Ok::<_, Infallible>(change.clone().apply(key));
+    let Some(edited) = store.edit_key(id, admin_actor(), now, edit).await.map_err(refused)? else {
         return Err(no_such(&args.id, store).await);
-    }
-    let record = KeyRecord { key, ..known };
+    };
+    let Ok(record) = edited;
     let name = &record.key.holder.name;
     output.success(&PrintedKey::of(&record), || format!("changed key {} ({name})", args.id))
 }
 
-fn changed(key: StoredKey, args: &KeyChangeArgs, now: DateTime<Utc>) -> Result<StoredKey, CommandError> {
+fn key_change(args: &KeyChangeArgs, now: DateTime<Utc>) -> Result<KeyChange, CommandError> {
     let expires = args.expires.map(|expires| future_expiry(expires, now)).transpose()?;
-    let change = KeyChange {
+    Ok(KeyChange {
         name: args.name.clone(),
         rooms: args.rooms.as_deref().map(patterns).transpose()?,
         rights: args.rights.as_deref().map(rights).transpose()?,
         per_minute: args.per_minute,
         expires: if args.no_expiry { Some(None) } else { expires.map(Some) },
         certificate: if args.no_certificate { Some(None) } else { args.certificate_sha256.map(Some) },
-    };
-    Ok(change.apply(key))
+    })
 }
 
 /// Warns if the service does not request client certificates: a key bound to one would not work.
@@ -241,19 +238,16 @@ async fn revoke(id: String, store: &ServiceStore, output: &Output) -> Result<(),
 
 /// Moves the admin event into the journal. While the service runs, it owns the journal and does this within seconds; the key is
 /// changed in any case.
-pub(super) async fn move_to_journal(directory: &Path, store: &ServiceStore, output: &Output) {
-    let at_once = StoreOptions { lock_patience: Duration::ZERO, ..StoreOptions::default() };
-    match SqliteJournal::open(directory, at_once) {
-        Ok(journal) => {
-            if let Err(error) = store.move_pending_events(&journal).await {
-                output
-                    .warn(&format!("the key is changed, but the change is not in the journal yet: {error}"));
-            }
+pub(super) async fn move_to_journal(storage: &Storage, store: &ServiceStore, output: &Output) {
+    let moved = match storage.journal_if_free().await {
+        Ok(None) => Ok(()),
+        Ok(Some(journal)) => {
+            store.move_pending_events(&*journal).await.map(drop).map_err(|error| error.to_string())
         }
-        Err(StoreError::InUse { .. }) => {}
-        Err(error) => {
-            output.warn(&format!("the key is changed, but the change is not in the journal yet: {error}"))
-        }
+        Err(error) => Err(error.message),
+    };
+    if let Err(error) = moved {
+        output.warn(&format!("the key is changed, but the change is not in the journal yet: {error}"));
     }
 }
 
@@ -277,7 +271,7 @@ pub(super) fn refused(error: KeyError) -> CommandError {
         KeyError::Store(error) => Exit::of_store(error),
         KeyError::Name(_) | KeyError::TooManyPatterns => Exit::Usage,
         KeyError::NameTaken(..) | KeyError::TooMany => Exit::Refused,
-        KeyError::TooManyPending => Exit::Journal,
+        KeyError::TooManyPending | KeyError::Contended => Exit::Journal,
     };
     CommandError::from_error(exit, error)
 }

@@ -13,6 +13,8 @@ mod config_command;
 mod connect;
 mod connection_flags;
 mod core_dumps;
+#[cfg(feature = "postgres")]
+mod database_check;
 mod decisions;
 mod demo;
 mod display;
@@ -57,6 +59,7 @@ mod service_sweep;
 mod setup;
 mod sim;
 mod spreadsheet;
+mod storage;
 mod suggest;
 mod sweep_rooms;
 mod terminal;

@@ -4,12 +4,12 @@
 use chrono::{DateTime, Utc};
 
 use super::args::{ConnectionArgs, ReportArgs};
-use super::audit::open_journal;
 use super::connect;
 use super::exit::{CommandError, Exit};
 use super::output::{Output, table};
 use super::progress::progress_listener;
 use super::spreadsheet::{cell, finish, write_failure, writer};
+use super::storage::Storage;
 use crate::calendar::{RoomAddress, RoomPattern, WindowError};
 use crate::clock::{Clock as _, SystemClock};
 use crate::report::{
@@ -27,7 +27,7 @@ pub(super) async fn run(
         let message = "reports name no organizers; set report.organizers = true in the configuration, or choose another --by";
         return Err(CommandError::new(Exit::Refused, message));
     }
-    let journal = open_journal(&connect::directory(&mut config)?)?;
+    let journal = Storage::of(&mut config)?.journal_to_read().await?;
     let patterns: Vec<RoomPattern> = args.rooms.iter().flat_map(|pattern| pattern.parse()).collect();
     let includes = |room: &RoomAddress| patterns.iter().any(|pattern| pattern.matches(room));
     let request = ReportRequest {
@@ -37,7 +37,7 @@ pub(super) async fn run(
         rules: &config.service.rules,
         includes: &includes,
     };
-    let report = gather(&journal, &request, Some(&*progress_listener(output))).await?;
+    let report = gather(&*journal, &request, Some(&*progress_listener(output))).await?;
     if args.csv {
         report
             .not_known

@@ -24,6 +24,7 @@ use super::logos;
 use super::output::Output;
 use super::process_limits;
 use super::reload::{self, FileHashes, RunningService};
+use super::storage::Storage;
 use super::webhook;
 use crate::api::{
     self, Api, ApiOptions, ConnectionLimits, Connections, Doctor, KeyRing, ListenerLimits, ServerTls,
@@ -50,8 +51,8 @@ pub(super) async fn run(
     output: &Output,
 ) -> Result<Exit, CommandError> {
     let exported = init_logging(args.log)?;
-    let directory = connect::state_directory(connection)?;
-    let store = ServiceStore::open(&directory)?;
+    let storage = Storage::of_connection(connection)?;
+    let store = storage.service_store().await?;
     let opened = connect::open(connection, JournalAccess::ReadWrite, output).await?;
     connect::recover(&opened.engine, output).await?;
     opened.config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
@@ -62,7 +63,7 @@ pub(super) async fn run(
         background: None,
         console_fragment: "",
         public_url: PublicUrl::Configured,
-        socket: Some(directory.join(SOCKET_FILE)),
+        socket: Some(storage.directory().join(SOCKET_FILE)),
     };
     let ended = serve(opened, store, listen, context, output).await;
     // Sends the spans that are still buffered.

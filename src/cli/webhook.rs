@@ -1,7 +1,6 @@
 //! `adjourn webhook`: lists webhooks and their queues, sends a test notice, and queues dropped notices again. It works on the service
 //! store beside a running service, which reads its queues every second. Never sends a stored notice itself.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -12,11 +11,12 @@ use super::connect;
 use super::exit::{CommandError, Exit};
 use super::output::{Output, table};
 use super::secrets::ProcessSecrets;
+use super::storage::Storage;
 use super::suggest::did_you_mean;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, SecretResolver as _, WebhookConfig};
 use crate::service::{AttemptResult, TestAnswer, WEBHOOK_DELIVERY_MAX, Webhook, WebhookKind};
-use crate::store::{QueueState, ServiceStore};
+use crate::store::QueueState;
 use crate::suggestion::closest;
 use crate::timestamp::Timestamp;
 
@@ -125,8 +125,7 @@ impl PrintedWebhook {
 }
 
 async fn list(config: &mut Config, output: &Output) -> Result<Exit, CommandError> {
-    let directory = connect::directory(config)?;
-    let store = existing_store(&directory)?;
+    let store = Storage::of(config)?.service_store_if_any().await?;
     let (mut printed, now) = (Vec::new(), SystemClock.now());
     for webhook in &config.webhooks {
         let queue = match &store {
@@ -175,7 +174,7 @@ async fn test(config: &WebhookConfig, output: &Output) -> Result<Exit, CommandEr
 
 async fn redeliver(args: RedeliverArgs, config: &mut Config, output: &Output) -> Result<Exit, CommandError> {
     let name = find(config, &args.name)?.name.clone();
-    let store = existing_store(&connect::directory(config)?)?;
+    let store = Storage::of(config)?.service_store_if_any().await?;
     let queued = match store {
         Some(store) => {
             let expires = SystemClock.now() + WEBHOOK_DELIVERY_MAX;
@@ -186,10 +185,4 @@ async fn redeliver(args: RedeliverArgs, config: &mut Config, output: &Output) ->
     let printed = serde_json::json!({ "webhook": name, "queued": queued });
     output.success(&printed, || format!("{queued} notices of {name} are queued again"))?;
     Ok(Exit::Done)
-}
-
-/// The service store, if a service has run with this state directory: a command that finds nothing must not create one.
-pub(super) fn existing_store(directory: &Path) -> Result<Option<ServiceStore>, CommandError> {
-    let is_there = ServiceStore::exists_in(directory);
-    Ok(is_there.then(|| ServiceStore::open(directory)).transpose()?)
 }

@@ -73,6 +73,11 @@ fn without_values(message: &str) -> String {
     }
 }
 
+/// Whether the parser would have taken the source of a secret there, whatever the key is called.
+fn expects_secret(message: &str) -> bool {
+    message.ends_with("expected one of `file`, `env`, `command`, `credential`")
+}
+
 /// A word of the file that the parser does not know, and those that it would have taken there.
 struct Unknown<'m> {
     is_key: bool,
@@ -137,7 +142,7 @@ impl SourceText<'_> {
         // These messages quote names of keys only.
         let message = error.message();
         let names_keys = ["unknown field", "missing field"].iter().any(|start| message.starts_with(start));
-        if !names_keys && self.concerns_secret(&span) {
+        if !names_keys && (expects_secret(message) || self.concerns_secret(&span)) {
             let what = "write where the secret is, not the secret itself: { file = \"…\" }, { env = \"…\" }, { command = [\"…\"] } or \
                         { credential = \"…\" }";
             return self.error_at_span(span, what);

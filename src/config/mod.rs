@@ -73,7 +73,7 @@ pub struct Config {
     pub room_lists: Vec<String>,
     /// How the engine carries actions out.
     pub engine: engine::EngineOptions,
-    /// The journal on disk.
+    /// The place of the journal, and its maintenance.
     pub journal: JournalConfig,
     /// Rules and schedules of sweeps and releases, and the limits of the service and the sweeps.
     pub service: ServiceOptions,
@@ -100,13 +100,26 @@ pub struct LogoFile {
     pub path: PathBuf,
 }
 
-/// The journal on disk.
+/// The place of the journal, and its maintenance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JournalConfig {
     /// The state directory; `None`: the default one.
     pub directory: Option<PathBuf>,
+    /// The PostgreSQL database that holds it; `None`: files in the state directory.
+    pub database: Option<DatabaseSource>,
     /// What the service does with it at intervals.
     pub maintenance: JournalMaintenance,
+}
+
+/// A PostgreSQL database for the journal and the service store. Its URL is not read yet: it has a password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatabaseSource {
+    /// The URL.
+    pub url: SecretSource,
+    /// PEM file with certificates that are trusted besides those of the system.
+    pub ca_file: Option<PathBuf>,
+    /// Also use a database that may lose what it acknowledged.
+    pub accept_loss: bool,
 }
 
 /// Values of flags and environment variables, which win over the file.
@@ -160,6 +173,7 @@ fn check(source: &SourceText<'_>, file: ConfigFile, overrides: Overrides) -> Res
     let state_dir = overrides.state_dir.clone();
     let allow_insecure_permissions = file.allow_insecure_permissions || overrides.allow_insecure_permissions;
     let engine = engine_options(&file.journal, file.engine);
+    let database = check_database(source, &file.journal)?;
     let config = Config {
         logos,
         connections: check_connections(source, file.connections)?,
@@ -170,6 +184,7 @@ fn check(source: &SourceText<'_>, file: ConfigFile, overrides: Overrides) -> Res
         journal: JournalConfig {
             maintenance: journal_maintenance(&file.journal, &engine),
             directory: state_dir.or(file.journal.directory),
+            database,
         },
         engine,
         service: ServiceOptions {
@@ -224,6 +239,19 @@ fn engine_options(journal: &file::JournalSection, engine: file::EngineSection) -
         booking_horizon: TimeDelta::minutes(engine.booking_horizon_minutes.get()),
         booking_subjects_allowed: engine.booking_subjects_allowed,
         ..engine::EngineOptions::default()
+    }
+}
+
+/// The database of `[journal]`. Its other keys have no meaning without a URL.
+fn check_database(
+    source: &SourceText<'_>,
+    file: &file::JournalSection,
+) -> Result<Option<DatabaseSource>, ConfigError> {
+    let (ca_file, accept_loss) = (file.ca_file.clone(), file.accept_loss);
+    match &file.url {
+        Some(url) => Ok(Some(DatabaseSource { url: url.clone(), ca_file, accept_loss })),
+        None if accept_loss || ca_file.is_some() => Err(source.missing("journal.url")),
+        None => Ok(None),
     }
 }
 

@@ -16,7 +16,14 @@ impl Config {
         let tls = self.api.tls.as_ref().map(|tls| ("private key", tls.key.as_path()));
         let webhooks = self.webhooks.iter();
         let webhooks = webhooks.filter_map(|one| private_file_of_secret("webhook secret", &one.secret));
-        self.exchanges().flat_map(private_files_of_exchange).chain(tls).chain(webhooks).collect()
+        let database = self.journal.database.iter();
+        let database = database.filter_map(|one| private_file_of_secret("database URL", &one.url));
+        self.exchanges()
+            .flat_map(private_files_of_exchange)
+            .chain(tls)
+            .chain(webhooks)
+            .chain(database)
+            .collect()
     }
 }
 

@@ -604,3 +604,20 @@ fn the_address_for_phones_is_an_origin_whose_links_nobody_on_the_way_reads() {
         assert!(text.starts_with("adjourn.toml:2: api.public_url: "), "{wrong}: {text}");
     }
 }
+
+#[test]
+fn the_journal_may_be_in_a_database_whose_url_is_a_secret() {
+    let config =
+        parse("[journal]\nurl = { file = \"/etc/adjourn/database-url\" }\naccept_loss = true").unwrap();
+    let url = SecretSource::File("/etc/adjourn/database-url".into());
+    let database = config.journal.database.clone().unwrap();
+    assert_eq!(database, DatabaseSource { url, ca_file: None, accept_loss: true });
+    assert!(config.private_files().iter().any(|(what, _)| *what == "database URL"));
+    assert_eq!(parse("").unwrap().journal.database, None);
+    for needs_url in ["accept_loss = true", "ca_file = \"/etc/ca.pem\""] {
+        let error = parse(&format!("[journal]\n{needs_url}")).unwrap_err().to_string();
+        assert!(error.contains("journal.url is missing"), "{error}");
+    }
+    let error = parse("[journal]\nurl = \"postgres://u:hunter2@h/d\"").unwrap_err().to_string();
+    assert!(!error.contains("hunter2"), "{error}");
+}

@@ -80,6 +80,16 @@ finding_ids! {
     GraphServerError = "graph-server-error",
     /// The clocks of server and machine differ.
     ClockSkew = "clock-skew",
+    /// The database of the journal cannot be reached.
+    DatabaseUnreachable = "database-unreachable",
+    /// The database refuses the user, or the user lacks a right.
+    DatabaseRefused = "database-refused",
+    /// The server is older than PostgreSQL 14.
+    DatabaseTooOld = "database-too-old",
+    /// The database may lose what it has acknowledged.
+    DatabaseMayLose = "database-may-lose-entries",
+    /// The database returned another error, or its tables are not ours.
+    DatabaseUnusable = "database-unusable",
     /// The server does not offer the configured sign-in method.
     SignInMethodNotOffered = "sign-in-method-not-offered",
     /// The server accepts the account only without channel binding.

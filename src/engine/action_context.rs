@@ -15,6 +15,9 @@ use crate::action::{Action, ActionKind, Outcome, RequestIds};
 use crate::calendar::{Event, RoomAddress, Window};
 use crate::journal::{ActionRecord, Fact, Intent, Journal, JournalError};
 
+/// How much the clocks of machines with the same journal may differ. Over five seconds the doctor warns.
+const OTHER_CLOCKS_DIFFER_BY: TimeDelta = TimeDelta::minutes(5);
+
 /// What never changes while an action is carried out.
 #[derive(Clone, Copy)]
 pub(super) struct ActionContext<'a> {
@@ -110,6 +113,9 @@ impl<'a> ActionContext<'a> {
     ) -> Result<Option<Outcome>, JournalError> {
         let (id, at) = (self.action.id, self.requested_at);
         let closed = self.engine.close_if_known(id, at, outcome, requests).await?;
+        if matches!(closed, Some(Outcome::Refused { .. })) && (writes > 0 || self.is_recheck) {
+            self.engine.second_looks().add(id, Duration::ZERO, self.since_boot());
+        }
         // An action that is open stays so for many re-checks, of which none is news.
         if closed.is_some() || !self.is_recheck {
             self.report_end(closed.as_ref(), writes);
@@ -129,6 +135,17 @@ impl<'a> ActionContext<'a> {
         // A clock that was set back since must not prolong the wait.
         let longest = lands_within + TimeDelta::from_std(INTENT_FRESH_FOR).unwrap_or_default();
         let left = (sent + lands_within - self.now()).min(longest);
+        let left = left.max(self.left_for_other_process(sent, longest));
         tokio::time::sleep(left.to_std().unwrap_or_default()).await;
+    }
+
+    /// What is left of the time in which a request of another process can arrive. It is counted from the moment at which this process
+    /// began with the action, since the other one's clock may differ.
+    fn left_for_other_process(&self, sent: DateTime<Utc>, longest: TimeDelta) -> TimeDelta {
+        let is_recent = (self.now() - sent).abs() <= OTHER_CLOCKS_DIFFER_BY + longest;
+        if !(self.is_recheck && self.journal().is_shared() && is_recent) {
+            return TimeDelta::zero();
+        }
+        longest - TimeDelta::from_std(self.begun.elapsed()).unwrap_or(longest)
     }
 }

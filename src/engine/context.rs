@@ -10,6 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::locks::{ActionLock, Locks};
 use super::observer::{ActionObserver, EndedAction};
 use super::options::EngineOptions;
+use super::second_look::SecondLooks;
 use super::{Calendar, CalendarCache};
 use crate::action::{ActionId, ActionKind, IdempotencyKey, Outcome, Refusal, RequestIds, RequestedMinutes};
 use crate::calendar::{Event, EventId, RoomAddress, Scope};
@@ -24,6 +25,7 @@ pub struct Engine {
     scope: ArcSwap<Scope>,
     options: EngineOptions,
     locks: Locks,
+    second_looks: SecondLooks,
     cache: OnceLock<Arc<dyn CalendarCache>>,
     observer: OnceLock<Arc<dyn ActionObserver>>,
 }
@@ -70,6 +72,7 @@ impl Engine {
             scope,
             options,
             locks,
+            second_looks: SecondLooks::default(),
             cache: OnceLock::new(),
             observer: OnceLock::new(),
         }
@@ -145,6 +148,11 @@ impl Engine {
     /// Whether callers of the HTTP API may choose the subject of a booking.
     pub fn booking_subjects_allowed(&self) -> bool {
         self.options.booking_subjects_allowed
+    }
+
+    /// The actions whose calendar is looked at again.
+    pub(super) fn second_looks(&self) -> &SecondLooks {
+        &self.second_looks
     }
 
     pub(super) fn options(&self) -> &EngineOptions {

@@ -1,5 +1,7 @@
 //! Repeated requests: which earlier action a request repeats, by its idempotency key or by its effect. Pure.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::action::{Action, ActionId, Answer, Change, Done, Outcome, Refusal, Target, TimeRange};
@@ -32,7 +34,7 @@ pub(super) fn prior_request(
     if !action.same_request(&record.action) {
         return answered(Outcome::Refused { refusal: Refusal::KeyReused { action: earlier } }, false);
     }
-    match record.outcome {
+    match record.reported_outcome().map(Cow::into_owned) {
         None => PriorRequest::Open(earlier),
         Some(Outcome::Refused { refusal }) if refusal.is_retryable() => PriorRequest::None,
         Some(outcome) => answered(outcome, true),

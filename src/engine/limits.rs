@@ -1,6 +1,7 @@
 //! The rows of the table of limits (`crate::limits`) for the engine.
 
 use super::intent_age::{INTENT_FRESH_FOR, INTENT_RENEWED_WITHIN};
+use super::second_look::{LOOKS_WAITING_MAX, SECOND_LOOKS};
 use super::sends::{WAITS_MAX, WITHHELD_MAX};
 use crate::limits::{Amount, LimitRow};
 
@@ -33,6 +34,18 @@ pub(crate) fn limits() -> Vec<LimitRow> {
             Amount::Count(WAITS_MAX as usize),
             "each is as long as the server requests",
             "the action is refused; nothing was changed",
+        ),
+        row(
+            "time in which the calendar is looked at again after an action was closed as one that changed nothing",
+            Amount::time(SECOND_LOOKS[SECOND_LOOKS.len() - 1]),
+            "a machine or proxy that froze with the request in hand may deliver it later; the first look is after a minute",
+            "a request that arrives still later is not noticed",
+        ),
+        row(
+            "second looks that wait",
+            Amount::Count(LOOKS_WAITING_MAX),
+            "memory, and reads of calendars, while all replies are lost",
+            "no second look at further actions; a warning in the log",
         ),
     ]
 }

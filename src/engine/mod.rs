@@ -62,6 +62,7 @@ mod preview;
 mod reconcile;
 mod recover;
 mod replacement;
+mod second_look;
 
 mod select;
 mod send_permission;

@@ -115,7 +115,8 @@ pub(super) async fn other_claimant(
     let may_be = |record: &&ActionRecord| {
         record.intent.as_ref().is_some_and(|intent| same(&intent.step))
             && record.action.id != context.action.id
-            && matches!(record.outcome, Some(Outcome::NeedsAttention { .. }))
+            && record.may_have_changed()
+            && record.done().is_none()
     };
     let records = actions_on(context, before.identity()).await?;
     Ok(records.iter().find(may_be).map(|record| record.action.id))
@@ -149,8 +150,7 @@ pub(super) async fn was_taken_away_before(
 ) -> Result<bool, JournalError> {
     let earlier = |record: &ActionRecord| {
         let taken_away = record.intent.as_ref().is_some_and(|intent| intent.step.removes_event());
-        let perhaps = matches!(record.outcome, Some(Outcome::Done(_) | Outcome::NeedsAttention { .. }));
-        record.action.id != context.action.id && taken_away && perhaps
+        record.action.id != context.action.id && taken_away && record.may_have_changed()
     };
     Ok(actions_on(context, Some(identity)).await?.iter().any(earlier))
 }

@@ -1,9 +1,11 @@
 //! The record of one action: the state that its facts add up to, and which fact may come next. Pure.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Utc};
 
-use super::{ActionEntry, Fact};
-use crate::action::{Action, ActionId, ActionKind, Done, Outcome, RequestIds, Step};
+use super::{ActionEntry, Fact, LateEffect};
+use crate::action::{Action, ActionId, ActionKind, Done, Outcome, Refusal, RequestIds, Step};
 use crate::calendar::Event;
 
 /// The stage of an action.
@@ -59,6 +61,10 @@ pub struct ActionRecord {
     pub last_at: DateTime<Utc>,
     /// The outcome, when the action is closed.
     pub outcome: Option<Outcome>,
+    /// Whether a reply was lost.
+    pub was_in_doubt: bool,
+    /// What became known of its requests after it was closed.
+    pub late: Option<LateEffect>,
 }
 
 /// A fact cannot follow the stage of its action.
@@ -94,20 +100,30 @@ impl ActionRecord {
     }
 
     fn begin(action: Action, at: DateTime<Utc>) -> Self {
-        let (requests, intent, outcome) = (Vec::new(), None, None);
-        Self { action, accepted_at: at, stage: ActionStage::Accepted, intent, requests, last_at: at, outcome }
+        Self {
+            action,
+            accepted_at: at,
+            stage: ActionStage::Accepted,
+            intent: None,
+            requests: Vec::new(),
+            last_at: at,
+            outcome: None,
+            was_in_doubt: false,
+            late: None,
+        }
     }
 
-    /// | after | Intended | InDoubt | Closed | Settled |
-    /// | --- | --- | --- | --- | --- |
-    /// | Accepted | yes | no: nothing was sent | yes, unless the outcome is `Done` | no |
-    /// | Intended | yes: planned again | yes | yes | no |
-    /// | InDoubt | yes: planned again | yes: sent again | yes | no |
-    /// | Closed | no | no | no | once, where the mailbox could not be read |
+    /// | after | Intended | InDoubt | Closed | Settled | Late |
+    /// | --- | --- | --- | --- | --- | --- |
+    /// | Accepted | yes | no: nothing was sent | yes, unless the outcome is `Done` | no | no |
+    /// | Intended | yes: planned again | yes | yes | no | no |
+    /// | InDoubt | yes: planned again | yes: sent again | yes | no | no |
+    /// | Closed | no | no | no | once, where the mailbox could not be read | yes, if it had an intent |
     fn accepts(&self, fact: &Fact) -> bool {
         match (self.stage, fact) {
             (ActionStage::Closed, Fact::Settled { .. }) => self.needs_recheck(),
-            (_, Fact::Settled { .. }) => false,
+            (ActionStage::Closed, Fact::Late { .. }) => self.intent.is_some(),
+            (_, Fact::Settled { .. } | Fact::Late { .. }) => false,
             (_, Fact::Accepted { .. })
             | (ActionStage::Closed, _)
             | (ActionStage::Accepted, Fact::InDoubt { .. }) => false,
@@ -127,6 +143,7 @@ impl ActionRecord {
             }
             Fact::InDoubt { requests, .. } => {
                 self.stage = ActionStage::InDoubt;
+                self.was_in_doubt = true;
                 self.requests.extend(requests.iter().cloned());
             }
             Fact::Closed { outcome, requests } => {
@@ -135,6 +152,10 @@ impl ActionRecord {
                 self.outcome = Some((**outcome).clone());
             }
             Fact::Settled { outcome } => self.outcome = Some((**outcome).clone()),
+            Fact::Late { effect, requests } => {
+                self.late = self.late.max(Some(*effect));
+                self.requests.extend(requests.iter().cloned());
+            }
         }
         self
     }
@@ -142,6 +163,31 @@ impl ActionRecord {
     /// Whether the action was closed while its mailbox could not be read, so that the mailbox is read again later.
     pub fn needs_recheck(&self) -> bool {
         matches!(self.outcome, Some(Outcome::NeedsAttention { recheck: true, .. }))
+    }
+
+    /// Whether the action was closed as one that changed nothing although a request of it may have been on its way.
+    pub fn may_arrive_late(&self) -> bool {
+        let Some(Outcome::Refused { refusal }) = &self.outcome else { return false };
+        self.intent.is_some() && (self.was_in_doubt || *refusal == Refusal::Interrupted)
+    }
+
+    /// What is reported as the outcome: the recorded one, unless a request changed the calendar, or may have, after the action was
+    /// closed as one that changed nothing. Then a person has to look at the calendar.
+    pub fn reported_outcome(&self) -> Option<Cow<'_, Outcome>> {
+        let outcome = self.outcome.as_ref()?;
+        let arrived_late = match (self.late, &self.intent, outcome) {
+            (Some(effect), Some(intent), Outcome::Refused { .. } | Outcome::AlreadyDone { .. }) => {
+                Some(effect.outcome(&intent.done.event))
+            }
+            _ => None,
+        };
+        Some(arrived_late.map_or(Cow::Borrowed(outcome), Cow::Owned))
+    }
+
+    /// Whether the action changed the calendar, or may have.
+    pub fn may_have_changed(&self) -> bool {
+        let outcome = self.reported_outcome();
+        matches!(outcome.as_deref(), Some(Outcome::Done(_) | Outcome::NeedsAttention { .. }))
     }
 
     /// The change, if the outcome is `Done`.

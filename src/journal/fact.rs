@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::action::{Action, Done, Outcome, RequestIds, Step};
+use crate::action::{Action, Done, EventSnapshot, Outcome, RequestIds, Step};
 use crate::calendar::Event;
 
 /// One fact about an action.
@@ -45,6 +45,45 @@ pub enum Fact {
         /// The outcome.
         outcome: Box<Outcome>,
     },
+    /// What became known of a request after its action was closed as one that changed nothing. Changes no outcome; a person has to
+    /// look at the calendar.
+    Late {
+        /// What became known.
+        effect: LateEffect,
+        /// The requests that were answered late.
+        requests: Vec<RequestIds>,
+    },
+}
+
+/// What a request did after its action was closed, as far as is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum LateEffect {
+    /// A reply came, or failed to come, that does not prove what the request did.
+    Unknown,
+    /// The calendar shows the change now.
+    OnCalendar,
+    /// The server replied that it made the change.
+    Confirmed,
+}
+
+impl LateEffect {
+    /// What is reported of an action with such an effect.
+    pub(super) fn outcome(self, event: &EventSnapshot) -> Outcome {
+        let known = match self {
+            Self::Unknown => {
+                "A request may have arrived after the action was closed, and its reply does not show what it did"
+            }
+            Self::OnCalendar => {
+                "The calendar shows the change now: a request arrived after the action was closed, or someone else made the same change"
+            }
+            Self::Confirmed => "The server made the change after the action was closed",
+        };
+        let start = event.start.format("%F %H:%MZ");
+        let advice = format!("{known}; look at the room's calendar at {start}");
+        Outcome::NeedsAttention { event: event.clone(), advice, recheck: false }
+    }
 }
 
 impl Fact {
@@ -56,6 +95,7 @@ impl Fact {
             Self::InDoubt { .. } => "in-doubt",
             Self::Closed { .. } => "closed",
             Self::Settled { .. } => "settled",
+            Self::Late { .. } => "late",
         }
     }
 }

@@ -5,11 +5,12 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 
 use super::personal::Salt;
 use super::{
     ADMIN_EVENTS_READ_MAX, ActionEntry, ActionRecord, AdminEntry, AdminPage, AdminQuery, Chain, Fact,
-    Journal, JournalEntry, JournalError, Position, Query, RecordPage, SealedEntry,
+    Journal, JournalEntry, JournalError, Position, Query, RecordPage, SealedEntry, actions_since,
 };
 use crate::action::ActionId;
 
@@ -180,6 +181,10 @@ impl Journal for MemoryJournal {
         let kept = self.state();
         let asked = kept.entries.iter().map(|(_, sealed)| sealed).skip_while(|sealed| sealed.number < first);
         Ok(asked.take(max).cloned().collect())
+    }
+
+    async fn actions_since(&self, since: DateTime<Utc>) -> Result<Vec<ActionId>, JournalError> {
+        actions_since(self, since).await
     }
 
     fn chain(&self) -> Option<Chain> {

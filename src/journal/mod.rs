@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! Accepted ──► Intended{step, before} ──► InDoubt ──► Closed{outcome} ──► Settled{outcome}, where the mailbox was unreadable
-//!     │             ▲   │                  │  ▲ │        ▲
+//!     │             ▲   │                  │  ▲ │        ▲          └───► Late{effect}, where a request arrived after that
 //!     │             └───┴── planned again ─┘  └─┘ again  │
 //!     └──────────────────────────────────────────────────┘  refused, already done
 //! ```
@@ -24,18 +24,20 @@ mod page;
 mod personal;
 mod predecessor;
 mod query;
+mod recent;
 mod seal;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 
 pub use action_record::{ActionRecord, ActionStage, Intent, InvalidTransition};
 pub use admin::{
     ADMIN_EVENTS_READ_MAX, AdminActor, AdminEntry, AdminEvent, AdminPage, AdminQuery, Archived, KeyFacts,
 };
 pub use erase::{ErasureRequest, ErasureResult, ErasureTally, ErasureTarget, RECHECK_SPARED};
-pub use fact::Fact;
+pub use fact::{Fact, LateEffect};
 pub use head::{Head, InvalidHead};
 pub use lock::{JournalLock, LockName};
 pub use memory::{MEMORY_CLOSED_MAX, MEMORY_ENTRIES_MAX, MemoryJournal};
@@ -43,6 +45,7 @@ pub use page::{Position, RecordPage};
 pub use personal::{ERASED, PersonalValue, PersonalValueError, Role, Salt};
 pub use predecessor::Predecessor;
 pub use query::{ActionStatus, Query};
+pub(crate) use recent::actions_since;
 pub use seal::{ActionEntry, Chain, ChainError, EntryError, EntryText, JournalEntry, SealedEntry};
 
 use crate::action::ActionId;
@@ -71,6 +74,11 @@ pub trait Journal: Send + Sync {
         self.lock(name).await.map(Some)
     }
 
+    /// Whether other processes may write to this journal, on machines with clocks of their own.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     /// The record of one action.
     async fn action_record(&self, action: ActionId) -> Result<Option<ActionRecord>, JournalError>;
 
@@ -88,6 +96,9 @@ pub trait Journal: Send + Sync {
 
     /// The entries as stored, in order: at most `max`, from the number `first` on (the first of all is 1).
     async fn entries(&self, first: u64, max: usize) -> Result<Vec<SealedEntry>, JournalError>;
+
+    /// The actions about which a fact was recorded at `since` or later. Of very many, those with the last facts.
+    async fn actions_since(&self, since: DateTime<Utc>) -> Result<Vec<ActionId>, JournalError>;
 
     /// Commits a transaction that changes nothing, to test whether the disk accepts writes.
     async fn try_commit(&self) -> Result<(), JournalError> {

@@ -70,7 +70,7 @@ impl ActionStatus {
 
     /// The status of a record.
     pub fn of(record: &ActionRecord) -> Self {
-        record.outcome.as_ref().map_or(Self::Open, Self::from)
+        record.reported_outcome().map_or(Self::Open, |outcome| Self::from(&*outcome))
     }
 }
 

@@ -72,10 +72,8 @@ pub struct EntryText {
 /// | 7 | what a server other than Exchange's EWS does: new words, and everything of version 6 as it was |
 /// | 8 | bookings of a time and with a subject, extensions to an end: new properties, and everything of version 7 as it was |
 /// | 9 | the `origin` of a user: a new property, and everything of version 8 as it was |
-/// | 10 | `after`, the entry of another chain that this one follows; an entry without it has version 9 |
-const VERSION: u32 = 9;
-/// The version of an entry that follows one of another chain.
-const LINKED_VERSION: u32 = 10;
+/// | 10 | `late` after `closed`; `after`, the entry of another chain that this one follows: new words, and everything of version 9 as it was |
+const VERSION: u32 = 10;
 
 #[derive(Serialize, Deserialize)]
 struct FactBody<F> {
@@ -109,7 +107,7 @@ struct VersionedBody {
 #[non_exhaustive]
 pub enum EntryError {
     /// A later version of Adjourn wrote it.
-    #[error("format {0}, which a later version of Adjourn wrote; this one reads up to {LINKED_VERSION}")]
+    #[error("format {0}, which a later version of Adjourn wrote; this one reads up to {VERSION}")]
     Later(u64),
     /// Not an entry.
     #[error("not a journal entry: {0}")]
@@ -150,8 +148,7 @@ impl JournalEntry {
         }?;
         let (proofs, personal) = personal::extract(&mut body, salt);
         let Value::Object(rest) = body else { return Err(EntryError::NoVersion) };
-        let v = if after.is_some() { LINKED_VERSION } else { VERSION };
-        let envelope = VersionedBody { v, rest, after, personal: proofs };
+        let envelope = VersionedBody { v: VERSION, rest, after, personal: proofs };
         Ok(EntryText { body: serde_json::to_string(&envelope)?, personal })
     }
 
@@ -165,7 +162,7 @@ impl JournalEntry {
         let mut members: Map<String, Value> = serde_json::from_str(body)?;
         let version =
             members.remove("v").and_then(|version| version.as_u64()).ok_or(EntryError::NoVersion)?;
-        if version > u64::from(LINKED_VERSION) {
+        if version > u64::from(VERSION) {
             return Err(EntryError::Later(version));
         }
         let proofs = members.remove("personal").map(serde_json::from_value::<HmacsByPointer>).transpose()?;

@@ -196,6 +196,8 @@ mod tests {
             requests: Vec::new(),
             last_at: at(10),
             outcome: Some(Outcome::Done(done)),
+            was_in_doubt: false,
+            late: None,
         }
     }
 

@@ -92,6 +92,11 @@ impl SignLog {
         self.by_room.values_mut().for_each(|signs| signs.sort_by_key(|sign| sign.number));
     }
 
+    /// Gives the next signs numbers above this one. Logs of several processes that share a store use different numbers.
+    pub fn continue_after(&mut self, number: u64) {
+        self.last_number = self.last_number.max(number);
+    }
+
     fn keep(&mut self, sign: Sign) -> u64 {
         self.usage.add(&sign);
         let number = sign.number;

@@ -32,7 +32,7 @@ impl Totals {
         self.in_doubt += u64::from(record.stage == ActionStage::InDoubt);
         let cell = (record.action.kind.verb(), ActionStatus::of(record).as_str());
         *self.actions.entry(cell).or_default() += 1;
-        if let Some(Outcome::Refused { refusal }) = &record.outcome {
+        if let Some(Outcome::Refused { refusal }) = record.reported_outcome().as_deref() {
             *self.refusals.entry(refusal_name(refusal)).or_default() += 1;
         }
         if matches!(effect, Some(Effect::Released { cause: ReleaseCause::NoShow, .. })) {

@@ -117,11 +117,15 @@ impl Service {
         let last = match self.store.last_run(schedule.name.clone()).await {
             Ok(Some(last)) if last > now + RAN_AHEAD_MAX => {
                 tracing::warn!(schedule = schedule.name, %last, "the schedule's last run is recorded in the future; counting from now");
-                return self.record_run(schedule, now).await;
+                self.claim_run(schedule, Some(last), now).await;
+                return;
             }
             Ok(Some(last)) => last,
-            // A new schedule has missed no run.
-            Ok(None) => return self.record_run(schedule, now).await,
+            Ok(None) => {
+                // A new schedule has missed no run.
+                self.claim_run(schedule, None, now).await;
+                return;
+            }
             Err(error) => {
                 return tracing::error!(schedule = schedule.name, %error, "cannot read the schedule's last run");
             }
@@ -134,7 +138,9 @@ impl Service {
             tokio::time::sleep(schedule.jitter.to_std().unwrap_or_default().mul_f64(share)).await;
         }
         // Recorded before the run starts: a run that crashes is not repeated at once; the next run recovers its open actions.
-        self.record_run(schedule, now).await;
+        if !self.claim_run(schedule, Some(last), now).await {
+            return;
+        }
         let rooms: Vec<_> =
             self.engine.scope().rooms().filter(|room| includes_room(schedule, room)).cloned().collect();
         let options = self.options();
@@ -175,10 +181,12 @@ impl Service {
         plan.retain_rooms(|room| rules.mode(room) == CleanupMode::Act)
     }
 
-    async fn record_run(&self, schedule: &Schedule, at: DateTime<Utc>) {
-        if let Err(error) = self.store.record_run(schedule.name.clone(), at).await {
-            tracing::error!(schedule = schedule.name, %error, "cannot record the schedule's run");
-        }
+    /// Whether this process begins the schedule's run. If that cannot be recorded, the run waits.
+    async fn claim_run(&self, schedule: &Schedule, last: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
+        self.store.claim_run(schedule.name.clone(), last, now).await.unwrap_or_else(|error| {
+            tracing::error!(schedule = schedule.name, %error, "cannot record the schedule's run; it does not begin");
+            false
+        })
     }
 
     /// Applies the plan; returns its state and the number of actions.

@@ -1,6 +1,8 @@
 //! Re-checks actions in doubt: their reply was lost, and their mailbox could not be read. The engine reads the mailbox at an
-//! interval until it shows the result. This task never sends an action again itself.
+//! interval until it shows the result. Later it looks again at actions that were closed as ones that changed nothing. This task
+//! never sends an action again itself.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -22,6 +24,9 @@ impl Service {
     /// Re-checks actions in doubt at an interval until `stop`, which interrupts a re-check between two journal entries, like a
     /// crash.
     pub async fn recheck_in_doubt(self: Arc<Self>, stop: CancellationToken) {
+        if let Err(error) = self.engine.resume_second_looks().await {
+            tracing::error!(%error, "the journal cannot be read for the second looks of an earlier process");
+        }
         let mut checks = JoinSet::new();
         loop {
             tokio::select! {
@@ -49,10 +54,19 @@ impl Service {
                 tracing::error!(%error, "the journal failed during the re-check of actions in doubt")
             }
         }
+        match self.engine.look_again().await {
+            Ok(late) => {
+                for record in late {
+                    self.publish_settled(record).await;
+                }
+            }
+            Err(error) => tracing::error!(%error, "the journal failed during a second look at a calendar"),
+        }
     }
 
     async fn publish_settled(&self, record: ActionRecord) {
-        let ActionRecord { action, outcome: Some(outcome), accepted_at, .. } = record else { return };
+        let Some(outcome) = record.reported_outcome().map(Cow::into_owned) else { return };
+        let ActionRecord { action, accepted_at, .. } = record;
         self.rooms.invalidate(&action.room);
         if matches!(outcome, Outcome::Done(_)) && action.implies_presence(accepted_at) {
             record_door_sign(&self.engine, &self.store, &self.presence, &action, accepted_at).await;

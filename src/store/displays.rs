@@ -2,11 +2,11 @@
 //! table when that key is revoked. Never decides whether a display is lost.
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, Row};
 
 use super::error::StoreError;
 use super::keys::{self, KeyError};
 use super::service_store::ServiceStore;
+use super::sql::{SqlRow, Subject, Value, values};
 use crate::access::{KeyId, StoredKey};
 use crate::calendar::RoomAddress;
 use crate::journal::AdminActor;
@@ -78,16 +78,14 @@ impl ServiceStore {
         by: AdminActor,
         now: DateTime<Utc>,
     ) -> Result<bool, KeyError> {
-        self.with_key_result(move |transaction| {
-            let paired: i64 = transaction.query_row("SELECT count(*) FROM displays", [], |row| row.get(0))?;
-            if usize::try_from(paired).unwrap_or(usize::MAX) >= DISPLAYS_MAX {
+        self.write(Subject::Keys, move |connection| {
+            if connection.count("SELECT count(*) FROM displays", &[])? >= DISPLAYS_MAX {
                 return Ok(false);
             }
-            keys::create(transaction, &display.key, by, now)?;
+            keys::create(connection, &display.key, by, now)?;
             let sql = "INSERT INTO displays (key_id, room, paired_ms, paired_by) VALUES (?1, ?2, ?3, ?4)";
             let id = &display.key.holder.id.0;
-            let row = (id, display.room.as_str(), now.timestamp_millis(), &display.paired_by);
-            transaction.execute(sql, row)?;
+            connection.execute(sql, &values![id, display.room.as_str(), now, &display.paired_by])?;
             Ok(true)
         })
         .await
@@ -98,13 +96,11 @@ impl ServiceStore {
     /// # Errors
     /// The store cannot be read.
     pub async fn displays(&self) -> Result<Vec<DisplayRecord>, StoreError> {
-        self.with_connection(|connection| {
+        self.read(|connection| {
             let sql = "SELECT id, name, displays.room, paired_ms, paired_by, contact_ms, version, lost_ms
                        FROM displays JOIN keys ON keys.id = displays.key_id
                        WHERE revoked_ms IS NULL ORDER BY displays.room, id";
-            let mut statement = connection.prepare_cached(sql)?;
-            let rows = statement.query_map([], record)?;
-            Ok(rows.collect::<Result<_, _>>()?)
+            connection.query(sql, &[])?.iter().map(record).collect()
         })
         .await
     }
@@ -114,36 +110,32 @@ impl ServiceStore {
     /// # Errors
     /// The store cannot be written.
     pub async fn record_display_contacts(&self, contacts: Vec<DisplayContact>) -> Result<(), StoreError> {
-        self.with_connection(move |connection| {
-            let transaction = connection.transaction()?;
-            contacts.iter().try_for_each(|contact| update(&transaction, contact))?;
-            Ok(transaction.commit()?)
+        self.write(Subject::Keys, move |connection| {
+            let sql = "UPDATE displays SET
+                           contact_ms = CASE WHEN contact_ms IS NULL OR contact_ms < ?2 THEN ?2 ELSE contact_ms END,
+                           version = coalesce(?3, version), lost_ms = ?4
+                       WHERE key_id = ?1";
+            let rows: Vec<_> = contacts.into_iter().map(contact_values).collect();
+            connection.execute_all(sql, &rows)
         })
         .await
     }
 }
 
-fn update(connection: &Connection, contact: &DisplayContact) -> Result<(), StoreError> {
-    let DisplayContact { id, at, version, lost_since } = contact;
-    let ms = |at: &Option<DateTime<Utc>>| at.map(|at| at.timestamp_millis());
-    let sql = "UPDATE displays SET contact_ms = coalesce(max(coalesce(contact_ms, ?2), ?2), contact_ms),
-                   version = coalesce(?3, version), lost_ms = ?4
-               WHERE key_id = ?1";
-    connection.prepare_cached(sql)?.execute((&id.0, ms(at), version, ms(lost_since)))?;
-    Ok(())
+fn contact_values(DisplayContact { id, at, version, lost_since }: DisplayContact) -> Vec<Value> {
+    values![id.0, at, version, lost_since]
 }
 
-fn record(row: &Row<'_>) -> rusqlite::Result<DisplayRecord> {
-    let time = |ms: Option<i64>| ms.and_then(DateTime::from_timestamp_millis);
+fn record(row: &SqlRow) -> Result<DisplayRecord, StoreError> {
     Ok(DisplayRecord {
         id: KeyId(row.get(0)?),
         name: row.get(1)?,
         room: row.get(2)?,
-        paired: time(Some(row.get(3)?)).unwrap_or(DateTime::UNIX_EPOCH),
+        paired: row.get(3)?,
         paired_by: row.get(4)?,
-        last_contact: time(row.get(5)?),
+        last_contact: row.get(5)?,
         version: row.get(6)?,
-        lost_since: time(row.get(7)?),
+        lost_since: row.get(7)?,
     })
 }
 

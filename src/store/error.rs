@@ -79,6 +79,10 @@ pub enum StoreError {
     #[cfg(feature = "postgres")]
     #[error(transparent)]
     Postgres(#[from] super::postgres::PostgresError),
+    /// PostgreSQL did not confirm a change.
+    #[cfg(feature = "postgres")]
+    #[error("the change may have been stored, or not: {0}")]
+    Unconfirmed(super::postgres::PostgresError),
 }
 
 impl StoreError {

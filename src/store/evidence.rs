@@ -4,14 +4,16 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, Row, named_params};
 
 use super::error::StoreError;
-use super::presence::{parse_room, parse_time};
+use super::presence::parse_room;
 use super::service_store::ServiceStore;
+use super::sql::{SqlConnection, SqlRow, Subject, Value, values};
 use crate::calendar::{RoomAddress, Uid};
 use crate::presence::{Interval, Sign, SignLog};
 
+/// Numbers for the signs that one process adds; none adds so many.
+const NUMBER_RANGE: u64 = 1 << 32;
 /// Signs in one read at the start.
 const PAGE: usize = 1_000;
 
@@ -26,42 +28,40 @@ impl ServiceStore {
         refused: HashMap<RoomAddress, Interval>,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        self.with_connection(move |connection| {
-            let transaction = connection.transaction()?;
-            signs.iter().try_for_each(|sign| keep_sign(&transaction, sign))?;
-            refused.iter().try_for_each(|(room, span)| keep_refused(&transaction, room, *span))?;
-            transaction.execute("DELETE FROM evidence WHERE keep_until_ms < ?1", [now.timestamp_millis()])?;
-            Ok(transaction.commit()?)
+        self.write(Subject::Signs, move |connection| {
+            connection.execute_all(KEEP_SIGN, &signs.iter().map(sign_values).collect::<Vec<_>>())?;
+            keep_refused(connection, &refused)?;
+            delete_expired(connection, now)
         })
         .await
     }
 
     /// Loads unexpired signs into the log, newest first, as far as its bounds allow; deletes the others. Reads page by page, so a large
-    /// file takes no more memory than the log.
+    /// file takes no more memory than the log. Where processes share the store, the log numbers its signs as no other process does.
     ///
     /// # Errors
     /// The service store cannot be read.
     pub async fn load_signs(&self, now: DateTime<Utc>, mut log: SignLog) -> Result<SignLog, StoreError> {
-        self.with_connection(move |connection| {
-            let transaction = connection.transaction()?;
-            transaction.execute("DELETE FROM evidence WHERE keep_until_ms < ?1", [now.timestamp_millis()])?;
-            load_refused(&transaction, &mut log)?;
+        let is_shared = self.is_shared();
+        self.write(Subject::Signs, move |connection| {
+            delete_expired(connection, now)?;
+            load_refused(connection, &mut log)?;
             let mut below = i64::MAX;
             loop {
-                let page = page(&transaction, below)?;
+                let page = page(connection, below)?;
                 let Some(last) = page.last() else { break };
                 below = number(last);
-                for sign in page {
-                    let row = number(&sign);
-                    if !log.restore(sign) {
-                        transaction.execute("DELETE FROM evidence WHERE number = ?1", [row])?;
-                    }
-                }
+                let numbers = page.into_iter().map(|sign| (number(&sign), sign));
+                let refused =
+                    numbers.filter_map(|(number, sign)| (!log.restore(sign)).then(|| values![number]));
+                connection
+                    .execute_all("DELETE FROM evidence WHERE number = ?1", &refused.collect::<Vec<_>>())?;
             }
             log.finish_restore();
-            let refused = log.refused();
-            refused.iter().try_for_each(|(room, span)| keep_refused(&transaction, room, *span))?;
-            transaction.commit()?;
+            if is_shared {
+                log.continue_after(take_number_range(connection)?);
+            }
+            keep_refused(connection, log.refused())?;
             Ok(log)
         })
         .await
@@ -72,12 +72,11 @@ impl ServiceStore {
     /// # Errors
     /// The service store cannot be read.
     pub async fn count_signs(&self) -> Result<(u64, u64), StoreError> {
-        self.with_connection(|connection| {
-            let sql = "SELECT count(*), coalesce(sum(length(CAST(coalesce(event, '') || source AS BLOB))), 0)
+        self.read(|connection| {
+            let sql = "SELECT count(*), CAST(coalesce(sum(octet_length(coalesce(event, '') || source)), 0) AS BIGINT)
                        FROM evidence";
-            let (signs, bytes): (i64, i64) =
-                connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            Ok((signs.unsigned_abs(), bytes.unsigned_abs()))
+            let row = connection.query_first(sql, &[])?;
+            row.map_or(Ok((0, 0)), |row| Ok((row.get(0)?, row.get(1)?)))
         })
         .await
     }
@@ -87,82 +86,89 @@ fn number(sign: &Sign) -> i64 {
     i64::try_from(sign.number).unwrap_or(i64::MAX)
 }
 
+/// Takes a range of numbers that is above all others; returns the number before its first.
+fn take_number_range(connection: &dyn SqlConnection) -> Result<u64, StoreError> {
+    let sql = "INSERT INTO sign_number_ranges VALUES (1, 1)
+               ON CONFLICT (number) DO UPDATE SET last = sign_number_ranges.last + 1 RETURNING last";
+    let range = connection.query_first(sql, &[])?.map_or(Ok(0), |row| row.get::<u64>(0))?;
+    Ok(range.saturating_mul(NUMBER_RANGE))
+}
+
+fn delete_expired(connection: &dyn SqlConnection, now: DateTime<Utc>) -> Result<(), StoreError> {
+    connection.execute("DELETE FROM evidence WHERE keep_until_ms < ?1", &values![now])?;
+    Ok(())
+}
+
 /// Two writes of one sign may arrive in either order: the row keeps what either of them knows.
-fn keep_sign(connection: &Connection, sign: &Sign) -> Result<(), StoreError> {
-    let sql = "INSERT INTO evidence (number, room, event, at_ms, received_ms, source, reporter, minutes, uid,
-                                     original_ms, keep_until_ms)
-               VALUES (:number, :room, :event, :at, :received, :source, :reporter, :minutes, :uid, :original,
-                       :keep_until)
-               ON CONFLICT (number) DO UPDATE SET
-                   minutes       = minutes | excluded.minutes,
-                   uid           = coalesce(excluded.uid, uid),
-                   original_ms   = coalesce(excluded.original_ms, original_ms),
-                   keep_until_ms = max(keep_until_ms, excluded.keep_until_ms)";
-    connection.prepare_cached(sql)?.execute(named_params! {
-        ":number": number(sign),
-        ":room": sign.room.as_str(),
-        ":event": sign.event,
-        ":at": sign.at.timestamp_millis(),
-        ":received": sign.received_at.timestamp_millis(),
-        ":source": sign.source,
-        ":reporter": sign.reporter,
-        ":minutes": sign.minutes.cast_signed(),
-        ":uid": sign.identity.as_ref().map(|(uid, _)| uid.as_str()),
-        ":original": sign.identity.as_ref().map(|(_, start)| start.timestamp_millis()),
-        ":keep_until": sign.keep_until.timestamp_millis(),
-    })?;
-    Ok(())
+const KEEP_SIGN: &str = "
+    INSERT INTO evidence (number, room, event, at_ms, received_ms, source, reporter, minutes, uid, original_ms, keep_until_ms)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+    ON CONFLICT (number) DO UPDATE SET
+        minutes       = evidence.minutes | excluded.minutes,
+        uid           = coalesce(excluded.uid, evidence.uid),
+        original_ms   = coalesce(excluded.original_ms, evidence.original_ms),
+        keep_until_ms = CASE WHEN evidence.keep_until_ms > excluded.keep_until_ms
+                             THEN evidence.keep_until_ms ELSE excluded.keep_until_ms END";
+
+fn sign_values(sign: &Sign) -> Vec<Value> {
+    let (uid, original) = sign.identity.as_ref().map(|(uid, start)| (uid.as_str(), *start)).unzip();
+    values![
+        number(sign),
+        sign.room.as_str(),
+        sign.event.clone(),
+        sign.at,
+        sign.received_at,
+        &sign.source,
+        &sign.reporter,
+        sign.minutes.cast_signed(),
+        uid,
+        original,
+        sign.keep_until,
+    ]
 }
 
-fn keep_refused(connection: &Connection, room: &RoomAddress, span: Interval) -> Result<(), StoreError> {
-    let sql = "INSERT OR REPLACE INTO refused_evidence VALUES (?1, ?2, ?3)";
-    let (from, to) = (span.from.timestamp_millis(), span.to.timestamp_millis());
-    connection.prepare_cached(sql)?.execute((room.as_str(), from, to))?;
-    Ok(())
+fn keep_refused(
+    connection: &dyn SqlConnection,
+    refused: &HashMap<RoomAddress, Interval>,
+) -> Result<(), StoreError> {
+    let sql = "INSERT INTO refused_evidence VALUES (?1, ?2, ?3)
+               ON CONFLICT (room) DO UPDATE SET from_ms = excluded.from_ms, to_ms = excluded.to_ms";
+    let rows: Vec<_> =
+        refused.iter().map(|(room, span)| values![room.as_str(), span.from, span.to]).collect();
+    connection.execute_all(sql, &rows)
 }
 
-fn load_refused(connection: &Connection, log: &mut SignLog) -> Result<(), StoreError> {
-    let mut statement = connection.prepare("SELECT room, from_ms, to_ms FROM refused_evidence")?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        let room: String = row.get(0)?;
-        if let Some(span) = Interval::new(parse_time(row.get(1)?)?, parse_time(row.get(2)?)?) {
-            log.restore_refused(parse_room(&room)?, span);
+fn load_refused(connection: &dyn SqlConnection, log: &mut SignLog) -> Result<(), StoreError> {
+    for row in connection.query("SELECT room, from_ms, to_ms FROM refused_evidence", &[])? {
+        if let Some(span) = Interval::new(row.get(1)?, row.get(2)?) {
+            log.restore_refused(parse_room(&row.get::<String>(0)?)?, span);
         }
     }
     Ok(())
 }
 
-fn page(connection: &Connection, below: i64) -> Result<Vec<Sign>, StoreError> {
+fn page(connection: &dyn SqlConnection, below: i64) -> Result<Vec<Sign>, StoreError> {
     let sql =
         "SELECT room, event, at_ms, received_ms, source, uid, original_ms, keep_until_ms, reporter, minutes,
                       number
                FROM evidence WHERE number < ?1 ORDER BY number DESC LIMIT ?2";
-    let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query((below, i64::try_from(PAGE).unwrap_or(i64::MAX)))?;
-    let mut signs = Vec::new();
-    while let Some(row) = rows.next()? {
-        signs.push(sign(row)?);
-    }
-    Ok(signs)
+    connection.query(sql, &values![below, PAGE])?.iter().map(sign).collect()
 }
 
-fn sign(row: &Row<'_>) -> Result<Sign, StoreError> {
-    let (room, uid, original): (String, Option<String>, Option<i64>) =
-        (row.get(0)?, row.get(5)?, row.get(6)?);
-    let original = original.map(parse_time).transpose()?;
-    let identity = uid.map(Uid::new).zip(original);
+fn sign(row: &SqlRow) -> Result<Sign, StoreError> {
+    let uid: Option<String> = row.get(5)?;
+    let identity = uid.map(Uid::new).zip(row.get(6)?);
     Ok(Sign {
-        room: parse_room(&room)?,
+        room: parse_room(&row.get::<String>(0)?)?,
         event: row.get(1)?,
-        at: parse_time(row.get(2)?)?,
-        received_at: parse_time(row.get(3)?)?,
+        at: row.get(2)?,
+        received_at: row.get(3)?,
         source: row.get(4)?,
         reporter: row.get(8)?,
-        minutes: row.get::<_, i64>(9)?.cast_unsigned(),
-        number: row.get::<_, i64>(10)?.unsigned_abs(),
+        minutes: row.get::<i64>(9)?.cast_unsigned(),
+        number: row.get::<i64>(10)?.unsigned_abs(),
         is_matched: identity.is_some(),
         identity,
-        keep_until: parse_time(row.get(7)?)?,
+        keep_until: row.get(7)?,
     })
 }

@@ -5,11 +5,11 @@
 //! the journal's owner moves the event into the chain (`pending_events.rs`).
 
 use chrono::{DateTime, TimeDelta, Utc};
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, named_params};
 
 use super::error::StoreError;
 use super::pending_events;
 use super::service_store::ServiceStore;
+use super::sql::{SqlConnection, SqlRow, Subject, values};
 use crate::access::{Fingerprint, Holder, KeyId, KeyName, KeyNameError, Right, Rights, StoredKey};
 use crate::calendar::RoomPattern;
 use crate::journal::{AdminActor, AdminEntry, AdminEvent, KeyFacts};
@@ -18,6 +18,8 @@ use crate::journal::{AdminActor, AdminEntry, AdminEvent, KeyFacts};
 pub const KEYS_MAX: usize = 10_000;
 /// Rows of revoked keys, kept so that the audit's list shows their names. The journal keeps all of them.
 const REVOKED_KEPT: usize = 10_000;
+/// Attempts of one edit. Each but the last lost to another writer, and people change keys seldom.
+const EDIT_ATTEMPTS_MAX: u32 = 20;
 /// Room patterns of one key.
 pub const KEY_PATTERNS_MAX: usize = 1_000;
 
@@ -61,15 +63,12 @@ pub enum KeyError {
         max = pending_events::PENDING_MAX
     )]
     TooManyPending,
+    /// Other writers changed the key again and again.
+    #[error("other processes changed the key {EDIT_ATTEMPTS_MAX} times meanwhile; try again")]
+    Contended,
     /// The service store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-}
-
-impl From<rusqlite::Error> for KeyError {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Store(error.into())
-    }
 }
 
 impl ServiceStore {
@@ -78,7 +77,7 @@ impl ServiceStore {
     /// # Errors
     /// The name is taken, the maximum number of keys is in force, or the store cannot be written.
     pub async fn add_key(&self, key: StoredKey, now: DateTime<Utc>) -> Result<(), KeyError> {
-        self.with_key_result(move |transaction| insert(transaction, &key, now)).await
+        self.write(Subject::Keys, move |connection| insert(connection, &key, now)).await
     }
 
     /// Stores a new key and the admin event that `by` created it.
@@ -91,7 +90,7 @@ impl ServiceStore {
         by: AdminActor,
         now: DateTime<Utc>,
     ) -> Result<(), KeyError> {
-        self.with_key_result(move |transaction| create(transaction, &key, by, now)).await
+        self.write(Subject::Keys, move |connection| create(connection, &key, by, now)).await
     }
 
     /// Replaces the key with this id and stores the admin event that `by` changed it; `false` when no key in force has the id.
@@ -104,30 +103,49 @@ impl ServiceStore {
         by: AdminActor,
         now: DateTime<Utc>,
     ) -> Result<bool, KeyError> {
-        self.with_key_result(move |transaction| change(transaction, &key, by, now)).await
+        self.write(Subject::Keys, move |connection| change(connection, &key, by, now)).await
     }
 
-    /// Reads the key in force with this id and stores what `edit` makes of it, with the admin event that `by` changed it, in one
-    /// transaction, so that no change of another writer is lost. `None` when no key in force has the id; an error of `edit` leaves the
-    /// key as it is.
+    /// Reads the key in force with this id and stores what `edit` makes of it, with the admin event that `by` changed it. `edit` gets the
+    /// key once more if another writer changed it meanwhile, so no change is lost. `None` when no key in force has the id; an error of
+    /// `edit` leaves the key as it is.
     ///
     /// # Errors
-    /// The new name is taken, or the store cannot be used.
-    pub async fn edit_key<E: Send + 'static>(
+    /// The new name is taken, other writers change the key all the time, or the store cannot be used.
+    pub async fn edit_key<E>(
         &self,
         id: KeyId,
         by: AdminActor,
         now: DateTime<Utc>,
-        edit: impl FnOnce(StoredKey) -> Result<StoredKey, E> + Send + 'static,
+        edit: impl Fn(StoredKey) -> Result<StoredKey, E>,
     ) -> Result<Option<Result<KeyRecord, E>>, KeyError> {
-        self.with_key_result(move |transaction| {
-            let Some(record) = find(transaction, &id)? else { return Ok(None) };
-            let key = match edit(record.key) {
+        for _ in 0..EDIT_ATTEMPTS_MAX {
+            let Some(record) = self.key_record(id.clone()).await? else { return Ok(None) };
+            let key = match edit(record.key.clone()) {
                 Ok(key) => key,
                 Err(error) => return Ok(Some(Err(error))),
             };
-            change(transaction, &key, by, now)?;
-            Ok(Some(Ok(KeyRecord { key, ..record })))
+            if self.replace_key(record.key.clone(), key.clone(), by.clone(), now).await? {
+                return Ok(Some(Ok(KeyRecord { key, ..record })));
+            }
+        }
+        Err(KeyError::Contended)
+    }
+
+    /// Replaces the key `before` and stores the admin event that `by` changed it; `false` when the stored key is another one by now.
+    ///
+    /// # Errors
+    /// The new name is taken, or the store cannot be used.
+    pub async fn replace_key(
+        &self,
+        before: StoredKey,
+        key: StoredKey,
+        by: AdminActor,
+        now: DateTime<Utc>,
+    ) -> Result<bool, KeyError> {
+        self.write(Subject::Keys, move |connection| match find(connection, &before.holder.id)? {
+            Some(record) if record.key == before => change(connection, &key, by, now),
+            _ => Ok(false),
         })
         .await
     }
@@ -137,7 +155,7 @@ impl ServiceStore {
     /// # Errors
     /// The store cannot be written.
     pub async fn revoke_key(&self, id: KeyId, now: DateTime<Utc>) -> Result<bool, StoreError> {
-        self.with_connection(move |connection| revoke(connection, &id, now)).await
+        self.write(Subject::Keys, move |connection| revoke(connection, &id, now)).await
     }
 
     /// Revokes a key and stores the admin event that `by` revoked it; `false` when no key in force has the id.
@@ -150,12 +168,11 @@ impl ServiceStore {
         by: AdminActor,
         now: DateTime<Utc>,
     ) -> Result<bool, KeyError> {
-        self.with_key_result(move |transaction| {
-            let name = "SELECT name FROM keys WHERE id = ?1 AND revoked_ms IS NULL";
-            let name: Option<String> = transaction.query_row(name, [&id.0], |row| row.get(0)).optional()?;
-            let is_there = revoke(transaction, &id, now)?;
+        self.write(Subject::Keys, move |connection| {
+            let name = find(connection, &id)?.map(|record| record.key.holder.name);
+            let is_there = revoke(connection, &id, now)?;
             if is_there {
-                queue_admin_event(transaction, AdminEvent::KeyRevoked { key_id: id.0, name }, by, now)?;
+                queue_admin_event(connection, AdminEvent::KeyRevoked { key_id: id.0, name }, by, now)?;
             }
             Ok(is_there)
         })
@@ -175,11 +192,9 @@ impl ServiceStore {
     /// # Errors
     /// The store cannot be read.
     pub async fn key_records(&self) -> Result<Vec<KeyRecord>, StoreError> {
-        self.with_connection(|connection| {
+        self.read(|connection| {
             let sql = format!("{KEYS_IN_FORCE} ORDER BY created_ms, id");
-            let mut statement = connection.prepare_cached(&sql)?;
-            let rows = statement.query_map([], record)?;
-            Ok(rows.collect::<Result<_, _>>()?)
+            connection.query(&sql, &[])?.iter().map(record).collect()
         })
         .await
     }
@@ -189,7 +204,7 @@ impl ServiceStore {
     /// # Errors
     /// The store cannot be read.
     pub async fn key_record(&self, id: KeyId) -> Result<Option<KeyRecord>, StoreError> {
-        self.with_connection(move |connection| Ok(find(connection, &id)?)).await
+        self.read(move |connection| find(connection, &id)).await
     }
 
     /// The number of keys in force; readiness checks use it to see whether the store answers.
@@ -197,11 +212,7 @@ impl ServiceStore {
     /// # Errors
     /// The store cannot be read.
     pub async fn count_keys(&self) -> Result<u64, StoreError> {
-        self.with_connection(|connection| {
-            let sql = "SELECT count(*) FROM keys WHERE revoked_ms IS NULL";
-            Ok(connection.query_row(sql, [], |row| row.get::<_, i64>(0))?.unsigned_abs())
-        })
-        .await
+        self.read(|connection| Ok(count_in_force(connection)? as u64)).await
     }
 
     /// Records the last use of these keys.
@@ -209,43 +220,28 @@ impl ServiceStore {
     /// # Errors
     /// The store cannot be written.
     pub async fn record_key_use(&self, used: Vec<(KeyId, DateTime<Utc>)>) -> Result<(), StoreError> {
-        self.with_connection(move |connection| {
-            let transaction = connection.transaction()?;
-            for (id, at) in used {
-                let sql = "UPDATE keys SET last_used_ms = max(coalesce(last_used_ms, 0), ?2) WHERE id = ?1";
-                transaction.prepare_cached(sql)?.execute((id.0, at.timestamp_millis()))?;
-            }
-            Ok(transaction.commit()?)
+        self.write(Subject::Keys, move |connection| {
+            let sql = "UPDATE keys SET last_used_ms = ?2
+                       WHERE id = ?1 AND (last_used_ms IS NULL OR last_used_ms < ?2)";
+            let rows: Vec<_> = used.into_iter().map(|(id, at)| values![id.0, at]).collect();
+            connection.execute_all(sql, &rows)
         })
         .await
     }
-
-    pub(super) async fn with_key_result<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Transaction<'_>) -> Result<T, KeyError> + Send + 'static,
-    ) -> Result<T, KeyError> {
-        self.with_connection(move |connection| {
-            let transaction =
-                connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-            let done = match work(&transaction) {
-                Ok(done) => done,
-                Err(error) => return Ok(Err(error)),
-            };
-            transaction.commit()?;
-            Ok(Ok(done))
-        })
-        .await?
-    }
 }
 
-fn find(connection: &Connection, id: &KeyId) -> rusqlite::Result<Option<KeyRecord>> {
+fn find(connection: &dyn SqlConnection, id: &KeyId) -> Result<Option<KeyRecord>, StoreError> {
     let sql = format!("{KEYS_IN_FORCE} AND id = ?1");
-    connection.prepare_cached(&sql)?.query_row([&id.0], record).optional()
+    connection.query_first(&sql, &values![&id.0])?.as_ref().map(record).transpose()
+}
+
+fn count_in_force(connection: &dyn SqlConnection) -> Result<usize, StoreError> {
+    connection.count("SELECT count(*) FROM keys WHERE revoked_ms IS NULL", &[])
 }
 
 /// Replaces the key with this id; `false` when no key in force has the id.
 fn change(
-    connection: &Connection,
+    connection: &dyn SqlConnection,
     key: &StoredKey,
     by: AdminActor,
     now: DateTime<Utc>,
@@ -259,19 +255,21 @@ fn change(
 }
 
 /// Checks the name, that no other key in force has it, and the number of patterns.
-fn check(connection: &Connection, key: &StoredKey) -> Result<(), KeyError> {
+fn check(connection: &dyn SqlConnection, key: &StoredKey) -> Result<(), KeyError> {
     let name: KeyName = key.holder.name.parse()?;
     if key.holder.rights.rooms().len() > KEY_PATTERNS_MAX {
         return Err(KeyError::TooManyPatterns);
     }
     let sql = "SELECT id FROM keys WHERE revoked_ms IS NULL AND name = ?1 AND id <> ?2";
-    let taken = connection.query_row(sql, (name.as_str(), &key.holder.id.0), |row| row.get(0)).optional()?;
-    taken.map_or(Ok(()), |id| Err(KeyError::NameTaken(KeyId(id), name.to_string())))
+    match connection.query_first(sql, &values![name.as_str(), &key.holder.id.0])? {
+        Some(row) => Err(KeyError::NameTaken(KeyId(row.get(0)?), name.to_string())),
+        None => Ok(()),
+    }
 }
 
 /// Stores a new key and the admin event that `by` created it.
 pub(super) fn create(
-    connection: &Connection,
+    connection: &dyn SqlConnection,
     key: &StoredKey,
     by: AdminActor,
     now: DateTime<Utc>,
@@ -280,54 +278,43 @@ pub(super) fn create(
     queue_admin_event(connection, AdminEvent::KeyCreated(key_facts(key)), by, now)
 }
 
-fn insert(connection: &Connection, key: &StoredKey, now: DateTime<Utc>) -> Result<(), KeyError> {
+fn insert(connection: &dyn SqlConnection, key: &StoredKey, now: DateTime<Utc>) -> Result<(), KeyError> {
     check(connection, key)?;
-    let in_force = "SELECT count(*) FROM keys WHERE revoked_ms IS NULL";
-    let in_force: i64 = connection.query_row(in_force, [], |row| row.get(0))?;
-    if usize::try_from(in_force).unwrap_or(usize::MAX) >= KEYS_MAX {
+    if count_in_force(connection)? >= KEYS_MAX {
         return Err(KeyError::TooMany);
     }
     let sql =
         "INSERT INTO keys (id, name, hash, rooms, rights, per_minute, created_ms, expires_ms, certificate)
                VALUES (?1, '', ?2, '[]', '[]', 1, ?3, NULL, NULL)";
-    connection.execute(sql, (&key.holder.id.0, key.hash, now.timestamp_millis()))?;
+    connection.execute(sql, &values![&key.holder.id.0, key.hash, now])?;
     update(connection, key)?;
     Ok(())
 }
 
 /// Writes the changeable columns of a key; `false` when no key in force has the id.
-fn update(connection: &Connection, key: &StoredKey) -> Result<bool, StoreError> {
+fn update(connection: &dyn SqlConnection, key: &StoredKey) -> Result<bool, StoreError> {
     let StoredKey { holder: Holder { id, name, rights, per_minute }, expires, certificate, .. } = key;
-    let sql = "UPDATE keys SET name = :name, rooms = :rooms, rights = :rights, per_minute = :per_minute,
-                   expires_ms = :expires_ms, certificate = :certificate
-               WHERE id = :id AND revoked_ms IS NULL";
-    let rows = connection.execute(
-        sql,
-        named_params! {
-            ":id": id.0,
-            ":name": name.trim(),
-            ":rooms": list(rights.rooms().iter().map(ToString::to_string))?,
-            ":rights": list(rights.all().map(|right| right.as_str().to_owned()))?,
-            ":per_minute": per_minute,
-            ":expires_ms": expires.map(|expires| expires.timestamp_millis()),
-            ":certificate": certificate.map(|certificate| certificate.0),
-        },
-    )?;
-    Ok(rows == 1)
+    let sql = "UPDATE keys SET name = ?2, rooms = ?3, rights = ?4, per_minute = ?5, expires_ms = ?6, certificate = ?7
+               WHERE id = ?1 AND revoked_ms IS NULL";
+    let rooms = list(rights.rooms().iter().map(ToString::to_string))?;
+    let rights = list(rights.all().map(|right| right.as_str().to_owned()))?;
+    let certificate = certificate.map(|certificate| certificate.0);
+    let row = values![&id.0, name.trim(), rooms, rights, *per_minute, *expires, certificate];
+    Ok(connection.execute(sql, &row)? == 1)
 }
 
-fn revoke(connection: &Connection, id: &KeyId, now: DateTime<Utc>) -> Result<bool, StoreError> {
+fn revoke(connection: &dyn SqlConnection, id: &KeyId, now: DateTime<Utc>) -> Result<bool, StoreError> {
     let sql = "UPDATE keys SET revoked_ms = ?2 WHERE id = ?1 AND revoked_ms IS NULL";
-    let revoked = connection.execute(sql, (&id.0, now.timestamp_millis()))? == 1;
-    let sql = "DELETE FROM keys WHERE id IN
-               (SELECT id FROM keys WHERE revoked_ms IS NOT NULL ORDER BY revoked_ms DESC LIMIT -1 OFFSET ?1)";
-    connection.execute(sql, [REVOKED_KEPT as i64])?;
-    connection.execute("DELETE FROM displays WHERE key_id = ?1", [&id.0])?;
+    let revoked = connection.execute(sql, &values![&id.0, now])? == 1;
+    let sql = "DELETE FROM keys WHERE revoked_ms IS NOT NULL AND id NOT IN
+               (SELECT id FROM keys WHERE revoked_ms IS NOT NULL ORDER BY revoked_ms DESC LIMIT ?1)";
+    connection.execute(sql, &values![REVOKED_KEPT])?;
+    connection.execute("DELETE FROM displays WHERE key_id = ?1", &values![&id.0])?;
     Ok(revoked)
 }
 
 fn queue_admin_event(
-    connection: &Connection,
+    connection: &dyn SqlConnection,
     event: AdminEvent,
     by: AdminActor,
     now: DateTime<Utc>,
@@ -353,18 +340,16 @@ fn key_facts(key: &StoredKey) -> KeyFacts {
     }
 }
 
-fn record(row: &Row<'_>) -> rusqlite::Result<KeyRecord> {
+fn record(row: &SqlRow) -> Result<KeyRecord, StoreError> {
     let id: String = row.get(0)?;
-    let (rooms, rights): (String, String) = (row.get(2)?, row.get(3)?);
-    let time = |ms: Option<i64>| ms.and_then(DateTime::from_timestamp_millis);
-    let rights = rights_of(&id, &rooms, &rights);
+    let rights = rights_of(&id, &row.get::<String>(2)?, &row.get::<String>(3)?);
     let holder = Holder { id: KeyId(id), name: row.get(1)?, rights, per_minute: row.get(4)? };
-    let (expires, certificate): (Option<i64>, Option<[u8; 32]>) = (row.get(6)?, row.get(7)?);
+    let expires: Option<i64> = row.get(6)?;
     // An invalid expiry counts as expired.
-    let expires = expires.map(|ms| time(Some(ms)).unwrap_or(DateTime::UNIX_EPOCH));
+    let expires = expires.map(|ms| DateTime::from_timestamp_millis(ms).unwrap_or(DateTime::UNIX_EPOCH));
+    let certificate: Option<[u8; 32]> = row.get(7)?;
     let key = StoredKey { holder, hash: row.get(5)?, expires, certificate: certificate.map(Fingerprint) };
-    let created = time(row.get(8)?).unwrap_or(DateTime::UNIX_EPOCH);
-    Ok(KeyRecord { key, created, last_used: time(row.get(9)?) })
+    Ok(KeyRecord { key, created: row.get(8)?, last_used: row.get(9)? })
 }
 
 fn list(items: impl Iterator<Item = String>) -> Result<String, StoreError> {
@@ -419,7 +404,7 @@ mod tests {
 
     #[tokio::test]
     async fn patterns_that_were_joined_by_blanks_become_a_list() {
-        let connection = Connection::open_in_memory().unwrap();
+        let connection = rusqlite::Connection::open_in_memory().unwrap();
         let table = "CREATE TABLE keys (id TEXT PRIMARY KEY, name TEXT NOT NULL, hash BLOB NOT NULL, rooms TEXT NOT NULL,
                      rights TEXT NOT NULL, per_minute INTEGER NOT NULL, created_ms INTEGER NOT NULL, revoked_ms INTEGER) STRICT";
         connection.execute_batch(table).unwrap();
@@ -435,9 +420,8 @@ mod tests {
         connection.execute_batch(crate::store::service_schema::KEYS).unwrap();
         let sql = "SELECT id, name, rooms, rights, per_minute, hash, expires_ms, certificate, created_ms, last_used_ms
                    FROM keys ORDER BY id";
-        let mut statement = connection.prepare(sql).unwrap();
-        let read: Vec<_> =
-            statement.query_map([], record).unwrap().map(|record| record.unwrap().key).collect();
+        let rows = connection.query(sql, &[]).unwrap();
+        let read: Vec<_> = rows.iter().map(|row| record(row).unwrap().key).collect();
         let lists = read.iter().map(|key| {
             let rights = &key.holder.rights;
             let rooms: Vec<_> = rights.rooms().iter().map(ToString::to_string).collect();
@@ -474,13 +458,12 @@ mod tests {
     async fn keys_in_force_are_bounded_and_revoked_rows_too() {
         let store = ServiceStore::in_memory().unwrap();
         store
-            .with_connection(|connection| {
+            .write(Subject::Keys, |connection| {
                 let rows = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
                         INSERT INTO keys (id, name, hash, rooms, rights, per_minute, created_ms, revoked_ms)
                         SELECT ?2 || i, ?2 || i, zeroblob(32), '[]', '[]', 60, i, ?3 FROM n";
-                connection.execute(rows, (KEYS_MAX as i64, "k", None::<i64>))?;
-                connection.execute(rows, (REVOKED_KEPT as i64 + 50, "r", Some(5)))?;
-                Ok(())
+                connection.execute(rows, &values![KEYS_MAX, "k", None::<i64>])?;
+                connection.execute(rows, &values![REVOKED_KEPT + 50, "r", Some(5_i64)])
             })
             .await
             .unwrap();
@@ -488,13 +471,14 @@ mod tests {
         assert!(store.revoke_key(KeyId("k1".to_owned()), now()).await.unwrap());
         store.add_key(key("one more", &["*"]), now()).await.unwrap();
         let revoked = store
-            .with_connection(|connection| {
+            .read(|connection| {
                 let sql = "SELECT count(*), sum(id = 'k1') FROM keys WHERE revoked_ms IS NOT NULL";
-                Ok(connection.query_row(sql, [], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?)
+                let row = connection.query_first(sql, &[])?.unwrap();
+                Ok((row.get(0)?, row.get(1)?))
             })
             .await
             .unwrap();
-        assert_eq!(revoked, (REVOKED_KEPT as i64, 1), "the oldest rows went, not the newest");
+        assert_eq!(revoked, (REVOKED_KEPT, 1_usize), "the oldest rows went, not the newest");
     }
 
     #[tokio::test]

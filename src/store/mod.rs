@@ -15,7 +15,11 @@ mod admin;
 mod archive;
 mod archive_file;
 mod archived;
+#[cfg(feature = "service")]
+mod attendance;
 mod checkpointer;
+#[cfg(feature = "service")]
+mod claims;
 mod connection;
 mod directory;
 #[cfg(feature = "service")]
@@ -40,12 +44,18 @@ mod postgres;
 mod presence;
 mod prune;
 mod records;
+#[cfg(feature = "service")]
+mod schedules;
 mod schema;
 #[cfg(feature = "service")]
 mod service_schema;
 #[cfg(feature = "service")]
 mod service_store;
+#[cfg(feature = "service")]
+mod sql;
 mod sqlite;
+#[cfg(feature = "service")]
+mod sqlite_service;
 mod verify;
 mod writer;
 
@@ -71,7 +81,9 @@ pub use outbox::{
 #[doc(hidden)]
 pub use pending_events::{PENDING_MAX, PendingError};
 #[cfg(feature = "postgres")]
-pub use postgres::{ChainInfo, PostgresDatabase, PostgresError, PostgresJournal, PostgresSettings};
+pub use postgres::{
+    ChainInfo, DatabaseStatus, PostgresDatabase, PostgresError, PostgresJournal, PostgresSettings,
+};
 #[cfg(feature = "service")]
 #[doc(hidden)]
 pub use presence::{TABLE_BOUNDS, TableBound};

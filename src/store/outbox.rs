@@ -5,12 +5,11 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use rusqlite::{Connection, OptionalExtension as _, Row, Transaction};
 use uuid::Uuid;
 
 use super::error::StoreError;
-use super::presence::parse_time;
 use super::service_store::ServiceStore;
+use super::sql::{SqlConnection, SqlRow, Subject, values};
 
 /// Stored notices of one webhook: an hour without the receiver at the largest site, a day at a site of two hundred rooms.
 pub const OUTBOX_NOTICES_MAX: usize = 10_000;
@@ -130,14 +129,12 @@ impl ServiceStore {
         batches: Vec<OutboxBatch>,
         expires: DateTime<Utc>,
     ) -> Result<Vec<(String, u64)>, StoreError> {
-        self.with_connection(move |connection| {
-            let transaction = connection.transaction()?;
+        self.write(Subject::Outbox, move |connection| {
             let mut dropped = Vec::new();
             for batch in batches {
-                let count = enqueue(&transaction, &batch, expires)?;
+                let count = enqueue(connection, &batch, expires)?;
                 dropped.extend((count > 0).then_some((batch.webhook, count)));
             }
-            transaction.commit()?;
             Ok(dropped)
         })
         .await
@@ -148,7 +145,7 @@ impl ServiceStore {
     /// # Errors
     /// The service store cannot be read.
     pub async fn due_notices(&self, query: DueQuery) -> Result<(QueueState, Vec<OutboxEntry>), StoreError> {
-        self.with_connection(move |connection| {
+        self.read(move |connection| {
             let state = queue_state(connection, &query.webhook)?;
             let latest = query.now + query.pause_max;
             let pauses = state.paused_until.is_some_and(|until| until > query.now && until <= latest);
@@ -163,7 +160,7 @@ impl ServiceStore {
     /// # Errors
     /// The service store cannot be read.
     pub async fn queue_state(&self, webhook: String) -> Result<QueueState, StoreError> {
-        self.with_connection(move |connection| queue_state(connection, &webhook)).await
+        self.read(move |connection| queue_state(connection, &webhook)).await
     }
 
     /// Removes a notice that its receiver accepted.
@@ -177,12 +174,10 @@ impl ServiceStore {
         at: DateTime<Utc>,
         result: String,
     ) -> Result<(), StoreError> {
-        self.with_connection(move |connection| {
-            let transaction = connection.transaction()?;
+        self.write(Subject::Outbox, move |connection| {
             let sql = "DELETE FROM webhook_notices WHERE webhook = ?1 AND number = ?2";
-            transaction.prepare_cached(sql)?.execute((&webhook, signed(number)))?;
-            record_result(&transaction, &webhook, at, &result)?;
-            Ok(transaction.commit()?)
+            connection.execute(sql, &values![&webhook, number])?;
+            record_result(connection, &webhook, at, &result)
         })
         .await
     }
@@ -192,19 +187,16 @@ impl ServiceStore {
     /// # Errors
     /// The service store cannot be written.
     pub async fn record_failed(&self, failed: FailedAttempt) -> Result<(), StoreError> {
-        self.with_connection(move |connection| {
+        self.write(Subject::Outbox, move |connection| {
             let FailedAttempt { webhook, number, at, next, paused_until, result } = failed;
-            let transaction = connection.transaction()?;
             let sql = "UPDATE webhook_notices SET attempts = attempts + 1, next_ms = ?3
                        WHERE webhook = ?1 AND number = ?2";
-            let values = (&webhook, signed(number), next.timestamp_millis());
-            transaction.prepare_cached(sql)?.execute(values)?;
+            connection.execute(sql, &values![&webhook, number, next])?;
             if let Some(until) = paused_until {
                 let sql = "UPDATE webhook_queues SET paused_until_ms = ?2 WHERE webhook = ?1";
-                transaction.prepare_cached(sql)?.execute((&webhook, until.timestamp_millis()))?;
+                connection.execute(sql, &values![&webhook, until])?;
             }
-            record_result(&transaction, &webhook, at, &result)?;
-            Ok(transaction.commit()?)
+            record_result(connection, &webhook, at, &result)
         })
         .await
     }
@@ -214,12 +206,11 @@ impl ServiceStore {
     /// # Errors
     /// The service store cannot be written.
     pub async fn resume_queue(&self, webhook: String) -> Result<(), StoreError> {
-        self.with_connection(move |connection| {
-            let transaction = connection.transaction()?;
-            resume(&transaction, &webhook)?;
+        self.write(Subject::Outbox, move |connection| {
+            resume(connection, &webhook)?;
             let sql = "UPDATE webhook_notices SET next_ms = 0 WHERE webhook = ?1 AND dropped_ms IS NULL";
-            transaction.execute(sql, [&webhook])?;
-            Ok(transaction.commit()?)
+            connection.execute(sql, &values![webhook])?;
+            Ok(())
         })
         .await
     }
@@ -235,16 +226,13 @@ impl ServiceStore {
         since: Option<DateTime<Utc>>,
         expires: DateTime<Utc>,
     ) -> Result<usize, StoreError> {
-        self.with_connection(move |connection| {
-            let transaction = connection.transaction()?;
-            resume(&transaction, &webhook)?;
+        self.write(Subject::Outbox, move |connection| {
+            resume(connection, &webhook)?;
             let sql =
                 "UPDATE webhook_notices SET dropped_ms = NULL, attempts = 0, next_ms = 0, expires_ms = ?3
                        WHERE webhook = ?1 AND at_ms >= ?2 AND (dropped_ms IS NOT NULL OR attempts > 0)";
             let since = since.map_or(i64::MIN, |since| since.timestamp_millis());
-            let requeued = transaction.execute(sql, (&webhook, since, expires.timestamp_millis()))?;
-            transaction.commit()?;
-            Ok(requeued)
+            connection.execute(sql, &values![webhook, since, expires])
         })
         .await
     }
@@ -255,20 +243,15 @@ impl ServiceStore {
     /// # Errors
     /// The service store cannot be written.
     pub async fn expire_notices(&self, now: DateTime<Utc>) -> Result<Vec<(String, u64)>, StoreError> {
-        self.with_connection(move |connection| {
-            let transaction = connection.transaction()?;
-            let old = (now - DROPPED_KEPT).timestamp_millis();
-            transaction.execute("DELETE FROM webhook_notices WHERE dropped_ms <= ?1", [old])?;
+        self.write(Subject::Outbox, move |connection| {
+            let old = values![now - DROPPED_KEPT];
+            connection.execute("DELETE FROM webhook_notices WHERE dropped_ms <= ?1", &old)?;
+            let sql = "UPDATE webhook_notices SET dropped_ms = ?1
+                       WHERE dropped_ms IS NULL AND expires_ms <= ?1 RETURNING webhook";
             let mut dropped = BTreeMap::<String, u64>::new();
-            {
-                let sql = "UPDATE webhook_notices SET dropped_ms = ?1
-                           WHERE dropped_ms IS NULL AND expires_ms <= ?1 RETURNING webhook";
-                let mut statement = transaction.prepare_cached(sql)?;
-                for webhook in statement.query_map([now.timestamp_millis()], |row| row.get(0))? {
-                    *dropped.entry(webhook?).or_default() += 1;
-                }
+            for row in connection.query(sql, &values![now])? {
+                *dropped.entry(row.get(0)?).or_default() += 1;
             }
-            transaction.commit()?;
             Ok(dropped.into_iter().collect())
         })
         .await
@@ -279,59 +262,46 @@ impl ServiceStore {
     /// # Errors
     /// The service store cannot be written.
     pub async fn forget_queues(&self, configured: Vec<String>) -> Result<(), StoreError> {
-        self.with_connection(move |connection| {
-            let transaction = connection.transaction()?;
-            let empty: Vec<String> = {
-                let sql = "SELECT webhook FROM webhook_queues WHERE NOT EXISTS
-                           (SELECT 1 FROM webhook_notices WHERE webhook_notices.webhook = webhook_queues.webhook)";
-                let mut statement = transaction.prepare_cached(sql)?;
-                let names = statement.query_map([], |row| row.get(0))?;
-                names.collect::<Result<_, _>>()?
-            };
-            for webhook in empty.iter().filter(|webhook| !configured.contains(webhook)) {
-                transaction.execute("DELETE FROM webhook_queues WHERE webhook = ?1", [webhook])?;
-            }
-            Ok(transaction.commit()?)
+        self.write(Subject::Outbox, move |connection| {
+            let sql = "SELECT webhook FROM webhook_queues WHERE NOT EXISTS
+                       (SELECT 1 FROM webhook_notices WHERE webhook_notices.webhook = webhook_queues.webhook)";
+            let empty = connection.query(sql, &[])?;
+            let empty: Vec<String> = empty.iter().map(|row| row.get(0)).collect::<Result<_, _>>()?;
+            let forgotten = empty.into_iter().filter(|webhook| !configured.contains(webhook));
+            let forgotten: Vec<_> = forgotten.map(|webhook| values![webhook]).collect();
+            connection.execute_all("DELETE FROM webhook_queues WHERE webhook = ?1", &forgotten)
         })
         .await
     }
 }
 
-fn signed(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-fn size(number: i64) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX)
-}
-
 /// Adds one batch; returns how many notices did not fit.
 fn enqueue(
-    transaction: &Transaction<'_>,
+    connection: &dyn SqlConnection,
     batch: &OutboxBatch,
     expires: DateTime<Utc>,
 ) -> Result<u64, StoreError> {
     let webhook = &batch.webhook;
-    let mut number = last(transaction, webhook)?.saturating_add(signed(batch.missed));
-    let (mut usage, mut dropped) = (Usage::read(transaction, webhook)?, 0);
-    for notice in &batch.notices {
+    let mut number = last(connection, webhook)?.saturating_add(batch.missed);
+    let (mut usage, mut rows) = (Usage::read(connection, webhook)?, Vec::new());
+    for OutboxNotice { id, kind, at, body } in &batch.notices {
         number += 1;
-        if usage.make_room(transaction, webhook, notice.body.len())? {
-            insert(transaction, webhook, number, expires, notice)?;
-        } else {
-            dropped += 1;
+        if usage.make_room(connection, webhook, body.len())? {
+            rows.push(values![webhook, number, id.to_string(), kind, *at, expires, body.len(), body]);
         }
     }
+    let sql = "INSERT INTO webhook_notices (webhook, number, id, kind, at_ms, expires_ms, bytes, body)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    connection.execute_all(sql, &rows)?;
     let sql = "INSERT INTO webhook_queues (webhook, last) VALUES (?1, ?2)
-               ON CONFLICT (webhook) DO UPDATE SET last = ?2";
-    transaction.prepare_cached(sql)?.execute((webhook, number))?;
-    Ok(dropped)
+               ON CONFLICT (webhook) DO UPDATE SET last = excluded.last";
+    connection.execute(sql, &values![webhook, number])?;
+    Ok((batch.notices.len() - rows.len()) as u64)
 }
 
-fn last(connection: &Connection, webhook: &str) -> Result<i64, StoreError> {
+fn last(connection: &dyn SqlConnection, webhook: &str) -> Result<u64, StoreError> {
     let sql = "SELECT last FROM webhook_queues WHERE webhook = ?1";
-    let last = connection.prepare_cached(sql)?.query_row([webhook], |row| row.get(0)).optional()?;
-    Ok(last.unwrap_or_default())
+    connection.query_first(sql, &values![webhook])?.map_or(Ok(0), |row| row.get(0))
 }
 
 /// The stored notices of a webhook, dropped ones included, and the bytes of their bodies.
@@ -341,11 +311,10 @@ struct Usage {
 }
 
 impl Usage {
-    fn read(connection: &Connection, webhook: &str) -> Result<Self, StoreError> {
-        let sql = "SELECT count(*), coalesce(sum(bytes), 0) FROM webhook_notices WHERE webhook = ?1";
-        let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
-        let (count, bytes) = connection.prepare_cached(sql)?.query_row([webhook], read)?;
-        Ok(Self { count: size(count), bytes: size(bytes) })
+    fn read(connection: &dyn SqlConnection, webhook: &str) -> Result<Self, StoreError> {
+        let sql = "SELECT count(*), CAST(coalesce(sum(bytes), 0) AS BIGINT) FROM webhook_notices WHERE webhook = ?1";
+        let row = connection.query_first(sql, &values![webhook])?;
+        row.map_or(Ok(Self { count: 0, bytes: 0 }), |row| Ok(Self { count: row.get(0)?, bytes: row.get(1)? }))
     }
 
     fn fits(&self, bytes: usize) -> bool {
@@ -355,7 +324,7 @@ impl Usage {
     /// Counts a notice of this many bytes if it fits; the oldest dropped notices are deleted for it.
     fn make_room(
         &mut self,
-        transaction: &Transaction<'_>,
+        connection: &dyn SqlConnection,
         webhook: &str,
         bytes: usize,
     ) -> Result<bool, StoreError> {
@@ -364,11 +333,9 @@ impl Usage {
                            SELECT number FROM webhook_notices WHERE webhook = ?1 AND dropped_ms IS NOT NULL
                            ORDER BY dropped_ms, number LIMIT 1)
                        RETURNING bytes";
-            let freed: Option<i64> =
-                transaction.prepare_cached(sql)?.query_row([webhook], |row| row.get(0)).optional()?;
-            let Some(freed) = freed else { return Ok(false) };
+            let Some(freed) = connection.query_first(sql, &values![webhook])? else { return Ok(false) };
             self.count = self.count.saturating_sub(1);
-            self.bytes = self.bytes.saturating_sub(size(freed));
+            self.bytes = self.bytes.saturating_sub(freed.get(0)?);
         }
         self.count += 1;
         self.bytes += bytes;
@@ -376,45 +343,25 @@ impl Usage {
     }
 }
 
-fn insert(
-    transaction: &Transaction<'_>,
-    webhook: &str,
-    number: i64,
-    expires: DateTime<Utc>,
-    OutboxNotice { id, kind, at, body }: &OutboxNotice,
-) -> Result<(), StoreError> {
-    let sql = "INSERT INTO webhook_notices (webhook, number, id, kind, at_ms, expires_ms, bytes, body)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
-    let (at, expires) = (at.timestamp_millis(), expires.timestamp_millis());
-    let values = (webhook, number, id.to_string(), kind, at, expires, signed(body.len() as u64), body);
-    transaction.prepare_cached(sql)?.execute(values)?;
-    Ok(())
-}
-
-fn queue_state(connection: &Connection, webhook: &str) -> Result<QueueState, StoreError> {
-    let sql = "SELECT paused_until_ms, attempted_ms, result FROM webhook_queues WHERE webhook = ?1";
-    let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
-    let queue = connection.prepare_cached(sql)?.query_row([webhook], read).optional()?;
-    let (paused, attempted, result): (Option<i64>, Option<i64>, Option<String>) = queue.unwrap_or_default();
-    let sql = "SELECT count(*) FILTER (WHERE dropped_ms IS NULL), count(dropped_ms),
-                      min(at_ms) FILTER (WHERE dropped_ms IS NULL)
+fn queue_state(connection: &dyn SqlConnection, webhook: &str) -> Result<QueueState, StoreError> {
+    let sql =
+        "SELECT count(*) FILTER (WHERE dropped_ms IS NULL), min(at_ms) FILTER (WHERE dropped_ms IS NULL),
+                      count(dropped_ms)
                FROM webhook_notices WHERE webhook = ?1";
-    let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
-    let (waiting, dropped, oldest): (i64, i64, Option<i64>) =
-        connection.prepare_cached(sql)?.query_row([webhook], read)?;
-    Ok(QueueState {
-        waiting: size(waiting),
-        oldest: oldest.map(parse_time).transpose()?,
-        dropped: size(dropped),
-        paused_until: paused.map(parse_time).transpose()?,
-        attempted: attempted.map(parse_time).transpose()?,
-        result,
-    })
+    let mut state = QueueState::default();
+    if let Some(row) = connection.query_first(sql, &values![webhook])? {
+        (state.waiting, state.oldest, state.dropped) = (row.get(0)?, row.get(1)?, row.get(2)?);
+    }
+    let sql = "SELECT paused_until_ms, attempted_ms, result FROM webhook_queues WHERE webhook = ?1";
+    if let Some(row) = connection.query_first(sql, &values![webhook])? {
+        (state.paused_until, state.attempted, state.result) = (row.get(0)?, row.get(1)?, row.get(2)?);
+    }
+    Ok(state)
 }
 
 /// The first notices that are due.
 fn due(
-    connection: &Connection,
+    connection: &dyn SqlConnection,
     query: &DueQuery,
     latest: DateTime<Utc>,
 ) -> Result<Vec<OutboxEntry>, StoreError> {
@@ -426,40 +373,32 @@ fn due(
         "SELECT number, attempts, id, kind, at_ms, body FROM webhook_notices
          WHERE webhook = ?1 AND dropped_ms IS NULL AND (next_ms <= ?2 OR next_ms > ?3) ORDER BY {order} LIMIT ?4"
     );
-    let (now, latest) = (query.now.timestamp_millis(), latest.timestamp_millis());
-    let mut statement = connection.prepare_cached(&sql)?;
-    let mut rows = statement.query((&query.webhook, now, latest, signed(query.max as u64)))?;
-    let mut entries = Vec::new();
-    while let Some(row) = rows.next()? {
-        entries.push(entry(row)?);
-    }
-    Ok(entries)
+    let values = values![&query.webhook, query.now, latest, query.max];
+    connection.query(&sql, &values)?.iter().map(entry).collect()
 }
 
-fn entry(row: &Row<'_>) -> Result<OutboxEntry, StoreError> {
+fn entry(row: &SqlRow) -> Result<OutboxEntry, StoreError> {
     let id: String = row.get(2)?;
     let id = id.parse().map_err(|_| StoreError::Damaged(format!("`{id}` is not a notice id")))?;
-    let notice = OutboxNotice { id, kind: row.get(3)?, at: parse_time(row.get(4)?)?, body: row.get(5)? };
-    let number = row.get::<_, i64>(0)?.unsigned_abs();
-    let attempts = u32::try_from(row.get::<_, i64>(1)?).unwrap_or(u32::MAX);
-    Ok(OutboxEntry { number, attempts, notice })
+    let notice = OutboxNotice { id, kind: row.get(3)?, at: row.get(4)?, body: row.get(5)? };
+    Ok(OutboxEntry { number: row.get(0)?, attempts: row.get(1)?, notice })
 }
 
 fn record_result(
-    transaction: &Transaction<'_>,
+    connection: &dyn SqlConnection,
     webhook: &str,
     at: DateTime<Utc>,
     result: &str,
 ) -> Result<(), StoreError> {
     let sql = "UPDATE webhook_queues SET attempted_ms = ?2, result = ?3 WHERE webhook = ?1";
-    transaction.prepare_cached(sql)?.execute((webhook, at.timestamp_millis(), result))?;
+    connection.execute(sql, &values![webhook, at, result])?;
     Ok(())
 }
 
 /// Ends the pause of a webhook.
-fn resume(transaction: &Transaction<'_>, webhook: &str) -> Result<(), StoreError> {
+fn resume(connection: &dyn SqlConnection, webhook: &str) -> Result<(), StoreError> {
     let sql = "UPDATE webhook_queues SET paused_until_ms = NULL WHERE webhook = ?1";
-    transaction.prepare_cached(sql)?.execute([webhook])?;
+    connection.execute(sql, &values![webhook])?;
     Ok(())
 }
 
@@ -582,7 +521,7 @@ mod tests {
     /// The one webhook of the former outbox had the hash of its URL as its name.
     #[test]
     fn the_former_outbox_becomes_the_queue_of_the_webhook_default() {
-        let connection = Connection::open_in_memory().unwrap();
+        let connection = rusqlite::Connection::open_in_memory().unwrap();
         connection.execute_batch(OUTBOX).unwrap();
         connection
             .execute_batch(

@@ -2,12 +2,12 @@
 //!
 //! One process at a time owns the journal. A command that changes a key while the service runs stores the change and its event here;
 //! the service moves the event within seconds, and without a service the command moves it itself. After a crash between the two
-//! files, the mover first looks for the event in the chain.
-
-use rusqlite::Connection;
+//! files, the mover first looks for the event in the chain. Where processes share the store, one of them moves an event
+//! (`claims.rs`).
 
 use super::error::StoreError;
 use super::service_store::ServiceStore;
+use super::sql::{SqlConnection, Subject, values};
 use crate::journal::{AdminEntry, AdminQuery, Journal, JournalError};
 
 /// Events that may wait: no site changes so many keys between two runs of a process that writes the journal.
@@ -28,14 +28,12 @@ pub enum PendingError {
 }
 
 /// Adds an event; `false` when too many wait.
-pub(super) fn push(connection: &Connection, entry: &AdminEntry) -> Result<bool, StoreError> {
-    let waiting: i64 =
-        connection.query_row("SELECT count(*) FROM pending_admin_events", [], |row| row.get(0))?;
-    if usize::try_from(waiting).unwrap_or(usize::MAX) >= PENDING_MAX {
+pub(super) fn push(connection: &dyn SqlConnection, entry: &AdminEntry) -> Result<bool, StoreError> {
+    if connection.count("SELECT count(*) FROM pending_admin_events", &[])? >= PENDING_MAX {
         return Ok(false);
     }
     let body = serde_json::to_string(entry).map_err(|error| StoreError::Damaged(error.to_string()))?;
-    connection.execute("INSERT INTO pending_admin_events (entry) VALUES (?1)", [body])?;
+    connection.execute("INSERT INTO pending_admin_events (entry) VALUES (?1)", &values![body])?;
     Ok(true)
 }
 
@@ -49,6 +47,9 @@ impl ServiceStore {
         loop {
             let waiting = self.pending_events().await?;
             for (number, body) in &waiting {
+                if !self.claim_pending_event(*number).await? {
+                    return Ok(moved);
+                }
                 match serde_json::from_str(body) {
                     // Only the first event can already be in the chain: each is deleted before the next is recorded.
                     Ok(entry) if moved == 0 => record_once(journal, entry).await?,
@@ -60,12 +61,7 @@ impl ServiceStore {
                         )
                     }
                 }
-                let number = *number;
-                self.with_connection(move |connection| {
-                    connection.execute("DELETE FROM pending_admin_events WHERE number = ?1", [number])?;
-                    Ok(())
-                })
-                .await?;
+                self.delete_pending_event(*number).await?;
                 moved += 1;
             }
             if waiting.len() < BATCH {
@@ -75,11 +71,18 @@ impl ServiceStore {
     }
 
     async fn pending_events(&self) -> Result<Vec<(i64, String)>, StoreError> {
-        self.with_connection(|connection| {
+        self.read(|connection| {
             let sql = "SELECT number, entry FROM pending_admin_events ORDER BY number LIMIT ?1";
-            let mut statement = connection.prepare_cached(sql)?;
-            let rows = statement.query_map([BATCH as i64], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            Ok(rows.collect::<Result<_, _>>()?)
+            let rows = connection.query(sql, &values![BATCH])?;
+            rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+        })
+        .await
+    }
+
+    async fn delete_pending_event(&self, number: i64) -> Result<(), StoreError> {
+        self.write(Subject::Keys, move |connection| {
+            connection.execute("DELETE FROM pending_admin_events WHERE number = ?1", &values![number])?;
+            Ok(())
         })
         .await
     }
@@ -107,7 +110,7 @@ mod tests {
     }
 
     async fn keep(store: &ServiceStore, entry: AdminEntry) -> bool {
-        store.with_connection(move |connection| push(connection, &entry)).await.unwrap()
+        store.write(Subject::Keys, move |connection| push(connection, &entry)).await.unwrap()
     }
 
     #[tokio::test]
@@ -129,11 +132,8 @@ mod tests {
     async fn more_than_may_wait_are_refused() {
         let store = ServiceStore::in_memory().unwrap();
         store
-            .with_connection(|connection| {
-                let transaction = connection.transaction()?;
-                (0..PENDING_MAX)
-                    .try_for_each(|_| push(&transaction, &revoked("a")).map(|taken| assert!(taken)))?;
-                Ok(transaction.commit()?)
+            .write(Subject::Keys, |connection| {
+                (0..PENDING_MAX).try_for_each(|_| push(connection, &revoked("a")).map(|taken| assert!(taken)))
             })
             .await
             .unwrap();

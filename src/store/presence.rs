@@ -1,13 +1,13 @@
 //! Stores presence data other than signs (`evidence.rs`): up-times, sources, the start of the check-in rule per room, and decisions.
 //! Never decides about a meeting.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 use super::error::StoreError;
 use super::service_store::ServiceStore;
+use super::sql::{SqlConnection, SqlRow, Subject, Value, values};
 use crate::calendar::RoomAddress;
 use crate::cleanup::Decision;
 use crate::presence::{Contact, Interval, SourceContact, SourceScope};
@@ -73,18 +73,19 @@ pub const TABLE_BOUNDS: [TableBound; 5] = [
 ];
 
 /// Deletes the oldest rows beyond the bound and logs it. Only the report misses them.
-fn delete_beyond_bound(connection: &Connection, bound: &TableBound) -> Result<(), StoreError> {
+fn delete_beyond_bound(connection: &dyn SqlConnection, bound: &TableBound) -> Result<(), StoreError> {
     let TableBound { what, table, time, rows, .. } = bound;
-    let count: i64 = connection
-        .prepare_cached(&format!("SELECT count(*) FROM {table}"))?
-        .query_row([], |row| row.get(0))?;
-    let kept = i64::try_from(*rows).unwrap_or(i64::MAX);
-    if count <= kept {
+    if connection.count(&format!("SELECT count(*) FROM {table}"), &[])? <= *rows {
         return Ok(());
     }
-    let newest = format!("SELECT {time} FROM {table} ORDER BY {time} DESC LIMIT 1 OFFSET {}", kept - 1);
-    let forgotten = connection.execute(&format!("DELETE FROM {table} WHERE {time} < ({newest})"), [])?;
-    tracing::warn!(what, forgotten, kept, "table of the service store is full; the oldest rows were deleted");
+    let newest = format!("SELECT {time} FROM {table} ORDER BY {time} DESC LIMIT 1 OFFSET {}", rows - 1);
+    let forgotten = connection.execute(&format!("DELETE FROM {table} WHERE {time} < ({newest})"), &[])?;
+    tracing::warn!(
+        what,
+        forgotten,
+        kept = rows,
+        "table of the service store is full; the oldest rows were deleted"
+    );
     Ok(())
 }
 
@@ -94,18 +95,15 @@ impl ServiceStore {
     /// # Errors
     /// The service store cannot be written.
     pub async fn record_uptime(&self, up: Interval, sources: Vec<SourceContact>) -> Result<(), StoreError> {
-        self.with_connection(move |connection| {
-            let transaction = connection.transaction()?;
-            let (started, alive) = (up.from.timestamp_millis(), up.to.timestamp_millis());
-            let sql = "INSERT INTO uptimes VALUES (?1, ?2)
-                       ON CONFLICT (started_ms) DO UPDATE SET alive_ms = max(alive_ms, ?2)";
-            transaction.execute(sql, [started, alive])?;
-            sources.iter().try_for_each(|source| insert_source(&transaction, source))?;
-            let oldest = |kept: TimeDelta| [(up.to - kept).timestamp_millis()];
-            transaction.execute("DELETE FROM uptimes WHERE alive_ms < ?1", oldest(UPTIMES_KEPT))?;
-            transaction.execute("DELETE FROM sources WHERE last_ms < ?1", oldest(SOURCES_KEPT))?;
-            TABLE_BOUNDS.iter().try_for_each(|bound| delete_beyond_bound(&transaction, bound))?;
-            Ok(transaction.commit()?)
+        self.write(Subject::Presence, move |connection| {
+            let sql = "INSERT INTO uptimes VALUES (?1, ?2) ON CONFLICT (started_ms) DO UPDATE
+                       SET alive_ms = excluded.alive_ms WHERE uptimes.alive_ms < excluded.alive_ms";
+            connection.execute(sql, &values![up.from, up.to])?;
+            connection.execute_all(KEEP_SOURCE, &sources.iter().map(source_values).collect::<Vec<_>>())?;
+            let oldest = |kept: TimeDelta| values![up.to - kept];
+            connection.execute("DELETE FROM uptimes WHERE alive_ms < ?1", &oldest(UPTIMES_KEPT))?;
+            connection.execute("DELETE FROM sources WHERE last_ms < ?1", &oldest(SOURCES_KEPT))?;
+            TABLE_BOUNDS.iter().try_for_each(|bound| delete_beyond_bound(connection, bound))
         })
         .await
     }
@@ -115,16 +113,11 @@ impl ServiceStore {
     /// # Errors
     /// The service store cannot be read.
     pub async fn uptimes(&self) -> Result<Vec<Interval>, StoreError> {
-        self.with_connection(|connection| {
-            let mut statement = connection.prepare_cached(
-                "SELECT started_ms, alive_ms FROM uptimes ORDER BY alive_ms DESC LIMIT 1000",
-            )?;
-            let mut rows = statement.query([])?;
-            let mut uptimes = Vec::new();
-            while let Some(row) = rows.next()? {
-                uptimes.extend(Interval::new(parse_time(row.get(0)?)?, parse_time(row.get(1)?)?));
-            }
-            Ok(uptimes)
+        self.read(|connection| {
+            let sql = "SELECT started_ms, alive_ms FROM uptimes ORDER BY alive_ms DESC LIMIT 1000";
+            let rows = connection.query(sql, &[])?;
+            let spans = rows.iter().map(|row| Ok(Interval::new(row.get(0)?, row.get(1)?)));
+            spans.filter_map(Result::transpose).collect()
         })
         .await
     }
@@ -134,18 +127,10 @@ impl ServiceStore {
     /// # Errors
     /// The service store cannot be read.
     pub async fn sources(&self) -> Result<Vec<SourceContact>, StoreError> {
-        self.with_connection(|connection| {
+        self.read(|connection| {
             let sql =
                 "SELECT link, place, source, since_ms, last_ms, reporter FROM sources ORDER BY last_ms DESC";
-            let mut statement = connection.prepare_cached(sql)?;
-            let mut rows = statement.query([])?;
-            let mut sources = Vec::new();
-            while let Some(row) = rows.next()? {
-                let contact = Contact { since: parse_time(row.get(3)?)?, last: parse_time(row.get(4)?)? };
-                let link = link(&row.get::<_, String>(0)?, row.get(1)?)?;
-                sources.push(SourceContact { link, source: row.get(2)?, reporter: row.get(5)?, contact });
-            }
-            Ok(sources)
+            connection.query(sql, &[])?.iter().map(source).collect()
         })
         .await
     }
@@ -159,19 +144,18 @@ impl ServiceStore {
         on: Vec<RoomAddress>,
         now: DateTime<Utc>,
     ) -> Result<Vec<(RoomAddress, DateTime<Utc>)>, StoreError> {
-        self.with_connection(move |connection| {
-            let transaction = connection.transaction()?;
-            let mut known = Vec::new();
-            for room in on {
-                let (name, now) = (room.as_str(), now.timestamp_millis());
-                transaction.execute("INSERT OR IGNORE INTO rule_since VALUES (?1, ?2)", (name, now))?;
-                let sql = "SELECT since_ms FROM rule_since WHERE room = ?1";
-                let since: Option<i64> = transaction.query_row(sql, [name], |row| row.get(0)).optional()?;
-                known.extend(since.and_then(DateTime::from_timestamp_millis).map(|since| (room, since)));
-            }
-            delete_other_rooms(&transaction, &known)?;
-            transaction.commit()?;
-            Ok(known)
+        self.write(Subject::Presence, move |connection| {
+            let rows: Vec<_> = on.iter().map(|room| values![room.as_str(), now]).collect();
+            connection.execute_all("INSERT INTO rule_since VALUES (?1, ?2) ON CONFLICT DO NOTHING", &rows)?;
+            let stored = connection.query("SELECT room, since_ms FROM rule_since", &[])?;
+            let stored: HashMap<String, DateTime<Utc>> =
+                stored.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect::<Result<_, StoreError>>()?;
+            let rooms: HashSet<&str> = on.iter().map(RoomAddress::as_str).collect();
+            let off = stored.keys().filter(|room| !rooms.contains(room.as_str()));
+            let off: Vec<_> = off.map(|room| values![room]).collect();
+            connection.execute_all("DELETE FROM rule_since WHERE room = ?1", &off)?;
+            let since = |room: RoomAddress| stored.get(room.as_str()).map(|since| (room, *since));
+            Ok(on.into_iter().filter_map(since).collect())
         })
         .await
     }
@@ -185,12 +169,12 @@ impl ServiceStore {
         decisions: Vec<Decision>,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        self.with_connection(move |connection| {
-            let transaction = connection.transaction()?;
-            decisions.iter().try_for_each(|decision| insert_decision(&transaction, decision))?;
-            let oldest = (now - DECISIONS_KEPT).timestamp_millis();
-            transaction.execute("DELETE FROM decisions WHERE decided_ms < ?1", [oldest])?;
-            Ok(transaction.commit()?)
+        self.write(Subject::Presence, move |connection| {
+            connection
+                .execute_all(KEEP_DECISION, &decisions.iter().map(decision_values).collect::<Vec<_>>())?;
+            let oldest = values![now - DECISIONS_KEPT];
+            connection.execute("DELETE FROM decisions WHERE decided_ms < ?1", &oldest)?;
+            Ok(())
         })
         .await
     }
@@ -200,22 +184,20 @@ impl ServiceStore {
     /// # Errors
     /// The service store cannot be read.
     pub async fn decisions(&self, since: DateTime<Utc>) -> Result<Vec<Decision>, StoreError> {
-        self.with_connection(move |connection| {
+        self.read(move |connection| {
             let sql = "SELECT room, uid, start_ms, end_ms, decided_ms, decision, why FROM decisions
                        WHERE decided_ms >= ?1 ORDER BY decided_ms, room";
-            let mut statement = connection.prepare_cached(sql)?;
-            let mut rows = statement.query([since.timestamp_millis()])?;
-            let mut decisions = Vec::new();
-            while let Some(row) = rows.next()? {
-                decisions.push(decision(row)?);
-            }
-            Ok(decisions)
+            connection.query(sql, &values![since])?.iter().map(decision).collect()
         })
         .await
     }
 }
 
-fn insert_source(connection: &Connection, source: &SourceContact) -> Result<(), StoreError> {
+const KEEP_SOURCE: &str = "
+    INSERT INTO sources (link, place, source, since_ms, last_ms, reporter) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+    ON CONFLICT (link, place, source) DO UPDATE SET since_ms = excluded.since_ms, last_ms = excluded.last_ms";
+
+fn source_values(source: &SourceContact) -> Vec<Value> {
     let (link, place) = match &source.link {
         SourceScope::Display(room) => ("display", room.as_str()),
         SourceScope::Feed(room) => ("feed", room.as_str()),
@@ -223,11 +205,13 @@ fn insert_source(connection: &Connection, source: &SourceContact) -> Result<(), 
         SourceScope::Group(Some(group)) => ("group", group.as_str()),
     };
     let Contact { since, last } = source.contact;
-    let sql = "INSERT INTO sources (link, place, source, since_ms, last_ms, reporter) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-               ON CONFLICT (link, place, source) DO UPDATE SET since_ms = ?4, last_ms = ?5";
-    let (since, last) = (since.timestamp_millis(), last.timestamp_millis());
-    connection.prepare_cached(sql)?.execute((link, place, &source.source, since, last, &source.reporter))?;
-    Ok(())
+    values![link, place, &source.source, since, last, &source.reporter]
+}
+
+fn source(row: &SqlRow) -> Result<SourceContact, StoreError> {
+    let contact = Contact { since: row.get(3)?, last: row.get(4)? };
+    let link = link(&row.get::<String>(0)?, row.get(1)?)?;
+    Ok(SourceContact { link, source: row.get(2)?, reporter: row.get(5)?, contact })
 }
 
 fn link(kind: &str, place: String) -> Result<SourceScope, StoreError> {
@@ -239,46 +223,28 @@ fn link(kind: &str, place: String) -> Result<SourceScope, StoreError> {
     })
 }
 
-fn delete_other_rooms(
-    connection: &Connection,
-    known: &[(RoomAddress, DateTime<Utc>)],
-) -> Result<(), StoreError> {
-    let stored: Vec<String> = {
-        let mut statement = connection.prepare_cached("SELECT room FROM rule_since")?;
-        let rooms = statement.query_map([], |row| row.get(0))?;
-        rooms.collect::<Result<_, _>>()?
-    };
-    let on: HashSet<&str> = known.iter().map(|(room, _)| room.as_str()).collect();
-    for room in stored.iter().filter(|room| !on.contains(room.as_str())) {
-        connection.execute("DELETE FROM rule_since WHERE room = ?1", [room])?;
-    }
-    Ok(())
+const KEEP_DECISION: &str = "
+    INSERT INTO decisions (room, uid, start_ms, end_ms, decided_ms, decision, why) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+    ON CONFLICT (room, uid, start_ms) DO UPDATE SET
+        end_ms     = excluded.end_ms,
+        decided_ms = excluded.decided_ms,
+        decision   = excluded.decision,
+        why        = excluded.why";
+
+fn decision_values(decision: &Decision) -> Vec<Value> {
+    let Decision { room, uid, start, end, decided_at, outcome, why } = decision;
+    values![room.as_str(), uid, *start, *end, *decided_at, outcome.as_str(), why]
 }
 
-fn insert_decision(connection: &Connection, decision: &Decision) -> Result<(), StoreError> {
-    let sql =
-        "INSERT OR REPLACE INTO decisions VALUES (:room, :uid, :start, :end, :decided, :decision, :why)";
-    connection.prepare_cached(sql)?.execute(named_params! {
-        ":room": decision.room.as_str(),
-        ":uid": decision.uid,
-        ":start": decision.start.timestamp_millis(),
-        ":end": decision.end.timestamp_millis(),
-        ":decided": decision.decided_at.timestamp_millis(),
-        ":decision": decision.outcome.as_str(),
-        ":why": decision.why,
-    })?;
-    Ok(())
-}
-
-fn decision(row: &Row<'_>) -> Result<Decision, StoreError> {
+fn decision(row: &SqlRow) -> Result<Decision, StoreError> {
     let (room, outcome): (String, String) = (row.get(0)?, row.get(5)?);
     let damaged = || StoreError::Damaged(format!("unknown decision `{outcome}`"));
     Ok(Decision {
         room: parse_room(&room)?,
         uid: row.get(1)?,
-        start: parse_time(row.get(2)?)?,
-        end: parse_time(row.get(3)?)?,
-        decided_at: parse_time(row.get(4)?)?,
+        start: row.get(2)?,
+        end: row.get(3)?,
+        decided_at: row.get(4)?,
         outcome: outcome.parse().map_err(|()| damaged())?,
         why: row.get(6)?,
     })
@@ -286,11 +252,6 @@ fn decision(row: &Row<'_>) -> Result<Decision, StoreError> {
 
 pub(super) fn parse_room(text: &str) -> Result<RoomAddress, StoreError> {
     text.parse().map_err(|_| StoreError::Damaged(format!("`{text}` is not a room address")))
-}
-
-pub(super) fn parse_time(ms: i64) -> Result<DateTime<Utc>, StoreError> {
-    DateTime::from_timestamp_millis(ms)
-        .ok_or_else(|| StoreError::Damaged(format!("{ms} is not a time in milliseconds")))
 }
 
 #[cfg(test)]
@@ -301,15 +262,13 @@ mod tests {
     async fn a_table_of_the_service_store_keeps_its_newest_rows_up_to_its_bound() {
         let store = ServiceStore::in_memory().unwrap();
         let [uptimes, ..] = TABLE_BOUNDS;
-        let rows = uptimes.rows as i64;
         let now = DateTime::UNIX_EPOCH + TimeDelta::days(1);
-        let fill = move |connection: &mut Connection| {
+        let fill = move |connection: &dyn SqlConnection| {
             let sql = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
                        INSERT INTO uptimes SELECT ?2 + i * 2, ?2 + i * 2 + 1 FROM n";
-            connection.execute(sql, [rows + 500, now.timestamp_millis()])?;
-            Ok(())
+            connection.execute(sql, &values![uptimes.rows + 500, now])
         };
-        store.with_connection(fill).await.unwrap();
+        store.write(Subject::Presence, fill).await.unwrap();
         let up = Interval::new(now, now + TimeDelta::hours(1)).unwrap();
         store.record_uptime(up, Vec::new()).await.unwrap();
         let kept = store.uptimes().await.unwrap();
@@ -322,7 +281,8 @@ mod tests {
         let store = ServiceStore::in_memory().unwrap();
         for bound in TABLE_BOUNDS {
             let none = TableBound { rows: 1, ..bound };
-            store.with_connection(move |connection| delete_beyond_bound(connection, &none)).await.unwrap();
+            let delete = move |connection: &dyn SqlConnection| delete_beyond_bound(connection, &none);
+            store.write(Subject::Presence, delete).await.unwrap();
         }
     }
 }

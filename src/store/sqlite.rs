@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use rusqlite::Connection;
 use tokio::sync::{Mutex as AsyncMutex, oneshot};
 
@@ -27,7 +28,7 @@ use crate::action::ActionId;
 use crate::journal::{
     ActionEntry, ActionRecord, AdminEntry, AdminPage, AdminQuery, Archived, Chain, ErasureRequest,
     ErasureResult, Head, Journal, JournalEntry, JournalError, JournalHealth, Position, Query, RecordPage,
-    SealedEntry,
+    SealedEntry, actions_since,
 };
 
 /// Options for opening a journal.
@@ -273,6 +274,10 @@ impl Journal for SqliteJournal {
     ) -> Result<RecordPage, JournalError> {
         let query = query.clone();
         self.with_audit_connection(move |connection| page(connection, &query, after, examine)).await
+    }
+
+    async fn actions_since(&self, since: DateTime<Utc>) -> Result<Vec<ActionId>, JournalError> {
+        actions_since(self, since).await
     }
 
     async fn entries(&self, first: u64, max: usize) -> Result<Vec<SealedEntry>, JournalError> {

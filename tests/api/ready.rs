@@ -15,6 +15,7 @@ use adjourn::sim::{FaultRule, InjectedFault};
 use adjourn::store::ServiceStore;
 use adjourn_test::{HttpReply, address, engine};
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use crate::fixture::{ApiFixture, BUSY};
@@ -123,6 +124,10 @@ impl Journal for FullDisk {
         examine: usize,
     ) -> Result<RecordPage, JournalError> {
         self.0.page(query, after, examine).await
+    }
+
+    async fn actions_since(&self, since: DateTime<Utc>) -> Result<Vec<ActionId>, JournalError> {
+        self.0.actions_since(since).await
     }
 
     async fn entries(&self, first: u64, max: usize) -> Result<Vec<SealedEntry>, JournalError> {

@@ -25,6 +25,8 @@ mod outage;
 mod perform;
 mod presence_histories;
 mod restarts;
+mod second_look;
 mod servers;
 mod stopped;
 mod sweep;
+mod taken_over;

@@ -16,7 +16,7 @@ use adjourn::journal::{
 };
 use adjourn_test::{at, engine, every_room, room};
 use async_trait::async_trait;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::backends::Backend;
 use crate::fake::{FakeCalendar, NextWrite, OldIds, meeting, request_for};
@@ -27,11 +27,18 @@ pub struct Stopping {
     left: AtomicUsize,
     /// The last fact is still stored.
     after: bool,
+    /// Other processes write to the same journal.
+    is_shared: bool,
 }
 
 impl Stopping {
     pub fn new(kept: &Arc<MemoryJournal>, facts: usize, after: bool) -> Self {
-        Self { kept: kept.clone(), left: AtomicUsize::new(facts), after }
+        Self { kept: kept.clone(), left: AtomicUsize::new(facts), after, is_shared: false }
+    }
+
+    /// The journal of a process that never stops, one of several.
+    pub fn never_and_shared(kept: &Arc<MemoryJournal>) -> Self {
+        Self { is_shared: true, ..Self::new(kept, usize::MAX, false) }
     }
 }
 
@@ -48,6 +55,10 @@ impl Journal for Stopping {
             self.kept.record(entry).await?;
         }
         if left == 1 { stopped() } else { Ok(()) }
+    }
+
+    fn is_shared(&self) -> bool {
+        self.is_shared
     }
 
     async fn record_admin(&self, entry: AdminEntry) -> Result<(), JournalError> {
@@ -73,6 +84,10 @@ impl Journal for Stopping {
         examine: usize,
     ) -> Result<RecordPage, JournalError> {
         self.kept.page(query, after, examine).await
+    }
+
+    async fn actions_since(&self, since: DateTime<Utc>) -> Result<Vec<ActionId>, JournalError> {
+        self.kept.actions_since(since).await
     }
 
     async fn entries(&self, first: u64, max: usize) -> Result<Vec<SealedEntry>, JournalError> {

@@ -15,7 +15,7 @@ use adjourn::journal::{
 use crate::sample_entries::{
     everything, everything_of_version_2, everything_of_version_3, everything_of_version_4,
     everything_of_version_5, everything_of_version_6, everything_of_version_7, everything_of_version_8,
-    everything_of_version_9, in_doubt,
+    everything_of_version_9, everything_of_version_10, in_doubt,
 };
 
 const V1: &str = include_str!("../../fixtures/journals/v1.jsonl");
@@ -27,6 +27,7 @@ const V6: &str = include_str!("../../fixtures/journals/v6.jsonl");
 const V7: &str = include_str!("../../fixtures/journals/v7.jsonl");
 const V8: &str = include_str!("../../fixtures/journals/v8.jsonl");
 const V9: &str = include_str!("../../fixtures/journals/v9.jsonl");
+const V10: &str = include_str!("../../fixtures/journals/v10.jsonl");
 
 /// From format 6 on, personal values follow after a tab: a list of pointer, salt and value.
 fn sealed(number: usize, line: &str) -> SealedEntry {
@@ -50,6 +51,7 @@ fn every_version_is_read_as_what_it_meant() {
     assert_eq!(read(V7), (everything_of_version_7(), 47));
     assert_eq!(read(V8), (everything_of_version_8(), 50));
     assert_eq!(read(V9), (everything_of_version_9(), 51));
+    assert_eq!(read(V10), (everything_of_version_10(), 52));
 }
 
 fn of_actions(entries: Vec<ActionEntry>) -> Vec<JournalEntry> {
@@ -92,7 +94,7 @@ fn what_this_version_writes() {
     let mut text = String::new();
     // Salts are random outside of this test.
     let mut salt = 0_u128;
-    for record in everything_of_version_9() {
+    for record in everything_of_version_10() {
         let record_text = record.to_text(&mut || {
             salt += 1;
             salt.to_be_bytes()
@@ -105,7 +107,7 @@ fn what_this_version_writes() {
     if let Some(path) = std::env::var_os("ADJOURN_WRITE_JOURNAL") {
         std::fs::write(path, &text).unwrap();
     }
-    assert_eq!(text, V9, "the format of the journal has changed: give it a new version");
+    assert_eq!(text, V10, "the format of the journal has changed: give it a new version");
 }
 
 /// An entry that goes on in the chain of another process names the entry that it follows.
@@ -116,10 +118,7 @@ fn an_entry_that_follows_one_of_another_chain_says_so() {
     let text = entry.to_linked_text(Some(after), &mut || [0; 16]).unwrap();
     let link = format!(r#","after":{{"writer":7,"number":12,"hash":"{}"}}}}"#, "5d".repeat(32));
     let plain = entry.to_text(&mut || [0; 16]).unwrap().body;
-    assert_eq!(
-        text.body,
-        plain.replacen(r#"{"v":9,"#, r#"{"v":10,"#, 1).strip_suffix('}').unwrap().to_owned() + &link
-    );
+    assert_eq!(text.body, plain.strip_suffix('}').unwrap().to_owned() + &link);
     assert_eq!(JournalEntry::parse(&text.body, &[]).unwrap(), entry);
     let sealed = |body| Chain::default().seal(body);
     assert_eq!(sealed(text.body).predecessor().unwrap(), Some(after));

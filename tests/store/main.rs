@@ -12,3 +12,5 @@ mod many;
 #[cfg(all(unix, feature = "postgres"))]
 mod postgres;
 mod sample_entries;
+mod service_contract;
+mod service_stores;

@@ -8,6 +8,7 @@ use adjourn::action::{
 use adjourn::calendar::{ChangeKey, Copy, Event, EventId, EventKind, FreeBusy, Person, Uid};
 use adjourn::journal::{
     ActionEntry, AdminActor, AdminEntry, AdminEvent, Archived, Fact, Journal as _, JournalEntry, KeyFacts,
+    LateEffect,
 };
 use adjourn::presence::{Crowd, Interval, Proof};
 use adjourn_test::{journal_in, room};
@@ -364,6 +365,22 @@ pub fn everything_of_version_9() -> Vec<JournalEntry> {
     asked.actor = Actor::User { name: "ada".to_owned(), origin };
     all.push(accepted(asked, 62).into());
     all.push(closed(800, Outcome::AlreadyDone { why: NoChangeReason::Over }, 62).into());
+    all
+}
+
+/// What version 10 added.
+pub fn everything_of_version_10() -> Vec<JournalEntry> {
+    let mut all = everything_of_version_9();
+    all.push(accepted(action(900, "r9", ActionKind::Delete(DeleteMode::Silent)), 63).into());
+    all.push(intended(900, "d", 63).into());
+    all.push(closed(900, Outcome::Refused { refusal: Refusal::Interrupted }, 64).into());
+    for (effect, requests) in [
+        (LateEffect::Unknown, vec![RequestIds { ours: "5f0c".to_owned(), theirs: None }]),
+        (LateEffect::OnCalendar, Vec::new()),
+        (LateEffect::Confirmed, Vec::new()),
+    ] {
+        all.push(ActionEntry { action: id(900), at: at(65), fact: Fact::Late { effect, requests } }.into());
+    }
     all
 }
 

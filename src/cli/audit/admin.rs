@@ -1,15 +1,14 @@
 //! `adjourn audit --admin`: lists admin events: changes of keys and configuration, failed authentication, archives, erasures.
 
-use std::path::Path;
-
 use serde::Serialize;
 
-use super::{json, open_journal};
+use super::json;
 use crate::cli::args::{AuditArgs, Format};
 use crate::cli::exit::{CommandError, Exit};
 use crate::cli::output::{Output, table};
 use crate::cli::spreadsheet::{cell, finish, write_failure, writer};
-use crate::journal::{AdminActor, AdminEntry, AdminEvent, AdminPage, AdminQuery, Journal as _};
+use crate::cli::storage::Storage;
+use crate::journal::{AdminActor, AdminEntry, AdminEvent, AdminPage, AdminQuery};
 use crate::timestamp::Timestamp;
 
 /// One admin event as a line of JSON or CSV.
@@ -25,8 +24,8 @@ struct AdminLine {
     event: AdminEvent,
 }
 
-pub(super) async fn list(directory: &Path, args: &AuditArgs, output: &Output) -> Result<Exit, CommandError> {
-    let page = page(directory, args).await?;
+pub(super) async fn list(storage: &Storage, args: &AuditArgs, output: &Output) -> Result<Exit, CommandError> {
+    let page = page(storage, args).await?;
     if page.more.is_some() {
         output.note(&format!(
             "adjourn: showing the newest {} admin events; use --until or --limit for more",
@@ -42,9 +41,9 @@ pub(super) async fn list(directory: &Path, args: &AuditArgs, output: &Output) ->
     Ok(Exit::Done)
 }
 
-async fn page(directory: &Path, args: &AuditArgs) -> Result<AdminPage, CommandError> {
+async fn page(storage: &Storage, args: &AuditArgs) -> Result<AdminPage, CommandError> {
     let query = AdminQuery { since: args.since, until: args.until, before: None, limit: args.limit as usize };
-    Ok(open_journal(directory)?.admin_events(&query).await?)
+    Ok(storage.journal_to_read().await?.admin_events(&query).await?)
 }
 
 fn line(number: u64, entry: AdminEntry) -> AdminLine {

@@ -4,8 +4,6 @@ mod admin;
 mod retention;
 mod verify;
 
-use std::path::Path;
-
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
@@ -14,10 +12,10 @@ use super::connect;
 use super::exit::{CommandError, Exit};
 use super::output::{Output, table};
 use super::spreadsheet::{cell, finish, write_failure, writer};
+use super::storage::Storage;
 use crate::action::{ActionKind, BookingTime, DeleteMode, Naming, Notify, RequestIds, RequestedEnd};
 use crate::api::ActionView;
-use crate::journal::{ActionRecord, Journal, Query};
-use crate::store::SqliteJournal;
+use crate::journal::{ActionRecord, Query};
 use crate::timestamp::Timestamp;
 
 pub(super) async fn run(
@@ -25,13 +23,13 @@ pub(super) async fn run(
     connection: &ConnectionArgs,
     output: &Output,
 ) -> Result<Exit, CommandError> {
-    let directory = connect::state_directory(connection)?;
+    let storage = || Storage::of_connection(connection);
     match &args.command {
-        Some(AuditCommand::Verify(verify_args)) => verify::run(&directory, verify_args, output).await,
+        Some(AuditCommand::Verify(verify_args)) => verify::run(&storage()?, verify_args, output).await,
         Some(AuditCommand::Archive(args)) => retention::archive(connection, args, output).await,
         Some(AuditCommand::Erase(args)) => retention::erase(connection, args, output).await,
-        None if args.admin => admin::list(&directory, &args, output).await,
-        None => list(&directory, &args, output).await,
+        None if args.admin => admin::list(&storage()?, &args, output).await,
+        None => list(&storage()?, &args, output).await,
     }
 }
 
@@ -102,7 +100,7 @@ impl From<&ActionRecord> for ActionText {
             accepted_at: record.accepted_at,
             actor_kind: record.action.actor.kind(),
             kind: request_text(record.action.kind).0,
-            message: record.outcome.as_ref().map_or_else(unfinished, ToString::to_string),
+            message: record.reported_outcome().map_or_else(unfinished, |outcome| outcome.to_string()),
             notified: record.done().map(|done| done.notified.as_str()),
         }
     }
@@ -132,8 +130,8 @@ fn end_text(end: RequestedEnd) -> String {
     }
 }
 
-async fn list(directory: &Path, args: &AuditArgs, output: &Output) -> Result<Exit, CommandError> {
-    let journal = open_journal(directory)?;
+async fn list(storage: &Storage, args: &AuditArgs, output: &Output) -> Result<Exit, CommandError> {
+    let journal = storage.journal_to_read().await?;
     let room = args.room.as_deref().map(|room| connect::parse_address("--room", room)).transpose()?;
     let query = Query {
         room,
@@ -249,9 +247,4 @@ fn render(lines: &[ActionLine]) -> String {
 fn who(line: &ActionLine) -> String {
     let origin = line.origin.as_ref().map_or_else(String::new, |origin| format!(" ({origin})"));
     format!("{} {}{origin}", line.text.actor_kind, line.view.actor)
-}
-
-/// Opens the journal for reading.
-pub(super) fn open_journal(directory: &Path) -> Result<SqliteJournal, CommandError> {
-    Ok(SqliteJournal::read(directory)?)
 }

@@ -7,8 +7,9 @@ use crate::cli::connect;
 use crate::cli::exit::{CommandError, Exit};
 use crate::cli::key::admin_actor;
 use crate::cli::output::Output;
+use crate::cli::storage::Storage;
 use crate::clock::{Clock as _, SystemClock};
-use crate::journal::{ErasureRequest, ErasureResult, ErasureTarget, Journal as _};
+use crate::journal::{ErasureRequest, ErasureResult, ErasureTarget};
 use crate::store::{ArchiveError, ArchiveFileError, ArchiveOrder, ArchiveReport};
 
 #[derive(Serialize)]
@@ -26,7 +27,7 @@ pub(super) async fn archive(
     output: &Output,
 ) -> Result<Exit, CommandError> {
     let mut config = connect::load(connection)?;
-    let journal = connect::open_journal(&connect::directory(&mut config)?)?;
+    let journal = Storage::of(&mut config)?.sqlite_journal()?;
     let (now, key_ttl) = (SystemClock.now(), config.engine.key_ttl);
     let order = ArchiveOrder { year: args.year, to: args.to.clone(), by: admin_actor(), now, key_ttl };
     let report = journal.archive(order).await;
@@ -74,7 +75,7 @@ pub(super) async fn erase(
         (None, Some(person)) => ErasureTarget::Person(person.trim().to_owned()),
         (None, None) => return Err(CommandError::new(Exit::Usage, "give --before TIME or --person ADDRESS")),
     };
-    let journal = connect::open_journal(&connect::directory(&mut config)?)?;
+    let journal = Storage::of(&mut config)?.journal().await?;
     let (now, key_ttl) = (SystemClock.now(), config.engine.key_ttl);
     let erased = journal.erase(ErasureRequest { target: whose, by: admin_actor(), now, key_ttl }).await?;
     warn(&erased, output);

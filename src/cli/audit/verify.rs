@@ -1,13 +1,11 @@
 //! `adjourn audit verify`: verifies the journal's hash chain, and archive files with it.
 
-use std::path::Path;
-
 use serde::Serialize;
 
-use super::open_journal;
 use crate::cli::args::VerifyArgs;
 use crate::cli::exit::{CommandError, Exit};
 use crate::cli::output::Output;
+use crate::cli::storage::Storage;
 use crate::store::{ArchiveFileError, VerifiedJournal, VerifyError};
 
 /// The output of `--json`.
@@ -44,8 +42,9 @@ impl From<&VerifiedJournal> for VerificationReport {
     }
 }
 
-pub(super) async fn run(directory: &Path, args: &VerifyArgs, output: &Output) -> Result<Exit, CommandError> {
-    let verified = open_journal(directory)?.verify_with_archives(args.head, args.archive.clone()).await;
+pub(super) async fn run(storage: &Storage, args: &VerifyArgs, output: &Output) -> Result<Exit, CommandError> {
+    let verified =
+        storage.sqlite_journal_to_read()?.verify_with_archives(args.head, args.archive.clone()).await;
     let verified = verified.map_err(|error| CommandError::from_error(exit_of(&error), error))?;
     if verified.unpruned > 0 {
         output.note(&format!(

@@ -9,6 +9,7 @@ mod cleanup;
 mod server;
 mod value;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
@@ -20,6 +21,7 @@ pub(in crate::config) use server::*;
 pub(in crate::config) use value::{Bounded, Fraction, Located, Minutes, TimeoutSeconds};
 
 use crate::action::BookingSubject;
+use crate::config::secrets::SecretSource;
 use crate::engine::EngineOptions;
 use crate::live::{LiveOptions, TrackingMode};
 use crate::service::{JournalMaintenance, ServiceOptions};
@@ -122,6 +124,16 @@ pub(in crate::config) struct JournalSection {
     /// The state directory. Not set: systemd's `StateDirectory`, else the user's state directory. One process at a time owns it.
     #[schemars(example = &"/var/lib/adjourn")]
     pub(in crate::config) directory: Option<PathBuf>,
+    /// The PostgreSQL database (14 or newer) that holds the journal and the service store in place of the files in the state directory:
+    /// `postgres://USER:PASSWORD@HOST/DATABASE`. Not set: SQLite. Needs a program with the feature `postgres`, as the packages have it.
+    #[schemars(example = database_url_example())]
+    pub(in crate::config) url: Option<SecretSource>,
+    /// PEM file with the certificates that are trusted for the connection to PostgreSQL besides those of the system. Needs `url`.
+    #[schemars(example = &"/etc/adjourn/postgres-ca.pem")]
+    pub(in crate::config) ca_file: Option<PathBuf>,
+    /// Uses a PostgreSQL that may lose what it acknowledged: `fsync = off`, or a standby that is not synchronous. An action may then be
+    /// done twice after a failover. Needs `url`.
+    pub(in crate::config) accept_loss: bool,
     /// Keeps subjects and organizers' display names in the journal.
     pub(in crate::config) record_subjects: bool,
     /// Age up to which an interrupted action is still carried out after a restart. An older one is closed as `interrupted` if
@@ -189,11 +201,18 @@ impl Default for EngineSection {
     }
 }
 
+fn database_url_example() -> BTreeMap<&'static str, &'static str> {
+    BTreeMap::from([("file", "/etc/adjourn/database-url")])
+}
+
 impl Default for JournalSection {
     fn default() -> Self {
         let (engine, maintenance) = (EngineOptions::default(), JournalMaintenance::default());
         Self {
             directory: None,
+            url: None,
+            ca_file: None,
+            accept_loss: false,
             record_subjects: engine.journal_subjects,
             resume_within_s: Bounded::clamped(engine.resume_within.num_seconds()),
             give_up_after_s: Bounded::clamped(engine.give_up_after.num_seconds()),

@@ -166,10 +166,12 @@ impl Sender {
                 return;
             }
             let due = self.due().await;
-            match due.is_empty() {
-                true if is_closing => return,
-                true => self.wait(&closing).await,
-                false => self.send(&webhook, due).await,
+            let has_sent = !due.is_empty() && self.send(&webhook, due).await;
+            match has_sent {
+                true => {}
+                false if is_closing => return,
+                // Nothing is due, or another process sends what is.
+                false => self.wait(&closing).await,
             }
         }
     }
@@ -210,14 +212,33 @@ impl Sender {
         }
     }
 
-    /// Sends these notices: a few at once, and no further one after a failure.
-    async fn send(&self, webhook: &Webhook, due: Vec<OutboxEntry>) {
-        if !self.is_healthy() {
-            // The one notice by which the receiver is tried.
-            return stream::iter(due).for_each(|entry| self.deliver(webhook, entry)).await;
+    /// Sends these notices: a few at once, and no further one after a failure. `false` if other processes had claimed them all.
+    async fn send(&self, webhook: &Webhook, due: Vec<OutboxEntry>) -> bool {
+        // An unhealthy receiver is tried by one notice.
+        let is_trial = !self.is_healthy();
+        let goes_on = || is_trial || self.is_healthy() && !self.stop.is_cancelled();
+        let sending = stream::iter(due).take_while(|_| ready(goes_on()));
+        let delivered = sending.map(|entry| self.deliver_if_claimed(webhook, entry));
+        let delivered = delivered.buffer_unordered(MAX_CONCURRENT_DELIVERIES);
+        delivered.fold(false, |any, one| ready(any || one)).await
+    }
+
+    /// Delivers a notice, unless another process has claimed it.
+    async fn deliver_if_claimed(&self, webhook: &Webhook, entry: OutboxEntry) -> bool {
+        let is_claimed = self.claim(&entry).await;
+        if is_claimed {
+            self.deliver(webhook, entry).await;
         }
-        let sending = stream::iter(due).take_while(|_| ready(self.is_healthy() && !self.stop.is_cancelled()));
-        sending.for_each_concurrent(MAX_CONCURRENT_DELIVERIES, |entry| self.deliver(webhook, entry)).await;
+        is_claimed
+    }
+
+    /// Claims a notice for this process. Without an answer of the store it is not sent now.
+    async fn claim(&self, OutboxEntry { number, attempts, .. }: &OutboxEntry) -> bool {
+        let claimed = self.store.claim_notice(self.name.clone(), *number, *attempts).await;
+        claimed.unwrap_or_else(|error| {
+            tracing::error!(webhook = self.name, number, %error, "cannot claim a notice; it will be sent later");
+            false
+        })
     }
 
     async fn deliver(&self, webhook: &Webhook, entry: OutboxEntry) {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
@@ -40,6 +41,8 @@ const READ_LIMIT: Duration = Duration::from_secs(5);
 const AUDIT_LIMIT: Duration = Duration::from_secs(30);
 /// A lock that another process holds is asked for again after this time, and up to four times as long.
 const LOCK_AGAIN: Duration = Duration::from_millis(25);
+/// Actions that are read to find those with recent facts.
+const RECENT_MAX: usize = 20_000;
 /// The lock under which one process at a time erases.
 const ERASURE_LOCK: &str = "erasure";
 
@@ -207,6 +210,10 @@ impl Journal for PostgresJournal {
         Ok(JournalLock::released_by(Box::new(self.take_or_wait(&name.to_string()).await?)))
     }
 
+    fn is_shared(&self) -> bool {
+        true
+    }
+
     async fn try_lock(&self, name: &LockName) -> Result<Option<JournalLock>, JournalError> {
         let held = self.take(&name.to_string()).await?;
         Ok(held.map(|held| JournalLock::released_by(Box::new(held))))
@@ -233,6 +240,18 @@ impl Journal for PostgresJournal {
         examine: usize,
     ) -> Result<RecordPage, JournalError> {
         find::page(&self.audit, query, (after, examine), AUDIT_LIMIT).await
+    }
+
+    async fn actions_since(&self, since: DateTime<Utc>) -> Result<Vec<ActionId>, JournalError> {
+        // The index has the time at which an action was accepted; one that stayed open longer than a day is not found.
+        let query =
+            Query { since: Some(since - TimeDelta::days(1)), limit: Some(RECENT_MAX), ..Query::default() };
+        let recent = find::find(&self.audit, &query, AUDIT_LIMIT).await?;
+        Ok(recent
+            .into_iter()
+            .filter(|record| record.last_at >= since)
+            .map(|record| record.action.id)
+            .collect())
     }
 
     async fn entries(&self, first: u64, max: usize) -> Result<Vec<SealedEntry>, JournalError> {

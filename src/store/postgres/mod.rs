@@ -28,8 +28,13 @@ mod plan;
 mod records;
 mod renewer;
 mod schema;
+#[cfg(feature = "service")]
+mod service;
+#[cfg(feature = "service")]
+mod service_schema;
 mod settings;
 mod state;
+mod status;
 mod tables;
 mod tls;
 mod writers;
@@ -37,5 +42,8 @@ mod writers;
 pub use database::PostgresDatabase;
 pub use error::PostgresError;
 pub use journal::PostgresJournal;
+#[cfg(feature = "service")]
+pub(in crate::store) use service::PostgresService;
 pub use settings::PostgresSettings;
+pub use status::DatabaseStatus;
 pub use writers::ChainInfo;

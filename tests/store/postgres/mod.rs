@@ -7,7 +7,9 @@ mod erasure;
 mod faults;
 mod locks;
 mod processes;
+mod service;
 mod tables;
+mod webhooks;
 
 use adjourn::action::{ActionKind, Notify};
 use adjourn::journal::{ActionEntry, Chain, Journal};
