@@ -15,8 +15,8 @@ use super::error::PostgresError;
 
 /// The first pause after a failed attempt to connect; each further one is twice as long …
 const PAUSE_MIN: Duration = Duration::from_millis(50);
-/// … up to this one.
-const PAUSE_MAX: Duration = Duration::from_secs(2);
+/// … up to this one: facts are taken again soon after a new primary takes writes.
+const PAUSE_MAX: Duration = Duration::from_millis(500);
 
 /// A pause that grows with every failure, with jitter so that processes do not connect in step.
 #[derive(Debug, Default)]

@@ -11,10 +11,10 @@ use uuid::Uuid;
 
 use super::connection::Connection;
 use super::database::{PostgresDatabase, Purpose};
+use super::ending::{Comparison, compare};
 use super::error::PostgresError;
 use super::state::WriterState;
 use super::writers::{self, LiveWriter, VALID_FOR};
-use crate::journal::JournalError;
 
 /// Time between two renewals: five of them are valid at once.
 const RENEW_EVERY: Duration = Duration::from_secs(2);
@@ -124,14 +124,25 @@ impl Renewer {
         let now = Instant::now();
         if self.is_locked != had_lock || self.renewed_at.is_none_or(|at| now - at >= RENEW_EVERY) {
             let Some(at) = writers::renew(connection, self.writer, self.is_locked, LIMIT).await? else {
-                let _ = self.state.end(JournalError::Fenced);
-                return Ok(());
+                return self.end(connection).await;
             };
             self.streak.renewed(Instant::now(), at);
             self.renewed_at = Some(now);
         }
         if self.streak.may_seal(Instant::now()) {
             self.seal_others(connection).await?;
+        }
+        Ok(())
+    }
+
+    /// The row of this process took no renewal: it is sealed, or the database lost it.
+    async fn end(&self, connection: &Connection) -> Result<(), PostgresError> {
+        let stored = writers::stored_chain(connection, self.writer, LIMIT).await?;
+        // The chain itself is compared by the task that appends: an entry may be on its way.
+        if stored.is_none_or(|stored| stored.is_sealed)
+            && let Comparison::Ended(why) = compare(stored, self.state.chain(), None)
+        {
+            let _ = self.state.end(why);
         }
         Ok(())
     }

@@ -55,9 +55,7 @@ async fn an_action_goes_on_in_another_chain_once_its_writer_has_ended() {
     let entries = second.entries(1, 10).await.unwrap();
     let link = entries[0].predecessor().unwrap().unwrap();
     assert_eq!((link.writer, link.number, link.hash), (former, last.length, last.head));
-    assert!(entries[0].body.starts_with("{\"v\":10,"), "{}", entries[0].body);
     assert_eq!(entries[1].predecessor().unwrap(), None);
-    assert!(entries[1].body.starts_with("{\"v\":9,"), "{}", entries[1].body);
 }
 
 /// Both take the action to be new. The database refuses whoever is second.
