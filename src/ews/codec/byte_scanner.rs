@@ -286,7 +286,7 @@ pub(super) use no_avx2::Avx2;
 mod no_avx2 {
     use chrono::{DateTime, Utc};
 
-    use super::{Narrow, Vector};
+    use super::{Baseline, ByteScanner};
 
     #[derive(Debug, Clone, Copy)]
     pub(in super::super) enum Avx2 {}
