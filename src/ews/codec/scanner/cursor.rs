@@ -21,15 +21,21 @@ pub(super) struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    pub(super) fn new(body: &'a str, limits: &DecodeLimits) -> ScanResult<Self> {
-        let cursor = Self {
+    #[inline(always)]
+    pub(super) fn new(body: &'a str, limits: &DecodeLimits) -> Self {
+        Self {
             rest: body,
             body_len: body.len(),
             entries_left: limits.entries_max,
             depth_left: limits.depth_max.saturating_sub(LIMIT_MARGIN),
-        };
+        }
+    }
+
+    /// Declines if the scanner could exceed the limits.
+    #[inline(always)]
+    pub(super) fn check(&self, limits: &DecodeLimits) -> ScanResult<()> {
         let room = limits.depth_max.min(limits.attributes_max).min(limits.namespaces_max);
-        if room < LIMIT_MARGIN { cursor.decline(DeclineReason::Limits) } else { Ok(cursor) }
+        if room < LIMIT_MARGIN { self.decline(DeclineReason::Limits) } else { Ok(()) }
     }
 
     /// The rest of the body.
@@ -88,13 +94,31 @@ impl<'a> Cursor<'a> {
     #[inline(always)]
     pub(super) fn text(&mut self) -> ScanResult<Text<'a>> {
         let mut text = None;
-        let rest = value::text(Baseline, self.rest, &mut text);
-        match (text, rest) {
-            (Some(text), Some(rest)) => {
+        self.text_into(&mut text)?;
+        Ok(text.unwrap_or_default())
+    }
+
+    /// As [`Cursor::text`], into an empty property.
+    #[inline(always)]
+    pub(super) fn text_into(&mut self, property: &mut Option<Text<'a>>) -> ScanResult<()> {
+        match value::text(Baseline, self.rest, property) {
+            Some(rest) => {
                 self.rest = rest;
-                Ok(text)
+                Ok(())
             }
-            _ => self.decline(DeclineReason::Markup),
+            None => self.decline(DeclineReason::Markup),
+        }
+    }
+
+    /// Reads a name or a code up to the next tag: not empty, no references, no white space around it.
+    #[inline(always)]
+    pub(super) fn token(&mut self) -> ScanResult<&'a str> {
+        match value::bare_token(Baseline, self.rest) {
+            Some((token, rest)) => {
+                self.rest = rest;
+                Ok(token)
+            }
+            None => self.decline(DeclineReason::Value),
         }
     }
 

@@ -19,6 +19,7 @@ mod mailboxes;
 mod markup;
 mod message;
 mod opening;
+mod payload;
 mod property;
 mod value;
 
@@ -28,12 +29,25 @@ use cursor::Cursor;
 use declined::ScanResult;
 pub use declined::{DeclineReason, Declined};
 
-/// Decodes one body. Cost: one pass to validate the UTF-8, one pass to scan; memory for the values only.
-pub(super) fn scan<'a>(body: &'a [u8], limits: &DecodeLimits) -> ScanResult<SoapEnvelope<'a>> {
+/// Decodes one body into an empty envelope, which is large: it is not moved afterwards. Cost: one pass to validate the UTF-8, one pass to
+/// scan; memory for the values only.
+#[inline(always)]
+pub(super) fn scan<'a>(
+    body: &'a [u8],
+    limits: &DecodeLimits,
+    envelope: &mut SoapEnvelope<'a>,
+) -> ScanResult<()> {
     if body.len() > limits.body_bytes_max {
         return Err(Declined { reason: DeclineReason::Limits, offset: 0 });
     }
-    let text = simdutf8::compat::from_utf8(body)
-        .map_err(|error| Declined { reason: DeclineReason::Utf8, offset: error.valid_up_to() })?;
-    envelope::envelope(&mut Cursor::new(text, limits)?)
+    let Ok(text) = simdutf8::basic::from_utf8(body) else { return Err(not_utf8(body)) };
+    let mut cursor = Cursor::new(text, limits);
+    cursor.check(limits)?;
+    envelope::envelope(&mut cursor, envelope)
+}
+
+#[cold]
+fn not_utf8(body: &[u8]) -> Declined {
+    let offset = std::str::from_utf8(body).map_or_else(|error| error.valid_up_to(), str::len);
+    Declined { reason: DeclineReason::Utf8, offset }
 }

@@ -1,0 +1,152 @@
+//! Generates short responses in the form in which Exchange writes them, from a seed.
+
+use adjourn_test::SeededRandom;
+
+use crate::pages::{self, Shape, base64};
+
+/// The kinds of short responses.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Kind {
+    Update,
+    Delete,
+    Create,
+    Move,
+    ItemError,
+    ItemErrorDetails,
+    GetOne,
+    FindOne,
+    FindFive,
+}
+
+use Kind::{Create, Delete, FindFive, FindOne, GetOne, ItemError, ItemErrorDetails, Move, Update};
+
+impl Kind {
+    pub(crate) const ALL: [Self; 9] =
+        [Update, Delete, Create, Move, ItemError, ItemErrorDetails, GetOne, FindOne, FindFive];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Update => "UpdateItem answer",
+            Delete => "DeleteItem answer",
+            Create => "CreateItem answer",
+            Move => "MoveItem answer",
+            ItemError => "item error",
+            ItemErrorDetails => "item error with details",
+            GetOne => "GetItem, 1 item",
+            FindOne => "FindItem, 1 item",
+            FindFive => "FindItem, 5 items",
+        }
+    }
+
+    /// Number of items, events or changes in it.
+    pub(crate) fn items(self) -> usize {
+        match self {
+            FindFive => 5,
+            _ => 1,
+        }
+    }
+
+    /// Texts that the debug output of its value has.
+    pub(crate) fn contents(self) -> &'static [&'static str] {
+        match self {
+            Update => &["UpdateItem", "change_key", "conflict_count: Some(0)"],
+            Delete => &["DeleteItem", "NoError"],
+            Create => &["CreateItem", "change_key"],
+            Move => &["MoveItem", "change_key"],
+            ItemError => &["ErrorItemNotFound", "object was not found"],
+            ItemErrorDetails => &["ErrorInvalidPropertySet", "calendar:EndTimeZone"],
+            GetOne => &["GetItem", "organizer: Some", "end: Some"],
+            FindOne | FindFive => &["FindItem", "organizer: Some", "end: Some"],
+        }
+    }
+}
+
+const MESSAGES: &str = "http://schemas.microsoft.com/exchange/services/2006/messages";
+const TYPES: &str = "http://schemas.microsoft.com/exchange/services/2006/types";
+const SOAP: &str = "http://schemas.xmlsoap.org/soap/envelope/";
+const XSD: &str = "http://www.w3.org/2001/XMLSchema";
+const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
+const BUILD: &str = "MajorVersion=\"15\" MinorVersion=\"20\" MajorBuildNumber=\"7228\" MinorBuildNumber=\"23\" Version=\"V2018_01_08\"";
+
+/// A response of this kind; another seed gives other ids and times.
+pub(crate) fn response(kind: Kind, seed: u64) -> String {
+    let dice = &mut SeededRandom::new(seed + 1);
+    match kind {
+        Update => success(
+            "UpdateItem",
+            &format!("{}<m:ConflictResults><t:Count>0</t:Count></m:ConflictResults>", items(&written(dice))),
+        ),
+        Delete => success("DeleteItem", ""),
+        Create => success("CreateItem", &items(&written(dice))),
+        Move => success("MoveItem", &items(&written(dice))),
+        ItemError => error(
+            "GetItem",
+            "The specified object was not found in the store.",
+            "ErrorItemNotFound",
+            "<m:Items/>",
+        ),
+        ItemErrorDetails => error(
+            "UpdateItem",
+            "Set action is invalid for property.",
+            "ErrorInvalidPropertySet",
+            "<m:MessageXml><t:FieldURI FieldURI=\"calendar:EndTimeZone\"/></m:MessageXml><m:Items/>",
+        ),
+        GetOne => success("GetItem", &items(&pages::items(Shape::Ordered, 1, seed))),
+        FindOne => success("FindItem", &folder(seed, 1)),
+        FindFive => success("FindItem", &folder(seed, 5)),
+    }
+}
+
+fn id(dice: &mut SeededRandom, element: &str, space: &str) -> String {
+    format!("<t:{element} Id=\"{}\" ChangeKey=\"{}\"{space}/>", base64(dice, 152), base64(dice, 40))
+}
+
+fn written(dice: &mut SeededRandom) -> String {
+    format!("<t:CalendarItem>{}</t:CalendarItem>", id(dice, "ItemId", ""))
+}
+
+fn items(inside: &str) -> String {
+    format!("<m:Items>{inside}</m:Items>")
+}
+
+fn folder(seed: u64, count: usize) -> String {
+    format!(
+        "<m:RootFolder TotalItemsInView=\"{count}\" IncludesLastItemInRange=\"true\"><t:Items>{}</t:Items></m:RootFolder>",
+        pages::items(Shape::Ordered, count, seed)
+    )
+}
+
+fn success(operation: &str, payload: &str) -> String {
+    envelope(
+        operation,
+        &format!("ResponseClass=\"Success\"><m:ResponseCode>NoError</m:ResponseCode>{payload}"),
+    )
+}
+
+fn error(operation: &str, text: &str, code: &str, payload: &str) -> String {
+    envelope(
+        operation,
+        &format!(
+            "ResponseClass=\"Error\"><m:MessageText>{text}</m:MessageText><m:ResponseCode>{code}</m:ResponseCode>\
+             <m:DescriptiveLinkKey>0</m:DescriptiveLinkKey>{payload}"
+        ),
+    )
+}
+
+fn message(operation: &str, declarations: &str, inside: &str) -> String {
+    format!(
+        "<m:{operation}Response {declarations}><m:ResponseMessages><m:{operation}ResponseMessage {inside}\
+         </m:{operation}ResponseMessage></m:ResponseMessages></m:{operation}Response>"
+    )
+}
+
+fn envelope(operation: &str, inside: &str) -> String {
+    let declarations =
+        format!("xmlns:m=\"{MESSAGES}\" xmlns:xsd=\"{XSD}\" xmlns:xsi=\"{XSI}\" xmlns:t=\"{TYPES}\"");
+    format!(
+        "<?xml version=\"1.0\" encoding=\"utf-8\"?><s:Envelope xmlns:s=\"{SOAP}\"><s:Header>\
+         <h:ServerVersionInfo {BUILD} xmlns:h=\"{TYPES}\" xmlns:xsd=\"{XSD}\" xmlns:xsi=\"{XSI}\"/></s:Header>\
+         <s:Body>{}</s:Body></s:Envelope>",
+        message(operation, &declarations, inside)
+    )
+}
