@@ -71,7 +71,7 @@ impl Board {
 }
 
 /// The project's goals; `benches/README.md` explains them.
-const GOALS: [(&str, &str, f64); 14] = [
+const GOALS: [(&str, &str, f64); 17] = [
     ("in turn ordered", MEASURE, 16.0),
     ("in turn missing", MEASURE, 12.0),
     ("in turn shuffled", MEASURE, 8.0),
@@ -83,6 +83,9 @@ const GOALS: [(&str, &str, f64); 14] = [
     ("MoveItem answer", MEASURE, 8.0),
     ("item error", MEASURE, 8.0),
     ("item error with details", MEASURE, 8.0),
+    ("fault, throttled", MEASURE, 5.0),
+    ("fault, impersonation", MEASURE, 5.0),
+    ("fault, schema", MEASURE, 5.0),
     ("GetItem, 1 item", MEASURE, 12.0),
     ("FindItem, 1 item", MEASURE, 12.0),
     ("FindItem, 5 items", MEASURE, 12.0),

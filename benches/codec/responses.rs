@@ -13,16 +13,34 @@ pub(crate) enum Kind {
     Move,
     ItemError,
     ItemErrorDetails,
+    FaultBusy,
+    FaultImpersonation,
+    FaultSchema,
     GetOne,
     FindOne,
     FindFive,
 }
 
-use Kind::{Create, Delete, FindFive, FindOne, GetOne, ItemError, ItemErrorDetails, Move, Update};
+use Kind::{
+    Create, Delete, FaultBusy, FaultImpersonation, FaultSchema, FindFive, FindOne, GetOne, ItemError,
+    ItemErrorDetails, Move, Update,
+};
 
 impl Kind {
-    pub(crate) const ALL: [Self; 9] =
-        [Update, Delete, Create, Move, ItemError, ItemErrorDetails, GetOne, FindOne, FindFive];
+    pub(crate) const ALL: [Self; 12] = [
+        Update,
+        Delete,
+        Create,
+        Move,
+        ItemError,
+        ItemErrorDetails,
+        FaultBusy,
+        FaultImpersonation,
+        FaultSchema,
+        GetOne,
+        FindOne,
+        FindFive,
+    ];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -32,6 +50,9 @@ impl Kind {
             Move => "MoveItem answer",
             ItemError => "item error",
             ItemErrorDetails => "item error with details",
+            FaultBusy => "fault, throttled",
+            FaultImpersonation => "fault, impersonation",
+            FaultSchema => "fault, schema",
             GetOne => "GetItem, 1 item",
             FindOne => "FindItem, 1 item",
             FindFive => "FindItem, 5 items",
@@ -55,6 +76,9 @@ impl Kind {
             Move => &["MoveItem", "change_key"],
             ItemError => &["ErrorItemNotFound", "object was not found"],
             ItemErrorDetails => &["ErrorInvalidPropertySet", "calendar:EndTimeZone"],
+            FaultBusy => &["ErrorServerBusy", "BackOffMilliseconds", "17500"],
+            FaultImpersonation => &["ErrorImpersonateUserDenied", "permission to impersonate"],
+            FaultSchema => &["ErrorSchemaValidation", "LinePosition", "602"],
             GetOne => &["GetItem", "organizer: Some", "end: Some"],
             FindOne | FindFive => &["FindItem", "organizer: Some", "end: Some"],
         }
@@ -63,6 +87,7 @@ impl Kind {
 
 const MESSAGES: &str = "http://schemas.microsoft.com/exchange/services/2006/messages";
 const TYPES: &str = "http://schemas.microsoft.com/exchange/services/2006/types";
+const ERRORS: &str = "http://schemas.microsoft.com/exchange/services/2006/errors";
 const SOAP: &str = "http://schemas.xmlsoap.org/soap/envelope/";
 const XSD: &str = "http://www.w3.org/2001/XMLSchema";
 const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
@@ -90,6 +115,22 @@ pub(crate) fn response(kind: Kind, seed: u64) -> String {
             "Set action is invalid for property.",
             "ErrorInvalidPropertySet",
             "<m:MessageXml><t:FieldURI FieldURI=\"calendar:EndTimeZone\"/></m:MessageXml><m:Items/>",
+        ),
+        FaultBusy => fault(
+            "ErrorServerBusy",
+            "The server cannot service this request right now. Try again later.",
+            "<t:Value Name=\"BackOffMilliseconds\">17500</t:Value>",
+        ),
+        FaultImpersonation => fault(
+            "ErrorImpersonateUserDenied",
+            "The account does not have permission to impersonate the requested user.",
+            "",
+        ),
+        FaultSchema => fault(
+            "ErrorSchemaValidation",
+            "The request failed schema validation: The element has incomplete content.",
+            "<t:LineNumber>1</t:LineNumber><t:LinePosition>602</t:LinePosition>\
+             <t:Violation>The element has incomplete content.</t:Violation>",
         ),
         GetOne => success("GetItem", &items(&pages::items(Shape::Ordered, 1, seed))),
         FindOne => success("FindItem", &folder(seed, 1)),
@@ -148,5 +189,18 @@ fn envelope(operation: &str, inside: &str) -> String {
          <h:ServerVersionInfo {BUILD} xmlns:h=\"{TYPES}\" xmlns:xsd=\"{XSD}\" xmlns:xsi=\"{XSI}\"/></s:Header>\
          <s:Body>{}</s:Body></s:Envelope>",
         message(operation, &declarations, inside)
+    )
+}
+
+fn fault(code: &str, text: &str, details: &str) -> String {
+    let details = match details {
+        "" => String::new(),
+        details => format!("<t:MessageXml xmlns:t=\"{TYPES}\">{details}</t:MessageXml>"),
+    };
+    format!(
+        "<?xml version=\"1.0\" encoding=\"utf-8\"?><s:Envelope xmlns:s=\"{SOAP}\"><s:Body><s:Fault>\
+         <faultcode xmlns:a=\"{TYPES}\">a:{code}</faultcode><faultstring xml:lang=\"en-US\">{text}</faultstring>\
+         <detail><e:ResponseCode xmlns:e=\"{ERRORS}\">{code}</e:ResponseCode>\
+         <e:Message xmlns:e=\"{ERRORS}\">{text}</e:Message>{details}</detail></s:Fault></s:Body></s:Envelope>"
     )
 }

@@ -122,6 +122,17 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// Skips an attribute's value without references, up to its closing `"`.
+    pub(super) fn plain_attribute(&mut self) -> ScanResult<()> {
+        match value::plain_attribute(self.rest, &mut None) {
+            Some(rest) => {
+                self.rest = rest;
+                Ok(())
+            }
+            None => self.decline(DeclineReason::Attribute),
+        }
+    }
+
     /// Counts a list entry towards the limit.
     #[inline(always)]
     pub(super) fn count_entry(&mut self) -> ScanResult<()> {

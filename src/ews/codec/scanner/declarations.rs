@@ -30,7 +30,7 @@ pub(super) const DECLARATIONS: [(&str, &str, u8); 7] = [
     ("xmlns:h", namespace!(types), HEADER),
     ("xmlns:m", namespace!(messages), ANSWER),
     ("xmlns:t", namespace!(types), VALUES),
-    ("xmlns", namespace!(types), 0),
+    ("xmlns", namespace!(types), DEFAULT),
     ("xmlns:xsi", namespace!(instance), 0),
     ("xmlns:xsd", namespace!(schema), 0),
 ];
@@ -38,3 +38,5 @@ pub(super) const SOAP: u8 = 1;
 pub(super) const HEADER: u8 = 2;
 pub(super) const ANSWER: u8 = 4;
 pub(super) const VALUES: u8 = 8;
+/// The namespace of elements without a prefix, which a fault's children must not have.
+pub(super) const DEFAULT: u8 = 16;

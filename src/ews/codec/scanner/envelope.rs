@@ -6,12 +6,13 @@
 use super::super::envelope::{SoapBody, SoapEnvelope};
 use super::super::rules;
 use super::cursor::Cursor;
-use super::declarations::{ANSWER, DECLARATIONS, HEADER, SOAP, VALUES};
+use super::declarations::{ANSWER, DECLARATIONS, DEFAULT, HEADER, SOAP, VALUES};
 use super::declined::{DeclineReason, ScanResult};
+use super::fault;
 use super::markup::Tag;
 use super::message::{messages, response_tags};
 use super::opening::{self, AROUND, EnvelopeOpening};
-use crate::ews::soap::ServerVersionInfo;
+use crate::ews::soap::{ServerVersionInfo, SoapFault};
 
 /// Decodes the whole body, into an empty envelope: its parts are large, so each is written where it stays.
 #[inline(always)]
@@ -72,7 +73,10 @@ fn parse_any_form<'a>(
     let answer = cursor.any_start_tag()?;
     let (own, others) = declarations(cursor, &answer)?;
     let declared = declared | own;
-    let knows_its_children = answer.name.starts_with("m:") && declared & (ANSWER | VALUES) == ANSWER | VALUES;
+    let knows_its_children = match answer.name {
+        "s:Fault" => declared & DEFAULT == 0,
+        name => name.starts_with("m:") && declared & (ANSWER | VALUES) == ANSWER | VALUES,
+    };
     if answer.self_closing || others > 0 || !knows_its_children {
         return cursor.decline(DeclineReason::Operation);
     }
@@ -172,6 +176,19 @@ fn operation<'a>(cursor: &mut Cursor<'a>, answer: &str, body: &mut SoapBody<'a>)
         "m:DeleteItemResponse" => messages_of!(DeleteItem, "DeleteItem"),
         "m:CreateItemResponse" => messages_of!(CreateItem, "CreateItem"),
         "m:MoveItemResponse" => messages_of!(MoveItem, "MoveItem"),
+        _ => other_body(cursor, answer, body),
+    }
+}
+
+/// A body that is no list of messages.
+#[inline(never)]
+fn other_body<'a>(cursor: &mut Cursor<'a>, answer: &str, body: &mut SoapBody<'a>) -> ScanResult<()> {
+    match answer {
+        "s:Fault" => *body = SoapBody::Fault(SoapFault::default()),
+        _ => return cursor.decline(DeclineReason::Operation),
+    }
+    match body {
+        SoapBody::Fault(fault) => fault::fault(cursor, fault),
         _ => cursor.decline(DeclineReason::Operation),
     }
 }

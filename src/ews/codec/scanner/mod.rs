@@ -13,6 +13,7 @@ mod cursor;
 mod declarations;
 mod declined;
 mod envelope;
+mod fault;
 mod field;
 mod item;
 mod mailboxes;

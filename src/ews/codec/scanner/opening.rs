@@ -83,12 +83,21 @@ fn response_declarations(rest: &str) -> Option<&str> {
     rest.strip_prefix(online).or_else(|| rest.strip_prefix(older))
 }
 
-/// A response of an unknown build.
+/// A fault or a response of an unknown build.
+///
+/// ```text
+/// <?xml …?><s:Envelope …><s:Body><s:Fault>
+/// ```
 pub(super) fn other_form<'a>(
     body: &'a str,
     server: &mut Option<ServerVersionInfo<'a>>,
 ) -> ValueAndRest<'a, EnvelopeOpening<'a>> {
-    declared_anywhere(body.strip_prefix(XML_DECLARATION).unwrap_or(body), server)
+    let rest = body.strip_prefix(XML_DECLARATION).unwrap_or(body);
+    let fault = rest.strip_prefix(ENVELOPE).and_then(|inside| inside.strip_prefix("<s:Body><s:Fault>"));
+    match fault {
+        Some(rest) => Some((EnvelopeOpening { answer: "s:Fault", around: AROUND }, rest)),
+        None => declared_anywhere(rest, server),
+    }
 }
 
 /// Exchange's form with its declarations in other places or another order.
