@@ -71,7 +71,7 @@ impl Board {
 }
 
 /// The project's goals; `benches/README.md` explains them.
-const GOALS: [(&str, &str, f64); 17] = [
+const GOALS: [(&str, &str, f64); 20] = [
     ("in turn ordered", MEASURE, 16.0),
     ("in turn missing", MEASURE, 12.0),
     ("in turn shuffled", MEASURE, 8.0),
@@ -89,6 +89,9 @@ const GOALS: [(&str, &str, f64); 17] = [
     ("GetItem, 1 item", MEASURE, 12.0),
     ("FindItem, 1 item", MEASURE, 12.0),
     ("FindItem, 5 items", MEASURE, 12.0),
+    ("stream, notification", MEASURE, 8.0),
+    ("stream, heartbeat", MEASURE, 8.0),
+    ("SyncFolderItems, 20 changes", MEASURE, 8.0),
 ];
 
 /// The goals for requests, in nanoseconds.

@@ -19,15 +19,20 @@ pub(crate) enum Kind {
     GetOne,
     FindOne,
     FindFive,
+    Notification,
+    Heartbeat,
+    Sync,
 }
 
 use Kind::{
-    Create, Delete, FaultBusy, FaultImpersonation, FaultSchema, FindFive, FindOne, GetOne, ItemError,
-    ItemErrorDetails, Move, Update,
+    Create, Delete, FaultBusy, FaultImpersonation, FaultSchema, FindFive, FindOne, GetOne, Heartbeat,
+    ItemError, ItemErrorDetails, Move, Notification, Sync, Update,
 };
 
+const CHANGES: usize = 20;
+
 impl Kind {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 15] = [
         Update,
         Delete,
         Create,
@@ -40,6 +45,9 @@ impl Kind {
         GetOne,
         FindOne,
         FindFive,
+        Notification,
+        Heartbeat,
+        Sync,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -56,6 +64,9 @@ impl Kind {
             GetOne => "GetItem, 1 item",
             FindOne => "FindItem, 1 item",
             FindFive => "FindItem, 5 items",
+            Notification => "stream, notification",
+            Heartbeat => "stream, heartbeat",
+            Sync => "SyncFolderItems, 20 changes",
         }
     }
 
@@ -63,6 +74,7 @@ impl Kind {
     pub(crate) fn items(self) -> usize {
         match self {
             FindFive => 5,
+            Sync => CHANGES,
             _ => 1,
         }
     }
@@ -81,6 +93,9 @@ impl Kind {
             FaultSchema => &["ErrorSchemaValidation", "LinePosition", "602"],
             GetOne => &["GetItem", "organizer: Some", "end: Some"],
             FindOne | FindFive => &["FindItem", "organizer: Some", "end: Some"],
+            Notification => &["ModifiedEvent", "subscription_id: Some", "change_key: Some"],
+            Heartbeat => &["connection_status: Some(\"OK\")"],
+            Sync => &["sync_state: Some", "Delete", "Update", "change_key: Some"],
         }
     }
 }
@@ -135,6 +150,9 @@ pub(crate) fn response(kind: Kind, seed: u64) -> String {
         GetOne => success("GetItem", &items(&pages::items(Shape::Ordered, 1, seed))),
         FindOne => success("FindItem", &folder(seed, 1)),
         FindFive => success("FindItem", &folder(seed, 5)),
+        Notification => stream(&notification(dice)),
+        Heartbeat => stream("<m:ConnectionStatus>OK</m:ConnectionStatus>"),
+        Sync => success("SyncFolderItems", &sync(dice)),
     }
 }
 
@@ -203,4 +221,50 @@ fn fault(code: &str, text: &str, details: &str) -> String {
          <detail><e:ResponseCode xmlns:e=\"{ERRORS}\">{code}</e:ResponseCode>\
          <e:Message xmlns:e=\"{ERRORS}\">{text}</e:Message>{details}</detail></s:Fault></s:Body></s:Envelope>"
     )
+}
+
+/// An envelope of a stream, which another part of Exchange writes.
+fn stream(payload: &str) -> String {
+    let declarations =
+        format!("xmlns:xsd=\"{XSD}\" xmlns:xsi=\"{XSI}\" xmlns:t=\"{TYPES}\" xmlns:m=\"{MESSAGES}\"");
+    let inside = format!("ResponseClass=\"Success\"><m:ResponseCode>NoError</m:ResponseCode>{payload}");
+    format!(
+        "<?xml version=\"1.0\" encoding=\"utf-8\"?><Envelope xmlns=\"{SOAP}\"><soap11:Header xmlns:soap11=\"{SOAP}\">\
+         <ServerVersionInfo xmlns:xsd=\"{XSD}\" xmlns:xsi=\"{XSI}\" {BUILD} xmlns=\"{TYPES}\" /></soap11:Header>\
+         <soap11:Body xmlns:soap11=\"{SOAP}\">{}</soap11:Body></Envelope>",
+        message("GetStreamingEvents", &declarations, &inside)
+    )
+}
+
+/// A change of an item, and of its folder, as Exchange reports it.
+fn notification(dice: &mut SeededRandom) -> String {
+    let event = |dice: &mut SeededRandom, element: &str| {
+        let (id, parent) = (id(dice, element, " "), id(dice, "ParentFolderId", " "));
+        format!(
+            "<t:ModifiedEvent><t:TimeStamp>2026-11-24T09:30:00Z</t:TimeStamp>{id}{parent}</t:ModifiedEvent>"
+        )
+    };
+    format!(
+        "<m:Notifications><m:Notification><t:SubscriptionId>{}</t:SubscriptionId>{}{}</m:Notification></m:Notifications>",
+        base64(dice, 96),
+        event(dice, "ItemId"),
+        event(dice, "FolderId")
+    )
+}
+
+fn sync(dice: &mut SeededRandom) -> String {
+    let changes: String = (0..CHANGES).map(|at| change(dice, at)).collect();
+    format!(
+        "<m:SyncState>{}</m:SyncState><m:IncludesLastItemInRange>true</m:IncludesLastItemInRange>\
+         <m:Changes>{changes}</m:Changes>",
+        base64(dice, 2_000)
+    )
+}
+
+fn change(dice: &mut SeededRandom, at: usize) -> String {
+    match at % 4 {
+        0 => format!("<t:Delete>{}</t:Delete>", id(dice, "ItemId", "")),
+        1 => format!("<t:Create>{}</t:Create>", written(dice)),
+        _ => format!("<t:Update>{}</t:Update>", written(dice)),
+    }
 }

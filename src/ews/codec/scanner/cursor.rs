@@ -3,7 +3,7 @@
 //! Holds the rest of the body as a `&str`, so its slices are valid text without another check. A step either succeeds and moves, or
 //! leaves the cursor in place. Never returns an error other than `Declined`.
 
-use super::super::byte_scanner::Baseline;
+use super::super::byte_scanner::{Avx2, Baseline, ByteScanner as _};
 use super::super::limits::DecodeLimits;
 use super::declined::{DeclineReason, Declined, ScanResult};
 use super::value;
@@ -120,6 +120,21 @@ impl<'a> Cursor<'a> {
             }
             None => self.decline(DeclineReason::Value),
         }
+    }
+
+    /// As [`Cursor::token`], for long ones.
+    #[inline]
+    pub(super) fn long_token(&mut self) -> ScanResult<&'a str> {
+        let token = match Avx2::detect() {
+            Some(avx2) => avx2.with_target_features(
+                #[inline(always)]
+                || value::bare_token(avx2, self.rest),
+            ),
+            None => value::bare_token(Baseline, self.rest),
+        };
+        let Some((token, rest)) = token else { return self.decline(DeclineReason::Value) };
+        self.rest = rest;
+        Ok(token)
     }
 
     /// Skips an attribute's value without references, up to its closing `"`.

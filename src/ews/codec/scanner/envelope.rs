@@ -176,6 +176,10 @@ fn operation<'a>(cursor: &mut Cursor<'a>, answer: &str, body: &mut SoapBody<'a>)
         "m:DeleteItemResponse" => messages_of!(DeleteItem, "DeleteItem"),
         "m:CreateItemResponse" => messages_of!(CreateItem, "CreateItem"),
         "m:MoveItemResponse" => messages_of!(MoveItem, "MoveItem"),
+        "m:SubscribeResponse" => messages_of!(Subscribe, "Subscribe"),
+        "m:UnsubscribeResponse" => messages_of!(Unsubscribe, "Unsubscribe"),
+        "m:GetStreamingEventsResponse" => messages_of!(GetStreamingEvents, "GetStreamingEvents"),
+        "m:SyncFolderItemsResponse" => messages_of!(SyncFolderItems, "SyncFolderItems"),
         _ => other_body(cursor, answer, body),
     }
 }

@@ -17,8 +17,11 @@ pub(super) struct EnvelopeOpening<'a> {
     pub(super) around: [&'static str; 2],
 }
 
-/// The elements around the response.
+/// The elements around the response in all envelopes but those of a stream.
 pub(super) const AROUND: [&str; 2] = ["s:Body", "s:Envelope"];
+
+/// The elements around the response in the envelopes of a stream.
+const AROUND_IN_STREAM: [&str; 2] = ["soap11:Body", "Envelope"];
 
 const XML_DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"utf-8\"?>";
 
@@ -53,6 +56,19 @@ const RESPONSE: [&str; 2] = [
     concat!(declare!(":m" messages, ":t" types), ">"),
 ];
 
+/// The envelope of a stream up to the attributes of the server's build, and from there to the response element.
+const STREAM_HEADER: &str = concat!(
+    "<Envelope",
+    declare!("" soap),
+    "><soap11:Header",
+    declare!(":soap11" soap),
+    "><ServerVersionInfo",
+    declare!(":xsd" schema, ":xsi" instance)
+);
+const STREAM_BODY: &str = concat!("</soap11:Header><soap11:Body", declare!(":soap11" soap), "><");
+const STREAM_RESPONSE: &str =
+    concat!(declare!(":xsd" schema, ":xsi" instance, ":t" types, ":m" messages), ">");
+
 /// A response of a known build; returns the name of the response element and the text after its start tag.
 ///
 /// ```text
@@ -83,10 +99,11 @@ fn response_declarations(rest: &str) -> Option<&str> {
     rest.strip_prefix(online).or_else(|| rest.strip_prefix(older))
 }
 
-/// A fault or a response of an unknown build.
+/// A fault, a part of a stream, or a response of an unknown build.
 ///
 /// ```text
 /// <?xml …?><s:Envelope …><s:Body><s:Fault>
+/// <?xml …?><Envelope …><soap11:Header …><ServerVersionInfo … /></soap11:Header><soap11:Body …><m:XResponse …>
 /// ```
 pub(super) fn other_form<'a>(
     body: &'a str,
@@ -96,8 +113,22 @@ pub(super) fn other_form<'a>(
     let fault = rest.strip_prefix(ENVELOPE).and_then(|inside| inside.strip_prefix("<s:Body><s:Fault>"));
     match fault {
         Some(rest) => Some((EnvelopeOpening { answer: "s:Fault", around: AROUND }, rest)),
-        None => declared_anywhere(rest, server),
+        None => stream(rest, server).or_else(|| declared_anywhere(rest, server)),
     }
+}
+
+/// An envelope of a stream.
+fn stream<'a>(
+    rest: &'a str,
+    server: &mut Option<ServerVersionInfo<'a>>,
+) -> ValueAndRest<'a, EnvelopeOpening<'a>> {
+    let rest = rest.strip_prefix(STREAM_HEADER)?;
+    let rest = server_version(rest, server)?.strip_prefix(declare!("" types))?;
+    let rest = rest.strip_prefix(" />").or_else(|| rest.strip_prefix("/>"))?;
+    let rest = rest.strip_prefix(STREAM_BODY)?;
+    let (answer, rest) = rest.split_at_checked(Baseline.name_len(rest.as_bytes()))?;
+    let rest = rest.strip_prefix(STREAM_RESPONSE).or_else(|| response_declarations(rest))?;
+    answer.starts_with("m:").then_some((EnvelopeOpening { answer, around: AROUND_IN_STREAM }, rest))
 }
 
 /// Exchange's form with its declarations in other places or another order.

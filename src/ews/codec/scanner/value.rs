@@ -376,6 +376,23 @@ pub(super) fn item_id_with_prediction<'a, V: ByteScanner>(
     Some(after)
 }
 
+/// The attributes of an id without references, and the end of its tag in both spellings of Exchange: ` Id="…" ChangeKey="…"/>`.
+#[inline(always)]
+pub(super) fn id_attributes<'a, V: ByteScanner>(
+    vector: V,
+    rest: &'a str,
+    previous: &mut IdLengths,
+) -> ValueAndRest<'a, ItemId<'a>> {
+    let rest = rest.strip_prefix(" Id=\"")?;
+    let len = predicted_len(vector.value_len(rest.as_bytes()), &mut previous.id);
+    let (id, rest) = rest.split_at_checked(len)?;
+    let rest = rest.strip_prefix("\" ChangeKey=\"")?;
+    let len = predicted_len(vector.value_len(rest.as_bytes()), &mut previous.change_key);
+    let (change_key, rest) = rest.split_at_checked(len)?;
+    let rest = rest.strip_prefix("\"/>").or_else(|| rest.strip_prefix("\" />"))?;
+    Some((ItemId { id: Text::Borrowed(id), change_key: Some(Text::Borrowed(change_key)) }, rest))
+}
+
 /// Parses the rest of the element, starting inside the id.
 #[cold]
 #[inline(never)]
