@@ -21,18 +21,21 @@ pub(crate) enum Kind {
     FindFive,
     Notification,
     Heartbeat,
+    Availability,
     Sync,
 }
 
 use Kind::{
-    Create, Delete, FaultBusy, FaultImpersonation, FaultSchema, FindFive, FindOne, GetOne, Heartbeat,
-    ItemError, ItemErrorDetails, Move, Notification, Sync, Update,
+    Availability, Create, Delete, FaultBusy, FaultImpersonation, FaultSchema, FindFive, FindOne, GetOne,
+    Heartbeat, ItemError, ItemErrorDetails, Move, Notification, Sync, Update,
 };
 
+const ROOMS: usize = 10;
+const EVENTS: usize = 6;
 const CHANGES: usize = 20;
 
 impl Kind {
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 16] = [
         Update,
         Delete,
         Create,
@@ -47,6 +50,7 @@ impl Kind {
         FindFive,
         Notification,
         Heartbeat,
+        Availability,
         Sync,
     ];
 
@@ -66,6 +70,7 @@ impl Kind {
             FindFive => "FindItem, 5 items",
             Notification => "stream, notification",
             Heartbeat => "stream, heartbeat",
+            Availability => "availability, 10 rooms",
             Sync => "SyncFolderItems, 20 changes",
         }
     }
@@ -74,6 +79,7 @@ impl Kind {
     pub(crate) fn items(self) -> usize {
         match self {
             FindFive => 5,
+            Availability => ROOMS * EVENTS,
             Sync => CHANGES,
             _ => 1,
         }
@@ -95,6 +101,7 @@ impl Kind {
             FindOne | FindFive => &["FindItem", "organizer: Some", "end: Some"],
             Notification => &["ModifiedEvent", "subscription_id: Some", "change_key: Some"],
             Heartbeat => &["connection_status: Some(\"OK\")"],
+            Availability => &["DetailedMerged", "busy_type: Some", "2026-11-"],
             Sync => &["sync_state: Some", "Delete", "Update", "change_key: Some"],
         }
     }
@@ -152,6 +159,7 @@ pub(crate) fn response(kind: Kind, seed: u64) -> String {
         FindFive => success("FindItem", &folder(seed, 5)),
         Notification => stream(&notification(dice)),
         Heartbeat => stream("<m:ConnectionStatus>OK</m:ConnectionStatus>"),
+        Availability => availability(dice),
         Sync => success("SyncFolderItems", &sync(dice)),
     }
 }
@@ -249,6 +257,44 @@ fn notification(dice: &mut SeededRandom) -> String {
         base64(dice, 96),
         event(dice, "ItemId"),
         event(dice, "FolderId")
+    )
+}
+
+fn availability(dice: &mut SeededRandom) -> String {
+    let rooms: String = (0..ROOMS).map(|_| free_busy(dice)).collect();
+    format!(
+        "<?xml version=\"1.0\" encoding=\"utf-8\"?><s:Envelope xmlns:s=\"{SOAP}\"><s:Header>\
+         <h:ServerVersionInfo {BUILD} xmlns:h=\"{TYPES}\" xmlns=\"{TYPES}\" xmlns:xsd=\"{XSD}\" xmlns:xsi=\"{XSI}\"/>\
+         </s:Header><s:Body xmlns:xsi=\"{XSI}\" xmlns:xsd=\"{XSD}\"><GetUserAvailabilityResponse xmlns=\"{MESSAGES}\">\
+         <FreeBusyResponseArray>{rooms}</FreeBusyResponseArray></GetUserAvailabilityResponse></s:Body></s:Envelope>"
+    )
+}
+
+const WORKING_HOURS: &str = "<TimeZone><Bias>-60</Bias><StandardTime><Bias>0</Bias><Time>03:00:00</Time><DayOrder>5</DayOrder>\
+    <Month>10</Month><DayOfWeek>Sunday</DayOfWeek></StandardTime><DaylightTime><Bias>-60</Bias><Time>02:00:00</Time>\
+    <DayOrder>5</DayOrder><Month>3</Month><DayOfWeek>Sunday</DayOfWeek></DaylightTime></TimeZone><WorkingPeriodArray>\
+    <WorkingPeriod><DayOfWeek>Monday Tuesday Wednesday Thursday Friday</DayOfWeek>\
+    <StartTimeInMinutes>480</StartTimeInMinutes><EndTimeInMinutes>1080</EndTimeInMinutes></WorkingPeriod>\
+    </WorkingPeriodArray>";
+
+fn free_busy(dice: &mut SeededRandom) -> String {
+    let events: String = (0..EVENTS).map(|_| busy_event(dice)).collect();
+    let merged: String = (0..96).map(|_| char::from(b"02"[dice.below(2) as usize])).collect();
+    format!(
+        "<FreeBusyResponse><ResponseMessage ResponseClass=\"Success\"><ResponseCode>NoError</ResponseCode></ResponseMessage>\
+         <FreeBusyView><FreeBusyViewType xmlns=\"{TYPES}\">DetailedMerged</FreeBusyViewType>\
+         <MergedFreeBusy xmlns=\"{TYPES}\">{merged}</MergedFreeBusy>\
+         <CalendarEventArray xmlns=\"{TYPES}\">{events}</CalendarEventArray>\
+         <WorkingHours xmlns=\"{TYPES}\">{WORKING_HOURS}</WorkingHours></FreeBusyView></FreeBusyResponse>"
+    )
+}
+
+fn busy_event(dice: &mut SeededRandom) -> String {
+    let (day, hour) = (1 + dice.below(28), 7 + dice.below(12));
+    let status = ["Busy", "Tentative", "Free", "OOF"][dice.below(4) as usize];
+    format!(
+        "<CalendarEvent><StartTime>2026-11-{day:02}T{hour:02}:00:00</StartTime>\
+         <EndTime>2026-11-{day:02}T{hour:02}:45:00</EndTime><BusyType>{status}</BusyType></CalendarEvent>"
     )
 }
 

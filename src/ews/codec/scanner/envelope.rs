@@ -8,10 +8,10 @@ use super::super::rules;
 use super::cursor::Cursor;
 use super::declarations::{ANSWER, DECLARATIONS, DEFAULT, HEADER, SOAP, VALUES};
 use super::declined::{DeclineReason, ScanResult};
-use super::fault;
 use super::markup::Tag;
 use super::message::{messages, response_tags};
 use super::opening::{self, AROUND, EnvelopeOpening};
+use super::{availability, fault};
 use crate::ews::soap::{ServerVersionInfo, SoapFault};
 
 /// Decodes the whole body, into an empty envelope: its parts are large, so each is written where it stays.
@@ -188,10 +188,12 @@ fn operation<'a>(cursor: &mut Cursor<'a>, answer: &str, body: &mut SoapBody<'a>)
 #[inline(never)]
 fn other_body<'a>(cursor: &mut Cursor<'a>, answer: &str, body: &mut SoapBody<'a>) -> ScanResult<()> {
     match answer {
+        "GetUserAvailabilityResponse" => *body = SoapBody::GetUserAvailability(Vec::new()),
         "s:Fault" => *body = SoapBody::Fault(SoapFault::default()),
         _ => return cursor.decline(DeclineReason::Operation),
     }
     match body {
+        SoapBody::GetUserAvailability(list) => availability::availability(cursor, list),
         SoapBody::Fault(fault) => fault::fault(cursor, fault),
         _ => cursor.decline(DeclineReason::Operation),
     }

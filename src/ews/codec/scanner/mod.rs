@@ -8,6 +8,7 @@
 //!
 //! Never returns an error, never allocates more than the values need, never reads a byte twice except after a wrong prediction.
 
+mod availability;
 mod calendar_item;
 mod changes;
 mod cursor;

@@ -69,6 +69,10 @@ const STREAM_BODY: &str = concat!("</soap11:Header><soap11:Body", declare!(":soa
 const STREAM_RESPONSE: &str =
     concat!(declare!(":xsd" schema, ":xsi" instance, ":t" types, ":m" messages), ">");
 
+/// The start tag of availability, which has no prefix.
+const AVAILABILITY: &str = "GetUserAvailabilityResponse";
+const AVAILABILITY_DECLARATIONS: &str = concat!(declare!("" messages), ">");
+
 /// A response of a known build; returns the name of the response element and the text after its start tag.
 ///
 /// ```text
@@ -87,7 +91,11 @@ pub(super) fn known_build<'a>(
         .or_else(|| rest.strip_prefix(older))
         .or_else(|| rest.strip_prefix(oldest))?;
     let (answer, rest) = rest.split_at_checked(Baseline.name_len(rest.as_bytes()))?;
-    let rest = response_declarations(answer.strip_prefix("m:").and(Some(rest))?)?;
+    let rest = match answer {
+        AVAILABILITY => rest.strip_prefix(AVAILABILITY_DECLARATIONS)?,
+        _ if answer.starts_with("m:") => response_declarations(rest)?,
+        _ => return None,
+    };
     Some((answer, rest))
 }
 
@@ -142,11 +150,17 @@ fn declared_anywhere<'a>(
     let (body, rest) = declarations(rest.strip_prefix("/></s:Header><s:Body")?)?;
     let rest = rest.strip_prefix("><")?;
     let (answer, rest) = rest.split_at_checked(Baseline.name_len(rest.as_bytes()))?;
-    let (own, rest) = declarations(rest)?;
-    let rest = rest.strip_prefix('>')?;
+    let (own, rest) = match rest.strip_prefix(AVAILABILITY_DECLARATIONS) {
+        Some(rest) if answer == AVAILABILITY => (ANSWER | VALUES, rest),
+        _ if answer.starts_with("m:") => {
+            let (own, rest) = declarations(rest)?;
+            (own, rest.strip_prefix('>')?)
+        }
+        _ => return None,
+    };
     let declared =
         envelope & SOAP | (envelope | header) & HEADER | (envelope | body | own) & (ANSWER | VALUES);
-    let all = answer.starts_with("m:") && declared == SOAP | HEADER | ANSWER | VALUES;
+    let all = declared == SOAP | HEADER | ANSWER | VALUES;
     all.then_some((EnvelopeOpening { answer, around: AROUND }, rest))
 }
 
