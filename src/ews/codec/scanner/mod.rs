@@ -2,7 +2,8 @@
 //!
 //! Exchange writes compact XML with four fixed prefixes (`s h m t`) and its fields in schema order. The scanner compares whole literals
 //! where it can predict the next element, looks a field up by name where the prediction failed, and skips fields that the request did
-//! not include. Anything else (another prefix, a comment, CDATA, a declaration inside the response, a duplicate property, an
+//! not include. Faults, availability and the envelopes of a stream have other prefixes or none; each is compared by literals that hold
+//! its declarations. Anything else (another prefix, a comment, CDATA, a declaration inside the response, a duplicate property, an
 //! unreadable value) makes it decline, and the reader decides. The scanner is never laxer than the reader: names, attributes, text
 //! and values use the same rules.
 //!

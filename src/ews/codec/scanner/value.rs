@@ -124,7 +124,7 @@ pub(super) fn time<'a, V: ByteScanner>(
     rest.get(20..)
 }
 
-/// `true` or `false`, distinguished without a branch, because the next value on a page is unpredictable.
+/// `true` or `false`. Two branches: most values of one page are equal, so the processor continues before the length is known.
 #[inline(always)]
 pub(super) fn boolean<'a, V: ByteScanner>(
     _: V,
