@@ -8,6 +8,7 @@ mod board;
 mod pages;
 mod peers;
 mod requests;
+mod responses;
 mod small;
 
 use std::hint::black_box;
@@ -42,7 +43,7 @@ fn main() {
     }
     Shape::ALL.into_iter().for_each(|shape| fresh_pages(&mut criterion, &board, shape));
     Shape::ALL.into_iter().for_each(|shape| alternate_peers(&board, shape));
-    small::answers(&mut criterion, &board);
+    small::answers(&board);
     requests::requests(&mut criterion, &board);
     criterion.final_summary();
     if !std::env::args().any(|argument| argument == "--test") {
@@ -50,10 +51,19 @@ fn main() {
     }
 }
 
+/// Whether the filter among the arguments selects the input: parts of names, with `|` between them, which criterion reads as the same.
+fn is_wanted(name: &str) -> bool {
+    let filter = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    filter.is_none_or(|filter| filter.split('|').any(|part| name.contains(part)))
+}
+
 fn one_page(criterion: &mut Criterion, board: &Board, shape: Shape, count: usize) {
+    let name = format!("{count} {}", shape.name());
+    if !is_wanted(&name) {
+        return;
+    }
     let page = pages::page(shape, count, count as u64);
     check(&page);
-    let name = format!("{count} {}", shape.name());
     board.input(&name, page.xml.len(), count);
     let mut group = criterion.benchmark_group(&name);
     group.throughput(Throughput::Bytes(page.xml.len() as u64));
@@ -92,9 +102,13 @@ fn pages_of(shape: Shape) -> Vec<Page> {
 /// Times the same pages without criterion; the two peers whose ratio is the goal alternate on each page, so a slow moment of the machine
 /// affects both.
 fn alternate_peers(board: &Board, shape: Shape) {
+    let name = format!("in turn {}", shape.name());
+    if !is_wanted(&name) {
+        return;
+    }
     let pages = pages_of(shape);
     let bytes = pages.iter().map(|page| page.xml.len()).sum::<usize>() / pages.len();
-    board.input(&format!("in turn {}", shape.name()), bytes, FRESH_ITEMS);
+    board.input(&name, bytes, FRESH_ITEMS);
     let mut buffer = Vec::new();
     let turns = if std::env::args().any(|argument| argument == "--test") { 1 } else { TURNS };
     for page in std::iter::repeat_n(&pages, turns).flatten() {
@@ -114,10 +128,13 @@ fn alternate_peers(board: &Board, shape: Shape) {
 
 /// Times different pages, each copied into one reused buffer; the time of the copies is subtracted.
 fn fresh_pages(criterion: &mut Criterion, board: &Board, shape: Shape) {
+    let name = format!("fresh {}", shape.name());
+    if !is_wanted(&name) {
+        return;
+    }
     let pages = pages_of(shape);
     pages.iter().for_each(check);
     let bytes = pages.iter().map(|page| page.xml.len()).sum::<usize>() / FRESH_PAGES;
-    let name = format!("fresh {}", shape.name());
     board.input(&name, bytes, FRESH_ITEMS);
     let mut group = criterion.benchmark_group(&name);
     group.throughput(Throughput::Bytes(bytes as u64));

@@ -51,7 +51,7 @@ fn below(dice: &mut SeededRandom, end: usize) -> usize {
     dice.below(end as u64) as usize
 }
 
-fn base64(dice: &mut SeededRandom, len: usize) -> String {
+pub(crate) fn base64(dice: &mut SeededRandom, len: usize) -> String {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     (0..len).map(|_| char::from(ALPHABET[below(dice, 64)])).collect()
 }
@@ -107,6 +107,13 @@ pub(crate) fn page(shape: Shape, count: usize, seed: u64) -> Page {
         "</s:Body></s:Envelope>",
     ));
     Page { xml: xml.into_bytes(), digest }
+}
+
+/// The items of such a page.
+pub(crate) fn items(shape: Shape, count: usize, seed: u64) -> String {
+    let (mut xml, mut digest, mut dice) = (String::new(), Digest::default(), SeededRandom::new(seed));
+    (0..count).for_each(|_| item(&mut xml, shape, &mut dice, &mut digest));
+    xml
 }
 
 fn item(xml: &mut String, shape: Shape, dice: &mut SeededRandom, digest: &mut Digest) {

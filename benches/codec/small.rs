@@ -1,85 +1,64 @@
-//! Benchmarks the short responses of an action: an update, a deletion, a fault.
+//! Benchmarks the short responses: those of writes, of one item, of an availability request, of a stream, and faults.
+//!
+//! Each input is a set of responses of one kind with different ids and times, so that no branch predictor learns one of them by heart. The
+//! peers decode the whole set by turns, so that a slow moment of the machine meets them all.
 
 use std::hint::black_box;
+use std::time::Instant;
 
-use adjourn::ews::codec::SoapBody;
-use criterion::Criterion;
+use adjourn::ews::codec::{DecodeLimits, decode_with_reader};
 
 use crate::board::{Board, MEASURE};
-use crate::{peers, timed};
+use crate::responses::{self, Kind};
+use crate::{is_wanted, peers};
 
-const HEAD: &str = concat!(
-    "<?xml version=\"1.0\" encoding=\"utf-8\"?>",
-    "<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\"><s:Header>",
-    "<h:ServerVersionInfo MajorVersion=\"15\" MinorVersion=\"2\" MajorBuildNumber=\"1544\" MinorBuildNumber=\"4\" ",
-    "Version=\"V2017_07_11\" xmlns:h=\"http://schemas.microsoft.com/exchange/services/2006/types\" ",
-    "xmlns:xsd=\"http://www.w3.org/2001/XMLSchema\" xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\"/>",
-    "</s:Header><s:Body>",
-);
+/// Number of different responses in a set.
+const SET: u64 = 32;
 
-const DECLARATIONS: &str = concat!(
-    "xmlns:m=\"http://schemas.microsoft.com/exchange/services/2006/messages\" ",
-    "xmlns:xsd=\"http://www.w3.org/2001/XMLSchema\" xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" ",
-    "xmlns:t=\"http://schemas.microsoft.com/exchange/services/2006/types\"",
-);
+/// How often a set is decoded between two looks at the clock.
+const ROUNDS: u64 = 20;
 
-const FAULT: &str = concat!(
-    "<?xml version=\"1.0\" encoding=\"utf-8\"?>",
-    "<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\"><s:Body><s:Fault>",
-    "<faultcode xmlns:a=\"http://schemas.microsoft.com/exchange/services/2006/types\">a:ErrorServerBusy</faultcode>",
-    "<faultstring xml:lang=\"en-US\">The server cannot service this request right now. Try again later.</faultstring>",
-    "<detail><e:ResponseCode xmlns:e=\"http://schemas.microsoft.com/exchange/services/2006/errors\">ErrorServerBusy",
-    "</e:ResponseCode><e:Message xmlns:e=\"http://schemas.microsoft.com/exchange/services/2006/errors\">",
-    "The server cannot service this request right now. Try again later.</e:Message>",
-    "<t:MessageXml xmlns:t=\"http://schemas.microsoft.com/exchange/services/2006/types\">",
-    "<t:Value Name=\"BackOffMilliseconds\">17500</t:Value></t:MessageXml></detail></s:Fault></s:Body></s:Envelope>",
-);
+/// How often the peers alternate.
+const TURNS: usize = 200;
 
-fn answer(operation: &str, payload: &str) -> String {
-    format!(
-        "{HEAD}<m:{operation}Response {DECLARATIONS}><m:ResponseMessages>\
-         <m:{operation}ResponseMessage ResponseClass=\"Success\"><m:ResponseCode>NoError</m:ResponseCode>{payload}\
-         </m:{operation}ResponseMessage></m:ResponseMessages></m:{operation}Response></s:Body></s:Envelope>"
-    )
+pub(crate) fn answers(board: &Board) {
+    for kind in Kind::ALL.into_iter().filter(|kind| is_wanted(kind.name())) {
+        let set: Vec<String> = (0..SET).map(|seed| responses::response(kind, seed)).collect();
+        set.iter().for_each(|xml| check(kind, xml));
+        let bytes = set.iter().map(String::len).sum::<usize>() / set.len();
+        board.input(kind.name(), bytes, kind.items());
+        let turns = if std::env::args().any(|argument| argument == "--test") { 1 } else { TURNS };
+        for _ in 0..turns {
+            sample(board, "adjourn", &set, |xml| drop(black_box(peers::adjourn(xml))));
+            sample(board, MEASURE, &set, |xml| {
+                black_box(peers::quick_xml_events(xml));
+            });
+            if kind == Kind::Delete {
+                sample(board, "crate ews", &set, |xml| drop(black_box(peers::ews_crate_deletion(xml))));
+            }
+        }
+    }
 }
 
-pub(crate) fn answers(criterion: &mut Criterion, board: &Board) {
-    let id = "AAMkAGI1".repeat(19);
-    let update = answer(
-        "UpdateItem",
-        &format!(
-            "<m:Items><t:CalendarItem><t:ItemId Id=\"{id}\" ChangeKey=\"DwAAABYAAADk7BZ1T7YQTIpJ3nEe3b2sAAAAAB1y\"/>\
-             </t:CalendarItem></m:Items><m:ConflictResults><t:Count>0</t:Count></m:ConflictResults>"
-        ),
-    );
-    let delete = answer("DeleteItem", "");
-    let decoded = peers::adjourn(update.as_bytes());
-    assert!(
-        matches!(&decoded.envelope.body, SoapBody::UpdateItem(messages) if messages[0].payload.conflict_count == Some(0))
-    );
-    let decoded = peers::adjourn(delete.as_bytes());
-    assert!(
-        matches!(&decoded.envelope.body, SoapBody::DeleteItem(messages) if &*messages[0].code.0 == "NoError")
-    );
-    let of_crate = peers::ews_crate_deletion(delete.as_bytes());
-    assert_eq!(of_crate.body.response_messages.response_messages.len(), 1);
-    let decoded = peers::adjourn(FAULT.as_bytes());
-    assert!(
-        matches!(&decoded.envelope.body, SoapBody::Fault(fault) if fault.code() == Some("ErrorServerBusy"))
-    );
-    for (name, xml) in [("UpdateItem answer", &*update), ("DeleteItem answer", &*delete), ("fault", FAULT)] {
-        let xml = xml.as_bytes();
-        board.input(name, xml.len(), 1);
-        let mut group = criterion.benchmark_group(name);
-        timed(&mut group, board, "adjourn", || drop(black_box(peers::adjourn(black_box(xml)))));
-        timed(&mut group, board, MEASURE, || {
-            black_box(peers::quick_xml_events(black_box(xml)));
-        });
-        if name == "DeleteItem answer" {
-            timed(&mut group, board, "crate ews", || {
-                drop(black_box(peers::ews_crate_deletion(black_box(xml))))
-            });
-        }
-        group.finish();
+fn sample(board: &Board, peer: &str, set: &[String], work: impl Fn(&[u8])) {
+    let start = Instant::now();
+    for xml in std::iter::repeat_n(set, ROUNDS as usize).flatten() {
+        work(black_box(xml.as_bytes()));
+    }
+    board.sample(peer, ROUNDS * SET, start.elapsed());
+}
+
+/// Checks that the scanner decodes the response, and that its value is the reader's and has what was written.
+fn check(kind: Kind, xml: &str) {
+    let decoded = peers::adjourn(xml.as_bytes());
+    let name = kind.name();
+    assert_eq!(decoded.path.as_str(), "scanner", "{name} declined: {:?}", decoded.path.declined());
+    let read = decode_with_reader(xml.as_bytes(), &DecodeLimits::default()).expect("a response");
+    assert_eq!(decoded.envelope, read.envelope, "{name}");
+    let shown = format!("{:?}", decoded.envelope);
+    assert!(kind.contents().iter().all(|content| shown.contains(content)), "{name}: {shown}");
+    if kind == Kind::Delete {
+        let of_crate = peers::ews_crate_deletion(xml.as_bytes());
+        assert_eq!(of_crate.body.response_messages.response_messages.len(), 1);
     }
 }

@@ -12,4 +12,5 @@ mod cuts;
 mod encode;
 mod examples;
 mod rules;
+mod shapes;
 mod support;

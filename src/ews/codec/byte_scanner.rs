@@ -42,6 +42,22 @@ fn ends_name(byte: u8) -> bool {
     matches!(byte, b'>' | b'/') || byte <= b' '
 }
 
+fn ends_unescaped(byte: u8) -> bool {
+    matches!(byte, b'"' | b'&' | b'<' | b'>') || byte < b' ' || !byte.is_ascii()
+}
+
+/// Whether a writer need not escape anything: ASCII without `<`, `>`, `&`, `"` and control characters. The last lane may overlap the one
+/// before.
+#[inline]
+pub(super) fn is_unescaped(bytes: &[u8]) -> bool {
+    let (lanes, tail) = bytes.as_chunks();
+    let tail_is_unescaped = match bytes.last_chunk() {
+        Some(last) => sse2::ends_unescaped(last) == 0,
+        None => !tail.iter().any(|byte| ends_unescaped(*byte)),
+    };
+    tail_is_unescaped && lanes.iter().all(|lane| sse2::ends_unescaped(lane) == 0)
+}
+
 /// The first position where `one` holds; `many` tests a whole lane and sets a bit for each byte.
 #[inline(always)]
 fn find_first<const N: usize>(
@@ -286,7 +302,7 @@ pub(super) use no_avx2::Avx2;
 mod no_avx2 {
     use chrono::{DateTime, Utc};
 
-    use super::{Narrow, Vector};
+    use super::{Baseline, ByteScanner};
 
     #[derive(Debug, Clone, Copy)]
     pub(in super::super) enum Avx2 {}
@@ -332,7 +348,7 @@ mod sse2 {
         __m128i, _mm_cmpeq_epi8, _mm_min_epu8, _mm_movemask_epi8, _mm_or_si128, _mm_set_epi64x, _mm_set1_epi8,
     };
 
-    // SAFETY, for all three calls: the only requirement is a processor with SSE2, and this module is compiled only where the target
+    // SAFETY, for all four calls: the only requirement is a processor with SSE2, and this module is compiled only where the target
     // has it (`cfg` above). The functions take and return plain values and touch no memory but their argument, which is a
     // reference.
 
@@ -349,6 +365,11 @@ mod sse2 {
     #[inline(always)]
     pub(super) fn ends_name(lane: &[u8; 16]) -> u32 {
         unsafe { name(lane) }
+    }
+
+    #[inline(always)]
+    pub(super) fn ends_unescaped(lane: &[u8; 16]) -> u32 {
+        unsafe { unescaped(lane) }
     }
 
     #[inline]
@@ -371,6 +392,17 @@ mod sse2 {
     fn name(lane: &[u8; 16]) -> u32 {
         let lane = load(lane);
         bits(_mm_or_si128(_mm_or_si128(equal(lane, b'>'), equal(lane, b'/')), at_most(lane, b' ')))
+    }
+
+    #[inline]
+    #[target_feature(enable = "sse2")]
+    fn unescaped(lane: &[u8; 16]) -> u32 {
+        let lane = load(lane);
+        let quotes = _mm_or_si128(equal(lane, b'"'), equal(lane, b'&'));
+        let brackets = _mm_or_si128(equal(lane, b'<'), equal(lane, b'>'));
+        // The highest bit of a byte is set beyond ASCII, and in each byte of a comparison that holds.
+        let beyond = _mm_or_si128(lane, at_most(lane, 0x1f));
+        bits(_mm_or_si128(_mm_or_si128(quotes, brackets), beyond))
     }
 
     /// Loads two halves of eight bytes; the compiler makes one unaligned load of them.
@@ -415,6 +447,10 @@ mod sse2 {
         bits(lane, |byte| matches!(byte, b'>' | b'/') || byte <= b' ')
     }
 
+    pub(super) fn ends_unescaped(lane: &[u8; 16]) -> u32 {
+        bits(lane, super::ends_unescaped)
+    }
+
     fn bits(lane: &[u8; 16], ends: impl Fn(u8) -> bool) -> u32 {
         lane.iter().rev().fold(0, |bits, byte| bits << 1 | u32::from(ends(*byte)))
     }
@@ -440,6 +476,8 @@ mod tests {
                     assert_eq!(vector.text_len(bytes), naive(ends_text), "{special} at {at} in text");
                     assert_eq!(vector.value_len(bytes), naive(ends_value), "{special} at {at} in a value");
                     assert_eq!(vector.name_len(bytes), naive(ends_name), "{special} at {at} in a name");
+                    let unescaped = naive(ends_unescaped) == len;
+                    assert_eq!(is_unescaped(bytes), unescaped, "{special} at {at}, unescaped");
                     if let Some(lane) = bytes.first_chunk::<32>() {
                         let expected = (naive(ends_text).min(32), equal_bits(lane, b'x'));
                         assert_eq!(

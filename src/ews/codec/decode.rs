@@ -50,13 +50,11 @@ impl DecodePath {
 /// # Errors
 /// The body is not a SOAP envelope in UTF-8, is truncated, or exceeds a limit; the error holds the byte offset.
 pub fn decode<'a>(body: &'a [u8], limits: &DecodeLimits) -> Result<Decoded<'a>, DecodeError> {
-    match scanner::scan(body, limits) {
-        Ok(envelope) => Ok(Decoded { envelope, path: DecodePath::Scanner }),
-        Err(declined) => {
-            let envelope = reader::read(body, limits)?;
-            Ok(Decoded { envelope, path: DecodePath::Reader(Some(declined)) })
-        }
+    let mut decoded = Decoded { envelope: SoapEnvelope::EMPTY, path: DecodePath::Scanner };
+    if let Err(declined) = scanner::scan(body, limits, &mut decoded.envelope) {
+        decoded = Decoded { envelope: reader::read(body, limits)?, path: DecodePath::Reader(Some(declined)) };
     }
+    Ok(decoded)
 }
 
 /// Decodes a body by the reader alone.
@@ -73,6 +71,7 @@ pub fn decode_with_reader<'a>(body: &'a [u8], limits: &DecodeLimits) -> Result<D
 /// # Errors
 /// The scanner does not know the shape of the body.
 pub fn decode_with_scanner<'a>(body: &'a [u8], limits: &DecodeLimits) -> Result<Decoded<'a>, Declined> {
-    let envelope = scanner::scan(body, limits)?;
-    Ok(Decoded { envelope, path: DecodePath::Scanner })
+    let mut decoded = Decoded { envelope: SoapEnvelope::EMPTY, path: DecodePath::Scanner };
+    scanner::scan(body, limits, &mut decoded.envelope)?;
+    Ok(decoded)
 }

@@ -19,6 +19,11 @@ pub struct SoapEnvelope<'a> {
     pub body: SoapBody<'a>,
 }
 
+impl SoapEnvelope<'_> {
+    /// An envelope to be filled: without a header, and with a body that no server sends.
+    pub(super) const EMPTY: Self = Self { server: None, body: SoapBody::Unsubscribe(Vec::new()) };
+}
+
 /// The content of a SOAP body: the response of an operation, or a fault.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[expect(missing_docs, reason = "the variants have the names of the operations")]

@@ -6,6 +6,8 @@
 //! ill-formed as the character itself (XML 1.0, 4.1, "Legal Character"), and Exchange answers it with `ErrorSchemaValidation` or
 //! HTTP 400.
 
+use super::byte_scanner::is_unescaped;
+
 /// A byte that is written as it is.
 const PLAIN: u8 = 0;
 /// A byte that may need escaping.
@@ -46,37 +48,11 @@ pub(super) fn push_attribute(out: &mut Vec<u8>, text: &str) {
 }
 
 fn push(out: &mut Vec<u8>, text: &str, table: &[u8; 256]) {
-    if is_plain(text.as_bytes()) {
+    if is_unescaped(text.as_bytes()) {
         out.extend_from_slice(text.as_bytes());
     } else {
         push_special(out, text.as_bytes(), table);
     }
-}
-
-/// Bytes examined together: a width that every compiler target has a vector for.
-const LANE: usize = 16;
-
-/// Whether no byte needs escaping in either place. Written so that the compiler examines a lane at once; the last lane may overlap
-/// the one before.
-#[inline]
-fn is_plain(bytes: &[u8]) -> bool {
-    let (lanes, tail) = bytes.as_chunks::<LANE>();
-    let tail_is_plain = match bytes.last_chunk::<LANE>() {
-        Some(last) => lane_is_plain(last),
-        None => tail.iter().all(|byte| !may_be_special(*byte)),
-    };
-    tail_is_plain && lanes.iter().all(lane_is_plain)
-}
-
-#[inline]
-fn lane_is_plain(lane: &[u8; LANE]) -> bool {
-    !lane.iter().fold(false, |any, byte| any | may_be_special(*byte))
-}
-
-/// Holds for each byte that either table marks and a few more, without a branch.
-#[inline]
-fn may_be_special(byte: u8) -> bool {
-    (byte < b' ') | (byte == b'&') | (byte == b'<') | (byte == b'>') | (byte == b'"') | (byte == 0xEF)
 }
 
 #[inline(never)]
@@ -127,13 +103,13 @@ mod tests {
     fn whatever_a_table_marks_is_not_plain_wherever_it_stands() {
         for byte in 0..=u8::MAX {
             let marked = IN_TEXT[usize::from(byte)] == SPECIAL || IN_ATTRIBUTE[usize::from(byte)] == SPECIAL;
-            for len in 1..=3 * LANE {
+            for len in 1..=72 {
                 for at in 0..len {
                     let mut bytes = vec![b'x'; len];
                     bytes[at] = byte;
-                    assert!(!marked || !is_plain(&bytes), "{byte} at {at} of {len}");
+                    assert!(!marked || !is_unescaped(&bytes), "{byte} at {at} of {len}");
                 }
-                assert!(is_plain(&vec![b'x'; len]));
+                assert!(is_unescaped(&vec![b'x'; len]));
             }
         }
     }

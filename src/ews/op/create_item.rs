@@ -73,14 +73,14 @@ impl ResponseObject<'_> {
             out.text(text);
             out.raw("</t:Body>");
         }
-        self.item.write("t:ReferenceItemId", out);
+        self.item.write(r#"<t:ReferenceItemId Id=""#, out);
         close("t:DeclineItem", out);
     }
 
     /// A cancellation: Exchange ignores `Body` (CancelCalendarItem page), so the text is the `NewBodyContent`, after the item.
     fn write_cancellation(&self, out: &mut XmlWriter<'_>) {
         self.open("t:CancelCalendarItem", out);
-        self.item.write("t:ReferenceItemId", out);
+        self.item.write(r#"<t:ReferenceItemId Id=""#, out);
         if let Some(text) = self.text {
             out.raw(r#"<t:NewBodyContent BodyType="Text">"#);
             out.text(text);

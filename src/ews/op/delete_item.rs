@@ -38,6 +38,13 @@ impl DeleteType {
     }
 }
 
+/// The start tag with this kind of deletion.
+macro_rules! start_tag {
+    ($delete_type:literal) => {
+        concat!(r#"<m:DeleteItem DeleteType=""#, $delete_type, r#"" SendMeetingCancellations="SendToNone">"#)
+    };
+}
+
 impl Operation for DeleteItem<'_> {
     const NAME: &'static str = "DeleteItem";
     const EFFECT: Effect = Effect::Write;
@@ -46,9 +53,10 @@ impl Operation for DeleteItem<'_> {
     /// omits `SuppressReadReceipts`, which Exchange 2013 SP1 introduced (MS-OXWSCORE R2310, R2311) and which does not concern
     /// calendar items.
     fn write_body(&self, out: &mut XmlWriter<'_>) {
-        out.raw(r#"<m:DeleteItem DeleteType=""#);
-        out.raw(self.delete_type.as_str());
-        out.raw(r#"" SendMeetingCancellations="SendToNone">"#);
+        out.raw(match self.delete_type {
+            DeleteType::MoveToDeletedItems => start_tag!("MoveToDeletedItems"),
+            DeleteType::SoftDelete => start_tag!("SoftDelete"),
+        });
         write_items(self.items, out);
         out.raw("</m:DeleteItem>");
     }

@@ -133,23 +133,27 @@ impl FolderId<'_> {
 }
 
 impl ItemRef<'_> {
-    /// Writes the reference as an element of this name.
-    fn write(self, name: &'static str, out: &mut XmlWriter<'_>) {
-        out.raw("<");
-        out.raw(name);
-        out.attribute("Id", self.id);
+    /// Writes the reference; `start` is its start tag up to the id, such as `<t:ItemId Id="`.
+    #[inline(always)]
+    fn write(self, start: &'static str, out: &mut XmlWriter<'_>) {
+        out.raw(start);
+        out.attribute_value(self.id);
         if let Some(change_key) = self.change_key {
-            out.attribute("ChangeKey", change_key);
+            out.raw(r#"" ChangeKey=""#);
+            out.attribute_value(change_key);
         }
-        out.raw("/>");
+        out.raw(r#""/>"#);
     }
 }
+
+/// The start of an item's id.
+const ITEM_ID: &str = r#"<t:ItemId Id=""#;
 
 /// `m:ItemIds`.
 fn write_items(items: &[ItemRef<'_>], out: &mut XmlWriter<'_>) {
     out.raw("<m:ItemIds>");
     for item in items {
-        item.write("t:ItemId", out);
+        item.write(ITEM_ID, out);
     }
     out.raw("</m:ItemIds>");
 }

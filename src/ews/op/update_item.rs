@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Effect, ItemRef, Operation};
+use super::{Effect, ITEM_ID, ItemRef, Operation};
 use crate::ews::codec::xml_writer::XmlWriter;
 use crate::ews::types::{Item, ResponseMessage};
 
@@ -66,7 +66,7 @@ impl Operation for UpdateItem<'_> {
         ));
         out.raw(self.send.as_str());
         out.raw(r#""><m:ItemChanges><t:ItemChange>"#);
-        self.item.write("t:ItemId", out);
+        self.item.write(ITEM_ID, out);
         out.raw(concat!(
             r#"<t:Updates><t:SetItemField><t:FieldURI FieldURI="calendar:End"/>"#,
             "<t:CalendarItem><t:End>",

@@ -52,25 +52,37 @@ impl RequestHeaders<'_> {
             ServerVersion::Exchange2013Sp1 => opening!("Exchange2013_SP1"),
             ServerVersion::Exchange2016 => opening!("Exchange2016"),
         });
-        if let Some(impersonate) = self.impersonate {
-            impersonate.write(out);
+        match self.impersonate {
+            Some(impersonate) => impersonate.write(out),
+            None => out.raw("</soap:Header><soap:Body>"),
         }
-        out.raw("</soap:Header><soap:Body>");
     }
 }
 
 /// Everything after the request element.
 pub(in crate::ews) const CLOSE: &str = "</soap:Body></soap:Envelope>";
 
+/// The impersonated mailbox, named in this way, and the end of the headers.
+macro_rules! impersonation {
+    ($out:ident, $element:literal, $name:ident) => {{
+        $out.raw(concat!("<t:ExchangeImpersonation><t:ConnectingSID><t:", $element, ">"));
+        $out.text($name);
+        $out.raw(concat!(
+            "</t:",
+            $element,
+            "></t:ConnectingSID></t:ExchangeImpersonation></soap:Header><soap:Body>"
+        ));
+    }};
+}
+
 impl Impersonate<'_> {
+    #[inline]
     fn write(self, out: &mut XmlWriter<'_>) {
-        out.raw("<t:ExchangeImpersonation><t:ConnectingSID>");
         match self {
-            Self::PrincipalName(name) => out.element("t:PrincipalName", name),
-            Self::PrimarySmtpAddress(address) => out.element("t:PrimarySmtpAddress", address),
-            Self::SmtpAddress(address) => out.element("t:SmtpAddress", address),
+            Self::PrincipalName(name) => impersonation!(out, "PrincipalName", name),
+            Self::PrimarySmtpAddress(name) => impersonation!(out, "PrimarySmtpAddress", name),
+            Self::SmtpAddress(name) => impersonation!(out, "SmtpAddress", name),
         }
-        out.raw("</t:ConnectingSID></t:ExchangeImpersonation>");
     }
 }
 

@@ -32,6 +32,12 @@ pub(crate) fn utc_seconds(bytes: &[u8; 20]) -> Option<DateTime<Utc>> {
     date_and_time(seconds)
 }
 
+/// `YYYY-MM-DDTHH:MM:SS`, exactly: UTC.
+#[inline(always)]
+pub(crate) fn zoneless_seconds(bytes: &[u8; 19]) -> Option<DateTime<Utc>> {
+    date_and_time(bytes)
+}
+
 /// Parses eight bytes at a time: checks separators and digits, and combines pairs of digits.
 ///
 /// ```text

@@ -24,6 +24,20 @@ pub(super) fn calendar_item<'a, V: ByteScanner>(
     let Some(Item::Calendar(item)) = items.last_mut() else {
         return cursor.decline(DeclineReason::Structure);
     };
+    if let Some(rest) = value::item_id_with_prediction(vector, cursor.rest(), &mut item.item_id, lengths) {
+        cursor.jump_to(rest);
+    }
+    fields_after_id(vector, cursor, item, lengths)
+}
+
+/// Reads the fields after the id, and the end tag.
+#[inline(always)]
+pub(super) fn fields_after_id<'a, V: ByteScanner>(
+    vector: V,
+    cursor: &mut Cursor<'a>,
+    item: &mut CalendarItem<'a>,
+    lengths: &mut IdLengths,
+) -> ScanResult<()> {
     cursor.jump_to(read_fields_in_order(vector, cursor.rest(), item, lengths));
     if cursor.skip_literal("</t:CalendarItem>") {
         Ok(())
@@ -64,7 +78,7 @@ fn read_remaining_fields<'a, V: ByteScanner>(
 
 macro_rules! define_field_readers {
     ($($(#[$_:meta])* $property:ident: $Name:ident $element:literal $kind:ident $(, $($request:ident)+)?;)*) => {
-        /// Reads the fields as long as they follow the table's order, into a new item; returns the text after them. Writes each value in
+        /// Reads the fields after the id as long as they follow the table's order, into a new item; returns the text after them. Writes each value in
         /// place, because an item is too large to move.
         #[inline(always)]
         fn read_fields_in_order<'a, V: ByteScanner>(
@@ -73,7 +87,7 @@ macro_rules! define_field_readers {
             item: &mut CalendarItem<'a>,
             lengths: &mut IdLengths,
         ) -> &'a str {
-            $(read_in_order!($kind, $element, item.$property, vector, rest, lengths);)*
+            $(read_in_order!($kind $property, $element, item.$property, vector, rest, lengths);)*
             rest
         }
 
@@ -116,21 +130,18 @@ macro_rules! define_field_readers {
 /// Reads a field if it is next, with one literal on either side of its value, into an empty property.
 macro_rules! read_in_order {
     // Few items have lists, so the second stage reads them.
-    (strings, $($_:tt)*) => {};
-    (attendees, $($_:tt)*) => {};
-    (occurrences, $($_:tt)*) => {};
-    (item_id, $element:literal, $property:expr, $vector:ident, $rest:ident, $lengths:ident) => {
-        if let Some(after) = value::item_id_with_prediction($vector, $rest, &mut $property, $lengths) {
-            $rest = after;
-        }
-    };
-    (organizer, $element:literal, $property:expr, $vector:ident, $rest:ident, $_:ident) => {
+    (strings $($_:tt)*) => {};
+    (attendees $($_:tt)*) => {};
+    (occurrences $($_:tt)*) => {};
+    // The caller has read the id.
+    (item_id $($_:tt)*) => {};
+    (organizer $_:ident, $element:literal, $property:expr, $vector:ident, $rest:ident, $__:ident) => {
         if let Some(after) = value::organizer($vector, $rest, &mut $property) {
             $rest = after;
         }
     };
     // `Normal` is by far the most frequent, so its whole element is one literal, and the next comparison need not wait for a length.
-    (sensitivity, $element:literal, $property:expr, $vector:ident, $rest:ident, $_:ident) => {
+    (sensitivity $_:ident, $element:literal, $property:expr, $vector:ident, $rest:ident, $__:ident) => {
         if let Some(after) = $rest.strip_prefix(concat!("<t:", $element, ">Normal</t:", $element, ">")) {
             value::set_empty(&mut $property, Sensitivity::Normal);
             $rest = after;
@@ -138,7 +149,17 @@ macro_rules! read_in_order {
             read_in_order!(@between_tags value::sensitivity, $element, $property, $vector, $rest);
         }
     };
-    ($kind:ident, $element:literal, $property:expr, $vector:ident, $rest:ident, $_:ident) => {
+    (text uid, $element:literal, $property:expr, $vector:ident, $rest:ident, $lengths:ident) => {
+        if let Some(inside) = $rest.strip_prefix(concat!("<t:", $element, ">"))
+            && let Some(after) = value::uid($vector, inside, &mut $property, $lengths)
+        {
+            match after.strip_prefix(concat!("</t:", $element, ">")) {
+                Some(after) => $rest = after,
+                None => $property = None,
+            }
+        }
+    };
+    ($kind:ident $_:ident, $element:literal, $property:expr, $vector:ident, $rest:ident, $__:ident) => {
         read_in_order!(@between_tags value::$kind, $element, $property, $vector, $rest);
     };
     (@between_tags $read:path, $element:literal, $property:expr, $vector:ident, $rest:ident) => {

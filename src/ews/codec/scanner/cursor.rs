@@ -3,7 +3,7 @@
 //! Holds the rest of the body as a `&str`, so its slices are valid text without another check. A step either succeeds and moves, or
 //! leaves the cursor in place. Never returns an error other than `Declined`.
 
-use super::super::byte_scanner::Baseline;
+use super::super::byte_scanner::{Avx2, Baseline, ByteScanner as _};
 use super::super::limits::DecodeLimits;
 use super::declined::{DeclineReason, Declined, ScanResult};
 use super::value;
@@ -21,15 +21,21 @@ pub(super) struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    pub(super) fn new(body: &'a str, limits: &DecodeLimits) -> ScanResult<Self> {
-        let cursor = Self {
+    #[inline(always)]
+    pub(super) fn new(body: &'a str, limits: &DecodeLimits) -> Self {
+        Self {
             rest: body,
             body_len: body.len(),
             entries_left: limits.entries_max,
             depth_left: limits.depth_max.saturating_sub(LIMIT_MARGIN),
-        };
+        }
+    }
+
+    /// Declines if the scanner could exceed the limits.
+    #[inline(always)]
+    pub(super) fn check(&self, limits: &DecodeLimits) -> ScanResult<()> {
         let room = limits.depth_max.min(limits.attributes_max).min(limits.namespaces_max);
-        if room < LIMIT_MARGIN { cursor.decline(DeclineReason::Limits) } else { Ok(cursor) }
+        if room < LIMIT_MARGIN { self.decline(DeclineReason::Limits) } else { Ok(()) }
     }
 
     /// The rest of the body.
@@ -88,13 +94,57 @@ impl<'a> Cursor<'a> {
     #[inline(always)]
     pub(super) fn text(&mut self) -> ScanResult<Text<'a>> {
         let mut text = None;
-        let rest = value::text(Baseline, self.rest, &mut text);
-        match (text, rest) {
-            (Some(text), Some(rest)) => {
+        self.text_into(&mut text)?;
+        Ok(text.unwrap_or_default())
+    }
+
+    /// As [`Cursor::text`], into an empty property.
+    #[inline(always)]
+    pub(super) fn text_into(&mut self, property: &mut Option<Text<'a>>) -> ScanResult<()> {
+        match value::text(Baseline, self.rest, property) {
+            Some(rest) => {
                 self.rest = rest;
-                Ok(text)
+                Ok(())
             }
-            _ => self.decline(DeclineReason::Markup),
+            None => self.decline(DeclineReason::Markup),
+        }
+    }
+
+    /// Reads a name or a code up to the next tag: not empty, no references, no white space around it.
+    #[inline(always)]
+    pub(super) fn token(&mut self) -> ScanResult<&'a str> {
+        match value::bare_token(Baseline, self.rest) {
+            Some((token, rest)) => {
+                self.rest = rest;
+                Ok(token)
+            }
+            None => self.decline(DeclineReason::Value),
+        }
+    }
+
+    /// As [`Cursor::token`], for long ones.
+    #[inline]
+    pub(super) fn long_token(&mut self) -> ScanResult<&'a str> {
+        let token = match Avx2::detect() {
+            Some(avx2) => avx2.with_target_features(
+                #[inline(always)]
+                || value::bare_token(avx2, self.rest),
+            ),
+            None => value::bare_token(Baseline, self.rest),
+        };
+        let Some((token, rest)) = token else { return self.decline(DeclineReason::Value) };
+        self.rest = rest;
+        Ok(token)
+    }
+
+    /// Skips an attribute's value without references, up to its closing `"`.
+    pub(super) fn plain_attribute(&mut self) -> ScanResult<()> {
+        match value::plain_attribute(self.rest, &mut None) {
+            Some(rest) => {
+                self.rest = rest;
+                Ok(())
+            }
+            None => self.decline(DeclineReason::Attribute),
         }
     }
 

@@ -6,37 +6,60 @@
 use super::super::envelope::{SoapBody, SoapEnvelope};
 use super::super::rules;
 use super::cursor::Cursor;
-use super::declarations::{ANSWER, DECLARATIONS, HEADER, SOAP, VALUES};
+use super::declarations::{ANSWER, DECLARATIONS, DEFAULT, HEADER, SOAP, VALUES};
 use super::declined::{DeclineReason, ScanResult};
 use super::markup::Tag;
-use super::message::{self, Payload};
-use super::opening::{self, EnvelopeOpening};
-use crate::ews::soap::ServerVersionInfo;
+use super::message::{messages, response_tags};
+use super::opening::{self, AROUND, EnvelopeOpening};
+use super::{availability, fault};
+use crate::ews::soap::{ServerVersionInfo, SoapFault};
 
-/// Decodes the whole body.
-pub(super) fn envelope<'a>(cursor: &mut Cursor<'a>) -> ScanResult<SoapEnvelope<'a>> {
-    let EnvelopeOpening { server, answer } = match opening::parse_canonical(cursor.rest()) {
+/// Decodes the whole body, into an empty envelope: its parts are large, so each is written where it stays.
+#[inline(always)]
+pub(super) fn envelope<'a>(cursor: &mut Cursor<'a>, envelope: &mut SoapEnvelope<'a>) -> ScanResult<()> {
+    let Some((answer, rest)) = opening::known_build(cursor.rest(), &mut envelope.server) else {
+        return other_envelope(cursor, envelope);
+    };
+    cursor.jump_to(rest);
+    operation(cursor, answer, &mut envelope.body)?;
+    if cursor.rest() == "</s:Body></s:Envelope>" { Ok(()) } else { end(cursor, AROUND) }
+}
+
+/// As [`envelope`], for bodies with another start.
+#[inline(never)]
+fn other_envelope<'a>(cursor: &mut Cursor<'a>, envelope: &mut SoapEnvelope<'a>) -> ScanResult<()> {
+    envelope.server = None;
+    let EnvelopeOpening { answer, around } = match opening::other_form(cursor.rest(), &mut envelope.server) {
         Some((opening, rest)) => {
             cursor.jump_to(rest);
             opening
         }
-        None => parse_any_form(cursor)?,
+        None => {
+            envelope.server = None;
+            parse_any_form(cursor, &mut envelope.server)?
+        }
     };
-    let body = operation(cursor, answer)?;
-    for name in ["s:Body", "s:Envelope"] {
+    operation(cursor, answer, &mut envelope.body)?;
+    end(cursor, around)
+}
+
+/// The end tags of the elements around the response, and nothing else.
+#[inline(never)]
+fn end(cursor: &mut Cursor<'_>, around: [&str; 2]) -> ScanResult<()> {
+    for name in around {
         cursor.skip_white_space();
         cursor.end_tag(name)?;
     }
     cursor.skip_white_space();
-    if cursor.rest().is_empty() {
-        Ok(SoapEnvelope { server, body })
-    } else {
-        cursor.decline(DeclineReason::Markup)
-    }
+    if cursor.rest().is_empty() { Ok(()) } else { cursor.decline(DeclineReason::Markup) }
 }
 
 /// Scans from the first byte to the response element, tag by tag.
-fn parse_any_form<'a>(cursor: &mut Cursor<'a>) -> ScanResult<EnvelopeOpening<'a>> {
+#[inline(never)]
+fn parse_any_form<'a>(
+    cursor: &mut Cursor<'a>,
+    server: &mut Option<ServerVersionInfo<'a>>,
+) -> ScanResult<EnvelopeOpening<'a>> {
     cursor.skip_literal("<?xml version=\"1.0\" encoding=\"utf-8\"?>");
     cursor.skip_white_space();
     let (_, declared) = soap_tag(cursor, "s:Envelope", 0)?;
@@ -44,15 +67,20 @@ fn parse_any_form<'a>(cursor: &mut Cursor<'a>) -> ScanResult<EnvelopeOpening<'a>
         return cursor.decline(DeclineReason::Namespace);
     }
     cursor.skip_white_space();
-    let server = if cursor.rest().starts_with("<s:Header") { header(cursor, declared)? } else { None };
+    *server = if cursor.rest().starts_with("<s:Header") { header(cursor, declared)? } else { None };
     let (_, declared) = soap_tag(cursor, "s:Body", declared)?;
     cursor.skip_white_space();
     let answer = cursor.any_start_tag()?;
     let (own, others) = declarations(cursor, &answer)?;
-    if answer.self_closing || others > 0 || (declared | own) & (ANSWER | VALUES) != ANSWER | VALUES {
+    let declared = declared | own;
+    let knows_its_children = match answer.name {
+        "s:Fault" => declared & DEFAULT == 0,
+        name => name.starts_with("m:") && declared & (ANSWER | VALUES) == ANSWER | VALUES,
+    };
+    if answer.self_closing || others > 0 || !knows_its_children {
         return cursor.decline(DeclineReason::Operation);
     }
-    Ok(EnvelopeOpening { server, answer: answer.name })
+    Ok(EnvelopeOpening { answer: answer.name, around: AROUND })
 }
 
 /// A start tag of SOAP with content and no attributes but declarations; returns the namespaces declared inside it.
@@ -128,18 +156,45 @@ fn server_version<'a>(cursor: &Cursor<'a>, tag: &Tag<'a>) -> ScanResult<ServerVe
     Ok(server)
 }
 
-fn operation<'a>(cursor: &mut Cursor<'a>, answer: &'a str) -> ScanResult<SoapBody<'a>> {
-    let items = |payload: Payload<'a>| payload.items;
-    let Some(operation) = answer.strip_prefix("m:").and_then(|name| name.strip_suffix("Response")) else {
-        return cursor.decline(DeclineReason::Operation);
-    };
-    Ok(match operation {
-        "FindItem" => SoapBody::FindItem(message::messages(cursor, answer, |payload| payload.root_folder)?),
-        "GetItem" => SoapBody::GetItem(message::messages(cursor, answer, items)?),
-        "UpdateItem" => SoapBody::UpdateItem(message::messages(cursor, answer, Payload::updated)?),
-        "DeleteItem" => SoapBody::DeleteItem(message::messages(cursor, answer, |_| ())?),
-        "CreateItem" => SoapBody::CreateItem(message::messages(cursor, answer, items)?),
-        "MoveItem" => SoapBody::MoveItem(message::messages(cursor, answer, items)?),
+/// The content of the response element, and its end tag.
+#[inline(never)]
+fn operation<'a>(cursor: &mut Cursor<'a>, answer: &str, body: &mut SoapBody<'a>) -> ScanResult<()> {
+    /// Makes the body one of this operation, and reads its messages.
+    macro_rules! messages_of {
+        ($Operation:ident, $name:literal) => {{
+            *body = SoapBody::$Operation(Vec::new());
+            match body {
+                SoapBody::$Operation(list) => messages(cursor, response_tags!($name), list),
+                _ => cursor.decline(DeclineReason::Operation),
+            }
+        }};
+    }
+    match answer {
+        "m:FindItemResponse" => messages_of!(FindItem, "FindItem"),
+        "m:GetItemResponse" => messages_of!(GetItem, "GetItem"),
+        "m:UpdateItemResponse" => messages_of!(UpdateItem, "UpdateItem"),
+        "m:DeleteItemResponse" => messages_of!(DeleteItem, "DeleteItem"),
+        "m:CreateItemResponse" => messages_of!(CreateItem, "CreateItem"),
+        "m:MoveItemResponse" => messages_of!(MoveItem, "MoveItem"),
+        "m:SubscribeResponse" => messages_of!(Subscribe, "Subscribe"),
+        "m:UnsubscribeResponse" => messages_of!(Unsubscribe, "Unsubscribe"),
+        "m:GetStreamingEventsResponse" => messages_of!(GetStreamingEvents, "GetStreamingEvents"),
+        "m:SyncFolderItemsResponse" => messages_of!(SyncFolderItems, "SyncFolderItems"),
+        _ => other_body(cursor, answer, body),
+    }
+}
+
+/// A body that is no list of messages.
+#[inline(never)]
+fn other_body<'a>(cursor: &mut Cursor<'a>, answer: &str, body: &mut SoapBody<'a>) -> ScanResult<()> {
+    match answer {
+        "GetUserAvailabilityResponse" => *body = SoapBody::GetUserAvailability(Vec::new()),
+        "s:Fault" => *body = SoapBody::Fault(SoapFault::default()),
         _ => return cursor.decline(DeclineReason::Operation),
-    })
+    }
+    match body {
+        SoapBody::GetUserAvailability(list) => availability::availability(cursor, list),
+        SoapBody::Fault(fault) => fault::fault(cursor, fault),
+        _ => cursor.decline(DeclineReason::Operation),
+    }
 }

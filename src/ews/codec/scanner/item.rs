@@ -1,12 +1,12 @@
 //! Scans lists of items: calendar items, and any other kind with its name and id. Never reserves more memory than the body can fill.
 
 use super::super::byte_scanner::{Avx2, Baseline, ByteScanner};
-use super::calendar_item::{calendar_item, spaced_item};
+use super::calendar_item::{calendar_item, fields_after_id, spaced_item};
 use super::cursor::Cursor;
 use super::declined::{DeclineReason, ScanResult};
 use super::markup::Tag;
 use super::property::{self, set_once};
-use super::value::IdLengths;
+use super::value::{self, IdLengths};
 use crate::ews::types::{CalendarItem, Item, OtherItem};
 
 /// Maximum items to reserve memory for in advance, because the count comes from the server.
@@ -15,14 +15,51 @@ const EXPECTED_MAX: usize = 1000;
 /// The shortest possible item, so that the announced count never reserves more than the body can hold.
 const ITEM_BYTES_MIN: usize = 64;
 
-/// Content and end tag of a list of items.
+/// Content and end tag of `m:Items`. The response to a write has one item with nothing but its id, which is read without vectors: to start
+/// with them costs more than they save.
+#[inline(always)]
+pub(super) fn written_items<'a>(cursor: &mut Cursor<'a>, items: &mut Vec<Item<'a>>) -> ScanResult<()> {
+    if cursor.skip_literal("<t:CalendarItem>") {
+        cursor.count_entry()?;
+        *items = Vec::with_capacity(1);
+        items.push(const { Item::Calendar(CalendarItem::EMPTY) });
+        let Some(Item::Calendar(item)) = items.last_mut() else {
+            return cursor.decline(DeclineReason::Structure);
+        };
+        if let Some(rest) = value::item_id(Baseline, cursor.rest(), &mut item.item_id) {
+            cursor.jump_to(rest);
+            if cursor.skip_literal("</t:CalendarItem></m:Items>") {
+                return Ok(());
+            }
+        }
+        fields_of_one(cursor, item)?;
+    }
+    self::items(cursor, &Tag::plain("m:Items"), 0, items)
+}
+
+#[inline(never)]
+fn fields_of_one<'a>(cursor: &mut Cursor<'a>, item: &mut CalendarItem<'a>) -> ScanResult<()> {
+    let lengths = &mut IdLengths::default();
+    match Avx2::detect() {
+        Some(avx2) => avx2.with_target_features(
+            #[inline(always)]
+            || fields_after_id(avx2, cursor, item, lengths),
+        ),
+        None => fields_after_id(Baseline, cursor, item, lengths),
+    }
+}
+
+/// Content and end tag of a list of items, of which some may have been read.
+#[inline(never)]
 pub(super) fn items<'a>(
     cursor: &mut Cursor<'a>,
     list: &Tag<'a>,
     expected: usize,
     items: &mut Vec<Item<'a>>,
 ) -> ScanResult<()> {
-    items.reserve(expected.min(EXPECTED_MAX).min(cursor.rest().len() / ITEM_BYTES_MIN));
+    if items.is_empty() && !list.self_closing {
+        *items = Vec::with_capacity(expected.min(EXPECTED_MAX).min(cursor.rest().len() / ITEM_BYTES_MIN));
+    }
     loop {
         if !list.self_closing {
             match Avx2::detect() {

@@ -20,6 +20,12 @@ pub(super) struct Tag<'a> {
 }
 
 impl<'a> Tag<'a> {
+    /// A start tag without attributes.
+    #[inline(always)]
+    pub(super) fn plain(name: &'a str) -> Self {
+        Self { name, attributes: RawAttributes::new(">"), self_closing: false }
+    }
+
     /// The raw attributes in order; all are well formed and none is duplicate.
     pub(super) fn attributes(&self) -> impl Iterator<Item = RawAttribute<'a>> + use<'a> {
         let mut attributes = self.attributes;
@@ -156,9 +162,11 @@ impl<'a> Cursor<'a> {
 
     /// As [`Cursor::text_of`], for names and codes: not empty, no white space around them.
     pub(super) fn token_of(&mut self, tag: &Tag<'a>) -> ScanResult<Text<'a>> {
-        match self.text_of(tag)? {
-            Text::Borrowed(text) if !text.is_empty() && text.trim() == text => Ok(Text::Borrowed(text)),
-            _ => self.decline(DeclineReason::Value),
+        if tag.self_closing || tag.attributes().next().is_some() {
+            return self.decline(DeclineReason::Value);
         }
+        let token = self.token()?;
+        self.end_tag(tag.name)?;
+        Ok(Text::Borrowed(token))
     }
 }

@@ -1,166 +1,253 @@
-//! Scans response messages and their payloads.
+//! Scans response messages: the class, the code and the texts of each, and by [`Payload`] the content of its operation.
+//!
+//! In two stages, as an item: first in Exchange's order, by literals; then by name, whatever is left.
 
 use super::super::rules;
 use super::cursor::Cursor;
 use super::declined::{DeclineReason, ScanResult};
-use super::item;
 use super::markup::Tag;
+use super::payload::Payload;
+use super::property::set_once;
+use super::value::{self, AfterValue};
 use crate::ews::code::ResponseCode;
-use crate::ews::op::{RootFolder, UpdateItemPayload};
-use crate::ews::types::{Item, MessageXmlEntry, ResponseMessage};
+use crate::ews::types::{MessageXmlEntry, ResponseClass, ResponseMessage, Text};
 
-/// The payload of a message, of any operation that the scanner decodes.
-#[derive(Default)]
-pub(super) struct Payload<'a> {
-    pub(super) items: Option<Vec<Item<'a>>>,
-    pub(super) root_folder: Option<RootFolder<'a>>,
-    conflict_count: Option<u32>,
+/// The tags of one operation's response, as Exchange writes them.
+pub(super) struct ResponseTags {
+    /// Name of the response element.
+    pub(super) response: &'static str,
+    /// Name of one message.
+    pub(super) message: &'static str,
+    /// The start of a successful message.
+    pub(super) success: &'static str,
+    /// The start of a failed one.
+    pub(super) error: &'static str,
+    /// The end of the last message, of their list and of the response.
+    pub(super) end: &'static str,
 }
 
-impl<'a> Payload<'a> {
-    pub(super) fn updated(self) -> UpdateItemPayload<'a> {
-        UpdateItemPayload { items: self.items, conflict_count: self.conflict_count }
-    }
-}
-
-/// `m:ResponseMessages` and the end tag of the response; `keep` selects the operation's part of each payload.
-pub(super) fn messages<'a, T>(
-    cursor: &mut Cursor<'a>,
-    answer: &str,
-    keep: impl Fn(Payload<'a>) -> T,
-) -> ScanResult<Vec<ResponseMessage<'a, T>>> {
-    cursor.skip_white_space();
-    let list = cursor.start_tag()?;
-    if list.name != "m:ResponseMessages" || list.attributes().next().is_some() {
-        return cursor.decline(DeclineReason::Structure);
-    }
-    let mut messages = Vec::new();
-    while let Some(tag) = cursor.next_child(&list)? {
-        cursor.count_entry()?;
-        messages.push(message(cursor, answer, &tag, &keep)?);
-    }
-    cursor.skip_white_space();
-    cursor.end_tag(answer)?;
-    Ok(messages)
-}
-
-fn message<'a, T>(
-    cursor: &mut Cursor<'a>,
-    answer: &str,
-    tag: &Tag<'a>,
-    keep: &impl Fn(Payload<'a>) -> T,
-) -> ScanResult<ResponseMessage<'a, T>> {
-    if tag.name.strip_suffix("Message") != Some(answer) {
-        return cursor.decline(DeclineReason::Structure);
-    }
-    let class = tag.attribute("ResponseClass").and_then(|class| rules::names::response_class(&class));
-    let Some(class) = class else { return cursor.decline(DeclineReason::Value) };
-    let (mut code, mut message_text, mut message_xml) = (None, None, None);
-    let mut payload = Payload::default();
-    let mut seen_bits = 0;
-    while let Some(child) = cursor.next_child(tag)? {
-        let slot = match child.name {
-            "m:ResponseCode" => code.replace(ResponseCode(cursor.token_of(&child)?)).map(drop),
-            "m:MessageText" => message_text.replace(cursor.text_of(&child)?).map(drop),
-            "m:MessageXml" => message_xml.replace(entries(cursor, &child)?).map(drop),
-            _ => {
-                seen_bits |= read_payload(cursor, &child, seen_bits, &mut payload)?;
-                None
+/// The tags of an operation.
+macro_rules! response_tags {
+    ($operation:literal) => {
+        &const {
+            $crate::ews::codec::scanner::message::ResponseTags {
+                response: concat!("m:", $operation, "Response"),
+                message: concat!("m:", $operation, "ResponseMessage"),
+                success: concat!(
+                    "<m:",
+                    $operation,
+                    "ResponseMessage ResponseClass=\"Success\"><m:ResponseCode>NoError</m:ResponseCode>"
+                ),
+                error: concat!("<m:", $operation, "ResponseMessage ResponseClass=\"Error\">"),
+                end: concat!(
+                    "</m:",
+                    $operation,
+                    "ResponseMessage></m:ResponseMessages></m:",
+                    $operation,
+                    "Response>"
+                ),
             }
-        };
-        if slot.is_some() {
-            return cursor.decline(DeclineReason::Twice);
-        }
-    }
-    let Some(code) = code else { return cursor.decline(DeclineReason::Structure) };
-    let message_xml = message_xml.unwrap_or_default();
-    Ok(ResponseMessage { class, code, message_text, message_xml, payload: keep(payload) })
-}
-
-/// Reads a payload child, or skips an unknown one. Returns the bit of the payload.
-fn read_payload<'a>(
-    cursor: &mut Cursor<'a>,
-    child: &Tag<'a>,
-    seen_bits: u8,
-    payload: &mut Payload<'a>,
-) -> ScanResult<u8> {
-    let bit = match child.name {
-        "m:Items" => 1,
-        "m:RootFolder" => 2,
-        "m:ConflictResults" => 4,
-        _ => {
-            cursor.skip_element(child)?;
-            return Ok(0);
         }
     };
-    if seen_bits & bit != 0 {
-        return cursor.decline(DeclineReason::Twice);
-    }
-    match bit {
-        1 => item::items(cursor, child, 0, payload.items.insert(Vec::new()))?,
-        2 => payload.root_folder = Some(root_folder(cursor, child)?),
-        _ => payload.conflict_count = conflict_count(cursor, child)?,
-    }
-    Ok(bit)
+}
+pub(super) use response_tags;
+
+/// `m:ResponseMessages` and the end tag of the response, into an empty list.
+#[inline(always)]
+pub(super) fn messages<'a, P: Payload<'a>>(
+    cursor: &mut Cursor<'a>,
+    tags: &'static ResponseTags,
+    messages: &mut Vec<ResponseMessage<'a, P>>,
+) -> ScanResult<()> {
+    start_of_list(cursor)?;
+    while !message_or_end(cursor, tags, messages)? {}
+    Ok(())
 }
 
-fn root_folder<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>) -> ScanResult<RootFolder<'a>> {
-    let mut folder = RootFolder::default();
-    if let Some(total) = tag.attribute("TotalItemsInView") {
-        let Some(total) = rules::number(&total) else { return cursor.decline(DeclineReason::Value) };
-        folder.total_items_in_view = Some(total);
+#[inline(always)]
+fn start_of_list(cursor: &mut Cursor<'_>) -> ScanResult<()> {
+    if cursor.skip_literal("<m:ResponseMessages>") {
+        return Ok(());
     }
-    if let Some(last) = tag.attribute("IncludesLastItemInRange") {
-        let Some(last) = rules::boolean(&last) else { return cursor.decline(DeclineReason::Value) };
-        folder.includes_last_item_in_range = Some(last);
+    cursor.skip_white_space();
+    let list = cursor.start_tag()?;
+    if list.name != "m:ResponseMessages" || list.self_closing || list.attributes().next().is_some() {
+        return cursor.decline(DeclineReason::Structure);
     }
-    let expected = folder.total_items_in_view.unwrap_or_default() as usize;
-    let mut seen = false;
+    Ok(())
+}
+
+/// Adds the next message; returns whether the response ended.
+#[inline(always)]
+fn message_or_end<'a, P: Payload<'a>>(
+    cursor: &mut Cursor<'a>,
+    tags: &'static ResponseTags,
+    messages: &mut Vec<ResponseMessage<'a, P>>,
+) -> ScanResult<bool> {
+    let is_success = cursor.skip_literal(tags.success);
+    if !is_success && !cursor.skip_literal(tags.error) {
+        return other_message_or_end(cursor, tags, messages);
+    }
+    cursor.count_entry()?;
+    let class = if is_success { ResponseClass::Success } else { ResponseClass::Error };
+    add_empty(messages, class);
+    let Some(message) = messages.last_mut() else { return cursor.decline(DeclineReason::Structure) };
+    let has_code = is_success || fields_in_order(cursor, message)?;
+    message.payload.read_in_order(cursor)?;
+    if has_code && cursor.skip_literal(tags.end) {
+        return Ok(true);
+    }
+    children(cursor, &Tag::plain(tags.message), message, has_code)?;
+    Ok(false)
+}
+
+/// As [`message_or_end`], with any white space and any attributes.
+#[inline(never)]
+fn other_message_or_end<'a, P: Payload<'a>>(
+    cursor: &mut Cursor<'a>,
+    tags: &'static ResponseTags,
+    messages: &mut Vec<ResponseMessage<'a, P>>,
+) -> ScanResult<bool> {
+    let Some(tag) = cursor.next_child(&Tag::plain("m:ResponseMessages"))? else {
+        cursor.skip_white_space();
+        cursor.end_tag(tags.response)?;
+        return Ok(true);
+    };
+    if tag.name != tags.message {
+        return cursor.decline(DeclineReason::Structure);
+    }
+    cursor.count_entry()?;
+    let class = tag.attribute("ResponseClass").and_then(|class| rules::names::response_class(&class));
+    let Some(class) = class else { return cursor.decline(DeclineReason::Value) };
+    let mut message = empty_message(class);
+    children(cursor, &tag, &mut message, false)?;
+    messages.push(message);
+    Ok(false)
+}
+
+/// Adds a message to be filled in place. Nearly every list has one, so the first is allocated alone.
+#[inline(always)]
+fn add_empty<'a, P: Payload<'a>>(messages: &mut Vec<ResponseMessage<'a, P>>, class: ResponseClass) {
+    if messages.is_empty() {
+        *messages = vec![empty_message(class)];
+    } else {
+        messages.push(empty_message(class));
+    }
+}
+
+/// A message whose other parts are still to be read, in the place where it stays.
+#[inline(always)]
+fn empty_message<'a, P: Payload<'a>>(class: ResponseClass) -> ResponseMessage<'a, P> {
+    ResponseMessage {
+        class,
+        code: ResponseCode(Text::Borrowed("NoError")),
+        message_text: None,
+        message_xml: Vec::new(),
+        payload: P::default(),
+    }
+}
+
+/// The fields of a failed message, as far as they are in Exchange's order; returns whether the code is among them.
+#[inline]
+fn fields_in_order<'a, P>(cursor: &mut Cursor<'a>, message: &mut ResponseMessage<'a, P>) -> ScanResult<bool> {
+    if cursor.skip_literal("<m:MessageText>") {
+        cursor.text_into(&mut message.message_text)?;
+        cursor.expect_literal("</m:MessageText>")?;
+    }
+    let has_code = cursor.skip_literal("<m:ResponseCode>");
+    if has_code {
+        message.code = ResponseCode(Text::Borrowed(cursor.token()?));
+        cursor.expect_literal("</m:ResponseCode>")?;
+    }
+    cursor.skip_literal("<m:DescriptiveLinkKey>0</m:DescriptiveLinkKey>");
+    if cursor.skip_literal("<m:MessageXml>") {
+        entries(cursor, &Tag::plain("m:MessageXml"), &mut message.message_xml)?;
+    }
+    Ok(has_code)
+}
+
+/// The remaining children of a message, by name, and its end tag. An empty `MessageXml` leaves no trace, so two of which the first is
+/// empty count as one, as in the reader.
+#[inline(never)]
+fn children<'a, P: Payload<'a>>(
+    cursor: &mut Cursor<'a>,
+    tag: &Tag<'a>,
+    message: &mut ResponseMessage<'a, P>,
+    mut has_code: bool,
+) -> ScanResult<()> {
     while let Some(child) = cursor.next_child(tag)? {
-        if child.name != "t:Items" {
-            cursor.skip_element(&child)?;
-        } else if std::mem::replace(&mut seen, true) {
-            return cursor.decline(DeclineReason::Twice);
-        } else {
-            item::items(cursor, &child, expected, folder.items.insert(Vec::new()))?;
+        match child.name {
+            "m:ResponseCode" if has_code => return cursor.decline(DeclineReason::Twice),
+            "m:ResponseCode" => {
+                message.code = ResponseCode(cursor.token_of(&child)?);
+                has_code = true;
+            }
+            "m:MessageText" => set_once!(cursor, message.message_text, cursor.text_of(&child)?),
+            "m:MessageXml" if !message.message_xml.is_empty() => {
+                return cursor.decline(DeclineReason::Twice);
+            }
+            "m:MessageXml" => entries(cursor, &child, &mut message.message_xml)?,
+            _ => message.payload.read_child(cursor, &child)?,
         }
     }
-    Ok(folder)
+    if has_code { Ok(()) } else { cursor.decline(DeclineReason::Structure) }
 }
 
-fn conflict_count(cursor: &mut Cursor<'_>, tag: &Tag<'_>) -> ScanResult<Option<u32>> {
-    if tag.self_closing {
-        return Ok(None);
-    }
-    cursor.skip_white_space();
-    cursor.expect_literal("<t:Count>")?;
-    let Some(count) = rules::number(&cursor.text()?) else { return cursor.decline(DeclineReason::Value) };
-    cursor.end_tag("t:Count")?;
-    cursor.skip_white_space();
-    cursor.end_tag(tag.name)?;
-    Ok(Some(count))
-}
-
-/// `m:MessageXml`, whose entries have no children here.
-fn entries<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>) -> ScanResult<Vec<MessageXmlEntry<'a>>> {
-    let mut entries = Vec::new();
+/// Content and end tag of a `MessageXml`, whose entries have no children here.
+pub(super) fn entries<'a>(
+    cursor: &mut Cursor<'a>,
+    tag: &Tag<'a>,
+    entries: &mut Vec<MessageXmlEntry<'a>>,
+) -> ScanResult<()> {
     if tag.attributes().next().is_some() {
         return cursor.decline(DeclineReason::Attribute);
     }
-    while let Some(child) = cursor.next_child(tag)? {
+    loop {
+        while let Some(rest) = usual_entry(cursor.rest(), entries) {
+            cursor.count_entry()?;
+            cursor.jump_to(rest);
+        }
+        let Some(child) = cursor.next_child(tag)? else { return Ok(()) };
         cursor.count_entry()?;
-        let Some(element) = child.name.strip_prefix("t:") else {
-            return cursor.decline(DeclineReason::Namespace);
-        };
-        let name = child.attribute("Name").or_else(|| child.attribute("FieldURI"));
-        let value = if child.self_closing {
-            "".into()
-        } else {
-            let value = cursor.text()?;
-            cursor.end_tag(child.name)?;
-            value
-        };
-        entries.push(MessageXmlEntry { element: element.into(), name, value });
+        entries.push(any_entry(cursor, &child)?);
     }
-    Ok(entries)
+}
+
+/// `<t:Value Name="…">…</t:Value>`, `<t:FieldURI FieldURI="…"/>`, or an element of Exchange's schema faults, without references.
+#[inline(always)]
+fn usual_entry<'a>(rest: &'a str, entries: &mut Vec<MessageXmlEntry<'a>>) -> AfterValue<'a> {
+    let rest = rest.strip_prefix("<t:")?;
+    let (mut name, mut value) = (None, None);
+    let (element, rest) = if let Some(rest) = rest.strip_prefix("Value Name=\"") {
+        let rest = value::plain_attribute(rest, &mut name)?.strip_prefix("\">")?;
+        ("Value", value::plain_text(rest, &mut value)?.strip_prefix("</t:Value>")?)
+    } else if let Some(rest) = rest.strip_prefix("FieldURI FieldURI=\"") {
+        value = Some(Text::Borrowed(""));
+        ("FieldURI", value::plain_attribute(rest, &mut name)?.strip_prefix("\"/>")?)
+    } else {
+        let (element, end) = SCHEMA_ENTRIES.iter().find(|(element, _)| rest.starts_with(element))?;
+        let rest = rest.get(element.len()..)?.strip_prefix('>')?;
+        (*element, value::plain_text(rest, &mut value)?.strip_prefix(end)?)
+    };
+    entries.push(MessageXmlEntry { element: Text::Borrowed(element), name, value: value? });
+    Some(rest)
+}
+
+const SCHEMA_ENTRIES: [(&str, &str); 3] = [
+    ("LineNumber", "</t:LineNumber>"),
+    ("LinePosition", "</t:LinePosition>"),
+    ("Violation", "</t:Violation>"),
+];
+
+fn any_entry<'a>(cursor: &mut Cursor<'a>, tag: &Tag<'a>) -> ScanResult<MessageXmlEntry<'a>> {
+    let Some(element) = tag.name.strip_prefix("t:") else { return cursor.decline(DeclineReason::Namespace) };
+    let name = tag.attribute("Name").or_else(|| tag.attribute("FieldURI"));
+    let value = if tag.self_closing {
+        "".into()
+    } else {
+        let value = cursor.text()?;
+        cursor.end_tag(tag.name)?;
+        value
+    };
+    Ok(MessageXmlEntry { element: element.into(), name, value })
 }

@@ -13,6 +13,26 @@ use super::super::rules::names;
 use super::super::rules::text;
 use crate::ews::types::{CalendarItemType, FreeBusyStatus, ItemId, Mailbox, ResponseType, Sensitivity, Text};
 
+/// A value and the text after it.
+pub(super) type ValueAndRest<'a, T> = Option<(T, &'a str)>;
+
+/// Maximum digits of a number here; the general way reads longer ones.
+const DIGITS_MAX: usize = 9;
+
+/// One to [`DIGITS_MAX`] digits.
+#[inline(always)]
+pub(super) fn digits(rest: &str) -> ValueAndRest<'_, u32> {
+    let (mut number, mut count) = (0, 0);
+    while let Some(digit) = rest.as_bytes().get(count).filter(|byte| byte.is_ascii_digit()) {
+        if count == DIGITS_MAX {
+            return None;
+        }
+        number = number * 10 + u32::from(digit - b'0');
+        count += 1;
+    }
+    if count == 0 { None } else { Some((number, rest.get(count..)?)) }
+}
+
 /// The text after the value, if the value was read.
 pub(super) type AfterValue<'a> = Option<&'a str>;
 
@@ -31,8 +51,8 @@ pub(super) fn text<'a, V: ByteScanner>(
     property: &mut Option<Text<'a>>,
 ) -> AfterValue<'a> {
     let len = vector.text_len(rest.as_bytes());
-    let (plain, after) = rest.split_at_checked(len)?;
-    if after.as_bytes().first() == Some(&b'<') {
+    if rest.as_bytes().get(len) == Some(&b'<') {
+        let (plain, after) = rest.split_at_checked(len)?;
         set_empty(property, Text::Borrowed(plain));
         return Some(after);
     }
@@ -48,6 +68,22 @@ fn text_with_specials<'a>(rest: &'a str, seen: usize, property: &mut Option<Text
     Some(after)
 }
 
+/// As [`text`], but only without references and line ends: borrowed.
+#[inline]
+pub(super) fn plain_text<'a>(rest: &'a str, property: &mut Option<Text<'a>>) -> AfterValue<'a> {
+    let (plain, after) = rest.split_at_checked(Baseline.text_len(rest.as_bytes()))?;
+    after.starts_with('<').then(|| *property = Some(Text::Borrowed(plain)))?;
+    Some(after)
+}
+
+/// As [`attribute`], but only without references and white space other than spaces: borrowed.
+#[inline]
+pub(super) fn plain_attribute<'a>(rest: &'a str, property: &mut Option<Text<'a>>) -> AfterValue<'a> {
+    let (plain, after) = rest.split_at_checked(Baseline.value_len(rest.as_bytes()))?;
+    after.starts_with('"').then(|| *property = Some(Text::Borrowed(plain)))?;
+    Some(after)
+}
+
 /// An attribute's value up to its closing `"`, with references resolved.
 #[inline(always)]
 pub(super) fn attribute<'a, V: ByteScanner>(
@@ -56,8 +92,8 @@ pub(super) fn attribute<'a, V: ByteScanner>(
     property: &mut Option<Text<'a>>,
 ) -> AfterValue<'a> {
     let len = vector.value_len(rest.as_bytes());
-    let (plain, after) = rest.split_at_checked(len)?;
-    if after.as_bytes().first() == Some(&b'"') {
+    if rest.as_bytes().get(len) == Some(&b'"') {
+        let (plain, after) = rest.split_at_checked(len)?;
         set_empty(property, Text::Borrowed(plain));
         return Some(after);
     }
@@ -88,33 +124,35 @@ pub(super) fn time<'a, V: ByteScanner>(
     rest.get(20..)
 }
 
-/// `true` or `false`, distinguished without a branch, because the next value on a page is unpredictable.
+/// `true` or `false`. Two branches: most values of one page are equal, so the processor continues before the length is known.
 #[inline(always)]
 pub(super) fn boolean<'a, V: ByteScanner>(
     _: V,
     rest: &'a str,
     property: &mut Option<bool>,
 ) -> AfterValue<'a> {
-    let five = rest.as_bytes().first_chunk::<5>()?;
-    let four = u32::from_le_bytes(*five.first_chunk()?);
-    let is_true = four == u32::from_le_bytes(*b"true");
-    let is_false = (four == u32::from_le_bytes(*b"fals")) & (five[4] == b'e');
-    if !(is_true | is_false) {
-        return None;
+    if let Some(after) = rest.strip_prefix("false") {
+        set_empty(property, false);
+        return Some(after);
     }
-    set_empty(property, is_true);
-    rest.get(5 - usize::from(is_true)..)
+    let after = rest.strip_prefix("true")?;
+    set_empty(property, true);
+    Some(after)
 }
 
-/// Any other name: plain, not empty, without white space around it.
+/// Text without references and white space around it, not empty; the text from the next tag.
+#[inline(always)]
+pub(super) fn bare_token<V: ByteScanner>(vector: V, rest: &str) -> ValueAndRest<'_, &str> {
+    let (name, after) = rest.split_at_checked(vector.text_len(rest.as_bytes()))?;
+    let tidy = after.starts_with('<') && !name.is_empty() && !name.starts_with(' ') && !name.ends_with(' ');
+    tidy.then_some((name, after))
+}
+
+/// Any other name.
 #[cold]
 #[inline(never)]
 fn token<'a, T>(rest: &'a str, property: &mut Option<T>, named: fn(Text<'a>) -> T) -> AfterValue<'a> {
-    let (name, after) = rest.split_at_checked(Baseline.text_len(rest.as_bytes()))?;
-    let tidy = after.starts_with('<') && !name.is_empty() && !name.starts_with(' ') && !name.ends_with(' ');
-    if !tidy {
-        return None;
-    }
+    let (name, after) = bare_token(Baseline, rest)?;
     *property = Some(named(Text::Borrowed(name)));
     Some(after)
 }
@@ -276,6 +314,7 @@ pub(super) fn response_type<'a, V: ByteScanner>(
 pub(super) struct IdLengths {
     id: usize,
     change_key: usize,
+    uid: usize,
 }
 
 /// Returns `len`, read from `previous` if it is equal. `black_box` keeps the compiler from noticing that it could wait for `len`
@@ -287,6 +326,23 @@ fn predicted_len(len: usize, previous: &mut usize) -> usize {
     }
     *previous = len;
     len
+}
+
+/// `t:UID`, in a sequence of items.
+#[inline(always)]
+pub(super) fn uid<'a, V: ByteScanner>(
+    vector: V,
+    rest: &'a str,
+    property: &mut Option<Text<'a>>,
+    previous: &mut IdLengths,
+) -> AfterValue<'a> {
+    let len = predicted_len(vector.text_len(rest.as_bytes()), &mut previous.uid);
+    if rest.as_bytes().get(len) == Some(&b'<') {
+        let (plain, after) = rest.split_at_checked(len)?;
+        set_empty(property, Text::Borrowed(plain));
+        return Some(after);
+    }
+    text_with_specials(rest, len, property)
 }
 
 /// `<t:ItemId Id="…" ChangeKey="…"/>`.
@@ -318,6 +374,23 @@ pub(super) fn item_id_with_prediction<'a, V: ByteScanner>(
     let Some(after) = after.strip_prefix("\"/>") else { return item_id_with_specials(rest, property) };
     set_empty(property, ItemId { id: Text::Borrowed(id), change_key: Some(Text::Borrowed(key)) });
     Some(after)
+}
+
+/// The attributes of an id without references, and the end of its tag in both spellings of Exchange: ` Id="…" ChangeKey="…"/>`.
+#[inline(always)]
+pub(super) fn id_attributes<'a, V: ByteScanner>(
+    vector: V,
+    rest: &'a str,
+    previous: &mut IdLengths,
+) -> ValueAndRest<'a, ItemId<'a>> {
+    let rest = rest.strip_prefix(" Id=\"")?;
+    let len = predicted_len(vector.value_len(rest.as_bytes()), &mut previous.id);
+    let (id, rest) = rest.split_at_checked(len)?;
+    let rest = rest.strip_prefix("\" ChangeKey=\"")?;
+    let len = predicted_len(vector.value_len(rest.as_bytes()), &mut previous.change_key);
+    let (change_key, rest) = rest.split_at_checked(len)?;
+    let rest = rest.strip_prefix("\"/>").or_else(|| rest.strip_prefix("\" />"))?;
+    Some((ItemId { id: Text::Borrowed(id), change_key: Some(Text::Borrowed(change_key)) }, rest))
 }
 
 /// Parses the rest of the element, starting inside the id.
