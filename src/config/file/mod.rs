@@ -125,7 +125,7 @@ pub(in crate::config) struct JournalSection {
     #[schemars(example = &"/var/lib/adjourn")]
     pub(in crate::config) directory: Option<PathBuf>,
     /// The PostgreSQL database (14 or newer) that holds the journal and the service store in place of the files in the state directory:
-    /// `postgres://USER:PASSWORD@HOST/DATABASE`. Not set: SQLite. Needs a program with the feature `postgres`, as the packages have it.
+    /// `postgres://USER:PASSWORD@HOST/DATABASE`. Not set: SQLite. Needs a program that was built with the feature `postgres`.
     #[schemars(example = database_url_example())]
     pub(in crate::config) url: Option<SecretSource>,
     /// PEM file with the certificates that are trusted for the connection to PostgreSQL besides those of the system. Needs `url`.
