@@ -53,8 +53,33 @@ fn main() {
 
 /// Whether the filter among the arguments selects the input: parts of names, with `|` between them, which criterion reads as the same.
 fn is_wanted(name: &str) -> bool {
-    let filter = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
-    filter.is_none_or(|filter| filter.split('|').any(|part| name.contains(part)))
+    filter(std::env::args().skip(1)).is_none_or(|filter| filter.split('|').any(|part| name.contains(part)))
+}
+
+/// The argument that is no option, nor the value of one.
+fn filter(mut arguments: impl Iterator<Item = String>) -> Option<String> {
+    const SWITCHES: [&str; 10] = [
+        "--test",
+        "--bench",
+        "--list",
+        "--quick",
+        "--quiet",
+        "--verbose",
+        "--noplot",
+        "--discard-baseline",
+        "--exact",
+        "--ignored",
+    ];
+    loop {
+        let argument = arguments.next()?;
+        if !argument.starts_with('-') {
+            return Some(argument);
+        }
+        let is_switch = argument.contains('=') || SWITCHES.contains(&argument.as_str());
+        if argument.starts_with("--") && !is_switch {
+            arguments.next();
+        }
+    }
 }
 
 fn one_page(criterion: &mut Criterion, board: &Board, shape: Shape, count: usize) {

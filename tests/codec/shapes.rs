@@ -114,6 +114,23 @@ fn tags_with_other_names_prefixes_attributes_and_spaces() {
 }
 
 /// A start tag and its end tag change together, so that the body stays well-formed.
+/// Where an element is empty, what followed its start tag are its siblings.
+#[test]
+fn elements_emptied_everywhere() {
+    let details = "<m:MessageXml/><t:Value Name=\"BackOffMilliseconds\">3600000</t:Value>";
+    for (_, body) in fast_shapes() {
+        for tag in tags(&body) {
+            let element = body[tag.clone()].split([' ', '/']).next().unwrap_or_default();
+            let end = format!("</{element}>");
+            let Some(at) = body[tag.end..].find(&end).map(|at| tag.end + at) else { continue };
+            scanned(&format!("{}/{}{}", &body[..tag.end], &body[tag.end..at], &body[at + end.len()..]));
+        }
+        for at in borders(&body) {
+            scanned(&inserted(&body, at, details));
+        }
+    }
+}
+
 #[test]
 fn elements_renamed_everywhere() {
     for (name, body) in fast_shapes() {

@@ -68,6 +68,7 @@ fn date_and_time(bytes: &[u8; 19]) -> Option<DateTime<Utc>> {
 }
 
 /// Builds a time from seven numbers, one in each byte, the century in the lowest.
+#[cfg(any(target_arch = "x86_64", test))]
 #[inline(always)]
 pub(crate) fn from_packed_numbers(numbers: u64) -> Option<DateTime<Utc>> {
     let [century, year, month, day, hour, minute, second, _] = numbers.to_le_bytes().map(u32::from);

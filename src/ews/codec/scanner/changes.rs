@@ -17,6 +17,8 @@ use crate::ews::types::{ItemId, Text};
 
 /// The bytes of a change in `SyncFolderItems`, about: how many changes to reserve memory for in advance.
 const CHANGE_BYTES: usize = 256;
+/// The changes of one page: Exchange returns at most 512.
+const CHANGES_MAX: usize = 512;
 
 /// `m:SubscriptionId`: `Subscribe`.
 impl<'a> Payload<'a> for SubscribePayload<'a> {
@@ -211,7 +213,9 @@ impl<'a> Payload<'a> for SyncFolderItemsPayload<'a> {
 fn changes<'a>(cursor: &mut Cursor<'a>, list: &Tag<'a>, all: &mut Vec<SyncChange<'a>>) -> ScanResult<()> {
     loop {
         if !list.self_closing {
-            all.reserve(cursor.rest().len() / CHANGE_BYTES);
+            if cursor.may_reserve() {
+                all.reserve((cursor.rest().len() / CHANGE_BYTES).min(CHANGES_MAX));
+            }
             match Avx2::detect() {
                 Some(avx2) => avx2.with_target_features(
                     #[inline(always)]

@@ -9,13 +9,15 @@ use super::declined::{DeclineReason, Declined, ScanResult};
 use super::value;
 use crate::ews::types::Text;
 
-/// The caller's limits must exceed this: the scanner's own nesting, and the attributes it examines in one tag, with a margin.
-const LIMIT_MARGIN: usize = 16;
+/// The caller's limits must exceed this: the scanner's own nesting, the attributes it examines in one tag, and the namespaces that three
+/// start tags declare, with a margin.
+const LIMIT_MARGIN: usize = 24;
 
 pub(super) struct Cursor<'a> {
     rest: &'a str,
     body_len: usize,
     entries_left: usize,
+    has_reserved: bool,
     /// Maximum nesting inside a skipped element.
     pub(super) depth_left: usize,
 }
@@ -27,8 +29,15 @@ impl<'a> Cursor<'a> {
             rest: body,
             body_len: body.len(),
             entries_left: limits.entries_max,
+            has_reserved: false,
             depth_left: limits.depth_max.saturating_sub(LIMIT_MARGIN),
         }
+    }
+
+    /// Whether room may be reserved for a list whose length is not known: once in a body, since a body may have a list for every few bytes.
+    #[inline(always)]
+    pub(super) fn may_reserve(&mut self) -> bool {
+        !std::mem::replace(&mut self.has_reserved, true)
     }
 
     /// Declines if the scanner could exceed the limits.

@@ -24,7 +24,7 @@ pub enum DeclineReason {
     Markup,
     /// Namespace declarations other than Exchange's.
     Namespace,
-    /// A response of an operation that the scanner does not decode, or a fault.
+    /// A response of an operation that the scanner does not decode.
     Operation,
     /// A required element is missing or in another position.
     Structure,

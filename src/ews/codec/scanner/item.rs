@@ -57,7 +57,7 @@ pub(super) fn items<'a>(
     expected: usize,
     items: &mut Vec<Item<'a>>,
 ) -> ScanResult<()> {
-    if items.is_empty() && !list.self_closing {
+    if items.is_empty() && !list.self_closing && cursor.may_reserve() {
         *items = Vec::with_capacity(expected.min(EXPECTED_MAX).min(cursor.rest().len() / ITEM_BYTES_MIN));
     }
     loop {

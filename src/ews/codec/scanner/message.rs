@@ -202,6 +202,9 @@ pub(super) fn entries<'a>(
     if tag.attributes().next().is_some() {
         return cursor.decline(DeclineReason::Attribute);
     }
+    if tag.self_closing {
+        return Ok(()); // what follows are its siblings
+    }
     loop {
         while let Some(rest) = usual_entry(cursor.rest(), entries) {
             cursor.count_entry()?;
