@@ -35,7 +35,7 @@ use crate::action::{
 };
 use crate::calendar::{EventId, RoomAddress};
 use crate::engine::{Mode, unknown_action};
-use crate::journal::{ActionRecord, ActionStatus, JournalError, Position, Query};
+use crate::journal::{ActionRecord, ActionStatus, Journal, JournalError, Position, Query};
 use crate::service::Submission;
 use crate::suggestion::{closest, closest_id};
 
@@ -345,23 +345,42 @@ async fn perform(
     Ok(Json(view).into_response())
 }
 
-/// The response where the journal failed during the action. What it stored before shows whether anything can have been sent; then the
-/// action is settled once the journal can be used, by this process or by the one that has taken over.
+/// The response where the journal failed during the action. What it stored before decides: an action that is open is settled, or still
+/// carried out, once the journal can be used, by this process or by the one that has taken over.
 async fn journal_failed(api: &Api, action: &Action, error: JournalError) -> Result<Response, Problem> {
-    let is_taken_over = matches!(error, JournalError::Fenced);
-    match api.service.engine.journal().action_record(action.id).await {
-        Ok(Some(record)) if record.intent.is_some() => Ok(accepted_response(ActionView::in_doubt(action))),
-        Ok(Some(_)) if is_taken_over => Ok(accepted_response(ActionView::in_progress(action))),
-        Ok(_) => {
-            tracing::error!(%error, "journal unavailable");
+    let journal = api.service.engine.journal();
+    let stored = stored_request(&**journal, action).await;
+    tracing::error!(%error, "journal unavailable");
+    match stored {
+        Ok(Some(record)) if record.is_open() => {
+            let action = Action { id: record.action.id, ..action.clone() };
+            let may_be_sent = record.intent.is_some();
+            let view =
+                if may_be_sent { ActionView::in_doubt(&action) } else { ActionView::in_progress(&action) };
+            Ok(accepted_response(view))
+        }
+        // Where other processes write too, the request may be stored a moment later.
+        Ok(None) if !journal.is_shared() => {
             Err(Problem::journal_unavailable("The journal cannot be written, so nothing was changed."))
         }
-        Err(_) => {
-            tracing::error!(%error, "journal unavailable");
-            let detail = "The journal can be neither written nor read, so it is not known whether anything was changed.";
+        Ok(_) | Err(_) => {
+            let detail = "The journal cannot be used, so it is not known whether anything was changed.";
             Err(Problem::journal_unavailable(detail))
         }
     }
+}
+
+/// The record of this request, or of an earlier one under its idempotency key, which it may have settled.
+async fn stored_request(
+    journal: &dyn Journal,
+    action: &Action,
+) -> Result<Option<ActionRecord>, JournalError> {
+    if let Some(record) = journal.action_record(action.id).await? {
+        return Ok(Some(record));
+    }
+    let Some(key) = &action.key else { return Ok(None) };
+    let query = Query { key: Some(key.clone()), limit: Some(1), ..Query::default() };
+    Ok(journal.find(&query).await?.pop())
 }
 
 /// The room of a command of this machine may be outside the scope: the engine refuses it, and the journal has the refusal.

@@ -67,9 +67,10 @@ impl Exit {
     pub fn of_journal(error: &JournalError) -> Self {
         match error {
             JournalError::Damaged(_) => Self::Tampered,
-            JournalError::Unusable(_) | JournalError::InvalidTransition(_) | JournalError::Fenced => {
-                Self::Journal
-            }
+            JournalError::Unusable(_)
+            | JournalError::InvalidTransition(_)
+            | JournalError::OtherProcess(_)
+            | JournalError::Fenced => Self::Journal,
         }
     }
 

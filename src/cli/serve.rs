@@ -220,6 +220,7 @@ fn spawn_service(
     }
     parts.spawn(service.clone().run_background(stop.clone()));
     parts.spawn(service.clone().recheck_in_doubt(stop.clone()));
+    parts.spawn(service.clone().take_second_looks(stop.clone()));
     parts.spawn(service.clone().keep_admin_events(stop.clone()));
     parts.spawn(service.clone().maintain_journal(config.journal.maintenance, stop.clone()));
     parts.spawn(service.clone().track_calendars(feed, config.live.clone(), stop.clone()));

@@ -62,8 +62,10 @@ impl Engine {
         let mut unsettled = None;
         for record in self.journal().find(&Query::room(&action.room).with_status(ActionStatus::Open)).await? {
             let id = record.action.id;
-            if self.resume(record).await?.is_none() {
-                unsettled = Some(id);
+            match self.resume(record).await {
+                Ok(Some(_)) => {}
+                Ok(None) | Err(JournalError::OtherProcess(_)) => unsettled = Some(id),
+                Err(error) => return Err(error),
             }
         }
         Ok(unsettled)

@@ -90,11 +90,13 @@ impl Engine {
                 };
                 let Some(_lock) = lock else { return Ok(()) };
                 // Another task may have settled it in the meantime.
-                match engine.journal().action_record(action.id).await? {
+                let settled = match engine.journal().action_record(action.id).await? {
                     Some(record) if record.is_open() => engine.resume(record).await.map(drop),
                     Some(record) if record.needs_recheck() => engine.recheck(&record).await,
                     _ => Ok(()),
-                }
+                };
+                // Such an action stays open; it keeps no other room from being settled.
+                if matches!(settled, Err(JournalError::OtherProcess(_))) { Ok(()) } else { settled }
             });
         }
         while let Some(joined) = tasks.join_next().await {
@@ -193,7 +195,12 @@ async fn resume_attempt(
 ) -> Result<Execution, JournalError> {
     match verified_outcome(context, &attempt, &sends.doubt).await {
         Some(outcome) => Ok(Execution::Decided(outcome)),
-        None if goes_on => Execution::begin(context, sends, LocateFrom::Attempt(Box::new(attempt))).await,
+        None if goes_on => {
+            // The step of the earlier process may still be on its way, whatever is decided now.
+            let why = "the process ended before it knew the result".to_owned();
+            context.record(Fact::InDoubt { why, requests: Vec::new() }).await?;
+            Execution::begin(context, sends, LocateFrom::Attempt(Box::new(attempt))).await
+        }
         None => Ok(Execution::Decided(interrupted_outcome(context, &attempt).await?)),
     }
 }

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
+use tokio::time::timeout;
 
 use super::action_context::ActionContext;
 use super::attempt::Attempt;
 use super::context::{Engine, NoPrecondition};
+use super::overlap_check::is_revert;
 use super::past_actions::done_by_other_since;
 use super::reconcile::Observation;
 use super::sends::Sends;
@@ -22,6 +24,10 @@ use crate::journal::{ActionRecord, Fact, JournalError, LateEffect};
 const POSTPONED_BY: Duration = Duration::from_secs(60);
 /// Rooms that are looked at at the same time.
 const CONCURRENT_LOOKS_MAX: usize = 8;
+/// Looks that one call takes.
+const LOOKS_AT_ONCE: usize = 200;
+/// Time limit of one look. The room is locked meanwhile.
+const LOOK_LIMIT: Duration = Duration::from_secs(5);
 
 impl Engine {
     /// Adds the looks that an earlier process had still to take. To be called once, after the recovery.
@@ -37,12 +43,23 @@ impl Engine {
         Ok(())
     }
 
-    /// Takes the looks that are due. Returns the actions whose change is on the calendar after all.
-    pub async fn look_again(self: &Arc<Self>) -> Result<Vec<ActionRecord>, JournalError> {
-        let due = self.second_looks().take_due(self.clock().since_boot());
-        let looks = due.into_iter().map(|action| self.look_again_at(action));
-        let looks: Vec<_> = stream::iter(looks).buffer_unordered(CONCURRENT_LOOKS_MAX).collect().await;
-        looks.into_iter().filter_map(Result::transpose).collect()
+    /// Takes the looks that are due, some at a time. Returns the actions whose change is on the calendar after all. A look that fails is
+    /// taken later.
+    pub async fn look_again(self: &Arc<Self>) -> Vec<ActionRecord> {
+        let due = self.second_looks().take_due(self.clock().since_boot(), LOOKS_AT_ONCE);
+        let looks = due.into_iter().map(|action| async move { (action, self.look_again_at(action).await) });
+        let mut looks = stream::iter(looks).buffer_unordered(CONCURRENT_LOOKS_MAX);
+        let mut late = Vec::new();
+        while let Some((action, looked)) = looks.next().await {
+            match looked {
+                Ok(found) => late.extend(found),
+                Err(error) => {
+                    tracing::error!(%error, %action, "the journal failed during a second look at a calendar");
+                    self.second_looks().add_at(action, self.clock().since_boot() + POSTPONED_BY);
+                }
+            }
+        }
+        late
     }
 
     async fn look_again_at(&self, action: ActionId) -> Result<Option<ActionRecord>, JournalError> {
@@ -55,8 +72,15 @@ impl Engine {
             return Ok(None);
         };
         let context = ActionContext::of_record(self, &record, &NoPrecondition);
-        if !arrived_late(&context, &record).await? {
-            return Ok(None);
+        // Nobody in the room waits for a check of a mailbox that hangs.
+        let seen = timeout(LOOK_LIMIT, look(&context, &record)).await.unwrap_or(Ok(Seen::Nothing))?;
+        match seen {
+            Seen::ItsChange => {}
+            Seen::OtherThings => return Ok(None),
+            Seen::Nothing => {
+                self.postpone(&record);
+                return Ok(None);
+            }
         }
         context.record(Fact::Late { effect: LateEffect::OnCalendar, requests: Vec::new() }).await?;
         let record = self.journal().action_record(action).await?;
@@ -74,18 +98,27 @@ impl Engine {
     }
 }
 
-/// Whether the calendar shows the change of this action, and no other action made it.
-async fn arrived_late(context: &ActionContext<'_>, record: &ActionRecord) -> Result<bool, JournalError> {
-    let Some(intent) = &record.intent else { return Ok(false) };
+/// What a look shows.
+enum Seen {
+    /// The change of the action, which no other action made.
+    ItsChange,
+    OtherThings,
+    /// The mailbox could not be read.
+    Nothing,
+}
+
+async fn look(context: &ActionContext<'_>, record: &ActionRecord) -> Result<Seen, JournalError> {
+    let Some(intent) = &record.intent else { return Ok(Seen::OtherThings) };
+    if is_revert(record.action.kind, intent) {
+        return Ok(Seen::OtherThings); // the action made this change itself, and took it back
+    }
     let attempt = Attempt::from(intent);
     match verify(context, &attempt, &Sends::of_earlier_process(record).doubt).await {
         Ok(Observation::Applied | Observation::AppliedMaybeNotified) => {
-            Ok(done_by_other_since(context, &attempt).await?.is_none())
+            let by_other = done_by_other_since(context, &attempt).await?.is_some();
+            Ok(if by_other { Seen::OtherThings } else { Seen::ItsChange })
         }
-        Ok(_) => Ok(false),
-        Err(_) => {
-            context.engine.postpone(record);
-            Ok(false)
-        }
+        Ok(_) => Ok(Seen::OtherThings),
+        Err(_) => Ok(Seen::Nothing),
     }
 }

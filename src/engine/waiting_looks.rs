@@ -34,11 +34,13 @@ impl SecondLooks {
         waiting.insert((due, action));
     }
 
-    /// Takes the looks that are due.
-    pub(super) fn take_due(&self, now: Duration) -> Vec<ActionId> {
+    /// Takes at most `max` looks that are due.
+    pub(super) fn take_due(&self, now: Duration, max: usize) -> Vec<ActionId> {
         let mut waiting = self.waiting();
         let mut due = Vec::new();
-        while let Some((at, action)) = waiting.first().copied().filter(|(at, _)| *at <= now) {
+        while due.len() < max
+            && let Some((at, action)) = waiting.first().copied().filter(|(at, _)| *at <= now)
+        {
             waiting.remove(&(at, action));
             due.push(action);
         }
@@ -60,11 +62,11 @@ mod tests {
         let (action, late) = (ActionId::random(), ActionId::random());
         looks.add(action, s(0), s(1000));
         looks.add(late, s(120), s(1000));
-        assert_eq!(looks.take_due(s(1059)), []);
-        assert_eq!(looks.take_due(s(1060)), [action]);
-        assert_eq!(looks.take_due(s(1480)), [late], "two minutes had passed before");
-        assert_eq!(looks.take_due(s(1600)), [action]);
-        assert_eq!(looks.take_due(s(9000)), []);
+        assert_eq!(looks.take_due(s(1059), 10), []);
+        assert_eq!(looks.take_due(s(1060), 10), [action]);
+        assert_eq!(looks.take_due(s(1480), 10), [late], "two minutes had passed before");
+        assert_eq!(looks.take_due(s(1600), 10), [action]);
+        assert_eq!(looks.take_due(s(9000), 10), []);
     }
 
     #[test]

@@ -168,6 +168,9 @@ pub enum JournalError {
     /// An entry was changed after it was written.
     #[error("the journal is damaged: {0}")]
     Damaged(String),
+    /// Another process has recorded facts about this action, and has not ended: only that one can go on with it now.
+    #[error("another process performs this action: {0}")]
+    OtherProcess(String),
     /// A fact cannot follow the stored ones. A defect of Adjourn.
     #[error(transparent)]
     InvalidTransition(#[from] InvalidTransition),

@@ -24,9 +24,6 @@ impl Service {
     /// Re-checks actions in doubt at an interval until `stop`, which interrupts a re-check between two journal entries, like a
     /// crash.
     pub async fn recheck_in_doubt(self: Arc<Self>, stop: CancellationToken) {
-        if let Err(error) = self.engine.resume_second_looks().await {
-            tracing::error!(%error, "the journal cannot be read for the second looks of an earlier process");
-        }
         let mut checks = JoinSet::new();
         loop {
             tokio::select! {
@@ -54,13 +51,25 @@ impl Service {
                 tracing::error!(%error, "the journal failed during the re-check of actions in doubt")
             }
         }
-        match self.engine.look_again().await {
-            Ok(late) => {
-                for record in late {
+    }
+
+    /// Looks again at actions that were closed as ones that changed nothing, at an interval until `stop`. Such a look waits for mailboxes
+    /// without delaying the re-checks.
+    pub async fn take_second_looks(self: Arc<Self>, stop: CancellationToken) {
+        let looks = async {
+            if let Err(error) = self.engine.resume_second_looks().await {
+                tracing::error!(%error, "the journal cannot be read for the second looks of an earlier process");
+            }
+            loop {
+                tokio::time::sleep(LOOKS_EVERY).await;
+                for record in self.engine.look_again().await {
                     self.publish_settled(record).await;
                 }
             }
-            Err(error) => tracing::error!(%error, "the journal failed during a second look at a calendar"),
+        };
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = looks => {}
         }
     }
 

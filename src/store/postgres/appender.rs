@@ -174,7 +174,7 @@ impl Appender {
                 (answers, self.take_again(locks, releases, deadline).await)
             }
             Err(NotStored::Failed(error)) => {
-                self.state.put_back(releases);
+                self.give_up(locks, releases);
                 (failed(entries, &error), Err(error))
             }
         }
@@ -201,9 +201,14 @@ impl Appender {
         let releases = self.add_locks(&mut plan, locks);
         let stored = self.store(plan, deadline).await;
         stored.map(Option::unwrap_or_default).map_err(|error| {
-            self.state.put_back(releases);
+            self.give_up(locks, releases);
             error.into()
         })
+    }
+
+    /// Keeps the locks to give back for the next statement, also those that nobody receives: the database may have given them all the same.
+    fn give_up(&self, locks: &[PendingLock], releases: Vec<LockToken>) {
+        self.state.put_back(releases.into_iter().chain(locks.iter().map(|lock| lock.token.clone())));
     }
 
     /// Adds the locks to take, and those to give back, which are returned.

@@ -1,5 +1,5 @@
 //! A connection that is opened again when it breaks, for statements that may be repeated: reads, and writes that change nothing the
-//! second time. Appends have their own rules (`append.rs`).
+//! second time. Appends have their own rules (`appender.rs`).
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -54,7 +54,7 @@ impl Plan {
     fn predecessor(&self, before: Option<&StoredRecord>) -> Result<Option<Predecessor>, JournalError> {
         match before {
             Some(before) if before.last.writer != self.writer && before.is_sealed => Ok(Some(before.last)),
-            Some(before) if before.last.writer != self.writer => Err(JournalError::Unusable(format!(
+            Some(before) if before.last.writer != self.writer => Err(JournalError::OtherProcess(format!(
                 "action {} belongs to writer {}, which has not ended",
                 before.record.action.id, before.last.writer
             ))),
