@@ -121,6 +121,18 @@ function faults(mayScrollDown) {
   const found = [];
   const text = (node) => `${node.className || node.tagName}: ${node.textContent.slice(0, 40)}`;
   const shown = (selector) => [...document.querySelectorAll(selector)].filter((node) => node.getClientRects().length > 0);
+  // By how much a line of the node's font is higher than its line height: that space is empty, and some fonts have much of it.
+  const spareOfFont = (node) => {
+    const { fontFamily, fontSize, fontWeight, lineHeight } = getComputedStyle(node);
+    const line = document.createElement("span");
+    line.style.cssText = "position: fixed; visibility: hidden; white-space: nowrap; line-height: normal";
+    Object.assign(line.style, { fontFamily, fontSize, fontWeight });
+    line.textContent = node.textContent;
+    document.body.append(line);
+    const high = line.offsetHeight;
+    line.remove();
+    return Math.max(0, high - parseFloat(lineHeight)) || 0;
+  };
   const { scrollWidth, clientWidth, scrollHeight, clientHeight } = document.documentElement;
   if (scrollWidth > clientWidth) found.push(`the page is ${scrollWidth} wide`);
   if (!mayScrollDown && scrollHeight > clientHeight) found.push(`the page is ${scrollHeight} high`);
@@ -128,7 +140,8 @@ function faults(mayScrollDown) {
   for (const node of shown(own)) {
     const [wide, high] = [node.scrollWidth - node.clientWidth, node.scrollHeight - node.clientHeight];
     const isInline = getComputedStyle(node).display === "inline";
-    if (!isInline && (wide > 1 || high > 2 + node.clientHeight * 0.12)) found.push(`cut off by ${wide}, ${high}: ${text(node)}`);
+    const tolerated = 2 + Math.max(node.clientHeight * 0.12, spareOfFont(node));
+    if (!isInline && (wide > 1 || high > tolerated)) found.push(`cut off by ${wide}, ${high}: ${text(node)}`);
   }
   const boxes = shown(".status > header > *, .now > *, .buttons button, .day > *:not(.timeline), .day > header > *, .timeline");
   for (const node of boxes) {
