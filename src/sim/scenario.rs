@@ -313,7 +313,8 @@ fn accepted(person: Person) -> Attendee {
 }
 
 /// A demo office at `now`: six rooms on two floors, a projector, five people, and an example of every situation in a
-/// room calendar. At any time Aurora has a meeting that started twenty minutes ago.
+/// room calendar. Each event is placed relative to `now`, so that at any time of day Aurora has a meeting that started twenty
+/// minutes ago, and no other event in this room overlaps it.
 ///
 /// | room | situation |
 /// | --- | --- |
@@ -322,7 +323,7 @@ fn accepted(person: Person) -> Attendee {
 /// | Cirrus | a cancelled leftover now; a weekly series whose organizer left |
 /// | Delta | itself the organizer: a meeting made at the door |
 /// | Ember | blocked by a plain event; a private meeting later |
-/// | Fjord | free now; an all-day event tomorrow |
+/// | Fjord | free now; an all-day event the day after tomorrow |
 pub fn demo_world(now: DateTime<Utc>) -> World {
     let mut world = World::new();
     world.set_now(now);
@@ -400,12 +401,13 @@ pub fn demo_world(now: DateTime<Utc>) -> World {
         ..MeetingSpec::new(dan, start, end)
     });
 
-    let tomorrow = midnight(now) + TimeDelta::days(1);
+    // Tomorrow may begin within the next minutes, and the room is to be free.
+    let day = midnight(now) + TimeDelta::days(2);
     world.add_plain(PlainSpec {
         subject: "Open day".into(),
         all_day: true,
         busy: Some(FreeBusyType::Busy),
-        ..PlainSpec::new("room-fjord@example.com", tomorrow, tomorrow + TimeDelta::days(1))
+        ..PlainSpec::new("room-fjord@example.com", day, day + TimeDelta::days(1))
     });
     world.outbox.clear();
     world
@@ -436,17 +438,18 @@ fn demo_people(world: &mut World) -> [Person; 5] {
     people
 }
 
-/// A stand-up on workdays; the next one is moved by an hour.
+/// A stand-up on workdays, half a day away from the current time of day; the next one is moved by an hour.
 fn demo_standup(world: &mut World, now: DateTime<Utc>, organizer: &Person, room: &str) {
-    let first = midnight(now) - TimeDelta::weeks(3) + TimeDelta::hours(4);
+    let (far, _) = span(now, 12 * 60, 15);
+    let first = far - TimeDelta::weeks(3);
     let uid = world.add_meeting(MeetingSpec {
         rooms: vec![room.to_owned()],
         subject: "Stand-up".into(),
         series: Some(Series::every_workday(RecurrenceRange::Count(60))),
         ..MeetingSpec::new(organizer.clone(), first, first + TimeDelta::minutes(15))
     });
-    let next = (1..=7)
-        .map(|day| midnight(now) + TimeDelta::days(day) + TimeDelta::hours(4))
+    let next = (0..7)
+        .map(|day| far + TimeDelta::days(day))
         .find(|day| !matches!(day.weekday(), Weekday::Sat | Weekday::Sun));
     world.organizer_changes(&uid, next, |details| {
         details.start += TimeDelta::hours(1);

@@ -14,6 +14,7 @@ mod authority;
 mod autodiscover;
 mod calendars;
 mod delegate;
+mod demo_office;
 mod discovery;
 mod exact;
 mod exchangelib;
