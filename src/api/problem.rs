@@ -23,6 +23,9 @@ const RETRY_S: u32 = 10;
 /// `Retry-After` of a limit on concurrent operations, in seconds.
 const SHARE_RETRY_S: u32 = 5;
 const SHUTTING_DOWN: &str = "The service is shutting down.";
+const STANDING_BY: &str = "This process stands by: another one is the active service. Nothing was changed.";
+/// `Retry-After` of a process that stands by, in seconds: it may take over, and another address may serve already.
+const STANDBY_RETRY_S: u32 = 1;
 const NO_SUCH_ROOM: &str = "This key can see no room with that address.";
 /// `Retry-After` of a limit on evidence, in seconds: expired signs make room.
 const EVIDENCE_RETRY_S: u32 = 600;
@@ -240,6 +243,11 @@ impl Problem {
 
     pub(super) fn shutting_down() -> Self {
         Self { retry_after: NonZeroU32::new(RETRY_S), ..Self::unavailable(SHUTTING_DOWN) }
+    }
+
+    /// Another process is the active service.
+    pub(super) fn standing_by() -> Self {
+        Self { retry_after: NonZeroU32::new(STANDBY_RETRY_S), ..Self::unavailable(STANDING_BY) }
     }
 
     /// Exchange did not respond in the caller's time, and no recent state of the room is cached.

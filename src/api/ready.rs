@@ -26,7 +26,7 @@ pub(super) async fn readyz(State(api): State<Api>, headers: HeaderMap) -> Respon
     }
 }
 
-fn accepts_json(headers: &HeaderMap) -> bool {
+pub(super) fn accepts_json(headers: &HeaderMap) -> bool {
     let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let mut kinds = accepted.flat_map(|value| value.split(','));
     kinds.any(|kind| {

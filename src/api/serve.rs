@@ -92,7 +92,7 @@ pub(super) const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
 /// Serves until `stop`; then completes open requests and accepts no new connections.
 pub async fn serve(
-    listener: TcpListener,
+    listener: Arc<TcpListener>,
     tls: Option<Arc<ServerTls>>,
     router: Router,
     limits: ListenerLimits,

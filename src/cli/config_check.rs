@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::args::{CheckArgs, ConnectionArgs};
 use super::exit::{CommandError, Exit};
 use super::output::Output;
-use super::{connect, exposure, logos, serve, webhook};
+use super::{connect, exposure, logos, ports, webhook};
 use crate::clock::SystemClock;
 use crate::config::Config;
 
@@ -99,7 +99,7 @@ async fn faults(
     faults.extend(exposure::check_secret_files(config).err());
     faults.extend(connect::unusable_connections(config));
     faults.extend(webhook::open_all(config, std::sync::Arc::new(SystemClock)).await.err());
-    faults.extend(serve::tls(&config.api, config.api.listen).err());
+    faults.extend(ports::tls(&config.api, config.api.listen).err());
     faults.extend(logos::read(config).err());
     faults
 }

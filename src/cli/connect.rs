@@ -63,6 +63,25 @@ pub(super) async fn open(
         JournalAccess::ReadOnly => storage.journal_if_any().await?,
         JournalAccess::ReadWrite => storage.journal().await?,
     };
+    open_router((config, exchange), journal, output).await
+}
+
+/// The same with a journal that is open.
+pub(super) async fn open_journaled(
+    connection: &ConnectionArgs,
+    journal: Arc<dyn Journal>,
+    output: &Output,
+) -> Result<OpenedEngine, CommandError> {
+    let config = load(connection)?;
+    let exchange = router(&config)?;
+    open_router((config, exchange), journal, output).await
+}
+
+async fn open_router(
+    (config, exchange): (Config, ConnectionRouter),
+    journal: Arc<dyn Journal>,
+    output: &Output,
+) -> Result<OpenedEngine, CommandError> {
     exposure::warnings(&config).for_each(|warning| output.warn(warning));
     let known = config.warnings.len();
     let clock = Arc::<WitnessedClock>::default();

@@ -6,7 +6,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::Layer as _;
@@ -15,20 +14,20 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::args::{ConnectionArgs, LogFormat, ServeArgs};
-use super::connect::{self, JournalAccess, OpenedEngine};
+use super::connect::{self, OpenedEngine};
 use super::doctor::ConfigDoctor;
 use super::exit::{CommandError, Exit};
 use super::log_filter::{self, LOG_VARIABLE};
 use super::log_lines::LogLines;
 use super::logos;
 use super::output::Output;
-use super::process_limits;
+use super::ports::{self, Ports};
 use super::reload::{self, FileHashes, RunningService};
-use super::webhook;
-use crate::api::{
-    self, Api, ApiOptions, ConnectionLimits, Connections, Doctor, KeyRing, ListenerLimits, ServerTls,
-};
-use crate::config::{self, Config};
+use super::signals::{ServiceSignal, Signals};
+use super::storage::Storage;
+use super::{standby, webhook};
+use crate::api::{self, Api, ApiOptions, Doctor, KeyRing, ListenerLimits};
+use crate::config::Config;
 use crate::console;
 use crate::journal::{Journal, JournalError};
 use crate::live::Feed;
@@ -43,9 +42,6 @@ const SHUTDOWN_GRACE: Duration = Duration::from_secs(30);
 const TASKS_GRACE: Duration = Duration::from_secs(20);
 /// How often the service checks whether it can still write to the journal.
 const JOURNAL_CHECKED_EVERY: Duration = Duration::from_secs(1);
-/// Connections of the health listener: a few short probes.
-const HEALTH_CONNECTIONS: ConnectionLimits =
-    ConnectionLimits { total: 32, unauthenticated: 32, per_address: Some(16) };
 
 pub(super) async fn run(
     args: ServeArgs,
@@ -53,12 +49,31 @@ pub(super) async fn run(
     output: &Output,
 ) -> Result<Exit, CommandError> {
     let exported = init_logging(args.log)?;
-    let storage = connect::storage(connection)?;
+    let ended = stand_by_and_serve(args.listen, connection, output).await;
+    // Sends the spans that are still buffered.
+    let _ = tokio::task::spawn_blocking(move || exported.map(telemetry::Export::end)).await;
+    ended
+}
+
+/// Serves as soon as no other process with the same journal does.
+async fn stand_by_and_serve(
+    listen: Option<SocketAddr>,
+    connection: &ConnectionArgs,
+    output: &Output,
+) -> Result<Exit, CommandError> {
+    let mut signals = Signals::listen()?;
+    let mut config = connect::load(connection)?;
+    // A process that stands by finds a wrong secret now, and not when it is needed.
+    connect::unusable_connections(&config).into_iter().next().map_or(Ok(()), Err)?;
+    let storage = Storage::of(&mut config)?;
+    let journal = storage.journal().await?;
+    let mut ports = Ports::open(&config.api, listen.unwrap_or(config.api.listen)).await?;
+    let waited = standby::until_active(&*journal, &config, &mut ports, &mut signals, output).await?;
+    let Some(_active) = waited else { return Ok(Exit::Done) };
     let store = storage.service_store().await?;
-    let opened = connect::open(connection, JournalAccess::ReadWrite, output).await?;
+    let opened = connect::open_journaled(connection, journal, output).await?;
     connect::recover(&opened.engine, output).await?;
     opened.config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-    let listen = args.listen.unwrap_or(opened.config.api.listen);
     let context = ServeContext {
         connection: Some(connection.clone()),
         doctor: Arc::new(ConfigDoctor(connection.clone())),
@@ -67,10 +82,7 @@ pub(super) async fn run(
         public_url: PublicUrl::Configured,
         socket: Some(storage.directory().join(SOCKET_FILE)),
     };
-    let ended = serve(opened, store, listen, context, output).await;
-    // Sends the spans that are still buffered.
-    let _ = tokio::task::spawn_blocking(move || exported.map(telemetry::Export::end)).await;
-    ended
+    serve(opened, store, (ports, signals), context, output).await
 }
 
 /// What differs between the service and the demo.
@@ -106,7 +118,7 @@ pub(super) type BackgroundTask =
 pub(super) async fn serve(
     opened: OpenedEngine,
     store: ServiceStore,
-    listen: SocketAddr,
+    (mut ports, signals): (Ports, Signals),
     context: ServeContext,
     output: &Output,
 ) -> Result<Exit, CommandError> {
@@ -115,33 +127,25 @@ pub(super) async fn serve(
     logos.replace(logos::read(&mut config)?);
     let uptimes = store.uptimes().await?;
     uptimes.iter().for_each(|up| clock.add_record(up.to));
-    let tls = tls(&config.api, listen)?;
     let options = config.service.clone();
     let service = Service::open(engine, counters, store.clone(), options).await?;
     let keys = Arc::new(KeyRing::open(store).await?);
     keys.set_provider(reload::provider(&config.api)?);
-    let connections = connections(&config);
+    let connections = ports::connections(&config);
     let api = Api::new(service.clone(), keys.clone(), config.api.options.clone())
         .with_doctor(context.doctor)
         .with_connections(connections.clone());
     let webhooks = webhook::open_all(&config, service.engine.clock().clone()).await?;
-    let listener = bind(listen).await?;
-    let health = match config.api.health_listen {
-        Some(listen) => Some(bind(listen).await?),
-        None => None,
-    };
-    let at = listener.local_addr().unwrap_or(listen);
-    let scheme = if tls.is_some() { "https" } else { "http" };
+    let url = ports.url();
     if context.public_url == PublicUrl::Listener {
-        let public_url = format!("{scheme}://{at}").parse().ok();
+        let public_url = url.parse().ok();
         api.set_options(ApiOptions { public_url, ..config.api.options.clone() });
     }
     let (stop, mut parts) = (CancellationToken::new(), JoinSet::new());
-    let signals = Signals::listen()?;
     serve_locally(context.socket.as_deref(), &api, &stop, &mut parts).await;
-    output.line(&format!("{scheme}://{at}"))?;
-    output.note(&format!("console: {scheme}://{at}/{}", context.console_fragment));
-    tracing::info!(%at, "serving");
+    ports.announce(output)?;
+    output.note(&format!("console: {url}/{}", context.console_fragment));
+    tracing::info!(%url, "serving");
 
     // Before the tasks that publish notices.
     service.webhooks.replace(webhooks);
@@ -153,6 +157,7 @@ pub(super) async fn serve(
         let (keys, stop) = (keys.clone(), stop.clone());
         async move { keys.refresh_until(stop).await }
     });
+    let Ports { api: listener, health, tls, .. } = ports;
     if let Some(tls) = tls.clone() {
         let stop = stop.clone();
         parts.spawn(async move { tls.reload_until(stop).await });
@@ -161,7 +166,7 @@ pub(super) async fn serve(
     let router = router.merge(console::logo_router(logos.clone()));
     parts.spawn(api::serve(listener, tls, router, ListenerLimits::with(connections), stop.clone()));
     if let Some(listener) = health {
-        let limits = ListenerLimits::with(Connections::new(HEALTH_CONNECTIONS));
+        let limits = ListenerLimits::with(ports::health_connections());
         parts.spawn(api::serve(listener, None, api::health_router(api.clone()), limits, stop.clone()));
     }
     let files = FileHashes::of(&config);
@@ -236,30 +241,6 @@ async fn reload_until_stopped(running: &mut RunningService, mut signals: Signals
     }
 }
 
-async fn bind(listen: SocketAddr) -> Result<TcpListener, CommandError> {
-    let listener = TcpListener::bind(listen).await;
-    listener.map_err(|error| {
-        CommandError::new(Exit::Usage, format!("cannot listen on {listen}")).caused_by(error)
-    })
-}
-
-/// The connection table, with limits for which this process can open enough files.
-fn connections(config: &Config) -> Arc<Connections> {
-    let files = process_limits::raise_open_files();
-    let (limits, needed) = process_limits::fit_connections(config.api.connections, files, config);
-    if let (Some(needed), Some(files)) = (needed, files) {
-        tracing::warn!(
-            files,
-            needed,
-            max_connections = limits.total,
-            max_unauthenticated_connections = limits.unauthenticated,
-            "too few open files allowed for api.max_connections, so that limit is lowered; set LimitNOFILE={needed} in the \
-             systemd unit, or run `ulimit -n {needed}` before the start"
-        );
-    }
-    Connections::new(limits)
-}
-
 /// Stops accepting work, waits for actions in progress, and logs unfinished work.
 async fn shut_down(service: &Service, stop: &CancellationToken, mut parts: JoinSet<()>) {
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
@@ -287,91 +268,6 @@ async fn shut_down(service: &Service, stop: &CancellationToken, mut parts: JoinS
             open = service.actions.running_count(),
             "some actions are still in progress; the next start recovers them"
         );
-    }
-}
-
-/// Certificate and key of the service; none where it may speak plain HTTP: on loopback, or behind a proxy.
-pub(super) fn tls(
-    config: &config::ApiConfig,
-    listen: SocketAddr,
-) -> Result<Option<Arc<ServerTls>>, CommandError> {
-    match &config.tls {
-        Some(files) => match ServerTls::open(files.clone()) {
-            Ok(tls) => Ok(Some(Arc::new(tls))),
-            Err(error) => Err(CommandError::from_error(Exit::Usage, error)),
-        },
-        None if listen.ip().is_loopback() || config.behind_proxy => Ok(None),
-        None => Err(plain_http_refused(listen)),
-    }
-}
-
-fn plain_http_refused(listen: SocketAddr) -> CommandError {
-    CommandError::new(
-        Exit::Usage,
-        format!(
-            "refusing to serve plain HTTP on {listen}: API keys would be readable on the network; set [api.tls], or \
-             api.behind_proxy = true if a proxy terminates TLS"
-        ),
-    )
-}
-
-/// A request by signal.
-#[derive(Debug, PartialEq, Eq)]
-enum ServiceSignal {
-    Reload,
-    Stop,
-}
-
-#[cfg(unix)]
-struct Signals {
-    terminate: tokio::signal::unix::Signal,
-    hangup: tokio::signal::unix::Signal,
-}
-
-#[cfg(unix)]
-impl Signals {
-    /// Called before the address is printed: a stop right after that is orderly too.
-    fn listen() -> Result<Self, CommandError> {
-        use tokio::signal::unix::{SignalKind, signal};
-        let deaf = |error| CommandError::new(Exit::Usage, "cannot install signal handlers").caused_by(error);
-        let (terminate, hangup) = (signal(SignalKind::terminate()), signal(SignalKind::hangup()));
-        Ok(Self { terminate: terminate.map_err(deaf)?, hangup: hangup.map_err(deaf)? })
-    }
-
-    async fn next(&mut self) -> ServiceSignal {
-        tokio::select! {
-            _ = self.terminate.recv() => ServiceSignal::Stop,
-            _ = tokio::signal::ctrl_c() => ServiceSignal::Stop,
-            _ = self.hangup.recv() => ServiceSignal::Reload,
-        }
-    }
-
-    /// Waits for a stop only; a reload signal is handled afterwards.
-    async fn stop(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = tokio::signal::ctrl_c() => {}
-        }
-    }
-}
-
-/// Platforms with Ctrl-C only.
-#[cfg(not(unix))]
-struct Signals;
-
-#[cfg(not(unix))]
-impl Signals {
-    fn listen() -> Result<Self, CommandError> {
-        Ok(Self)
-    }
-
-    async fn next(&mut self) -> ServiceSignal {
-        self.stop().await;
-        ServiceSignal::Stop
-    }
-
-    async fn stop(&mut self) {
-        let _ = tokio::signal::ctrl_c().await;
     }
 }
 

@@ -16,6 +16,8 @@ pub enum LockName {
     Key(IdempotencyKey),
     /// The removal of whole series, in all rooms.
     SeriesRemoval,
+    /// The service: one process answers requests, follows calendars and runs schedules.
+    Service,
 }
 
 impl fmt::Display for LockName {
@@ -24,6 +26,7 @@ impl fmt::Display for LockName {
             Self::Room(room) => write!(out, "room {room}"),
             Self::Key(key) => write!(out, "key {key}"),
             Self::SeriesRemoval => out.write_str("removal of a series"),
+            Self::Service => out.write_str("service"),
         }
     }
 }

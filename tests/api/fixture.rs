@@ -137,7 +137,7 @@ impl ApiFixture {
     ) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let at = listener.local_addr().unwrap();
-        tokio::spawn(api::serve(listener, tls, router, limits, self.stop.clone()));
+        tokio::spawn(api::serve(Arc::new(listener), tls, router, limits, self.stop.clone()));
         at
     }
 

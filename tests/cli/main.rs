@@ -33,6 +33,8 @@ mod retention;
 mod secrets;
 mod served;
 mod setup;
+#[cfg(all(unix, feature = "postgres"))]
+mod standby;
 #[cfg(feature = "otel")]
 mod telemetry;
 mod watched;

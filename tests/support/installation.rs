@@ -124,10 +124,15 @@ impl Installation {
     }
 
     /// Starts this command, a service, and waits until it serves. Its log is the file `log`.
-    pub fn serve_by(&self, mut command: Command) -> ServedProcess {
-        command.stderr(std::fs::File::create(self.path("log")).unwrap());
+    pub fn serve_by(&self, command: Command) -> ServedProcess {
+        self.serve_logging_to("log", command)
+    }
+
+    /// The same with another log file: for one of several services.
+    pub fn serve_logging_to(&self, log: &str, mut command: Command) -> ServedProcess {
+        command.stderr(std::fs::File::create(self.path(log)).unwrap());
         ServedProcess::start(command).unwrap_or_else(|| {
-            panic!("not serving: {}", std::fs::read_to_string(self.path("log")).unwrap_or_default())
+            panic!("not serving: {}", std::fs::read_to_string(self.path(log)).unwrap_or_default())
         })
     }
 

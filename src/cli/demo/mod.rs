@@ -27,8 +27,10 @@ use crate::cli::cleanup::PrintedApplied;
 use crate::cli::connect::{self, OpenedEngine};
 use crate::cli::exit::{CommandError, Exit};
 use crate::cli::output::Output;
+use crate::cli::ports::Ports;
 use crate::cli::progress::print_tenths;
 use crate::cli::serve::{BackgroundTask, PublicUrl, ServeContext};
+use crate::cli::signals::Signals;
 use crate::cli::sim::rooms;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Overrides};
@@ -181,7 +183,8 @@ async fn serve(
         public_url: PublicUrl::Listener,
         socket: None,
     };
-    crate::cli::serve::serve(opened, store, listen, context, output).await
+    let ports = (Ports::open(&opened.config.api, listen).await?, Signals::listen()?);
+    crate::cli::serve::serve(opened, store, ports, context, output).await
 }
 
 /// The scenes at the doors: what happens, the room, and the request.
