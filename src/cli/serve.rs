@@ -69,10 +69,12 @@ async fn stand_by_and_serve(
     let journal = storage.journal().await?;
     let mut ports = Ports::open(&config.api, listen.unwrap_or(config.api.listen)).await?;
     let waited = standby::until_active(&*journal, &config, &mut ports, &mut signals, output).await?;
-    let Some(_active) = waited else { return Ok(Exit::Done) };
+    let Some(active) = waited else { return Ok(Exit::Done) };
     let store = storage.service_store().await?;
     let opened = connect::open_journaled(connection, journal, output).await?;
-    connect::recover(&opened.engine, output).await?;
+    if !active.has_taken_over {
+        connect::recover(&opened.engine, output).await?;
+    } // Else doors have waited already: open actions are settled while the service runs.
     opened.config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let context = ServeContext {
         connection: Some(connection.clone()),

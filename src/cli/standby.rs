@@ -18,16 +18,23 @@ use crate::journal::{Journal, JournalError, JournalLock, LockName};
 /// Time between two attempts to become the active service.
 const ATTEMPT_EVERY: Duration = Duration::from_millis(250);
 
-/// Waits until this process is the active service; it is for as long as the lock lives. `None` if a signal stopped it first.
+/// The right to be the active service. It lasts as long as this value, or until another process has taken over.
+pub(super) struct ActiveService {
+    _lock: JournalLock,
+    /// Whether another process was active before.
+    pub(super) has_taken_over: bool,
+}
+
+/// Waits until this process is the active service. `None` if a signal stopped it first.
 pub(super) async fn until_active(
     journal: &dyn Journal,
     config: &Config,
     ports: &mut Ports,
     signals: &mut Signals,
     output: &Output,
-) -> Result<Option<JournalLock>, CommandError> {
+) -> Result<Option<ActiveService>, CommandError> {
     if let Some(lock) = journal.try_lock(&LockName::Service).await? {
-        return Ok(Some(lock));
+        return Ok(Some(ActiveService { _lock: lock, has_taken_over: false }));
     }
     ports.announce(output)?;
     tracing::info!(url = ports.url(), "another process is the active service: standing by");
@@ -44,11 +51,11 @@ pub(super) async fn until_active(
     stop.cancel();
     // Connections to the probes end now, so that their clients reach the service.
     while parts.join_next().await.is_some() {}
-    if lock.is_some() {
+    Ok(lock.map(|lock| {
         tracing::warn!("the former service is gone: this process takes over");
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Status("active")]);
-    }
-    Ok(lock)
+        ActiveService { _lock: lock, has_taken_over: true }
+    }))
 }
 
 /// Answers on the service's own ports.

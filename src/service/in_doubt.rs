@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::presence::record_door_sign;
@@ -25,10 +26,13 @@ impl Service {
     /// crash.
     pub async fn recheck_in_doubt(self: Arc<Self>, stop: CancellationToken) {
         let mut checks = JoinSet::new();
+        // The first at once: a service that has taken over finds open actions.
+        let mut looks = tokio::time::interval(LOOKS_EVERY);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = tokio::time::sleep(LOOKS_EVERY) => {}
+                _ = looks.tick() => {}
             }
             while checks.try_join_next().is_some() {}
             if checks.len() < LOOKS_MAX {
