@@ -8,6 +8,8 @@
 #![expect(unreachable_pub, reason = "the bench's modules share their helpers")]
 
 mod delayed_calendar;
+#[cfg(feature = "postgres")]
+mod postgres;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -53,6 +55,8 @@ fn main() {
         }
     }
     println!("Ends of meetings, answers at once:\n\n{table}\n");
+    #[cfg(feature = "postgres")]
+    postgres::compare(&runtime, smoke);
     let ratio = sweep(&runtime, rooms);
     if !smoke {
         let verdict = if ratio <= SWEEP_GOAL { "reached" } else { "MISSED" };
