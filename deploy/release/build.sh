@@ -11,6 +11,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 # The oldest glibc that Rust's standard library supports. zig links against its symbols, whatever this machine has.
 GLIBC=2.17
 CYCLONEDX=0.5.9 # cargo-cyclonedx
+FEATURES=postgres # besides the default ones
 SPEC=1.5        # the version of CycloneDX
 STEPS="tools binary inspect archive sbom checksums"
 
@@ -84,7 +85,7 @@ binary() {
     # CFLAGS are for the C sources of SQLite and ring.
     env PATH="$tools/bin:$PATH" CARGO_INCREMENTAL=0 RUSTFLAGS="$maps" \
         CFLAGS="-ffile-prefix-map=$PWD=/adjourn -ffile-prefix-map=$home=/cargo" \
-        cargo-zigbuild zigbuild --locked --quiet --release --bin adjourn --target "$(zig_target)"
+        cargo-zigbuild zigbuild --locked --quiet --release --bin adjourn --features "$FEATURES" --target "$(zig_target)"
 }
 
 # Whether this machine can run the program.
@@ -174,7 +175,7 @@ archive() {
 
 sbom() {
     needs_tools
-    "$tools/bin/cargo-cyclonedx" cyclonedx --quiet --format json --spec-version "$SPEC" --describe binaries --target "$target"
+    "$tools/bin/cargo-cyclonedx" cyclonedx --quiet --format json --spec-version "$SPEC" --describe binaries --features "$FEATURES" --target "$target"
     # The directory of this machine would make the SBOM differ.
     sed "s#path+file://$PWD#path+file:///adjourn#g" "$written" >"$out/$(stem).cdx.json"
     "$tools/bin/python" deploy/release/check_sbom.py "$SPEC" "$out/$(stem).cdx.json" Cargo.lock >&2
