@@ -54,23 +54,25 @@ fn the_unit_gives_the_service_no_privilege() {
 
 #[test]
 fn the_pod_runs_without_root_capabilities_or_a_service_accounts_token() {
-    holds_all(
-        "deploy/kubernetes/base/statefulset.yaml",
-        &[
-            "automountServiceAccountToken: false",
-            "runAsNonRoot: true",
-            "runAsUser: 10001",
-            "fsGroupChangePolicy: OnRootMismatch",
-            "seccompProfile: { type: RuntimeDefault }",
-            "readOnlyRootFilesystem: true",
-            "allowPrivilegeEscalation: false",
-            "capabilities: { drop: [ALL] }",
-            "secret: { secretName: adjourn, defaultMode: 0400 }",
-        ],
-    );
-    let pod = file("deploy/kubernetes/base/statefulset.yaml");
-    assert!(!pod.contains("secretKeyRef"), "secrets are files");
-    assert!(images(&pod, "image: ").iter().all(|image| is_exact(image)), "{:?}", images(&pod, "image: "));
+    holds_all("deploy/kubernetes/base/statefulset.yaml", &["fsGroupChangePolicy: OnRootMismatch"]);
+    for pod in ["deploy/kubernetes/base/statefulset.yaml", "deploy/kubernetes/postgres/deployment.yaml"] {
+        holds_all(
+            pod,
+            &[
+                "automountServiceAccountToken: false",
+                "runAsNonRoot: true",
+                "runAsUser: 10001",
+                "seccompProfile: { type: RuntimeDefault }",
+                "readOnlyRootFilesystem: true",
+                "allowPrivilegeEscalation: false",
+                "capabilities: { drop: [ALL] }",
+                "secret: { secretName: adjourn, defaultMode: 0400 }",
+            ],
+        );
+        let pod = file(pod);
+        assert!(!pod.contains("secretKeyRef"), "secrets are files");
+        assert!(images(&pod, "image: ").iter().all(|image| is_exact(image)), "{:?}", images(&pod, "image: "));
+    }
 }
 
 #[test]

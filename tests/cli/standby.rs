@@ -1,5 +1,7 @@
 //! Two services on one database, as processes: one is active, the other takes over when it is gone, and a wish is carried out once.
 
+use std::net::TcpListener;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use adjourn::sim::{FaultRule, InjectedFault};
@@ -163,5 +165,52 @@ async fn a_service_that_ends_in_order_hands_over_at_once() {
     tokio::time::sleep(MAY_SEAL_AFTER).await;
     second.child.kill().unwrap();
     pair.takes_over("killed while nothing was in progress").await;
+    pair.is_ended_once().await;
+}
+
+/// HAProxy with the configuration of `deploy/haproxy`, in front of both services; `None` where it is not installed.
+fn balancer(pair: &Pair) -> Option<ServedProcess> {
+    let Ok(version) = Command::new("haproxy").arg("-v").output() else {
+        assert!(std::env::var_os("ADJOURN_REQUIRE_POSTGRES").is_none(), "haproxy is not installed");
+        return None;
+    };
+    assert!(version.status.success(), "{version:?}");
+    let at = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let child = Command::new("haproxy")
+        .args(["-db", "-f", concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/haproxy/haproxy.cfg")])
+        .envs([
+            ("ADJOURN_BIND", &at),
+            ("ADJOURN_FIRST", &pair.active.at),
+            ("ADJOURN_SECOND", &pair.standby.at),
+        ])
+        .spawn()
+        .unwrap();
+    Some(ServedProcess { child, at })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_load_balancer_sends_every_request_to_the_active_service() {
+    let Some(mut pair) = Pair::start().await else { return };
+    let Some(balancer) = balancer(&pair) else { return };
+    // Until its first check, the balancer takes both for active.
+    wait_until_async("the balancer sends twenty requests in a row to the active service", async || {
+        for _ in 0..20 {
+            // Needs no key, and so has no rate limit.
+            if !balancer.send("", "GET /readyz", "").await.starts_with("HTTP/1.1 200") {
+                return false;
+            }
+        }
+        true
+    })
+    .await;
+    let pressed = pair.press(&balancer).await.unwrap();
+    assert_eq!(pressed.status, 200, "{}", pressed.body);
+    pair.active.child.kill().unwrap();
+    pair.active.child.wait().unwrap();
+    wait_until_async("the balancer finds the other one", async || {
+        let repeated = pair.press(&balancer).await;
+        repeated.is_some_and(|reply| reply.status == 200 && reply.json()["repeated"] == true)
+    })
+    .await;
     pair.is_ended_once().await;
 }

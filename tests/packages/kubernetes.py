@@ -1,5 +1,5 @@
 """Checks the rendered objects of deploy/kubernetes: against Kubernetes's schemas and that of ServiceMonitor, that each name one of them
-uses is there, and that adjourn reads the ConfigMap's configuration. `kubernetes.py OBJECTS BASE NODE_MODULES BINARY`. It changes nothing."""
+uses is there, and that adjourn reads the ConfigMap's configuration. `kubernetes.py NODE_MODULES BINARY BASE OVERLAY...`. It changes nothing."""
 
 import copy
 import json
@@ -32,6 +32,13 @@ def named(objects, kind, name):
 def the(objects, kind):
     found = [item for item in objects if item["kind"] == kind]
     assert len(found) == 1, f"{len(found)} objects {kind}"
+    return found[0]
+
+
+def workload(objects):
+    """The object that makes the pods."""
+    found = [item for item in objects if item["kind"] in ("StatefulSet", "Deployment")]
+    assert len(found) == 1, [item["kind"] for item in found]
     return found[0]
 
 
@@ -83,19 +90,19 @@ def members(value):
 
 def check_references(objects):
     """What kubectl does not check: the name, the port or the label of another object."""
-    pod = the(objects, "StatefulSet")["spec"]["template"]
+    pod = workload(objects)["spec"]["template"]
     container = pod["spec"]["containers"][0]
     ports = {port["name"] for port in container["ports"]}
     for volume in pod["spec"]["volumes"]:
         if "configMap" in volume:
             assert "adjourn.toml" in named(objects, "ConfigMap", volume["configMap"]["name"])["data"]
-        else:
+        elif "secret" in volume:
             assert "password" in named(objects, "Secret", volume["secret"]["secretName"])["data"]
     for probe in ["startupProbe", "livenessProbe", "readinessProbe"]:
         assert container[probe]["httpGet"]["port"] in ports, probe
     service = named(objects, "Service", "adjourn")
     selects(service["spec"]["selector"], pod["metadata"]["labels"])
-    assert named(objects, "Service", the(objects, "StatefulSet")["spec"]["serviceName"])["spec"]["clusterIP"] == "None"
+    check_state(objects)
     offered = {port["name"] for port in service["spec"]["ports"]}
     assert {port["targetPort"] for port in service["spec"]["ports"]} <= ports
     ingress = the(objects, "Ingress")["spec"]
@@ -106,6 +113,20 @@ def check_references(objects):
     selects(policy["podSelector"]["matchLabels"], pod["metadata"]["labels"])
     assert {port["port"] for rule in policy["ingress"] for port in rule["ports"]} <= ports
     check_monitored(objects, service, offered)
+
+
+def check_state(objects):
+    """One pod with a volume, or several with a database."""
+    made_by, files = workload(objects), the(objects, "Secret")["data"]
+    has_database = "database-url" in files
+    assert has_database == ("\n[journal]\n" in the(objects, "ConfigMap")["data"]["adjourn.toml"])
+    if made_by["kind"] == "StatefulSet":
+        assert made_by["spec"]["replicas"] == 1 and not has_database
+        assert named(objects, "Service", made_by["spec"]["serviceName"])["spec"]["clusterIP"] == "None"
+    else:
+        assert made_by["spec"]["replicas"] > 1 and has_database
+        ports = [port["port"] for rule in the(objects, "NetworkPolicy")["spec"]["egress"] for port in rule["ports"]]
+        assert 5432 in ports, ports
 
 
 def check_monitored(objects, service, offered):
@@ -128,7 +149,7 @@ def check_configuration(objects, binary):
         path = pathlib.Path(folder) / "adjourn.toml"
         path.write_text(text)
         subprocess.run([binary, "--config", path, "config", "explain", "room1@example.com"], check=True, capture_output=True)
-    container = the(objects, "StatefulSet")["spec"]["template"]["spec"]["containers"][0]
+    container = workload(objects)["spec"]["template"]["spec"]["containers"][0]
     for port in container["ports"]:
         assert f'listen = "0.0.0.0:{port["containerPort"]}"' in text, port
     mounts = {mount["mountPath"] for mount in container["volumeMounts"]}
@@ -138,7 +159,7 @@ def check_configuration(objects, binary):
 def check_that_mistakes_are_found(objects, modules):
     """A check that accepts everything would look the same."""
     mistakes = [
-        ("StatefulSet", ["spec", "template", "spec", "containers", 0, "securityContext"], "readOnlyRootFileSystem", True),
+        (workload(objects)["kind"], ["spec", "template", "spec", "containers", 0, "securityContext"], "readOnlyRootFileSystem", True),
         ("Ingress", ["spec", "rules", 0], "hosts", "x"),
         ("ServiceMonitor", ["spec", "endpoints", 0], "intervall", "3s"),
         ("ServiceMonitor", ["spec", "endpoints", 0], "port", 80),
@@ -157,13 +178,16 @@ def check_that_mistakes_are_found(objects, modules):
 
 
 def main():
-    objects, base, modules, binary = load(sys.argv[1]), load(sys.argv[2]), pathlib.Path(sys.argv[3]), sys.argv[4]
-    for item in [*objects, *base]:
+    modules, binary, base = pathlib.Path(sys.argv[1]), sys.argv[2], load(sys.argv[3])
+    for item in base:
         check_schema(item, modules)
-    check_references(objects)
-    check_configuration(objects, binary)
-    check_that_mistakes_are_found(objects, modules)
-    print(f"kubernetes: {len(objects)} objects fit Kubernetes {' and '.join(VERSIONS)}: {', '.join(item['kind'] for item in objects)}")
+    for objects in map(load, sys.argv[4:]):
+        for item in objects:
+            check_schema(item, modules)
+        check_references(objects)
+        check_configuration(objects, binary)
+        check_that_mistakes_are_found(objects, modules)
+        print(f"kubernetes: {len(objects)} objects fit Kubernetes {' and '.join(VERSIONS)}: {', '.join(item['kind'] for item in objects)}")
 
 
 main()

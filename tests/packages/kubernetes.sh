@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Renders deploy/kubernetes/example by kubectl and checks every object: `kubernetes.sh BINARY`. Needs no cluster.
+# Renders deploy/kubernetes/example by kubectl and checks every object, also with PostgreSQL, changed as docs/install.md says:
+# `kubernetes.sh BINARY`. Needs no cluster.
 set -euo pipefail
 binary=$(realpath "${1:?usage: kubernetes.sh BINARY}")
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -16,6 +17,10 @@ python3 -m venv "$work/venv"
 # The schemas of the Prometheus Operator's own kinds, which are not Kubernetes's.
 (cd "$work" && npm install --silent --no-audit --no-fund --ignore-scripts --no-save "@kubernetes-models/prometheus-operator@6.0.0")
 
-kubectl kustomize "$here/../../deploy/kubernetes/example" >"$work/objects.yaml"
-kubectl kustomize "$here/../../deploy/kubernetes/base" >"$work/base.yaml"
-"$work/venv/bin/python" "$here/kubernetes.py" "$work/objects.yaml" "$work/base.yaml" "$work/node_modules" "$binary"
+cp -r "$here/../../deploy/kubernetes" "$work/copy"
+kubectl kustomize "$work/copy/base" >"$work/base.yaml"
+kubectl kustomize "$work/copy/example" >"$work/objects.yaml"
+sed -i 's|^  - ../base$|  - ../postgres|; s|# literals: |literals: |; /literals: \[password=replace-me\]/d' "$work/copy/example/kustomization.yaml"
+sed -i 's|^# \(\[journal\]\)|\1|; s|^# \(url = { file\)|\1|' "$work/copy/example/adjourn.toml"
+kubectl kustomize "$work/copy/example" >"$work/postgres.yaml"
+"$work/venv/bin/python" "$here/kubernetes.py" "$work/node_modules" "$binary" "$work/base.yaml" "$work/objects.yaml" "$work/postgres.yaml"
