@@ -17,6 +17,8 @@ use crate::journal::{Journal, JournalError, JournalLock, LockName};
 
 /// Time between two attempts to become the active service.
 const ATTEMPT_EVERY: Duration = Duration::from_millis(250);
+/// How long a takeover waits for the connections of probes: a slow client must not delay it.
+const CLOSING_GRACE: Duration = Duration::from_millis(500);
 
 /// The right to be the active service. It lasts as long as this value, or until another process has taken over.
 pub(super) struct ActiveService {
@@ -65,11 +67,13 @@ fn answer_probes(ports: &Ports, config: &Config, stop: &CancellationToken, parts
         parts.spawn(async move { tls.reload_until(stop).await });
     }
     let router = api::standby_router(SystemClock.now());
-    let limits = ListenerLimits::with(ports::connections(config));
-    parts.spawn(api::serve(ports.api.clone(), ports.tls.clone(), router.clone(), limits, stop.clone()));
+    let limits =
+        |connections| ListenerLimits { shutdown_grace: CLOSING_GRACE, ..ListenerLimits::with(connections) };
+    let all = limits(ports::connections(config));
+    parts.spawn(api::serve(ports.api.clone(), ports.tls.clone(), router.clone(), all, stop.clone()));
     if let Some(health) = ports.health.clone() {
-        let limits = ListenerLimits::with(ports::health_connections());
-        parts.spawn(api::serve(health, None, router, limits, stop.clone()));
+        let probes = limits(ports::health_connections());
+        parts.spawn(api::serve(health, None, router, probes, stop.clone()));
     }
 }
 
