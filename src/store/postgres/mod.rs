@@ -37,6 +37,7 @@ mod settings;
 mod state;
 mod status;
 mod tables;
+mod ticks;
 mod tls;
 mod verify;
 mod writers;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::connection::Connection;
@@ -14,6 +14,7 @@ use super::database::{PostgresDatabase, Purpose};
 use super::ending::{Comparison, compare};
 use super::error::PostgresError;
 use super::state::WriterState;
+use super::ticks::Ticks;
 use super::writers::{self, LiveWriter, VALID_FOR};
 
 /// Time between two renewals: five of them are valid at once.
@@ -81,17 +82,9 @@ impl Renewer {
     }
 
     /// Works until this process is sealed, or `stop` is dropped.
-    pub(super) async fn run(mut self, mut stop: oneshot::Receiver<()>) {
-        let mut ticks = interval(LOOK_EVERY);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                _ = &mut stop => return,
-                _ = ticks.tick() => {}
-            }
-            if self.state.check().is_err() {
-                return;
-            }
+    pub(super) async fn run(mut self, stop: oneshot::Receiver<()>) {
+        let mut ticks = Ticks::new(LOOK_EVERY, self.state.clone(), stop);
+        while ticks.next().await {
             if let Err(error) = self.tick().await {
                 tracing::warn!(%error, "could not renew this process in the journal's database");
                 self.streak = RenewalStreak::default();
