@@ -68,9 +68,22 @@ pub(super) async fn open(
     let clock = Arc::<WitnessedClock>::default();
     exchange.report_time_to(&clock);
     add_newest_record(&clock, &*journal).await?;
-    let opened = open_with(Arc::new(exchange), config, journal, clock).await?;
+    let opened = match open_with(Arc::new(exchange), config, journal.clone(), clock).await {
+        Ok(opened) => opened,
+        Err(error) => {
+            journal.close().await;
+            return Err(error);
+        }
+    };
     opened.config.warnings.iter().skip(known).for_each(|warning| output.warn(warning));
     Ok(opened)
+}
+
+/// Runs `work`, and then closes the journal, whatever the result is.
+pub(super) async fn closing<T>(journal: &dyn Journal, work: impl Future<Output = T>) -> T {
+    let result = work.await;
+    journal.close().await;
+    result
 }
 
 /// Routes rooms to every connection of the configuration. Reads their secrets; connects to nothing yet.

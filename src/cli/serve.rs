@@ -24,6 +24,7 @@ use super::logos;
 use super::output::Output;
 use super::process_limits;
 use super::reload::{self, FileHashes, RunningService};
+use super::storage::Storage;
 use super::webhook;
 use crate::api::{
     self, Api, ApiOptions, ConnectionLimits, Connections, Doctor, KeyRing, ListenerLimits, ServerTls,
@@ -56,6 +57,21 @@ pub(super) async fn run(
     let storage = connect::storage(connection)?;
     let store = storage.service_store().await?;
     let opened = connect::open(connection, JournalAccess::ReadWrite, output).await?;
+    let journal = opened.engine.journal().clone();
+    let ended =
+        connect::closing(&*journal, recover_and_serve(args, connection, (storage, store, opened), output))
+            .await;
+    // Sends the spans that are still buffered.
+    let _ = tokio::task::spawn_blocking(move || exported.map(telemetry::Export::end)).await;
+    ended
+}
+
+async fn recover_and_serve(
+    args: ServeArgs,
+    connection: &ConnectionArgs,
+    (storage, store, opened): (Storage, ServiceStore, OpenedEngine),
+    output: &Output,
+) -> Result<Exit, CommandError> {
     connect::recover(&opened.engine, output).await?;
     opened.config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let listen = args.listen.unwrap_or(opened.config.api.listen);
@@ -67,10 +83,7 @@ pub(super) async fn run(
         public_url: PublicUrl::Configured,
         socket: Some(storage.directory().join(SOCKET_FILE)),
     };
-    let ended = serve(opened, store, listen, context, output).await;
-    // Sends the spans that are still buffered.
-    let _ = tokio::task::spawn_blocking(move || exported.map(telemetry::Export::end)).await;
-    ended
+    serve(opened, store, listen, context, output).await
 }
 
 /// What differs between the service and the demo.

@@ -1,8 +1,8 @@
 //! [`Journal`] over PostgreSQL: one writer among several. Never decides which fact may follow which, and never calls another process
 //! dead: `renewer.rs` does.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -56,14 +56,20 @@ pub struct PostgresJournal {
     database: PostgresDatabase,
     state: Arc<WriterState>,
     writer: i32,
-    queue: Option<mpsc::Sender<Job>>,
-    appender: Option<JoinHandle<()>>,
+    /// The task that appends. None in a process that only reads, and after the end.
+    appender: Mutex<Option<RunningAppender>>,
     /// Dropped last: the anchors end.
     _anchors: Option<oneshot::Sender<()>>,
     reads: Link,
     audit: Link,
     commits: CommitCounts,
     size: AtomicU64,
+}
+
+/// The queue of the task that appends, and the task.
+struct RunningAppender {
+    queue: mpsc::Sender<Job>,
+    task: JoinHandle<()>,
 }
 
 impl PostgresJournal {
@@ -111,14 +117,14 @@ impl PostgresJournal {
         let (queue, jobs) = mpsc::channel(QUEUE_MAX);
         let (renewals, stop) = oneshot::channel();
         tokio::spawn(Renewer::new(database.clone(), state.clone(), (writer, incarnation)).run(stop));
-        let appender =
-            tokio::spawn(Appender::new(database.clone(), state.clone(), writer, renewals).run(jobs));
+        let task = tokio::spawn(Appender::new(database.clone(), state.clone(), writer, renewals).run(jobs));
         let (anchors, no_anchors) = oneshot::channel();
         let purpose = Purpose::Other { name: "anchor", statement_limit: READ_LIMIT };
         let link = Link::new(database.clone(), purpose);
         tokio::spawn(Anchorer::new(link, state.clone(), writer).run(no_anchors));
         let journal = Self::with(database, state, writer);
-        Self { queue: Some(queue), appender: Some(appender), _anchors: Some(anchors), ..journal }
+        let appender = Mutex::new(Some(RunningAppender { queue, task }));
+        Self { appender, _anchors: Some(anchors), ..journal }
     }
 
     /// A journal without the tasks of a writer.
@@ -128,24 +134,13 @@ impl PostgresJournal {
         Self {
             state,
             writer,
-            queue: None,
-            appender: None,
+            appender: Mutex::default(),
             _anchors: None,
             reads: link("read", READ_LIMIT),
             audit: link("audit", AUDIT_LIMIT),
             database,
             commits: CommitCounts::default(),
             size: AtomicU64::new(0),
-        }
-    }
-
-    /// Stores what waits, and seals the chain of this process, so that others can continue its actions at once. A journal that is dropped
-    /// instead does the same as long as its runtime lives.
-    pub async fn close(mut self) {
-        self.queue = None;
-        if let Some(appender) = self.appender.take() {
-            // If the task panicked, others seal the chain.
-            let _ = appender.await;
         }
     }
 
@@ -183,9 +178,14 @@ impl PostgresJournal {
         Ok(entries.collect::<Result<_, PostgresError>>()?)
     }
 
+    fn queue(&self) -> Option<mpsc::Sender<Job>> {
+        let appender = self.appender.lock().unwrap_or_else(PoisonError::into_inner);
+        appender.as_ref().map(|appender| appender.queue.clone())
+    }
+
     async fn enqueue(&self, job: Job) -> Result<(), JournalError> {
         self.state.check()?;
-        let Some(queue) = &self.queue else { return Err(task_ended()) };
+        let queue = self.queue().ok_or_else(task_ended)?;
         queue.send(job).await.map_err(|_| task_ended())
     }
 
@@ -346,7 +346,17 @@ impl Journal for PostgresJournal {
     }
 
     fn queued_facts(&self) -> usize {
-        self.queue.as_ref().map_or(0, |queue| queue.max_capacity() - queue.capacity())
+        self.queue().map_or(0, |queue| queue.max_capacity() - queue.capacity())
+    }
+
+    /// Seals the chain of this process. A journal that is dropped instead does the same as long as its runtime lives.
+    async fn close(&self) {
+        let appender = self.appender.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(RunningAppender { queue, task }) = appender {
+            drop(queue);
+            // If the task panicked, others seal the chain.
+            let _ = task.await;
+        }
     }
 }
 
