@@ -63,7 +63,7 @@ pub use archive::{ArchiveError, ArchiveOrder, ArchiveReport};
 pub use archive_file::{ArchiveFileError, VerifiedArchive, verify_archive};
 pub use directory::default_directory;
 #[cfg(feature = "service")]
-pub(crate) use directory::{SOCKET_FILE, is_state_file, systemd_directory};
+pub(crate) use directory::{SOCKET_FILE, create as create_directory, is_state_file, systemd_directory};
 #[cfg(feature = "service")]
 #[doc(hidden)]
 pub use displays::{DISPLAYS_MAX, DisplayContact, DisplayRecord, NewDisplay};
