@@ -28,11 +28,21 @@ pub(super) async fn findings(config: &Config) -> Vec<DoctorFinding> {
 }
 
 fn found(status: &DatabaseStatus, accept_loss: bool) -> Vec<DoctorFinding> {
-    let DatabaseStatus { version, standbys, now } = status;
+    let DatabaseStatus { version, standbys, waits_for_standby, now } = status;
+    let is_stuck = *waits_for_standby && *standbys == 0;
+    let waits = if *waits_for_standby { "commits wait for one" } else { "commits wait for none" };
     let mut findings = vec![DoctorFinding {
-        message: format!("PostgreSQL {version}, {standbys} standbys"),
+        message: format!("PostgreSQL {version}; standbys that stream: {standbys}; {waits}"),
         ..finding(FindingStatus::Pass)
     }];
+    if is_stuck {
+        findings.push(failed(
+            FindingId::DatabaseUnusable,
+            "commits wait for a standby (`synchronous_standby_names`), and none streams: nothing can be stored"
+                .to_owned(),
+            "start the standby; or, if there is none any more, empty `synchronous_standby_names`",
+        ));
+    }
     if accept_loss {
         findings.push(DoctorFinding {
             id: Some(FindingId::DatabaseMayLose),

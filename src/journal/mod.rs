@@ -169,6 +169,9 @@ pub enum JournalError {
     /// Disk full, read-only, or the file is damaged.
     #[error("the journal cannot be used: {0}")]
     Unusable(String),
+    /// The journal may lose the facts that it stores, so it stores none.
+    #[error("the journal cannot be used: {0}")]
+    MayLose(String),
     /// An entry was changed after it was written.
     #[error("the journal is damaged: {0}")]
     Damaged(String),

@@ -84,6 +84,11 @@ impl PostgresError {
         matches!(self, Self::OtherTables(_) | Self::Damaged(_))
     }
 
+    /// Whether the administrator of the database has to correct something before this process may write.
+    pub(super) fn is_refusal(&self) -> bool {
+        matches!(self, Self::MayLose(_))
+    }
+
     /// Whether a row with the same unique columns exists. The statement changed nothing then.
     pub(in crate::store) fn is_unique_violation(&self) -> bool {
         matches!(self, Self::Server { code, .. } if code == SqlState::UNIQUE_VIOLATION.code())
@@ -135,6 +140,10 @@ impl PostgresError {
 impl From<PostgresError> for JournalError {
     fn from(error: PostgresError) -> Self {
         let text = error.to_string();
-        if error.is_damage() { Self::Damaged(text) } else { Self::Unusable(text) }
+        match error {
+            _ if error.is_damage() => Self::Damaged(text),
+            PostgresError::MayLose(_) => Self::MayLose(text),
+            _ => Self::Unusable(text),
+        }
     }
 }
