@@ -94,6 +94,7 @@ fn id_of(error: &PostgresError) -> FindingId {
         PostgresError::ConnectionRefused(_) | PostgresError::RightMissing(_) => FindingId::DatabaseRefused,
         PostgresError::TooOld(_) => FindingId::DatabaseTooOld,
         PostgresError::MayLose(_) => FindingId::DatabaseMayLose,
+        PostgresError::SharedSessions => FindingId::DatabasePooled,
         _ => FindingId::DatabaseUnusable,
     }
 }
@@ -113,6 +114,9 @@ fn remedy_of(error: &PostgresError) -> &'static str {
         PostgresError::TooOld(_) => "use PostgreSQL 14 or newer",
         PostgresError::MayLose(_) => {
             "set `fsync = on` and `synchronous_standby_names`, or set `journal.accept_loss`"
+        }
+        PostgresError::SharedSessions => {
+            "set `pool_mode = session` in the pooler, or name the port of the server itself in the URL"
         }
         _ => "look at the message; then ask the administrator of the database",
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use adjourn::sim::{FaultRule, InjectedFault};
 use adjourn_test::{
-    CommandOutput, Installation, PostgresPair, PostgresServer, Replication, ServedProcess, room_name,
+    CommandOutput, Installation, Pooler, PostgresPair, PostgresServer, Replication, ServedProcess, room_name,
     wait_until, wait_until_async,
 };
 use serde_json::Value;
@@ -126,6 +126,28 @@ async fn the_doctor_says_what_a_failover_would_lose() {
     let (status, id, message) = finding(&office).await;
     assert_eq!((&*status, &*id), ("fail", "database-unusable"), "{message}");
     assert!(message.contains("none streams: nothing can be stored"), "{message}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pooler_that_shares_sessions_is_named_and_one_that_does_not_is_used() {
+    let Some(server) = PostgresServer::shared() else { return };
+    let database = server.database();
+    let Some(pooler) = Pooler::start(&database, &["pool_mode = transaction"]) else { return };
+    let office = install_with(&pooler.url(), 1).await;
+    let (status, id, message) = finding(&office).await;
+    assert_eq!((&*status, &*id), ("fail", "database-pooled"), "{message}");
+    for command in [&["end", &room_name(0)][..], &["audit"], &["key", "list"]] {
+        let refused = office.run(command).await;
+        assert_eq!(refused.code, 8, "{command:?} {} {}", refused.out, refused.err);
+        assert!(refused.err.contains("set its `pool_mode` to `session`"), "{}", refused.err);
+    }
+    drop(pooler);
+    let Some(pooler) = Pooler::start(&database, &["pool_mode = session"]) else { return };
+    use_database(&office, &pooler.url(), "");
+    assert_eq!(finding(&office).await.0, "pass");
+    let ended = office.run(&["end", &room_name(0)]).await;
+    assert_eq!(ended.code, 0, "{} {}", ended.out, ended.err);
+    assert_eq!(office.run(&["audit", "verify"]).await.code, 0);
 }
 
 /// The answer of `/readyz`: its status line, and its text.

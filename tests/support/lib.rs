@@ -7,6 +7,7 @@
 //! world → simulator → office                 a simulated Exchange, and an engine that works on it
 //!                   → installation → served  the program in a directory of its own, and as a service
 //! postgres → postgres_pair                   servers of a database: one, and one with a standby
+//!          → pooler                          a connection pooler in front of one
 //! http  random  receiver  wait               tools
 //! ```
 //!
@@ -24,6 +25,8 @@ mod installation;
 mod journal;
 mod office;
 mod outcome;
+#[cfg(unix)]
+mod pooler;
 #[cfg(unix)]
 mod postgres;
 #[cfg(unix)]
@@ -49,6 +52,8 @@ pub use installation::{CommandOutput, Installation};
 pub use journal::{journal_in, record_refused};
 pub use office::Office;
 pub use outcome::{done, refusal};
+#[cfg(unix)]
+pub use pooler::Pooler;
 #[cfg(unix)]
 pub use postgres::{PostgresServer, PostgresTestDatabase};
 #[cfg(unix)]

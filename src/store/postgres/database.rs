@@ -9,6 +9,7 @@ use tokio_postgres::{Config, Row};
 
 use super::connection::Connection;
 use super::error::PostgresError;
+use super::sessions;
 use super::settings::PostgresSettings;
 use super::tls::PostgresTls;
 
@@ -81,23 +82,30 @@ impl PostgresDatabase {
         })
     }
 
-    /// Connects, and checks the server's version and what it promises about acknowledged commits.
+    /// Connects, and checks the server's version, its sessions, and what it promises about acknowledged commits.
     ///
     /// # Errors
-    /// No server answers, it refuses the connection, it is too old, or it may lose commits.
+    /// No server answers, it refuses the connection, it is too old, a pooler shares its sessions, or it may lose commits.
     pub async fn check(&self) -> Result<(), PostgresError> {
         let purpose = Purpose::Other { name: CHECK, statement_limit: SETUP_LIMIT };
         self.connect_to_write(purpose).await.map(|_| ())
     }
 
-    /// Opens a connection to a server that keeps what it acknowledges.
+    /// Opens a connection to a server that keeps what it acknowledges, with a session of its own.
     pub(in crate::store) async fn connect_to_write(
         &self,
         purpose: Purpose,
     ) -> Result<Connection, PostgresError> {
+        self.check_sessions().await?;
         let connection = self.connect(purpose).await?;
         self.check_server(&connection).await?;
         Ok(connection)
+    }
+
+    /// Refuses a pooler that shares sessions between connections.
+    pub(in crate::store) async fn check_sessions(&self) -> Result<(), PostgresError> {
+        let (one, other) = tokio::try_join!(self.open(CHECK), self.open(CHECK))?;
+        sessions::require_own(&one, &other, SETUP_LIMIT).await
     }
 
     /// Opens a connection, and prepares its session.

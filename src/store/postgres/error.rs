@@ -65,6 +65,12 @@ pub enum PostgresError {
         "this database may lose stored entries: {0}; correct it, or accept the loss in the configuration"
     )]
     MayLose(String),
+    /// A connection pooler shares the server's sessions between connections.
+    #[error(
+        "a connection pooler gives each transaction another session of the server; set its `pool_mode` to `session`, or name the port of \
+         the server itself in the connection text"
+    )]
+    SharedSessions,
     /// Stored content contradicts itself.
     #[error("the stored data is damaged: {0}; keep it and run `adjourn audit verify`")]
     Damaged(String),
@@ -86,7 +92,7 @@ impl PostgresError {
 
     /// Whether the administrator of the database has to correct something before this process may write.
     pub(super) fn is_refusal(&self) -> bool {
-        matches!(self, Self::MayLose(_))
+        matches!(self, Self::MayLose(_) | Self::SharedSessions)
     }
 
     /// Whether a row with the same unique columns exists. The statement changed nothing then.

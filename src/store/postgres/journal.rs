@@ -93,6 +93,7 @@ impl PostgresJournal {
     pub async fn read(settings: &PostgresSettings) -> Result<Self, StoreError> {
         let database = PostgresDatabase::new(settings)?;
         let purpose = Purpose::Other { name: "start", statement_limit: SETUP_LIMIT };
+        database.check_sessions().await?;
         JOURNAL.require(&database.connect(purpose).await?).await?;
         let state = Arc::new(WriterState::default());
         state.refuse_writes();
