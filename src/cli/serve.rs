@@ -34,7 +34,7 @@ use crate::console;
 use crate::journal::{Journal, JournalError};
 use crate::live::Feed;
 use crate::service::Service;
-use crate::store::{self, SOCKET_FILE, ServiceStore};
+use crate::store::{SOCKET_FILE, ServiceStore};
 use crate::telemetry;
 
 /// How long actions in progress may take at shutdown. Unfinished ones stay open in the journal, and the next process recovers
@@ -207,7 +207,7 @@ async fn journal_ended(journal: &dyn Journal) -> JournalError {
 async fn serve_locally(path: Option<&Path>, api: &Api, stop: &CancellationToken, parts: &mut JoinSet<()>) {
     let Some(path) = path else { return };
     // With the journal in a database nothing else has created the state directory.
-    let bound = match path.parent().map_or(Ok(()), store::create_directory) {
+    let bound = match path.parent().map_or(Ok(()), crate::store::create_directory) {
         Ok(()) => api::LocalSocket::bind(path).await,
         Err(error) => Err(error),
     };

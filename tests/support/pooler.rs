@@ -5,14 +5,18 @@ use std::fmt::Write as _;
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::postgres::{PASSWORD, PostgresTestDatabase, as_unprivileged, directory, found, free_port};
+use crate::postgres::{
+    PASSWORD, PostgresServer, PostgresTestDatabase, as_unprivileged, directory, found, free_port,
+    give_to_server,
+};
 
 /// A running pooler.
 pub struct Pooler {
     port: u16,
-    server: u16,
+    server: Arc<PostgresServer>,
     database: String,
     process: Child,
     directory: tempfile::TempDir,
@@ -23,8 +27,8 @@ impl Pooler {
     pub fn start(database: &PostgresTestDatabase, settings: &[&str]) -> Option<Self> {
         let program = found("PgBouncer", installed())?;
         let (directory, port) = (directory(), free_port());
-        let server = database.server.port;
-        write_configuration(directory.path(), &database.name, (port, server), settings);
+        let server = database.server.clone();
+        write_configuration(directory.path(), &database.name, (port, server.port), settings);
         let mut command = as_unprivileged(&program);
         command.arg(directory.path().join("pgbouncer.ini"));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -41,9 +45,20 @@ impl Pooler {
 
     /// Gives it other settings while it runs.
     pub fn reload(&self, settings: &[&str]) {
-        write_configuration(self.directory.path(), &self.database, (self.port, self.server), settings);
+        write_configuration(self.directory.path(), &self.database, (self.port, self.server.port), settings);
         let reload = Command::new("kill").args(["-HUP", &self.process.id().to_string()]).status();
         assert!(reload.unwrap().success());
+    }
+
+    /// Makes it open so many sessions of the server, so that it has a choice afterwards.
+    pub fn warm_up(&self, sessions: usize) {
+        let url = self.url();
+        let start = |_| {
+            let mut psql = Command::new(self.server.programs.join("psql"));
+            psql.args(["-X", "-q", &url, "-c", "SELECT pg_sleep(0.3)"]).stdout(Stdio::null()).spawn().unwrap()
+        };
+        let busy: Vec<Child> = (0..sessions).map(start).collect();
+        busy.into_iter().for_each(|mut one| assert!(one.wait().unwrap().success()));
     }
 
     fn wait_until_ready(&self) {
@@ -85,4 +100,5 @@ fn write_configuration(directory: &Path, database: &str, (port, server): (u16, u
         writeln!(text, "{setting}").unwrap();
     }
     std::fs::write(file("pgbouncer.ini"), text).unwrap();
+    ["users", "pgbouncer.ini"].iter().for_each(|name| give_to_server(&file(name)));
 }

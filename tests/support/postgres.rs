@@ -17,7 +17,7 @@ pub(crate) const PASSWORD: &str = "open-sesame";
 /// A running server. Its administrator is `postgres`; tests connect as `adjourn`, a user without special rights.
 pub struct PostgresServer {
     pub(crate) port: u16,
-    programs: PathBuf,
+    pub(crate) programs: PathBuf,
     data: PathBuf,
     process: Mutex<Child>,
     databases: AtomicU32,
@@ -53,9 +53,7 @@ impl PostgresServer {
         let data = directory.path().join("data");
         let password = directory.path().join("password");
         std::fs::write(&password, PASSWORD).unwrap();
-        if let Some((user, group)) = unprivileged() {
-            chown(&password, Some(user), Some(group)).unwrap();
-        }
+        give_to_server(&password);
         let mut initdb = as_unprivileged(&programs.join("initdb"));
         initdb.args(["--auth=scram-sha-256", "--username=postgres", "--encoding=UTF8", "--locale=C"]);
         initdb.arg("--no-sync").arg(format!("--pwfile={}", password.display()));
@@ -130,9 +128,7 @@ impl PostgresServer {
             let path = self.data.join(name);
             std::fs::write(&path, content).unwrap();
             std::fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
-            if let Some((user, group)) = unprivileged() {
-                chown(&path, Some(user), Some(group)).unwrap();
-            }
+            give_to_server(&path);
         }
         self.restart(Duration::ZERO, &["fsync=on", "ssl=on"]);
     }
@@ -215,10 +211,15 @@ pub(crate) fn found(program: &str, path: Option<PathBuf>) -> Option<PathBuf> {
 /// A temporary directory of the server's user.
 pub(crate) fn directory() -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
-    if let Some((user, group)) = unprivileged() {
-        chown(directory.path(), Some(user), Some(group)).unwrap();
-    }
+    give_to_server(directory.path());
     directory
+}
+
+/// Makes the server's user the owner.
+pub(crate) fn give_to_server(path: &Path) {
+    if let Some((user, group)) = unprivileged() {
+        chown(path, Some(user), Some(group)).unwrap();
+    }
 }
 
 pub(crate) fn free_port() -> u16 {

@@ -71,6 +71,11 @@ impl PostgresPair {
     /// Kills the primary, and makes the standby the new one.
     pub fn fail_over(&self) {
         self.primary.kill();
+        self.promote();
+    }
+
+    /// Makes the standby the primary.
+    pub fn promote(&self) {
         assert_eq!(self.standby.sql("postgres", "SELECT pg_promote()"), "t");
     }
 

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use adjourn::journal::{Journal, JournalError};
 use adjourn::store::{PostgresError, PostgresJournal, PostgresSettings, StoreError};
-use adjourn_test::{PostgresPair, PostgresTestDatabase, Replication, wait_until, wait_until_async};
+use adjourn_test::{PostgresPair, Replication, wait_until, wait_until_async};
 
-use super::load::{assert_all_there, under_load};
+use super::load::{assert_all_there, more_entries, under_load};
 use super::{begin, settings, write};
 
 /// Callers that record at the same time.
@@ -16,13 +16,6 @@ const CALLERS: u128 = 32;
 
 async fn open(settings: &PostgresSettings) -> Arc<PostgresJournal> {
     Arc::new(PostgresJournal::open(settings).await.unwrap())
-}
-
-/// Waits until some more entries are stored: the callers go on.
-async fn more_entries(database: &PostgresTestDatabase) {
-    let count = || database.sql("SELECT count(*) FROM entries").parse::<usize>().unwrap();
-    let before = count();
-    wait_until("the callers go on", || count() > before + 40).await;
 }
 
 async fn fail_over(pair: &Arc<PostgresPair>) {
@@ -54,6 +47,23 @@ async fn the_same_journal_goes_on_when_a_synchronous_standby_takes_over() {
     let verified = journal.verify(None).await.unwrap();
     assert!(verified.entries >= stored.len() as u64, "{} of {}", verified.entries, stored.len());
     assert_eq!(journal.ended(), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn entries_are_refused_while_no_server_accepts_writes_and_then_the_journal_goes_on() {
+    let Some(pair) = PostgresPair::start(Replication::Synchronous).map(Arc::new) else { return };
+    let database = pair.database();
+    let journal = open(&settings(&pair.url(&database))).await;
+    write(&journal, vec![begin(1, "r1")]).await;
+    pair.primary.kill();
+    let refused = journal.record(begin(2, "r1")).await;
+    assert!(matches!(refused, Err(JournalError::Unusable(_))), "{refused:?}");
+    assert_eq!(journal.ended(), None);
+    let promoting = pair.clone();
+    tokio::task::spawn_blocking(move || promoting.promote()).await.unwrap();
+    write(&journal, vec![begin(2, "r1"), begin(3, "r1")]).await;
+    assert_all_there(&pair.on_standby(&database), &journal, &[1, 2, 3]).await;
+    journal.verify(None).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -140,7 +150,9 @@ async fn a_primary_that_stops_waiting_for_its_standby_is_refused_until_it_waits_
         number += 1;
         journal.record(begin(number, "r1")).await
     };
-    wait_until_async("an entry is refused", async || may_lose(record().await)).await;
+    // The next check is due within ten seconds, and an entry waits fifteen for a better server.
+    let refused = async { while !may_lose(record().await) {} };
+    tokio::time::timeout(Duration::from_secs(120), refused).await.unwrap();
     pair.require_standbys("*");
     record().await.unwrap();
     journal.try_commit().await.unwrap();

@@ -7,7 +7,7 @@ use adjourn::journal::Journal;
 use adjourn_test::PostgresServer;
 
 use super::journal;
-use super::load::{assert_all_there, under_load};
+use super::load::{assert_all_there, more_entries, under_load};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_acknowledged_entry_is_lost_when_connections_are_terminated() {
@@ -24,10 +24,10 @@ async fn no_acknowledged_entry_is_lost_when_connections_are_terminated() {
             );
             database.sql(&sql);
         }
+        more_entries(&database).await;
     };
     let (stored, failed) = under_load(&journal, 16, terminated).await;
     println!("{} entries acknowledged, {failed} failed", stored.len());
-    assert!(stored.len() > 100, "{}", stored.len());
     assert_eq!(failed, 0, "the server was there all the time");
     assert_all_there(&database, &journal, &stored).await;
     let sessions: usize = database.sql("SELECT session FROM writers").parse().unwrap();
@@ -41,16 +41,14 @@ async fn no_acknowledged_entry_is_lost_when_the_server_crashes() {
     let journal = Arc::new(journal(&database).await);
     let crashes = async {
         for _ in 0..3 {
-            tokio::time::sleep(Duration::from_millis(700)).await;
+            more_entries(&database).await;
             let server = server.clone();
             tokio::task::spawn_blocking(move || server.crash_and_restart()).await.unwrap();
         }
-        tokio::time::sleep(Duration::from_secs(3)).await;
+        more_entries(&database).await;
     };
     let (stored, failed) = under_load(&journal, 16, crashes).await;
     println!("{} entries acknowledged, {failed} failed", stored.len());
-    // Sixteen tasks write: more than one entry of each was acknowledged, however slow the disk is.
-    assert!(stored.len() > 32, "{}", stored.len());
     assert_all_there(&database, &journal, &stored).await;
     journal.try_commit().await.unwrap();
     assert!(journal.health().size_bytes.is_some_and(|bytes| bytes > 0));

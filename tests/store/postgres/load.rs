@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use adjourn::journal::{Journal, JournalError};
 use adjourn::store::PostgresJournal;
-use adjourn_test::PostgresTestDatabase;
+use adjourn_test::{PostgresTestDatabase, wait_until};
 
 use super::{begin, checked};
 
@@ -48,6 +48,13 @@ pub async fn under_load(
         failed += errors;
     }
     (stored, failed)
+}
+
+/// Waits until some more entries are stored: the callers go on.
+pub async fn more_entries(database: &PostgresTestDatabase) {
+    let count = || database.sql("SELECT count(*) FROM entries").parse::<usize>().unwrap();
+    let before = count();
+    wait_until("the callers go on", || count() > before + 40).await;
 }
 
 /// Compares the table with the acknowledged entries, and the chain with what the journal knows.

@@ -11,21 +11,6 @@ use super::{begin, checked, settings, write};
 const LAST_USED: &str = "server_round_robin = 0";
 const LONGEST_UNUSED: &str = "server_round_robin = 1";
 
-/// Gives the pooler several sessions of the server, so that it has a choice.
-async fn warm_up(url: &str) {
-    let busy = (0..6).map(|_| {
-        let url = url.to_owned();
-        tokio::task::spawn_blocking(move || {
-            let mut psql = std::process::Command::new("psql");
-            psql.args(["-X", "-q", &url, "-c", "SELECT pg_sleep(0.3)"]).output().unwrap()
-        })
-    });
-    for one in busy.collect::<Vec<_>>() {
-        let output = one.await.unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pooler_that_shares_sessions_is_refused_whichever_session_it_prefers() {
     let Some(server) = PostgresServer::shared() else { return };
@@ -49,7 +34,7 @@ async fn a_pooler_that_shares_sessions_is_refused_whichever_session_it_prefers()
             );
             let read = PostgresJournal::read(&settings).await.err();
             assert!(matches!(read, Some(StoreError::Postgres(PostgresError::SharedSessions))), "{read:?}");
-            warm_up(&pooler.url()).await;
+            pooler.warm_up(6);
         }
         let text = PostgresError::SharedSessions.to_string();
         assert!(
@@ -65,7 +50,7 @@ async fn a_pooler_in_session_mode_serves_like_the_server_itself() {
     let Some(server) = PostgresServer::shared() else { return };
     let database = server.database();
     let Some(pooler) = Pooler::start(&database, &["pool_mode = session", LONGEST_UNUSED]) else { return };
-    warm_up(&pooler.url()).await;
+    pooler.warm_up(6);
     let settings = settings(&pooler.url());
     let (first, second) =
         (PostgresJournal::open(&settings).await.unwrap(), PostgresJournal::open(&settings).await.unwrap());
