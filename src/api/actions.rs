@@ -364,8 +364,13 @@ async fn journal_failed(api: &Api, action: &Action, error: JournalError) -> Resu
             Err(Problem::journal_unavailable("The journal cannot be written, so nothing was changed."))
         }
         Ok(_) | Err(_) => {
-            let detail = "The journal cannot be used, so it is not known whether anything was changed.";
-            Err(Problem::journal_unavailable(detail))
+            let why = match error {
+                JournalError::MayLose(_) => "The journal's database may lose what it stores",
+                _ => "The journal cannot be used",
+            };
+            Err(Problem::journal_unavailable(format!(
+                "{why}, so it is not known whether anything was changed."
+            )))
         }
     }
 }

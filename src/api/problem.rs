@@ -346,7 +346,7 @@ impl Problem {
         let status = StatusCode::SERVICE_UNAVAILABLE;
         Self {
             fault: Fault::Administrator,
-            next: "ask the administrator to check the disk of Adjourn's state directory",
+            next: "ask the administrator to check the journal: the disk of the state directory, or its database (`adjourn doctor`)",
             ..Self::new(status, ProblemType::JournalUnavailable, "Journal unavailable", detail)
         }
     }

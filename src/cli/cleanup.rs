@@ -38,6 +38,17 @@ pub(super) async fn run(
     }
     let journalled = if acts { JournalAccess::ReadWrite } else { JournalAccess::ReadOnly };
     let opened = connect::open(connection, journalled, output).await?;
+    let journal = opened.engine.journal().clone();
+    connect::closing(&*journal, sweep(args, opened, connection, output)).await
+}
+
+async fn sweep(
+    args: CleanupArgs,
+    opened: OpenedEngine,
+    connection: &ConnectionArgs,
+    output: &Output,
+) -> Result<Exit, CommandError> {
+    let acts = args.apply && !args.dry_run;
     if acts {
         connect::recover(&opened.engine, output).await?;
     }

@@ -63,33 +63,27 @@ pub(super) async fn open(
         JournalAccess::ReadOnly => storage.journal_if_any().await?,
         JournalAccess::ReadWrite => storage.journal().await?,
     };
-    open_router((config, exchange), journal, output).await
-}
-
-/// The same with a journal that is open.
-pub(super) async fn open_journaled(
-    connection: &ConnectionArgs,
-    journal: Arc<dyn Journal>,
-    output: &Output,
-) -> Result<OpenedEngine, CommandError> {
-    let config = load(connection)?;
-    let exchange = router(&config)?;
-    open_router((config, exchange), journal, output).await
-}
-
-async fn open_router(
-    (config, exchange): (Config, ConnectionRouter),
-    journal: Arc<dyn Journal>,
-    output: &Output,
-) -> Result<OpenedEngine, CommandError> {
     exposure::warnings(&config).for_each(|warning| output.warn(warning));
     let known = config.warnings.len();
     let clock = Arc::<WitnessedClock>::default();
     exchange.report_time_to(&clock);
     add_newest_record(&clock, &*journal).await?;
-    let opened = open_with(Arc::new(exchange), config, journal, clock).await?;
+    let opened = match open_with(Arc::new(exchange), config, journal.clone(), clock).await {
+        Ok(opened) => opened,
+        Err(error) => {
+            journal.close().await;
+            return Err(error);
+        }
+    };
     opened.config.warnings.iter().skip(known).for_each(|warning| output.warn(warning));
     Ok(opened)
+}
+
+/// Runs `work`, and then closes the journal, whatever the result is.
+pub(super) async fn closing<T>(journal: &dyn Journal, work: impl Future<Output = T>) -> T {
+    let result = work.await;
+    journal.close().await;
+    result
 }
 
 /// Routes rooms to every connection of the configuration. Reads their secrets; connects to nothing yet.
@@ -156,7 +150,10 @@ pub(super) fn storage(connection: &ConnectionArgs) -> Result<Storage, CommandErr
 }
 
 /// The last entry of the journal reveals a clock that was set back since.
-async fn add_newest_record(clock: &WitnessedClock, journal: &dyn Journal) -> Result<(), CommandError> {
+pub(super) async fn add_newest_record(
+    clock: &WitnessedClock,
+    journal: &dyn Journal,
+) -> Result<(), CommandError> {
     let newest = journal.find(&Query { limit: Some(1), ..Query::default() }).await;
     let newest = newest.map_err(|error| CommandError::from_error(Exit::Journal, error))?;
     newest.iter().for_each(|life| clock.add_record(life.last_at));

@@ -28,11 +28,21 @@ pub(super) async fn findings(config: &Config) -> Vec<DoctorFinding> {
 }
 
 fn found(status: &DatabaseStatus, accept_loss: bool) -> Vec<DoctorFinding> {
-    let DatabaseStatus { version, standbys, now } = status;
+    let DatabaseStatus { version, standbys, waits_for_standby, now } = status;
+    let is_stuck = *waits_for_standby && *standbys == 0;
+    let waits = if *waits_for_standby { "commits wait for one" } else { "commits wait for none" };
     let mut findings = vec![DoctorFinding {
-        message: format!("PostgreSQL {version}, {standbys} standbys"),
+        message: format!("PostgreSQL {version}; standbys that stream: {standbys}; {waits}"),
         ..finding(FindingStatus::Pass)
     }];
+    if is_stuck {
+        findings.push(failed(
+            FindingId::DatabaseUnusable,
+            "commits wait for a standby (`synchronous_standby_names`), and none streams: nothing can be stored"
+                .to_owned(),
+            "start the standby; or, if there is none any more, empty `synchronous_standby_names`",
+        ));
+    }
     if accept_loss {
         findings.push(DoctorFinding {
             id: Some(FindingId::DatabaseMayLose),
@@ -84,6 +94,7 @@ fn id_of(error: &PostgresError) -> FindingId {
         PostgresError::ConnectionRefused(_) | PostgresError::RightMissing(_) => FindingId::DatabaseRefused,
         PostgresError::TooOld(_) => FindingId::DatabaseTooOld,
         PostgresError::MayLose(_) => FindingId::DatabaseMayLose,
+        PostgresError::SharedSessions => FindingId::DatabasePooled,
         _ => FindingId::DatabaseUnusable,
     }
 }
@@ -103,6 +114,9 @@ fn remedy_of(error: &PostgresError) -> &'static str {
         PostgresError::TooOld(_) => "use PostgreSQL 14 or newer",
         PostgresError::MayLose(_) => {
             "set `fsync = on` and `synchronous_standby_names`, or set `journal.accept_loss`"
+        }
+        PostgresError::SharedSessions => {
+            "set `pool_mode = session` in the pooler, or name the port of the server itself in the URL"
         }
         _ => "look at the message; then ask the administrator of the database",
     }

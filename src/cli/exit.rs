@@ -68,6 +68,7 @@ impl Exit {
         match error {
             JournalError::Damaged(_) => Self::Tampered,
             JournalError::Unusable(_)
+            | JournalError::MayLose(_)
             | JournalError::InvalidTransition(_)
             | JournalError::OtherProcess(_)
             | JournalError::Fenced => Self::Journal,

@@ -242,7 +242,8 @@ pub(super) async fn move_to_journal(storage: &Storage, store: &ServiceStore, out
     let moved = match storage.journal_if_free().await {
         Ok(None) => Ok(()),
         Ok(Some(journal)) => {
-            store.move_pending_events(&*journal).await.map(drop).map_err(|error| error.to_string())
+            let moved = connect::closing(&*journal, store.move_pending_events(&*journal)).await;
+            moved.map(drop).map_err(|error| error.to_string())
         }
         Err(error) => Err(error.message),
     };

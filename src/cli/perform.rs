@@ -1,5 +1,7 @@
 //! `adjourn end`, `delete`, `extend` and `book`: request one action and print its outcome.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use super::args::{BookArgs, ConnectionArgs, DeleteArgs, EndArgs, ExtendArgs, TargetArgs, UntilArgs};
@@ -113,22 +115,34 @@ async fn perform(
     connection: &ConnectionArgs,
     output: &Output,
 ) -> Result<Exit, CommandError> {
-    let Request { mut args, room, subject, order } = request;
-    let engine = match perform_or_open(&order, &mut args.request, connection, output).await? {
+    let mut request = request;
+    let engine = match perform_or_open(&request.order, &mut request.args.request, connection, output).await? {
         Handling::Answered(exit) => return Ok(exit),
         Handling::Here(opened) => opened.engine,
     };
+    let kind = kind(&engine);
+    connect::closing(&**engine.journal(), perform_here(request, kind, &engine, output)).await
+}
+
+/// Performs an action in this process.
+async fn perform_here(
+    request: Request,
+    kind: ActionKind,
+    engine: &Arc<Engine>,
+    output: &Output,
+) -> Result<Exit, CommandError> {
+    let Request { args, room, subject, .. } = request;
     let mode = if args.request.dry_run { Mode::DryRun } else { Mode::Perform };
-    let action = Action { subject, ..build_action(args, room, kind(&engine)) };
+    let action = Action { subject, ..build_action(args, room, kind) };
     if mode == Mode::Perform {
-        connect::recover_room(&engine, &action.room, output).await?;
+        connect::recover_room(engine, &action.room, output).await?;
     }
     let answer = engine
         .perform(action.clone(), mode)
         .await
         .map_err(|error| CommandError::from_error(Exit::Journal, error))?;
     let exit = print_answer(&action, &answer, output)?;
-    suggest::print_meant(&engine, &action, &answer.outcome, output).await;
+    suggest::print_meant(engine, &action, &answer.outcome, output).await;
     Ok(exit)
 }
 

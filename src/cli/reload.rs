@@ -20,9 +20,13 @@ use crate::service::Service;
 
 /// The signal that reloads the configuration, as the audit records it.
 const RELOAD_SIGNAL: &str = "SIGHUP";
+/// The takeover that reloads it, likewise.
+const TAKEOVER: &str = "takeover";
 
 /// Timeout of a reload: Exchange may have to return the members of room lists, and a command to print the secret of a webhook.
 const RELOAD_TIMEOUT: Duration = Duration::from_secs(60);
+/// The same at a takeover.
+const TAKEOVER_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A running service and the configuration in force.
 pub(super) struct RunningService {
@@ -38,8 +42,22 @@ pub(super) struct RunningService {
 }
 
 impl RunningService {
+    /// Reloads the configuration, which may have changed while this process stood by. Doors do not wait for it long.
+    pub(super) async fn reload_at_takeover(&mut self) {
+        if tokio::time::timeout(TAKEOVER_TIMEOUT, self.reload_for(TAKEOVER)).await.is_err() {
+            tracing::warn!(
+                "cannot reload the configuration in time for the takeover: that of this process's start stays in force; send SIGHUP"
+            );
+        }
+    }
+
     /// Reloads the configuration, and logs what only a restart applies.
     pub(super) async fn reload(&mut self) {
+        self.reload_for(RELOAD_SIGNAL).await;
+    }
+
+    /// `cause` is why, in the audit.
+    async fn reload_for(&mut self, cause: &'static str) {
         let Some(connection) = self.connection.clone() else { return };
         let late = |_| {
             Err(CommandError::new(
@@ -51,7 +69,7 @@ impl RunningService {
         match tokio::time::timeout(RELOAD_TIMEOUT, taken_over).await.unwrap_or_else(late) {
             Ok(()) => {
                 tracing::info!("configuration reloaded");
-                self.service.record_reload(connect::configuration_hash(&connection), RELOAD_SIGNAL).await;
+                self.service.record_reload(connect::configuration_hash(&connection), cause).await;
             }
             Err(failure) => {
                 tracing::error!(

@@ -1,6 +1,5 @@
 //! `adjourn serve`: starts the service, handles signals, and shuts down in order.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,7 +13,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::args::{ConnectionArgs, LogFormat, ServeArgs};
-use super::connect::{self, OpenedEngine};
+use super::connect::{self, JournalAccess, OpenedEngine};
 use super::doctor::ConfigDoctor;
 use super::exit::{CommandError, Exit};
 use super::log_filter::{self, LOG_VARIABLE};
@@ -24,9 +23,10 @@ use super::output::Output;
 use super::ports::{self, Ports};
 use super::reload::{self, FileHashes, RunningService};
 use super::signals::{ServiceSignal, Signals};
+use super::standby::{self, StandbyAnswers};
 use super::storage::Storage;
-use super::{standby, webhook};
-use crate::api::{self, Api, ApiOptions, Doctor, KeyRing, ListenerLimits};
+use super::webhook;
+use crate::api::{self, Api, ApiOptions, Connections, Doctor, KeyRing, ListenerLimits};
 use crate::config::Config;
 use crate::console;
 use crate::journal::{Journal, JournalError};
@@ -49,7 +49,12 @@ pub(super) async fn run(
     output: &Output,
 ) -> Result<Exit, CommandError> {
     let exported = init_logging(args.log)?;
-    let ended = stand_by_and_serve(args.listen, connection, output).await;
+    let storage = connect::storage(connection)?;
+    let store = storage.service_store().await?;
+    let opened = connect::open(connection, JournalAccess::ReadWrite, output).await?;
+    let journal = opened.engine.journal().clone();
+    let served = stand_by_and_serve(args, connection, (storage, store, opened), output);
+    let ended = connect::closing(&*journal, served).await;
     // Sends the spans that are still buffered.
     let _ = tokio::task::spawn_blocking(move || exported.map(telemetry::Export::end)).await;
     ended
@@ -57,24 +62,17 @@ pub(super) async fn run(
 
 /// Serves as soon as no other process with the same journal does.
 async fn stand_by_and_serve(
-    listen: Option<SocketAddr>,
+    args: ServeArgs,
     connection: &ConnectionArgs,
+    (storage, store, opened): (Storage, ServiceStore, OpenedEngine),
     output: &Output,
 ) -> Result<Exit, CommandError> {
+    let listen = args.listen.unwrap_or(opened.config.api.listen);
     let mut signals = Signals::listen()?;
-    let mut config = connect::load(connection)?;
-    // A process that stands by finds a wrong secret now, and not when it is needed.
-    connect::unusable_connections(&config).into_iter().next().map_or(Ok(()), Err)?;
-    let storage = Storage::of(&mut config)?;
-    let journal = storage.journal().await?;
-    let mut ports = Ports::open(&config.api, listen.unwrap_or(config.api.listen)).await?;
-    let waited = standby::until_active(&*journal, &config, &mut ports, &mut signals, output).await?;
-    let Some(active) = waited else { return Ok(Exit::Done) };
-    let store = storage.service_store().await?;
-    let opened = connect::open_journaled(connection, journal, output).await?;
-    if !active.has_taken_over {
-        connect::recover(&opened.engine, output).await?;
-    } // Else doors have waited already: open actions are settled while the service runs.
+    let active = tokio::select! {
+        active = standby::until_active(&opened, listen, output) => active?,
+        () = signals.stop() => return Ok(Exit::Done),
+    };
     opened.config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let context = ServeContext {
         connection: Some(connection.clone()),
@@ -83,8 +81,12 @@ async fn stand_by_and_serve(
         console_fragment: "",
         public_url: PublicUrl::Configured,
         socket: Some(storage.directory().join(SOCKET_FILE)),
+        standby: active.standby,
     };
-    serve(opened, store, (ports, signals), context, output).await
+    let ended = serve(opened, store, (active.ports, signals), context, output).await;
+    // Nobody else is active before everything here has ended.
+    drop(active.lock);
+    ended
 }
 
 /// What differs between the service and the demo.
@@ -101,6 +103,8 @@ pub(super) struct ServeContext {
     pub(super) public_url: PublicUrl,
     /// Where commands of this machine reach the service. The demo has none.
     pub(super) socket: Option<PathBuf>,
+    /// What answers on the ports up to now: this process has taken over from another one.
+    pub(super) standby: Option<StandbyAnswers>,
 }
 
 /// The address in check-in links.
@@ -130,7 +134,10 @@ pub(super) async fn serve(
     let uptimes = store.uptimes().await?;
     uptimes.iter().for_each(|up| clock.add_record(up.to));
     let options = config.service.clone();
-    let service = Service::open(engine, counters, store.clone(), options).await?;
+    let service = match &context.standby {
+        None => Service::open(engine, counters, store.clone(), options).await?,
+        Some(_) => Service::open_at_takeover(engine, counters, store.clone(), options).await?,
+    };
     let keys = Arc::new(KeyRing::open(store).await?);
     keys.set_provider(reload::provider(&config.api)?);
     let connections = ports::connections(&config);
@@ -143,37 +150,24 @@ pub(super) async fn serve(
         let public_url = url.parse().ok();
         api.set_options(ApiOptions { public_url, ..config.api.options.clone() });
     }
+    // Before the tasks that publish notices.
+    service.webhooks.replace(webhooks);
+    let (files, connection) = (FileHashes::of(&config), context.connection);
+    let mut running = RunningService { service, api, keys, logos, connection, config, files };
+    if let Some(standby) = context.standby {
+        running.reload_at_takeover().await;
+        standby.end().await;
+    }
     let (stop, mut parts) = (CancellationToken::new(), JoinSet::new());
-    serve_locally(context.socket.as_deref(), &api, &stop, &mut parts).await;
+    serve_locally(context.socket.as_deref(), &running.api, &stop, &mut parts).await;
     ports.announce(output)?;
     output.note(&format!("console: {url}/{}", context.console_fragment));
     tracing::info!(%url, "serving");
-
-    // Before the tasks that publish notices.
-    service.webhooks.replace(webhooks);
-    spawn_service(&service, &config, feed, &stop, &mut parts);
+    spawn_service(&running.service, &running.config, feed, &stop, &mut parts);
     if let Some(background) = context.background {
-        parts.spawn(background(service.clone(), stop.clone()));
+        parts.spawn(background(running.service.clone(), stop.clone()));
     }
-    parts.spawn({
-        let (keys, stop) = (keys.clone(), stop.clone());
-        async move { keys.refresh_until(stop).await }
-    });
-    let Ports { api: listener, health, tls, .. } = ports;
-    if let Some(tls) = tls.clone() {
-        let stop = stop.clone();
-        parts.spawn(async move { tls.reload_until(stop).await });
-    }
-    let router = api::router(api.clone()).merge(console::router(keys.clone()));
-    let router = router.merge(console::logo_router(logos.clone()));
-    parts.spawn(api::serve(listener, tls, router, ListenerLimits::with(connections), stop.clone()));
-    if let Some(listener) = health {
-        let limits = ListenerLimits::with(ports::health_connections());
-        parts.spawn(api::serve(listener, None, api::health_router(api.clone()), limits, stop.clone()));
-    }
-    let files = FileHashes::of(&config);
-    let mut running =
-        RunningService { service, api, keys, logos, connection: context.connection, config, files };
+    spawn_listeners(&running, ports, connections, &stop, &mut parts);
     // Without systemd this does nothing.
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     let journal = running.service.engine.journal().clone();
@@ -200,7 +194,12 @@ async fn journal_ended(journal: &dyn Journal) -> JournalError {
 #[cfg(unix)]
 async fn serve_locally(path: Option<&Path>, api: &Api, stop: &CancellationToken, parts: &mut JoinSet<()>) {
     let Some(path) = path else { return };
-    match api::LocalSocket::bind(path).await {
+    // With the journal in a database nothing else has created the state directory.
+    let bound = match path.parent().map_or(Ok(()), crate::store::create_directory) {
+        Ok(()) => api::LocalSocket::bind(path).await,
+        Err(error) => Err(error),
+    };
+    match bound {
         Ok(socket) => drop(parts.spawn(socket.serve(api::router(api.clone()), stop.clone()))),
         Err(error) => tracing::warn!(
             path = %path.display(),
@@ -213,6 +212,33 @@ async fn serve_locally(path: Option<&Path>, api: &Api, stop: &CancellationToken,
 #[cfg(not(unix))]
 #[expect(clippy::unused_async, reason = "there are systems with Unix sockets")]
 async fn serve_locally(_: Option<&Path>, _: &Api, _: &CancellationToken, _: &mut JoinSet<()>) {}
+
+/// Starts the listeners, and the tasks that keep their keys and certificates current.
+fn spawn_listeners(
+    running: &RunningService,
+    ports: Ports,
+    connections: Arc<Connections>,
+    stop: &CancellationToken,
+    parts: &mut JoinSet<()>,
+) {
+    let RunningService { api, keys, logos, .. } = running;
+    parts.spawn({
+        let (keys, stop) = (keys.clone(), stop.clone());
+        async move { keys.refresh_until(stop).await }
+    });
+    let Ports { api: listener, health, tls, .. } = ports;
+    if let Some(tls) = tls.clone() {
+        let stop = stop.clone();
+        parts.spawn(async move { tls.reload_until(stop).await });
+    }
+    let router = api::router(api.clone()).merge(console::router(keys.clone()));
+    let router = router.merge(console::logo_router(logos.clone()));
+    parts.spawn(api::serve(listener, tls, router, ListenerLimits::with(connections), stop.clone()));
+    if let Some(listener) = health {
+        let limits = ListenerLimits::with(ports::health_connections());
+        parts.spawn(api::serve(listener, None, api::health_router(api.clone()), limits, stop.clone()));
+    }
+}
 
 /// Starts the service's own tasks.
 fn spawn_service(

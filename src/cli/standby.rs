@@ -1,79 +1,94 @@
 //! Waits while another process with the same journal is the active service. Meanwhile probes learn that this process lives and is not
 //! ready. Accepts no request, and acts in no room.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::connect::{self, OpenedEngine};
 use super::exit::CommandError;
 use super::output::Output;
 use super::ports::{self, Ports};
-use super::signals::{ServiceSignal, Signals};
 use crate::api::{self, ListenerLimits};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::Config;
 use crate::journal::{Journal, JournalError, JournalLock, LockName};
 
 /// Time between two attempts to become the active service.
-const ATTEMPT_EVERY: Duration = Duration::from_millis(250);
+const ATTEMPT_EVERY: Duration = Duration::from_millis(500);
 /// How long a takeover waits for the connections of probes: a slow client must not delay it.
 const CLOSING_GRACE: Duration = Duration::from_millis(500);
 
-/// The right to be the active service. It lasts as long as this value, or until another process has taken over.
+/// The right to be the active service, and the ports to serve on.
 pub(super) struct ActiveService {
-    _lock: JournalLock,
-    /// Whether another process was active before.
-    pub(super) has_taken_over: bool,
+    /// It lasts as long as this value, or until another process has taken over.
+    pub(super) lock: JournalLock,
+    pub(super) ports: Ports,
+    /// Set if another process was active before.
+    pub(super) standby: Option<StandbyAnswers>,
 }
 
-/// Waits until this process is the active service. `None` if a signal stopped it first.
+/// Waits until this process is the active service. One that waits for nobody recovers interrupted actions before it listens. One that takes
+/// over settles them while it serves: its doors have waited already.
 pub(super) async fn until_active(
-    journal: &dyn Journal,
-    config: &Config,
-    ports: &mut Ports,
-    signals: &mut Signals,
+    opened: &OpenedEngine,
+    listen: SocketAddr,
     output: &Output,
-) -> Result<Option<ActiveService>, CommandError> {
+) -> Result<ActiveService, CommandError> {
+    let journal = opened.engine.journal();
     if let Some(lock) = journal.try_lock(&LockName::Service).await? {
-        return Ok(Some(ActiveService { _lock: lock, has_taken_over: false }));
+        connect::recover(&opened.engine, output).await?;
+        let ports = Ports::open(&opened.config.api, listen).await?;
+        return Ok(ActiveService { lock, ports, standby: None });
     }
+    let mut ports = Ports::open(&opened.config.api, listen).await?;
     ports.announce(output)?;
     tracing::info!(url = ports.url(), "another process is the active service: standing by");
-    let (stop, mut parts) = (CancellationToken::new(), JoinSet::new());
-    answer_probes(ports, config, &stop, &mut parts);
+    let standby = StandbyAnswers::start(&ports, &opened.config);
     let _ = sd_notify::notify(&[
         sd_notify::NotifyState::Ready,
         sd_notify::NotifyState::Status("standing by: another process is the active service"),
     ]);
-    let lock = tokio::select! {
-        lock = lock_service(journal) => Some(lock?),
-        () = until_stopped(signals) => None,
-    };
-    stop.cancel();
-    // Connections to the probes end now, so that their clients reach the service.
-    while parts.join_next().await.is_some() {}
-    Ok(lock.map(|lock| {
-        tracing::warn!("the former service is gone: this process takes over");
-        let _ = sd_notify::notify(&[sd_notify::NotifyState::Status("active")]);
-        ActiveService { _lock: lock, has_taken_over: true }
-    }))
+    let lock = lock_service(&**journal).await?;
+    tracing::warn!("the former service is gone: this process takes over");
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Status("active")]);
+    connect::add_newest_record(&opened.clock, &**journal).await?;
+    Ok(ActiveService { lock, ports, standby: Some(standby) })
 }
 
-/// Answers on the service's own ports.
-fn answer_probes(ports: &Ports, config: &Config, stop: &CancellationToken, parts: &mut JoinSet<()>) {
-    if let Some(tls) = ports.tls.clone() {
-        let stop = stop.clone();
-        parts.spawn(async move { tls.reload_until(stop).await });
+/// The answers on the service's own ports while this process is not the active service.
+pub(super) struct StandbyAnswers {
+    stop: CancellationToken,
+    listeners: JoinSet<()>,
+}
+
+impl StandbyAnswers {
+    fn start(ports: &Ports, config: &Config) -> Self {
+        let (stop, mut listeners) = (CancellationToken::new(), JoinSet::new());
+        if let Some(tls) = ports.tls.clone() {
+            let stop = stop.clone();
+            listeners.spawn(async move { tls.reload_until(stop).await });
+        }
+        let router = api::standby_router(SystemClock.now());
+        let limits = |connections| ListenerLimits {
+            shutdown_grace: CLOSING_GRACE,
+            ..ListenerLimits::with(connections)
+        };
+        let all = limits(ports::connections(config));
+        listeners.spawn(api::serve(ports.api.clone(), ports.tls.clone(), router.clone(), all, stop.clone()));
+        if let Some(health) = ports.health.clone() {
+            let probes = limits(ports::health_connections());
+            listeners.spawn(api::serve(health, None, router, probes, stop.clone()));
+        }
+        Self { stop, listeners }
     }
-    let router = api::standby_router(SystemClock.now());
-    let limits =
-        |connections| ListenerLimits { shutdown_grace: CLOSING_GRACE, ..ListenerLimits::with(connections) };
-    let all = limits(ports::connections(config));
-    parts.spawn(api::serve(ports.api.clone(), ports.tls.clone(), router.clone(), all, stop.clone()));
-    if let Some(health) = ports.health.clone() {
-        let probes = limits(ports::health_connections());
-        parts.spawn(api::serve(health, None, router, probes, stop.clone()));
+
+    /// Closes the connections, so that their clients reach the service, which listens on the same ports next.
+    pub(super) async fn end(mut self) {
+        self.stop.cancel();
+        while self.listeners.join_next().await.is_some() {}
     }
 }
 
@@ -90,9 +105,4 @@ async fn lock_service(journal: &dyn Journal) -> Result<JournalLock, JournalError
         }
         tokio::time::sleep(ATTEMPT_EVERY).await;
     }
-}
-
-/// Waits for a signal that stops the process. The configuration is read when this process becomes the active service.
-async fn until_stopped(signals: &mut Signals) {
-    while signals.next().await == ServiceSignal::Reload {}
 }

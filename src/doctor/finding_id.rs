@@ -86,6 +86,8 @@ finding_ids! {
     DatabaseRefused = "database-refused",
     /// The server is older than PostgreSQL 14.
     DatabaseTooOld = "database-too-old",
+    /// A connection pooler in front of the database shares sessions.
+    DatabasePooled = "database-pooled",
     /// The database may lose what it has acknowledged.
     DatabaseMayLose = "database-may-lose-entries",
     /// The database returned another error, or its tables are not ours.

@@ -142,6 +142,10 @@ pub trait Journal: Send + Sync {
     fn queued_facts(&self) -> usize {
         0
     }
+
+    /// Stores what waits, and ends the writing of this process, so that other processes can continue its actions at once. Afterwards every
+    /// fact is refused. A journal that one process owns needs no such end.
+    async fn close(&self) {}
 }
 
 /// The state of a journal's commits, and the free space for more.
@@ -165,6 +169,9 @@ pub enum JournalError {
     /// Disk full, read-only, or the file is damaged.
     #[error("the journal cannot be used: {0}")]
     Unusable(String),
+    /// The journal may lose the facts that it stores, so it stores none.
+    #[error("the journal cannot be used: {0}")]
+    MayLose(String),
     /// An entry was changed after it was written.
     #[error("the journal is damaged: {0}")]
     Damaged(String),

@@ -30,7 +30,7 @@ impl Service {
     /// Records pauses of the machine, in which no sign could arrive.
     pub(super) fn note_pauses(&self) {
         if let Some(since) = self.engine.clock().running_since() {
-            self.presence.write().watch.start_intake(since.max(self.started_at));
+            self.presence.write().watch.start_intake(since.max(self.receiving_since));
         }
     }
 

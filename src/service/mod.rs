@@ -219,12 +219,18 @@ pub struct Service {
     crowds: Arc<Mutex<CrowdLog>>,
     aliases: Aliases,
     started_at: DateTime<Utc>,
+    /// From when on every sign reaches this process.
+    receiving_since: DateTime<Utc>,
     connected_rooms: presence::ConnectedRooms,
     options: ArcSwap<ServiceOptions>,
     live: OnceLock<Arc<Live>>,
     followed: FollowedRooms,
     places: places::Places,
 }
+
+/// How long a service that is sealed may not know it yet, and still accept signs: two renewals, the time limit of one, and the interval at
+/// which it checks.
+const FORMER_SERVICE_ANSWERS_FOR: TimeDelta = TimeDelta::seconds(15);
 
 impl Service {
     /// Opens the service: reads the stored signs that still matter, and the sources with their times of contact.
@@ -238,8 +244,35 @@ impl Service {
         options: ServiceOptions,
     ) -> Result<Arc<Self>, StoreError> {
         let now = engine.clock().now();
-        let presence =
-            presence::open_presence(&store, &**engine.clock(), options.rules.silence.clone()).await?;
+        Self::open_receiving(engine, connections, store, options, now).await
+    }
+
+    /// The same in a process that takes over from another one, which may still accept signs for some seconds: no meeting is released
+    /// because of what this process does not know.
+    ///
+    /// # Errors
+    /// The presence data cannot be read.
+    pub async fn open_at_takeover(
+        engine: Arc<Engine>,
+        connections: Arc<dyn ConnectionMetrics>,
+        store: ServiceStore,
+        options: ServiceOptions,
+    ) -> Result<Arc<Self>, StoreError> {
+        let from = engine.clock().now() + FORMER_SERVICE_ANSWERS_FOR;
+        Self::open_receiving(engine, connections, store, options, from).await
+    }
+
+    /// `receiving_since` is from when on every sign reaches this process.
+    async fn open_receiving(
+        engine: Arc<Engine>,
+        connections: Arc<dyn ConnectionMetrics>,
+        store: ServiceStore,
+        options: ServiceOptions,
+        receiving_since: DateTime<Utc>,
+    ) -> Result<Arc<Self>, StoreError> {
+        let now = engine.clock().now();
+        let silence = options.rules.silence.clone();
+        let presence = presence::open_presence(&store, &**engine.clock(), silence, receiving_since).await?;
         let notices = NoticeBus::new(engine.clock().clone());
         let rooms = Arc::new(RoomCache::new(engine.calendar().clone(), engine.clock().clone(), SILENCE_MAX));
         engine.set_cache(rooms.clone());
@@ -271,6 +304,7 @@ impl Service {
             crowds: Arc::default(),
             aliases: Aliases::default(),
             started_at: now,
+            receiving_since,
             connected_rooms: presence::ConnectedRooms::default(),
             engine,
             connections,

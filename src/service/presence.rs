@@ -57,6 +57,7 @@ pub(super) async fn open_presence(
     store: &ServiceStore,
     clock: &dyn Clock,
     silence: SilenceLimits,
+    receiving_since: DateTime<Utc>,
 ) -> Result<SharedPresence, StoreError> {
     let mut presence = PresenceState::default();
     presence.watch.set_silence(silence);
@@ -64,7 +65,7 @@ pub(super) async fn open_presence(
     let uptimes = store.uptimes().await?;
     presence.recorded_until = uptimes.iter().map(|up| up.to).max();
     uptimes.into_iter().for_each(|up| presence.watch.add_intake(up));
-    presence.watch.start_intake(clock.now());
+    presence.watch.start_intake(receiving_since);
     store.sources().await?.into_iter().for_each(|source| presence.watch.restore(source));
     Ok(presence.into())
 }
@@ -293,7 +294,7 @@ impl Service {
             return;
         }
         let (now, running_since) = (self.now(), self.engine.clock().running_since());
-        let Some(up) = Interval::new(self.started_at.max(running_since.unwrap_or_default()), now) else {
+        let Some(up) = Interval::new(self.receiving_since.max(running_since.unwrap_or_default()), now) else {
             return;
         };
         let (sources, signs) = {

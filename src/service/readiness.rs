@@ -15,6 +15,7 @@ use tokio::time::{Instant, timeout};
 
 use super::Service;
 use super::exchange_check::{ConnectionState, ExchangeAnswers};
+use crate::journal::JournalError;
 
 /// How long a result is reused: at most one trial commit in this time.
 const FRESH: Duration = Duration::from_secs(5);
@@ -178,7 +179,11 @@ impl Service {
             Ok(Ok(())) => CheckFinding::Passed,
             Ok(Err(error)) => {
                 tracing::warn!(%error, "the journal rejected a trial commit");
-                CheckFinding::Failed("the journal cannot be written: actions are rejected".to_owned())
+                let why = match error {
+                    JournalError::MayLose(_) => "the journal's database may lose what it stores",
+                    _ => "the journal cannot be written",
+                };
+                CheckFinding::Failed(format!("{why}: actions are rejected"))
             }
             Err(_) => CheckFinding::Failed(format!(
                 "a journal commit did not finish within {} s",

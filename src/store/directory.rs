@@ -43,7 +43,7 @@ pub(crate) fn is_state_file(name: &OsStr) -> bool {
 }
 
 /// Creates the directory, accessible to its owner alone.
-pub(super) fn create(path: &Path) -> std::io::Result<()> {
+pub(crate) fn create(path: &Path) -> std::io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

@@ -61,6 +61,8 @@ mod writer;
 
 pub use archive::{ArchiveError, ArchiveOrder, ArchiveReport};
 pub use archive_file::{ArchiveFileError, VerifiedArchive, verify_archive};
+#[cfg(all(unix, feature = "service"))]
+pub(crate) use directory::create as create_directory;
 pub use directory::default_directory;
 #[cfg(feature = "service")]
 pub(crate) use directory::{SOCKET_FILE, is_state_file, systemd_directory};

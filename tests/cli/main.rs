@@ -6,6 +6,8 @@ mod beside;
 #[cfg(all(unix, feature = "postgres"))]
 mod chains;
 mod config_check;
+#[cfg(all(unix, feature = "postgres"))]
+mod database;
 mod deploy;
 mod dialect;
 mod display;

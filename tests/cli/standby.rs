@@ -57,14 +57,21 @@ impl Pair {
         HttpReply::parse(&reply).map_or(0, |reply| reply.status)
     }
 
-    /// Waits until the second service is active, and prints how long it took after `what`.
-    async fn takes_over(&self, what: &str) {
+    /// The writer that is the active service.
+    fn active_writer(&self) -> String {
+        self.database.sql("SELECT writer FROM locks WHERE name = 'service'")
+    }
+
+    /// The writer that sealed this one; empty while it may write.
+    fn sealed_by(&self, writer: &str) -> String {
+        self.database.sql(&format!("SELECT sealed_by FROM writers WHERE writer = {writer}"))
+    }
+
+    /// Waits until the second service has sealed this writer and is active, and prints how long it took after `what`.
+    async fn takes_over_from(&self, writer: &str, what: &str) {
         let begun = Instant::now();
-        wait_until("the former service is sealed", || {
-            let sealed = "SELECT count(*) FROM writers WHERE sealed_by <> writer";
-            self.database.sql(sealed) != "0"
-        })
-        .await;
+        wait_until("the former service is sealed", || !self.sealed_by(writer).is_empty()).await;
+        assert_ne!(self.sealed_by(writer), writer, "the former service did not end in order");
         self.is_ready(what, begun).await;
     }
 
@@ -116,10 +123,11 @@ async fn a_service_stands_by_and_takes_over_from_one_that_was_killed() {
     pair.office.sim.inject_fault(FaultRule::new(slow).on("UpdateItem"));
     let pressed = pair.press(&pair.active).await.unwrap();
     assert_eq!(pressed.status, 202, "{}", pressed.body);
+    let writer = pair.active_writer();
     pair.active.child.kill().unwrap();
     pair.active.child.wait().unwrap();
     let begun = Instant::now();
-    pair.takes_over("killed with a request on its way").await;
+    pair.takes_over_from(&writer, "killed with a request on its way").await;
     pair.is_ended_once().await;
     println!("killed with a request on its way: answered after {} ms", begun.elapsed().as_millis());
 }
@@ -134,15 +142,18 @@ async fn a_service_that_was_stopped_and_wakes_up_sends_nothing_more() {
     assert_eq!(pressed.status, 202, "{}", pressed.body);
     wait_until("the action reads the calendar", || pair.requests("FindItem") > before).await;
     // The process is stopped before it knows the event, and so before it stores an intent.
+    let writer = pair.active_writer();
     pair.active.signal("-STOP");
-    pair.takes_over("stopped").await;
+    pair.takes_over_from(&writer, "stopped").await;
     let record = async || pair.office.run(&["audit", "--json", "--outcome", "open"]).await.lines();
     wait_until_async("the second service closes the action", async || record().await.is_empty()).await;
+    let sent = pair.requests("UpdateItem");
     pair.active.signal("-CONT");
     let status = tokio::task::spawn_blocking(move || pair.active.child.wait().unwrap()).await.unwrap();
     assert_eq!(status.code(), Some(8), "another process has taken over from it");
-    let sent = pair.office.sim.requests().into_iter().filter(|request| request.operation == "UpdateItem");
-    assert!(sent.count() <= 1, "the first process sent what it had decided");
+    let requests = pair.office.sim.requests();
+    let updates = requests.iter().filter(|request| request.operation == "UpdateItem").count();
+    assert_eq!(updates, sent, "the first process sent what it had decided");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -150,9 +161,11 @@ async fn a_service_that_ends_in_order_hands_over_at_once() {
     let Some(mut pair) = Pair::start().await else { return };
     let pressed = pair.press(&pair.active).await.unwrap();
     assert_eq!(pressed.status, 200, "{}", pressed.body);
+    let (writer, begun) = (pair.active_writer(), Instant::now());
     pair.active.terminate();
-    pair.is_ready("ended in order", Instant::now()).await;
-    pair.active.child.wait().unwrap();
+    assert_eq!(pair.active.child.wait().unwrap().code(), Some(0));
+    assert_eq!(pair.sealed_by(&writer), writer, "nobody else had to find out that it ended");
+    pair.is_ready("ended in order", begun).await;
     pair.is_ended_once().await;
     // A signal ends one that stands by, too.
     let mut third = pair.third();
@@ -163,9 +176,27 @@ async fn a_service_that_ends_in_order_hands_over_at_once() {
     let third = pair.third();
     let mut second = std::mem::replace(&mut pair.standby, third);
     tokio::time::sleep(MAY_SEAL_AFTER).await;
+    let writer = pair.active_writer();
     second.child.kill().unwrap();
-    pair.takes_over("killed while nothing was in progress").await;
+    pair.takes_over_from(&writer, "killed while nothing was in progress").await;
     pair.is_ended_once().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_ended_in_order_leaves_nobody_to_wait_for() {
+    let Some(mut pair) = Pair::start().await else { return };
+    pair.standby.terminate();
+    pair.standby.child.wait().unwrap();
+    pair.active.terminate();
+    assert_eq!(pair.active.child.wait().unwrap().code(), Some(0));
+    let open = pair.database.sql("SELECT count(*) FROM writers WHERE sealed_at IS NULL");
+    assert_eq!(open, "0", "every process that ended has sealed its chain");
+    pair.standby = pair.third();
+    let first_answer = pair.standby.send(&pair.token, "GET /readyz", "").await;
+    assert!(
+        first_answer.starts_with("HTTP/1.1 200"),
+        "it is active from its first answer on: {first_answer}"
+    );
 }
 
 /// HAProxy with the configuration of `deploy/haproxy`, in front of both services; `None` where it is not installed.

@@ -6,7 +6,9 @@
 //! engine  exchange  graph  service  journal  one constructor of the library each, with the options that tests want
 //! world → simulator → office                 a simulated Exchange, and an engine that works on it
 //!                   → installation → served  the program in a directory of its own, and as a service
-//! http  postgres  random  receiver  wait     tools
+//! postgres → postgres_pair                   servers of a database: one, and one with a standby
+//!          → pooler                          a connection pooler in front of one
+//! http  random  receiver  wait               tools
 //! ```
 //!
 //! A crate of its own, because a module that nine programs include would be compiled nine times, each time with the warnings about
@@ -24,7 +26,11 @@ mod journal;
 mod office;
 mod outcome;
 #[cfg(unix)]
+mod pooler;
+#[cfg(unix)]
 mod postgres;
+#[cfg(unix)]
+mod postgres_pair;
 mod random;
 mod receiver;
 mod room;
@@ -47,7 +53,11 @@ pub use journal::{journal_in, record_refused};
 pub use office::Office;
 pub use outcome::{done, refusal};
 #[cfg(unix)]
+pub use pooler::Pooler;
+#[cfg(unix)]
 pub use postgres::{PostgresServer, PostgresTestDatabase};
+#[cfg(unix)]
+pub use postgres_pair::{PostgresPair, Replication};
 pub use random::{SeededRandom, Seeds};
 pub use receiver::{ReceivedPost, WebhookReceiver};
 pub use room::{AURORA, address, aurora, every_room, numbered_room, room, room_name};

@@ -9,15 +9,15 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-const PASSWORD: &str = "open-sesame";
+pub(crate) const PASSWORD: &str = "open-sesame";
 
 /// A running server. Its administrator is `postgres`; tests connect as `adjourn`, a user without special rights.
 pub struct PostgresServer {
-    port: u16,
-    programs: PathBuf,
+    pub(crate) port: u16,
+    pub(crate) programs: PathBuf,
     data: PathBuf,
     process: Mutex<Child>,
     databases: AtomicU32,
@@ -49,26 +49,49 @@ impl PostgresServer {
     }
 
     fn start_with(programs: PathBuf) -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = directory();
         let data = directory.path().join("data");
         let password = directory.path().join("password");
         std::fs::write(&password, PASSWORD).unwrap();
-        if let Some((user, group)) = unprivileged() {
-            for path in [directory.path(), &password] {
-                chown(path, Some(user), Some(group)).unwrap();
-            }
-        }
+        give_to_server(&password);
         let mut initdb = as_unprivileged(&programs.join("initdb"));
         initdb.args(["--auth=scram-sha-256", "--username=postgres", "--encoding=UTF8", "--locale=C"]);
         initdb.arg("--no-sync").arg(format!("--pwfile={}", password.display()));
         expect(&initdb.arg("-D").arg(&data).output().unwrap(), "initdb");
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let server = Self::run(programs, data, directory);
+        server.sql("postgres", &format!("CREATE ROLE adjourn LOGIN PASSWORD '{PASSWORD}'"));
+        server
+    }
+
+    /// A standby that streams from this server.
+    pub(crate) fn standby(&self) -> Self {
+        let directory = directory();
+        let data = directory.path().join("data");
+        let mut copy = as_unprivileged(&self.programs.join("pg_basebackup"));
+        copy.args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", "postgres", "-X", "stream"]);
+        copy.args(["-c", "fast", "-R", "--no-sync", "-D"]).arg(&data).env("PGPASSWORD", PASSWORD);
+        expect(&copy.output().unwrap(), "pg_basebackup");
+        Self::run(self.programs.clone(), data, directory)
+    }
+
+    fn run(programs: PathBuf, data: PathBuf, directory: tempfile::TempDir) -> Self {
+        let port = free_port();
         let process = Mutex::new(start_process(&programs, &data, port, &["fsync=on"]));
         let databases = AtomicU32::new(0);
         let server = Self { port, programs, data, process, databases, _directory: directory };
         server.wait_until_ready();
-        server.sql("postgres", &format!("CREATE ROLE adjourn LOGIN PASSWORD '{PASSWORD}'"));
         server
+    }
+
+    /// Kills the server as a power cut does, for good.
+    pub fn kill(&self) {
+        let mut process = self.process();
+        process.kill().unwrap();
+        process.wait().unwrap();
+    }
+
+    fn process(&self) -> MutexGuard<'_, Child> {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until the server accepts connections.
@@ -105,15 +128,13 @@ impl PostgresServer {
             let path = self.data.join(name);
             std::fs::write(&path, content).unwrap();
             std::fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
-            if let Some((user, group)) = unprivileged() {
-                chown(&path, Some(user), Some(group)).unwrap();
-            }
+            give_to_server(&path);
         }
         self.restart(Duration::ZERO, &["fsync=on", "ssl=on"]);
     }
 
     fn restart(&self, pause: Duration, settings: &[&str]) {
-        let mut process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut process = self.process();
         signal(&process, "QUIT");
         process.wait().unwrap();
         std::thread::sleep(pause);
@@ -146,9 +167,12 @@ impl PostgresServer {
 
 impl Drop for PostgresServer {
     fn drop(&mut self) {
-        let mut process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
-        signal(&process, "QUIT");
-        let _ = process.wait();
+        let mut process = self.process();
+        // The id of a process that has ended may be another's by now.
+        if process.try_wait().is_ok_and(|ended| ended.is_none()) {
+            signal(&process, "QUIT");
+            let _ = process.wait();
+        }
     }
 }
 
@@ -171,13 +195,35 @@ fn installed() -> Option<PathBuf> {
         let version: u32 = entry.file_name().to_str()?.parse().ok()?;
         Some((version, entry.path().join("bin"))).filter(|(_, path)| path.join("initdb").exists())
     });
-    let newest = numbered.max().map(|(_, path)| path);
-    if newest.is_none() {
+    found("PostgreSQL", numbered.max().map(|(_, path)| path))
+}
+
+/// The program, if it is installed. A test that needs it is skipped, or fails with `ADJOURN_REQUIRE_POSTGRES=1`.
+pub(crate) fn found(program: &str, path: Option<PathBuf>) -> Option<PathBuf> {
+    if path.is_none() {
         let is_required = std::env::var_os("ADJOURN_REQUIRE_POSTGRES").is_some_and(|value| value == "1");
-        assert!(!is_required, "PostgreSQL is not installed, and ADJOURN_REQUIRE_POSTGRES=1");
-        println!("skipped: PostgreSQL is not installed");
+        assert!(!is_required, "{program} is not installed, and ADJOURN_REQUIRE_POSTGRES=1");
+        println!("skipped: {program} is not installed");
     }
-    newest
+    path
+}
+
+/// A temporary directory of the server's user.
+pub(crate) fn directory() -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    give_to_server(directory.path());
+    directory
+}
+
+/// Makes the server's user the owner.
+pub(crate) fn give_to_server(path: &Path) {
+    if let Some((user, group)) = unprivileged() {
+        chown(path, Some(user), Some(group)).unwrap();
+    }
+}
+
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// The user and group `postgres`, if the tests run as root: the server refuses to.
@@ -194,7 +240,7 @@ fn unprivileged() -> Option<(u32, u32)> {
     })
 }
 
-fn as_unprivileged(program: &Path) -> Command {
+pub(crate) fn as_unprivileged(program: &Path) -> Command {
     let mut command = Command::new(program);
     command.current_dir("/");
     if let Some((user, group)) = unprivileged() {
@@ -206,7 +252,8 @@ fn as_unprivileged(program: &Path) -> Command {
 fn start_process(programs: &Path, data: &Path, port: u16, settings: &[&str]) -> Child {
     let mut server = as_unprivileged(&programs.join("postgres"));
     server.arg("-D").arg(data).args(["-h", "127.0.0.1", "-p", &port.to_string()]);
-    for setting in [&["unix_socket_directories=", "max_connections=200"], settings].concat() {
+    let always = ["unix_socket_directories=", "max_connections=200", "wal_retrieve_retry_interval=100ms"];
+    for setting in [&always, settings].concat() {
         server.args(["-c", setting]);
     }
     server.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());

@@ -77,7 +77,8 @@ pub(super) async fn erase(
     };
     let journal = Storage::of(&mut config)?.journal().await?;
     let (now, key_ttl) = (SystemClock.now(), config.engine.key_ttl);
-    let erased = journal.erase(ErasureRequest { target: whose, by: admin_actor(), now, key_ttl }).await?;
+    let request = ErasureRequest { target: whose, by: admin_actor(), now, key_ttl };
+    let erased = connect::closing(&*journal, journal.erase(request)).await?;
     warn(&erased, output);
     let ErasureResult { values, spared, .. } = erased;
     output.success(&ErasedLine { values, spared }, || format!("Erased {values} personal values."))?;

@@ -182,6 +182,7 @@ async fn serve(
         console_fragment: "#key=adj_demo_demo",
         public_url: PublicUrl::Listener,
         socket: None,
+        standby: None,
     };
     let ports = (Ports::open(&opened.config.api, listen).await?, Signals::listen()?);
     crate::cli::serve::serve(opened, store, ports, context, output).await

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::Instant;
 use tokio_postgres::Row;
 
 use super::error::PostgresError;
@@ -14,6 +14,7 @@ use super::records::head;
 use super::schema::{column, first};
 use super::state::WriterState;
 use super::tables::as_column;
+use super::ticks::Ticks;
 use crate::journal::{Anchor, AnchoredChain, Chain, JournalError, SealedEntry};
 
 /// Time between two anchors.
@@ -126,17 +127,9 @@ impl Anchorer {
     }
 
     /// Works until this process may write no more, or `stop` is dropped.
-    pub(super) async fn run(mut self, mut stop: oneshot::Receiver<()>) {
-        let mut ticks = interval(LOOK_EVERY);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                _ = &mut stop => return,
-                _ = ticks.tick() => {}
-            }
-            if self.state.check().is_err() {
-                return;
-            }
+    pub(super) async fn run(mut self, stop: oneshot::Receiver<()>) {
+        let mut ticks = Ticks::new(LOOK_EVERY, self.state.clone(), stop);
+        while ticks.next().await {
             let has_grown = self.state.chain().length - self.length >= ANCHOR_ENTRIES;
             if has_grown || self.looked_at.elapsed() >= ANCHOR_EVERY {
                 if let Err(error) = self.look(has_grown).await {

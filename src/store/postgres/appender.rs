@@ -18,7 +18,7 @@ use super::link::Backoff;
 use super::plan::Plan;
 use super::records::{Reader, StoredRecord, stored_records};
 use super::state::{HeldLock, WriterState};
-use super::writers;
+use super::writers::{self, WriterId};
 use crate::action::ActionId;
 use crate::journal::{Fact, JournalEntry, JournalError};
 use crate::store::writer::PendingEntry;
@@ -29,6 +29,8 @@ pub(super) const QUEUE_MAX: usize = 4_096;
 const BATCH: usize = 1_024;
 /// How long a batch waits for the database, reconnecting included. Afterwards its entries count as not stored: their effects must not happen.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// Time after which the server is checked again before a batch.
+const CHECK_EVERY: Duration = Duration::from_secs(10);
 /// Pause before a lock that could not be given back is given back again.
 const RELEASE_AGAIN: Duration = Duration::from_millis(500);
 /// How long the last statement of an ending process may take.
@@ -65,9 +67,13 @@ enum NotStored {
 pub(super) struct Appender {
     database: PostgresDatabase,
     state: Arc<WriterState>,
-    writer: i32,
+    me: WriterId,
     /// The connection, and the session that it began.
     open: Option<(Connection, WriterSession)>,
+    /// When the server was last found to keep what it acknowledges.
+    checked_at: Instant,
+    /// Whether the log has it that the server is refused.
+    is_refused: bool,
     /// The records of this process's open actions.
     records: HashMap<ActionId, StoredRecord>,
     /// The plan that was sent, while its answer is not known.
@@ -80,11 +86,12 @@ impl Appender {
     pub(super) fn new(
         database: PostgresDatabase,
         state: Arc<WriterState>,
-        writer: i32,
+        me: WriterId,
         renewals: oneshot::Sender<()>,
     ) -> Self {
         let (open, records, sent) = (None, HashMap::new(), None);
-        Self { database, state, writer, open, records, sent, _renewals: renewals }
+        let (checked_at, is_refused) = (Instant::now(), false);
+        Self { database, state, me, open, checked_at, is_refused, records, sent, _renewals: renewals }
     }
 
     /// Works until the queue is closed and empty, then seals the chain of this process.
@@ -121,7 +128,7 @@ impl Appender {
         }
         self.append(entries, locks).await;
         for (event, values, answer) in erasures {
-            let mut plan = Plan::new(self.writer, self.state.chain());
+            let mut plan = Plan::new(self.me.number, self.state.chain());
             let erased = plan.add(&event, None).map(|()| plan.batch.erased = values);
             let done = match erased {
                 Ok(()) => {
@@ -197,7 +204,7 @@ impl Appender {
         deadline: Instant,
     ) -> Result<Vec<String>, JournalError> {
         self.state.put_back(releases);
-        let mut plan = Plan::new(self.writer, self.state.chain());
+        let mut plan = Plan::new(self.me.number, self.state.chain());
         let releases = self.add_locks(&mut plan, locks);
         let stored = self.store(plan, deadline).await;
         stored.map(Option::unwrap_or_default).map_err(|error| {
@@ -234,7 +241,7 @@ impl Appender {
     ) -> Result<(Plan, Vec<Result<(), JournalError>>), JournalError> {
         let unknown: Vec<Uuid> = entries.iter().filter_map(|entry| self.unknown(entry, from)).collect();
         let known = self.read(&unknown, deadline).await?;
-        let mut plan = Plan::new(self.writer, self.state.chain());
+        let mut plan = Plan::new(self.me.number, self.state.chain());
         let add = |entry: &&JournalEntry| {
             let known = match entry {
                 JournalEntry::Action(fact) => {
@@ -354,7 +361,7 @@ impl Appender {
     async fn refused(&mut self, deadline: Instant) -> JournalError {
         let Some((connection, me)) = &self.open else { return late() };
         let limit = deadline.duration_since(Instant::now());
-        let stored = match writers::stored_chain(connection, self.writer, limit).await {
+        let stored = match writers::stored_chain(connection, self.me, limit).await {
             Ok(stored) => stored,
             Err(error) => return error.into(),
         };
@@ -371,16 +378,20 @@ impl Appender {
     /// to be stored afterwards.
     async fn connect(&mut self, deadline: Instant) -> Result<(), JournalError> {
         self.state.check()?;
-        if self.open.as_ref().is_some_and(|(connection, _)| connection.is_usable()) {
+        if self.is_open().await {
             return Ok(());
         }
         self.open = None;
         let mut backoff = Backoff::default();
         while Instant::now() < deadline {
             let error = match self.connect_once(deadline).await {
-                Ok(()) => return self.state.check(),
+                Ok(()) => {
+                    self.report_accepted();
+                    return self.state.check();
+                }
                 Err(error) => error,
             };
+            self.report_refused(&error);
             let pause = backoff.next_pause();
             if Instant::now() + pause >= deadline {
                 return Err(error.into());
@@ -391,13 +402,42 @@ impl Appender {
         Err(late())
     }
 
-    /// One attempt.
+    /// Whether the open connection can be used. From time to time its server is checked again: it may have a new standby since.
+    async fn is_open(&mut self) -> bool {
+        let Some((connection, _)) = self.open.as_ref().filter(|(connection, _)| connection.is_usable())
+        else {
+            return false;
+        };
+        if self.checked_at.elapsed() < CHECK_EVERY {
+            return true;
+        }
+        // If it fails, the next connection shows why.
+        let keeps = self.database.check_server(connection).await.is_ok();
+        self.checked_at = Instant::now();
+        keeps
+    }
+
+    /// Logs a server that this process may not write to, once.
+    fn report_refused(&mut self, error: &PostgresError) {
+        if error.is_refusal() && !std::mem::replace(&mut self.is_refused, true) {
+            tracing::error!(%error, "this process stores no facts, and so acts on no calendar, until the database is corrected");
+        }
+    }
+
+    fn report_accepted(&mut self) {
+        if std::mem::take(&mut self.is_refused) {
+            tracing::info!("the database is corrected: this process stores facts again");
+        }
+    }
+
+    /// One attempt. The server may be another one than before, with other settings and other standbys.
     async fn connect_once(&mut self, deadline: Instant) -> Result<(), PostgresError> {
         let limit = || deadline.duration_since(Instant::now());
-        let connection = self.database.connect(Purpose::Append).await?;
-        let me = writers::begin_session(&connection, self.writer, limit()).await?;
+        let connection = self.database.connect_to_write(Purpose::Append).await?;
+        self.checked_at = Instant::now();
+        let me = writers::begin_session(&connection, self.me, limit()).await?;
         let stored = match me {
-            Some(_) => writers::stored_chain(&connection, self.writer, limit()).await?,
+            Some(_) => writers::stored_chain(&connection, self.me, limit()).await?,
             None => None,
         };
         let sent = self.sent.as_ref().map(Plan::after);

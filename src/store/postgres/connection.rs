@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Row, Statement};
+use tokio_postgres::{Client, Row, SimpleQueryMessage, Statement};
 
 use super::error::PostgresError;
 
@@ -61,6 +61,19 @@ impl Connection {
     /// Runs statements without parameters, in one transaction unless they begin their own.
     pub(in crate::store) async fn batch(&self, sql: &str, limit: Duration) -> Result<(), PostgresError> {
         self.within(limit, self.client.batch_execute(sql)).await
+    }
+
+    /// The first value that a statement returns, as text. Prepares nothing.
+    pub(super) async fn simple_value(
+        &self,
+        sql: &str,
+        limit: Duration,
+    ) -> Result<Option<String>, PostgresError> {
+        let messages = self.within(limit, self.client.simple_query(sql)).await?;
+        Ok(messages.iter().find_map(|message| match message {
+            SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+            _ => None,
+        }))
     }
 
     async fn within<T>(

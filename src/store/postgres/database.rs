@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::timeout;
-use tokio_postgres::Config;
+use tokio_postgres::{Config, Row};
 
 use super::connection::Connection;
 use super::error::PostgresError;
+use super::sessions;
 use super::settings::PostgresSettings;
 use super::tls::PostgresTls;
 
@@ -18,6 +19,14 @@ const OLDEST_VERSION: i32 = 140_000;
 const OPEN_LIMIT: Duration = Duration::from_secs(10);
 /// Time limit of the statements that prepare a session or the tables.
 pub(in crate::store) const SETUP_LIMIT: Duration = Duration::from_secs(10);
+
+/// The purpose of connections that only check.
+const CHECK: &str = "check";
+/// The server's version, and what determines whether it keeps what it acknowledges.
+pub(in crate::store) const PROMISES: &str =
+    "SELECT current_setting('server_version_num')::int, current_setting('server_version'),
+     current_setting('fsync') = 'on', current_setting('synchronous_standby_names') <> '',
+     EXISTS (SELECT 1 FROM pg_stat_replication WHERE coalesce(state, 'streaming') = 'streaming')";
 
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,19 +82,43 @@ impl PostgresDatabase {
         })
     }
 
-    /// Connects once, and checks the server's version and what it promises about acknowledged commits.
+    /// Connects, and checks the server's version, its sessions, and what it promises about acknowledged commits.
     ///
     /// # Errors
-    /// No server answers, it refuses the connection, it is too old, or it may lose commits.
+    /// No server answers, it refuses the connection, it is too old, a pooler shares its sessions, or it may lose commits.
     pub async fn check(&self) -> Result<(), PostgresError> {
-        let purpose = Purpose::Other { name: "check", statement_limit: SETUP_LIMIT };
-        self.check_server(&self.connect(purpose).await?).await
+        let purpose = Purpose::Other { name: CHECK, statement_limit: SETUP_LIMIT };
+        self.connect_to_write(purpose).await.map(|_| ())
     }
 
-    /// Opens a connection.
+    /// Opens a connection to a server that keeps what it acknowledges, with a session of its own.
+    pub(in crate::store) async fn connect_to_write(
+        &self,
+        purpose: Purpose,
+    ) -> Result<Connection, PostgresError> {
+        self.check_sessions().await?;
+        let connection = self.connect(purpose).await?;
+        self.check_server(&connection).await?;
+        Ok(connection)
+    }
+
+    /// Refuses a pooler that shares sessions between connections.
+    pub(in crate::store) async fn check_sessions(&self) -> Result<(), PostgresError> {
+        let (one, other) = tokio::try_join!(self.open(CHECK), self.open(CHECK))?;
+        sessions::require_own(&one, &other, SETUP_LIMIT).await
+    }
+
+    /// Opens a connection, and prepares its session.
     pub(in crate::store) async fn connect(&self, purpose: Purpose) -> Result<Connection, PostgresError> {
+        let connection = self.open(purpose.name()).await?;
+        connection.batch(&self.session_settings(purpose), SETUP_LIMIT).await?;
+        Ok(connection)
+    }
+
+    /// Opens a connection without any setting.
+    async fn open(&self, purpose: &str) -> Result<Connection, PostgresError> {
         let mut config = Config::clone(&self.config);
-        config.application_name(format!("adjourn {} {}", purpose.name(), self.name));
+        config.application_name(format!("adjourn {purpose} {}", self.name));
         let opened = timeout(OPEN_LIMIT, config.connect(self.tls.clone())).await;
         let (client, messages) = opened
             .map_err(|_| PostgresError::Late(OPEN_LIMIT))?
@@ -95,9 +128,7 @@ impl PostgresDatabase {
                 tracing::debug!(error = %PostgresError::of(&error), "a connection to PostgreSQL ended");
             }
         });
-        let connection = Connection::new(client, task);
-        connection.batch(&self.session_settings(purpose), SETUP_LIMIT).await?;
-        Ok(connection)
+        Ok(Connection::new(client, task))
     }
 
     /// The settings of a session. The names of tables are found in our schema alone.
@@ -115,10 +146,11 @@ impl PostgresDatabase {
 
     /// Refuses a server that is too old, or one that may lose what it acknowledged.
     pub(in crate::store) async fn check_server(&self, connection: &Connection) -> Result<(), PostgresError> {
-        let sql = "SELECT current_setting('server_version_num')::int, current_setting('server_version'),
-                   current_setting('fsync') = 'on', current_setting('synchronous_standby_names') <> '',
-                   EXISTS (SELECT 1 FROM pg_stat_replication WHERE coalesce(state, 'streaming') = 'streaming')";
-        let rows = connection.query(sql, &[], SETUP_LIMIT).await?;
+        self.check_promises(&connection.query(PROMISES, &[], SETUP_LIMIT).await?)
+    }
+
+    /// The same for the rows of [`PROMISES`].
+    pub(in crate::store) fn check_promises(&self, rows: &[Row]) -> Result<(), PostgresError> {
         let row = rows.first().ok_or_else(|| PostgresError::Damaged("no row".to_owned()))?;
         let of_row = |error: tokio_postgres::Error| PostgresError::of(&error);
         let number: i32 = row.try_get(0).map_err(of_row)?;

@@ -33,6 +33,21 @@ pub(super) fn compare(stored: Option<StoredChain>, acknowledged: Chain, sent: Op
     }
 }
 
+/// Why this process may write no more, if the database lacks acknowledged entries. An entry on its way is no loss, so this may be asked at
+/// any time, with the acknowledged end from before the read.
+pub(super) fn find_loss(stored: Option<StoredChain>, acknowledged: Chain) -> Option<JournalError> {
+    let compared = match stored {
+        Some(stored) if stored.has_last && stored.chain.length >= acknowledged.length => return None,
+        stored => {
+            compare(stored.map(|stored| StoredChain { is_sealed: false, ..stored }), acknowledged, None)
+        }
+    };
+    match compared {
+        Comparison::Ended(why) => Some(why),
+        Comparison::NotStored | Comparison::Stored => None,
+    }
+}
+
 fn lost(acknowledged: Chain, why: &str) -> Comparison {
     let text = format!(
         "PostgreSQL no longer has what it acknowledged up to entry {}: {why}; this process writes no more facts; check every room \
@@ -70,6 +85,18 @@ mod tests {
             let sealed = StoredChain { is_sealed: true, ..stored(length) };
             let ended = compare(Some(sealed), chain(3), Some(chain(5)));
             assert_eq!(ended, Comparison::Ended(JournalError::Fenced));
+        }
+    }
+
+    #[test]
+    fn an_entry_on_its_way_is_no_loss_and_a_shorter_chain_is() {
+        for length in [3, 4, 9] {
+            assert_eq!(find_loss(Some(stored(length)), chain(3)), None);
+        }
+        let sealed = StoredChain { is_sealed: true, ..stored(2) };
+        for lost in [None, Some(stored(2)), Some(sealed), Some(StoredChain { has_last: false, ..stored(3) })]
+        {
+            assert!(matches!(find_loss(lost, chain(3)), Some(JournalError::Damaged(_))), "{lost:?}");
         }
     }
 

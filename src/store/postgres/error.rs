@@ -65,6 +65,12 @@ pub enum PostgresError {
         "this database may lose stored entries: {0}; correct it, or accept the loss in the configuration"
     )]
     MayLose(String),
+    /// A connection pooler shares the server's sessions between connections.
+    #[error(
+        "a connection pooler gives each transaction another session of the server; set its `pool_mode` to `session`, or name the port of \
+         the server itself in the connection text"
+    )]
+    SharedSessions,
     /// Stored content contradicts itself.
     #[error("the stored data is damaged: {0}; keep it and run `adjourn audit verify`")]
     Damaged(String),
@@ -82,6 +88,11 @@ impl PostgresError {
     /// Whether the stored data or its tables were changed.
     pub(crate) fn is_damage(&self) -> bool {
         matches!(self, Self::OtherTables(_) | Self::Damaged(_))
+    }
+
+    /// Whether the administrator of the database has to correct something before this process may write.
+    pub(super) fn is_refusal(&self) -> bool {
+        matches!(self, Self::MayLose(_) | Self::SharedSessions)
     }
 
     /// Whether a row with the same unique columns exists. The statement changed nothing then.
@@ -135,6 +146,10 @@ impl PostgresError {
 impl From<PostgresError> for JournalError {
     fn from(error: PostgresError) -> Self {
         let text = error.to_string();
-        if error.is_damage() { Self::Damaged(text) } else { Self::Unusable(text) }
+        match error {
+            _ if error.is_damage() => Self::Damaged(text),
+            PostgresError::MayLose(_) => Self::MayLose(text),
+            _ => Self::Unusable(text),
+        }
     }
 }

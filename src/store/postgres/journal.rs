@@ -1,8 +1,8 @@
 //! [`Journal`] over PostgreSQL: one writer among several. Never decides which fact may follow which, and never calls another process
 //! dead: `renewer.rs` does.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::anchors::{self, Anchorer};
 use super::appender::{Appender, Job, QUEUE_MAX};
 use super::batch::ValueLocation;
-use super::database::{PostgresDatabase, Purpose, SETUP_LIMIT};
+use super::database::{PROMISES, PostgresDatabase, Purpose, SETUP_LIMIT};
 use super::error::PostgresError;
 use super::link::{Link, jitter};
 use super::records::{BESIDE_ENTRY, ENTRY_COLUMNS, Reader, read_entry, stored_records};
@@ -25,7 +25,7 @@ use super::settings::PostgresSettings;
 use super::state::{HeldLock, WriterState};
 use super::tables::{JOURNAL, as_column, indexed};
 use super::verify::{self, VERIFY_LIMIT, VerifiedChains};
-use super::writers::{self, ChainInfo};
+use super::writers::{self, ChainInfo, WriterId};
 use super::{erase, find};
 use crate::action::ActionId;
 use crate::journal::{
@@ -55,15 +55,21 @@ const ERASURE_LOCK: &str = "erasure";
 pub struct PostgresJournal {
     database: PostgresDatabase,
     state: Arc<WriterState>,
-    writer: i32,
-    queue: Option<mpsc::Sender<Job>>,
-    appender: Option<JoinHandle<()>>,
+    me: WriterId,
+    /// The task that appends. None in a process that only reads, and after the end.
+    appender: Mutex<Option<RunningAppender>>,
     /// Dropped last: the anchors end.
     _anchors: Option<oneshot::Sender<()>>,
     reads: Link,
     audit: Link,
     commits: CommitCounts,
     size: AtomicU64,
+}
+
+/// The queue of the task that appends, and the task.
+struct RunningAppender {
+    queue: mpsc::Sender<Job>,
+    task: JoinHandle<()>,
 }
 
 impl PostgresJournal {
@@ -74,12 +80,10 @@ impl PostgresJournal {
     pub async fn open(settings: &PostgresSettings) -> Result<Self, StoreError> {
         let database = PostgresDatabase::new(settings)?;
         let purpose = Purpose::Other { name: "start", statement_limit: SETUP_LIMIT };
-        let connection = database.connect(purpose).await?;
-        database.check_server(&connection).await?;
+        let connection = database.connect_to_write(purpose).await?;
         JOURNAL.prepare(&connection).await?;
-        let incarnation = Uuid::new_v4();
-        let writer = writers::begin(&connection, incarnation, &settings.name, SETUP_LIMIT).await?;
-        Ok(Self::start(database, (writer, incarnation)))
+        let me = writers::begin(&connection, &settings.name, SETUP_LIMIT).await?;
+        Ok(Self::start(database, me))
     }
 
     /// Opens the journal for reading: this process becomes no writer, and every write is refused.
@@ -89,10 +93,11 @@ impl PostgresJournal {
     pub async fn read(settings: &PostgresSettings) -> Result<Self, StoreError> {
         let database = PostgresDatabase::new(settings)?;
         let purpose = Purpose::Other { name: "start", statement_limit: SETUP_LIMIT };
+        database.check_sessions().await?;
         JOURNAL.require(&database.connect(purpose).await?).await?;
         let state = Arc::new(WriterState::default());
         state.refuse_writes();
-        Ok(Self::with(database, state, READER))
+        Ok(Self::with(database, state, WriterId { number: READER, incarnation: Uuid::nil() }))
     }
 
     /// Verifies every entry of every chain, the index of actions and the anchors. With `known`, a hash from an earlier time, also verifies
@@ -106,30 +111,29 @@ impl PostgresJournal {
         verify::verify(&connection, known).await
     }
 
-    fn start(database: PostgresDatabase, (writer, incarnation): (i32, Uuid)) -> Self {
+    fn start(database: PostgresDatabase, me: WriterId) -> Self {
         let state = Arc::new(WriterState::default());
         let (queue, jobs) = mpsc::channel(QUEUE_MAX);
         let (renewals, stop) = oneshot::channel();
-        tokio::spawn(Renewer::new(database.clone(), state.clone(), (writer, incarnation)).run(stop));
-        let appender =
-            tokio::spawn(Appender::new(database.clone(), state.clone(), writer, renewals).run(jobs));
+        tokio::spawn(Renewer::new(database.clone(), state.clone(), me).run(stop));
+        let task = tokio::spawn(Appender::new(database.clone(), state.clone(), me, renewals).run(jobs));
         let (anchors, no_anchors) = oneshot::channel();
         let purpose = Purpose::Other { name: "anchor", statement_limit: READ_LIMIT };
         let link = Link::new(database.clone(), purpose);
-        tokio::spawn(Anchorer::new(link, state.clone(), writer).run(no_anchors));
-        let journal = Self::with(database, state, writer);
-        Self { queue: Some(queue), appender: Some(appender), _anchors: Some(anchors), ..journal }
+        tokio::spawn(Anchorer::new(link, state.clone(), me.number).run(no_anchors));
+        let journal = Self::with(database, state, me);
+        let appender = Mutex::new(Some(RunningAppender { queue, task }));
+        Self { appender, _anchors: Some(anchors), ..journal }
     }
 
     /// A journal without the tasks of a writer.
-    fn with(database: PostgresDatabase, state: Arc<WriterState>, writer: i32) -> Self {
+    fn with(database: PostgresDatabase, state: Arc<WriterState>, me: WriterId) -> Self {
         let link =
             |name, statement_limit| Link::new(database.clone(), Purpose::Other { name, statement_limit });
         Self {
             state,
-            writer,
-            queue: None,
-            appender: None,
+            me,
+            appender: Mutex::default(),
             _anchors: None,
             reads: link("read", READ_LIMIT),
             audit: link("audit", AUDIT_LIMIT),
@@ -139,19 +143,9 @@ impl PostgresJournal {
         }
     }
 
-    /// Stores what waits, and seals the chain of this process, so that others can continue its actions at once. A journal that is dropped
-    /// instead does the same as long as its runtime lives.
-    pub async fn close(mut self) {
-        self.queue = None;
-        if let Some(appender) = self.appender.take() {
-            // If the task panicked, others seal the chain.
-            let _ = appender.await;
-        }
-    }
-
     /// The number of this process as a writer; 0 if it only reads.
     pub fn writer(&self) -> i32 {
-        self.writer
+        self.me.number
     }
 
     /// All chains, in the order in which their processes began.
@@ -183,9 +177,14 @@ impl PostgresJournal {
         Ok(entries.collect::<Result<_, PostgresError>>()?)
     }
 
+    fn queue(&self) -> Option<mpsc::Sender<Job>> {
+        let appender = self.appender.lock().unwrap_or_else(PoisonError::into_inner);
+        appender.as_ref().map(|appender| appender.queue.clone())
+    }
+
     async fn enqueue(&self, job: Job) -> Result<(), JournalError> {
         self.state.check()?;
-        let Some(queue) = &self.queue else { return Err(task_ended()) };
+        let queue = self.queue().ok_or_else(task_ended)?;
         queue.send(job).await.map_err(|_| task_ended())
     }
 
@@ -225,10 +224,12 @@ impl PostgresJournal {
         answered.await.map_err(|_| task_ended())?
     }
 
-    /// Commits without a change, and reads the size of the tables.
+    /// Checks that the server keeps what it acknowledges, commits without a change, and reads the size of the tables.
     async fn probe(&self) -> Result<(), JournalError> {
         self.state.check()?;
-        if self.reads.query(writers::PROBE, &[&self.writer], READ_LIMIT).await?.is_empty() {
+        self.database.check_promises(&self.reads.query(PROMISES, &[], READ_LIMIT).await?)?;
+        let WriterId { number, incarnation } = self.me;
+        if self.reads.query(writers::PROBE, &[&number, &incarnation], READ_LIMIT).await?.is_empty() {
             return Err(JournalError::Fenced);
         }
         let sql = "SELECT (pg_total_relation_size('entries') + pg_total_relation_size('personal')
@@ -303,7 +304,7 @@ impl Journal for PostgresJournal {
     }
 
     async fn entries(&self, first: u64, max: usize) -> Result<Vec<SealedEntry>, JournalError> {
-        self.entries_of(self.writer, first, max).await
+        self.entries_of(self.me.number, first, max).await
     }
 
     async fn try_commit(&self) -> Result<(), JournalError> {
@@ -316,16 +317,16 @@ impl Journal for PostgresJournal {
     }
 
     fn chain(&self) -> Option<Chain> {
-        (self.writer != READER).then(|| self.state.chain())
+        (self.me.number != READER).then(|| self.state.chain())
     }
 
     /// Writes an anchor first, unless this process only reads.
     async fn head(&self) -> Result<Option<Chain>, JournalError> {
-        if self.writer == READER {
+        if self.me.number == READER {
             return Ok(Some(anchors::last(&self.audit).await?));
         }
         self.state.check()?;
-        anchors::write(&self.reads, self.writer).await.map(Some)
+        anchors::write(&self.reads, self.me.number).await.map(Some)
     }
 
     async fn erase(&self, erasure: ErasureRequest) -> Result<ErasureResult, JournalError> {
@@ -346,7 +347,17 @@ impl Journal for PostgresJournal {
     }
 
     fn queued_facts(&self) -> usize {
-        self.queue.as_ref().map_or(0, |queue| queue.max_capacity() - queue.capacity())
+        self.queue().map_or(0, |queue| queue.max_capacity() - queue.capacity())
+    }
+
+    /// Seals the chain of this process. A journal that is dropped instead does the same as long as its runtime lives.
+    async fn close(&self) {
+        let appender = self.appender.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(RunningAppender { queue, task }) = appender {
+            drop(queue);
+            // If the task panicked, others seal the chain.
+            let _ = task.await;
+        }
     }
 }
 

@@ -9,8 +9,8 @@
 //!
 //! Every process that writes has a row in `writers`, and a hash chain of its own. A process that takes over from another one seals the
 //! other's chain first: from then on the database refuses every statement of the sealed writer, however late it arrives, and its
-//! journal answers [`Fenced`](crate::journal::JournalError::Fenced). Sessions must be real: a connection pooler that shares a session between
-//! transactions cannot be used.
+//! journal answers [`Fenced`](crate::journal::JournalError::Fenced). Sessions must be real: `sessions.rs` finds a connection pooler that
+//! shares them between transactions, which is refused.
 
 mod anchors;
 mod appender;
@@ -33,10 +33,12 @@ mod schema;
 mod service;
 #[cfg(feature = "service")]
 mod service_schema;
+mod sessions;
 mod settings;
 mod state;
 mod status;
 mod tables;
+mod ticks;
 mod tls;
 mod verify;
 mod writers;

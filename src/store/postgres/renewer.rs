@@ -6,15 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tokio::time::{Instant, MissedTickBehavior, interval};
-use uuid::Uuid;
+use tokio::time::Instant;
 
 use super::connection::Connection;
 use super::database::{PostgresDatabase, Purpose};
-use super::ending::{Comparison, compare};
+use super::ending::{Comparison, compare, find_loss};
 use super::error::PostgresError;
 use super::state::WriterState;
-use super::writers::{self, LiveWriter, VALID_FOR};
+use super::ticks::Ticks;
+use super::writers::{self, LiveWriter, VALID_FOR, WriterId};
 
 /// Time between two renewals: five of them are valid at once.
 const RENEW_EVERY: Duration = Duration::from_secs(2);
@@ -59,8 +59,7 @@ impl RenewalStreak {
 pub(super) struct Renewer {
     database: PostgresDatabase,
     state: Arc<WriterState>,
-    writer: i32,
-    incarnation: Uuid,
+    me: WriterId,
     connection: Option<Connection>,
     is_locked: bool,
     streak: RenewalStreak,
@@ -70,28 +69,16 @@ pub(super) struct Renewer {
 }
 
 impl Renewer {
-    pub(super) fn new(
-        database: PostgresDatabase,
-        state: Arc<WriterState>,
-        (writer, incarnation): (i32, Uuid),
-    ) -> Self {
+    pub(super) fn new(database: PostgresDatabase, state: Arc<WriterState>, me: WriterId) -> Self {
         let (streak, lock_gone) = (RenewalStreak::default(), HashMap::new());
         let (connection, is_locked, renewed_at) = (None, false, None);
-        Self { database, state, writer, incarnation, connection, is_locked, streak, renewed_at, lock_gone }
+        Self { database, state, me, connection, is_locked, streak, renewed_at, lock_gone }
     }
 
     /// Works until this process is sealed, or `stop` is dropped.
-    pub(super) async fn run(mut self, mut stop: oneshot::Receiver<()>) {
-        let mut ticks = interval(LOOK_EVERY);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                _ = &mut stop => return,
-                _ = ticks.tick() => {}
-            }
-            if self.state.check().is_err() {
-                return;
-            }
+    pub(super) async fn run(mut self, stop: oneshot::Receiver<()>) {
+        let mut ticks = Ticks::new(LOOK_EVERY, self.state.clone(), stop);
+        while ticks.next().await {
             if let Err(error) = self.tick().await {
                 tracing::warn!(%error, "could not renew this process in the journal's database");
                 self.streak = RenewalStreak::default();
@@ -108,7 +95,9 @@ impl Renewer {
                 (self.is_locked, self.streak) = (false, RenewalStreak::default());
                 self.lock_gone.clear();
                 let purpose = Purpose::Other { name: "renew", statement_limit: STATEMENT_LIMIT };
-                self.database.connect(purpose).await?
+                let connection = self.database.connect(purpose).await?;
+                self.look_for_loss(&connection).await?;
+                connection
             }
         };
         let done = self.renew_and_look(&connection).await;
@@ -116,14 +105,25 @@ impl Renewer {
         done
     }
 
+    /// A server that became the primary may lack what the former one acknowledged. The appender finds this only with its next batch.
+    async fn look_for_loss(&self, connection: &Connection) -> Result<(), PostgresError> {
+        // Before the read: the chain may grow meanwhile.
+        let acknowledged = self.state.chain();
+        let stored = writers::stored_chain(connection, self.me, LIMIT).await?;
+        if let Some(why) = find_loss(stored, acknowledged) {
+            let _ = self.state.end(why);
+        }
+        Ok(())
+    }
+
     async fn renew_and_look(&mut self, connection: &Connection) -> Result<(), PostgresError> {
         let had_lock = self.is_locked;
         if !had_lock {
-            self.is_locked = writers::lock_incarnation(connection, self.incarnation, LIMIT).await?;
+            self.is_locked = writers::lock_incarnation(connection, self.me.incarnation, LIMIT).await?;
         }
         let now = Instant::now();
         if self.is_locked != had_lock || self.renewed_at.is_none_or(|at| now - at >= RENEW_EVERY) {
-            let Some(at) = writers::renew(connection, self.writer, self.is_locked, LIMIT).await? else {
+            let Some(at) = writers::renew(connection, self.me, self.is_locked, LIMIT).await? else {
                 return self.end(connection).await;
             };
             self.streak.renewed(Instant::now(), at);
@@ -137,7 +137,7 @@ impl Renewer {
 
     /// The row of this process took no renewal: it is sealed, or the database lost it.
     async fn end(&self, connection: &Connection) -> Result<(), PostgresError> {
-        let stored = writers::stored_chain(connection, self.writer, LIMIT).await?;
+        let stored = writers::stored_chain(connection, self.me, LIMIT).await?;
         // The chain itself is compared by the task that appends: an entry may be on its way.
         if stored.is_none_or(|stored| stored.is_sealed)
             && let Comparison::Ended(why) = compare(stored, self.state.chain(), None)
@@ -148,7 +148,7 @@ impl Renewer {
     }
 
     async fn seal_others(&mut self, connection: &Connection) -> Result<(), PostgresError> {
-        let others = writers::others(connection, self.writer, LIMIT).await?;
+        let others = writers::others(connection, self.me.number, LIMIT).await?;
         self.lock_gone
             .retain(|writer, _| others.iter().any(|other| other.writer == *writer && other.has_lost_lock));
         for other in others {
@@ -156,7 +156,8 @@ impl Renewer {
             if !at_once && !other.is_expired {
                 continue;
             }
-            if let Some(last) = writers::seal(connection, (other.writer, self.writer), at_once, LIMIT).await?
+            if let Some(last) =
+                writers::seal(connection, (other.writer, self.me.number), at_once, LIMIT).await?
             {
                 let LiveWriter { writer, name, .. } = other;
                 tracing::warn!(writer, %name, last, "took over from a process that has ended: sealed its chain");

@@ -46,8 +46,7 @@ struct Connections {
 impl PostgresService {
     /// Checks the server, and creates or migrates the tables.
     pub(in crate::store) async fn open(database: PostgresDatabase) -> Result<Self, PostgresError> {
-        let connection = database.connect(purpose()).await?;
-        database.check_server(&connection).await?;
+        let connection = database.connect_to_write(purpose()).await?;
         SERVICE.prepare(&connection).await?;
         let (idle, permits) = (Mutex::new(Vec::new()), Arc::new(Semaphore::new(CONNECTIONS_MAX)));
         Ok(Self(Arc::new(Connections { database, idle, permits })))

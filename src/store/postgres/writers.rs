@@ -19,34 +19,42 @@ pub(super) const VALID_FOR: Duration = Duration::from_secs(10);
 /// `VALID_FOR` in SQL.
 const UNTIL: &str = "clock_timestamp() + interval '10 seconds'";
 
-/// Registers this process as a new writer; returns its number.
+/// A process as a writer. A database that lost the row of a process may give its number to another one; the incarnation is random.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct WriterId {
+    pub(super) number: i32,
+    pub(super) incarnation: Uuid,
+}
+
+/// Registers this process as a new writer.
 pub(super) async fn begin(
     connection: &Connection,
-    incarnation: Uuid,
     name: &str,
     limit: Duration,
-) -> Result<i32, PostgresError> {
+) -> Result<WriterId, PostgresError> {
+    let incarnation = Uuid::new_v4();
     let sql = format!(
         "INSERT INTO writers (incarnation, name, version, head, until) VALUES ($1, $2, $3, $4, {UNTIL})
          RETURNING writer"
     );
     let (name, version, head) = (indexed(name), env!("CARGO_PKG_VERSION"), Head::default().0.to_vec());
     let rows = connection.query(&sql, &[&incarnation, &name, &version, &head], limit).await?;
-    column(first(&rows)?, 0)
+    Ok(WriterId { number: column(first(&rows)?, 0)?, incarnation })
 }
 
 /// Renews a writer; returns the database's time in seconds, or `None` if the writer is sealed.
 pub(super) async fn renew(
     connection: &Connection,
-    writer: i32,
+    me: WriterId,
     is_locked: bool,
     limit: Duration,
 ) -> Result<Option<f64>, PostgresError> {
     let sql = format!(
-        "UPDATE writers SET until = {UNTIL}, is_locked = $2 WHERE writer = $1 AND sealed_at IS NULL
+        "UPDATE writers SET until = {UNTIL}, is_locked = $3
+         WHERE writer = $1 AND incarnation = $2 AND sealed_at IS NULL
          RETURNING extract(epoch FROM clock_timestamp())::float8"
     );
-    let rows = connection.query(&sql, &[&writer, &is_locked], limit).await?;
+    let rows = connection.query(&sql, &[&me.number, &me.incarnation, &is_locked], limit).await?;
     rows.first().map(|row| column(row, 0)).transpose()
 }
 
@@ -126,12 +134,14 @@ pub(super) async fn seal_own(
 /// that is running. `None` if the writer has no row.
 pub(super) async fn begin_session(
     connection: &Connection,
-    writer: i32,
+    me: WriterId,
     limit: Duration,
 ) -> Result<Option<WriterSession>, PostgresError> {
-    let sql = "UPDATE writers SET session = session + 1 WHERE writer = $1 RETURNING session";
-    let rows = connection.query(sql, &[&writer], limit).await?;
-    rows.first().map(|row| Ok(WriterSession { writer, session: column(row, 0)? })).transpose()
+    let sql =
+        "UPDATE writers SET session = session + 1 WHERE writer = $1 AND incarnation = $2 RETURNING session";
+    let rows = connection.query(sql, &[&me.number, &me.incarnation], limit).await?;
+    let session = |row| Ok(WriterSession { writer: me.number, session: column(row, 0)? });
+    rows.first().map(session).transpose()
 }
 
 /// Where a chain ends in the database.
@@ -147,14 +157,14 @@ pub(super) struct StoredChain {
 /// Reads where the chain of a writer ends; `None` if the writer has no row.
 pub(super) async fn stored_chain(
     connection: &Connection,
-    writer: i32,
+    me: WriterId,
     limit: Duration,
 ) -> Result<Option<StoredChain>, PostgresError> {
     let sql = "SELECT w.session, w.sealed_at IS NOT NULL, w.length, w.head,
                w.length = 0 OR coalesce(e.hash = w.head, false)
                FROM writers AS w LEFT JOIN entries AS e ON e.writer = w.writer AND e.number = w.length
-               WHERE w.writer = $1";
-    let rows = connection.query(sql, &[&writer], limit).await?;
+               WHERE w.writer = $1 AND w.incarnation = $2";
+    let rows = connection.query(sql, &[&me.number, &me.incarnation], limit).await?;
     let Some(row) = rows.first() else { return Ok(None) };
     let chain = Chain { length: column::<i64>(row, 2)?.unsigned_abs(), head: head(column(row, 3)?)? };
     let (session, is_sealed, has_last) = (column(row, 0)?, column(row, 1)?, column(row, 4)?);
@@ -162,8 +172,7 @@ pub(super) async fn stored_chain(
 }
 
 /// Changes nothing in a writer's row, to test whether commits succeed. Returns whether the writer is not sealed.
-pub(super) const PROBE: &str =
-    "UPDATE writers SET version = version WHERE writer = $1 AND sealed_at IS NULL RETURNING writer";
+pub(super) const PROBE: &str = "UPDATE writers SET version = version WHERE writer = $1 AND incarnation = $2 AND sealed_at IS NULL RETURNING writer";
 
 /// A chain of the journal.
 #[derive(Debug, Clone, PartialEq, Eq)]

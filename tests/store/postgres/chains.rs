@@ -133,3 +133,23 @@ async fn a_seal_divides_what_is_stored_from_what_is_not() {
         assert!(matches!(journal.try_lock(&lock).await, Err(JournalError::Fenced)));
     }
 }
+
+/// A database that lost the row of a process gave its number to another one. Only the incarnation differs.
+#[tokio::test]
+async fn a_process_whose_number_belongs_to_another_one_records_nothing() {
+    let Some(server) = PostgresServer::shared() else { return };
+    let database = server.database();
+    let journal = journal(&database).await;
+    database.sql("UPDATE writers SET incarnation = gen_random_uuid()");
+    let refused = journal.record(begin(1, "r1")).await;
+    assert!(
+        matches!(&refused, Err(JournalError::Damaged(why)) if why.contains("row of this process")),
+        "{refused:?}"
+    );
+    assert_eq!(journal.try_commit().await, refused);
+    assert_eq!(
+        database.sql("SELECT session, length FROM writers"),
+        "0|0",
+        "the other process is not disturbed"
+    );
+}

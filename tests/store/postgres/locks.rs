@@ -5,7 +5,7 @@ use std::time::Duration;
 use adjourn::journal::{Journal, JournalLock, LockName};
 use adjourn::store::PostgresJournal;
 use adjourn_test::{PostgresServer, room};
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use super::journal;
 
@@ -28,10 +28,8 @@ async fn one_writer_at_a_time_has_a_lock() {
     drop(second.try_lock(&key).await.unwrap().unwrap());
     let mut waiting = std::pin::pin!(async { second.lock(&room_lock()).await });
     assert!(timeout(Duration::from_millis(200), &mut waiting).await.is_err(), "the first has it");
-    let begun = Instant::now();
     drop(held);
-    let _held = waiting.await.unwrap();
-    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    let _held = timeout(Duration::from_secs(30), waiting).await.unwrap().unwrap();
     assert!(taken(&first).await.is_none());
 }
 
@@ -49,7 +47,7 @@ async fn a_lock_that_was_taken_again_stays_taken() {
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert!(taken(&second).await.is_none());
     drop(later);
-    let _held = timeout(Duration::from_secs(2), second.lock(&room_lock())).await.unwrap().unwrap();
+    let _held = timeout(Duration::from_secs(30), second.lock(&room_lock())).await.unwrap().unwrap();
 }
 
 #[tokio::test]
@@ -60,7 +58,7 @@ async fn a_request_that_is_given_up_leaves_no_lock() {
     for pause in 0..20 {
         let _ = timeout(Duration::from_micros(pause * 200), first.lock(&room_lock())).await;
     }
-    let _held = timeout(Duration::from_secs(2), second.lock(&room_lock())).await.unwrap().unwrap();
+    let _held = timeout(Duration::from_secs(30), second.lock(&room_lock())).await.unwrap().unwrap();
 }
 
 #[tokio::test]

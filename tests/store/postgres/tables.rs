@@ -1,5 +1,6 @@
 //! Tables that Adjourn did not make, of another version, or of another program; and a server that may lose what it acknowledged.
 
+use adjourn::journal::Journal as _;
 use adjourn::store::{PostgresError, PostgresJournal, PostgresSettings, StoreError};
 use adjourn_test::PostgresServer;
 
