@@ -7,6 +7,7 @@ mod damage;
 mod erasure;
 mod faults;
 mod locks;
+mod moves;
 mod processes;
 mod reading;
 mod service;
