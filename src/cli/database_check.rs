@@ -104,6 +104,8 @@ fn remedy_of(error: &PostgresError) -> &'static str {
         PostgresError::MayLose(_) => {
             "set `fsync = on` and `synchronous_standby_names`, or set `journal.accept_loss`"
         }
+        PostgresError::MoveUnfinished(_) => "run the same `adjourn journal move` again",
+        PostgresError::Moved(_) => "remove `journal.url`, and use the directory",
         _ => "look at the message; then ask the administrator of the database",
     }
 }

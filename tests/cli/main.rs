@@ -23,6 +23,8 @@ mod look;
 mod manners;
 mod manual;
 mod migrate;
+#[cfg(all(unix, feature = "postgres"))]
+mod moves;
 mod over_graph;
 #[cfg(unix)]
 mod permissions;
