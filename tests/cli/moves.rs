@@ -27,6 +27,11 @@ async fn a_service_goes_on_with_the_database() {
     let (database, office) = (server.database(), install(1).await);
     let ended = office.run(&["end", &room_name(0)]).await;
     assert_eq!(ended.code, 0, "{}", ended.err);
+    let journal = journal_in(&office.state());
+    for _ in 0..10 {
+        record_refused(&journal, action(numbered_room(0), ActionKind::End(Notify::Nobody)), now()).await;
+    }
+    drop(journal);
     let token = office.add_key("door", &[]).await;
     let head = office.run(&["--json", "audit", "verify"]).await.json()["head"].as_str().unwrap().to_owned();
     let lacking = office.run(&MOVE).await;
@@ -42,11 +47,13 @@ async fn a_service_goes_on_with_the_database() {
     let moved = office.run(&MOVE).await;
     assert_eq!(moved.code, 0, "{}", moved.err);
     let report = moved.json();
-    assert_eq!((&report["actions"], &report["head"]), (&1.into(), &head.as_str().into()));
+    assert_eq!((&report["actions"], &report["head"]), (&11.into(), &head.as_str().into()));
+    let entries = &report["entries"];
+    assert!(moved.err.contains(&format!("copying entries: {entries} of {entries}\n")), "{}", moved.err);
     assert!(!moved.out.contains("open-sesame"), "the password is shown: {}", moved.out);
     let verified = office.run(&["--json", "audit", "verify", "--head", &head]).await;
     assert_eq!((verified.code, &verified.json()["anchors"]), (0, &1.into()), "{}", verified.err);
-    assert_eq!(office.run(&["audit", "--json"]).await.lines().len(), 1);
+    assert_eq!(office.run(&["audit", "--json"]).await.lines().len(), 11);
     let again = office.run(&["journal", "move", "--to", "database"]).await;
     assert!(again.code == 0 && again.out.contains("nothing was left to do"), "{} {}", again.out, again.err);
 

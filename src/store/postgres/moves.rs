@@ -1,7 +1,9 @@
 //! The moves of a journal between this database and a state directory: the table `moves`, whose last row decides whether processes may
-//! open the database. Never moves anything: `arrival.rs` does.
+//! open the database. Never moves anything: `arrival.rs` and `departure.rs` do.
 
-use super::connection::{Connection, Parameters};
+use super::connection::Connection;
+#[cfg(feature = "service")]
+use super::connection::Parameters;
 use super::database::SETUP_LIMIT;
 use super::error::PostgresError;
 use super::schema::{column, first};
@@ -13,7 +15,8 @@ pub(super) struct Move {
     pub(super) is_arrival: bool,
     /// The state directory.
     pub(super) place: String,
-    /// The writer whose chain arrived.
+    /// The writer whose chain arrived, or that moves the journal away.
+    #[cfg_attr(not(feature = "service"), expect(dead_code, reason = "only a move reads it"))]
     pub(super) writer: Option<i32>,
     pub(super) is_done: bool,
 }
@@ -56,6 +59,7 @@ pub(super) async fn refuse_to_read(connection: &Connection) -> Result<(), Postgr
 }
 
 /// Records that a move begins.
+#[cfg(feature = "service")]
 pub(super) async fn begin(
     connection: &Connection,
     direction: &str,

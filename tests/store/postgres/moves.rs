@@ -430,6 +430,22 @@ async fn a_directory_that_a_journal_came_to_goes_on() {
     assert!(matches!(refused, MoveError::SeveralChains), "{refused}");
 }
 
+/// An erasure names the number of an entry in its chain, which is another one in the file.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_erased_from_several_chains_counts_as_erased_in_the_file() {
+    let Some(server) = PostgresServer::shared() else { return };
+    let (database, directory) = (server.database(), tempfile::tempdir().unwrap());
+    chains_of_several(&database).await;
+    let writer = journal(&database).await;
+    let (now, key_ttl) = (at(1_000_000), TimeDelta::days(1));
+    let target = ErasureTarget::Person("ada".to_owned());
+    let erased = writer.erase(ErasureRequest { target, by: root(), now, key_ttl }).await.unwrap();
+    writer.close().await;
+    returned(&database, directory.path()).await.unwrap();
+    let verified = SqliteJournal::read(directory.path()).unwrap().verify(None).await.unwrap();
+    assert!(erased.values > 0 && verified.erased == erased.values, "{erased:?} {verified:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_changed_in_a_journal_that_came_back_shows() {
     let Some(server) = PostgresServer::shared() else { return };
