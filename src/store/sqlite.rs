@@ -23,8 +23,7 @@ use super::verify::{self, VerifiedJournal};
 use super::verify_error::VerifyError;
 use super::writer::{self, Job, JournalWriter, PendingEntry};
 use super::{
-    ArchiveError, ArchiveOrder, ArchiveReport, admin, archive, archived, beginning, erase, head_file,
-    moved_to, personal,
+    ArchiveError, ArchiveOrder, ArchiveReport, admin, archive, archived, erase, head_file, moved_to, personal,
 };
 use crate::action::ActionId;
 use crate::journal::{
@@ -178,7 +177,7 @@ impl SqliteJournal {
     /// Where the chain begins, if the entries before it came from a database.
     #[cfg(all(feature = "postgres", feature = "service"))]
     pub(super) async fn beginning(&self) -> Result<Option<Chain>, JournalError> {
-        self.with_reader(|connection| beginning::read(connection).map_err(journal_error)).await
+        self.with_reader(|connection| super::beginning::read(connection).map_err(journal_error)).await
     }
 
     /// Sends a job to the writer thread.

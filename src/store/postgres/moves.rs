@@ -16,7 +16,6 @@ pub(super) struct Move {
     /// The state directory.
     pub(super) place: String,
     /// The writer whose chain arrived, or that moves the journal away.
-    #[cfg_attr(not(feature = "service"), expect(dead_code, reason = "only a move reads it"))]
     pub(super) writer: Option<i32>,
     pub(super) is_done: bool,
 }

@@ -12,7 +12,7 @@ use adjourn::journal::{
 use adjourn::progress::Progress;
 use adjourn::store::{
     ArchiveOrder, JournalMove, MoveError, PostgresDatabase, PostgresError, PostgresJournal, ServiceStore,
-    SqliteJournal, StoreError, StoreOptions, move_to_database, move_to_directory,
+    SqliteJournal, StoreError, StoreOptions, VerifyError, move_to_database, move_to_directory,
 };
 use adjourn_test::{PostgresServer, PostgresTestDatabase, journal_in, room};
 use chrono::TimeDelta;
@@ -474,6 +474,33 @@ async fn what_was_changed_in_a_journal_that_came_back_shows() {
         drop(connection);
         assert!(SqliteJournal::read(directory.path()).unwrap().verify(None).await.is_err(), "{damage}");
     }
+}
+
+/// Hashes that were computed again are in no anchor.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_that_was_sealed_again_shows_in_a_journal_that_came_back() {
+    let Some(server) = PostgresServer::shared() else { return };
+    let (database, directory) = (server.database(), tempfile::tempdir().unwrap());
+    chains_of_several(&database).await;
+    returned(&database, directory.path()).await.unwrap();
+    let connection = Connection::open(directory.path().join("journal.sqlite")).unwrap();
+    let sql =
+        "SELECT e.number, e.body, e.hash, c.number FROM chained AS c JOIN entries AS e ON e.number = c.entry
+               WHERE c.writer = 2 ORDER BY c.number DESC LIMIT 2";
+    let mut statement = connection.prepare(sql).unwrap();
+    let rows = statement.query_map([], |row| {
+        let length = row.get::<_, i64>(3)?.unsigned_abs();
+        Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, Chain { length, head: Head(row.get(2)?) }))
+    });
+    let rows: Vec<_> = rows.unwrap().map(Result::unwrap).collect();
+    let [(last, body, _), (_, _, before)] = &rows[..] else { panic!("{rows:?}") };
+    let again = { *before }.seal(body.replacen("\"at\":\"20", "\"at\":\"19", 1));
+    assert_ne!(again.body, *body);
+    let sql = "UPDATE entries SET body = ?1, hash = ?2 WHERE number = ?3";
+    connection.execute(sql, (&again.body, again.hash.0, last)).unwrap();
+    connection.execute("UPDATE chains SET head = ?1 WHERE writer = 2", [again.hash.0]).unwrap();
+    let verified = SqliteJournal::read(directory.path()).unwrap().verify(None).await;
+    assert!(matches!(verified, Err(VerifyError::Anchor { .. })), "{verified:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
