@@ -126,6 +126,11 @@ pub enum Command {
         args_conflicts_with_subcommands = true
     )]
     Audit(AuditArgs),
+    /// Move the journal and the service store between the state directory and the database
+    #[command(
+        after_help = "Example:\n  adjourn journal move --to database\n\nStop the service first, and back up both places."
+    )]
+    Journal(JournalArgs),
     /// Find abandoned events in many rooms, and release them with --apply
     #[command(
         after_help = "Example:\n  adjourn cleanup --plan --evidence checkins.csv\n  adjourn cleanup --plan --json > plan.json && adjourn cleanup --apply --from-plan plan.json\n  adjourn cleanup --apply --evidence checkins.csv"
@@ -382,6 +387,41 @@ pub enum AuditCommand {
         after_help = "Example:\n  adjourn audit erase --before 2026-01-01T00:00:00Z\n  adjourn audit erase --person ada@example.com\n\nStop the service first, or let it erase by itself: journal.erase_personal_after_days."
     )]
     Erase(EraseArgs),
+}
+
+/// `adjourn journal`.
+#[derive(Debug, Args)]
+pub struct JournalArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: JournalCommand,
+}
+
+/// Subcommands of `adjourn journal`.
+#[derive(Debug, Subcommand)]
+pub enum JournalCommand {
+    /// Move everything from the one place to the other; the files or tables that are left stay, and refuse new entries
+    #[command(
+        after_help = "Example:\n  adjourn journal move --to database\n  adjourn journal move --to directory --state-dir /var/lib/adjourn\n\nThe configuration names both places: `journal.directory` (or --state-dir) and `journal.url`. Stop the service first, and\nback up both places. A move that was interrupted is continued by the same command; until then no process opens the\ndatabase. The hash of every entry stays: `adjourn audit verify --head HASH` finds an earlier one afterwards.\n\nExit code 0 when everything has moved, 1 when an action is not finished or the other place is not empty, 2 when the\nconfiguration names only one place, 8 when a place is in use or cannot be reached, 9 when the journal was changed."
+    )]
+    Move(MoveArgs),
+}
+
+/// `adjourn journal move`.
+#[derive(Debug, Args)]
+pub struct MoveArgs {
+    /// Where the journal goes
+    #[arg(long, value_enum, value_name = "PLACE")]
+    pub to: JournalPlace,
+}
+
+/// A place of the journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum JournalPlace {
+    /// The PostgreSQL database of `journal.url`
+    Database,
+    /// The state directory (`journal.directory`, or --state-dir)
+    Directory,
 }
 
 /// `adjourn audit verify`.

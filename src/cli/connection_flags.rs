@@ -34,6 +34,7 @@ pub(super) fn check(command: &Command, connection: &ConnectionArgs) -> Result<()
         | Command::Decisions(_)
         | Command::Display(_)
         | Command::Health(_)
+        | Command::Journal(_)
         | Command::Key(_)
         | Command::Report(_)
         | Command::Webhook(_) => ACCOUNT,

@@ -118,6 +118,8 @@ fn remedy_of(error: &PostgresError) -> &'static str {
         PostgresError::SharedSessions => {
             "set `pool_mode = session` in the pooler, or name the port of the server itself in the URL"
         }
+        PostgresError::MoveUnfinished(_) => "run the same `adjourn journal move` again",
+        PostgresError::Moved(_) => "remove `journal.url`, and use the directory",
         _ => "look at the message; then ask the administrator of the database",
     }
 }

@@ -30,6 +30,7 @@ mod health;
 mod indented_json;
 mod init;
 mod init_args;
+mod journal;
 mod key;
 mod key_args;
 mod limit_table;
@@ -198,6 +199,7 @@ async fn dispatch(line: CommandLine, output: &Output) -> Result<Exit, CommandErr
         Command::Book(args) => perform::book(args, connection, output).await,
         Command::Undo(args) => undo::run(args, connection, output).await,
         Command::Audit(args) => audit::run(args, connection, output).await,
+        Command::Journal(args) => journal::run(&args, connection, output).await,
         Command::Events(args) => events::run(args, connection, output).await,
         Command::Cleanup(args) => cleanup::run(args, connection, output).await,
         Command::Serve(args) => serve::run(args, connection, output).await,

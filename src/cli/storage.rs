@@ -112,6 +112,15 @@ impl Storage {
         }
     }
 
+    /// The database of `journal.url`.
+    #[cfg(feature = "postgres")]
+    pub(super) fn database_settings(&self) -> Option<&crate::store::PostgresSettings> {
+        match &self.place {
+            Place::Files => None,
+            Place::Postgres(database) => Some(database.settings()),
+        }
+    }
+
     /// Refuses what only files can do.
     fn require_files(&self) -> Result<(), CommandError> {
         match &self.place {
@@ -193,6 +202,10 @@ mod postgres {
             let url = url.map_err(|error| CommandError::from_error(Exit::Usage, error))?;
             let DatabaseSource { ca_file, accept_loss, .. } = source.clone();
             Ok(Self(PostgresSettings { url, name: process_name(), ca_file, accept_loss }))
+        }
+
+        pub(super) fn settings(&self) -> &PostgresSettings {
+            &self.0
         }
 
         /// Opens the journal, as one more process that writes to it.

@@ -18,7 +18,7 @@ use super::archive_file::{ArchiveFileError, ArchiveWriter, VerifiedArchive, veri
 use super::archived::{self, ArchivedPart};
 use super::error::journal_error;
 use super::prune::{self, ArchiveCutoff};
-use super::{personal, writer};
+use super::{beginning, personal, writer};
 use crate::journal::{
     AdminActor, AdminEntry, AdminEvent, Chain, Head, JournalEntry, JournalError, SealedEntry,
 };
@@ -67,6 +67,11 @@ pub enum ArchiveError {
         /// The open action.
         blocked_by: Option<String>,
     },
+    /// The journal was in a database.
+    #[error(
+        "the journal was in a database, so its entries are in several chains; such entries cannot be archived"
+    )]
+    SeveralChains,
     /// The file exists and holds something else.
     #[error("{path} exists and is not this archive; name another file", path = path.display())]
     OtherFile {
@@ -88,6 +93,9 @@ pub(super) fn archive(
 ) -> Result<ArchiveReport, ArchiveError> {
     if order.year >= order.now.year() {
         return Err(ArchiveError::YearNotOver(order.year));
+    }
+    if beginning::read(connection).map_err(journal_error)?.is_some() {
+        return Err(ArchiveError::SeveralChains);
     }
     let part = archived::read(connection).map_err(journal_error)?;
     if let Some(part) = &part {

@@ -1,6 +1,6 @@
 //! The one row of the table `archived`: the entry after which the chain continues. Never knows the archive file's content.
 
-use rusqlite::{Connection, OptionalExtension as _, Transaction};
+use rusqlite::{Connection, OptionalExtension as _};
 
 use super::action_row;
 use crate::journal::{Archived, Chain, Head};
@@ -43,13 +43,13 @@ pub(super) fn has_table(connection: &Connection) -> rusqlite::Result<bool> {
 }
 
 /// Replaces the row.
-pub(super) fn put(transaction: &Transaction<'_>, part: &ArchivedPart) -> rusqlite::Result<()> {
-    transaction.execute("DELETE FROM archived", [])?;
+pub(super) fn put(connection: &Connection, part: &ArchivedPart) -> rusqlite::Result<()> {
+    connection.execute("DELETE FROM archived", [])?;
     let last = i64::try_from(part.chain.length).unwrap_or(i64::MAX);
     let through = i64::try_from(part.erased_through).unwrap_or(i64::MAX);
     let sql = "INSERT INTO archived (last, hash, file, erased, erased_through) VALUES (?1, ?2, ?3, ?4, ?5)";
     action_row::expect_one_row(
-        transaction.execute(sql, (last, part.chain.head.0, &part.file, part.erased, through))?,
+        connection.execute(sql, (last, part.chain.head.0, &part.file, part.erased, through))?,
     )
 }
 

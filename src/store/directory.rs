@@ -21,6 +21,8 @@ pub(crate) const SOCKET_FILE: &str = "adjourn.sock";
 pub(super) const JOURNAL_FILE: &str = "journal.sqlite";
 /// Number and hash of the journal's last entry.
 pub(super) const HEAD_FILE: &str = "journal.head";
+/// Says that the journal has moved to a database.
+pub(super) const MOVED_TO_FILE: &str = "moved-to";
 /// Pause between two attempts to lock.
 const LOCK_RETRY: Duration = Duration::from_millis(50);
 
@@ -35,11 +37,17 @@ pub(crate) fn systemd_directory() -> Option<PathBuf> {
     std::env::var_os("STATE_DIRECTORY").filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
-/// Whether Adjourn owns a file of this name in the directory: the lock, the socket, the journal's head, a database, or SQLite's files beside one.
+/// Whether Adjourn owns a file of this name in the directory: the lock, the socket, the journal's head, the mark
+/// of a journal that moved, a database, or SQLite's files beside one.
 #[cfg(feature = "service")]
 pub(crate) fn is_state_file(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
-    name == LOCK_FILE || name == SOCKET_FILE || name.starts_with(HEAD_FILE) || name.contains(".sqlite")
+    let begins = |with: &str| name.starts_with(with);
+    name == LOCK_FILE
+        || name == SOCKET_FILE
+        || begins(MOVED_TO_FILE)
+        || begins(HEAD_FILE)
+        || name.contains(".sqlite")
 }
 
 /// Creates the directory, accessible to its owner alone.

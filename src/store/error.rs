@@ -27,6 +27,18 @@ pub enum StoreError {
         /// The owner's process id, if the lock file holds one.
         owner: String,
     },
+    /// The journal of the directory has moved to a database.
+    #[error(
+        "the journal of the state directory {path} has moved to {place}: set `journal.url` to that database; without it, \
+         `adjourn audit` still reads the files",
+        path = path.display()
+    )]
+    Moved {
+        /// The directory.
+        path: PathBuf,
+        /// The database.
+        place: String,
+    },
     /// The directory holds no journal.
     #[error("{path} holds no journal: no action has run with this state directory", path = path.display())]
     Absent {

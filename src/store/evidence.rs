@@ -94,6 +94,16 @@ fn take_number_range(connection: &dyn SqlConnection) -> Result<u64, StoreError> 
     Ok(range.saturating_mul(NUMBER_RANGE))
 }
 
+/// Continues after signs of a state directory, which have numbers but no ranges.
+#[cfg(feature = "postgres")]
+pub(super) fn continue_number_ranges(connection: &dyn SqlConnection) -> Result<(), StoreError> {
+    let sql = "INSERT INTO sign_number_ranges
+               SELECT 1, CAST(max(number) / ?1 AS BIGINT) FROM evidence HAVING max(number) IS NOT NULL
+               ON CONFLICT (number) DO UPDATE SET last = excluded.last";
+    connection.execute(sql, &values![NUMBER_RANGE])?;
+    Ok(())
+}
+
 fn delete_expired(connection: &dyn SqlConnection, now: DateTime<Utc>) -> Result<(), StoreError> {
     connection.execute("DELETE FROM evidence WHERE keep_until_ms < ?1", &values![now])?;
     Ok(())

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::directory::{HEAD_FILE, owner_only_options, refuse_link};
-use super::{StoreError, archived};
+use super::{StoreError, archived, beginning};
 use crate::journal::{Chain, Head};
 
 /// A number, a space, a hash, a line break.
@@ -72,11 +72,12 @@ pub(super) fn refuse_absent_journal(stored: Option<Chain>) -> Result<(), StoreEr
     stored.map_or(Ok(()), |stored| Err(StoreError::Truncated { number: stored.length, last: 0 }))
 }
 
-/// Fails unless the stored head's entry is in the chain or in an archive.
+/// Fails unless the stored head's entry is in the chain, in an archive, or among the entries of a database.
 pub(super) fn check(connection: &Connection, stored: Option<Chain>) -> Result<(), StoreError> {
     let Some(stored) = stored else { return Ok(()) };
-    let begins_after = archived::read(connection)?.map_or(0, |archived| archived.chain.length);
-    if stored.length <= begins_after {
+    let archived = archived::read(connection)?.map_or(0, |archived| archived.chain.length);
+    let moved = beginning::read(connection)?.map_or(0, |beginning| beginning.length);
+    if stored.length <= archived.max(moved) {
         return Ok(());
     }
     let number = i64::try_from(stored.length).unwrap_or(i64::MAX);

@@ -17,6 +17,7 @@ mod archive_file;
 mod archived;
 #[cfg(feature = "service")]
 mod attendance;
+mod beginning;
 mod checkpointer;
 #[cfg(feature = "service")]
 mod claims;
@@ -33,6 +34,9 @@ mod head_file;
 mod health;
 #[cfg(feature = "service")]
 mod keys;
+#[cfg(all(feature = "postgres", feature = "service"))]
+mod moved_file;
+mod moved_to;
 #[cfg(feature = "service")]
 mod outbox;
 #[cfg(feature = "service")]
@@ -51,12 +55,16 @@ mod schema;
 mod service_schema;
 #[cfg(feature = "service")]
 mod service_store;
+#[cfg(all(feature = "postgres", feature = "service"))]
+mod service_tables;
 #[cfg(feature = "service")]
 mod sql;
 mod sqlite;
 #[cfg(feature = "service")]
 mod sqlite_service;
 mod verify;
+mod verify_error;
+mod verify_moved;
 mod writer;
 
 pub use archive::{ArchiveError, ArchiveOrder, ArchiveReport};
@@ -87,6 +95,8 @@ pub use postgres::{
     ChainInfo, DatabaseStatus, PostgresDatabase, PostgresError, PostgresJournal, PostgresSettings,
     VerifiedChains,
 };
+#[cfg(all(feature = "postgres", feature = "service"))]
+pub use postgres::{JournalMove, MoveError, move_to_database, move_to_directory};
 #[cfg(feature = "service")]
 #[doc(hidden)]
 pub use presence::{TABLE_BOUNDS, TableBound};
@@ -94,4 +104,5 @@ pub use presence::{TABLE_BOUNDS, TableBound};
 #[doc(hidden)]
 pub use service_store::ServiceStore;
 pub use sqlite::{SqliteJournal, StoreOptions};
-pub use verify::{VerifiedJournal, VerifyError};
+pub use verify::VerifiedJournal;
+pub use verify_error::VerifyError;

@@ -11,7 +11,7 @@ use super::StoreError;
 const APPLICATION_ID: i32 = 0x61_64_6a_6e;
 
 /// Each migrates from its index to the next version. Never changed once released; only appended to.
-const MIGRATIONS: [&str; 3] = [TABLES, INDEXES, PERSONAL_AND_ARCHIVED];
+const MIGRATIONS: [&str; 4] = [TABLES, INDEXES, PERSONAL_AND_ARCHIVED, MOVED_CHAINS];
 
 const TABLES: &str = "
     CREATE TABLE entries (
@@ -70,6 +70,35 @@ const PERSONAL_AND_ARCHIVED: &str = "
         file           TEXT NOT NULL,
         erased         INTEGER NOT NULL,
         erased_through INTEGER NOT NULL
+    ) STRICT;
+";
+
+/// The chains of a database whose journal moved into the file (`beginning.rs`): where each entry is in its chain, the ends, the anchors, and
+/// the entry after which the file's own chain continues (one row at most).
+const MOVED_CHAINS: &str = "
+    CREATE TABLE chains (
+        writer      INTEGER PRIMARY KEY,
+        name        TEXT NOT NULL,
+        version     TEXT NOT NULL,
+        first_after INTEGER NOT NULL,
+        before      BLOB NOT NULL,
+        length      INTEGER NOT NULL,
+        head        BLOB NOT NULL
+    ) STRICT;
+    CREATE TABLE chained (
+        writer INTEGER NOT NULL,
+        number INTEGER NOT NULL,
+        entry  INTEGER NOT NULL UNIQUE,
+        PRIMARY KEY (writer, number)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE anchors (
+        number INTEGER PRIMARY KEY,
+        body   TEXT NOT NULL,
+        hash   BLOB NOT NULL
+    ) STRICT;
+    CREATE TABLE beginning (
+        last INTEGER PRIMARY KEY,
+        hash BLOB NOT NULL
     ) STRICT;
 ";
 

@@ -12,6 +12,8 @@ use std::path::Path;
 use super::error::StoreError;
 #[cfg(feature = "postgres")]
 use super::postgres::{PostgresDatabase, PostgresService};
+#[cfg(feature = "postgres")]
+use super::service_tables::ServiceRows;
 use super::sql::{SqlConnection, Subject};
 use super::sqlite_service::{FILE, FORMER_FILE, SqliteService};
 
@@ -56,6 +58,23 @@ impl ServiceStore {
     #[cfg(feature = "postgres")]
     pub async fn open_postgres(database: PostgresDatabase) -> Result<Self, StoreError> {
         Ok(Self(Database::Postgres(PostgresService::open(database).await?)))
+    }
+
+    /// Runs `work` with all rows of the state directory's store, also if its journal has moved. No other process writes meanwhile.
+    #[cfg(feature = "postgres")]
+    pub(super) async fn with_rows_of<T: Send + 'static, E: From<StoreError> + Send + 'static>(
+        path: &Path,
+        work: impl FnOnce(ServiceRows) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E> {
+        let store =
+            if Self::exists_in(path) { SqliteService::open(path) } else { SqliteService::in_memory() };
+        store?.alone(|connection| work(ServiceRows::read(connection)?)).await
+    }
+
+    /// Stores these rows in place of all others in the state directory's store, also while its journal is on the way there.
+    #[cfg(feature = "postgres")]
+    pub(super) async fn replace_rows_of(path: &Path, rows: ServiceRows) -> Result<(), StoreError> {
+        SqliteService::open(path)?.alone(move |connection| rows.replace(connection)).await
     }
 
     /// Whether other processes that do the same work may use this store.

@@ -19,10 +19,11 @@ use super::head_file::HeadFile;
 use super::health::{CommitProbe, CommitStats};
 use super::records::read_action;
 use super::schema::{self, JOURNAL};
-use super::verify::{self, VerifiedJournal, VerifyError};
+use super::verify::{self, VerifiedJournal};
+use super::verify_error::VerifyError;
 use super::writer::{self, Job, JournalWriter, PendingEntry};
 use super::{
-    ArchiveError, ArchiveOrder, ArchiveReport, admin, archive, archived, erase, head_file, personal,
+    ArchiveError, ArchiveOrder, ArchiveReport, admin, archive, archived, erase, head_file, moved_to, personal,
 };
 use crate::action::ActionId;
 use crate::journal::{
@@ -68,6 +69,22 @@ impl SqliteJournal {
         let unusable = |error| StoreError::Directory { path: directory.to_owned(), error };
         directory::create(directory).map_err(unusable)?;
         let lock = directory::lock(directory, options.lock_patience)?;
+        moved_to::refuse(directory)?;
+        Self::open_locked(directory, lock, options)
+    }
+
+    /// Opens an existing journal for this process alone, also one that has moved, so that an interrupted move can go on.
+    #[cfg(all(feature = "postgres", feature = "service"))]
+    pub(super) fn open_to_move(directory: &Path) -> Result<Self, StoreError> {
+        if !directory.join(JOURNAL_FILE).exists() {
+            return Err(StoreError::Absent { path: directory.to_owned() });
+        }
+        let options = StoreOptions::default();
+        let lock = directory::lock(directory, options.lock_patience)?;
+        Self::open_locked(directory, lock, options)
+    }
+
+    fn open_locked(directory: &Path, lock: File, options: StoreOptions) -> Result<Self, StoreError> {
         let path = directory.join(JOURNAL_FILE);
         let head = HeadFile::in_directory(directory);
         let stored_head = head.load()?;
@@ -149,6 +166,18 @@ impl SqliteJournal {
         };
         self.enqueue(Job::Task(Box::new(task))).await?;
         answered.await.map_err(|_| thread_ended())?
+    }
+
+    /// The archived part before the first entry, if there is one.
+    #[cfg(all(feature = "postgres", feature = "service"))]
+    pub(super) async fn archived_part(&self) -> Result<Option<archived::ArchivedPart>, JournalError> {
+        self.with_reader(|connection| archived::read(connection).map_err(journal_error)).await
+    }
+
+    /// Where the chain begins, if the entries before it came from a database.
+    #[cfg(all(feature = "postgres", feature = "service"))]
+    pub(super) async fn beginning(&self) -> Result<Option<Chain>, JournalError> {
+        self.with_reader(|connection| super::beginning::read(connection).map_err(journal_error)).await
     }
 
     /// Sends a job to the writer thread.

@@ -10,7 +10,7 @@ use rusqlite::{Connection, Row, ToSql, TransactionBehavior, params_from_iter};
 use super::error::StoreError;
 use super::service_schema::SERVICE;
 use super::sql::{SqlConnection, SqlRow, Value};
-use super::{connection, directory};
+use super::{connection, directory, moved_to};
 
 /// The database file.
 pub(super) const FILE: &str = "service.sqlite";
@@ -19,7 +19,11 @@ pub(super) const FORMER_FILE: &str = "desk.sqlite";
 
 /// The database, and the threads that wait for it.
 #[derive(Clone)]
-pub(super) struct SqliteService(Arc<Mutex<Connection>>);
+pub(super) struct SqliteService {
+    connection: Arc<Mutex<Connection>>,
+    /// The state directory; none in memory.
+    directory: Option<Arc<Path>>,
+}
 
 impl SqliteService {
     pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
@@ -30,13 +34,13 @@ impl SqliteService {
         // write at once ("database is locked").
         connection.set_transaction_behavior(TransactionBehavior::Immediate);
         SERVICE.migrate(&mut connection)?;
-        Ok(Self(Arc::new(Mutex::new(connection))))
+        Ok(Self { connection: Arc::new(Mutex::new(connection)), directory: Some(path.into()) })
     }
 
     pub(super) fn in_memory() -> Result<Self, StoreError> {
         let mut connection = Connection::open_in_memory()?;
         SERVICE.migrate(&mut connection)?;
-        Ok(Self(Arc::new(Mutex::new(connection))))
+        Ok(Self { connection: Arc::new(Mutex::new(connection)), directory: None })
     }
 
     /// Reads.
@@ -47,8 +51,22 @@ impl SqliteService {
         self.on_thread(move |connection| work(connection)).await
     }
 
-    /// Runs `work` in one transaction, which an error of `work` rolls back.
+    /// Runs `work` in one transaction, which an error of `work` rolls back. Refuses a directory whose journal has moved: within the
+    /// transaction, since the move may have ended while this one waited for it.
     pub(super) async fn write<T: Send + 'static, E: From<StoreError> + Send + 'static>(
+        &self,
+        work: impl FnOnce(&dyn SqlConnection) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E> {
+        let directory = self.directory.clone();
+        self.alone(move |connection| {
+            directory.as_deref().map_or(Ok(()), moved_to::refuse)?;
+            work(connection)
+        })
+        .await
+    }
+
+    /// Runs `work` in one transaction, also in a directory whose journal has moved. No other process writes meanwhile.
+    pub(super) async fn alone<T: Send + 'static, E: From<StoreError> + Send + 'static>(
         &self,
         work: impl FnOnce(&dyn SqlConnection) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E> {
@@ -67,7 +85,7 @@ impl SqliteService {
         &self,
         work: impl FnOnce(&mut Connection) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E> {
-        let connection = self.0.clone();
+        let connection = self.connection.clone();
         let task = move || work(&mut connection.lock().unwrap_or_else(PoisonError::into_inner));
         let cancelled =
             |_| StoreError::Damaged("a database task was cancelled or panicked".to_owned()).into();

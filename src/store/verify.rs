@@ -7,14 +7,16 @@ use std::path::PathBuf;
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::action_row::ActionRow;
-use super::archive_file::{ArchiveFileError, VerifiedArchive, verify_archive};
+use super::archive_file::{VerifiedArchive, verify_archive};
 use super::archived::{self, ArchivedPart};
 use super::error::journal_error;
+use super::verify_error::VerifyError;
+use super::verify_moved::MovedChains;
 use super::{personal, schema};
 use crate::action::ActionId;
 use crate::journal::{
-    ActionEntry, ActionRecord, AdminEvent, Archived, Chain, ChainError, EntryError, ErasureTally, Head,
-    JournalEntry, JournalError, SealedEntry,
+    ActionEntry, ActionRecord, AdminEvent, Archived, Chain, ChainError, ErasureTally, Head, JournalEntry,
+    SealedEntry,
 };
 
 /// Counts and head of a journal that passed verification.
@@ -40,78 +42,6 @@ pub struct VerifiedJournal {
     pub unpruned: u64,
 }
 
-/// Why verification failed.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum VerifyError {
-    /// A hash does not match its entry, or an entry is missing.
-    #[error(transparent)]
-    Chain(#[from] ChainError),
-    /// Adjourn cannot have written this entry.
-    #[error("entry {number}: {why}")]
-    Entry {
-        /// The entry's number.
-        number: u64,
-        /// The problem.
-        why: String,
-    },
-    /// The index of actions contradicts the entries, so look-ups in it are wrong.
-    #[error("the index of actions contradicts the entries of action {action}: {why}")]
-    Index {
-        /// The action's id.
-        action: String,
-        /// The problem.
-        why: &'static str,
-    },
-    /// SQLite's integrity check or the table definitions show damage.
-    #[error("the journal file is damaged: {0}")]
-    File(String),
-    /// The hash that the caller gave is not in the chain.
-    #[error("the given hash is not in the journal: entries were removed, or this is another journal")]
-    HeadMissing,
-    /// A later version of Adjourn wrote some entries.
-    #[error("entry {number}: {error}")]
-    NewerFormat {
-        /// The first such entry.
-        number: u64,
-        /// The version of its format.
-        error: EntryError,
-    },
-    /// The number of missing personal values differs from the number that admin events record as erased.
-    #[error("{missing} personal values are missing, but the journal records {announced} as erased")]
-    Erased {
-        /// Missing values.
-        missing: i64,
-        /// Values recorded as erased.
-        announced: i64,
-    },
-    /// The archive files do not match the journal.
-    #[error("the archive files do not match the journal: {0}")]
-    Archive(String),
-    /// An archive file was changed or cannot be read.
-    #[error(transparent)]
-    ArchiveFile(#[from] ArchiveFileError),
-    /// A chain, among those of several processes, does not verify.
-    #[error("the chain of writer {writer}: {error}")]
-    InChain {
-        /// The number of the process that wrote it.
-        writer: i32,
-        /// The problem.
-        error: Box<VerifyError>,
-    },
-    /// An anchor was changed, or the chains are not those that it names.
-    #[error("anchor {number}: {why}")]
-    Anchor {
-        /// The anchor's number.
-        number: u64,
-        /// The problem.
-        why: String,
-    },
-    /// The journal cannot be read.
-    #[error(transparent)]
-    Journal(#[from] JournalError),
-}
-
 /// What verification accumulates while it reads the entries.
 #[derive(Default)]
 struct VerificationPass {
@@ -123,6 +53,8 @@ struct VerificationPass {
     erasures: ErasureTally,
     /// The newest `archived` event.
     archived: Option<Archived>,
+    /// The chains from a database, before the file's own.
+    moved: Option<MovedChains>,
 }
 
 /// Verifies the whole journal. `known` is a hash from an earlier time that must still be in the chain; `files` are the archives
@@ -138,6 +70,7 @@ pub(super) fn verify(
     let part = archived::read(&snapshot).map_err(journal_error)?;
     let archives = archives(files, known, part.as_ref())?;
     let mut pass = VerificationPass::starting_after(part.as_ref(), archives.as_ref());
+    pass.moved = MovedChains::read(&snapshot, part.as_ref())?;
     let begins_after = pass.chain.head;
     let mut known_found = known.is_none_or(|known| known == Head::default() || known == begins_after)
         || archives.as_ref().is_some_and(|archives| archives.holds_known);
@@ -155,9 +88,11 @@ pub(super) fn verify(
                 why: "its number is below 1".to_owned(),
             });
         }
+        let hash = sealed.hash;
         pass.check_entry(&snapshot, &action, sealed)?;
-        known_found |= known == Some(pass.chain.head);
+        known_found |= known == Some(hash);
     }
+    pass.finish_moved(&snapshot, |hash| known_found |= known == Some(hash))?;
     if !known_found {
         return Err(VerifyError::HeadMissing);
     }
@@ -206,13 +141,14 @@ impl VerificationPass {
         action: &str,
         sealed: SealedEntry,
     ) -> Result<(), VerifyError> {
-        self.chain.check(&sealed)?;
         let number = sealed.number;
+        let sealed = self.check_chain(connection, sealed)?;
         let signed = i64::try_from(number).unwrap_or(i64::MAX);
         let values = personal::values_of_body(connection, signed, &sealed.body).map_err(journal_error)?;
         let (record, missing) = JournalEntry::parse_counting_erased(&sealed.body, &values)
             .map_err(|error| VerifyError::of(number, error))?;
-        self.erasures.add_missing(number, missing);
+        // An event from before the move announced the numbers of the chains.
+        self.erasures.add_missing(sealed.number, missing);
         if record.filed_under() != action {
             return Err(VerifyError::Entry { number, why: format!("it is stored under action {action}") });
         }
@@ -221,6 +157,44 @@ impl VerificationPass {
             JournalEntry::Admin(entry) => self.count_admin_event(entry.event),
         }
         Ok(())
+    }
+
+    /// Checks that the entry is the next one of its chain; returns it with its number there.
+    fn check_chain(
+        &mut self,
+        connection: &Connection,
+        sealed: SealedEntry,
+    ) -> Result<SealedEntry, VerifyError> {
+        match &mut self.moved {
+            Some(moved) if sealed.number <= moved.beginning.length => {
+                if sealed.number != self.chain.length + 1 {
+                    let (expected, found) = (self.chain.length + 1, sealed.number);
+                    return Err(ChainError::Missing { expected, found }.into());
+                }
+                let checked = moved.check(connection, sealed)?;
+                self.chain.length += 1;
+                if self.chain.length == moved.beginning.length {
+                    self.chain = moved.beginning;
+                }
+                Ok(checked)
+            }
+            _ => {
+                self.chain.check(&sealed)?;
+                Ok(sealed)
+            }
+        }
+    }
+
+    /// Verifies the ends and anchors of the chains from a database. Calls `found` with each hash.
+    fn finish_moved(&self, connection: &Connection, found: impl FnMut(Head)) -> Result<(), VerifyError> {
+        match &self.moved {
+            Some(moved) if self.chain.length < moved.beginning.length => {
+                let expected = moved.beginning.length;
+                Err(ChainError::Missing { expected, found: self.chain.length }.into())
+            }
+            Some(moved) => moved.finish(connection, found),
+            None => Ok(()),
+        }
     }
 
     fn count_admin_event(&mut self, event: AdminEvent) {
@@ -329,15 +303,6 @@ fn unpruned(connection: &Connection, part: Option<&ArchivedPart>) -> Result<u64,
     let sql = "SELECT count(*) FROM entries WHERE number BETWEEN 1 AND ?1";
     let count: i64 = connection.query_row(sql, [last], |row| row.get(0)).map_err(journal_error)?;
     Ok(count.unsigned_abs())
-}
-
-impl VerifyError {
-    pub(super) fn of(number: u64, error: EntryError) -> Self {
-        match error {
-            EntryError::Later(_) => Self::NewerFormat { number, error },
-            error => Self::Entry { number, why: error.to_string() },
-        }
-    }
 }
 
 /// Runs SQLite's integrity check: an index that lacks rows would hide them.

@@ -14,7 +14,7 @@ use super::checkpointer::{Checkpointer, restart_wal};
 use super::error::journal_error;
 use super::head_file::HeadFile;
 use super::records::read_action;
-use super::{StoreError, archived, personal};
+use super::{StoreError, archived, beginning, personal};
 use crate::action::ActionId;
 use crate::journal::{ActionEntry, ActionRecord, Chain, Head, JournalEntry, JournalError};
 
@@ -128,8 +128,10 @@ impl WriterState {
     }
 }
 
-/// The last entry's number and hash; if all entries are archived, those of the archive's last entry.
+/// The last entry's number and hash; if all entries are archived, those of the archive's last entry. Where the last entry is one of a
+/// database, its number and the hash of the last anchor.
 pub(super) fn chain_end(connection: &Connection) -> rusqlite::Result<Chain> {
+    let beginning = beginning::read(connection)?;
     let last = "SELECT number, hash FROM entries ORDER BY number DESC LIMIT 1";
     let last = connection
         .query_row(last, [], |row| {
@@ -137,7 +139,7 @@ pub(super) fn chain_end(connection: &Connection) -> rusqlite::Result<Chain> {
         })
         .optional()?;
     match last {
-        Some(chain) => Ok(chain),
+        Some(chain) => Ok(beginning.filter(|beginning| chain.length <= beginning.length).unwrap_or(chain)),
         None => Ok(archived::read(connection)?.map_or_else(Chain::default, |archived| archived.chain)),
     }
 }

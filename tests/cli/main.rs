@@ -25,6 +25,8 @@ mod look;
 mod manners;
 mod manual;
 mod migrate;
+#[cfg(all(unix, feature = "postgres"))]
+mod moves;
 mod over_graph;
 #[cfg(unix)]
 mod permissions;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::verify::{VerificationReport, exit_of};
+use super::verify::{VerificationReport, archived_text, exit_of};
 use crate::cli::args::VerifyArgs;
 use crate::cli::exit::{CommandError, Exit};
 use crate::cli::output::Output;
@@ -54,9 +54,9 @@ impl From<&VerifiedChains> for ChainsReport {
             head: verified.anchor.head.to_string(),
             last: verified.anchor.length,
             erased_values: verified.erased,
-            archived_entries: 0,
-            archived_head: None,
-            archives_verified: false,
+            archived_entries: verified.archived.map_or(0, |archived| archived.length),
+            archived_head: verified.archived.map(|archived| archived.head.to_string()),
+            archives_verified: verified.archives_verified,
         };
         let chains = verified.chains.iter().map(ChainReport::from).collect();
         Self { all, anchors: verified.anchor.length, unanchored_entries: verified.unanchored, chains }
@@ -69,11 +69,7 @@ pub(super) async fn run(
     args: &VerifyArgs,
     output: &Output,
 ) -> Result<Exit, CommandError> {
-    if !args.archive.is_empty() {
-        let why = "--archive: a journal in PostgreSQL has no archive files";
-        return Err(CommandError::new(Exit::Usage, why));
-    }
-    let verified = journal.verify(args.head).await;
+    let verified = journal.verify_with_archives(args.head, &args.archive).await;
     let verified = verified.map_err(|error| CommandError::from_error(exit_of(&error), error))?;
     output.data(&ChainsReport::from(&verified), || text(&verified))?;
     Ok(Exit::Done)
@@ -82,6 +78,7 @@ pub(super) async fn run(
 fn text(verified: &VerifiedChains) -> String {
     let VerifiedChains { entries, actions, admin_events, open, erased, anchor, unanchored, .. } = verified;
     let erased = if *erased > 0 { format!("\n{erased} personal values were erased.") } else { String::new() };
+    let archived = archived_text(verified.archived, verified.archives_verified);
     let anchors = if anchor.length == 0 {
         "No anchor covers the chains yet: the service writes one every minute.".to_owned()
     } else {
@@ -93,7 +90,7 @@ fn text(verified: &VerifiedChains) -> String {
     };
     format!(
         "Verified {entries} entries of {actions} actions ({open} open) and {admin_events} admin events in {} chains: nothing \
-         was changed.{erased}\n{anchors}",
+         was changed.{archived}{erased}\n{anchors}",
         verified.chains.len()
     )
 }

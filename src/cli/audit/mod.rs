@@ -4,7 +4,7 @@ mod admin;
 #[cfg(feature = "postgres")]
 mod chains;
 mod retention;
-mod verify;
+pub(super) mod verify;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;

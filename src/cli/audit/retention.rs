@@ -51,7 +51,7 @@ fn print(report: &ArchiveReport, args: &ArchiveArgs, output: &Output) -> Result<
 fn exit_of(error: &ArchiveError) -> Exit {
     match error {
         ArchiveError::YearNotOver(_) | ArchiveError::OtherFile { .. } => Exit::Usage,
-        ArchiveError::Nothing { .. } => Exit::Refused,
+        ArchiveError::Nothing { .. } | ArchiveError::SeveralChains => Exit::Refused,
         ArchiveError::File(ArchiveFileError::File { .. }) => Exit::Journal,
         ArchiveError::File(ArchiveFileError::Line { .. }) => Exit::Tampered,
         ArchiveError::Journal(error) => Exit::of_journal(error),

@@ -6,6 +6,7 @@ use crate::cli::args::VerifyArgs;
 use crate::cli::exit::{CommandError, Exit};
 use crate::cli::output::Output;
 use crate::cli::storage::Storage;
+use crate::journal::Chain;
 use crate::store::{ArchiveFileError, VerifiedJournal, VerifyError};
 
 /// The output of `--json`.
@@ -58,21 +59,23 @@ pub(super) async fn run(storage: &Storage, args: &VerifyArgs, output: &Output) -
 
 fn text(verified: &VerifiedJournal) -> String {
     let VerifiedJournal { entries, actions, admin_events, open, head, erased, .. } = verified;
-    let archived = verified.archived.map_or_else(String::new, |archived| {
-        let checked = if verified.archives_verified {
-            "also verified"
-        } else {
-            "not verified: give their files with --archive"
-        };
-        format!("\nEntries 1 to {} are archived (head {}), {checked}.", archived.length, archived.head)
-    });
+    let archived = archived_text(verified.archived, verified.archives_verified);
     let erased = if *erased > 0 { format!("\n{erased} personal values were erased.") } else { String::new() };
     format!(
         "Verified {entries} entries of {actions} actions ({open} open) and {admin_events} admin events: nothing was changed.{archived}{erased}\nThe last hash is {head}\nStore it elsewhere: `adjourn audit verify --head HASH` then proves that no entries were cut off.",
     )
 }
 
-pub(super) fn exit_of(error: &VerifyError) -> Exit {
+/// A line about the archived entries, if there are any.
+pub(super) fn archived_text(archived: Option<Chain>, is_verified: bool) -> String {
+    let checked = if is_verified { "also verified" } else { "not verified: give their files with --archive" };
+    archived.map_or_else(String::new, |Chain { length, head }| {
+        format!("\nEntries 1 to {length} are archived (head {head}), {checked}.")
+    })
+}
+
+/// The exit code of an error of verification.
+pub(in crate::cli) fn exit_of(error: &VerifyError) -> Exit {
     match error {
         VerifyError::NewerFormat { .. } | VerifyError::ArchiveFile(ArchiveFileError::File { .. }) => {
             Exit::Usage

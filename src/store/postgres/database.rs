@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::timeout;
+#[cfg(feature = "service")]
+use tokio_postgres::config::Host;
 use tokio_postgres::{Config, Row};
 
 use super::connection::Connection;
@@ -80,6 +82,21 @@ impl PostgresDatabase {
             name: settings.name.as_str().into(),
             accept_loss: settings.accept_loss,
         })
+    }
+
+    /// The database for people, without user and password.
+    #[cfg(feature = "service")]
+    pub(in crate::store) fn place(&self) -> String {
+        let host = |host: &Host| match host {
+            Host::Tcp(name) => name.clone(),
+            #[cfg(unix)]
+            Host::Unix(path) => path.display().to_string(),
+        };
+        let hosts: Vec<String> = self.config.get_hosts().iter().map(host).collect();
+        let addresses = self.config.get_hostaddrs().iter().map(ToString::to_string);
+        let hosts = if hosts.is_empty() { addresses.collect() } else { hosts };
+        let name = self.config.get_dbname().or(self.config.get_user()).unwrap_or_default();
+        format!("the PostgreSQL database {name} on {}", hosts.join(", "))
     }
 
     /// Connects, and checks the server's version, its sessions, and what it promises about acknowledged commits.

@@ -97,9 +97,12 @@ pub(super) async fn spared(
     Ok(column::<i64>(first(&rows)?, 0)?.unsigned_abs())
 }
 
-/// Whether a chain begins with a format before 6, which stores names in the body.
+/// Whether the first entry of a chain that is not archived has a format before 6, which stores names in the body.
 pub(super) async fn has_names_in_clear(link: &Link, limit: Duration) -> Result<bool, PostgresError> {
-    let sql = "SELECT EXISTS (SELECT 1 FROM entries WHERE number = 1 AND body ~ '^[{]\"v\":[1-5],')";
+    let sql = "SELECT EXISTS (
+                   SELECT 1 FROM writers AS w LEFT JOIN archived AS a ON a.writer = w.writer
+                   JOIN entries AS e ON e.writer = w.writer AND e.number = coalesce(a.last, 0) + 1
+                   WHERE e.body ~ '^[{]\"v\":[1-5],')";
     column(first(&link.query(sql, &[], limit).await?)?, 0)
 }
 

@@ -49,6 +49,14 @@ pub enum PostgresError {
     /// The database has no tables of Adjourn.
     #[error("this database holds no journal: no action has run with it")]
     Absent,
+    /// A move between the database and a state directory has begun and not finished.
+    #[error(
+        "a move of the journal between this database and {0} has not finished; run the same `adjourn journal move` again"
+    )]
+    MoveUnfinished(String),
+    /// The journal of the database has moved to a state directory.
+    #[error("the journal of this database has moved to {0}; remove `journal.url`, and use that directory")]
+    Moved(String),
     /// An earlier version of Adjourn created the tables, and this process only reads.
     #[error(
         "an earlier version of Adjourn created the tables (schema {0}); start the service of this version once"

@@ -1,6 +1,7 @@
 //! [`Journal`] over PostgreSQL: one writer among several. Never decides which fact may follow which, and never calls another process
 //! dead: `renewer.rs` does.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,7 +15,7 @@ use uuid::Uuid;
 
 use super::anchors::{self, Anchorer};
 use super::appender::{Appender, Job, QUEUE_MAX};
-use super::batch::ValueLocation;
+use super::batch::{ValueLocation, WriterSession};
 use super::database::{PROMISES, PostgresDatabase, Purpose, SETUP_LIMIT};
 use super::error::PostgresError;
 use super::link::{Link, jitter};
@@ -26,16 +27,16 @@ use super::state::{HeldLock, WriterState};
 use super::tables::{JOURNAL, as_column, indexed};
 use super::verify::{self, VERIFY_LIMIT, VerifiedChains};
 use super::writers::{self, ChainInfo, WriterId};
-use super::{erase, find};
+use super::{erase, find, moves};
 use crate::action::ActionId;
 use crate::journal::{
-    ActionEntry, ActionRecord, AdminEntry, AdminEvent, AdminPage, AdminQuery, Chain, ErasureRequest,
-    ErasureResult, Head, Journal, JournalEntry, JournalError, JournalHealth, JournalLock, LockName, Position,
-    Query, RecordPage, SealedEntry,
+    ActionEntry, ActionRecord, AdminEntry, AdminEvent, AdminPage, AdminQuery, Archived, Chain,
+    ErasureRequest, ErasureResult, Head, Journal, JournalEntry, JournalError, JournalHealth, JournalLock,
+    LockName, Position, Query, RecordPage, SealedEntry,
 };
 use crate::store::StoreError;
 use crate::store::health::CommitCounts;
-use crate::store::verify::VerifyError;
+use crate::store::verify_error::VerifyError;
 use crate::store::writer::PendingEntry;
 
 /// Time limit of a read that an action waits for.
@@ -82,7 +83,14 @@ impl PostgresJournal {
         let purpose = Purpose::Other { name: "start", statement_limit: SETUP_LIMIT };
         let connection = database.connect_to_write(purpose).await?;
         JOURNAL.prepare(&connection).await?;
+        moves::refuse(&connection).await?;
         let me = writers::begin(&connection, &settings.name, SETUP_LIMIT).await?;
+        // A move that began in between looked at the writers either before this one began, or it refuses.
+        if let Err(moved) = moves::refuse(&connection).await {
+            let session = WriterSession { writer: me.number, session: 0 };
+            writers::seal_own(&connection, session, SETUP_LIMIT).await?;
+            return Err(moved.into());
+        }
         Ok(Self::start(database, me))
     }
 
@@ -94,7 +102,9 @@ impl PostgresJournal {
         let database = PostgresDatabase::new(settings)?;
         let purpose = Purpose::Other { name: "start", statement_limit: SETUP_LIMIT };
         database.check_sessions().await?;
-        JOURNAL.require(&database.connect(purpose).await?).await?;
+        let connection = database.connect(purpose).await?;
+        JOURNAL.require(&connection).await?;
+        moves::refuse_to_read(&connection).await?;
         let state = Arc::new(WriterState::default());
         state.refuse_writes();
         Ok(Self::with(database, state, WriterId { number: READER, incarnation: Uuid::nil() }))
@@ -106,9 +116,21 @@ impl PostgresJournal {
     /// # Errors
     /// An entry, an anchor or the index was changed, or the journal cannot be read.
     pub async fn verify(&self, known: Option<Head>) -> Result<VerifiedChains, VerifyError> {
+        self.verify_with_archives(known, &[]).await
+    }
+
+    /// As [`Self::verify`], together with the archive files, oldest first, that precede a chain from a state directory.
+    ///
+    /// # Errors
+    /// An entry, an anchor, the index or an archive file was changed, or something cannot be read.
+    pub async fn verify_with_archives(
+        &self,
+        known: Option<Head>,
+        files: &[PathBuf],
+    ) -> Result<VerifiedChains, VerifyError> {
         let purpose = Purpose::Other { name: "verify", statement_limit: VERIFY_LIMIT };
         let connection = self.database.connect(purpose).await?;
-        verify::verify(&connection, known).await
+        verify::verify(&connection, known, files).await
     }
 
     fn start(database: PostgresDatabase, me: WriterId) -> Self {
@@ -327,6 +349,12 @@ impl Journal for PostgresJournal {
         }
         self.state.check()?;
         anchors::write(&self.reads, self.me.number).await.map(Some)
+    }
+
+    async fn archived(&self) -> Result<Option<Archived>, JournalError> {
+        let rows = self.reads.query(writers::ARCHIVED, &[], READ_LIMIT).await?;
+        let part = rows.first().map(writers::archived_part).transpose()?;
+        Ok(part.map(|(_, part)| part.event(1)))
     }
 
     async fn erase(&self, erasure: ErasureRequest) -> Result<ErasureResult, JournalError> {

@@ -14,17 +14,26 @@
 
 mod anchors;
 mod appender;
+#[cfg(feature = "service")]
+mod arrival;
 mod batch;
 mod connection;
 mod database;
+#[cfg(feature = "service")]
+mod departure;
 mod ending;
 mod erase;
 mod error;
 mod find;
 mod journal;
+#[cfg(feature = "service")]
+mod journal_move;
 mod link;
 #[cfg(test)]
 mod model;
+#[cfg(feature = "service")]
+mod move_start;
+mod moves;
 mod plan;
 mod records;
 mod renewer;
@@ -43,9 +52,15 @@ mod tls;
 mod verify;
 mod writers;
 
+#[cfg(feature = "service")]
+pub use arrival::move_to_database;
 pub use database::PostgresDatabase;
+#[cfg(feature = "service")]
+pub use departure::move_to_directory;
 pub use error::PostgresError;
 pub use journal::PostgresJournal;
+#[cfg(feature = "service")]
+pub use journal_move::{JournalMove, MoveError};
 #[cfg(feature = "service")]
 pub(in crate::store) use service::PostgresService;
 pub use settings::PostgresSettings;

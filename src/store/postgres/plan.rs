@@ -6,6 +6,8 @@ use super::batch::{Batch, BatchEntry};
 use super::records::StoredRecord;
 use crate::action::ActionId;
 use crate::journal::{ActionEntry, ActionRecord, Chain, JournalEntry, JournalError, Predecessor};
+#[cfg(feature = "service")]
+use crate::journal::{ChainError, SealedEntry};
 use crate::store::action_row::ActionRow;
 use crate::store::personal;
 
@@ -46,6 +48,31 @@ impl Plan {
         let last = self.append(entry, Some((fact.action, step)), after)?;
         let stored = StoredRecord { record, last, entries: step.saturating_add(1), is_sealed: false };
         self.updated.insert(fact.action, stored);
+        Ok(())
+    }
+
+    /// Adds an entry that this chain has elsewhere already, as it is; `known` is what the journal has of its action.
+    #[cfg(feature = "service")]
+    pub(super) fn add_sealed(
+        &mut self,
+        sealed: SealedEntry,
+        entry: &JournalEntry,
+        known: Option<&StoredRecord>,
+    ) -> Result<(), JournalError> {
+        let damaged = |error: ChainError| JournalError::Damaged(error.to_string());
+        self.chain.check(&sealed).map_err(damaged)?;
+        let last = Predecessor { writer: self.writer, number: sealed.number, hash: sealed.hash };
+        let step = match entry {
+            JournalEntry::Admin(_) => None,
+            JournalEntry::Action(fact) => {
+                let before = self.updated.get(&fact.action).or(known);
+                let (record, step) = (apply(before, fact)?, before.map_or(0, |before| before.entries));
+                let entries = step.saturating_add(1);
+                self.updated.insert(fact.action, StoredRecord { record, last, entries, is_sealed: false });
+                Some((fact.action, step))
+            }
+        };
+        self.batch.entries.push(BatchEntry { sealed, step, at_ms: entry.at().timestamp_millis() });
         Ok(())
     }
 

@@ -21,11 +21,12 @@ pub(super) const CHUNK: usize = 256;
 
 /// The columns that [`read_entry`] reads; `e` is the entry.
 pub(super) const ENTRY_COLUMNS: &str =
-    "e.writer, e.number, e.body, e.hash, before.hash, v.pointers, v.salts, v.values";
+    "e.writer, e.number, e.body, e.hash, coalesce(before.hash, archived.hash), v.pointers, v.salts, v.values";
 
 /// The tables beside `entries AS e` that those columns need.
 pub(super) const BESIDE_ENTRY: &str = "
     LEFT JOIN entries AS before ON before.writer = e.writer AND before.number = e.number - 1
+    LEFT JOIN archived ON archived.writer = e.writer AND archived.last = e.number - 1
     LEFT JOIN LATERAL (
         SELECT array_agg(pointer ORDER BY pointer) AS pointers, array_agg(salt ORDER BY pointer) AS salts,
                array_agg(value ORDER BY pointer) AS values

@@ -16,16 +16,20 @@ use tokio_postgres::Row;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 
 use super::super::error::StoreError;
+use super::super::service_tables::{self, ServiceRows};
 use super::super::sql::{SqlConnection, SqlRow, Subject, Value};
 use super::connection::Connection;
 use super::database::{PostgresDatabase, Purpose};
 use super::error::PostgresError;
 use super::link::Backoff;
+use super::moves;
 use super::schema::column;
 use super::service_schema::SERVICE;
 
 /// Time limit of a call, waiting for a connection and for other transactions included.
 const CALL_LIMIT: Duration = Duration::from_secs(10);
+/// Time limit of a call that copies all tables; each statement has the server's limit.
+const MOVE_LIMIT: Duration = Duration::from_secs(600);
 /// Connections of one process: a long transaction leaves the others to reads of the keys and to webhooks.
 const CONNECTIONS_MAX: usize = 4;
 /// Statements that are sent before the first of them is answered.
@@ -44,8 +48,15 @@ struct Connections {
 }
 
 impl PostgresService {
-    /// Checks the server, and creates or migrates the tables.
+    /// Checks the server, and creates or migrates the tables. Refuses a database that is part of a move, or that was left by one.
     pub(in crate::store) async fn open(database: PostgresDatabase) -> Result<Self, PostgresError> {
+        let connection = database.connect(purpose()).await?;
+        moves::refuse(&connection).await?;
+        Self::open_to_move(database).await
+    }
+
+    /// The same, also while the database is part of a move.
+    pub(super) async fn open_to_move(database: PostgresDatabase) -> Result<Self, PostgresError> {
         let connection = database.connect_to_write(purpose()).await?;
         SERVICE.prepare(&connection).await?;
         let (idle, permits) = (Mutex::new(Vec::new()), Arc::new(Semaphore::new(CONNECTIONS_MAX)));
@@ -57,7 +68,25 @@ impl PostgresService {
         &self,
         work: impl FnOnce(&dyn SqlConnection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.transaction(READ.to_owned(), work).await
+        self.transaction(READ.to_owned(), CALL_LIMIT, work).await
+    }
+
+    /// Reads all rows of all tables.
+    pub(super) async fn rows(&self) -> Result<ServiceRows, StoreError> {
+        self.transaction(READ.to_owned(), MOVE_LIMIT, ServiceRows::read).await
+    }
+
+    /// The first table that has rows.
+    pub(super) async fn first_used(&self) -> Result<Option<&'static str>, StoreError> {
+        self.read(service_tables::first_used).await
+    }
+
+    /// Replaces rows of all tables in one transaction. No other process uses the tables meanwhile.
+    pub(super) async fn replace(
+        &self,
+        work: impl FnOnce(&dyn SqlConnection) -> Result<(), StoreError> + Send + 'static,
+    ) -> Result<(), StoreError> {
+        self.transaction("BEGIN".to_owned(), MOVE_LIMIT, work).await
     }
 
     /// Runs `work` in one transaction, which an error of `work` rolls back. It begins when no other transaction about the subject runs.
@@ -66,15 +95,17 @@ impl PostgresService {
         subject: Subject,
         work: impl FnOnce(&dyn SqlConnection) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E> {
-        self.transaction(format!("BEGIN; SELECT pg_advisory_xact_lock({})", lock(subject)), work).await
+        let begin = format!("BEGIN; SELECT pg_advisory_xact_lock({})", lock(subject));
+        self.transaction(begin, CALL_LIMIT, work).await
     }
 
     async fn transaction<T: Send + 'static, E: From<StoreError> + Send + 'static>(
         &self,
         begin: String,
+        limit: Duration,
         work: impl FnOnce(&dyn SqlConnection) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E> {
-        let (deadline, connections) = (Instant::now() + CALL_LIMIT, self.0.clone());
+        let (deadline, connections) = (Instant::now() + limit, self.0.clone());
         let permit = connections.permit(deadline).await.map_err(StoreError::from)?;
         let runtime = Handle::current();
         let task = move || {

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::database::{PostgresDatabase, Purpose, SETUP_LIMIT};
 use super::error::PostgresError;
+use super::moves;
 use super::schema::{column, first};
 
 /// The state of a database that can be used.
@@ -40,6 +41,7 @@ impl PostgresDatabase {
             let right = "CREATE on the database, or USAGE and CREATE on its schema `adjourn`";
             return Err(PostgresError::RightMissing(right.to_owned()));
         }
+        moves::refuse(&connection).await?;
         Ok(DatabaseStatus {
             version: column(row, 0)?,
             standbys: column::<i64>(row, 1)?.unsigned_abs(),

@@ -7,7 +7,8 @@
 use super::schema::PostgresSchema;
 
 /// The tables of the journal.
-pub(super) const JOURNAL: PostgresSchema = PostgresSchema { part: "journal", migrations: &[TABLES, ANCHORS] };
+pub(super) const JOURNAL: PostgresSchema =
+    PostgresSchema { part: "journal", migrations: &[TABLES, ANCHORS, MOVES] };
 
 /// `session` counts the connections that append for a writer: a statement of an earlier one changes nothing. `is_locked` says that the
 /// writer holds the advisory lock of its incarnation. `position` orders the entries of all chains: `accepted` of an action is the
@@ -93,6 +94,26 @@ const ANCHORS: &str = "
     CREATE TABLE anchored (
         writer integer PRIMARY KEY,
         length bigint NOT NULL
+    );
+";
+
+/// `archived` has the entry after which a chain from a state directory continues, if its beginning is in archive files. `moves` has the
+/// moves between the database and state directories.
+const MOVES: &str = "
+    CREATE TABLE archived (
+        writer         integer PRIMARY KEY,
+        last           bigint NOT NULL,
+        hash           bytea NOT NULL,
+        file           text NOT NULL,
+        erased         bigint NOT NULL,
+        erased_through bigint NOT NULL
+    );
+    CREATE TABLE moves (
+        number    bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        direction text NOT NULL,
+        place     text NOT NULL,
+        writer    integer,
+        done_at   timestamptz
     );
 ";
 

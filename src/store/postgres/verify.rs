@@ -2,6 +2,7 @@
 //! anchors. Reads everything in one snapshot, in bounded parts. Never changes the journal.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio_postgres::Row;
@@ -15,10 +16,13 @@ use super::tables::{JOURNAL, as_column, indexed};
 use super::writers::{self, ChainInfo};
 use crate::action::ActionId;
 use crate::journal::{
-    AdminEvent, Anchor, Chain, ErasureTally, Head, JournalEntry, JournalError, Predecessor, SealedEntry,
+    AdminEvent, Anchor, Archived, Chain, ErasureTally, Head, JournalEntry, JournalError, Predecessor,
+    SealedEntry,
 };
 use crate::store::action_row::ActionRow;
-use crate::store::verify::VerifyError;
+use crate::store::archive_file::{VerifiedArchive, verify_archive};
+use crate::store::archived::ArchivedPart;
+use crate::store::verify_error::VerifyError;
 
 /// Time limit of one statement; some compare whole tables.
 pub(super) const VERIFY_LIMIT: Duration = Duration::from_secs(600);
@@ -45,20 +49,28 @@ pub struct VerifiedChains {
     pub anchor: Chain,
     /// Entries that no anchor covers yet.
     pub unanchored: u64,
+    /// Number and hash of the last archived entry of a chain that came from a state directory. The counts above do not include archived
+    /// entries.
+    pub archived: Option<Chain>,
+    /// Whether the archive files were verified too.
+    pub archives_verified: bool,
 }
 
-/// Verifies the whole journal. `known` is a hash from an earlier time that must still be an anchor's or an entry's. The connection must be
-/// closed afterwards, which ends the snapshot.
+/// Verifies the whole journal. `known` is a hash from an earlier time that must still be an anchor's or an entry's; `files` are the archives
+/// that precede a chain. The connection must be closed afterwards, which ends the snapshot.
 pub(super) async fn verify(
     connection: &Connection,
     known: Option<Head>,
+    files: &[PathBuf],
 ) -> Result<VerifiedChains, VerifyError> {
     JOURNAL.check(connection).await?;
     connection.batch("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY", VERIFY_LIMIT).await?;
     let rows = connection.query(writers::CHAINS, &[], VERIFY_LIMIT).await?;
     let chains = rows.iter().map(writers::chain_info).collect::<Result<Vec<_>, _>>()?;
+    let beginnings = Beginnings::read(connection, files, known).await?;
     let mut known = KnownHead::of(known);
-    let entries = EntryPass::over(connection, &chains, &mut known).await?;
+    known.is_found |= beginnings.hold(known.head);
+    let entries = EntryPass::over(connection, &chains, &beginnings, &mut known).await?;
     let anchors = AnchorPass::over(connection, &mut known).await?;
     let (actions, open) = check_actions(connection).await?;
     check_orphans(connection).await?;
@@ -70,8 +82,9 @@ pub(super) async fn verify(
         return Err(VerifyError::Erased { missing, announced });
     }
     let count = chains.iter().map(|info| info.chain.length).sum::<u64>();
+    let archived = beginnings.parts.values().next().map(|part| part.chain);
     Ok(VerifiedChains {
-        entries: count,
+        entries: count.saturating_sub(beginnings.parts.values().map(|part| part.chain.length).sum()),
         actions,
         admin_events: entries.admin_events,
         open,
@@ -79,7 +92,78 @@ pub(super) async fn verify(
         chains,
         anchor: anchors.chain,
         unanchored: count.saturating_sub(anchors.covered.values().sum()),
+        archived,
+        archives_verified: beginnings.archives.is_some(),
     })
+}
+
+/// The archived beginnings of chains, and the archive files with one of them.
+struct Beginnings {
+    parts: BTreeMap<i32, ArchivedPart>,
+    archives: Option<VerifiedArchive>,
+}
+
+impl Beginnings {
+    /// Reads the beginnings, and verifies the archive files.
+    async fn read(
+        connection: &Connection,
+        files: &[PathBuf],
+        known: Option<Head>,
+    ) -> Result<Self, VerifyError> {
+        let rows = connection.query(writers::ARCHIVED, &[], VERIFY_LIMIT).await?;
+        let parts =
+            rows.iter().map(writers::archived_part).collect::<Result<BTreeMap<_, _>, PostgresError>>()?;
+        let archives = if files.is_empty() { None } else { Some(verify_archive(files, known)?) };
+        match &archives {
+            Some(files) if !parts.values().any(|part| part.chain == files.chain) => {
+                let why = format!("they end at entry {}, where no chain continues", files.chain.length);
+                Err(VerifyError::Archive(why))
+            }
+            _ => Ok(Self { parts, archives }),
+        }
+    }
+
+    /// Whether this hash is that of an archived entry, as far as the files were given.
+    fn hold(&self, known: Option<Head>) -> bool {
+        self.archives.as_ref().is_some_and(|archives| archives.holds_known)
+            || self.parts.values().any(|part| known == Some(part.chain.head))
+    }
+
+    /// The ends of the archived parts, by chain.
+    fn ends(&self) -> BTreeMap<i32, Chain> {
+        self.parts.iter().map(|(writer, part)| (*writer, part.chain)).collect()
+    }
+
+    /// The erasures that were recorded up to the archived ends.
+    fn erasures(&self) -> ErasureTally {
+        let mut tally = ErasureTally::default();
+        for part in self.parts.values() {
+            let archives = self.archives.as_ref().filter(|archives| archives.chain == part.chain);
+            match archives.map(|archives| archives.erasures) {
+                Some(archived) => tally = archived,
+                None => {
+                    tally.announced += part.erased;
+                    tally.through = tally.through.max(part.erased_through);
+                }
+            }
+        }
+        tally
+    }
+
+    /// Checks that the newest `archived` event of a chain names its archived beginning.
+    fn check(&self, events: &BTreeMap<i32, Archived>) -> Result<(), VerifyError> {
+        let is_announced = |(writer, part): (&i32, &ArchivedPart)| {
+            events.get(writer).is_some_and(|event| part.is_announced_by(event))
+        };
+        match self.parts.iter().find(|part| !is_announced(*part)) {
+            None => Ok(()),
+            Some((writer, _)) => {
+                let error =
+                    VerifyError::Archive("no admin event in the chain records the archiving".to_owned());
+                Err(VerifyError::InChain { writer: *writer, error: Box::new(error) })
+            }
+        }
+    }
 }
 
 /// A hash from an earlier time, and whether it was found.
@@ -104,6 +188,8 @@ struct EntryPass<'a> {
     ends: BTreeMap<i32, Chain>,
     admin_events: u64,
     erasures: ErasureTally,
+    /// The newest `archived` event of each chain.
+    archived: BTreeMap<i32, Archived>,
 }
 
 impl<'a> EntryPass<'a> {
@@ -111,14 +197,15 @@ impl<'a> EntryPass<'a> {
     async fn over(
         connection: &Connection,
         chains: &'a [ChainInfo],
+        beginnings: &Beginnings,
         known: &mut KnownHead,
     ) -> Result<Self, VerifyError> {
         let sql = format!(
             "SELECT e.action, {ENTRY_COLUMNS} FROM entries AS e {BESIDE_ENTRY}
              WHERE (e.writer, e.number) > ($1, $2) ORDER BY e.writer, e.number LIMIT $3"
         );
-        let (ends, erasures) = (BTreeMap::new(), ErasureTally::default());
-        let mut pass = Self { chains, ends, admin_events: 0, erasures };
+        let (ends, erasures) = (beginnings.ends(), beginnings.erasures());
+        let mut pass = Self { chains, ends, admin_events: 0, erasures, archived: BTreeMap::new() };
         let mut after = Some((i32::MIN, i64::MIN));
         while let Some((writer, number)) = after {
             let rows = connection.query(&sql, &[&writer, &number, &CHUNK], VERIFY_LIMIT).await?;
@@ -131,6 +218,7 @@ impl<'a> EntryPass<'a> {
             }
         }
         pass.check_ends()?;
+        beginnings.check(&pass.archived)?;
         Ok(pass)
     }
 
@@ -162,8 +250,10 @@ impl<'a> EntryPass<'a> {
         }
         if let JournalEntry::Admin(admin) = record {
             self.admin_events += 1;
-            if let AdminEvent::Erased { values, through } = admin.event {
-                self.erasures.add_announced(values, through);
+            match admin.event {
+                AdminEvent::Erased { values, through } => self.erasures.add_announced(values, through),
+                AdminEvent::Archived(event) => drop(self.archived.insert(writer, event)),
+                _ => {}
             }
         }
         Ok(())

@@ -13,6 +13,7 @@ use super::records::head;
 use super::schema::{column, first};
 use super::tables::indexed;
 use crate::journal::{Chain, Head};
+use crate::store::archived::ArchivedPart;
 
 /// How long a renewal is valid, by the database's clock.
 pub(super) const VALID_FOR: Duration = Duration::from_secs(10);
@@ -40,6 +41,18 @@ pub(super) async fn begin(
     let (name, version, head) = (indexed(name), env!("CARGO_PKG_VERSION"), Head::default().0.to_vec());
     let rows = connection.query(&sql, &[&incarnation, &name, &version, &head], limit).await?;
     Ok(WriterId { number: column(first(&rows)?, 0)?, incarnation })
+}
+
+/// The writer with this number; `None` if it has no row.
+#[cfg(feature = "service")]
+pub(super) async fn with_number(
+    connection: &Connection,
+    number: i32,
+    limit: Duration,
+) -> Result<Option<WriterId>, PostgresError> {
+    let sql = "SELECT incarnation FROM writers WHERE writer = $1";
+    let rows = connection.query(sql, &[&number], limit).await?;
+    rows.first().map(|row| Ok(WriterId { number, incarnation: column(row, 0)? })).transpose()
 }
 
 /// Renews a writer; returns the database's time in seconds, or `None` if the writer is sealed.
@@ -188,22 +201,41 @@ pub struct ChainInfo {
     pub version: String,
     /// The end of the chain.
     pub chain: Chain,
+    /// The end of its beginning that is in archive files: only a chain that came from a state directory has one.
+    pub archived: Option<Chain>,
     /// The writer that sealed the chain; the writer itself if it ended in order. `None` while it may grow.
     pub sealed_by: Option<i32>,
 }
 
 /// The query for [`ChainInfo`]s.
 pub(super) const CHAINS: &str =
-    "SELECT writer, incarnation, name, version, length, head, sealed_by FROM writers ORDER BY writer";
+    "SELECT w.writer, w.incarnation, w.name, w.version, w.length, w.head, w.sealed_by, a.last, a.hash
+     FROM writers AS w LEFT JOIN archived AS a ON a.writer = w.writer ORDER BY w.writer";
 
 /// Reads a row of [`CHAINS`].
 pub(super) fn chain_info(row: &Row) -> Result<ChainInfo, PostgresError> {
+    let archived = column::<Option<i64>>(row, 7)?.map(|last| {
+        Ok::<_, PostgresError>(Chain { length: last.unsigned_abs(), head: head(column(row, 8)?)? })
+    });
     Ok(ChainInfo {
         writer: column(row, 0)?,
         incarnation: column(row, 1)?,
         name: column(row, 2)?,
         version: column(row, 3)?,
         chain: Chain { length: column::<i64>(row, 4)?.unsigned_abs(), head: head(column(row, 5)?)? },
+        archived: archived.transpose()?,
         sealed_by: column(row, 6)?,
     })
+}
+
+/// The query for the archived beginnings of chains.
+pub(super) const ARCHIVED: &str =
+    "SELECT writer, last, hash, file, erased, erased_through FROM archived ORDER BY writer";
+
+/// Reads a row of [`ARCHIVED`]: the chain, and its archived beginning.
+pub(super) fn archived_part(row: &Row) -> Result<(i32, ArchivedPart), PostgresError> {
+    let chain = Chain { length: column::<i64>(row, 1)?.unsigned_abs(), head: head(column(row, 2)?)? };
+    let (file, erased) = (column(row, 3)?, column(row, 4)?);
+    let erased_through = column::<i64>(row, 5)?.unsigned_abs();
+    Ok((column(row, 0)?, ArchivedPart { chain, file, erased, erased_through }))
 }

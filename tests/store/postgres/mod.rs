@@ -9,6 +9,7 @@ mod failover;
 mod faults;
 mod load;
 mod locks;
+mod moves;
 mod pooler;
 mod processes;
 mod reading;
