@@ -135,8 +135,7 @@ impl PostgresServer {
 
     fn restart(&self, pause: Duration, settings: &[&str]) {
         let mut process = self.process();
-        signal(&process, "QUIT");
-        process.wait().unwrap();
+        end(&mut process);
         std::thread::sleep(pause);
         *process = start_process(&self.programs, &self.data, self.port, settings);
         drop(process);
@@ -167,12 +166,7 @@ impl PostgresServer {
 
 impl Drop for PostgresServer {
     fn drop(&mut self) {
-        let mut process = self.process();
-        // The id of a process that has ended may be another's by now.
-        if process.try_wait().is_ok_and(|ended| ended.is_none()) {
-            signal(&process, "QUIT");
-            let _ = process.wait();
-        }
+        end(&mut self.process());
     }
 }
 
@@ -264,8 +258,12 @@ fn start_process(programs: &Path, data: &Path, port: u16, settings: &[&str]) -> 
     process
 }
 
-fn signal(process: &Child, name: &str) {
-    let _ = Command::new("kill").arg(format!("-{name}")).arg(process.id().to_string()).status();
+/// Ends the server without a shutdown, unless it has ended: its id may be another process's by then.
+fn end(process: &mut Child) {
+    if process.try_wait().is_ok_and(|ended| ended.is_none()) {
+        let _ = Command::new("kill").args(["-QUIT", &process.id().to_string()]).status();
+        let _ = process.wait();
+    }
 }
 
 fn expect(output: &Output, what: &str) {

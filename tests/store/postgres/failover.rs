@@ -133,6 +133,29 @@ async fn an_asynchronous_standby_is_refused_or_its_loss_is_found() {
     assert_eq!((verified.entries, verified.chains.len()), (6, 2));
 }
 
+/// Somebody starts the former primary again, as it was: the connection text names it first, and it accepts writes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_former_primary_that_comes_back_beside_the_new_one_gets_no_entry() {
+    let Some(pair) = PostgresPair::start(Replication::Synchronous).map(Arc::new) else { return };
+    let database = pair.database();
+    let promoted = pair.on_standby(&database);
+    let journal = open(&settings(&pair.url(&database))).await;
+    write(&journal, (1..=3).map(|number| begin(number, "r1")).collect()).await;
+    fail_over(&pair).await;
+    write(&journal, (4..=5).map(|number| begin(number, "r1")).collect()).await;
+    let returning = pair.clone();
+    tokio::task::spawn_blocking(move || returning.primary.crash_and_restart()).await.unwrap();
+    promoted.sql(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'adjourn %'",
+    );
+    wait_until("the journal finds the other chain", || journal.ended().is_some()).await;
+    let Some(JournalError::Damaged(why)) = journal.ended() else { panic!("{:?}", journal.ended()) };
+    assert!(why.contains("acknowledged up to entry 5: the chain ends at entry 3"), "{why}");
+    assert!(journal.record(begin(6, "r1")).await.is_err());
+    let count = "SELECT count(*) FROM entries";
+    assert_eq!([database.sql(count), promoted.sql(count)], ["3", "5"]);
+}
+
 /// The setting of a failover manager, or the lack of one, changes while the journal is open.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_primary_that_stops_waiting_for_its_standby_is_refused_until_it_waits_again() {
