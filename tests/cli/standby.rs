@@ -2,13 +2,14 @@
 
 use std::net::TcpListener;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use adjourn::sim::{FaultRule, InjectedFault};
 use adjourn_test::{
     HttpReply, Installation, PostgresServer, PostgresTestDatabase, ServedProcess, room_name, wait_until,
     wait_until_async,
 };
+use tokio::time::Instant;
 
 use crate::installed::{configure, install};
 use crate::served::{PRESS, SERVE};
