@@ -21,11 +21,12 @@ const BYTES_MAX: u64 = 4_096;
 pub(super) fn refuse(directory: &Path) -> Result<(), StoreError> {
     let path = directory.join(MOVED_TO_FILE);
     let unusable = |error| StoreError::Directory { path: path.clone(), error };
+    // No file is opened where none is: the service store asks before each write, also when the process can open no more files.
+    if path.symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+        return Ok(());
+    }
     refuse_link(&path).map_err(unusable)?;
-    let file = match File::open(&path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        file => file.map_err(unusable)?,
-    };
+    let file = File::open(&path).map_err(unusable)?;
     let mut text = Vec::new();
     file.take(BYTES_MAX).read_to_end(&mut text).map_err(unusable)?;
     let place = String::from_utf8_lossy(&text).trim().to_owned();

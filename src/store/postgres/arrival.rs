@@ -47,6 +47,10 @@ use crate::store::{ServiceStore, SqliteJournal, StoreError, evidence, moved_to};
 const BATCH: usize = 500;
 /// Time limit of a statement that appends.
 const APPEND_LIMIT: Duration = Duration::from_secs(60);
+const PURPOSE: Purpose = Purpose::Other { name: "move", statement_limit: VERIFY_LIMIT };
+/// Why an arrival cannot go on after an erasure in the directory.
+const ERASED_MEANWHILE: &str = "values were erased in the directory after a run that was interrupted, and the database still has them: drop \
+     its schema `adjourn`, and run the command again";
 
 /// Moves the journal and the service store of the directory into the database, or goes on after an interrupted run.
 ///
@@ -148,14 +152,12 @@ struct Arrival {
 impl Arrival {
     /// Prepares the database, and begins the arrival or finds the one that was interrupted.
     async fn begin(database: PostgresDatabase, name: &str, source: &Source) -> Result<Self, MoveError> {
-        let connection = connect(&database).await?;
-        database.check_server(&connection).await?;
+        let connection = database.connect_to_write(PURPOSE).await?;
         JOURNAL.prepare(&connection).await?;
         let service = PostgresService::open_to_move(database.clone()).await?;
         let work = async || begin_or_continue(&connection, &service, name, source).await;
         let (me, chain, is_done) = while_no_process_writes(&connection, work).await?;
-        let purpose = Purpose::Other { name: "move", statement_limit: VERIFY_LIMIT };
-        let link = Link::new(database.clone(), purpose);
+        let link = Link::new(database.clone(), PURPOSE);
         Ok(Self { database, connection, link, me, chain, is_done })
     }
 
@@ -218,7 +220,11 @@ impl Arrival {
 
     /// Verifies what the database has now, and compares it with the source.
     async fn compare(&self, source: &Source) -> Result<(), MoveError> {
-        let there = verify::verify(&connect(&self.database).await?, Some(source.end.head), &[]).await?;
+        let there = verify::verify(&connect(&self.database).await?, Some(source.end.head), &[]).await;
+        let there = there.map_err(|error| match error {
+            VerifyError::Erased { .. } => MoveError::Differs(ERASED_MEANWHILE.to_owned()),
+            error => error.into(),
+        })?;
         let here = &source.verified;
         let open = u64::try_from(here.open).unwrap_or(u64::MAX);
         let count = |what: &str, here: u64, there: u64| match here == there {
@@ -260,7 +266,7 @@ impl Arrival {
 }
 
 async fn connect(database: &PostgresDatabase) -> Result<Connection, PostgresError> {
-    database.connect(Purpose::Other { name: "move", statement_limit: VERIFY_LIMIT }).await
+    database.connect(PURPOSE).await
 }
 
 /// Returns the session of the writer whose chain arrives, the end of the chain, and whether everything has arrived.
@@ -312,6 +318,8 @@ async fn begin_anew(
     name: &str,
     source: &Source,
 ) -> Result<(WriterSession, Chain, bool), MoveError> {
+    // A directory that has moved has a database already. One that goes on has its row in `moves`.
+    moved_to::refuse(&source.directory)?;
     require_empty(connection, service).await?;
     let writer = writers::begin(connection, name, SETUP_LIMIT).await?.number;
     let chain = source.beginning();

@@ -151,11 +151,14 @@ impl PostgresDatabase {
     /// The settings of a session. The names of tables are found in our schema alone.
     fn session_settings(&self, purpose: Purpose) -> String {
         let limit = purpose.statement_limit().as_millis();
+        // A statement that waits for a lock has not committed, so it may be cancelled; else each new connection would wait behind the one
+        // before it, which waits for a standby.
+        let lock_limit = if matches!(purpose, Purpose::Append) { "'5s'" } else { "0" };
         let keeps_commits = "SELECT set_config('synchronous_commit', 'on', false)
              WHERE current_setting('synchronous_commit') IN ('off', 'local');";
         format!(
             "SET search_path = adjourn, pg_temp; SET default_transaction_isolation = 'read committed';
-             SET statement_timeout = {limit}; SET lock_timeout = 0;
+             SET statement_timeout = {limit}; SET lock_timeout = {lock_limit};
              SET idle_in_transaction_session_timeout = '10s'; SET client_min_messages = 'warning'; {}",
             if self.accept_loss { "" } else { keeps_commits }
         )

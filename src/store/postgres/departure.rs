@@ -3,12 +3,13 @@
 //!
 //! ```text
 //! 1. lock the directory, which must be empty
-//! 2. record the departure in `moves`               a process that writes, or an open action, ends the move; no process opens the database
-//! 3. write `moved-to` into the directory           no process opens the directory yet
-//! 4. verify the database, write the last anchor
-//! 5. write the file and the service store, and verify the file
-//! 6. complete the row in `moves`
-//! 7. remove `moved-to`                             from now on processes open the directory
+//! 2. verify the database
+//! 3. record the departure in `moves`               a process that writes, or an open action, ends the move; no process opens the database
+//! 4. write `moved-to` into the directory           no process opens the directory yet
+//! 5. verify it again, write the last anchor
+//! 6. write the file and the service store, and verify the file
+//! 7. complete the row in `moves`
+//! 8. remove `moved-to`                             from now on processes open the directory
 //! ```
 //!
 //! After a crash at any step the same command goes on. At no time can processes write to both places.
@@ -40,6 +41,8 @@ use crate::store::beginning::MovedChain;
 use crate::store::moved_file::{self, MovedFile};
 use crate::store::verify::VerifiedJournal;
 use crate::store::{ServiceStore, StoreError, StoreOptions, directory, moved_to};
+
+const PURPOSE: Purpose = Purpose::Other { name: "move", statement_limit: VERIFY_LIMIT };
 
 /// Moves the journal and the service store of the database into the directory, or goes on after an interrupted run.
 ///
@@ -96,6 +99,15 @@ impl Target {
         format!("the directory {}", self.directory.display())
     }
 
+    /// Whether the directory has the file `moved-to`.
+    fn is_marked(&self) -> Result<bool, StoreError> {
+        match moved_to::refuse(&self.directory) {
+            Ok(()) => Ok(false),
+            Err(StoreError::Moved { .. }) => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Refuses a directory that something else is in.
     fn require_vacant(&self) -> Result<(), MoveError> {
         let has = |name: &str| self.directory.join(name).exists();
@@ -130,16 +142,18 @@ struct Departure {
 impl Departure {
     /// Begins the departure, or finds the one that was interrupted.
     async fn begin(database: PostgresDatabase, name: &str, target: &Target) -> Result<Self, MoveError> {
-        let connection = connect(&database).await?;
-        database.check_server(&connection).await?;
+        let connection = database.connect_to_write(PURPOSE).await?;
         match JOURNAL.require(&connection).await {
             Ok(()) | Err(PostgresError::OlderSchema(_)) => JOURNAL.prepare(&connection).await?,
             Err(error) => return Err(error.into()),
         }
+        if moves::last(&connection).await?.is_none_or(|last| last.is_arrival) {
+            // Once the departure is recorded, no process opens the database.
+            verify::verify(&connect(&database).await?, None, &[]).await?;
+        }
         let work = async || begin_or_continue(&connection, name, target).await;
         let (me, step) = while_no_process_writes(&connection, work).await?;
-        let purpose = Purpose::Other { name: "move", statement_limit: VERIFY_LIMIT };
-        Ok(Self { link: Link::new(database.clone(), purpose), database, connection, me, step })
+        Ok(Self { link: Link::new(database.clone(), PURPOSE), database, connection, me, step })
     }
 
     /// Writes the directory's files, and completes the row in `moves`. Returns the number of rows of the service store.
@@ -201,7 +215,7 @@ impl Departure {
 }
 
 async fn connect(database: &PostgresDatabase) -> Result<Connection, PostgresError> {
-    database.connect(Purpose::Other { name: "move", statement_limit: VERIFY_LIMIT }).await
+    database.connect(PURPOSE).await
 }
 
 /// Returns the session of the writer that moves the journal, and how far it is.
@@ -216,6 +230,10 @@ async fn begin_or_continue(
             begin_anew(connection, name, target).await
         }
         Some(Move { is_arrival: false, place, writer: Some(writer), is_done }) if place == target.place() => {
+            if !is_done && !target.is_marked()? {
+                // Nothing of the earlier run is there, so whatever is there belongs to somebody else.
+                target.require_vacant()?;
+            }
             let step = if is_done { Step::Marked } else { Step::Begun };
             let me = match writers::with_number(connection, writer, SETUP_LIMIT).await? {
                 Some(_) if is_done => Some(WriterSession { writer, session: 0 }),

@@ -62,9 +62,7 @@ pub enum MoveError {
     #[error("the database holds another journal ({0}); name an empty database")]
     OtherJournal(String),
     /// What arrived is not what left.
-    #[error(
-        "the copy differs from the journal: {0}; nothing was removed, and neither place is marked as moved"
-    )]
+    #[error("the copy differs from the journal: {0}; nothing was removed, and the move is not complete")]
     Differs(String),
     /// The journal does not verify, here or there.
     #[error(transparent)]

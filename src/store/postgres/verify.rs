@@ -64,10 +64,11 @@ pub(super) async fn verify(
     files: &[PathBuf],
 ) -> Result<VerifiedChains, VerifyError> {
     JOURNAL.check(connection).await?;
+    let archives = read_archives(files, known).await?;
     connection.batch("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY", VERIFY_LIMIT).await?;
     let rows = connection.query(writers::CHAINS, &[], VERIFY_LIMIT).await?;
     let chains = rows.iter().map(writers::chain_info).collect::<Result<Vec<_>, _>>()?;
-    let beginnings = Beginnings::read(connection, files, known).await?;
+    let beginnings = Beginnings::read(connection, archives).await?;
     let mut known = KnownHead::of(known);
     known.is_found |= beginnings.hold(known.head);
     let entries = EntryPass::over(connection, &chains, &beginnings, &mut known).await?;
@@ -97,6 +98,21 @@ pub(super) async fn verify(
     })
 }
 
+/// Verifies the archive files. They may be large, and the server ends a transaction that is idle meanwhile.
+async fn read_archives(
+    files: &[PathBuf],
+    known: Option<Head>,
+) -> Result<Option<VerifiedArchive>, VerifyError> {
+    if files.is_empty() {
+        return Ok(None);
+    }
+    let files = files.to_vec();
+    let verified = tokio::task::spawn_blocking(move || verify_archive(&files, known)).await;
+    let verified =
+        verified.map_err(|error| VerifyError::Archive(format!("they could not be read: {error}")))?;
+    Ok(Some(verified?))
+}
+
 /// The archived beginnings of chains, and the archive files with one of them.
 struct Beginnings {
     parts: BTreeMap<i32, ArchivedPart>,
@@ -104,16 +120,11 @@ struct Beginnings {
 }
 
 impl Beginnings {
-    /// Reads the beginnings, and verifies the archive files.
-    async fn read(
-        connection: &Connection,
-        files: &[PathBuf],
-        known: Option<Head>,
-    ) -> Result<Self, VerifyError> {
+    /// Reads the beginnings, and checks that a chain continues the archive files.
+    async fn read(connection: &Connection, archives: Option<VerifiedArchive>) -> Result<Self, VerifyError> {
         let rows = connection.query(writers::ARCHIVED, &[], VERIFY_LIMIT).await?;
         let parts =
             rows.iter().map(writers::archived_part).collect::<Result<BTreeMap<_, _>, PostgresError>>()?;
-        let archives = if files.is_empty() { None } else { Some(verify_archive(files, known)?) };
         match &archives {
             Some(files) if !parts.values().any(|part| part.chain == files.chain) => {
                 let why = format!("they end at entry {}, where no chain continues", files.chain.length);

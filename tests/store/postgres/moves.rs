@@ -565,3 +565,61 @@ async fn a_return_that_was_interrupted_goes_on() {
     let store = ServiceStore::open(directory.path()).unwrap();
     assert_eq!(store.last_run("hourly".to_owned()).await.unwrap(), Some(at(1)));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_directory_that_has_moved_goes_to_no_second_database() {
+    let Some(server) = PostgresServer::shared() else { return };
+    let (first, second, directory) = (server.database(), server.database(), journal_of_everything().await);
+    finish(directory.path()).await;
+    moved(directory.path(), &first).await.unwrap();
+    let refused = moved(directory.path(), &second).await.unwrap_err();
+    assert!(matches!(refused, MoveError::Store(StoreError::Moved { .. })), "{refused}");
+    assert_eq!(second.sql("SELECT count(*) FROM adjourn.entries"), "0");
+    assert!(moved(directory.path(), &first).await.unwrap().was_done, "the first one has it still");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_return_does_not_replace_a_journal_that_began_meanwhile() {
+    let Some(server) = PostgresServer::shared() else { return };
+    let (database, directory) = (server.database(), tempfile::tempdir().unwrap());
+    chains_of_several(&database).await;
+    let place = directory.path().canonicalize().unwrap();
+    // The run stopped right after it had recorded the departure.
+    database.sql(&format!(
+        "INSERT INTO adjourn.moves (direction, place, writer)
+         SELECT 'out', 'the directory {}', max(writer) FROM adjourn.writers",
+        place.display()
+    ));
+    drop(journal_in(directory.path()));
+    let refused = returned(&database, directory.path()).await.unwrap_err();
+    assert!(matches!(refused, MoveError::NotVacant(_)), "{refused}");
+    assert!(hashes(directory.path()).await.is_empty(), "the directory has its own journal");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_journal_does_not_begin_to_return() {
+    let Some(server) = PostgresServer::shared() else { return };
+    let (database, directory) = (server.database(), tempfile::tempdir().unwrap());
+    chains_of_several(&database).await;
+    database.sql("UPDATE adjourn.entries SET body = body || ' ' WHERE number = 1");
+    let refused = returned(&database, directory.path()).await.unwrap_err();
+    assert!(matches!(refused, MoveError::Verify(_)), "{refused}");
+    assert_eq!(database.sql("SELECT count(*) FROM adjourn.moves"), "0", "processes still open the database");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_erasure_between_two_runs_is_named() {
+    let Some(server) = PostgresServer::shared() else { return };
+    let (database, directory) = (server.database(), journal_of_everything().await);
+    finish(directory.path()).await;
+    moved(directory.path(), &database).await.unwrap();
+    // As if the run had stopped before its end.
+    database.sql("UPDATE adjourn.moves SET done_at = NULL; UPDATE adjourn.writers SET sealed_at = NULL, sealed_by = NULL");
+    std::fs::remove_file(directory.path().join("moved-to")).unwrap();
+    let everything = ErasureTarget::Before(at(10_000));
+    let erasure =
+        ErasureRequest { target: everything, by: root(), now: at(10_001), key_ttl: TimeDelta::zero() };
+    assert!(journal_in(directory.path()).erase(erasure).await.unwrap().values > 0);
+    let refused = moved(directory.path(), &database).await.unwrap_err();
+    assert!(refused.to_string().contains("drop its schema"), "{refused}");
+}
