@@ -104,6 +104,11 @@ pub trait Journal: Send + Sync {
     /// The entries as stored, in order: at most `max`, from the number `first` on (the first of all is 1).
     async fn entries(&self, first: u64, max: usize) -> Result<Vec<SealedEntry>, JournalError>;
 
+    /// The oldest entry of all processes that wrote to the journal; `None` if it has none.
+    async fn first_entry(&self) -> Result<Option<SealedEntry>, JournalError> {
+        Ok(self.entries(1, 1).await?.into_iter().next())
+    }
+
     /// The actions about which a fact was recorded at `since` or later. Of very many, those with the last facts.
     async fn actions_since(&self, since: DateTime<Utc>) -> Result<Vec<ActionId>, JournalError>;
 

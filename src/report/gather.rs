@@ -77,7 +77,7 @@ async fn undone_by(
 
 /// Where the journal begins.
 async fn extent(journal: &dyn Journal) -> Result<JournalExtent, JournalError> {
-    let first = journal.entries(1, 1).await?.into_iter().next();
+    let first = journal.first_entry().await?;
     let damaged = |number: u64, error| JournalError::Damaged(format!("entry {number}: {error}"));
     let begins = first.map(|entry| {
         let parsed = JournalEntry::parse(&entry.body, &entry.personal);

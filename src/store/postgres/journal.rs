@@ -329,6 +329,14 @@ impl Journal for PostgresJournal {
         self.entries_of(self.me.number, first, max).await
     }
 
+    async fn first_entry(&self) -> Result<Option<SealedEntry>, JournalError> {
+        let sql =
+            format!("SELECT {ENTRY_COLUMNS} FROM entries AS e {BESIDE_ENTRY} ORDER BY e.position LIMIT 1");
+        let rows = self.audit.query(&sql, &[], AUDIT_LIMIT).await?;
+        let first = rows.first().map(|row| read_entry(row, 0).map(|written| written.sealed));
+        Ok(first.transpose()?)
+    }
+
     async fn try_commit(&self) -> Result<(), JournalError> {
         self.commits.record(self.probe().await)
     }

@@ -67,6 +67,12 @@ async fn every_entry_arrives_as_it_was_and_an_earlier_head_is_found() {
     let after = read(&database).await;
     let chains = after.chains().await.unwrap();
     assert_eq!(chains.len(), 1);
+    let first = after.first_entry().await.unwrap().unwrap();
+    assert_eq!(
+        (first.number, first.hash),
+        (1, heads[0]),
+        "a process that only reads sees where the journal begins"
+    );
     assert_eq!((chains[0].chain, chains[0].sealed_by), (there.last, Some(1)));
     let query = Query::default();
     assert_eq!(after.find(&query).await.unwrap(), before.find(&query).await.unwrap());
