@@ -21,11 +21,11 @@ use uuid::Uuid;
 
 use super::batch::{Batch, BatchResult, WriterSession};
 use super::connection::Connection;
-use super::database::{PostgresDatabase, Purpose, SETUP_LIMIT};
+use super::database::{PostgresDatabase, SETUP_LIMIT};
 use super::error::PostgresError;
 use super::journal_move::{JournalMove, MoveError, OPEN_NAMED_MAX};
 use super::link::Link;
-use super::move_start::{refuse_writers, seal_ended, while_no_process_writes};
+use super::move_start::{PURPOSE, refuse_writers, seal_ended, while_no_process_writes};
 use super::moves::{self, Move};
 use super::plan::Plan;
 use super::records::{Reader, stored_records};
@@ -33,7 +33,7 @@ use super::schema::{column, first};
 use super::service::PostgresService;
 use super::settings::PostgresSettings;
 use super::tables::{JOURNAL, as_column};
-use super::verify::{self, VERIFY_LIMIT};
+use super::verify;
 use super::{anchors, writers};
 use crate::journal::{ActionStatus, Chain, Journal as _, JournalEntry, Query, SealedEntry};
 use crate::progress::{PhaseProgress, ProgressListener};
@@ -47,7 +47,6 @@ use crate::store::{ServiceStore, SqliteJournal, StoreError, evidence, moved_to};
 const BATCH: usize = 500;
 /// Time limit of a statement that appends.
 const APPEND_LIMIT: Duration = Duration::from_secs(60);
-const PURPOSE: Purpose = Purpose::Other { name: "move", statement_limit: VERIFY_LIMIT };
 /// Why an arrival cannot go on after an erasure in the directory.
 const ERASED_MEANWHILE: &str = "values were erased in the directory after a run that was interrupted, and the database still has them: drop \
      its schema `adjourn`, and run the command again";
@@ -220,7 +219,7 @@ impl Arrival {
 
     /// Verifies what the database has now, and compares it with the source.
     async fn compare(&self, source: &Source) -> Result<(), MoveError> {
-        let there = verify::verify(&connect(&self.database).await?, Some(source.end.head), &[]).await;
+        let there = verify::verify(&self.database.connect(PURPOSE).await?, Some(source.end.head), &[]).await;
         let there = there.map_err(|error| match error {
             VerifyError::Erased { .. } => MoveError::Differs(ERASED_MEANWHILE.to_owned()),
             error => error.into(),
@@ -247,7 +246,7 @@ impl Arrival {
     /// Copies the service store, and marks both places, while no other process writes to the directory. Returns the number of its rows.
     async fn finish(&self, source: &Source) -> Result<u64, MoveError> {
         let service = PostgresService::open_to_move(self.database.clone()).await?;
-        let connection = connect(&self.database).await?;
+        let connection = self.database.connect(PURPOSE).await?;
         let (me, directory, place) = (self.me, source.directory.clone(), self.database.place());
         let runtime = Handle::current();
         let work = move |rows: ServiceRows| {
@@ -263,10 +262,6 @@ impl Arrival {
         };
         ServiceStore::with_rows_of(&source.directory, work).await
     }
-}
-
-async fn connect(database: &PostgresDatabase) -> Result<Connection, PostgresError> {
-    database.connect(PURPOSE).await
 }
 
 /// Returns the session of the writer whose chain arrives, the end of the chain, and whether everything has arrived.

@@ -21,11 +21,11 @@ use uuid::Uuid;
 
 use super::batch::WriterSession;
 use super::connection::Connection;
-use super::database::{PostgresDatabase, Purpose, SETUP_LIMIT};
+use super::database::{PostgresDatabase, SETUP_LIMIT};
 use super::error::PostgresError;
 use super::journal_move::{JournalMove, MoveError, OPEN_NAMED_MAX};
 use super::link::Link;
-use super::move_start::{refuse_writers, seal_ended, while_no_process_writes};
+use super::move_start::{PURPOSE, refuse_writers, seal_ended, while_no_process_writes};
 use super::moves::{self, Move};
 use super::records::{BESIDE_ENTRY, ENTRY_COLUMNS, head, read_entry};
 use super::schema::column;
@@ -41,8 +41,6 @@ use crate::store::beginning::MovedChain;
 use crate::store::moved_file::{self, MovedFile};
 use crate::store::verify::VerifiedJournal;
 use crate::store::{ServiceStore, StoreError, StoreOptions, directory, moved_to};
-
-const PURPOSE: Purpose = Purpose::Other { name: "move", statement_limit: VERIFY_LIMIT };
 
 /// Moves the journal and the service store of the database into the directory, or goes on after an interrupted run.
 ///
@@ -60,7 +58,7 @@ pub async fn move_to_directory(
     if !was_done {
         moved_to::write(&target.directory, &departure.database.place())?;
     }
-    let verified = verify::verify(&connect(&departure.database).await?, None, &[]).await?;
+    let verified = verify::verify(&departure.database.connect(PURPOSE).await?, None, &[]).await?;
     let service_rows = if was_done { 0 } else { departure.finish(&target, &verified, listener).await? };
     let anchor = anchors::last(&departure.link).await?;
     if moved_file::beginning_in(&target.directory)?.map(|beginning| beginning.head) != Some(anchor.head) {
@@ -149,7 +147,7 @@ impl Departure {
         }
         if moves::last(&connection).await?.is_none_or(|last| last.is_arrival) {
             // Once the departure is recorded, no process opens the database.
-            verify::verify(&connect(&database).await?, None, &[]).await?;
+            verify::verify(&database.connect(PURPOSE).await?, None, &[]).await?;
         }
         let work = async || begin_or_continue(&connection, name, target).await;
         let (me, step) = while_no_process_writes(&connection, work).await?;
@@ -181,7 +179,7 @@ impl Departure {
         anchor: Chain,
         listener: Option<&ProgressListener>,
     ) -> Result<(), MoveError> {
-        let connection = connect(&self.database).await?;
+        let connection = self.database.connect(PURPOSE).await?;
         let rows = connection.query(writers::ARCHIVED, &[], VERIFY_LIMIT).await?;
         let parts = rows.iter().map(writers::archived_part).collect::<Result<Vec<_>, _>>()?;
         let part = parts.into_iter().next().map(|(_, part)| part);
@@ -212,10 +210,6 @@ impl Departure {
         }
         Ok(())
     }
-}
-
-async fn connect(database: &PostgresDatabase) -> Result<Connection, PostgresError> {
-    database.connect(PURPOSE).await
 }
 
 /// Returns the session of the writer that moves the journal, and how far it is.

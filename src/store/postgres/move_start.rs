@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::connection::Connection;
-use super::database::SETUP_LIMIT;
+use super::database::{Purpose, SETUP_LIMIT};
 use super::error::PostgresError;
 use super::journal_move::MoveError;
 use super::schema::column;
@@ -15,6 +15,8 @@ use super::writers::VALID_FOR;
 
 /// A process that ended without sealing its chain, as a killed one or a short command does, counts as writing for so long.
 const WRITERS_END_WITHIN: Duration = VALID_FOR.saturating_add(Duration::from_secs(2));
+/// The connections of a move, in both directions.
+pub(super) const PURPOSE: Purpose = Purpose::Other { name: "move", statement_limit: VERIFY_LIMIT };
 /// Time between two attempts.
 const AGAIN_AFTER: Duration = Duration::from_millis(500);
 
