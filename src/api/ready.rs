@@ -10,23 +10,28 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::state::Api;
-use crate::service::{CheckFinding, CheckResult, Readiness};
+use crate::service::{CheckFinding, CheckResult};
 use crate::timestamp::Timestamp;
 
 /// 200 when every check passes or only warns, else 503. JSON where the client accepts it, else a line per check that does not
 /// pass.
 pub(super) async fn readyz(State(api): State<Api>, headers: HeaderMap) -> Response {
-    let found = api.service.readiness().await;
-    let status = if found.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    response(&headers, &api.service.readiness().await.results)
+}
+
+/// The response with these checks.
+pub(super) fn response(headers: &HeaderMap, results: &[CheckResult]) -> Response {
+    let is_ready = !results.iter().any(|result| result.finding.is_failure());
+    let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let stored = (header::CACHE_CONTROL, "no-store");
-    if accepts_json(&headers) {
-        (status, [stored], Json(as_json(&found))).into_response()
+    if accepts_json(headers) {
+        (status, [stored], Json(as_json(is_ready, results))).into_response()
     } else {
-        (status, [stored], as_text(&found)).into_response()
+        (status, [stored], as_text(is_ready, results)).into_response()
     }
 }
 
-pub(super) fn accepts_json(headers: &HeaderMap) -> bool {
+fn accepts_json(headers: &HeaderMap) -> bool {
     let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let mut kinds = accepted.flat_map(|value| value.split(','));
     kinds.any(|kind| {
@@ -34,8 +39,8 @@ pub(super) fn accepts_json(headers: &HeaderMap) -> bool {
     })
 }
 
-fn as_json(found: &Readiness) -> Value {
-    let checks = found.results.iter().map(|CheckResult { check, finding, since }| {
+fn as_json(is_ready: bool, results: &[CheckResult]) -> Value {
+    let checks = results.iter().map(|CheckResult { check, finding, since }| {
         let (state, message) = match finding {
             CheckFinding::Passed => ("passed", None),
             CheckFinding::Warning(why) => ("warning", Some(why)),
@@ -43,12 +48,12 @@ fn as_json(found: &Readiness) -> Value {
         };
         json!({ "check": check.as_str(), "state": state, "message": message, "since": Timestamp::from(*since) })
     });
-    json!({ "ready": found.is_ready(), "checks": checks.collect::<Vec<_>>() })
+    json!({ "ready": is_ready, "checks": checks.collect::<Vec<_>>() })
 }
 
-fn as_text(found: &Readiness) -> String {
-    let mut text = if found.is_ready() { "ready\n" } else { "not ready\n" }.to_owned();
-    for CheckResult { check, finding, .. } in &found.results {
+fn as_text(is_ready: bool, results: &[CheckResult]) -> String {
+    let mut text = if is_ready { "ready\n" } else { "not ready\n" }.to_owned();
+    for CheckResult { check, finding, .. } in results {
         // Writing to a string does not fail.
         let _ = match finding {
             CheckFinding::Passed => Ok(()),

@@ -1,14 +1,18 @@
-//! Where the service listens: its sockets, its certificate, and the URL that it prints. Accepts no connection.
+//! Where the service listens: its sockets, its certificate, and the URL that it prints. Serves what its caller gives it, and answers nothing
+//! itself.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use axum::Router;
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use super::exit::{CommandError, Exit};
 use super::output::Output;
 use super::process_limits;
-use crate::api::{ConnectionLimits, Connections, ServerTls};
+use crate::api::{self, ConnectionLimits, Connections, ListenerLimits, ServerTls};
 use crate::config::{self, Config};
 
 /// Connections of the health listener: a few short probes.
@@ -18,11 +22,11 @@ const HEALTH_CONNECTIONS: ConnectionLimits =
 /// The open sockets of the service.
 pub(super) struct Ports {
     /// For all requests.
-    pub(super) api: Arc<TcpListener>,
+    api: Arc<TcpListener>,
     /// For probes alone, without TLS.
-    pub(super) health: Option<Arc<TcpListener>>,
+    health: Option<Arc<TcpListener>>,
     /// Certificate and key of the first.
-    pub(super) tls: Option<Arc<ServerTls>>,
+    tls: Option<Arc<ServerTls>>,
     at: SocketAddr,
     is_announced: bool,
 }
@@ -44,6 +48,27 @@ impl Ports {
     pub(super) fn url(&self) -> String {
         let scheme = if self.tls.is_some() { "https" } else { "http" };
         format!("{scheme}://{}", self.at)
+    }
+
+    /// Serves `router` within `limits`, and `probes` on the health listener, until `stop`. Keeps the certificate current meanwhile.
+    pub(super) fn serve(
+        &self,
+        (router, limits): (Router, ListenerLimits),
+        probes: Router,
+        stop: &CancellationToken,
+        parts: &mut JoinSet<()>,
+    ) {
+        if let Some(tls) = self.tls.clone() {
+            let stop = stop.clone();
+            parts.spawn(async move { tls.reload_until(stop).await });
+        }
+        let shutdown_grace = limits.shutdown_grace;
+        parts.spawn(api::serve(self.api.clone(), self.tls.clone(), router, limits, stop.clone()));
+        if let Some(health) = self.health.clone() {
+            let connections = Connections::new(HEALTH_CONNECTIONS);
+            let limits = ListenerLimits { shutdown_grace, ..ListenerLimits::with(connections) };
+            parts.spawn(api::serve(health, None, probes, limits, stop.clone()));
+        }
     }
 
     /// Prints the URL, once: from now on the service answers.
@@ -77,11 +102,6 @@ pub(super) fn connections(config: &Config) -> Arc<Connections> {
         );
     }
     Connections::new(limits)
-}
-
-/// The connection table of a listener for probes.
-pub(super) fn health_connections() -> Arc<Connections> {
-    Connections::new(HEALTH_CONNECTIONS)
 }
 
 /// Certificate and key of the service; none where it may speak plain HTTP: on loopback, or behind a proxy.

@@ -213,7 +213,7 @@ async fn serve_locally(path: Option<&Path>, api: &Api, stop: &CancellationToken,
 #[expect(clippy::unused_async, reason = "there are systems with Unix sockets")]
 async fn serve_locally(_: Option<&Path>, _: &Api, _: &CancellationToken, _: &mut JoinSet<()>) {}
 
-/// Starts the listeners, and the tasks that keep their keys and certificates current.
+/// Starts the listeners, and the task that keeps their keys current.
 fn spawn_listeners(
     running: &RunningService,
     ports: Ports,
@@ -226,18 +226,11 @@ fn spawn_listeners(
         let (keys, stop) = (keys.clone(), stop.clone());
         async move { keys.refresh_until(stop).await }
     });
-    let Ports { api: listener, health, tls, .. } = ports;
-    if let Some(tls) = tls.clone() {
-        let stop = stop.clone();
-        parts.spawn(async move { tls.reload_until(stop).await });
-    }
     let router = api::router(api.clone()).merge(console::router(keys.clone()));
     let router = router.merge(console::logo_router(logos.clone()));
-    parts.spawn(api::serve(listener, tls, router, ListenerLimits::with(connections), stop.clone()));
-    if let Some(listener) = health {
-        let limits = ListenerLimits::with(ports::health_connections());
-        parts.spawn(api::serve(listener, None, api::health_router(api.clone()), limits, stop.clone()));
-    }
+    let probes = api::health_router(api.clone());
+    // The sockets close when their listeners end: nothing else holds them from here on.
+    ports.serve((router, ListenerLimits::with(connections)), probes, stop, parts);
 }
 
 /// Starts the service's own tasks.

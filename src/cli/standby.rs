@@ -30,8 +30,8 @@ pub(super) struct ActiveService {
     pub(super) standby: Option<StandbyAnswers>,
 }
 
-/// Waits until this process is the active service. One that waits for nobody recovers interrupted actions before it listens. One that takes
-/// over settles them while it serves: its doors have waited already.
+/// Waits until this process is the active service. If no other one is, it recovers interrupted actions before it listens. After a takeover
+/// the service settles them while it serves, because displays have waited already.
 pub(super) async fn until_active(
     opened: &OpenedEngine,
     listen: SocketAddr,
@@ -67,21 +67,12 @@ pub(super) struct StandbyAnswers {
 impl StandbyAnswers {
     fn start(ports: &Ports, config: &Config) -> Self {
         let (stop, mut listeners) = (CancellationToken::new(), JoinSet::new());
-        if let Some(tls) = ports.tls.clone() {
-            let stop = stop.clone();
-            listeners.spawn(async move { tls.reload_until(stop).await });
-        }
         let router = api::standby_router(SystemClock.now());
-        let limits = |connections| ListenerLimits {
+        let limits = ListenerLimits {
             shutdown_grace: CLOSING_GRACE,
-            ..ListenerLimits::with(connections)
+            ..ListenerLimits::with(ports::connections(config))
         };
-        let all = limits(ports::connections(config));
-        listeners.spawn(api::serve(ports.api.clone(), ports.tls.clone(), router.clone(), all, stop.clone()));
-        if let Some(health) = ports.health.clone() {
-            let probes = limits(ports::health_connections());
-            listeners.spawn(api::serve(health, None, router, probes, stop.clone()));
-        }
+        ports.serve((router.clone(), limits), router, &stop, &mut listeners);
         Self { stop, listeners }
     }
 

@@ -33,6 +33,8 @@ pub enum ReadinessCheck {
     Exchange,
     /// The system clock is trusted.
     Clock,
+    /// This process is the active service. One that stands by has no other check.
+    Active,
 }
 
 impl ReadinessCheck {
@@ -43,6 +45,7 @@ impl ReadinessCheck {
             Self::Keys => "keys",
             Self::Exchange => "exchange",
             Self::Clock => "clock",
+            Self::Active => "active",
         }
     }
 }
@@ -65,6 +68,11 @@ pub enum CheckFinding {
 }
 
 impl CheckFinding {
+    /// Whether the check failed.
+    pub fn is_failure(&self) -> bool {
+        matches!(self, Self::Failed(_))
+    }
+
     /// Whether both are passed, warnings or failures, with any text.
     fn is_same_state(&self, other: &Self) -> bool {
         std::mem::discriminant(self) == std::mem::discriminant(other)
@@ -95,7 +103,7 @@ pub struct Readiness {
 impl Readiness {
     /// Whether no check failed.
     pub fn is_ready(&self) -> bool {
-        !self.results.iter().any(|result| matches!(result.finding, CheckFinding::Failed(_)))
+        !self.results.iter().any(|result| result.finding.is_failure())
     }
 
     /// The result of one check.
