@@ -401,7 +401,7 @@ pub fn demo_world(now: DateTime<Utc>) -> World {
         ..MeetingSpec::new(dan, start, end)
     });
 
-    // Tomorrow may begin within the next minutes, and the room is to be free.
+    // The next day may begin within minutes, and a booking of the room must not overlap this event.
     let day = midnight(now) + TimeDelta::days(2);
     world.add_plain(PlainSpec {
         subject: "Open day".into(),
