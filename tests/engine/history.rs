@@ -5,8 +5,8 @@
 //! The rooms are on EWS, on Microsoft Graph, or move from the one to the other while no process runs (`backends.rs`).
 //!
 //! Time is tokio's paused clock, so a history of an hour takes a millisecond and always goes the same way.
-//! `ADJOURN_SEEDS=N` runs so many seeds from a random one on; `ADJOURN_SEED=N` runs one, with `ADJOURN_BACKEND` on this
-//! backend. A seed that failed goes into `fixtures/seeds.txt` and is run for ever.
+//! `ADJOURN_SEEDS=N` runs so many seeds from `ADJOURN_FIRST` on, without it from a random one on; `ADJOURN_SEED=N` runs one, with
+//! `ADJOURN_BACKEND` on this backend. A seed that failed goes into `fixtures/seeds.txt` and is run for ever.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -721,7 +721,8 @@ fn random_histories_keep_their_promises() {
     let backend = std::env::var("ADJOURN_BACKEND").ok().map(|name| name.parse::<Backend>().unwrap());
     let with_backend =
         |seed: u64| ListedSeed { seed, backend: backend.unwrap_or_else(|| Backend::of_seed(seed)) };
-    let first = u64::from(std::process::id()) << 32 | u64::from(Instant::now().elapsed().subsec_nanos());
+    let any = u64::from(std::process::id()) << 32 | u64::from(Instant::now().elapsed().subsec_nanos());
+    let first = number("ADJOURN_FIRST").unwrap_or(any);
     let seeds: Vec<ListedSeed> = match (number("ADJOURN_SEED"), number("ADJOURN_SEEDS")) {
         (Some(seed), _) => vec![with_backend(seed)],
         (None, Some(count)) => {
