@@ -4,7 +4,7 @@
 import { problemKind } from "./api.js";
 import { length, message, row } from "./language.js";
 import { mainKind, organizerOf, titleOf } from "./room.js";
-import { clock, near } from "./time.js";
+import { clock, near, shortDate } from "./time.js";
 
 export const title = (event) => titleOf(event, { private: message("private"), reserved: message("reserved") });
 
@@ -15,13 +15,18 @@ const eventLine = (event, zone) => row(times(event, zone), title(event), organiz
 
 export const label = (room) => message(mainKind(room));
 
-// Until when the state lasts, and for how long from now.
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+// Until when the state lasts, and for how long from now. The line is read from three metres and short: a time without its day is within
+// a day from now, and a day stands without a time.
 export function until({ current, next, busyUntil, stale }, time, zone) {
   const end = busyUntil ?? current?.end ?? next?.start;
   if (stale) return { when: "", howLong: "" };
   if (current?.all_day && !busyUntil) return { when: message("allDay"), howLong: "" };
   if (!end) return { when: message("restOfDay"), howLong: "" };
-  return { when: message("until", { time: near(end, zone) }), howLong: length(Date.parse(end) - time) };
+  const left = Date.parse(end) - time;
+  const when = left < DAY_MS ? message("until", { time: clock(end, zone) }) : message("untilDay", { day: shortDate(end, zone) });
+  return { when, howLong: length(left) };
 }
 
 // The times and the organizer of the current meeting, and the meetings beside it.
@@ -54,9 +59,9 @@ export function place({ building, floor, capacity, equipment }) {
 }
 
 // The state in one sentence, for screen readers.
-export function announcement(name, room, zone) {
+export function announcement(name, room, time, zone) {
   const end = room.busyUntil ?? room.current?.end;
-  const when = end && !room.stale ? ` ${until(room, 0, zone).when}` : "";
+  const when = end && !room.stale ? ` ${until(room, time, zone).when}` : "";
   return `${name}: ${label(room)}${when}`;
 }
 

@@ -248,7 +248,7 @@ function drawState(room, time, zone) {
   setText(parts.who, sentences.who(room, zone));
   setText(parts.age, sentences.age(room, asOf(view), Boolean(failed), zone));
   setText(parts.next, sentences.next(room, zone));
-  setText(parts.announcement, sentences.announcement(nameOf(view), room, zone));
+  setText(parts.announcement, sentences.announcement(nameOf(view), room, time, zone));
 }
 
 // About how wide a bold text is, in ems: the headline takes the size in which it fits its line.

@@ -65,6 +65,9 @@ export const day = (at, zone) =>
 export const moment = (at, zone) =>
   `${format(zone, { weekday: "short", day: "numeric", month: "short" }).format(new Date(at))}, ${clock(at, zone)}`;
 
+// 26 Nov
+export const shortDate = (at, zone) => format(zone, { day: "numeric", month: "short" }).format(new Date(at));
+
 // 26 Nov 2026
 export const date = (at, zone) => format(zone, { day: "numeric", month: "short", year: "numeric" }).format(new Date(at));
 

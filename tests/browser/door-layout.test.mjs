@@ -69,6 +69,18 @@ const STATES = {
   awaiting: () => taken({ release_at: at(12.5 * MINUTE), awaiting_check_in: "x", allowed_actions: ["check-in", "end", "extend"] }),
   unknown: () => ({ ...taken(), read_at: at(-9 * MINUTE), as_of: at(-9 * MINUTE) }),
 };
+// A room that is taken by a meeting until then.
+function takenUntil(name, end, zone) {
+  const current = { ...meeting(`${WORD} and the ${name} of the harbour office`), end };
+  return taken({ current, current_events: [current], agenda: [current], next: null, checked_in: true, time_zone: zone });
+}
+// Five minutes after the end of an hour, in the zone where that hour is the day's last.
+function overnight() {
+  const end = new Date(Math.ceil(Date.now() / HOUR) * HOUR + 5 * MINUTE);
+  const hours = end.getUTCHours(); // `Etc/GMT+3` is three hours behind UTC
+  return takenUntil("night", end.toISOString(), hours <= 12 ? `Etc/GMT+${hours}` : `Etc/GMT-${24 - hours}`);
+}
+const LONG_MEETINGS = { night: overnight, week: () => takenUntil("week", at(75 * HOUR), "UTC") };
 const NEARBY = ["Cirrus", "Borealis", WORD].map((name, number) => ({
   ...{ id: room(name.toLowerCase()), name, building: BUILDING, capacity: 6 * (number + 1), state: null },
 }));
@@ -93,11 +105,12 @@ async function display(language, options = {}) {
   await page.locator(".door[data-kind=free] .buttons button:visible").first().waitFor();
   await until(() => page.evaluate(() => Boolean(globalThis.emit)), "the stream is open");
   const show = async (state) => {
-    const sent = STATES[state]();
+    const sent = (STATES[state] ?? LONG_MEETINGS[state])();
     // An older view never replaces a newer one, so the page starts anew from an unknown state.
     if (state === "unknown") await page.evaluate(() => globalThis.advance(10));
     await page.evaluate((text) => globalThis.emit(text), `event: room\ndata: ${JSON.stringify(sent)}\n\n`);
-    await page.locator(`.door[data-kind=${state}]`).waitFor();
+    if (STATES[state]) await page.locator(`.door[data-kind=${state}]`).waitFor();
+    else await page.locator(".door[data-kind=busy] .title", { hasText: state }).waitFor();
   };
   return { ...visited, show };
 }
@@ -163,7 +176,7 @@ for (const language of LANGUAGES) {
     const { page, show, assertClean, close } = await display(language);
     assert.equal(await page.evaluate(() => document.documentElement.dir), ["ar", "he"].includes(language) ? "rtl" : "ltr");
     const wrong = [];
-    for (const state of Object.keys(STATES)) {
+    for (const state of ["free", "busy", "awaiting", ...Object.keys(LONG_MEETINGS), "unknown"]) {
       await show(state);
       if (state === "busy") await page.locator(".nearby button").first().waitFor();
       if (state === "awaiting") await page.locator(".check-in-code svg").waitFor();

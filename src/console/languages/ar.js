@@ -6,6 +6,7 @@ export default {
   awaiting: "تأكيد الحضور",
   unknown: "غير معروفة",
   until: "حتى {time}",
+  untilDay: "حتى {day}",
   restOfDay: "لبقية اليوم",
   allDay: "طوال اليوم",
   checkedIn: "تم تأكيد الحضور",

@@ -6,6 +6,7 @@ export default {
   awaiting: "Einchecken",
   unknown: "Unbekannt",
   until: "bis {time}",
+  untilDay: "bis {day}",
   restOfDay: "für den Rest des Tages",
   allDay: "Ganztägig",
   checkedIn: "Eingecheckt",

@@ -6,6 +6,7 @@ export default {
   awaiting: "Check in",
   unknown: "Unknown",
   until: "until {time}",
+  untilDay: "until {day}",
   restOfDay: "for the rest of the day",
   allDay: "All day",
   checkedIn: "Checked in",

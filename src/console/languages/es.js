@@ -6,6 +6,7 @@ export default {
   awaiting: "Confirmar",
   unknown: "Sin datos",
   until: "hasta las {time}",
+  untilDay: "hasta el {day}",
   restOfDay: "durante el resto del día",
   allDay: "Todo el día",
   checkedIn: "Asistencia confirmada",

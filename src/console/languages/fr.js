@@ -6,6 +6,7 @@ export default {
   awaiting: "Confirmer",
   unknown: "Inconnu",
   until: "jusqu’à {time}",
+  untilDay: "jusqu’au {day}",
   restOfDay: "pour le reste de la journée",
   allDay: "Journée entière",
   checkedIn: "Présence confirmée",

@@ -6,6 +6,7 @@ export default {
   awaiting: "אישור הגעה",
   unknown: "לא ידוע",
   until: "עד {time}",
+  untilDay: "עד {day}",
   restOfDay: "עד סוף היום",
   allDay: "כל היום",
   checkedIn: "ההגעה אושרה",

@@ -6,6 +6,7 @@ export default {
   awaiting: "入室確認",
   unknown: "不明",
   until: "{time}まで",
+  untilDay: "{day}まで",
   restOfDay: "本日は終日空いています",
   allDay: "終日",
   checkedIn: "入室確認済み",

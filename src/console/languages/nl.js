@@ -6,6 +6,7 @@ export default {
   awaiting: "Inchecken",
   unknown: "Onbekend",
   until: "tot {time}",
+  untilDay: "tot {day}",
   restOfDay: "voor de rest van de dag",
   allDay: "Hele dag",
   checkedIn: "Ingecheckt",

@@ -6,6 +6,7 @@ export default {
   awaiting: "Potwierdź",
   unknown: "Brak danych",
   until: "do {time}",
+  untilDay: "do {day}",
   restOfDay: "do końca dnia",
   allDay: "Cały dzień",
   checkedIn: "Obecność potwierdzona",
