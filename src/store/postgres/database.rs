@@ -22,6 +22,11 @@ const OPEN_LIMIT: Duration = Duration::from_secs(10);
 /// Time limit of the statements that prepare a session or the tables.
 pub(in crate::store) const SETUP_LIMIT: Duration = Duration::from_secs(10);
 
+/// One plan for all batches, by the indexes: to plan the statement anew takes longer than to execute it, and with a plan from the time at which
+/// the tables were empty the server would read them from end to end.
+const FIXED_PLANS: &str =
+    "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET jit = off;";
+
 /// The purpose of connections that only check.
 const CHECK: &str = "check";
 /// The server's version, and what determines whether it keeps what it acknowledges.
@@ -154,12 +159,13 @@ impl PostgresDatabase {
         // A statement that waits for a lock has not committed, so it may be cancelled; else each new connection would wait behind the one
         // before it, which waits for a standby.
         let lock_limit = if matches!(purpose, Purpose::Append) { "'5s'" } else { "0" };
+        let plans = if matches!(purpose, Purpose::Append) { FIXED_PLANS } else { "" };
         let keeps_commits = "SELECT set_config('synchronous_commit', 'on', false)
              WHERE current_setting('synchronous_commit') IN ('off', 'local');";
         format!(
             "SET search_path = adjourn, pg_temp; SET default_transaction_isolation = 'read committed';
              SET statement_timeout = {limit}; SET lock_timeout = {lock_limit};
-             SET idle_in_transaction_session_timeout = '10s'; SET client_min_messages = 'warning'; {}",
+             SET idle_in_transaction_session_timeout = '10s'; SET client_min_messages = 'warning'; {plans} {}",
             if self.accept_loss { "" } else { keeps_commits }
         )
     }
