@@ -97,7 +97,7 @@ test("a person scans the code, presses once on the phone, and the display says s
 });
 
 test("the code is read in dark mode, on a small panel, and from a page in Arabic", async () => {
-  for (const options of [{ colorScheme: "dark" }, { viewport: { width: 800, height: 480 } }]) {
+  for (const options of [{ colorScheme: "dark" }, { viewport: { width: 800, height: 480 }, deviceScaleFactor: 2 }]) {
     const { page, assertClean, close } = await visit(browser, env, `/rooms/${encodeURIComponent(room("borealis"))}?lang=ar`, { key: env.keys.all, ...options });
     assert.ok((await scan(page))?.startsWith(`${env.url}/check-in#`));
     assertClean(), await close();

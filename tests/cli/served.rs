@@ -25,6 +25,9 @@ pub const SERVE: [&str; 5] = ["serve", "--listen", "127.0.0.1:0", "--log", "json
 /// The header fields of a press at a door.
 pub const PRESS: &str = "Idempotency-Key: press-1\r\nPrefer: wait=1\r\nAccept: */*\r\n";
 
+/// The same of a caller that waits for the end.
+pub const PATIENT_PRESS: &str = "Idempotency-Key: press-1\r\nPrefer: wait=30\r\nAccept: */*\r\n";
+
 pub async fn key(office: &Installation) -> String {
     office.add_key("display", &[]).await
 }
@@ -34,9 +37,8 @@ async fn a_service_that_is_stopped_finishes_what_it_took_on() {
     let office = install(1).await;
     let before = office.end_of(0);
     let mut served = serve(&office);
-    // Created while the service runs: it works within a second or two.
     let token = key(&office).await;
-    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    served.until_known(&token).await;
     office.sim.inject_fault(FaultRule::new(InjectedFault::Slow(Duration::from_secs(3))).on("UpdateItem"));
     let said = served.send(&token, &format!("POST /v1/rooms/{}/end", room_name(0)), PRESS).await;
     assert!(said.starts_with("HTTP/1.1 202"), "{said}");
@@ -63,7 +65,7 @@ async fn a_service_that_is_killed_knows_afterwards_what_it_did() {
     served.child.kill().unwrap();
     served.child.wait().unwrap();
     let mut served = serve(&office);
-    let said = served.send(&token, &format!("POST /v1/rooms/{}/end", room_name(0)), PRESS).await;
+    let said = served.send(&token, &format!("POST /v1/rooms/{}/end", room_name(0)), PATIENT_PRESS).await;
     assert!(said.starts_with("HTTP/1.1 200"), "{said}");
     let view: Value = serde_json::from_str(said.split_once("\r\n\r\n").unwrap().1).unwrap();
     assert_eq!((&view["state"], &view["repeated"]), (&"done".into(), &true.into()), "one press, one answer");
@@ -188,7 +190,7 @@ async fn a_changed_configuration_is_taken_over_and_a_wrong_one_is_not() {
     let office = install(2).await;
     let mut served = serve(&office);
     let token = key(&office).await;
-    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    served.until_known(&token).await;
     let release = async || {
         let said = served.send(&token, &format!("GET /v1/rooms/{}", room_name(0)), PRESS).await;
         let body: Value = serde_json::from_str(said.split("\r\n\r\n").nth(1).unwrap()).unwrap();

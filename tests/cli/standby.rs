@@ -12,7 +12,7 @@ use adjourn_test::{
 use tokio::time::Instant;
 
 use crate::installed::{configure, install};
-use crate::served::{PRESS, SERVE};
+use crate::served::{PATIENT_PRESS, PRESS, SERVE};
 
 /// A process seals others when it has run for ten seconds. The tests pass without this wait; the times that they print need it.
 const MAY_SEAL_AFTER: Duration = Duration::from_secs(11);
@@ -49,8 +49,17 @@ impl Pair {
 
     /// Presses the button at the first room's door, once: the key is always the same.
     async fn press(&self, at: &ServedProcess) -> Option<HttpReply> {
+        self.press_with(at, PRESS).await
+    }
+
+    /// The same, and waits for the end.
+    async fn press_to_the_end(&self, at: &ServedProcess) -> HttpReply {
+        self.press_with(at, PATIENT_PRESS).await.unwrap()
+    }
+
+    async fn press_with(&self, at: &ServedProcess, headers: &str) -> Option<HttpReply> {
         let request = format!("POST /v1/rooms/{}/end", room_name(0));
-        HttpReply::parse(&at.send(&self.token, &request, PRESS).await)
+        HttpReply::parse(&at.send(&self.token, &request, headers).await)
     }
 
     async fn status(&self, path: &str) -> u16 {
@@ -160,7 +169,7 @@ async fn a_service_that_was_stopped_and_wakes_up_sends_nothing_more() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_that_ends_in_order_hands_over_at_once() {
     let Some(mut pair) = Pair::start().await else { return };
-    let pressed = pair.press(&pair.active).await.unwrap();
+    let pressed = pair.press_to_the_end(&pair.active).await;
     assert_eq!(pressed.status, 200, "{}", pressed.body);
     let (writer, begun) = (pair.active_writer(), Instant::now());
     pair.active.terminate();
@@ -235,7 +244,7 @@ async fn a_load_balancer_sends_every_request_to_the_active_service() {
         true
     })
     .await;
-    let pressed = pair.press(&balancer).await.unwrap();
+    let pressed = pair.press_to_the_end(&balancer).await;
     assert_eq!(pressed.status, 200, "{}", pressed.body);
     pair.active.child.kill().unwrap();
     pair.active.child.wait().unwrap();

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use crate::installed::install;
-use crate::served::{PRESS, key, serve_with};
+use crate::served::{PATIENT_PRESS, key, serve_with};
 
 /// A collector that accepts everything.
 async fn collector() -> (String, Arc<Mutex<Vec<u8>>>) {
@@ -42,10 +42,10 @@ async fn a_request_its_action_and_what_was_asked_of_exchange_are_one_trace() {
     let (url, taken) = collector().await;
     let mut served = serve_with(&office, &[("OTEL_EXPORTER_OTLP_ENDPOINT", &url)]);
     let token = key(&office).await;
-    tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
+    served.until_known(&token).await;
     let parent = "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     let request = format!("POST /v1/rooms/{}/end", room_name(0));
-    let said = served.send(&token, &request, &format!("{PRESS}{parent}\r\n")).await;
+    let said = served.send(&token, &request, &format!("{PATIENT_PRESS}{parent}\r\n")).await;
     assert!(said.starts_with("HTTP/1.1 200"), "{said}");
     served.terminate();
     let status = tokio::task::spawn_blocking(move || served.child.wait().unwrap()).await.unwrap();

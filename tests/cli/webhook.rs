@@ -32,7 +32,7 @@ async fn listed(office: &Installation) -> serde_json::Value {
 
 async fn end_meeting(office: &Installation, served: &ServedProcess) {
     let token = office.add_key("display", &[]).await;
-    tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
+    served.until_known(&token).await;
     let said = served.send(&token, &format!("POST /v1/rooms/{}/end", room_name(0)), "").await;
     assert!(said.starts_with("HTTP/1.1 200"), "{said}");
 }

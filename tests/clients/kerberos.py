@@ -28,6 +28,16 @@ def free_port():
         return sock.getsockname()[1]
 
 
+def until_listening(port, process):
+    for _ in range(300):
+        assert process.poll() is None, f"{process.args[0]} ended with {process.returncode}"
+        with socket.socket() as sock:
+            if sock.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    raise AssertionError(f"{process.args[0]} does not listen")
+
+
 def realm(home, port):
     """A database with the account and the web server, and keytabs of both."""
     (home / "krb5.conf").write_text(
@@ -155,7 +165,8 @@ def main():
             Front.basic = "Basic " + base64.b64encode(b"svc-adjourn@example.com:simulated").decode()
             server = serve()
             port = server.server_address[1]
-            time.sleep(1)
+            for listening, process in ((kdc_port, kdc), (back, sim)):
+                until_listening(listening, process)
             (home / "password").write_text(PASSWORD)
             ways = {"password": 'password = { file = "password" }', "keytab": f'keytab_file = "{home}/svc.keytab"'}
 

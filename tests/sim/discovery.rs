@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout};
 const GOOD: [&str; 2] = ["room1@good.example", "room2@good.example"];
 const BAD: [&str; 3] = ["room1@bad.example", "room2@bad.example", "room3@bad.example"];
 /// Time limit of one Autodiscover request.
-const WITHIN: Duration = Duration::from_secs(4);
+const WITHIN: Duration = Duration::from_secs(12);
 
 /// A server whose Autodiscover redirects the bad rooms to a host that accepts connections and never answers.
 async fn two_domains() -> (Simulator, Exchange) {
@@ -85,7 +85,7 @@ async fn rooms_that_are_found_are_grouped_while_others_are_still_looked_for() {
     let rooms: Vec<_> = BAD.iter().chain(&GOOD).map(|room| address(room)).collect();
     let begun = Instant::now();
     let groups = exchange.group_rooms(&rooms).await;
-    assert!(begun.elapsed() < Duration::from_secs(25), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
     let grouped: Vec<_> = groups.into_iter().flat_map(|group| group.rooms).collect();
     assert_eq!(grouped, GOOD.map(address));
 }

@@ -39,7 +39,7 @@ async fn exchangelib_listens_fetches_and_synchronizes() {
     // Two back ends, so that affinity matters; long streams in small chunks.
     let notifications = NotificationOptions {
         heartbeat: Duration::from_millis(200),
-        minute: Duration::from_secs(4),
+        minute: Duration::from_secs(15),
         chunk_bytes: Some(100),
         back_ends: 2,
         ..NotificationOptions::default()

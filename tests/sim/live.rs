@@ -30,8 +30,8 @@ use tokio::time::sleep;
 
 use crate::sign_in::windows;
 
-/// Twice the heartbeat, plus slack for a busy machine.
-const SILENCE: Duration = Duration::from_millis(900);
+/// Ten heartbeats: a busy machine delays some.
+const SILENCE: Duration = Duration::from_secs(3);
 
 pub fn fast_notifications() -> NotificationOptions {
     NotificationOptions { heartbeat: Duration::from_millis(300), ..NotificationOptions::default() }

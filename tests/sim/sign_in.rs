@@ -248,7 +248,7 @@ async fn a_password_that_was_changed_is_said_by_one_of_many_connections() {
         let exchange = Arc::new(exchange(&settings));
         exchange.check_calendar(&aurora()).await.unwrap();
         let at_once = async || {
-            let slow = InjectedFault::Slow(std::time::Duration::from_millis(300));
+            let slow = InjectedFault::Slow(std::time::Duration::from_secs(2));
             site.sim.inject_fault(FaultRule::new(slow).times(8));
             let asked = (0..8).map(|_| {
                 let exchange = exchange.clone();

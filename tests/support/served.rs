@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
 use crate::http::send_and_read;
+use crate::wait::wait_until_async;
 
 pub struct ServedProcess {
     pub child: Child,
@@ -29,6 +30,14 @@ impl ServedProcess {
              {headers}\r\n"
         );
         send_and_read(&self.at, &text).await.unwrap_or_default()
+    }
+
+    /// Waits until the service has read this key, which was created while it runs.
+    pub async fn until_known(&self, token: &str) {
+        wait_until_async("the key is known", async || {
+            self.send(token, "GET /v1/me", "").await.starts_with("HTTP/1.1 200")
+        })
+        .await;
     }
 
     pub fn terminate(&self) {

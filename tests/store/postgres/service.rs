@@ -12,7 +12,7 @@ use adjourn::store::{
     DISPLAYS_MAX, KEYS_MAX, KeyError, NewDisplay, OutboxBatch, OutboxNotice, PENDING_MAX, ServiceStore,
     StoreError, TABLE_BOUNDS,
 };
-use adjourn_test::{PostgresServer, at, room};
+use adjourn_test::{PostgresServer, at, room, wait_until};
 use chrono::TimeDelta;
 use tokio::time::timeout;
 
@@ -188,15 +188,20 @@ async fn a_lock_that_another_process_holds_ends_the_call_in_time_and_concerns_it
     let Some((store, _, sql)) = store().await else { return };
     // The lock of the subject `schedules`, held by a session that does nothing.
     let lock = 0x61_64_6a_73_76_63_00_04_i64;
-    let (sql, wait) = (Arc::new(sql), format!("SELECT pg_advisory_lock({lock}); SELECT pg_sleep(13)"));
+    let (sql, wait) = (Arc::new(sql), format!("SELECT pg_advisory_lock({lock}); SELECT pg_sleep(20)"));
     let holder = std::thread::spawn({
         let sql = sql.clone();
         move || sql(&wait)
     });
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    let refused = timeout(Duration::from_secs(12), store.record_run("hourly".to_owned(), at(9, 0)));
+    let held = format!(
+        "SELECT count(*) FROM pg_locks WHERE granted AND objid = {} AND classid = {}",
+        lock & 0xffff_ffff,
+        lock >> 32
+    );
+    wait_until("the session holds the lock", || sql(&held) == "1").await;
+    let refused = timeout(Duration::from_secs(18), store.record_run("hourly".to_owned(), at(9, 0)));
     // Another subject does not wait.
-    let other = timeout(Duration::from_secs(5), store.add_key(key("door"), at(9, 0)));
+    let other = timeout(Duration::from_secs(8), store.add_key(key("door"), at(9, 0)));
     let (refused, other) = tokio::join!(refused, other);
     other.unwrap().unwrap();
     let refused = refused.unwrap();
