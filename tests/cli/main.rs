@@ -32,6 +32,8 @@ mod over_graph;
 mod permissions;
 mod printed;
 mod reference;
+#[cfg(all(unix, feature = "postgres"))]
+mod replica_histories;
 mod report;
 mod retention;
 mod secrets;

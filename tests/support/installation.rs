@@ -129,11 +129,16 @@ impl Installation {
     }
 
     /// The same with another log file: for one of several services.
-    pub fn serve_logging_to(&self, log: &str, mut command: Command) -> ServedProcess {
-        command.stderr(std::fs::File::create(self.path(log)).unwrap());
-        ServedProcess::start(command).unwrap_or_else(|| {
+    pub fn serve_logging_to(&self, log: &str, command: Command) -> ServedProcess {
+        self.try_serve(log, command).unwrap_or_else(|| {
             panic!("not serving: {}", std::fs::read_to_string(self.path(log)).unwrap_or_default())
         })
+    }
+
+    /// The same; `None` if the service ends before it serves.
+    pub fn try_serve(&self, log: &str, mut command: Command) -> Option<ServedProcess> {
+        command.stderr(std::fs::File::create(self.path(log)).unwrap());
+        ServedProcess::start(command)
     }
 
     /// The end of the current event of a numbered room.

@@ -8,6 +8,7 @@
 //!                   → installation → served  the program in a directory of its own, and as a service
 //! postgres → postgres_pair                   servers of a database: one, and one with a standby
 //!          → pooler                          a connection pooler in front of one
+//!          → relay                           a connection to one that stands still or breaks
 //! http  random  receiver  wait               tools
 //! ```
 //!
@@ -33,6 +34,7 @@ mod postgres;
 mod postgres_pair;
 mod random;
 mod receiver;
+mod relay;
 mod room;
 mod served;
 mod service;
@@ -60,6 +62,7 @@ pub use postgres::{PostgresServer, PostgresTestDatabase};
 pub use postgres_pair::{PostgresPair, Replication};
 pub use random::{SeededRandom, Seeds};
 pub use receiver::{ReceivedPost, WebhookReceiver};
+pub use relay::{Direction, Relay};
 pub use room::{AURORA, address, aurora, every_room, numbered_room, room, room_name};
 pub use served::ServedProcess;
 pub use service::service_options;

@@ -16,7 +16,7 @@ pub(crate) const PASSWORD: &str = "open-sesame";
 
 /// A running server. Its administrator is `postgres`; tests connect as `adjourn`, a user without special rights.
 pub struct PostgresServer {
-    pub(crate) port: u16,
+    pub port: u16,
     pub(crate) programs: PathBuf,
     data: PathBuf,
     process: Mutex<Child>,
@@ -173,7 +173,12 @@ impl Drop for PostgresServer {
 impl PostgresTestDatabase {
     /// The connection text of this database.
     pub fn url(&self) -> String {
-        format!("postgres://adjourn:{PASSWORD}@127.0.0.1:{}/{}", self.server.port, self.name)
+        self.url_at(self.server.port)
+    }
+
+    /// The connection text by another port, which leads to the server.
+    pub fn url_at(&self, port: u16) -> String {
+        format!("postgres://adjourn:{PASSWORD}@127.0.0.1:{port}/{}", self.name)
     }
 
     /// Runs SQL in it as the administrator, with the tables of Adjourn in reach.
