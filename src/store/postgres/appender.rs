@@ -17,6 +17,7 @@ use super::error::PostgresError;
 use super::link::Backoff;
 use super::plan::Plan;
 use super::records::{Reader, StoredRecord, stored_records};
+use super::removal::Removal;
 use super::state::{HeldLock, WriterState};
 use super::writers::{self, WriterId};
 use crate::action::ActionId;
@@ -29,6 +30,8 @@ pub(super) const QUEUE_MAX: usize = 4_096;
 const BATCH: usize = 1_024;
 /// How long a batch waits for the database, reconnecting included. Afterwards its entries count as not stored: their effects must not happen.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// How long the removal of archived entries may take: it may be millions. Only `adjourn audit archive` waits.
+const REMOVAL_PATIENCE: Duration = Duration::from_secs(3_600);
 /// Time after which the server is checked again before a batch.
 const CHECK_EVERY: Duration = Duration::from_secs(10);
 /// Pause before a lock that could not be given back is given back again.
@@ -48,6 +51,14 @@ pub(super) enum Job {
         values: Vec<ValueLocation>,
         answer: oneshot::Sender<Result<(), JournalError>>,
     },
+    /// Append this event, and remove the entries that it announces as archived.
+    Archive { event: JournalEntry, removal: Removal, answer: oneshot::Sender<Result<(), JournalError>> },
+}
+
+/// What an admin event announces.
+enum Change {
+    Erase(Vec<ValueLocation>),
+    Remove(Removal),
 }
 
 /// A waiting request for a lock.
@@ -116,28 +127,40 @@ impl Appender {
     }
 
     async fn work(&mut self, jobs: Vec<Job>) {
-        let (mut entries, mut locks, mut erasures) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut entries, mut locks, mut events) = (Vec::new(), Vec::new(), Vec::new());
         for job in jobs {
             match job {
                 Job::Write(entry) => entries.push(entry),
                 Job::Take { name, answer } => {
                     locks.push(PendingLock { token: self.state.token(name), answer })
                 }
-                Job::Erase { event, values, answer } => erasures.push((event, values, answer)),
+                Job::Erase { event, values, answer } => events.push((event, Change::Erase(values), answer)),
+                Job::Archive { event, removal, answer } => {
+                    events.push((event, Change::Remove(removal), answer))
+                }
             }
         }
         self.append(entries, locks).await;
-        for (event, values, answer) in erasures {
-            let mut plan = Plan::new(self.me.number, self.state.chain());
-            let erased = plan.add(&event, None).map(|()| plan.batch.erased = values);
-            let done = match erased {
-                Ok(()) => {
-                    self.store(plan, Instant::now() + PATIENCE).await.map(|_| ()).map_err(JournalError::from)
-                }
-                Err(error) => Err(error),
-            };
-            let _ = answer.send(done);
+        for (event, change, answer) in events {
+            let _ = answer.send(self.append_with(&event, change).await);
         }
+    }
+
+    /// Appends an event, and makes the change that it announces.
+    async fn append_with(&mut self, event: &JournalEntry, change: Change) -> Result<(), JournalError> {
+        let mut plan = Plan::new(self.me.number, self.state.chain());
+        plan.add(event, None)?;
+        let patience = match change {
+            Change::Erase(values) => {
+                plan.batch.erased = values;
+                PATIENCE
+            }
+            Change::Remove(removal) => {
+                plan.removal = Some(removal);
+                REMOVAL_PATIENCE
+            }
+        };
+        Ok(self.store(plan, Instant::now() + patience).await.map(|_| ())?)
     }
 
     /// Appends entries, takes locks and gives others back, with one statement if all goes well.
@@ -311,7 +334,10 @@ impl Appender {
     async fn send(&mut self, deadline: Instant) -> Sent {
         let (Some((connection, me)), Some(plan)) = (&self.open, &self.sent) else { return Sent::Lost };
         let limit = deadline.duration_since(Instant::now());
-        let result = plan.batch.store(connection, *me, plan.before, limit).await;
+        let result = match &plan.removal {
+            Some(removal) => removal.store(&plan.batch, connection, *me, plan.before, limit).await,
+            None => plan.batch.store(connection, *me, plan.before, limit).await,
+        };
         let is_usable = connection.is_usable();
         match result {
             Ok(BatchResult::Stored { taken }) => {

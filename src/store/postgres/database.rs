@@ -21,6 +21,8 @@ const OLDEST_VERSION: i32 = 140_000;
 const OPEN_LIMIT: Duration = Duration::from_secs(10);
 /// Time limit of the statements that prepare a session or the tables.
 pub(in crate::store) const SETUP_LIMIT: Duration = Duration::from_secs(10);
+/// Time limit of one statement of a verification, a move or an archive; some compare whole tables.
+pub(in crate::store) const VERIFY_LIMIT: Duration = Duration::from_secs(600);
 
 /// The purpose of connections that only check.
 const CHECK: &str = "check";
