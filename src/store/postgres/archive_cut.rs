@@ -40,8 +40,10 @@ pub(super) async fn find(
 ) -> Result<ArchiveCut, JournalError> {
     connection.batch("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY", SETUP_LIMIT).await?;
     let found = find_in_snapshot(connection, limits).await;
-    connection.batch("COMMIT", SETUP_LIMIT).await?;
-    found
+    let ended = connection.batch("COMMIT", SETUP_LIMIT).await;
+    let found = found?;
+    ended?;
+    Ok(found)
 }
 
 async fn find_in_snapshot(

@@ -297,6 +297,56 @@ async fn a_process_appends_while_entries_are_removed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_erasure_by_another_process_waits_for_the_archive() {
+    let Some(server) = PostgresServer::shared() else { return };
+    let (database, elsewhere) = (server.database(), tempfile::tempdir().unwrap());
+    old_chains(&database).await;
+    let (live, process) = (journal(&database).await, journal(&database).await);
+    write(&live, an_end(4, "r4", "d", NEXT_YEAR)).await;
+    let file = elsewhere.path().join("2026.jsonl");
+    database.sql(WAITING);
+    let (report, erased) = tokio::join!(process.archive(order(&file)), async {
+        until_it_deletes(&database).await;
+        let erased = tokio::join!(live.erase(erasure(&now())), async {
+            // Meanwhile the process that erases appends.
+            write(&live, vec![begin_later(5)]).await;
+            database.sql("INSERT INTO public.go VALUES (1)");
+        });
+        erased.0
+    });
+    report.unwrap();
+    assert!(erased.unwrap().values > 0);
+    database.sql("DROP TRIGGER t ON entries");
+    for files in [vec![], vec![&*file]] {
+        assert!(verified(&database, &files, None).await.unwrap().erased > 0);
+    }
+}
+
+/// Ends the connections that append, as a network that fails does.
+const END_OF_APPENDS: &str = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name LIKE 'adjourn append%' AND wait_event = 'PgSleep'";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removal_whose_connection_breaks_is_made_once() {
+    let Some(server) = PostgresServer::shared() else { return };
+    let (database, elsewhere) = (server.database(), tempfile::tempdir().unwrap());
+    old_chains(&database).await;
+    let process = journal(&database).await;
+    let file = elsewhere.path().join("2026.jsonl");
+    database.sql(WAITING);
+    let (report, ()) = tokio::join!(process.archive(order(&file)), async {
+        until_it_deletes(&database).await;
+        assert_eq!(database.sql(END_OF_APPENDS), "1");
+        until_it_deletes(&database).await;
+        database.sql("INSERT INTO public.go VALUES (1)");
+    });
+    assert_eq!(report.unwrap().last, 9);
+    database.sql("DROP TRIGGER t ON entries");
+    let after = verified(&database, &[&file], None).await.unwrap();
+    assert_eq!((after.entries, after.admin_events), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_process_that_was_sealed_meanwhile_removes_nothing() {
     let Some(server) = PostgresServer::shared() else { return };
     let (database, elsewhere) = (server.database(), tempfile::tempdir().unwrap());
