@@ -39,6 +39,12 @@ const RELEASE_AGAIN: Duration = Duration::from_millis(500);
 /// How long the last statement of an ending process may take.
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 
+/// Why the database stored nothing of a process that may write, where the chain ends as expected.
+const NO_REASON: &str = "the database refused a batch for no visible reason";
+/// The same for a removal.
+const CHANGED_ENTRIES: &str =
+    "the entries to archive are no longer those of the file, so nothing was removed; run the command again";
+
 /// Work for the task.
 pub(super) enum Job {
     /// Append an entry, together with others.
@@ -345,8 +351,9 @@ impl Appender {
                 Sent::Done(Ok(Some(taken.into_iter().collect())))
             }
             Ok(BatchResult::NotOurs) => {
+                let why = if plan.removal.is_some() { CHANGED_ENTRIES } else { NO_REASON };
                 self.sent = None;
-                Sent::Done(Err(self.refused(deadline).await.into()))
+                Sent::Done(Err(self.refused(why, deadline).await.into()))
             }
             Err(error) if error.is_damage() => {
                 self.sent = None;
@@ -383,8 +390,8 @@ impl Appender {
         }
     }
 
-    /// Why the database stored nothing.
-    async fn refused(&mut self, deadline: Instant) -> JournalError {
+    /// Why the database stored nothing; `otherwise`, if this process may still write.
+    async fn refused(&mut self, otherwise: &str, deadline: Instant) -> JournalError {
         let Some((connection, me)) = &self.open else { return late() };
         let limit = deadline.duration_since(Instant::now());
         let stored = match writers::stored_chain(connection, self.me, limit).await {
@@ -396,7 +403,7 @@ impl Appender {
             _ if stored.is_some_and(|stored| stored.session != me.session) => self
                 .state
                 .end(JournalError::Damaged("another process writes under the number of this one".to_owned())),
-            _ => JournalError::Unusable("the database refused a batch for no visible reason".to_owned()),
+            _ => JournalError::Unusable(otherwise.to_owned()),
         }
     }
 
