@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! 1. write FILE.partial, sync it, read it again and verify it      the journal is unchanged
-//! 2. rename it to FILE                                             the next run finds and verifies it
+//! 2. rename it to FILE                                             the next run verifies it, and writes it again
 //! 3. record `archived`, in one transaction with the entry after which the chain continues
 //! 4. remove the entries, action by action                          the next run removes the rest
 //! ```
@@ -134,8 +134,10 @@ fn resume(
     if !is_ours {
         return Err(ArchiveError::OtherFile { path: order.to.clone() });
     }
-    finish(connection, order, part, file)?;
-    Ok(report(file, blocked_by))
+    // Values may have been erased since the file was written.
+    let file = write(connection, &order.to, begins_after, file.chain.length)?;
+    finish(connection, order, part, &file)?;
+    Ok(report(&file, blocked_by))
 }
 
 fn report(file: &VerifiedArchive, blocked_by: Option<String>) -> ArchiveReport {
