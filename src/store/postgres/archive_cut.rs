@@ -12,7 +12,8 @@ use super::schema::{column, first};
 use crate::journal::{Chain, JournalError, RECHECK_SPARED};
 use crate::store::prune::{ArchiveCutoff, EntryTime};
 
-/// After this time no fact follows the end of an action, unless a person has to look at it: a late request shows within minutes.
+/// After this time no fact follows the end of an action, unless a person has to look at it: a late request shows within minutes. Actions whose
+/// last fact is younger stay, however long they were open.
 const LATE_SPARED: TimeDelta = TimeDelta::days(1);
 
 /// The beginning of a chain that may leave.
@@ -50,12 +51,14 @@ async fn find_in_snapshot(
     connection: &Connection,
     limits: &ArchiveCutoff,
 ) -> Result<ArchiveCut, JournalError> {
-    let before = limits.now.checked_sub_signed(LATE_SPARED).map_or(limits.before, |at| limits.before.min(at));
+    let late = limits.now.checked_sub_signed(LATE_SPARED).unwrap_or(DateTime::<Utc>::MIN_UTC);
+    let before = limits.before.min(late);
     let by_time = first_action_at(connection, before).await?;
     let blocking = blocking_action(connection, limits).await?;
     let action_end = blocking.as_ref().map_or(by_time, |(accepted, _)| by_time.min(*accepted));
     let end = action_end.min(last_entry_of_writers(connection).await?);
     let end = first_event_at(connection, before, end).await?;
+    let end = first_entry_since(connection, late, end).await?;
     let end = between_actions(connection, end).await?;
     let chains = chains_before(connection, end).await?;
     let blocked_by =
@@ -111,6 +114,46 @@ async fn first_event_at(connection: &Connection, at: DateTime<Utc>, end: i64) ->
             return Ok(end);
         }
     }
+}
+
+/// The position of the first entry that is younger than [`LATE_SPARED`], if it is before `end`; else `end`. Only a process that lived in the last
+/// two days can have written one; its entries are read from the last one back.
+async fn first_entry_since(
+    connection: &Connection,
+    since: DateTime<Utc>,
+    mut end: i64,
+) -> Result<i64, JournalError> {
+    let sql = "SELECT writer FROM writers WHERE until > clock_timestamp() - interval '2 days'";
+    for writer in connection.query(sql, &[], VERIFY_LIMIT).await? {
+        let (writer, mut before): (i32, i64) = (column(&writer, 0)?, i64::MAX);
+        while let Some(number) = read_back(connection, writer, before, since, &mut end).await? {
+            before = number;
+        }
+    }
+    Ok(end)
+}
+
+/// Reads the entries of a chain before this number, one page at most. Returns the number at which to go on; `None` after an older entry.
+async fn read_back(
+    connection: &Connection,
+    writer: i32,
+    before: i64,
+    since: DateTime<Utc>,
+    end: &mut i64,
+) -> Result<Option<i64>, JournalError> {
+    let sql = "SELECT number, position, body FROM entries WHERE writer = $1 AND number < $2
+               ORDER BY number DESC LIMIT 500";
+    let rows = connection.query(sql, &[&writer, &before], VERIFY_LIMIT).await?;
+    for row in &rows {
+        let (number, position): (i64, i64) = (column(row, 0)?, column(row, 1)?);
+        let dated: EntryTime = serde_json::from_str(column(row, 2)?)
+            .map_err(|error| JournalError::Damaged(format!("entry {number} of writer {writer}: {error}")))?;
+        if dated.at < since {
+            return Ok(None);
+        }
+        *end = position.min(*end);
+    }
+    Ok(rows.last().map(|row| column(row, 0)).transpose()?)
 }
 
 /// The last position up to `end` at which no action is in progress, so that no action has entries on both sides.

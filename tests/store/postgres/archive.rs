@@ -18,7 +18,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{begin, journal, settings, write};
 use crate::sample_entries::{
-    accepted, action, admin_events, an_end, closed, ended, id, in_doubt, intended, journal_of_everything,
+    accepted, action, admin_events, an_end, at, closed, ended, id, in_doubt, intended, journal_of_everything,
 };
 
 /// Minutes after the sample's first instant: in the year after it.
@@ -481,6 +481,28 @@ async fn nothing_leaves_that_is_not_over() {
     assert!(matches!(refused, Err(ArchiveError::OtherFile { .. })), "{refused:?}");
     assert_eq!(std::fs::read_to_string(&other).unwrap(), "something else");
     verified(&database, &[&file], None).await.unwrap();
+}
+
+/// A service that was down for days settles its actions, and looks at their rooms again minutes later.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_action_that_was_closed_a_moment_ago_stays() {
+    let Some(server) = PostgresServer::shared() else { return };
+    let (database, elsewhere) = (server.database(), tempfile::tempdir().unwrap());
+    let file = elsewhere.path().join("2026.jsonl");
+    let minute = |time: &str| (time.parse::<DateTime<Utc>>().unwrap() - at(0)).num_minutes();
+    let process = journal(&database).await;
+    write(&process, an_end(1, "r1", "a", 0)).await;
+    let kind = adjourn::action::ActionKind::End(adjourn::action::Notify::Attendees);
+    let began = accepted(action(2, "r2", kind), minute("2026-12-28T09:00:00Z"));
+    write(&process, vec![began, closed(2, refused(), minute("2027-01-03T08:55:00Z"))]).await;
+    process.close().await;
+    let now = "2027-01-03T09:00:00Z".parse().unwrap();
+    let report = archive(&database, ArchiveOrder { now, ..order(&file) }).await.unwrap();
+    assert_eq!((report.last, report.blocked_by), (4, None));
+    assert_eq!(database.sql("SELECT count(*) FROM entries WHERE writer = 1"), "2");
+    let days_later =
+        ArchiveOrder { now: now + TimeDelta::days(3), ..order(&elsewhere.path().join("more.jsonl")) };
+    assert_eq!(archive(&database, days_later).await.unwrap().last, 6);
 }
 
 #[tokio::test(flavor = "multi_thread")]
