@@ -379,7 +379,7 @@ pub enum AuditCommand {
     Verify(VerifyArgs),
     /// Move the entries of past years into a file, and remove them from the journal
     #[command(
-        after_help = "Example:\n  adjourn audit archive --year 2025 --to journal-2025.jsonl\n\nStop the service first. What is interrupted is completed by the same command."
+        after_help = "Example:\n  adjourn audit archive --year 2025 --to journal-2025.jsonl\n\nStop the service first, unless the journal is in a database (journal.url): then it may run. What is interrupted is completed by\nthe same command.\n\nExit code 0 when the entries have moved, 1 when nothing can be archived, 2 when the year is not over or FILE has something else, 8\nwhen the journal is in use or cannot be reached, 9 when the journal or the file was changed."
     )]
     Archive(ArchiveArgs),
     /// Erase personal data: actors, organizers, subjects, reasons, addresses

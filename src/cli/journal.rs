@@ -124,6 +124,7 @@ mod moving {
             MoveError::Open(_)
             | MoveError::Unpruned
             | MoveError::SeveralChains
+            | MoveError::ArchivedChains
             | MoveError::NotVacant(_)
             | MoveError::OtherJournal(_) => Exit::Refused,
             MoveError::Writing(_) => Exit::Journal,

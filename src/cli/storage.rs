@@ -112,6 +112,17 @@ impl Storage {
         }
     }
 
+    /// Opens the journal in PostgreSQL for writing, if the configuration names one.
+    #[cfg(feature = "postgres")]
+    pub(super) async fn postgres_journal(
+        &self,
+    ) -> Result<Option<crate::store::PostgresJournal>, CommandError> {
+        match &self.place {
+            Place::Files => Ok(None),
+            Place::Postgres(database) => database.postgres_journal().await.map(Some),
+        }
+    }
+
     /// The database of `journal.url`.
     #[cfg(feature = "postgres")]
     pub(super) fn database_settings(&self) -> Option<&crate::store::PostgresSettings> {
@@ -210,7 +221,12 @@ mod postgres {
 
         /// Opens the journal, as one more process that writes to it.
         pub(super) async fn journal(&self) -> Result<Arc<dyn Journal>, CommandError> {
-            Ok(Arc::new(PostgresJournal::open(&self.0).await.map_err(unusable)?))
+            Ok(Arc::new(self.postgres_journal().await?))
+        }
+
+        /// The same, with what only this journal has.
+        pub(super) async fn postgres_journal(&self) -> Result<PostgresJournal, CommandError> {
+            PostgresJournal::open(&self.0).await.map_err(unusable)
         }
 
         /// Opens the journal for reading; it must exist.

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! 1. write FILE.partial, sync it, read it again and verify it      the journal is unchanged
-//! 2. rename it to FILE                                             the next run finds and verifies it
+//! 2. rename it to FILE                                             the next run verifies it, and writes it again
 //! 3. record `archived`, in one transaction with the entry after which the chain continues
 //! 4. remove the entries, action by action                          the next run removes the rest
 //! ```
@@ -41,11 +41,11 @@ pub struct ArchiveOrder {
 /// The archive that was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ArchiveReport {
-    /// The first entry of the file.
+    /// The first entry of the file. Where the journal has several chains, the archived entries of all are counted.
     pub first: u64,
     /// The last entry of the file.
     pub last: u64,
-    /// The last entry's hash.
+    /// The last entry's hash; where the journal has several chains, that of the last anchor.
     pub head: Head,
     /// The open action that keeps later entries of the year in the journal, if any.
     pub blocked_by: Option<String>,
@@ -134,15 +134,18 @@ fn resume(
     if !is_ours {
         return Err(ArchiveError::OtherFile { path: order.to.clone() });
     }
-    finish(connection, order, part, file)?;
-    Ok(report(file, blocked_by))
+    // Values may have been erased since the file was written.
+    let file = write(connection, &order.to, begins_after, file.chain.length)?;
+    finish(connection, order, part, &file)?;
+    Ok(report(&file, blocked_by))
 }
 
 fn report(file: &VerifiedArchive, blocked_by: Option<String>) -> ArchiveReport {
     ArchiveReport { first: file.first, last: file.chain.length, head: file.chain.head, blocked_by }
 }
 
-fn cutoff(order: &ArchiveOrder) -> ArchiveCutoff {
+/// The conditions for the end of this archive.
+pub(super) fn cutoff(order: &ArchiveOrder) -> ArchiveCutoff {
     let end = Utc.with_ymd_and_hms(order.year + 1, 1, 1, 0, 0, 0).single();
     ArchiveCutoff { before: end.unwrap_or(DateTime::<Utc>::MIN_UTC), now: order.now, key_ttl: order.key_ttl }
 }
@@ -167,7 +170,7 @@ fn write(
     begins_after: Chain,
     last: u64,
 ) -> Result<VerifiedArchive, ArchiveError> {
-    let partial = PathBuf::from(format!("{}.partial", path.display()));
+    let partial = partial_of(path);
     let failed = |error| ArchiveFileError::File { path: partial.clone(), error };
     let mut file = ArchiveWriter::create(&partial, begins_after).map_err(failed)?;
     let (mut chain, mut page) = (begins_after, begins_after.length);
@@ -184,9 +187,19 @@ fn write(
         let missing = format!("entry {} is missing", verified.chain.length + 1);
         return Err(JournalError::Damaged(missing).into());
     }
-    fs::rename(&partial, path).map_err(failed)?;
-    sync_directory(path).map_err(failed)?;
+    publish(&partial, path)?;
     Ok(verified)
+}
+
+/// The file until it is complete.
+pub(super) fn partial_of(path: &Path) -> PathBuf {
+    PathBuf::from(format!("{}.partial", path.display()))
+}
+
+/// Gives a complete file its name. When this returns, it is on the disk.
+pub(super) fn publish(partial: &Path, path: &Path) -> Result<(), ArchiveFileError> {
+    let renamed = fs::rename(partial, path).and_then(|()| sync_directory(path));
+    renamed.map_err(|error| ArchiveFileError::File { path: partial.to_owned(), error })
 }
 
 /// Syncs the directory, so that the rename survives a crash.

@@ -6,6 +6,8 @@
 //! {"number":1,"hash":"30ad…","body":"{\"v\":6,…}","personal":[{"pointer":"/fact/…","salt":"…","value":"…"}]}
 //! {"last":900,"head":"5d41…"}
 //! ```
+//!
+//! `archive_sections.rs` has the form of a file with several chains.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, BufWriter, Read as _, Write as _};
@@ -17,8 +19,8 @@ use crate::journal::{
     AdminEvent, Chain, ChainError, EntryError, ErasureTally, Head, JournalEntry, PersonalValue, SealedEntry,
 };
 
-/// Version of the file format.
-const VERSION: u32 = 1;
+/// Version of the file format of one chain.
+pub(super) const VERSION: u32 = 1;
 /// Longest accepted line: an entry with many candidates has some hundred kilobytes.
 const LINE_BYTES_MAX: u64 = 16 << 20;
 
@@ -61,11 +63,24 @@ pub enum ArchiveFileError {
     },
 }
 
+/// Any file begins with its version.
+#[derive(Deserialize)]
+pub(super) struct VersionLine {
+    pub(super) adjourn_archive: u32,
+}
+
 #[derive(Serialize, Deserialize)]
 struct FirstLine {
     adjourn_archive: u32,
-    first: u64,
-    before: String,
+    #[serde(flatten)]
+    beginning: BeginningOfChain,
+}
+
+/// The first entry, and the hash of the entry before it.
+#[derive(Serialize, Deserialize)]
+pub(super) struct BeginningOfChain {
+    pub(super) first: u64,
+    pub(super) before: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -98,14 +113,18 @@ pub(super) struct ArchiveWriter {
 impl ArchiveWriter {
     /// Starts a file for the entries after `before`. Replaces an existing file.
     pub(super) fn create(path: &Path, before: Chain) -> std::io::Result<Self> {
+        let mut writer = Self::open(path)?;
+        writer.line(&FirstLine { adjourn_archive: VERSION, beginning: BeginningOfChain::after(before) })?;
+        Ok(writer)
+    }
+
+    /// Opens an empty file. Replaces an existing one.
+    pub(super) fn open(path: &Path) -> std::io::Result<Self> {
         let mut options = File::options();
         options.write(true).create(true).truncate(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut writer = Self { file: BufWriter::new(options.open(path)?) };
-        let (first, before) = (before.length + 1, before.head.to_string());
-        writer.line(&FirstLine { adjourn_archive: VERSION, first, before })?;
-        Ok(writer)
+        Ok(Self { file: BufWriter::new(options.open(path)?) })
     }
 
     pub(super) fn put(&mut self, sealed: &SealedEntry) -> std::io::Result<()> {
@@ -120,13 +139,29 @@ impl ArchiveWriter {
 
     /// Writes the last line and syncs the file to disk.
     pub(super) fn finish(mut self, chain: Chain) -> std::io::Result<()> {
-        self.line(&LastLine { last: chain.length, head: chain.head.to_string() })?;
+        self.end_chain(chain)?;
+        self.sync()
+    }
+
+    /// Writes the last line of a chain.
+    pub(super) fn end_chain(&mut self, chain: Chain) -> std::io::Result<()> {
+        self.line(&LastLine { last: chain.length, head: chain.head.to_string() })
+    }
+
+    /// Syncs the file to disk.
+    pub(super) fn sync(self) -> std::io::Result<()> {
         self.file.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()
     }
 
-    fn line(&mut self, line: &impl Serialize) -> std::io::Result<()> {
+    pub(super) fn line(&mut self, line: &impl Serialize) -> std::io::Result<()> {
         let text = serde_json::to_string(line)?;
         writeln!(self.file, "{text}")
+    }
+}
+
+impl BeginningOfChain {
+    pub(super) fn after(before: Chain) -> Self {
+        Self { first: before.length + 1, before: before.head.to_string() }
     }
 }
 
@@ -145,65 +180,87 @@ fn unhex(text: &str) -> Option<[u8; 16]> {
 /// # Errors
 /// A file cannot be read, was changed, or does not follow the file before it.
 pub fn verify_archive(files: &[PathBuf], known: Option<Head>) -> Result<VerifiedArchive, ArchiveFileError> {
-    let mut whole: Option<VerifiedArchive> = None;
+    let (mut whole, mut found) = (None, false);
     for path in files {
-        let file = File::open(path).map_err(|error| ArchiveFileError::File { path: path.clone(), error })?;
-        let mut reader = ArchiveReader { path, file: BufReader::new(file), line: 0 };
-        whole = Some(reader.read(whole, known)?);
+        let mut reader = ArchiveReader::open(path)?;
+        let text = reader.first_line()?;
+        whole = Some(reader.read(&text, whole, &mut |chain| found |= known == Some(chain.head))?);
     }
-    whole.ok_or_else(|| ArchiveFileError::Line {
-        path: PathBuf::new(),
-        line: 0,
-        why: "name at least one archive file".to_owned(),
-    })
+    whole.map(|whole| VerifiedArchive { holds_known: found, ..whole }).ok_or_else(no_file)
 }
 
-struct ArchiveReader<'p> {
+/// The error where no file was named.
+pub(super) fn no_file() -> ArchiveFileError {
+    let why = "name at least one archive file".to_owned();
+    ArchiveFileError::Line { path: PathBuf::new(), line: 0, why }
+}
+
+/// Reads a file line by line.
+pub(super) struct ArchiveReader<'p> {
     path: &'p Path,
     file: BufReader<File>,
     line: u64,
 }
 
-impl ArchiveReader<'_> {
-    fn read(
+impl<'p> ArchiveReader<'p> {
+    pub(super) fn open(path: &'p Path) -> Result<Self, ArchiveFileError> {
+        let file =
+            File::open(path).map_err(|error| ArchiveFileError::File { path: path.to_owned(), error })?;
+        Ok(Self { path, file: BufReader::new(file), line: 0 })
+    }
+
+    /// Reads a file of one chain, whose first line was read. Calls `found` with the number and hash of each entry.
+    pub(super) fn read(
         &mut self,
+        first_line: &str,
         before: Option<VerifiedArchive>,
-        known: Option<Head>,
+        found: &mut dyn FnMut(Chain),
     ) -> Result<VerifiedArchive, ArchiveFileError> {
-        let mut archive = self.read_first_line(before)?;
+        let version: VersionLine = self.parse(first_line)?;
+        if version.adjourn_archive != VERSION {
+            return Err(self.error_here(
+                "the file has the chains of a database, or a later version of Adjourn wrote it",
+            ));
+        }
+        let line: FirstLine = self.parse(first_line)?;
+        let archive = self.begin_chain(&line.beginning, before)?;
+        let archive = self.read_chain(archive, found)?;
+        self.require_end()?;
+        Ok(archive)
+    }
+
+    /// Reads the entries of a chain, and its last line.
+    pub(super) fn read_chain(
+        &mut self,
+        mut archive: VerifiedArchive,
+        found: &mut dyn FnMut(Chain),
+    ) -> Result<VerifiedArchive, ArchiveFileError> {
         loop {
-            let text =
-                self.next_line()?.ok_or_else(|| self.error_here("the file ends without its last line"))?;
+            let text = self.require_line()?;
             if let Ok(last) = serde_json::from_str::<LastLine>(&text) {
                 self.check_last_line(&archive, &last)?;
                 return Ok(archive);
             }
-            let line = serde_json::from_str(&text).map_err(|error| self.error_here(error))?;
+            let line = self.parse(&text)?;
             self.check_entry(&mut archive, line)?;
-            archive.holds_known |= known == Some(archive.chain.head);
+            found(archive.chain);
         }
     }
 
-    fn read_first_line(
-        &mut self,
+    /// Begins a chain, or continues that of the file before.
+    pub(super) fn begin_chain(
+        &self,
+        line: &BeginningOfChain,
         before: Option<VerifiedArchive>,
     ) -> Result<VerifiedArchive, ArchiveFileError> {
-        let text = self.next_line()?.ok_or_else(|| self.error_here("the file is empty"))?;
-        let line: FirstLine = serde_json::from_str(&text).map_err(|error| self.error_here(error))?;
-        if line.adjourn_archive != VERSION {
-            return Err(self.error_here("a later version of Adjourn wrote this file"));
-        }
-        let head: Head = line.before.parse().map_err(|error| self.error_here(error))?;
-        let length =
-            line.first.checked_sub(1).ok_or_else(|| self.error_here("its first entry is entry 0"))?;
-        let chain = Chain { length, head };
+        let chain = self.chain_before(line)?;
         match before {
             Some(before) if before.chain == chain => Ok(before),
             Some(before) => Err(self.error_here(format!(
                 "it begins at entry {}, but the file before it ends at entry {}",
                 line.first, before.chain.length
             ))),
-            None if chain == Chain::default() || length > 0 => Ok(VerifiedArchive {
+            None if chain == Chain::default() || chain.length > 0 => Ok(VerifiedArchive {
                 first: line.first,
                 chain,
                 entries: 0,
@@ -212,6 +269,33 @@ impl ArchiveReader<'_> {
             }),
             None => Err(self.error_here("its first entry is entry 1, but it names an entry before it")),
         }
+    }
+
+    /// Number and hash of the entry before the first one.
+    pub(super) fn chain_before(&self, line: &BeginningOfChain) -> Result<Chain, ArchiveFileError> {
+        let head: Head = line.before.parse().map_err(|error| self.error_here(error))?;
+        let length =
+            line.first.checked_sub(1).ok_or_else(|| self.error_here("its first entry is entry 0"))?;
+        Ok(Chain { length, head })
+    }
+
+    pub(super) fn first_line(&mut self) -> Result<String, ArchiveFileError> {
+        self.next_line()?.ok_or_else(|| self.error_here("the file is empty"))
+    }
+
+    pub(super) fn require_line(&mut self) -> Result<String, ArchiveFileError> {
+        self.next_line()?.ok_or_else(|| self.error_here("the file ends without its last line"))
+    }
+
+    pub(super) fn require_end(&mut self) -> Result<(), ArchiveFileError> {
+        match self.next_line()? {
+            None => Ok(()),
+            Some(_) => Err(self.error_here("the file continues after its last line")),
+        }
+    }
+
+    pub(super) fn parse<T: serde::de::DeserializeOwned>(&self, text: &str) -> Result<T, ArchiveFileError> {
+        serde_json::from_str(text).map_err(|error| self.error_here(error))
     }
 
     fn check_entry(&self, archive: &mut VerifiedArchive, line: EntryLine) -> Result<(), ArchiveFileError> {
@@ -236,19 +320,12 @@ impl ArchiveReader<'_> {
         Ok(())
     }
 
-    fn check_last_line(
-        &mut self,
-        archive: &VerifiedArchive,
-        last: &LastLine,
-    ) -> Result<(), ArchiveFileError> {
+    fn check_last_line(&self, archive: &VerifiedArchive, last: &LastLine) -> Result<(), ArchiveFileError> {
         if (last.last, last.head.as_str()) != (archive.chain.length, archive.chain.head.to_string().as_str())
         {
             return Err(self.error_here("its last line names another entry or hash"));
         }
-        match self.next_line()? {
-            None => Ok(()),
-            Some(_) => Err(self.error_here("the file continues after its last line")),
-        }
+        Ok(())
     }
 
     fn next_line(&mut self) -> Result<Option<String>, ArchiveFileError> {
@@ -262,7 +339,7 @@ impl ArchiveReader<'_> {
         Ok((read > 0).then_some(text))
     }
 
-    fn error_here(&self, why: impl std::fmt::Display) -> ArchiveFileError {
+    pub(super) fn error_here(&self, why: impl std::fmt::Display) -> ArchiveFileError {
         ArchiveFileError::Line { path: self.path.to_owned(), line: self.line, why: why.to_string() }
     }
 }

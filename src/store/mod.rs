@@ -14,6 +14,8 @@ mod action_row;
 mod admin;
 mod archive;
 mod archive_file;
+#[cfg(feature = "postgres")]
+mod archive_sections;
 mod archived;
 #[cfg(feature = "service")]
 mod attendance;

@@ -23,9 +23,10 @@ pub(super) struct ArchiveCutoff {
     pub(super) key_ttl: TimeDelta,
 }
 
+/// The time of any entry.
 #[derive(Deserialize)]
-struct EntryTime {
-    at: DateTime<Utc>,
+pub(super) struct EntryTime {
+    pub(super) at: DateTime<Utc>,
 }
 
 /// The last entry that may leave, among those from `first` on; below `first` when none may. Also the action that keeps it from

@@ -169,6 +169,26 @@ async fn a_stop_loses_nothing_and_the_same_command_goes_on() {
     assert_eq!((after.unpruned, after.entries), (0, 2));
 }
 
+/// What was erased between the file and the removal is neither in the file nor announced twice.
+#[tokio::test]
+async fn an_erasure_after_a_stop_reaches_the_file_too() {
+    let (directory, elsewhere) = (journal_of_everything().await, tempfile::tempdir().unwrap());
+    let (file, database) = (elsewhere.path().join("2026.jsonl"), directory.path().join("journal.sqlite"));
+    let whole = std::fs::read(&database).unwrap();
+    journal_in(directory.path()).archive(order(&file)).await.unwrap();
+    std::fs::write(&database, whole).unwrap();
+    std::fs::remove_file(directory.path().join("journal.head")).unwrap();
+    let journal = journal_in(directory.path());
+    let (target, by) = (ErasureTarget::Person("ada".to_owned()), AdminActor::Service);
+    let erasure = ErasureRequest { target, by, now: next_year(), key_ttl: TimeDelta::days(1) };
+    assert!(journal.erase(erasure).await.unwrap().values > 0);
+    journal.archive(order(&file)).await.unwrap();
+    drop(journal);
+    assert!(!std::fs::read_to_string(&file).unwrap().contains("\"value\":\"ada\""));
+    verified(directory.path(), &[], None).await.unwrap();
+    verified(directory.path(), &[&file], None).await.unwrap();
+}
+
 #[tokio::test]
 async fn nothing_leaves_that_is_not_over() {
     let (directory, elsewhere) = (journal_of_everything().await, tempfile::tempdir().unwrap());

@@ -27,23 +27,40 @@ pub(super) async fn archive(
     output: &Output,
 ) -> Result<Exit, CommandError> {
     let mut config = connect::load(connection)?;
-    let journal = Storage::of(&mut config)?.sqlite_journal()?;
+    let storage = Storage::of(&mut config)?;
     let (now, key_ttl) = (SystemClock.now(), config.engine.key_ttl);
     let order = ArchiveOrder { year: args.year, to: args.to.clone(), by: admin_actor(), now, key_ttl };
-    let report = journal.archive(order).await;
+    let (report, what) = archive_in(&storage, order).await?;
     let report = report.map_err(|error| CommandError::from_error(exit_of(&error), error))?;
-    print(&report, args, output)?;
+    print(&report, args, output, what)?;
     Ok(Exit::Done)
 }
 
-fn print(report: &ArchiveReport, args: &ArchiveArgs, output: &Output) -> Result<(), CommandError> {
+/// Archives the journal where the configuration has it. Also returns what has the hash of the report.
+async fn archive_in(
+    storage: &Storage,
+    order: ArchiveOrder,
+) -> Result<(Result<ArchiveReport, ArchiveError>, &'static str), CommandError> {
+    #[cfg(feature = "postgres")]
+    if let Some(journal) = storage.postgres_journal().await? {
+        return Ok((connect::closing(&journal, journal.archive(order)).await, "anchor"));
+    }
+    Ok((storage.sqlite_journal()?.archive(order).await, "entry"))
+}
+
+fn print(
+    report: &ArchiveReport,
+    args: &ArchiveArgs,
+    output: &Output,
+    what: &str,
+) -> Result<(), CommandError> {
     if let Some(action) = &report.blocked_by {
         output.note(&format!("adjourn: later entries stay in the journal: action {action} is not finished, or its idempotency key is still valid"));
     }
     let (file, head) = (args.to.display().to_string(), report.head.to_string());
     let (first, last, blocked_by) = (report.first, report.last, report.blocked_by.clone());
     let text = format!(
-        "Moved entries {first} to {last} from the journal to {file}.\nHash of the last one: {head}\nKeep the file: `adjourn audit verify --archive {file}` verifies it together with the journal."
+        "Moved entries {first} to {last} from the journal to {file}.\nHash of the last {what}: {head}\nKeep the file: `adjourn audit verify --archive {file}` verifies it together with the journal."
     );
     output.data(&ArchivedLine { first, last, head, file, blocked_by }, || text)
 }

@@ -17,6 +17,7 @@ use super::error::PostgresError;
 use super::link::Backoff;
 use super::plan::Plan;
 use super::records::{Reader, StoredRecord, stored_records};
+use super::removal::Removal;
 use super::state::{HeldLock, WriterState};
 use super::writers::{self, WriterId};
 use crate::action::ActionId;
@@ -29,12 +30,20 @@ pub(super) const QUEUE_MAX: usize = 4_096;
 const BATCH: usize = 1_024;
 /// How long a batch waits for the database, reconnecting included. Afterwards its entries count as not stored: their effects must not happen.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// How long the removal of archived entries may take: it may be millions. Only `adjourn audit archive` waits.
+const REMOVAL_PATIENCE: Duration = Duration::from_secs(3_600);
 /// Time after which the server is checked again before a batch.
 const CHECK_EVERY: Duration = Duration::from_secs(10);
 /// Pause before a lock that could not be given back is given back again.
 const RELEASE_AGAIN: Duration = Duration::from_millis(500);
 /// How long the last statement of an ending process may take.
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
+
+/// Why the database stored nothing of a process that may write, where the chain ends as expected.
+const NO_REASON: &str = "the database refused a batch for no visible reason";
+/// The same for a removal.
+const CHANGED_ENTRIES: &str =
+    "the entries to archive are no longer those of the file, so nothing was removed; run the command again";
 
 /// Work for the task.
 pub(super) enum Job {
@@ -48,6 +57,14 @@ pub(super) enum Job {
         values: Vec<ValueLocation>,
         answer: oneshot::Sender<Result<(), JournalError>>,
     },
+    /// Append this event, and remove the entries that it announces as archived.
+    Archive { event: JournalEntry, removal: Removal, answer: oneshot::Sender<Result<(), JournalError>> },
+}
+
+/// What an admin event announces.
+enum Change {
+    Erase(Vec<ValueLocation>),
+    Remove(Removal),
 }
 
 /// A waiting request for a lock.
@@ -116,28 +133,40 @@ impl Appender {
     }
 
     async fn work(&mut self, jobs: Vec<Job>) {
-        let (mut entries, mut locks, mut erasures) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut entries, mut locks, mut events) = (Vec::new(), Vec::new(), Vec::new());
         for job in jobs {
             match job {
                 Job::Write(entry) => entries.push(entry),
                 Job::Take { name, answer } => {
                     locks.push(PendingLock { token: self.state.token(name), answer })
                 }
-                Job::Erase { event, values, answer } => erasures.push((event, values, answer)),
+                Job::Erase { event, values, answer } => events.push((event, Change::Erase(values), answer)),
+                Job::Archive { event, removal, answer } => {
+                    events.push((event, Change::Remove(removal), answer))
+                }
             }
         }
         self.append(entries, locks).await;
-        for (event, values, answer) in erasures {
-            let mut plan = Plan::new(self.me.number, self.state.chain());
-            let erased = plan.add(&event, None).map(|()| plan.batch.erased = values);
-            let done = match erased {
-                Ok(()) => {
-                    self.store(plan, Instant::now() + PATIENCE).await.map(|_| ()).map_err(JournalError::from)
-                }
-                Err(error) => Err(error),
-            };
-            let _ = answer.send(done);
+        for (event, change, answer) in events {
+            let _ = answer.send(self.append_with(&event, change).await);
         }
+    }
+
+    /// Appends an event, and makes the change that it announces.
+    async fn append_with(&mut self, event: &JournalEntry, change: Change) -> Result<(), JournalError> {
+        let mut plan = Plan::new(self.me.number, self.state.chain());
+        plan.add(event, None)?;
+        let patience = match change {
+            Change::Erase(values) => {
+                plan.batch.erased = values;
+                PATIENCE
+            }
+            Change::Remove(removal) => {
+                plan.removal = Some(removal);
+                REMOVAL_PATIENCE
+            }
+        };
+        Ok(self.store(plan, Instant::now() + patience).await.map(|_| ())?)
     }
 
     /// Appends entries, takes locks and gives others back, with one statement if all goes well.
@@ -311,7 +340,10 @@ impl Appender {
     async fn send(&mut self, deadline: Instant) -> Sent {
         let (Some((connection, me)), Some(plan)) = (&self.open, &self.sent) else { return Sent::Lost };
         let limit = deadline.duration_since(Instant::now());
-        let result = plan.batch.store(connection, *me, plan.before, limit).await;
+        let result = match &plan.removal {
+            Some(removal) => removal.store(&plan.batch, connection, *me, plan.before, limit).await,
+            None => plan.batch.store(connection, *me, plan.before, limit).await,
+        };
         let is_usable = connection.is_usable();
         match result {
             Ok(BatchResult::Stored { taken }) => {
@@ -319,8 +351,9 @@ impl Appender {
                 Sent::Done(Ok(Some(taken.into_iter().collect())))
             }
             Ok(BatchResult::NotOurs) => {
+                let why = if plan.removal.is_some() { CHANGED_ENTRIES } else { NO_REASON };
                 self.sent = None;
-                Sent::Done(Err(self.refused(deadline).await.into()))
+                Sent::Done(Err(self.refused(why, deadline).await.into()))
             }
             Err(error) if error.is_damage() => {
                 self.sent = None;
@@ -357,8 +390,8 @@ impl Appender {
         }
     }
 
-    /// Why the database stored nothing.
-    async fn refused(&mut self, deadline: Instant) -> JournalError {
+    /// Why the database stored nothing; `otherwise`, if this process may still write.
+    async fn refused(&mut self, otherwise: &str, deadline: Instant) -> JournalError {
         let Some((connection, me)) = &self.open else { return late() };
         let limit = deadline.duration_since(Instant::now());
         let stored = match writers::stored_chain(connection, self.me, limit).await {
@@ -370,7 +403,7 @@ impl Appender {
             _ if stored.is_some_and(|stored| stored.session != me.session) => self
                 .state
                 .end(JournalError::Damaged("another process writes under the number of this one".to_owned())),
-            _ => JournalError::Unusable("the database refused a batch for no visible reason".to_owned()),
+            _ => JournalError::Unusable(otherwise.to_owned()),
         }
     }
 

@@ -156,14 +156,21 @@ impl ActionColumns {
     }
 }
 
+/// The columns of the entries, without their actions.
+pub(super) struct EntryColumns<'a> {
+    pub(super) numbers: Vec<i64>,
+    pub(super) bodies: Vec<&'a str>,
+    pub(super) hashes: Vec<&'a [u8]>,
+}
+
 /// The columns of the rows in `personal`.
 #[derive(Default)]
-struct ValueColumns<'a> {
-    number: Vec<i64>,
-    pointer: Vec<&'a str>,
-    at_ms: Vec<i64>,
-    salt: Vec<&'a [u8]>,
-    value: Vec<&'a [u8]>,
+pub(super) struct ValueColumns<'a> {
+    pub(super) number: Vec<i64>,
+    pub(super) pointer: Vec<&'a str>,
+    pub(super) at_ms: Vec<i64>,
+    pub(super) salt: Vec<&'a [u8]>,
+    pub(super) value: Vec<&'a [u8]>,
 }
 
 impl<'a> ValueColumns<'a> {
@@ -189,6 +196,19 @@ impl Batch {
         last.map_or(before, |last| Chain { length: last.number, head: last.hash })
     }
 
+    pub(super) fn entry_columns(&self) -> EntryColumns<'_> {
+        let entries = || self.entries.iter().map(|entry| &entry.sealed);
+        EntryColumns {
+            numbers: entries().map(|entry| as_column(entry.number)).collect(),
+            bodies: entries().map(|entry| entry.body.as_str()).collect(),
+            hashes: entries().map(|entry| entry.hash.0.as_slice()).collect(),
+        }
+    }
+
+    pub(super) fn value_columns(&self) -> ValueColumns<'_> {
+        ValueColumns::of(&self.entries)
+    }
+
     /// Stores the batch behind `before`, or nothing. An error of the server means that nothing was stored; if the connection is not usable
     /// afterwards, nothing is known.
     pub(super) async fn store(
@@ -205,16 +225,13 @@ impl Batch {
             as_column(after.length),
             after.head.0.to_vec(),
         );
-        let entries: Vec<&SealedEntry> = self.entries.iter().map(|entry| &entry.sealed).collect();
-        let numbers: Vec<i64> = entries.iter().map(|entry| as_column(entry.number)).collect();
+        let EntryColumns { numbers, bodies, hashes } = self.entry_columns();
         let (actions, steps): (Vec<Option<Uuid>>, Vec<Option<i32>>) = self
             .entries
             .iter()
             .map(|entry| (entry.step.map(|(id, _)| id.0), entry.step.map(|(_, step)| step)))
             .unzip();
-        let bodies: Vec<&str> = entries.iter().map(|entry| entry.body.as_str()).collect();
-        let hashes: Vec<&[u8]> = entries.iter().map(|entry| entry.hash.0.as_slice()).collect();
-        let values = ValueColumns::of(&self.entries);
+        let values = self.value_columns();
         let (begun, moved) = (ActionColumns::of(&self.begun), ActionColumns::of(&self.moved));
         let erased_writers: Vec<i32> = self.erased.iter().map(|location| location.writer).collect();
         let erased_numbers: Vec<i64> = self.erased.iter().map(|location| location.number).collect();
@@ -266,7 +283,7 @@ impl Batch {
             return Ok(BatchResult::NotOurs);
         }
         let expected =
-            [entries.len(), values.number.len(), self.begun.len(), self.moved.len(), self.erased.len()];
+            [numbers.len(), values.number.len(), self.begun.len(), self.moved.len(), self.erased.len()];
         let stored: Vec<i64> = column(row, 1)?;
         // A rule or trigger that somebody added could have swallowed rows.
         if !stored.iter().map(|count| count.unsigned_abs()).eq(expected.iter().map(|count| *count as u64)) {

@@ -21,6 +21,8 @@ const OLDEST_VERSION: i32 = 140_000;
 const OPEN_LIMIT: Duration = Duration::from_secs(10);
 /// Time limit of the statements that prepare a session or the tables.
 pub(in crate::store) const SETUP_LIMIT: Duration = Duration::from_secs(10);
+/// Time limit of one statement of a verification, a move or an archive; some compare whole tables.
+pub(in crate::store) const VERIFY_LIMIT: Duration = Duration::from_secs(600);
 
 /// One plan for all batches, by the indexes: to plan the statement anew takes longer than to execute it, and with a plan from the time at which
 /// the tables were empty the server would read them from end to end.

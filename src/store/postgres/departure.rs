@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use super::batch::WriterSession;
 use super::connection::Connection;
-use super::database::{PostgresDatabase, SETUP_LIMIT};
+use super::database::{PostgresDatabase, SETUP_LIMIT, VERIFY_LIMIT};
 use super::error::PostgresError;
 use super::journal_move::{JournalMove, MoveError, OPEN_NAMED_MAX};
 use super::link::Link;
@@ -32,7 +32,7 @@ use super::schema::column;
 use super::service::PostgresService;
 use super::settings::PostgresSettings;
 use super::tables::JOURNAL;
-use super::verify::{self, VERIFY_LIMIT, VerifiedChains};
+use super::verify::{self, VerifiedChains};
 use super::{anchors, writers};
 use crate::journal::{Chain, SealedEntry};
 use crate::progress::{PhaseProgress, ProgressListener};
@@ -45,7 +45,8 @@ use crate::store::{ServiceStore, StoreError, StoreOptions, directory, moved_to};
 /// Moves the journal and the service store of the database into the directory, or goes on after an interrupted run.
 ///
 /// # Errors
-/// A process writes to the database, actions are open, the directory is not empty, the journal does not verify, or either place cannot be used.
+/// A process writes to the database, actions are open, entries were archived in the database, the directory is not empty, the journal does not
+/// verify, or either place cannot be used.
 pub async fn move_to_directory(
     settings: &PostgresSettings,
     directory: &Path,
@@ -147,7 +148,10 @@ impl Departure {
         }
         if moves::last(&connection).await?.is_none_or(|last| last.is_arrival) {
             // Once the departure is recorded, no process opens the database.
-            verify::verify(&database.connect(PURPOSE).await?, None, &[]).await?;
+            let verified = verify::verify(&database.connect(PURPOSE).await?, None, &[]).await?;
+            if verified.archived_here {
+                return Err(MoveError::ArchivedChains);
+            }
         }
         let work = async || begin_or_continue(&connection, name, target).await;
         let (me, step) = while_no_process_writes(&connection, work).await?;

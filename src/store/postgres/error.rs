@@ -103,6 +103,11 @@ impl PostgresError {
         matches!(self, Self::MayLose(_) | Self::SharedSessions)
     }
 
+    /// Whether a statement undid itself, because what it found was not what it had to be.
+    pub(super) fn is_division_by_zero(&self) -> bool {
+        matches!(self, Self::Server { code, .. } if code == SqlState::DIVISION_BY_ZERO.code())
+    }
+
     /// Whether a row with the same unique columns exists. The statement changed nothing then.
     pub(in crate::store) fn is_unique_violation(&self) -> bool {
         matches!(self, Self::Server { code, .. } if code == SqlState::UNIQUE_VIOLATION.code())

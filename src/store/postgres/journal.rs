@@ -15,8 +15,10 @@ use uuid::Uuid;
 
 use super::anchors::{self, Anchorer};
 use super::appender::{Appender, Job, QUEUE_MAX};
+use super::archive::PreparedArchive;
+use super::archived_chains::ArchivedChains;
 use super::batch::{ValueLocation, WriterSession};
-use super::database::{PROMISES, PostgresDatabase, Purpose, SETUP_LIMIT};
+use super::database::{PROMISES, PostgresDatabase, Purpose, SETUP_LIMIT, VERIFY_LIMIT};
 use super::error::PostgresError;
 use super::link::{Link, jitter};
 use super::records::{BESIDE_ENTRY, ENTRY_COLUMNS, Reader, read_entry, stored_records};
@@ -25,9 +27,9 @@ use super::schema::column;
 use super::settings::PostgresSettings;
 use super::state::{HeldLock, WriterState};
 use super::tables::{JOURNAL, as_column, indexed};
-use super::verify::{self, VERIFY_LIMIT, VerifiedChains};
+use super::verify::{self, VerifiedChains};
 use super::writers::{self, ChainInfo, WriterId};
-use super::{erase, find, moves};
+use super::{archive, erase, find, moves};
 use crate::action::ActionId;
 use crate::journal::{
     ActionEntry, ActionRecord, AdminEntry, AdminEvent, AdminPage, AdminQuery, Archived, Chain,
@@ -35,6 +37,7 @@ use crate::journal::{
     LockName, Position, Query, RecordPage, SealedEntry,
 };
 use crate::store::StoreError;
+use crate::store::archive::{ArchiveError, ArchiveOrder, ArchiveReport};
 use crate::store::health::CommitCounts;
 use crate::store::verify_error::VerifyError;
 use crate::store::writer::PendingEntry;
@@ -49,7 +52,7 @@ const LOCK_AGAIN: Duration = Duration::from_millis(25);
 const RECENT_MAX: usize = 20_000;
 /// The number of a process that only reads; writers are counted from 1.
 const READER: i32 = 0;
-/// The lock under which one process at a time erases.
+/// The lock under which one process at a time erases or archives.
 const ERASURE_LOCK: &str = "erasure";
 
 /// The journal of a PostgreSQL database, as one of its writers.
@@ -119,7 +122,7 @@ impl PostgresJournal {
         self.verify_with_archives(known, &[]).await
     }
 
-    /// As [`Self::verify`], together with the archive files, oldest first, that precede a chain from a state directory.
+    /// As [`Self::verify`], together with all archive files, oldest first, that precede the chains.
     ///
     /// # Errors
     /// An entry, an anchor, the index or an archive file was changed, or something cannot be read.
@@ -168,6 +171,26 @@ impl PostgresJournal {
     /// The number of this process as a writer; 0 if it only reads.
     pub fn writer(&self) -> i32 {
         self.me.number
+    }
+
+    /// Moves the entries of whole years into an archive file, while other processes may write. Never loses an entry: after a crash at any
+    /// step, the same call continues.
+    ///
+    /// # Errors
+    /// Nothing can be archived, the file cannot be written, or the journal cannot be read or written.
+    pub async fn archive(&self, order: ArchiveOrder) -> Result<ArchiveReport, ArchiveError> {
+        // Values that are erased between the file and the removal would be in the file and announced as erased.
+        let _lock = self.take_or_wait(ERASURE_LOCK).await?;
+        let prepared = archive::prepare(&self.database, &order).await?;
+        if let Some((event, removal)) = prepared.removal {
+            let event = JournalEntry::Admin(AdminEntry { at: order.now, by: order.by, event });
+            let (answer, answered) = oneshot::channel();
+            self.enqueue(Job::Archive { event, removal, answer }).await?;
+            answered.await.map_err(|_| task_ended())??;
+        }
+        let head = self.head().await?.unwrap_or_default().head;
+        let PreparedArchive { first, last, blocked_by, .. } = prepared;
+        Ok(ArchiveReport { first, last, head, blocked_by })
     }
 
     /// All chains, in the order in which their processes began.
@@ -361,8 +384,7 @@ impl Journal for PostgresJournal {
 
     async fn archived(&self) -> Result<Option<Archived>, JournalError> {
         let rows = self.reads.query(writers::ARCHIVED, &[], READ_LIMIT).await?;
-        let part = rows.first().map(writers::archived_part).transpose()?;
-        Ok(part.map(|(_, part)| part.event(1)))
+        Ok(ArchivedChains::of(&rows)?.summary())
     }
 
     async fn erase(&self, erasure: ErasureRequest) -> Result<ErasureResult, JournalError> {

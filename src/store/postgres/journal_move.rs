@@ -52,6 +52,12 @@ pub enum MoveError {
         "the journal was in a database before, so its entries are in several chains; it cannot move to a database again"
     )]
     SeveralChains,
+    /// The journal of the database was archived there.
+    #[error(
+        "entries were archived while the journal was in the database, so the beginnings of several chains are in archive files; such a journal \
+         cannot move to a directory"
+    )]
+    ArchivedChains,
     /// The directory holds something else.
     #[error("the directory holds {0} already; name an empty one with --state-dir, or move its files away")]
     NotVacant(&'static str),

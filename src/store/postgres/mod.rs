@@ -14,9 +14,13 @@
 
 mod anchors;
 mod appender;
+mod archive;
+mod archive_cut;
+mod archived_chains;
 #[cfg(feature = "service")]
 mod arrival;
 mod batch;
+mod beginnings;
 mod connection;
 mod database;
 #[cfg(feature = "service")]
@@ -36,6 +40,7 @@ mod move_start;
 mod moves;
 mod plan;
 mod records;
+mod removal;
 mod renewer;
 mod schema;
 #[cfg(feature = "service")]

@@ -6,11 +6,10 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::connection::Connection;
-use super::database::{Purpose, SETUP_LIMIT};
+use super::database::{Purpose, SETUP_LIMIT, VERIFY_LIMIT};
 use super::error::PostgresError;
 use super::journal_move::MoveError;
 use super::schema::column;
-use super::verify::VERIFY_LIMIT;
 use super::writers::VALID_FOR;
 
 /// A process that ended without sealing its chain, as a killed one or a short command does, counts as writing for so long.

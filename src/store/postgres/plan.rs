@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::batch::{Batch, BatchEntry};
 use super::records::StoredRecord;
+use super::removal::Removal;
 use crate::action::ActionId;
 use crate::journal::{ActionEntry, ActionRecord, Chain, JournalEntry, JournalError, Predecessor};
 #[cfg(feature = "service")]
@@ -18,6 +19,8 @@ pub(super) struct Plan {
     pub(super) before: Chain,
     chain: Chain,
     pub(super) batch: Batch,
+    /// The archived entries that leave with it.
+    pub(super) removal: Option<Removal>,
     /// Records after the batch.
     pub(super) updated: HashMap<ActionId, StoredRecord>,
 }
@@ -25,7 +28,8 @@ pub(super) struct Plan {
 impl Plan {
     /// An empty batch behind the end of this writer's chain.
     pub(super) fn new(writer: i32, before: Chain) -> Self {
-        Self { writer, before, chain: before, batch: Batch::default(), updated: HashMap::new() }
+        let (batch, updated) = (Batch::default(), HashMap::new());
+        Self { writer, before, chain: before, batch, removal: None, updated }
     }
 
     /// The end of the chain after the batch.

@@ -1,6 +1,7 @@
 //! The tables of the journal in PostgreSQL, and the form of texts in them. Never changes the content of an entry.
 //!
-//! `writers` and `entries` are the journal itself: a row of either is never deleted, and an entry is never changed. `actions` is an
+//! `writers` and `entries` are the journal itself: no row of `writers` is deleted, no entry is changed, and entries are deleted only after an
+//! archive file holds them (`removal.rs`). `actions` is an
 //! index that can be made again from `entries`. `locks` holds what processes have locked. `anchors` names
 //! the ends of chains; a row of it is never changed.
 
@@ -97,7 +98,7 @@ const ANCHORS: &str = "
     );
 ";
 
-/// `archived` has the entry after which a chain from a state directory continues, if its beginning is in archive files. `moves` has the
+/// `archived` has the entry after which a chain continues, if its beginning is in archive files. `moves` has the
 /// moves between the database and state directories.
 const MOVES: &str = "
     CREATE TABLE archived (

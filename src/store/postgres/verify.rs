@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use tokio_postgres::Row;
 use uuid::Uuid;
 
+use super::beginnings::{self, Beginnings};
 use super::connection::Connection;
+use super::database::VERIFY_LIMIT;
 use super::error::PostgresError;
 use super::records::{BESIDE_ENTRY, ENTRY_COLUMNS, Reader, StoredRecord, head, read_entry, stored_records};
 use super::schema::column;
@@ -20,12 +21,8 @@ use crate::journal::{
     SealedEntry,
 };
 use crate::store::action_row::ActionRow;
-use crate::store::archive_file::{VerifiedArchive, verify_archive};
-use crate::store::archived::ArchivedPart;
 use crate::store::verify_error::VerifyError;
 
-/// Time limit of one statement; some compare whole tables.
-pub(super) const VERIFY_LIMIT: Duration = Duration::from_secs(600);
 /// Rows of one statement.
 const CHUNK: i64 = 1_000;
 
@@ -49,9 +46,11 @@ pub struct VerifiedChains {
     pub anchor: Chain,
     /// Entries that no anchor covers yet.
     pub unanchored: u64,
-    /// Number and hash of the last archived entry of a chain that came from a state directory. The counts above do not include archived
-    /// entries.
+    /// The archived entries, which the counts above do not include. Number and hash of the last one of a chain that came from a state
+    /// directory; where entries of the database were archived, the number of all, and a hash over the ends of the archived beginnings.
     pub archived: Option<Chain>,
+    /// Whether entries were archived while they were in the database.
+    pub archived_here: bool,
     /// Whether the archive files were verified too.
     pub archives_verified: bool,
 }
@@ -64,7 +63,7 @@ pub(super) async fn verify(
     files: &[PathBuf],
 ) -> Result<VerifiedChains, VerifyError> {
     JOURNAL.check(connection).await?;
-    let archives = read_archives(files, known).await?;
+    let archives = beginnings::read_archives(connection, files, known).await?;
     connection.batch("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY", VERIFY_LIMIT).await?;
     let rows = connection.query(writers::CHAINS, &[], VERIFY_LIMIT).await?;
     let chains = rows.iter().map(writers::chain_info).collect::<Result<Vec<_>, _>>()?;
@@ -83,98 +82,19 @@ pub(super) async fn verify(
         return Err(VerifyError::Erased { missing, announced });
     }
     let count = chains.iter().map(|info| info.chain.length).sum::<u64>();
-    let archived = beginnings.parts.values().next().map(|part| part.chain);
     Ok(VerifiedChains {
-        entries: count.saturating_sub(beginnings.parts.values().map(|part| part.chain.length).sum()),
+        entries: count.saturating_sub(beginnings.entries()),
         actions,
         admin_events: entries.admin_events,
         open,
         erased: entries.erasures.missing.unsigned_abs(),
-        chains,
         anchor: anchors.chain,
         unanchored: count.saturating_sub(anchors.covered.values().sum()),
-        archived,
-        archives_verified: beginnings.archives.is_some(),
+        archived: beginnings.summary(entries.archived_here),
+        archived_here: entries.archived_here,
+        archives_verified: beginnings.has_archives(),
+        chains,
     })
-}
-
-/// Verifies the archive files. They may be large, and the server ends a transaction that is idle meanwhile.
-async fn read_archives(
-    files: &[PathBuf],
-    known: Option<Head>,
-) -> Result<Option<VerifiedArchive>, VerifyError> {
-    if files.is_empty() {
-        return Ok(None);
-    }
-    let files = files.to_vec();
-    let verified = tokio::task::spawn_blocking(move || verify_archive(&files, known)).await;
-    let verified =
-        verified.map_err(|error| VerifyError::Archive(format!("they could not be read: {error}")))?;
-    Ok(Some(verified?))
-}
-
-/// The archived beginnings of chains, and the archive files with one of them.
-struct Beginnings {
-    parts: BTreeMap<i32, ArchivedPart>,
-    archives: Option<VerifiedArchive>,
-}
-
-impl Beginnings {
-    /// Reads the beginnings, and checks that a chain continues the archive files.
-    async fn read(connection: &Connection, archives: Option<VerifiedArchive>) -> Result<Self, VerifyError> {
-        let rows = connection.query(writers::ARCHIVED, &[], VERIFY_LIMIT).await?;
-        let parts =
-            rows.iter().map(writers::archived_part).collect::<Result<BTreeMap<_, _>, PostgresError>>()?;
-        match &archives {
-            Some(files) if !parts.values().any(|part| part.chain == files.chain) => {
-                let why = format!("they end at entry {}, where no chain continues", files.chain.length);
-                Err(VerifyError::Archive(why))
-            }
-            _ => Ok(Self { parts, archives }),
-        }
-    }
-
-    /// Whether this hash is that of an archived entry, as far as the files were given.
-    fn hold(&self, known: Option<Head>) -> bool {
-        self.archives.as_ref().is_some_and(|archives| archives.holds_known)
-            || self.parts.values().any(|part| known == Some(part.chain.head))
-    }
-
-    /// The ends of the archived parts, by chain.
-    fn ends(&self) -> BTreeMap<i32, Chain> {
-        self.parts.iter().map(|(writer, part)| (*writer, part.chain)).collect()
-    }
-
-    /// The erasures that were recorded up to the archived ends.
-    fn erasures(&self) -> ErasureTally {
-        let mut tally = ErasureTally::default();
-        for part in self.parts.values() {
-            let archives = self.archives.as_ref().filter(|archives| archives.chain == part.chain);
-            match archives.map(|archives| archives.erasures) {
-                Some(archived) => tally = archived,
-                None => {
-                    tally.announced += part.erased;
-                    tally.through = tally.through.max(part.erased_through);
-                }
-            }
-        }
-        tally
-    }
-
-    /// Checks that the newest `archived` event of a chain names its archived beginning.
-    fn check(&self, events: &BTreeMap<i32, Archived>) -> Result<(), VerifyError> {
-        let is_announced = |(writer, part): (&i32, &ArchivedPart)| {
-            events.get(writer).is_some_and(|event| part.is_announced_by(event))
-        };
-        match self.parts.iter().find(|part| !is_announced(*part)) {
-            None => Ok(()),
-            Some((writer, _)) => {
-                let error =
-                    VerifyError::Archive("no admin event in the chain records the archiving".to_owned());
-                Err(VerifyError::InChain { writer: *writer, error: Box::new(error) })
-            }
-        }
-    }
 }
 
 /// A hash from an earlier time, and whether it was found.
@@ -199,8 +119,10 @@ struct EntryPass<'a> {
     ends: BTreeMap<i32, Chain>,
     admin_events: u64,
     erasures: ErasureTally,
-    /// The newest `archived` event of each chain.
-    archived: BTreeMap<i32, Archived>,
+    /// The newest `archived` event of each chain, and its position.
+    archived: BTreeMap<i32, (i64, Archived)>,
+    /// Whether the newest of them records the beginnings of all chains.
+    archived_here: bool,
 }
 
 impl<'a> EntryPass<'a> {
@@ -212,39 +134,41 @@ impl<'a> EntryPass<'a> {
         known: &mut KnownHead,
     ) -> Result<Self, VerifyError> {
         let sql = format!(
-            "SELECT e.action, {ENTRY_COLUMNS} FROM entries AS e {BESIDE_ENTRY}
+            "SELECT e.action, e.position, {ENTRY_COLUMNS} FROM entries AS e {BESIDE_ENTRY}
              WHERE (e.writer, e.number) > ($1, $2) ORDER BY e.writer, e.number LIMIT $3"
         );
         let (ends, erasures) = (beginnings.ends(), beginnings.erasures());
-        let mut pass = Self { chains, ends, admin_events: 0, erasures, archived: BTreeMap::new() };
+        let archived = BTreeMap::new();
+        let mut pass = Self { chains, ends, admin_events: 0, erasures, archived, archived_here: false };
         let mut after = Some((i32::MIN, i64::MIN));
         while let Some((writer, number)) = after {
             let rows = connection.query(&sql, &[&writer, &number, &CHUNK], VERIFY_LIMIT).await?;
             after = rows
                 .last()
-                .map(|row| Ok::<_, PostgresError>((column(row, 1)?, column(row, 2)?)))
+                .map(|row| Ok::<_, PostgresError>((column(row, 2)?, column(row, 3)?)))
                 .transpose()?;
             for row in &rows {
                 known.compare(pass.check_row(row)?);
             }
         }
         pass.check_ends()?;
-        beginnings.check(&pass.archived)?;
+        pass.archived_here = beginnings.check(&pass.archived)?;
         Ok(pass)
     }
 
     /// Checks an entry; returns its hash.
     fn check_row(&mut self, row: &Row) -> Result<Head, VerifyError> {
-        let (action, written) = (column::<Option<Uuid>>(row, 0)?, read_entry(row, 1)?);
+        let (action, position) = (column::<Option<Uuid>>(row, 0)?, column(row, 1)?);
+        let written = read_entry(row, 2)?;
         let writer = written.writer;
         let in_chain = |error| VerifyError::InChain { writer, error: Box::new(error) };
-        self.check_entry(writer, action, &written.sealed).map_err(in_chain)?;
+        self.check_entry((writer, position), action, &written.sealed).map_err(in_chain)?;
         Ok(written.sealed.hash)
     }
 
     fn check_entry(
         &mut self,
-        writer: i32,
+        (writer, position): (i32, i64),
         action: Option<Uuid>,
         sealed: &SealedEntry,
     ) -> Result<(), VerifyError> {
@@ -263,7 +187,7 @@ impl<'a> EntryPass<'a> {
             self.admin_events += 1;
             match admin.event {
                 AdminEvent::Erased { values, through } => self.erasures.add_announced(values, through),
-                AdminEvent::Archived(event) => drop(self.archived.insert(writer, event)),
+                AdminEvent::Archived(event) => drop(self.archived.insert(writer, (position, event))),
                 _ => {}
             }
         }
@@ -385,12 +309,14 @@ impl AnchorPass {
 }
 
 impl EndColumns {
-    /// Checks that each chain has its entry with the named hash.
+    /// Checks that each chain has its entry with the named hash. `beginnings.rs` compares those that archive files have.
     async fn check(&self, connection: &Connection) -> Result<(), VerifyError> {
         let sql = "SELECT x.anchor, x.writer, x.length
                    FROM unnest($1::bigint[], $2::integer[], $3::bigint[], $4::bytea[]) AS x (anchor, writer, length, head)
                    LEFT JOIN entries AS e ON e.writer = x.writer AND e.number = x.length
-                   WHERE e.hash IS DISTINCT FROM x.head ORDER BY x.anchor, x.writer LIMIT 1";
+                   LEFT JOIN archived AS a ON a.writer = x.writer AND a.last >= x.length
+                   WHERE coalesce(e.hash, CASE WHEN a.last = x.length THEN a.hash END) IS DISTINCT FROM x.head
+                   AND (a.last IS NULL OR a.last = x.length) ORDER BY x.anchor, x.writer LIMIT 1";
         let parameters = [&self.anchors as _, &self.writers as _, &self.lengths as _, &self.heads as _];
         let rows = connection.query(sql, &parameters, VERIFY_LIMIT).await?;
         let Some(row) = rows.first() else { return Ok(()) };

@@ -201,7 +201,7 @@ pub struct ChainInfo {
     pub version: String,
     /// The end of the chain.
     pub chain: Chain,
-    /// The end of its beginning that is in archive files: only a chain that came from a state directory has one.
+    /// The end of its beginning that is in archive files, if there is one.
     pub archived: Option<Chain>,
     /// The writer that sealed the chain; the writer itself if it ended in order. `None` while it may grow.
     pub sealed_by: Option<i32>,

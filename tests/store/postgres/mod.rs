@@ -1,6 +1,7 @@
 //! Tests against a real PostgreSQL server. Where none is installed they are skipped, unless `ADJOURN_REQUIRE_POSTGRES=1` is set.
 
 mod anchors;
+mod archive;
 mod chains;
 mod connection;
 mod damage;
