@@ -70,6 +70,8 @@ async fn an_old_year_is_archived_beside_the_service() {
     let both = office.run(&verify).await;
     assert_eq!((both.code, &both.json()["archived_entries"]), (0, &4.into()), "{}", both.err);
     assert_eq!(both.json()["archives_verified"], true);
+    let erased = office.run(&["--json", "audit", "erase", "--before", &now().to_rfc3339()]).await;
+    assert_eq!(erased.code, 0, "an erasure works beside the service: {}", erased.err);
     let text = std::fs::read_to_string(office.path("old.jsonl")).unwrap();
     std::fs::write(office.path("old.jsonl"), text.replacen("room0", "room9", 1)).unwrap();
     assert_eq!(office.run(&verify).await.code, 9);
