@@ -1,4 +1,4 @@
-//! A journal in PostgreSQL from the command line: reading leaves no writer behind, verifying finds what was changed, and old years are archived.
+//! A journal in PostgreSQL from the command line: a reader leaves no writer behind, `verify` finds changes, and old years are archived.
 
 use std::sync::Arc;
 use std::time::Duration;

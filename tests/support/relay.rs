@@ -69,7 +69,7 @@ impl Relay {
         Self { port, shared, listener: accepting.abort_handle() }
     }
 
-    /// Holds what goes in this direction, on every connection.
+    /// Holds the bytes in this direction, on every connection.
     pub fn hold(&self, direction: Direction) {
         self.shared.hold(direction);
     }

@@ -36,7 +36,7 @@ pub(super) async fn archive(
     Ok(Exit::Done)
 }
 
-/// Archives the journal where the configuration has it. Also returns what has the hash of the report.
+/// Archives the journal of the configuration. Also returns the word for the hash in the report: of an entry, or of an anchor.
 async fn archive_in(
     storage: &Storage,
     order: ArchiveOrder,

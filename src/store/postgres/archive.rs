@@ -37,7 +37,7 @@ pub(super) struct PreparedArchive {
     pub(super) last: u64,
     /// The open action that keeps later entries in the database, if any.
     pub(super) blocked_by: Option<String>,
-    /// What is to be removed, and the event that records it. `None` if an earlier run did so.
+    /// The entries to remove, and the event that records the removal. `None` if an earlier run removed them.
     pub(super) removal: Option<(AdminEvent, Removal)>,
 }
 

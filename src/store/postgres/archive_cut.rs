@@ -34,7 +34,7 @@ pub(super) struct ArchiveCut {
     pub(super) blocked_by: Option<String>,
 }
 
-/// Finds what may leave. All of it is read in one snapshot, so an entry that another process appends meanwhile stays.
+/// Finds the entries that may leave, in one snapshot: an entry that another process appends meanwhile stays.
 pub(super) async fn find(
     connection: &Connection,
     limits: &ArchiveCutoff,

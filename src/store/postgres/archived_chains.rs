@@ -66,7 +66,7 @@ impl ArchivedChains {
         self.event(event.first, &event.file) == *event
     }
 
-    /// What to tell about the archived entries; names all files.
+    /// A note for people about the archived entries; it names all files.
     pub(super) fn summary(&self) -> Option<Archived> {
         match self.parts.values().collect::<Vec<_>>().as_slice() {
             [] => None,

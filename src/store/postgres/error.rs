@@ -103,7 +103,7 @@ impl PostgresError {
         matches!(self, Self::MayLose(_) | Self::SharedSessions)
     }
 
-    /// Whether a statement undid itself, because what it found was not what it had to be.
+    /// Whether a statement undid itself: a check in it failed.
     pub(super) fn is_division_by_zero(&self) -> bool {
         matches!(self, Self::Server { code, .. } if code == SqlState::DIVISION_BY_ZERO.code())
     }

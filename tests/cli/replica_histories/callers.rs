@@ -123,7 +123,7 @@ impl Request {
                     self.answers.push((text("id").unwrap(), state));
                 }
             }
-            // Nothing was accepted, or what was accepted is in the journal: asked again.
+            // The service accepted nothing, or its journal has the action: the caller sends the request again.
             408 | 425 | 429 | 500 | 503 | 504 => {}
             400..500 | 502 => {
                 self.is_answered = true;

@@ -58,8 +58,12 @@ pub(super) struct PlannedFault {
 
 impl fmt::Display for PlannedFault {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let whom = if self.meets_active { "the active service" } else { "a service" };
-        write!(out, "{:?} at {:?} of {whom}, changes take {} s", self.fault, self.moment, self.exchange_delay)
+        let service = if self.meets_active { "the active service" } else { "a service" };
+        write!(
+            out,
+            "{:?} at {:?} of {service}, changes take {} s",
+            self.fault, self.moment, self.exchange_delay
+        )
     }
 }
 

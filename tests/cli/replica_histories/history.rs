@@ -19,7 +19,7 @@ struct Action {
     key: String,
     status: String,
     uid: String,
-    /// Whether the journal tells that its change arrived after it was closed.
+    /// Whether the journal has the fact that its change arrived after it was closed.
     is_late: bool,
 }
 
@@ -28,7 +28,7 @@ impl Action {
         self.status == "done"
     }
 
-    /// Whether its change may be on the calendar although it is not done, and the journal tells so.
+    /// Whether its change may be on the calendar although it is not done, and the journal says that a person has to look.
     fn may_have_happened(&self) -> bool {
         self.is_late || self.status == "needs-attention"
     }
@@ -45,7 +45,7 @@ impl<'a> History<'a> {
         Self { replicas, requests }
     }
 
-    /// What contradicts the promises; it may be that something is told later.
+    /// The contradictions to the promises. Some end by themselves, when the second look finds a late change.
     pub(super) fn findings(&self) -> Vec<String> {
         let actions = self.actions();
         let mut findings = self.lost_or_doubled(&actions);
@@ -104,7 +104,7 @@ impl<'a> History<'a> {
         findings
     }
 
-    /// What Exchange has is what the journal tells.
+    /// Exchange has exactly the changes of the journal.
     fn untold_effects(&self, actions: &[Action]) -> Vec<String> {
         let mut findings = Vec::new();
         let mut events: BTreeMap<String, Vec<(EventState, bool)>> = BTreeMap::new();
@@ -125,7 +125,7 @@ impl<'a> History<'a> {
                 findings.extend(changes_of(event, *is_deleted, actions));
             }
         }
-        findings.extend(events.into_values().map(|events| format!("nobody asked for {events:?}")));
+        findings.extend(events.into_values().map(|events| format!("no request asked for {events:?}")));
         findings
     }
 

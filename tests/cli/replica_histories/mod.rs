@@ -1,6 +1,6 @@
 //! Random histories of three services on one database: callers at doors, processes that are killed, stopped and cut off, a database that
 //! crashes, an Exchange that is slow. At the end of each: nothing acknowledged is lost, nothing was done twice, no change was sent
-//! without a fresh intent, and what arrived late is told.
+//! without a fresh intent, and the journal names each change that arrived late.
 //!
 //! The seed decides the faults; the exact moments depend on the machine. `ADJOURN_REPLICAS_SEEDS=N` runs N seeds from
 //! `ADJOURN_REPLICAS_FIRST` on, `ADJOURN_REPLICAS_SEED=N` only this one.
@@ -25,9 +25,9 @@ const SEEDS_DEFAULT: u64 = 1;
 const FAULTS: u64 = 6;
 /// Requests that are answered between two faults.
 const ANSWERED_BETWEEN: usize = 6;
-/// A history in which nobody is answered for so long has failed.
+/// A history in which no request is answered for so long has failed.
 const PATIENCE: Duration = Duration::from_secs(90);
-/// A change that arrives late is told by the second look, a minute after its action was closed; here within this time.
+/// The second look finds a change that arrived late, a minute after its action was closed; here within this time.
 const TOLD_WITHIN: Duration = Duration::from_secs(150);
 
 #[derive(Default)]
@@ -98,7 +98,7 @@ async fn play(seed: u64, tally: &mut Tally) {
 async fn answered_again(record: &Record) {
     let (begun, before) = (Instant::now(), record.answered());
     while record.answered() < before + ANSWERED_BETWEEN {
-        assert!(begun.elapsed() < PATIENCE, "nobody is answered");
+        assert!(begun.elapsed() < PATIENCE, "no request is answered");
         sleep(Duration::from_millis(50)).await;
     }
 }

@@ -20,7 +20,7 @@ use crate::served::SERVE;
 pub(super) const REPLICAS: usize = 3;
 pub(super) const ROOMS: usize = 6;
 
-/// The exit codes of a service that ends by itself although nobody asked for it: another process has taken over from it (8).
+/// The one exit code with which a service ends by itself: another process has taken over from it.
 const TAKEN_OVER: i32 = 8;
 /// A caller gives up a request to a service that does not answer.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(4);

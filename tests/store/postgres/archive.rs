@@ -204,7 +204,7 @@ async fn an_archive_file_or_a_row_that_was_changed_shows() {
     }
 }
 
-/// Replaces the archived beginning of writer 1 by another one, as somebody can who has the database and the file: entries with other rooms,
+/// Replaces the archived beginning of writer 1 by another one, as a person with rights on the database and the file can: entries with other rooms,
 /// whose hashes fit, and rows and an event that fit too. Only an anchor from before has the true hash.
 fn forge(database: &PostgresTestDatabase, file: &Path) {
     let text = std::fs::read_to_string(file).unwrap();
