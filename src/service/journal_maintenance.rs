@@ -40,17 +40,31 @@ impl Default for JournalMaintenance {
 impl Service {
     /// Publishes the head and erases due values at their intervals, until `stop`.
     pub async fn maintain_journal(self: Arc<Self>, care: JournalMaintenance, stop: CancellationToken) {
-        let begun = Instant::now();
-        let mut heads = interval_at(begun, care.head_interval);
-        let mut erasures = interval_at(begun + ERASE_INTERVAL, ERASE_INTERVAL);
+        let maintained = async {
+            tokio::join!(self.announce_heads(care.head_interval), self.erase_at_intervals(&care));
+        };
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = maintained => {}
+        }
+    }
+
+    async fn announce_heads(&self, interval: Duration) {
+        let mut heads = interval_at(Instant::now(), interval);
         heads.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            heads.tick().await;
+            self.announce_journal_head().await;
+        }
+    }
+
+    /// An erasure waits while `adjourn audit archive` works on the same database.
+    async fn erase_at_intervals(&self, care: &JournalMaintenance) {
+        let mut erasures = interval_at(Instant::now() + ERASE_INTERVAL, ERASE_INTERVAL);
         erasures.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            tokio::select! {
-                () = stop.cancelled() => return,
-                _ = heads.tick() => self.announce_journal_head().await,
-                _ = erasures.tick() => self.erase_due_values(&care).await,
-            }
+            erasures.tick().await;
+            self.erase_due_values(care).await;
         }
     }
 

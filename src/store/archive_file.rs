@@ -120,8 +120,13 @@ impl ArchiveWriter {
 
     /// Opens an empty file. Replaces an existing one.
     pub(super) fn open(path: &Path) -> std::io::Result<Self> {
+        // Not truncated: a stopped process may still hold the existing file open, and would write into this one.
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
         let mut options = File::options();
-        options.write(true).create(true).truncate(true);
+        options.write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         Ok(Self { file: BufWriter::new(options.open(path)?) })
@@ -332,7 +337,10 @@ impl<'p> ArchiveReader<'p> {
         self.line += 1;
         let mut text = String::new();
         let read = (&mut self.file).take(LINE_BYTES_MAX).read_line(&mut text);
-        let read = read.map_err(|error| ArchiveFileError::File { path: self.path.to_owned(), error })? as u64;
+        let read = read.map_err(|error| match error.kind() {
+            std::io::ErrorKind::InvalidData => self.error_here("the line is not UTF-8"),
+            _ => ArchiveFileError::File { path: self.path.to_owned(), error },
+        })? as u64;
         if read >= LINE_BYTES_MAX && !text.ends_with('\n') {
             return Err(self.error_here(format!("the line is longer than {LINE_BYTES_MAX} bytes")));
         }

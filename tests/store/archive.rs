@@ -1,5 +1,6 @@
 //! Archiving: whole years move to a file, and file and journal form one chain.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use adjourn::action::{Outcome, Refusal};
@@ -134,6 +135,19 @@ async fn erased_values_stay_announced_in_both_parts() {
     drop(journal);
     verified(directory.path(), &[], None).await.unwrap();
     verified(directory.path(), &[&file, &second], None).await.unwrap();
+}
+
+/// A run that was stopped holds its file open, and goes on after another run has finished.
+#[tokio::test]
+async fn a_stopped_run_that_goes_on_does_not_write_into_the_finished_file() {
+    let (directory, elsewhere) = (journal_of_everything().await, tempfile::tempdir().unwrap());
+    let file = elsewhere.path().join("2026.jsonl");
+    let mut stopped = std::fs::File::create(elsewhere.path().join("2026.jsonl.partial")).unwrap();
+    let journal = journal_in(directory.path());
+    journal.archive(order(&file)).await.unwrap();
+    drop(journal);
+    stopped.write_all(b"more of an earlier run").unwrap();
+    verified(directory.path(), &[&file], None).await.unwrap();
 }
 
 /// Each step is interrupted once; the same command continues.

@@ -43,7 +43,12 @@ async fn archive_in(
 ) -> Result<(Result<ArchiveReport, ArchiveError>, &'static str), CommandError> {
     #[cfg(feature = "postgres")]
     if let Some(journal) = storage.postgres_journal().await? {
-        return Ok((connect::closing(&journal, journal.archive(order)).await, "anchor"));
+        let archived = async {
+            // A clock of this machine that is ahead must not make entries old.
+            let now = order.now.min(journal.database_time().await?);
+            journal.archive(ArchiveOrder { now, ..order }).await
+        };
+        return Ok((connect::closing(&journal, archived).await, "anchor"));
     }
     Ok((storage.sqlite_journal()?.archive(order).await, "entry"))
 }

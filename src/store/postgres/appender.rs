@@ -364,6 +364,10 @@ impl Appender {
                 Sent::Lost
             }
             Err(error) if error.may_be_repeated() && Instant::now() < deadline => Sent::Again,
+            // The statement of a removal whose process is gone may still run in the server.
+            Err(error) if plan.removal.is_some() && error.is_lock_timeout() && Instant::now() < deadline => {
+                Sent::Again
+            }
             Err(error) => {
                 self.sent = None;
                 let is_duplicate = error.is_unique_violation();

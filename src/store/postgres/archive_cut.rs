@@ -12,9 +12,9 @@ use super::schema::{column, first};
 use crate::journal::{Chain, JournalError, RECHECK_SPARED};
 use crate::store::prune::{ArchiveCutoff, EntryTime};
 
-/// After this time no fact follows the end of an action, unless a person has to look at it: a late request shows within minutes. Actions whose
-/// last fact is younger stay, however long they were open.
-const LATE_SPARED: TimeDelta = TimeDelta::days(1);
+/// After this time no fact follows the end of an action: the second look at a mailbox that cannot be read is postponed for as long as an action
+/// may stay open (`journal.give_up_after_s`, 30 days at most). Actions whose last fact is younger stay, however long they were open.
+const LATE_SPARED: TimeDelta = RECHECK_SPARED;
 
 /// The beginning of a chain that may leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,15 +116,17 @@ async fn first_event_at(connection: &Connection, at: DateTime<Utc>, end: i64) ->
     }
 }
 
-/// The position of the first entry that is younger than [`LATE_SPARED`], if it is before `end`; else `end`. Only a process that lived in the last
-/// two days can have written one; its entries are read from the last one back.
+/// The position of the first entry that is younger than [`LATE_SPARED`], if it is before `end`; else `end`. Only a process that lived
+/// since then can have written one; its entries are read from the last one back.
 async fn first_entry_since(
     connection: &Connection,
     since: DateTime<Utc>,
     mut end: i64,
 ) -> Result<i64, JournalError> {
-    let sql = "SELECT writer FROM writers WHERE until > clock_timestamp() - interval '2 days'";
-    for writer in connection.query(sql, &[], VERIFY_LIMIT).await? {
+    let sql = "SELECT writer FROM writers WHERE until > clock_timestamp() - make_interval(days => $1)";
+    // One day more, for clocks that differ.
+    let days = i32::try_from(LATE_SPARED.num_days()).unwrap_or(i32::MAX).saturating_add(1);
+    for writer in connection.query(sql, &[&days], VERIFY_LIMIT).await? {
         let (writer, mut before): (i32, i64) = (column(&writer, 0)?, i64::MAX);
         while let Some(number) = read_back(connection, writer, before, since, &mut end).await? {
             before = number;

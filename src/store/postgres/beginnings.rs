@@ -193,6 +193,10 @@ impl Archives {
         let sections = self.sections.chains.iter().map(|(writer, archive)| (Some(*writer), archive));
         let unnamed = self.sections.unnamed.iter().map(|archive| (None, archive));
         for (writer, archive) in sections.chain(unnamed) {
+            if archive.first != 1 {
+                let why = format!("they begin at entry {}; name all files in order", archive.first);
+                return Err(VerifyError::Archive(why));
+            }
             let continues = |(of, part): (&i32, &ArchivedPart)| {
                 writer.is_none_or(|writer| writer == *of) && part.chain == archive.chain
             };

@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
+use super::archived_chains::ArchivedChains;
 use super::batch::WriterSession;
 use super::connection::Connection;
 use super::database::{PostgresDatabase, SETUP_LIMIT, VERIFY_LIMIT};
@@ -146,6 +147,7 @@ impl Departure {
             Ok(()) | Err(PostgresError::OlderSchema(_)) => JOURNAL.prepare(&connection).await?,
             Err(error) => return Err(error.into()),
         }
+        let archived = ArchivedChains::read(&connection).await?;
         if moves::last(&connection).await?.is_none_or(|last| last.is_arrival) {
             // Once the departure is recorded, no process opens the database.
             let verified = verify::verify(&database.connect(PURPOSE).await?, None, &[]).await?;
@@ -153,7 +155,7 @@ impl Departure {
                 return Err(MoveError::ArchivedChains);
             }
         }
-        let work = async || begin_or_continue(&connection, name, target).await;
+        let work = async || begin_or_continue(&connection, name, target, &archived).await;
         let (me, step) = while_no_process_writes(&connection, work).await?;
         Ok(Self { link: Link::new(database.clone(), PURPOSE), database, connection, me, step })
     }
@@ -221,11 +223,12 @@ async fn begin_or_continue(
     connection: &Connection,
     name: &str,
     target: &Target,
+    archived: &ArchivedChains,
 ) -> Result<(WriterSession, Step), MoveError> {
     match moves::last(connection).await? {
         None | Some(Move { is_arrival: true, is_done: true, .. }) => {
             target.require_vacant()?;
-            begin_anew(connection, name, target).await
+            begin_anew(connection, name, target, archived).await
         }
         Some(Move { is_arrival: false, place, writer: Some(writer), is_done }) if place == target.place() => {
             if !is_done && !target.is_marked()? {
@@ -246,13 +249,17 @@ async fn begin_or_continue(
     }
 }
 
-/// Begins if no process writes and no action is open.
+/// Begins if no process writes, no action is open, and no entries were archived since `archived` was read.
 async fn begin_anew(
     connection: &Connection,
     name: &str,
     target: &Target,
+    archived: &ArchivedChains,
 ) -> Result<(WriterSession, Step), MoveError> {
     refuse_writers(connection).await?;
+    if ArchivedChains::read(connection).await? != *archived {
+        return Err(MoveError::ArchivedChains);
+    }
     let sql =
         format!("SELECT action FROM actions WHERE status = 'open' ORDER BY accepted LIMIT {OPEN_NAMED_MAX}");
     let open = connection.query(&sql, &[], SETUP_LIMIT).await?;

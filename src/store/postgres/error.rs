@@ -119,6 +119,11 @@ impl PostgresError {
         matches!(self, Self::Server { code, .. } if repeatable.iter().any(|state| state.code() == code))
     }
 
+    /// Whether the statement waited too long for a row that another statement has locked. It changed nothing.
+    pub(super) fn is_lock_timeout(&self) -> bool {
+        matches!(self, Self::Server { code, .. } if code == SqlState::LOCK_NOT_AVAILABLE.code())
+    }
+
     /// An error of a statement or of the connection.
     pub(in crate::store) fn of(error: &tokio_postgres::Error) -> Self {
         let Some(database) = error.as_db_error() else { return Self::of_connection(error) };

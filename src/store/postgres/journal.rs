@@ -23,7 +23,7 @@ use super::error::PostgresError;
 use super::link::{Link, jitter};
 use super::records::{BESIDE_ENTRY, ENTRY_COLUMNS, Reader, read_entry, stored_records};
 use super::renewer::Renewer;
-use super::schema::column;
+use super::schema::{column, first};
 use super::settings::PostgresSettings;
 use super::state::{HeldLock, WriterState};
 use super::tables::{JOURNAL, as_column, indexed};
@@ -191,6 +191,17 @@ impl PostgresJournal {
         let head = self.head().await?.unwrap_or_default().head;
         let PreparedArchive { first, last, blocked_by, .. } = prepared;
         Ok(ArchiveReport { first, last, head, blocked_by })
+    }
+
+    /// The time of the database's clock.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn database_time(&self) -> Result<DateTime<Utc>, JournalError> {
+        let sql = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
+        let rows = self.audit.query(sql, &[], AUDIT_LIMIT).await?;
+        DateTime::from_timestamp_millis(column(first(&rows)?, 0)?)
+            .ok_or_else(|| JournalError::Damaged("the time of the database is out of range".to_owned()))
     }
 
     /// All chains, in the order in which their processes began.

@@ -154,7 +154,7 @@ fn apply(before: Option<StoredRecord>, row: &Row, step: i32) -> Result<StoredRec
     Ok(StoredRecord { record, last: written.as_predecessor(), entries: entries + 1, is_sealed })
 }
 
-/// The records of these actions, in this order. The index named them, so each has entries.
+/// The records of these actions, in this order. The index named them, so each has entries, unless they were archived since.
 pub(super) async fn records(
     link: &Link,
     actions: &[Uuid],
@@ -163,11 +163,26 @@ pub(super) async fn records(
     let mut found = Vec::with_capacity(actions.len());
     for chunk in actions.chunks(CHUNK) {
         let mut stored = stored_records(&Reader::Link(link), chunk, limit).await?;
-        for action in chunk {
-            let absent =
-                || JournalError::Damaged(format!("the index names action {action}, but no entry does"));
-            found.push(stored.remove(&ActionId(*action)).ok_or_else(absent)?.record);
+        let absent: Vec<Uuid> =
+            chunk.iter().copied().filter(|action| !stored.contains_key(&ActionId(*action))).collect();
+        if !absent.is_empty() {
+            require_archived(link, &absent, limit).await?;
         }
+        found.extend(
+            chunk.iter().filter_map(|action| stored.remove(&ActionId(*action))).map(|stored| stored.record),
+        );
     }
     Ok(found)
+}
+
+/// Refuses actions that the index still names although they have no entries.
+async fn require_archived(link: &Link, actions: &[Uuid], limit: Duration) -> Result<(), JournalError> {
+    let sql = "SELECT action FROM actions WHERE action = ANY ($1) LIMIT 1";
+    let named = link.query(sql, &[&actions], limit).await?;
+    match named.first().map(|row| column::<Uuid>(row, 0)).transpose()? {
+        None => Ok(()),
+        Some(action) => {
+            Err(JournalError::Damaged(format!("the index names action {action}, but no entry does")))
+        }
+    }
 }

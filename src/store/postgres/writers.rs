@@ -163,7 +163,7 @@ pub(super) struct StoredChain {
     pub(super) session: i32,
     pub(super) is_sealed: bool,
     pub(super) chain: Chain,
-    /// Whether the last entry is there, with this hash.
+    /// Whether the last entry is there, with this hash, or was archived.
     pub(super) has_last: bool,
 }
 
@@ -174,8 +174,9 @@ pub(super) async fn stored_chain(
     limit: Duration,
 ) -> Result<Option<StoredChain>, PostgresError> {
     let sql = "SELECT w.session, w.sealed_at IS NOT NULL, w.length, w.head,
-               w.length = 0 OR coalesce(e.hash = w.head, false)
+               w.length = 0 OR coalesce(e.hash = w.head, false) OR coalesce(a.last = w.length AND a.hash = w.head, false)
                FROM writers AS w LEFT JOIN entries AS e ON e.writer = w.writer AND e.number = w.length
+               LEFT JOIN archived AS a ON a.writer = w.writer
                WHERE w.writer = $1 AND w.incarnation = $2";
     let rows = connection.query(sql, &[&me.number, &me.incarnation], limit).await?;
     let Some(row) = rows.first() else { return Ok(None) };

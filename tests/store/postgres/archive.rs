@@ -500,9 +500,18 @@ async fn an_old_action_that_was_closed_a_moment_ago_stays() {
     let report = archive(&database, ArchiveOrder { now, ..order(&file) }).await.unwrap();
     assert_eq!((report.last, report.blocked_by), (4, None));
     assert_eq!(database.sql("SELECT count(*) FROM entries WHERE writer = 1"), "2");
-    let days_later =
-        ArchiveOrder { now: now + TimeDelta::days(3), ..order(&elsewhere.path().join("more.jsonl")) };
-    assert_eq!(archive(&database, days_later).await.unwrap().last, 6);
+    let weeks_later =
+        ArchiveOrder { now: now + TimeDelta::days(32), ..order(&elsewhere.path().join("more.jsonl")) };
+    assert_eq!(archive(&database, weeks_later).await.unwrap().last, 6);
+}
+
+/// The archive file of a directory without its first entries.
+fn without_first(text: &str, count: usize) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    let last: serde_json::Value = serde_json::from_str(lines[count]).unwrap();
+    let first_line =
+        serde_json::json!({ "adjourn_archive": 1, "first": count + 1, "before": last["hash"] }).to_string();
+    [&[first_line.as_str()], &lines[count + 1..]].concat().join("\n") + "\n"
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -524,7 +533,10 @@ async fn a_journal_that_was_archived_in_a_directory_is_archived_on() {
     verified(&database, &[], None).await.unwrap();
     let both = verified(&database, &[&file, &second], Some(early)).await.unwrap();
     assert_eq!((both.actions, both.archives_verified), (0, true));
-    for wrong in [vec![&*second], vec![&*file], vec![&*second, &*file]] {
+    // The directory's second file, without its first.
+    let later = elsewhere.path().join("later.jsonl");
+    std::fs::write(&later, without_first(&std::fs::read_to_string(&file).unwrap(), 3)).unwrap();
+    for wrong in [vec![&*second], vec![&*file], vec![&*second, &*file], vec![&*later, &*second]] {
         assert!(verified(&database, &wrong, None).await.is_err(), "{wrong:?}");
     }
 }
