@@ -63,9 +63,9 @@ async function scan(page) {
   return bad.map((one) => `${one.id}: ${one.nodes.map((node) => node.target.join(" ")).join("; ")}`);
 }
 
-// A regular expression in which HH:MM stands for a time, with its day if that is another one: tests also run around midnight.
-export const saying = (text) =>
-  new RegExp(text.replaceAll("HH:MM", "(?:[A-Z][a-z]{2} \\d{1,2} [A-Z][a-z]{2,3}, )?\\d\\d:\\d\\d"));
+// A regular expression in which HH:MM stands for a time, with its day in any language if that is another one: tests also run around
+// midnight.
+export const saying = (text) => new RegExp(text.replaceAll("HH:MM", "(?:[^:–]{3,24}, )?\\d\\d:\\d\\d"));
 
 export const button = (page, name) => page.getByRole("button", { name, exact: true });
 export const heading = (page, name) => page.getByRole("heading", { name, level: 1 });
