@@ -12,7 +12,6 @@ refused and leaves the calendar alone.
 
 import base64
 import http.client
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,28 +19,14 @@ import time
 import xml.etree.ElementTree as xml
 from pathlib import Path
 
+from processes import free_port, until_listening
+
 USER, PASSWORD = "ada.albers@example.com", "simulated"
 CALENDAR = f"/users/{USER}/calendar/"
 BASIC = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
 DAV = "{DAV:}"
 TYPES = "http://schemas.microsoft.com/exchange/services/2006/types"
 MESSAGES = "http://schemas.microsoft.com/exchange/services/2006/messages"
-
-
-def free_port():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
-
-
-def started(what, port, process):
-    for _ in range(300):
-        assert process.poll() is None, f"{what} ended with {process.returncode}"
-        with socket.socket() as sock:
-            if sock.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.1)
-    raise AssertionError(f"{what} does not listen")
 
 
 def settings(url, port, log):
@@ -154,7 +139,7 @@ def main():
                 [adjourn, "sim", "--port", str(back), "--user", USER, "--json"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
             )
             running.append(sim)
-            started("the simulator", back, sim)
+            until_listening("the simulator", back, sim)
             url = f"http://127.0.0.1:{back}/EWS/Exchange.asmx"
             (home / "davmail.properties").write_text(settings(url, front, home / "davmail.log"))
             with open(home / "output", "w") as output:
@@ -164,7 +149,7 @@ def main():
                     stdout=output, stderr=output, cwd=home,
                 )
             running.append(davmail)
-            started("DavMail", front, davmail)
+            until_listening("DavMail", front, davmail)
             try:
                 check(front, Ews(back))
             except BaseException:

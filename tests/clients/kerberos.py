@@ -10,32 +10,16 @@ import hashlib
 import http.client
 import http.server
 import os
-import socket
 import ssl
 import subprocess
 import sys
 import tempfile
 import threading
-import time
 from pathlib import Path
 
+from processes import free_port, until_listening
+
 REALM, USER, PASSWORD = "EXAMPLE.TEST", "svc-rooms", "Tick3t-Please"
-
-
-def free_port():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
-
-
-def until_listening(port, process):
-    for _ in range(300):
-        assert process.poll() is None, f"{process.args[0]} ended with {process.returncode}"
-        with socket.socket() as sock:
-            if sock.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.1)
-    raise AssertionError(f"{process.args[0]} does not listen")
 
 
 def realm(home, port):
@@ -165,8 +149,8 @@ def main():
             Front.basic = "Basic " + base64.b64encode(b"svc-adjourn@example.com:simulated").decode()
             server = serve()
             port = server.server_address[1]
-            for listening, process in ((kdc_port, kdc), (back, sim)):
-                until_listening(listening, process)
+            until_listening("the KDC", kdc_port, kdc)
+            until_listening("the simulator", back, sim)
             (home / "password").write_text(PASSWORD)
             ways = {"password": 'password = { file = "password" }', "keytab": f'keytab_file = "{home}/svc.keytab"'}
 

@@ -27,6 +27,14 @@ pub(super) enum Press {
 
 const CYCLE: [Press; 4] = [Press::Book, Press::Extend, Press::Extend, Press::Delete];
 
+impl Press {
+    /// The press of a request with this key, `ROOM-NUMBER`: the numbers go through the cycle.
+    pub(super) fn of_key(key: &str) -> Self {
+        let number: usize = key.rsplit('-').next().unwrap_or_default().parse().unwrap_or_default();
+        CYCLE[number % CYCLE.len()]
+    }
+}
+
 /// A request and everything that was answered to it.
 #[derive(Debug)]
 pub(super) struct Request {

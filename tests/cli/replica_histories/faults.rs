@@ -11,7 +11,7 @@ use tokio::time::{sleep, timeout};
 use super::replicas::{REPLICAS, Replicas};
 
 /// The operations by which callers change calendars.
-const WRITES: [&str; 3] = ["CreateItem", "UpdateItem", "DeleteItem"];
+pub(super) const WRITES: [&str; 3] = ["CreateItem", "UpdateItem", "DeleteItem"];
 /// So long a fault waits for its moment; without one it comes all the same.
 const MOMENT_COMES_WITHIN: Duration = Duration::from_secs(5);
 
@@ -86,13 +86,19 @@ impl PlannedFault {
             _ => Moment::Any,
         };
         let exchange_delay = [0, 0, 0, 1, 4, 15][dice.below(6) as usize];
-        Self { fault, moment, meets_active: dice.below(4) > 0, exchange_delay, other: dice.below(3) as usize }
+        Self {
+            fault,
+            moment,
+            meets_active: dice.below(4) > 0,
+            exchange_delay,
+            other: dice.below(REPLICAS as u64) as usize,
+        }
     }
 
     /// Waits for the moment, breaks it, and mends it.
     pub(super) async fn happen(&self, replicas: &Replicas) {
         let active = replicas.active().await;
-        let victim = active.filter(|_| self.meets_active).unwrap_or(self.other % REPLICAS);
+        let victim = active.filter(|_| self.meets_active).unwrap_or(self.other);
         self.delay_changes(replicas);
         self.wait_for_moment(replicas, active.unwrap_or(victim)).await;
         match self.fault {

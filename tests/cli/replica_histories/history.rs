@@ -7,6 +7,7 @@ use adjourn_test::{now, room_name};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::callers::{BOOKED_MINUTES, EXTENDED_MINUTES, Press, Request};
+use super::faults::WRITES;
 use super::replicas::{ROOMS, Replicas};
 
 /// No step leaves a process later than two seconds after its intent. This much more is for a machine that is busy.
@@ -146,9 +147,7 @@ impl<'a> History<'a> {
         let intents: Vec<(String, DateTime<Utc>)> =
             self.rows(sql).into_iter().map(|row| (row[0].clone(), row[1].parse().unwrap())).collect();
         let requests = self.replicas.office.sim.requests().into_iter();
-        let changes = requests.filter(|request| {
-            ["CreateItem", "UpdateItem", "DeleteItem"].contains(&request.operation.as_str())
-        });
+        let changes = requests.filter(|request| WRITES.contains(&request.operation.as_str()));
         changes
             .filter(|change| {
                 !intents.iter().any(|(room, at)| {
@@ -187,27 +186,21 @@ fn agree(answered: &str, now: &str) -> bool {
 /// What is wrong about the changes of one booked event.
 fn changes_of(event: &EventState, is_deleted: bool, actions: &[Action]) -> Vec<String> {
     let of_event: Vec<&Action> = actions.iter().filter(|action| action.uid == event.uid).collect();
-    let among = |press: &'static str| of_event.iter().filter(move |action| kind_of(action) == press);
+    let among = |press: Press| of_event.iter().filter(move |action| Press::of_key(&action.key) == press);
     let minutes = (event.end - event.start).num_minutes() - BOOKED_MINUTES;
-    let done = among("extend").filter(|action| action.is_done()).count();
+    let done = among(Press::Extend).filter(|action| action.is_done()).count();
     let possible =
-        done + among("extend").filter(|action| !action.is_done() && action.may_have_happened()).count();
+        done + among(Press::Extend).filter(|action| !action.is_done() && action.may_have_happened()).count();
     let extended = usize::try_from(minutes / EXTENDED_MINUTES).unwrap_or(usize::MAX);
     let mut findings = Vec::new();
     if !(done..=possible).contains(&extended) {
         findings.push(format!("extended {extended} times: {event:?} {of_event:?}"));
     }
-    let deletions = among("delete").filter(|action| action.is_done()).count();
-    let may_be_deleted = among("delete").any(|action| action.may_have_happened());
+    let deletions = among(Press::Delete).filter(|action| action.is_done()).count();
+    let may_be_deleted = among(Press::Delete).any(|action| action.may_have_happened());
     let expected = if is_deleted { deletions == 1 || may_be_deleted } else { deletions == 0 };
     if !expected {
         findings.push(format!("deleted {deletions} times: {event:?} {of_event:?}"));
     }
     findings
-}
-
-/// What an action was to do, by its key: `ROOM-NUMBER`, where the numbers go through the callers' cycle.
-fn kind_of(action: &Action) -> &'static str {
-    let number: usize = action.key.rsplit('-').next().unwrap_or_default().parse().unwrap_or_default();
-    ["book", "extend", "extend", "delete"][number % 4]
 }
